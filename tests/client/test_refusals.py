@@ -55,7 +55,7 @@ def of_one_word(kind: type[Refusal]) -> Refusal | None:
     """One that carries one thing."""
     if issubclass(kind, HoldEnded | errors.ExtensionTooLong):
         return kind(AT_MS)
-    if issubclass(kind, errors.HoldLimitReached):
+    if issubclass(kind, errors.HoldLimitReached | errors.HoldChanged):
         return kind(5)
     if issubclass(kind, errors.SalesClosed):
         return kind("frozen")

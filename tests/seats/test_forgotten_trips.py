@@ -188,12 +188,12 @@ def _closes_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _without_condition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Close bookings whatever they are now."""
-    proper = closing.Closing._closing
+    proper = closing._closing
 
     def careless(*args: object) -> list[object]:
         return [write._replace(condition={}) for write in proper(*args)]  # type: ignore[arg-type]
 
-    monkeypatch.setattr(closing.Closing, "_closing", careless)
+    monkeypatch.setattr(closing, "_closing", careless)
 
 
 @pytest.mark.parametrize("broken", [_closes_no_cell, _without_condition])

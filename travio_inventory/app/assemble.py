@@ -44,6 +44,7 @@ from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
+from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
@@ -181,6 +182,7 @@ def assemble(
         control_sales=use_case("control_sales", ControlSales(trips, TripSales(batches), steps)),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
+        move_hold=use_case("move_hold", MoveHold(trips, holds, steps, rules.times, clock)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),
         cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),

@@ -29,6 +29,7 @@ from travio_inventory.seats.refusals import (
     Decided,
     Departed,
     ExtensionTooLong,
+    HoldChanged,
     HoldEnded,
     HoldLimitReached,
     InvalidJourney,
@@ -191,6 +192,8 @@ def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> R
 
 def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
     """A refusal of which one thing is told, or nothing."""
+    if issubclass(kind, HoldChanged):
+        return kind(_whole(info.metadata["version"]))
     if issubclass(kind, SalesClosed):
         return kind(info.metadata["state"])
     if issubclass(kind, Departed):

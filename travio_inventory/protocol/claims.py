@@ -17,7 +17,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
-from travio_inventory.protocol.hold import Aborted
+from travio_inventory.protocol.hold import Aborted, read_title
 from travio_inventory.protocol.judging import Judging, Verdict
 from travio_inventory.protocol.resource import (
     Claim,
@@ -149,6 +149,8 @@ class Claims(Generic[H]):
         return Claimed(decided, in_doubt=False, as_of_ms=as_of_ms) if isinstance(decided, Lost | Contended) else None
 
     def _keys(self, claim: Claim[H]) -> tuple[RowKey, ...]:
+        if claim.stake is not None:
+            return tuple(claim.stake.keys)
         return tuple(key for hold in claim.holds for key in self._resource.keys(hold, claim.partition))
 
     def _asked(self, claim: Claim[H]) -> Sequence[RowKey]:
@@ -166,7 +168,8 @@ class Claims(Generic[H]):
         unseen = Findings(claim, InTheWay(OwnShare.NONE, True, (), standing))
         if not claim.is_intent:
             for hold in claim.holds:
-                if (own := standing.get(rows.hold_key(hold.id))) is not None:
+                own = standing.get(rows.hold_key(hold.id))
+                if own is not None and not _is_as_expected(claim, own):
                     return AlreadyThere(own), unseen
         try:
             met = await self._resource.in_the_way(self._sender.batches, claim, standing)
@@ -196,14 +199,14 @@ class Claims(Generic[H]):
     async def _judge(self, findings: Findings[H], obstacle: Obstacle) -> None:
         """Find the owners that are in the way; end a lapsed one, free the leftovers of an abandoned one."""
         key, owner, since_ms = obstacle
-        partition = findings.claim.partition
-        if home_of(self._resource, partition.organization, owner) == partition:
-            await self._judge_neighbour(findings, obstacle)
+        partition, hold_id = findings.claim.partition, read_title(owner).hold_id
+        if home_of(self._resource, partition.organization, hold_id) == partition:
+            await self._judge_neighbour(findings, key, hold_id)
             return
         judged = await self._judging.judge_claim(partition, key, owner, since_ms=since_ms)
         match judged.verdict:
             case Verdict.TAKEN:
-                findings.taken.append(Taken(key, owner, judged.row))
+                findings.taken.append(Taken(key, hold_id, judged.row))
             case Verdict.CONTENDED:
                 findings.contended.append(key)
             case Verdict.DEAD:
@@ -213,12 +216,17 @@ class Claims(Generic[H]):
                 if isinstance(freed, Unknown | NotDone):
                     findings.errors += 1
 
-    async def _judge_neighbour(self, findings: Findings[H], obstacle: Obstacle) -> None:
+    async def _judge_neighbour(self, findings: Findings[H], key: RowKey, hold_id: str) -> None:
         """An owner of the same partition: its row and its claims always agree, and the row decides. If it changed
         between the two reads, the next round sees that.
         """
-        home = await self._judging.neighbour(findings.claim.partition.organization, obstacle.owner)
+        home = await self._judging.neighbour(findings.claim.partition.organization, hold_id)
         if home.get("status") in rows.LIVE:
-            findings.taken.append(Taken(obstacle.key, obstacle.owner, home))
+            findings.taken.append(Taken(key, hold_id, home))
         else:
             findings.were_freed = True
+
+
+def _is_as_expected(claim: Claim[H], own: Row) -> bool:
+    """Whether a hold that is moved is still as it was read; one that is made has no row yet."""
+    return claim.stake is not None and all(own.get(name) == value for name, value in claim.stake.expected.items())

@@ -32,7 +32,18 @@ from typing import Generic
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Applied, NotDone, Refused, Row, Unknown, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    NotDone,
+    Partition,
+    Refused,
+    Row,
+    RowKey,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 
@@ -72,3 +83,33 @@ class Fencing(Generic[H]):
                 case Unknown() | NotDone():
                     await self._sender.pause()
         raise OutcomeUnknown
+
+    async def fence_move(self, organization: str, hold_id: str, move: int) -> Row:
+        """Make sure that this move of a hold can never commit from now on; the hold's row afterwards, which may say
+        that it has. Each attempt to move a hold is conditional on the number of those before it, and raises it; so does
+        this. A hold that has ended is moved no more.
+
+        Raises OutcomeUnknown.
+        """
+        home, key = home_of(self._resource, organization, hold_id), rows.hold_key(hold_id)
+        before = move - 1 or None
+        for _ in range(TRIES_MAX):
+            for status in rows.LIVE:
+                write = Write(key, {"status": status, "moves": before}, {"moves": move})
+                match await self._sender.apply(home, [write], ()):
+                    case Applied():
+                        return await self._row(home, key)
+                    case Refused(rows=standing):
+                        row = standing.get(key, {})
+                        if row.get("status") not in rows.LIVE or row.get("moves") != before:
+                            return row
+                    case Unknown() | NotDone():
+                        await self._sender.pause()
+        raise OutcomeUnknown
+
+    async def _row(self, home: Partition, key: RowKey) -> Row:
+        """The row as it is now. Raises OutcomeUnknown."""
+        try:
+            return (await self._sender.batches.get(home, [key])).get(key, {})
+        except StoreUnavailable:
+            raise OutcomeUnknown from None

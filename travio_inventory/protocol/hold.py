@@ -9,6 +9,8 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.refusals import HoldNotFound
 
 LATE_SUFFIX = "~late"
+MOVED = "+"
+"""Between a hold's id and the number of the move, in a title."""
 DIGEST_CHARS = 32
 IDS_CACHED = 4_096
 NEVER_MS = 2**53 - 1
@@ -46,6 +48,26 @@ def late_id(hold_id: str) -> str:
 def base_id(hold_id: str) -> str:
     """The id of the hold that a late booking replaces; for any other hold its own id."""
     return hold_id.removesuffix(LATE_SUFFIX)
+
+
+class Title(NamedTuple):
+    """Under what a hold has a claim: since it was made (move 0), or by its n-th move. A row of claims says it as owner.
+
+    So what one move left behind is told apart from what a later one took: a batch that frees what is a title's frees
+    nothing else, however late it lands.
+    """
+
+    hold_id: str
+    move: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.hold_id}{MOVED}{self.move}" if self.move else self.hold_id
+
+
+def read_title(owner: str) -> Title:
+    """The title that an owner says. A hold's id has no digits alone behind its last mark: its digest follows a `~`."""
+    hold_id, mark, number = owner.rpartition(MOVED)
+    return Title(hold_id, int(number)) if mark and number.isascii() and number.isdigit() else Title(owner)
 
 
 def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:

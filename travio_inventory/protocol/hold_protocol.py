@@ -17,7 +17,7 @@ from travio_inventory.protocol.hold import Aborted, Confirmed
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.refusals import HoldNotFound
-from travio_inventory.protocol.resource import H, HoldWatch, Request, Resource
+from travio_inventory.protocol.resource import Destination, H, HoldWatch, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.cancel import cancel
@@ -27,6 +27,7 @@ from travio_inventory.protocol.steps.expire import Expiring
 from travio_inventory.protocol.steps.extend import Extending
 from travio_inventory.protocol.steps.hold import Holding
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
+from travio_inventory.protocol.steps.move import Moving
 from travio_inventory.protocol.steps.release import release
 
 
@@ -46,7 +47,8 @@ class HoldProtocol(Generic[H]):
         self.expiring = Expiring(sender, resource, rolling)
         fencing = Fencing(sender, resource)
         self.judging = judging = Judging(sender, resource, fencing, self.expiring)
-        self.attempts = attempts = Attempts(sender, resource, Claims(sender, resource, judging), fencing)
+        claims = Claims(sender, resource, judging)
+        self.attempts = attempts = Attempts(sender, resource, claims, fencing)
         self.deciding = deciding = Deciding(sender, resource, judging, rolling)
         late = LateConfirming(sender, resource, attempts=attempts, fencing=fencing, deciding=deciding, rolling=rolling)
         self._holding = Holding(
@@ -54,6 +56,7 @@ class HoldProtocol(Generic[H]):
         )
         self._confirming = Confirming(deciding, late)
         self._extending = Extending(sender, resource, deciding, rolling)
+        self._moving = Moving(sender, resource, claims=claims, fencing=fencing, deciding=deciding, rolling=rolling)
 
     async def hold(self, request: Request[H]) -> H:
         """See Holds."""
@@ -78,6 +81,10 @@ class HoldProtocol(Generic[H]):
     async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> H:
         """See Holds."""
         return await self._extending.extend(actor, hold_id, expires_at_ms=expires_at_ms, total_ms_max=total_ms_max)
+
+    async def move(self, actor: Actor, hold_id: str, to: Destination[H]) -> H:
+        """See Holds."""
+        return await self._moving.move(actor, hold_id, to)
 
     async def find(self, actor: Actor, hold_id: str) -> H:
         """See Holds."""

@@ -1,14 +1,13 @@
 """Judges the owner of a claim by its home row: ends it if it has lapsed, fences it if it was abandoned."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Generic
+from typing import Generic, NamedTuple
 
 from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Partition, Row, RowKey
 from travio_inventory.protocol.fencing import Fencing
-from travio_inventory.protocol.hold import NEVER_MS
+from travio_inventory.protocol.hold import NEVER_MS, read_title
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.expire import Expiring
@@ -22,8 +21,7 @@ class Verdict(Enum):
     DEAD = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A verdict, and the home row behind it (none while an attempt is running)."""
 
     verdict: Verdict
@@ -66,12 +64,26 @@ class Judging(Generic[H]):
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
     async def judge_claim(self, partition: Partition, key: RowKey, owner: str, *, since_ms: int) -> Judged:
-        """The verdict about one claim that is not in its owner's home: one that the home row of a live owner does not
-        name was given up. Raises StoreUnavailable, OutcomeUnknown.
+        """The verdict about one claim that is not in its owner's home. Raises StoreUnavailable, OutcomeUnknown."""
+        judged = await self.judge(partition.organization, read_title(owner).hold_id, since_ms=since_ms)
+        return await self.of_claim(judged, partition, key, owner, since_ms=since_ms)
+
+    async def of_claim(self, judged: Judged, partition: Partition, key: RowKey, owner: str, *, since_ms: int) -> Judged:
+        """The verdict about one claim of an owner that was judged: it lives, but has only what its home row names.
+
+        What a live owner's row does not name it gave up, or a move of it is running that takes it, or was abandoned:
+        then it is fenced first. Raises OutcomeUnknown.
         """
-        judged = await self.judge(partition.organization, owner, since_ms=since_ms)
-        is_given_up = judged.verdict is Verdict.TAKEN and not self._resource.names(judged.row, partition, key)
-        return Judged(Verdict.DEAD, judged.row) if is_given_up else judged
+        hold_id, move = read_title(owner)
+        if judged.verdict is not Verdict.TAKEN or self._resource.names(judged.row, partition, key, move):
+            return judged
+        if move <= rows.number(judged.row, "moves"):
+            return Judged(Verdict.DEAD, judged.row)
+        if self.ages.of(owner, since_ms) < self._sender.rules.grace_ms:
+            return Judged(Verdict.CONTENDED, judged.row)
+        row = await self._fencing.fence_move(partition.organization, hold_id, move)
+        is_taken = row.get("status") in rows.LIVE and self._resource.names(row, partition, key, move)
+        return Judged(Verdict.TAKEN if is_taken else Verdict.DEAD, row)
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:
         """The home row of an owner in its own home, where row and claims always agree; if it had lapsed, after its end.

@@ -20,6 +20,7 @@ wants at the moment, so that maps are right and events are told, and for what th
     claim of a foreign hold that lives       bring it in line: confirmed, it says so
     claim of a foreign hold that ended       give it back
     claim that a foreign hold gave up        give it back
+    claim of a move that came to nothing     fence the move, then give it back
     claim of an id without a row, old        fence the id, then give it back
 
 Where to look: a step writes, before its batch, an index entry that names the partition under the minute in which
@@ -38,7 +39,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Index, Partition, RowKey, StoreUnavailable
-from travio_inventory.protocol.hold import NEVER_MS, Aborted, Confirmed, HoldState
+from travio_inventory.protocol.hold import NEVER_MS, Aborted, Confirmed, read_title
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
@@ -178,7 +179,7 @@ class LapseFinder(Generic[H]):
         """
         has_met = self._judging.ages.has_met
         owners = dict.fromkeys(
-            claim.owner
+            read_title(claim.owner).hold_id
             for claim in claims.values()
             if claim.lapses and (claim.until_ms <= lapsed_ms or has_met(claim.owner, claim.since_ms))
         )
@@ -214,8 +215,9 @@ class LapseFinder(Generic[H]):
         now_ms = self._sender.clock.now_ms()
         suspects: dict[str, dict[RowKey, Standing]] = {}
         for key, claim in claims.items():
-            if not self._is_home(claim.owner, partition):
-                suspects.setdefault(claim.owner, {})[key] = claim
+            hold_id = read_title(claim.owner).hold_id
+            if not self._is_home(hold_id, partition):
+                suspects.setdefault(hold_id, {})[key] = claim
         await _a_few_at_once(
             self._settle(partition, owner, owned)
             for owner, owned in suspects.items()
@@ -230,20 +232,22 @@ class LapseFinder(Generic[H]):
             or self._judging.ages.is_ahead(claim.since_ms)
         )
 
-    async def _settle(self, partition: Partition, owner: str, owned: dict[RowKey, Standing]) -> None:
+    async def _settle(self, partition: Partition, hold_id: str, owned: dict[RowKey, Standing]) -> None:
+        """Return what a hold does not have, and settle what it has, as its home row says."""
         since_ms = min(claim.since_ms for claim in owned.values())
-        judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
-        if judged.verdict is Verdict.CONTENDED:
-            return
-        is_live, row = judged.verdict is Verdict.TAKEN, judged.row
-        named = {key: claim for key, claim in owned.items() if is_live and self._resource.names(row, partition, key)}
-        await self._roll(owner, partition, owned.keys() - named.keys(), Aborted(""))
-        if row.get("status") == "confirmed" and not all(claim.is_settled for claim in named.values()):
-            await self._roll(owner, partition, named.keys(), Confirmed(""))
-
-    async def _roll(self, owner: str, partition: Partition, keys: Collection[RowKey], state: HoldState) -> None:
-        if keys and not await self._rolling.roll(owner, partition, sorted(keys), state):
-            raise OutcomeUnknown
+        judged = await self._judging.judge(partition.organization, hold_id, since_ms=since_ms)
+        dead: dict[str, list[RowKey]] = {}
+        unsettled: dict[str, list[RowKey]] = {}
+        for key, claim in owned.items():
+            verdict, row = await self._judging.of_claim(judged, partition, key, claim.owner, since_ms=claim.since_ms)
+            if verdict is Verdict.DEAD:
+                dead.setdefault(claim.owner, []).append(key)
+            elif verdict is Verdict.TAKEN and row.get("status") == "confirmed" and not claim.is_settled:
+                unsettled.setdefault(claim.owner, []).append(key)
+        for state, by_title in ((Aborted(""), dead), (Confirmed(""), unsettled)):
+            for owner, keys in by_title.items():
+                if not await self._rolling.roll(owner, partition, keys, state):
+                    raise OutcomeUnknown
 
     def _together(self, holds: Iterable[H], partition: Partition) -> Iterator[list[H]]:
         """The holds of this home in portions, each for one batch."""

@@ -8,6 +8,7 @@ Refusal
 │   │   ├── HoldConfirmed
 │   │   └── BookingCancelled
 │   ├── ExtensionTooLong
+│   ├── HoldChanged
 │   └── HoldNotFound
 └── RetryableRefusal     the same request may succeed later
     └── HoldLimitReached
@@ -62,6 +63,16 @@ class ExtensionTooLong(FinalRefusal):
     def __init__(self, until_ms: int) -> None:
         super().__init__("the hold may not be extended any further")
         self.until_ms = until_ms
+
+
+class HoldChanged(FinalRefusal):
+    """The hold is not as the caller last saw it: its version is another."""
+
+    reason = "HOLD_CHANGED"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the hold has changed since: its version is {version}; read it and decide again")
+        self.version = version
 
 
 class HoldNotFound(FinalRefusal):

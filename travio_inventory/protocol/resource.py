@@ -80,6 +80,11 @@ class Hold(Protocol):
         ...
 
     @property
+    def moves(self) -> int:
+        """How many attempts to move it took effect, or were fenced: its claims may have titles up to this one."""
+        ...
+
+    @property
     def parts(self) -> Sequence[str]:
         """What it can be divided into, by name."""
         ...
@@ -117,6 +122,14 @@ H_co = TypeVar("H_co", bound=Hold, covariant=True)
 H_contra = TypeVar("H_contra", bound=Hold, contravariant=True)
 
 
+class Destination(Protocol[H]):
+    """Where a hold is to be moved."""
+
+    def of(self, hold: H) -> H | None:
+        """The hold as it is to be; None if it is so already. Raises a refusal if this one cannot be moved there."""
+        ...
+
+
 class Request(Protocol[H_co]):
     """A request for a hold: every claim of it or none."""
 
@@ -149,6 +162,14 @@ class Request(Protocol[H_co]):
         ...
 
 
+class Stake(NamedTuple):
+    """What a move takes in one partition: the title under which, which rows, and what its home row must still say."""
+
+    owner: str
+    keys: Sequence[RowKey]
+    expected: Row
+
+
 @dataclass(frozen=True, slots=True)
 class Claim(Generic[H]):
     """What these holds, which have one home, are to take in one partition, with the rows `beside` in the same batch.
@@ -165,6 +186,8 @@ class Claim(Generic[H]):
     is_intent: bool
     beside: Sequence[Write] = ()
     entries: Sequence[IndexEntry] = ()
+    stake: Stake | None = None
+    """What is taken, if that is not all that the holds have there: its one hold is moved."""
 
 
 class OwnShare(Enum):
@@ -177,7 +200,7 @@ class OwnShare(Enum):
 
 
 class Obstacle(NamedTuple):
-    """A row that another hold has, since that moment by the clock of its process."""
+    """A row that somebody has, by the title in `owner`, since that moment by the clock of its process."""
 
     key: RowKey
     owner: str
@@ -195,7 +218,7 @@ class InTheWay(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A live claim: the row, its owner, and the home row that proves it."""
+    """A live claim: the row, the hold that has it, and the home row that proves it."""
 
     key: RowKey
     owner: str
@@ -266,8 +289,8 @@ class Resource(Protocol[H]):
         """The whole row of a hold, but for where its last event is."""
         ...
 
-    def names(self, home: Row, partition: Partition, key: RowKey) -> bool:
-        """Whether the row of a hold that lives says that this claim is its own."""
+    def names(self, home: Row, partition: Partition, key: RowKey, move: int) -> bool:
+        """Whether the row of a hold that lives says that this claim is its own, which has a title of that move."""
         ...
 
     def changes(self, before: H, after: H) -> Row:
@@ -296,18 +319,18 @@ class Resource(Protocol[H]):
         """The writes that take the claim, on conditions that only a free one meets; None if nothing is free."""
         ...
 
-    def extend(self, hold: H, until_ms: int) -> Sequence[Write]:
-        """What its home is told of its new end."""
+    def extend(self, owned: Mapping[str, Sequence[RowKey]], until_ms: int) -> Sequence[Write]:
+        """What the home of a hold is told of its new end, in the rows that it has there by these titles."""
         ...
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows
     ) -> Sequence[Write]:
-        """The writes that settle these holds' claims, or return them, on condition that they are still theirs."""
+        """The writes that settle the claims under these titles, or return them, on condition that they still are."""
         ...
 
-    def left(self, hold_id: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
-        """The hold's claims that are still to be moved, by these rows."""
+    def left(self, owner: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
+        """The claims under this title that are still to be moved, by these rows."""
         ...
 
     async def in_the_way(self, batches: Batches, claim: Claim[H], standing: Rows) -> InTheWay:

@@ -14,7 +14,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
-from travio_inventory.protocol.hold import NEVER_MS, Held, HoldState, Released
+from travio_inventory.protocol.hold import NEVER_MS, Held, HoldState, Released, read_title
 from travio_inventory.protocol.resource import H, HoldWatch, Resource, home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -52,10 +52,20 @@ class RollingForward(Generic[H]):
         if writing.is_alive(after):
             for partition in self._others(before):
                 if gone := writing.given_up(self._resource, before, after, partition):
-                    self._background(self._return(before.id, partition, gone))
+                    self._background(self._follow(after, partition, gone, Released()))
 
-    async def _return(self, hold_id: str, partition: Partition, keys: Sequence[RowKey]) -> None:
-        await self.roll(hold_id, partition, keys, Released())
+    async def _follow(self, hold: H, partition: Partition, keys: Sequence[RowKey], state: HoldState) -> None:
+        """Bring these rows in line, under whichever title the hold had them until now: one of a later move is not
+        meant.
+        """
+        try:
+            seen = await self._sender.batches.get(partition, keys) if hold.moves else {}
+        except StoreUnavailable:
+            return
+        for owner, owned in writing.by_title(self._resource, hold, keys, seen).items():
+            hold_id, move = read_title(owner)
+            if hold_id == hold.id and move <= hold.moves:
+                await self.roll(owner, partition, owned, state)
 
     async def rows_settled(self, organization: str, standing: Mapping[str, Row], *, as_of_ms: int) -> None:
         """The same of holds by their rows."""
@@ -83,12 +93,12 @@ class RollingForward(Generic[H]):
         and the sweeper finishes the rest.
         """
         await asyncio.gather(
-            *(self.roll(hold.id, partition, self._resource.keys(hold, partition), hold.state)
+            *(self._follow(hold, partition, self._resource.keys(hold, partition), hold.state)
               for partition in self._others(hold))
         )  # fmt: skip
 
-    async def roll(self, hold_id: str, partition: Partition, keys: Sequence[RowKey], state: HoldState) -> bool:
-        """Bring those of the rows that the hold still has in line with its state; whether that is certain."""
+    async def roll(self, owner: str, partition: Partition, keys: Sequence[RowKey], state: HoldState) -> bool:
+        """Bring those of the rows that are still the title's in line with the hold's state; whether that is certain."""
         seen = None
         for _ in range(TRIES_MAX):
             try:
@@ -96,12 +106,12 @@ class RollingForward(Generic[H]):
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
-            writes = self._resource.move({hold_id: keys}, state, partition, seen)
+            writes = self._resource.move({owner: keys}, state, partition, seen)
             match await self._sender.apply(partition, writes, ()):
                 case Applied():
                     return True
                 case Refused(rows=standing):
-                    keys, seen = self._resource.left(hold_id, keys, state, standing), standing
+                    keys, seen = self._resource.left(owner, keys, state, standing), standing
                     if not keys:
                         return True
                 case Unknown() | NotDone():

@@ -23,7 +23,7 @@ CELL = RowKind(
     _WITH_TRIP,
     (
         _text("status", "available, held, sold or blocked; closed or forgotten once its trip is over"),
-        _text("owner", "the hold that the cell belongs to; null while it is available"),
+        _text("owner", "the hold that has the cell, with `+` and the number of the move that took it; null while free"),
         _number("until_ms", "when that hold ends at the latest: then its home row is to be read; proves nothing"),
         _number("since_ms", "when that hold took the cell"),
         _number("period", "the period of the trip's sale in which it is sold; null for the first"),
@@ -50,6 +50,7 @@ HOLD = RowKind(
         _number("created_at_ms", "when it was created, or a final refusal was said"),
         _number("expires_at_ms", "when it expires"),
         _number("extensions", "how often it was extended, or its seats were changed while its status was not"),
+        _number("moves", "how often an attempt to move it was made that took effect, or was fenced; null if none was"),
         _text("order_id", "the order that it was confirmed for"),
         _text("passengers", "the passengers, as JSON: seat, name, identity number"),
         _text("reason", "why the seats were blocked, or why the id was fenced"),

@@ -188,6 +188,36 @@ class ConfirmHoldCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveHoldCommand:
+    """A hold or a booking to move: seats of its own, each with the one that takes its place, and another journey if one
+    is named. With a version it must be as its caller saw it.
+    """
+
+    hold_id: str
+    moves: tuple[tuple[str, str], ...] = ()
+    ends: Ends | None = None
+    version: int | None = None
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.text("hold_id", self.hold_id, HOLD_ID_BYTES_MAX, required=True)
+        if found.count("moves", self.moves, 0, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
+            old, new = [[move[side] for move in self.moves] for side in (0, 1)]
+            for side, seats in (("from_seat_id", old), ("to_seat_id", new)):
+                for index, seat in enumerate(seats):
+                    found.at(f"moves[{index}].").id(side, seat)
+                if len({*seats}) < len(seats):
+                    found.wrong("moves", f"each {side} must be another seat")
+            if self.moves and {*old} == {*new}:
+                found.wrong("moves", "the seats stay the same: name the ones that take their places")
+        if self.ends is not None:
+            _check_ends(found, self.ends)
+        elif not self.moves:
+            found.wrong("moves", "name the seats to move, or another journey")
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendHoldCommand:
     """A hold to extend to `ttl_s` seconds from now, 0 or less for the default."""
 

@@ -1,6 +1,6 @@
 """A hold of seats, and the request for one; its states and its id are those of any hold."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -55,6 +55,9 @@ __all__ = [
     "late_id",
     "parse_hold_id",
 ]
+
+
+GIVEN_UP_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ class Hold:
     recorded: Recorded = field(default=Recorded(0, 0), compare=False)
     """Where its last event is."""
     given_up: tuple[str, ...] = ()
-    """Seats that it had once."""
+    """Seats that it had once: the last GIVEN_UP_MAX."""
+    moves: int = 0
     before: "Hold | None" = field(default=None, compare=False, repr=False)
     """What it was before the step that takes seats from it; None once that is done."""
     period: int = field(default=0, compare=False)
@@ -156,7 +160,7 @@ class Hold:
 
     def booked_late(self, state: HoldState) -> "Hold":
         """The late booking of the same seats."""
-        return self._changed(id=late_id(self.id), state=state, extensions=self.extensions + 1)
+        return self._changed(id=late_id(self.id), state=state, extensions=self.extensions + 1, moves=0)
 
     def keeping(self, parts: Collection[str], state: HoldState) -> "Hold":
         """The same hold in that state, with these of its seats alone: by one more extension, unless the state is
@@ -172,9 +176,36 @@ class Hold:
             prices=tuple(self.prices[at] for at in kept),
             state=state,
             extensions=self.extensions + (type(state) is type(self.state)),
-            given_up=(*self.given_up, *(seat for seat in self.seats if seat not in parts)),
+            given_up=self._given_up({*parts}),
             before=self,
         )
+
+    def moved(self, onto: Mapping[str, str], trip: Trip, journey: Journey) -> "Hold":
+        """The same hold with other seats in place of these, on that journey, by one more move. What stays keeps its
+        price, and passengers go where their seats go.
+        """
+        prices = dict(zip(self.seats, self.prices, strict=True))
+        seats = trip.in_layout_order([onto.get(seat, seat) for seat in self.seats])
+        state = self.state
+        if isinstance(state, Confirmed):
+            state = replace(state, named=tuple(replace(p, seat=onto.get(p.seat, p.seat)) for p in self.passengers))
+        return replace(
+            self,
+            seats=seats,
+            groups=tuple(map(trip.group_of, seats)),
+            prices=tuple(prices[seat] if seat in prices else trip.seat(seat).price_minor for seat in seats),
+            journey=journey,
+            state=state,
+            extensions=self.extensions + 1,
+            moves=self.moves + 1,
+            given_up=self._given_up({*seats}),
+            before=self,
+        )
+
+    def _given_up(self, has: Set[str]) -> tuple[str, ...]:
+        """The seats that it had until now, or before, without those that it has."""
+        had = dict.fromkeys((*self.given_up, *self.seats))
+        return tuple(seat for seat in had if seat not in has)[-GIVEN_UP_MAX:]
 
     def never_had(self, parts: Collection[str]) -> InvalidSeats:
         """The refusal for seats that it never had."""

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.explanation import CellNow, Trace
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
+from travio_inventory.seats.move import Move
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.queries import ScanPlace, SeatPlace
@@ -224,6 +225,13 @@ class Holds(Protocol):
     async def cancel(self, actor: Actor, hold_id: str, parts: Collection[str] | None = None) -> Hold:
         """Return a booking, or these of its seats; a repeated call has the same answer. Raises HoldEnded if the hold
         ended in another way, HoldNotFound if it is not a booking yet, InvalidSeats for seats that it never had.
+        """
+        ...
+
+    async def move(self, actor: Actor, hold_id: str, to: Move) -> Hold:
+        """Give the hold, or the booking, other seats or another journey: all or none, and what it had is free only if
+        the new ones are won. A repeated call has the same answer. Raises SeatHeld, SeatUnavailable, SeatContended,
+        TripOpening, InvalidSeats, HoldChanged, HoldEnded.
         """
         ...
 

@@ -19,6 +19,7 @@ Refusal
 │   │   ├── HoldConfirmed
 │   │   └── BookingCancelled
 │   ├── ExtensionTooLong
+│   ├── HoldChanged
 │   ├── HoldNotFound
 │   ├── NotOnSale
 │   │   ├── SalesClosed
@@ -45,6 +46,7 @@ from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest, Retry
 from travio_inventory.protocol.refusals import (
     BookingCancelled,
     ExtensionTooLong,
+    HoldChanged,
     HoldConfirmed,
     HoldEnded,
     HoldExpired,
@@ -60,6 +62,7 @@ __all__ = [
     "Decided",
     "Departed",
     "ExtensionTooLong",
+    "HoldChanged",
     "HoldConfirmed",
     "HoldEnded",
     "HoldExpired",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Row, RowKey
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.rows import hold_key
 from travio_inventory.seats.hold import NEVER_MS
 from travio_inventory.seats.records import seat_rows
@@ -12,15 +13,15 @@ from travio_inventory.seats.records import seat_rows
 def assert_agree(organization: str, holds: Mapping[RowKey, Row], cells: Mapping[RowKey, Row]) -> None:
     """Each cell that somebody has is named by the row of a hold that lives, and each such hold has its cells."""
     for key, cell in cells.items():
-        owner = str(cell.get("owner") or "")
+        owner, move = read_title(str(cell.get("owner") or ""))
         home = holds[hold_key(owner)] if owner else {}
         assert cell["status"] == (_status_of_cells(home) if owner else "available"), (key, cell)
-        assert not owner or seat_rows.names(home, key), (key, cell, home)
+        assert not owner or seat_rows.names(home, key, move), (key, cell, home)
     for hold_name, row in holds.items():
         if row["status"] in rows.LIVE:
             hold = seat_rows.read_hold(organization, hold_name.id, row)
             for name in seat_rows.cell_keys(hold.seats, hold.journey):
-                assert cells[name].get("owner") == hold.id, (hold, name, cells[name])
+                assert read_title(str(cells[name].get("owner"))).hold_id == hold.id, (hold, name, cells[name])
 
 
 def _status_of_cells(hold: Row) -> str:

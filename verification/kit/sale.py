@@ -21,6 +21,7 @@ from travio_inventory.seats.commands import (
     ExtendHoldCommand,
     GiveBackCommand,
     HoldsQuery,
+    MoveHoldCommand,
     SeatUpdate,
     WaitlistPlace,
     WaitsQuery,
@@ -198,6 +199,18 @@ class Sale(Life):
         """Cancel a booking, or these of its seats."""
         command = GiveBackCommand(hold_id=hold.id, seat_ids=tuple(seats.split()))
         return await self.inventory.cancel_booking(_holder(hold), command)
+
+    async def move(
+        self, hold: Hold, moves: str = "", ends: str | Ends | None = None, *, version: int | None = None
+    ) -> Hold:
+        """Move it, "A1>A2 A3>A4", or to another journey."""
+        command = MoveHoldCommand(
+            hold_id=hold.id,
+            moves=tuple((old, new) for old, new in (move.split(">") for move in moves.split())),
+            ends=_ends(ends) if ends is not None else None,
+            version=version,
+        )
+        return await self.inventory.move_hold(_holder(hold), command)
 
     async def find(self, hold: Hold) -> Hold:
         """The hold in its present state."""

@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Outcome, Partition, Row, RowKey, Rows, Write
+from travio_inventory.protocol.claims import Claimed
+from travio_inventory.protocol.fencing import Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed, Released
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.lapses import LapseFinder
-from travio_inventory.protocol.resource import Resource, Standing, home_and_others
+from travio_inventory.protocol.resource import Claim, Resource, Stake, Standing, home_and_others
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import deciding, writing
+from travio_inventory.protocol.steps.move import Moving
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.records import seat_rows
 from verification.simulation.broken import GROUPS_OF_ONE, broken
@@ -20,9 +24,9 @@ from verification.simulation.broken import GROUPS_OF_ONE, broken
 CHANGING = replace(GROUPS_OF_ONE, changes=0.8)
 
 
-@broken("a live hold has whatever says that it is its own", "I7 L2", CHANGING.with_seed(17))
+@broken("a live hold has whatever says that it is its own", "I7 L2", CHANGING.with_seed(24))
 def _has_all(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(seat_rows, "names", lambda _home, _cell: True)
+    patch.setattr(seat_rows, "names", lambda _home, _cell, _move: True)
 
 
 @broken("seats are given back before the step that gives them up", "I1", CHANGING)
@@ -58,9 +62,9 @@ def _forget_elsewhere(patch: pytest.MonkeyPatch) -> None:
         since_ms = min(claim.since_ms for claim in owned.values())
         judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
-            await self._roll(owner, partition, owned.keys(), Aborted(""))
+            await self._rolling.roll(owner, partition, [*owned], Aborted(""))
         elif judged.row.get("status") == "confirmed":
-            await self._roll(owner, partition, owned.keys(), Confirmed(""))
+            await self._rolling.roll(owner, partition, [*owned], Confirmed(""))
 
     patch.setattr(RollingForward, "changed", settled)
     patch.setattr(LapseFinder, "_settle", settle)
@@ -74,5 +78,66 @@ def _tell_otherwise(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a step that compares the status alone", "I2 I8", CHANGING.with_seed(22))
 def _compare_status(patch: pytest.MonkeyPatch) -> None:
-    as_seen = deciding._as_seen
-    patch.setattr(deciding, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+    as_seen = deciding.as_seen
+    patch.setattr(deciding, "as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+
+
+@broken("a move that frees the old seats before its commit", "I1 I2", CHANGING)
+def _leave_first(patch: pytest.MonkeyPatch) -> None:
+    commit = Moving._commit
+
+    async def left(self: Moving[Hold], before: Hold, after: Hold, seen: Rows, at_ms: int) -> Claim[Hold]:
+        for other in home_and_others(self._resource, before)[1]:
+            if gone := writing.given_up(self._resource, before, after, other):
+                await self._rolling._follow(before, other, gone, Released())
+        return await commit(self, before, after, seen, at_ms)
+
+    patch.setattr(Moving, "_commit", left)
+
+
+@broken("a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9))
+def _free_unfenced(patch: pytest.MonkeyPatch) -> None:
+    async def believe(self: Fencing[Hold], organization: str, hold_id: str, _move: int) -> Row:
+        home = seat_rows.home_partition(organization, hold_id)
+        return await self._row(home, rows.hold_key(hold_id))
+
+    patch.setattr(Fencing, "fence_move", believe)
+
+
+@broken("a move that is not compared with those before it", "I1 I2", CHANGING.with_seed(15))
+def _move_uncounted(patch: pytest.MonkeyPatch) -> None:
+    stake = Moving._stake
+
+    def uncounted(self: Moving[Hold], before: Hold, keys: Sequence[RowKey]) -> Stake:
+        proper = stake(self, before, keys)
+        return proper._replace(expected={"status": proper.expected["status"]})
+
+    patch.setattr(Moving, "_stake", uncounted)
+
+
+@broken("what a move takes has no title of its own", "I1 I2 I7", CHANGING.with_seed(4))
+def _no_title(patch: pytest.MonkeyPatch) -> None:
+    stake = Moving._stake
+    patch.setattr(Moving, "_stake", lambda self, before, keys: stake(self, before, keys)._replace(owner=before.id))
+
+
+@broken("a move returns what it has won", "I1", CHANGING)
+def _return_the_new(patch: pytest.MonkeyPatch) -> None:
+    async def changed(self: RollingForward[Hold], _before: Hold, after: Hold, *, as_of_ms: int) -> None:
+        await self.settled(after, as_of_ms=as_of_ms)
+        for partition in home_and_others(self._resource, after)[1]:
+            self._background(self._follow(after, partition, self._resource.keys(after, partition), Released()))
+
+    patch.setattr(RollingForward, "changed", changed)
+
+
+@broken("the home batch of a move before its intents", "I2", CHANGING)
+def _commit_first(patch: pytest.MonkeyPatch) -> None:
+    async def claim(self: Moving[Hold], before: Hold, after: Hold, seen: Rows) -> tuple[Claimed, bool]:
+        at_ms = self._sender.clock.now_ms()
+        claimed = await self._claims.claim(await self._commit(before, after, seen, at_ms))
+        for other, keys in self._gaining(before, after).items():
+            await self._claims.claim(self._intent(before, after, other, keys, at_ms))
+        return claimed, False
+
+    patch.setattr(Moving, "_claim", claim)

@@ -49,8 +49,8 @@ def _confirm_any(patch: pytest.MonkeyPatch) -> None:
 
 def step_unseen(patch: pytest.MonkeyPatch) -> None:
     """A step that does not compare the number of extensions."""
-    as_seen = deciding._as_seen
-    patch.setattr(deciding, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+    as_seen = deciding.as_seen
+    patch.setattr(deciding, "as_seen", lambda hold: {"status": as_seen(hold)["status"]})
 
 
 def extend_unseen(patch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def _shorten(patch: pytest.MonkeyPatch) -> None:
             raise BackendUnavailable from None
         if not isinstance(hold.state, Held):
             raise await self._deciding.over(hold)
-        outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms)
+        outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms, {})
         if isinstance(outcome, Applied):
             return hold.with_state(Held(expires_at_ms))
         raise OutcomeUnknown

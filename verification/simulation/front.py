@@ -11,6 +11,7 @@ from travio_inventory.kernel.actor import Actor, user_anywhere
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
+from travio_inventory.seats.move import Move
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE, HoldEnded, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
@@ -137,6 +138,30 @@ class Front:
             return await process.steps.run(process.holds.cancel(actor, hold_id, parts or None))
 
         return await self._step("cancel", actor.user, hold_id, work, tries=tries, parts=parts)
+
+    async def move(self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], *, tries: int) -> Call:
+        """Move it from the seats that it was made with, or from what a read says that it has, to these."""
+        got: list[Hold] = []
+
+        async def work(process: Process) -> Hold:
+            now = await process.holds.find(actor, base_id(hold.id))
+            onto = {old: new for old, new in zip(now.seats, seats, strict=False) if old != new}
+            version = None if self._random.random() < 0.3 else now.extensions
+            wanted.clear()
+            wanted.append(Move(self.trip, onto, self.trip.journey(ends) if ends else None, version))
+            asked.clear()
+            asked.extend(_cells_of(now, wanted[0]))
+            got.append(await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0])))
+            return got[-1]
+
+        wanted: list[Move] = []
+        asked: list[Cell] = []
+        call = await self._step("move", actor.user, base_id(hold.id), work, tries=tries)
+        call.cells = tuple(asked)
+        if call.answer is CallOutcome.OK:
+            now = got[-1]
+            call.cells = tuple(Cell(seat, segment) for seat in now.seats for segment in now.journey.segments)
+        return call
 
     async def extend(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
         """Extend it: the new time may end before the hold would anyway."""
@@ -302,6 +327,12 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
             call.answer, call.told = CallOutcome.NO, refusal.reason
         case BaseException() as error:
             raise error
+
+
+def _cells_of(now: Hold, move: Move) -> list[Cell]:
+    """What the move asks for."""
+    journey = move.journey or now.journey
+    return [Cell(move.onto.get(seat, seat), segment) for seat in now.seats for segment in journey.segments]
 
 
 def _write_down_seats(call: Call, refusal: SeatTaken) -> None:

@@ -9,6 +9,7 @@ from math import inf
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol.batches import Kind, RowKey
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
@@ -64,6 +65,7 @@ class Hindsight:
             self._judge_leavings()
             self._judge_unknown()
         self._judge_parts()
+        self._judge_moves()
         for call in self.calls:
             match call.op:
                 case "hold" if call.answer is CallOutcome.SEEN:
@@ -120,7 +122,7 @@ class Hindsight:
                 if key.kind is Kind.CELL:
                     self._judge_leaving(kept.pop((landed.partition.number, key), None), landed.at_s)
                     owner, call = str(after.get("owner") or ""), landed.call
-                    if call is not None and owner and owner not in self.oracle.timelines:
+                    if call is not None and owner and read_title(owner).hold_id not in self.oracle.timelines:
                         kept[landed.partition.number, key] = call
         for call in kept.values():
             self._judge_leaving(call, inf)
@@ -236,6 +238,22 @@ class Hindsight:
             elif call.told == NEVER_HAD and all(parts <= {cell.seat for _, cell in step.places} for step in known):
                 raise Violated(f"I5 refused for seats that the hold has: {call} {known}")
 
+    def _judge_moves(self) -> None:
+        """A move that was acknowledged was done: the hold had exactly the cells that it was answered (I3). One that was
+        refused as taken met an owner (I5).
+        """
+        for call in (call for call in self.calls if call.op == "move"):
+            base = base_id(call.subject)
+            passed = (*self.oracle.timelines.get(base, ()), *self.oracle.timelines.get(late_id(base), ()))
+            if call.answer is CallOutcome.OK:
+                if not any(step.has == {*call.cells} for step in passed if step.at_s <= call.returned_s):
+                    raise Violated(f"I3 moved, and never was there: {call} {passed}")
+            elif call.told in ("SEAT_HELD", "SEAT_UNAVAILABLE"):
+                windows = (window for span in self._spans(call.cells) for window in self._windows(span)
+                           if base_id(span.hold_id) != base)  # fmt: skip
+                if not any(from_s <= call.returned_s and to_s >= call.invoked_s for from_s, to_s in windows):
+                    raise Violated(f"I5 not moved as taken, though nobody had it: {call}")
+
     def _judge_find(self, call: Call) -> None:
         """What was read was true at some moment of the reading (I7)."""
         if call.answer is not CallOutcome.OK:
@@ -320,6 +338,7 @@ def _is_effect(call: Call, step: Step[Call]) -> bool:
     """Whether the step is what the call asked for, and not what it did to other holds on the way."""
     if call.op == "confirm":
         return step.status == "confirmed"
-    if CAUSES.get(call.op) != (step.was, step.status) and not (call.parts and step.call is call):
+    is_change = (call.parts or call.op == "move") and step.call is call
+    if CAUSES.get(call.op) != (step.was, step.status) and not is_change:
         return False
     return call.op in ("hold", "block", "unblock") or base_id(step.hold_id) == call.subject

@@ -89,8 +89,8 @@ class Holder:
         fate = random.random()
         if fate < 0.15:
             return
-        if self._front.plan.changes and random.random() < self._front.plan.changes:
-            await self._front.release(wanted.actor, hold_id, tries=3, parts=self._some(hold))
+        if self._front.plan.changes:
+            await self._change(wanted.actor, hold)
         if random.random() < 0.35:
             await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
             extending = self._start(self._extend(wanted.actor, hold_id))
@@ -106,6 +106,25 @@ class Holder:
     def _some(self, hold: Hold) -> tuple[str, ...]:
         """Some of the seats that the hold was made with."""
         return tuple(self._random.sample(hold.seats, self._random.randint(1, len(hold.seats))))
+
+    async def _change(self, actor: Actor, hold: Hold) -> None:
+        """Give some of its seats back, and move it, or neither."""
+        random, changes = self._random, self._front.plan.changes
+        if random.random() < changes:
+            await self._front.release(actor, base_id(hold.id), tries=3, parts=self._some(hold))
+        if random.random() < changes:
+            moving = self._start(self._move(actor, hold))
+            if random.random() < 0.7:
+                await moving
+
+    async def _move(self, actor: Actor, hold: Hold, *, delay_s: float = 0) -> None:
+        """To other seats, another journey, or both; half of the time back again."""
+        random = self._random
+        await asyncio.sleep(delay_s)
+        for _ in range(random.choice((1, 1, 2, 3))):
+            ends, seats = _wish(random, self._front.trip, self._front.plan.popular)
+            back = hold.seats if random.random() < 0.4 else seats
+            await self._front.move(actor, hold, ends if random.random() < 0.4 else None, back, tries=3)
 
     async def _extend(self, actor: Actor, hold_id: str) -> None:
         await self._front.extend(actor, hold_id, tries=3)
@@ -132,6 +151,8 @@ class Holder:
             await self._front.confirm(actor, hold_id, order, tries=3)
         if changes and random.random() < changes:
             self._start(self._cancel_some(actor, hold))
+        if changes and random.random() < changes:
+            self._start(self._move(actor, hold, delay_s=random.uniform(0, 8)))
         if random.random() < 0.65:
             await asyncio.sleep(random.uniform(0, 15))
             await self._front.cancel(actor, hold_id, tries=4)

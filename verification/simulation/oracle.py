@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Value
 from travio_inventory.protocol.fencing import ABANDONED
+from travio_inventory.protocol.hold import Title, read_title
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import NEVER_MS, base_id, parse_hold_id
 from travio_inventory.seats.ports import Cell
@@ -121,6 +122,8 @@ class Oracle(Generic[C]):
     timelines: dict[str, list[Step[C]]] = field(default_factory=lambda: defaultdict(list))
     spans: dict[Cell, list[Span]] = field(default_factory=lambda: defaultdict(list))
     _held_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _moves: dict[str, int] = field(default_factory=dict)
+    """When something was first taken under each title, by the clock of its process."""
     _began_ms: dict[str, int] = field(default_factory=dict)
     """When the running attempts began, by the clocks of their processes."""
 
@@ -129,6 +132,8 @@ class Oracle(Generic[C]):
         self.landed.append(Landed(at_s, call, partition, changes))
         for key, _, after in changes:
             self.rows[partition][key] = after
+            if key.kind is Kind.CELL and after.get("owner"):
+                self._moves.setdefault(str(after["owner"]), int(after.get("since_ms") or 0))
             if key.kind in (Kind.CELL, Kind.KEY, Kind.SLOT):
                 self._attempted(after.get("owner") or after.get("hold"), after.get("since_ms"))
         if partition.table is not Table.SEAT_GROUPS:
@@ -169,6 +174,9 @@ class Oracle(Generic[C]):
         """Judge the step; the events that are due for it. An id may be fenced that ended and was forgotten."""
         if not before and after["status"] == "aborted" and self._has_ended(hold_id):
             return []
+        if before and {**before, "moves": None} == {**after, "moves": None}:
+            self._fenced_move(at_s, hold_id, call, after)
+            return []
         was = before.get("status")
         step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after, before)
         self.steps.append(step)
@@ -186,6 +194,13 @@ class Oracle(Generic[C]):
             self._owns_its_cells(step)
         self._count(step)
         return list(_events_of(step))
+
+    def _fenced_move(self, at_s: float, hold_id: str, call: C | None, after: Row) -> None:
+        """A move that is young is fenced by nobody but a call that moves the same hold."""
+        began_ms = self._moves.get(str(Title(hold_id, int(after["moves"] or 0))), 0)
+        is_own = (getattr(call, "op", ""), getattr(call, "subject", "")) == ("move", base_id(hold_id))
+        if not is_own and at_s < seconds_of(began_ms + GRACE_MS - self.skew_ms):
+            raise Violated(f"I10 move {after['moves']} of {hold_id} was given up for abandoned at {at_s:.2f}")
 
     def _has_ended(self, hold_id: str) -> bool:
         passed = self.timelines.get(hold_id, [])
@@ -209,12 +224,13 @@ class Oracle(Generic[C]):
         for group, cell in step.places:
             rows = self.rows[Partition(Table.SEAT_GROUPS, ORGANIZATION, trip, group)]
             owner = rows.get(RowKey(Kind.CELL, *cell), {}).get("owner")
-            if owner != step.hold_id:
+            if read_title(str(owner)).hold_id != step.hold_id:
                 raise Violated(f"I2 {step.hold_id} is {step.status} without {cell}, whose owner is {owner}")
 
     def _cell_changed(self, key: RowKey, before: Row, after: Row) -> None:
         owner = before.get("owner")
-        if owner is not None and owner != after.get("owner") and self.has(str(owner), key):
+        hold_id = read_title(str(owner)).hold_id
+        if owner is not None and owner != after.get("owner") and self.has(hold_id, key):
             raise Violated(f"I1 {key.id}/{key.segment} taken from live {owner}: {after}")
 
     def _count(self, step: Step[C]) -> None:

@@ -21,6 +21,16 @@ REFUSALS = {
     "cancel": {"HOLD_EXPIRED", "HOLD_RELEASED", "HOLD_NOT_FOUND"},
     "extend": set(REASONS),
     "find": {"HOLD_NOT_FOUND"},
+    "move": {
+        "SEAT_HELD",
+        "SEAT_UNAVAILABLE",
+        "HOLD_EXPIRED",
+        "HOLD_RELEASED",
+        "BOOKING_CANCELLED",
+        "HOLD_NOT_FOUND",
+        "HOLD_CHANGED",
+        "INVALID_SEATS",
+    },
     "block": {"SEAT_HELD", "SEAT_UNAVAILABLE"},
     "leave": {"NOT_ON_WAITLIST"},
 }
@@ -35,7 +45,7 @@ def is_answer(call: Call) -> bool:
     """Whether such a call can have this answer."""
     match call.answer:
         case CallOutcome.NO if call.told == NEVER_HAD:
-            return bool(call.parts)
+            return bool(call.parts) or call.op == "move"
         case CallOutcome.NO:
             return call.told in REFUSALS.get(call.op, ())
         case CallOutcome.ENDED:

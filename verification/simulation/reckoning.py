@@ -9,6 +9,7 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.epochs import EPOCH_MS
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.events import EventType, HoldChanged, HoldCreated, HoldExtended, OfBlock, data_of
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.records.seat_rows import group_partition
@@ -102,10 +103,12 @@ class Reckoning:
                 raise Violated(f"I7 the map of seat group {group} is not {states}")
 
     def _home(self, key: RowKey, cell: Row) -> Row:
-        """The home row of the cell's owner; that of an ended hold if there is none, or it lives and names others."""
-        owner = str(cell.get("owner") or "")
-        row = self._oracle.row(owner) if owner else _ENDED
-        return _ENDED if row.get("status") in LIVE and not self._oracle.has(owner, key) else row
+        """The home row of the cell's owner; an ended one if nobody has it, none if a move is under way."""
+        hold_id, move = read_title(str(cell.get("owner") or ""))
+        row = self._oracle.row(hold_id) if hold_id else _ENDED
+        if row.get("status") not in LIVE or self._oracle.has(hold_id, key):
+            return row
+        return {} if move > int(row.get("moves") or 0) else _ENDED
 
     def _state(self, key: RowKey, cell: Row) -> SeatState:
         row = self._home(key, cell)
@@ -124,7 +127,7 @@ class Reckoning:
         """With a sweeper at work, no cell is kept for an ended hold, and no hold is held after its expiry (L1, L2)."""
         for partition, rows in self._oracle.rows.items():
             for key, row in rows.items():
-                if key.kind is Kind.CELL and row.get("owner") and not self._oracle.has(str(row["owner"]), key):
+                if key.kind is Kind.CELL and row.get("owner") and not self._has(row, key):
                     raise Violated(f"L2 {key} in {partition.number} is {row['status']} for nobody: {row['owner']}")
                 if key.kind is Kind.CELL and row["status"] != self._status_of(key, row):
                     raise Violated(f"I2 {key} in {partition.number} is {row['status']}, and {row['owner']} is not")
@@ -132,6 +135,9 @@ class Reckoning:
                     lapsed_s = seconds_of(int(row.get("expires_at_ms") or 0))
                     if lapsed_s + ABANDONED_S < now_s():
                         raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
+
+    def _has(self, cell: Row, key: RowKey) -> bool:
+        return self._oracle.has(read_title(str(cell["owner"])).hold_id, key)
 
     def _status_of(self, key: RowKey, cell: Row) -> str:
         """What the cell of a live owner must say, or of none."""

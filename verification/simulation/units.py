@@ -71,6 +71,9 @@ class UnitHold:
     given_up: tuple[str, ...] = ()
     """The partitions of which it has no units any more."""
 
+    moves: int = 0
+    """None: a line has no title, and a hold of units stays where it is."""
+
     @property
     def parts(self) -> tuple[str, ...]:
         """See Hold: all of its units in a partition are one part."""
@@ -174,7 +177,7 @@ class Units:
         units = ",".join(f"{number}:{count}" for number, count in hold.units)
         return {**rows.of_hold(hold), "units": units, **given_up}
 
-    def names(self, home: Row, partition: Partition, _key: RowKey) -> bool:
+    def names(self, home: Row, partition: Partition, _key: RowKey, _move: int) -> bool:
         """See Resource."""
         return partition.number in dict(read_units(home))
 
@@ -216,9 +219,10 @@ class Units:
             ),
         ]
 
-    def extend(self, hold: UnitHold, until_ms: int) -> Sequence[Write]:
+    def extend(self, owned: Mapping[str, Sequence[RowKey]], until_ms: int) -> Sequence[Write]:
         """See Resource."""
-        return [Write(RowKey(LINES, hold.id), {"status": "reserved"}, {"until_ms": until_ms})]
+        keys = [key for keys in owned.values() for key in keys]
+        return [Write(key, {"status": "reserved"}, {"until_ms": until_ms}) for key in keys]
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, seen: Rows
@@ -237,7 +241,7 @@ class Units:
             writes.append(Write(key, {"status": line["status"]}, after))
         return [counted(seen[COUNTER], available=available, reserved=reserved), *writes] if writes else []
 
-    def left(self, _hold_id: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
+    def left(self, _owner: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
         """See Resource."""
         return [key for key in keys if is_to_be_moved(standing.get(key, {}), state)]
 

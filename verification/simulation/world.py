@@ -20,6 +20,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
 from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.ports import Cell
@@ -214,7 +215,7 @@ class World:
             timelines = self.oracle.timelines.items()
             holds = {hold_id: self._found(hold_id, passed[-1].row) for hold_id, passed in timelines if passed}
         cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
-        owners = {cell: str(row["owner"]) for cell, row in cells.items() if row.get("owner")}
+        owners = {cell: read_title(str(row["owner"])).hold_id for cell, row in cells.items() if row.get("owner")}
         told = [event for life in self.post.lives for event in life]
         return History(
             self.front.calls,

@@ -61,6 +61,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.HoldReleased: WireStatus(Status.FAILED_PRECONDITION, 410),
     errors.HoldConfirmed: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.BookingCancelled: WireStatus(Status.FAILED_PRECONDITION, 410),
+    errors.HoldChanged: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.ExtensionTooLong: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.SalesClosed: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.Departed: WireStatus(Status.FAILED_PRECONDITION, 409),
@@ -152,6 +153,8 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"scope": scope}
         case errors.ReplyTooLarge(sections=sections):
             return {"sections": _named(sections)} if sections else {}
+        case errors.HoldChanged(version=version):
+            return {"version": str(version)}
         case errors.HoldLimitReached(holds_max=holds_max):
             return {"holds_max": str(holds_max)}
         case _:

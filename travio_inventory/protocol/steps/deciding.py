@@ -73,7 +73,7 @@ class Deciding(Generic[H]):
                 return hold
             as_of_ms = self._sender.clock.now_ms()
             outcome = await writing.step(
-                self._sender, self._resource, (hold, after, _as_seen(hold)), seen=seen, at_ms=as_of_ms, beside=beside
+                self._sender, self._resource, (hold, after, as_seen(hold)), seen=seen, at_ms=as_of_ms, beside=beside
             )
             if isinstance(outcome, Applied):
                 await self._rolling.changed(hold, after, as_of_ms=as_of_ms)
@@ -120,7 +120,7 @@ class Deciding(Generic[H]):
         return hold
 
 
-def _as_seen(hold: Hold) -> Row:
+def as_seen(hold: Hold) -> Row:
     """The condition of a step: confirm and the like carry no clock, so they win on a lapsed row that says held."""
     status = "confirmed" if isinstance(hold.state, Confirmed) else "held"
     return {"status": status, "extensions": hold.extensions}

@@ -4,11 +4,11 @@ from typing import Generic
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
-from travio_inventory.protocol.batches import Applied, Outcome, Row, StoreUnavailable, Write
+from travio_inventory.protocol.batches import Applied, Outcome, Row, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.hold import Held
 from travio_inventory.protocol.refusals import ExtensionTooLong
-from travio_inventory.protocol.resource import H, Resource
+from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -33,6 +33,7 @@ class Extending(Generic[H]):
             as_of_ms = self._sender.clock.now_ms()
             try:
                 hold = await self._deciding.own(actor, hold_id)
+                seen = await writing.see_home(self._sender, self._resource, [hold]) if hold.moves else {}
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
@@ -43,7 +44,7 @@ class Extending(Generic[H]):
                 return hold
             if expires_at_ms > hold.created_at_ms + total_ms_max:
                 raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
-            outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms)
+            outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms, seen)
             if isinstance(outcome, Applied):
                 extended = hold.extended(expires_at_ms)
                 await self._rolling.settled(extended, as_of_ms=as_of_ms)
@@ -52,8 +53,10 @@ class Extending(Generic[H]):
             await self._sender.pause()
         raise failed.refusal()
 
-    async def extend_once(self, hold: H, seen_ms: int, until_ms: int) -> Outcome:
+    async def extend_once(self, hold: H, seen_ms: int, until_ms: int, seen: Rows) -> Outcome:
         """Try it once, on condition that the hold's expiry is the one that was read."""
+        home = home_of(self._resource, hold.organization, hold.id)
+        owned = writing.by_title(self._resource, hold, self._resource.keys(hold, home), seen)
         now_ms = self._sender.clock.now_ms()
         now = await self._sender.now(now_ms)
         extended = hold.extended(until_ms)
@@ -62,7 +65,7 @@ class Extending(Generic[H]):
         writes = [
             Write(rows.hold_key(hold.id), as_seen, row),
             self._sender.kept(self._resource.event(extended, now)),
-            *self._resource.extend(hold, until_ms),
+            *self._resource.extend(owned, until_ms),
         ]
         retention = self._sender.rules.retention
         due = [index_entries.due(partition, until_ms, retention) for partition in self._resource.partitions(hold)]

@@ -19,7 +19,21 @@ async def see(sender: Sender, resource: Resource[H], partition: Partition, keys:
 async def see_home(sender: Sender, resource: Resource[H], holds: Sequence[H]) -> Rows:
     """What a step on these holds, which have one home, is computed from. Raises StoreUnavailable."""
     home = home_of(resource, holds[0].organization, holds[0].id)
-    return await see(sender, resource, home, [key for hold in holds for key in resource.keys(hold, home)])
+    keys = [key for hold in holds for key in resource.keys(hold, home)]
+    moved = [key for hold in holds if hold.moves for key in resource.keys(hold, home)]
+    asked = [*resource.depends_on(home, keys), *moved]
+    return await sender.batches.get(home, asked) if asked else {}
+
+
+def by_title(resource: Resource[H], hold: H, keys: Sequence[RowKey], seen: Rows) -> dict[str, Sequence[RowKey]]:
+    """These claims of the hold by their titles, which only rows say once it was moved."""
+    if not hold.moves:
+        return {hold.id: keys}
+    split: dict[str, list[RowKey]] = {}
+    for key in keys:
+        standing = resource.standing(seen[key]) if key in seen else None
+        split.setdefault(standing.owner if standing is not None else hold.id, []).append(key)
+    return {**split}
 
 
 async def step(
@@ -76,12 +90,13 @@ def step_writes(
 
 def _moved(resource: Resource[H], changes: Sequence[tuple[H, H]], home: Partition, seen: Rows) -> list[Write]:
     """The claims in their home: what is given up is returned, the rest follows its hold's new state, if that is new."""
-    given = {before.id: gone for before, after in changes if (gone := given_up(resource, before, after, home))}
-    kept = {
-        before.id: resource.keys(after, home)
-        for before, after in changes
-        if is_alive(after) and type(after.state) is not type(before.state)
-    }
+    given: dict[str, Sequence[RowKey]] = {}
+    kept: dict[str, Sequence[RowKey]] = {}
+    for before, after in changes:
+        if gone := given_up(resource, before, after, home):
+            given |= by_title(resource, before, gone, seen)
+        if is_alive(after) and type(after.state) is not type(before.state):
+            kept |= by_title(resource, before, resource.keys(after, home), seen)
     returned = resource.move(given, Released(), home, seen) if given else ()
     return [*returned, *(resource.move(kept, changes[0][1].state, home, seen) if kept else ())]
 
@@ -109,7 +124,7 @@ def _told(
     if not is_alive(after):
         ended = {**rows.of_state(before.state), **resource.columns(after), **recorded}
         return Write(key, condition, ended, sender.rules.retention.over_s(before.id)), event
-    if isinstance(after.state, Confirmed) and after.parts == before.parts:
+    if isinstance(after.state, Confirmed) and after.parts == before.parts and not isinstance(before.state, Confirmed):
         return Write(key, condition, {**rows.of_state(after.state), **resource.booking(after.state), **recorded}), event
     return Write(key, condition, {**resource.changes(before, after), **recorded}), event
 

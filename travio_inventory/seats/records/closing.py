@@ -17,7 +17,8 @@ nothing can begin there: every step needs a cell that is free, or a hold that li
 from collections.abc import Awaitable, Callable, Sequence
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Write
+from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Rows, Write
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.resource import home_and_others
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.records import seat_rows
@@ -66,7 +67,8 @@ class Closing:
             if row.get("status") == "confirmed" or _is_block(row):
                 hold = self._seats.read(partition.organization, key.id, row)
                 if await self._close_elsewhere(visit, hold):
-                    closings.append(self._closing(hold, key, row, partition))
+                    cells = await visit.batches.get(partition, self._seats.keys(hold, partition))
+                    closings.append(_closing(hold, key, row, cells))
         for batch in together(closings):
             if not await visit.write(partition, batch):
                 await self._close_one_by_one(visit, partition, closings)
@@ -77,18 +79,13 @@ class Closing:
         for writes in closings:
             await visit.write(partition, writes)
 
-    def _closing(self, hold: Hold, key: RowKey, row: Row, partition: Partition) -> list[Write]:
-        seen = {name: row.get(name) for name in ("status", "expires_at_ms", "extensions")}
-        return [Write(key, seen, CLOSED), *_of_owner(hold, self._seats.keys(hold, partition))]
-
     async def _close_elsewhere(self, visit: Visit, hold: Hold) -> bool:
         """Close its cells in other seat groups than its home; False if somebody came in between."""
         _, others = home_and_others(self._seats, hold)
         for other in others:
             keys = self._seats.keys(hold, other)
             standing = await visit.batches.get(other, keys)
-            owned = [key for key in keys if standing.get(key, {}).get("owner") == hold.id]
-            for portion in portions(_of_owner(hold, owned)):
+            for portion in portions(_owned(hold, standing)):
                 if not await visit.write(other, portion):
                     return False
         return True
@@ -111,8 +108,18 @@ def _is_block(row: Row) -> bool:
     return row.get("status") == "held" and rows.number(row, "expires_at_ms") == NEVER_MS
 
 
-def _of_owner(hold: Hold, cells: Sequence[RowKey]) -> list[Write]:
-    return [Write(cell, {"owner": hold.id}, CLOSED_BY_OWNER) for cell in cells]
+def _closing(hold: Hold, key: RowKey, row: Row, cells: Rows) -> list[Write]:
+    seen = {name: row.get(name) for name in ("status", "expires_at_ms", "extensions")}
+    return [Write(key, seen, CLOSED), *_owned(hold, cells)]
+
+
+def _owned(hold: Hold, standing: Rows) -> list[Write]:
+    """Those of these cells that the hold has, under whichever title."""
+    return [
+        Write(cell, {"owner": owner}, CLOSED_BY_OWNER)
+        for cell, row in standing.items()
+        if read_title(owner := rows.text(row, "owner")).hold_id == hold.id
+    ]
 
 
 def _cells(trip: Trip, group: int) -> list[RowKey]:

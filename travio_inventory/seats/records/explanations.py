@@ -11,6 +11,7 @@ from typing import Any, Final
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.explanation import CellNow, Source, Trace
 from travio_inventory.seats.hold import NEVER_MS
 from travio_inventory.seats.queries import ScanPlace
@@ -37,7 +38,7 @@ class Explanations:
         keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(trip.segments))]
         try:
             cells = await self._batches.get(seat_rows.group_partition(trip.key, trip.group_of(seat)), keys)
-            owners = {rows.text(cell, "owner") for cell in cells.values()} - {""}
+            owners = {read_title(rows.text(cell, "owner")).hold_id for cell in cells.values()} - {""}
             homes = await home_rows(self._batches, trip.key.organization, owners)
         except StoreUnavailable:
             raise BackendUnavailable from None
@@ -78,9 +79,9 @@ def _group(trip: Trip, seat: str, at: int) -> int:
 
 
 def _cell(key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
-    owner = rows.text(cell, "owner")
+    owner, move = read_title(rows.text(cell, "owner"))
     home = homes.get(owner, {})
-    has_it = home.get("status") not in rows.LIVE or seat_rows.names(home, key)
+    has_it = home.get("status") not in rows.LIVE or seat_rows.names(home, key, move)
     return CellNow(
         key.segment,
         rows.text(cell, "status") or "missing",

@@ -13,6 +13,7 @@ from typing import Final
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.queries import SeatPlace
 from travio_inventory.seats.records import seat_rows
@@ -67,6 +68,7 @@ class Manifests:
         cells = await self._batches.read(seat_rows.group_partition(trip.key, group), Kind.CELL)
         check_made(trip, group, cells)
         owners = {rows.text(cell, "owner") for cell in cells.values() if cell.get("status") != "blocked"} - {""}
+        owners = {read_title(owner).hold_id for owner in owners}
         homes = await home_rows(self._batches, trip.key.organization, owners)
         return [
             seat_rows.read_hold(trip.key.organization, hold_id, row)

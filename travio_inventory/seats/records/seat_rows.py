@@ -53,6 +53,8 @@ def hold_row(hold: Hold) -> Row:
     }
     if hold.prices:
         row["prices"] = " ".join([hold.currency, *map(str, hold.prices)])
+    if hold.moves:
+        row["moves"] = hold.moves
     if hold.given_up:
         row["given_up"] = "\n".join(hold.given_up)
     if hold.reason:
@@ -60,9 +62,9 @@ def hold_row(hold: Hold) -> Row:
     return row
 
 
-def names(home: Row, cell: RowKey) -> bool:
-    """Whether the row of a live hold says that this cell is its own."""
-    if home.get("given_up") is None:
+def names(home: Row, cell: RowKey, move: int) -> bool:
+    """Whether the row of a live hold says that this cell is its own, which has a title of that move."""
+    if not move and home.get("given_up") is None and home.get("moves") is None:
         return True
     journey = range(number(home, "first_segment"), number(home, "last_segment") + 1)
     return cell.segment in journey and any(seat == cell.id for _, seat in _places(home))
@@ -98,6 +100,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         reason=text(row, "reason") if row.get("status") != "aborted" else "",
         prices=tuple(map(int, prices)),
         currency=currency,
+        moves=number(row, "moves"),
         given_up=tuple(given_up.split("\n")) if (given_up := text(row, "given_up")) else (),
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )

@@ -48,9 +48,9 @@ class Seats:
         """See Resource."""
         return seat_rows.hold_row(hold)
 
-    def names(self, home: Row, _partition: Partition, key: RowKey) -> bool:
+    def names(self, home: Row, _partition: Partition, key: RowKey, move: int) -> bool:
         """See Resource."""
-        return seat_rows.names(home, key)
+        return seat_rows.names(home, key, move)
 
     def changes(self, before: Hold, after: Hold) -> Row:
         """See Resource."""
@@ -89,15 +89,21 @@ class Seats:
             values = {**values, "until_ms": claim.until_ms}
         return [
             Write(cell, free, own)
-            for hold in claim.holds
-            for free, own in ((seat_rows.if_available(hold.period), {**values, "owner": hold.id}),)
-            for cell in self.keys(hold, claim.partition)
+            for owner, cells, period in self._taken(claim)
+            for free, own in ((seat_rows.if_available(period), {**values, "owner": owner}),)
+            for cell in cells
         ]
 
-    def extend(self, hold: Hold, until_ms: int) -> Sequence[Write]:
+    def _taken(self, claim: Claim[Hold]) -> Sequence[tuple[str, Sequence[RowKey], int]]:
+        """The cells that the claim takes, by the title under which, and in which period of the trip's sale."""
+        if claim.stake is not None:
+            return [(claim.stake.owner, claim.stake.keys, claim.holds[0].period)]
+        return [(hold.id, self.keys(hold, claim.partition), hold.period) for hold in claim.holds]
+
+    def extend(self, owned: Mapping[str, Sequence[RowKey]], until_ms: int) -> Sequence[Write]:
         """See Resource."""
-        cells = seat_rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)
-        return [Write(cell, {"owner": hold.id}, {"until_ms": until_ms}) for cell in cells]
+        values: Row = {"until_ms": until_ms}
+        return [Write(cell, {"owner": owner}, values) for owner, cells in owned.items() for cell in cells]
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, _seen: Rows
@@ -106,21 +112,21 @@ class Seats:
         values: Row = {"status": "sold", "until_ms": None} if isinstance(state, Confirmed) else seat_rows.FREE
         return [
             Write(cell, condition, values)
-            for hold_id, cells in owned.items()
-            for condition in ({"owner": hold_id},)
+            for owner, cells in owned.items()
+            for condition in ({"owner": owner},)
             for cell in cells
         ]
 
-    def left(self, hold_id: str, keys: Sequence[RowKey], _state: HoldState, standing: Rows) -> Sequence[RowKey]:
+    def left(self, owner: str, keys: Sequence[RowKey], _state: HoldState, standing: Rows) -> Sequence[RowKey]:
         """See Resource."""
-        return [cell for cell in keys if standing.get(cell, {}).get("owner") == hold_id]
+        return [cell for cell in keys if standing.get(cell, {}).get("owner") == owner]
 
     async def in_the_way(self, _batches: Batches, claim: Claim[Hold], standing: Rows) -> InTheWay:
         """See Resource."""
-        cells = {cell: hold.id for hold in claim.holds for cell in self.keys(hold, claim.partition)}
-        periods = {cell: hold.period for hold in claim.holds for cell in self.keys(hold, claim.partition)}
+        cells = {cell: owner for owner, taken, _ in self._taken(claim) for cell in taken}
+        periods = {cell: period for _, taken, period in self._taken(claim) for cell in taken}
         owned = sum(1 for cell, owner in cells.items() if standing.get(cell, {}).get("owner") == owner)
-        own = OwnShare.ALL if owned == len(cells) else OwnShare.SOME if owned else OwnShare.NONE
+        own = OwnShare.NONE if not owned else OwnShare.ALL if owned == len(cells) else OwnShare.SOME
         obstacles = [
             Obstacle(cell, rows.text(row, "owner"), rows.number(row, "since_ms"))
             for cell, owner in cells.items()

@@ -2,6 +2,7 @@
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.home_rows import home_rows
@@ -12,14 +13,14 @@ from travio_inventory.seats.trip import Trip
 
 _UNDER_WAY: Row = {}
 """The home row of an attempt that is not committed."""
+_GIVEN_UP: Row = {"status": "released"}
 
 
 async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     """The seat group's cells as `encode_states` writes them. Raises TripOpening, StoreUnavailable."""
     cells = await batches.read(seat_rows.group_partition(trip.key, group), Kind.CELL)
-    foreign = {
-        owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != group
-    }
+    owners = {read_title(owner).hold_id for cell in cells.values() if (owner := rows.text(cell, "owner"))}
+    foreign = {hold_id for hold_id in owners if parse_hold_id(hold_id).home != group}
     homes = {**dict.fromkeys(foreign, _UNDER_WAY), **await home_rows(batches, trip.key.organization, foreign)}
     segments = range(len(trip.segments))
     states = []
@@ -34,9 +35,10 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
 
 
 def _state(key: RowKey, cell: Row, homes: dict[str, Row]) -> SeatState:
-    home = homes.get(rows.text(cell, "owner"))
+    hold_id, move = read_title(rows.text(cell, "owner"))
+    home = homes.get(hold_id)
     if home is not None:
-        return _foreign_state(cell, home) if seat_rows.names(home, key) else AVAILABLE
+        return _foreign_state(cell, _deciding(home, key, move))
     match cell["status"]:
         case "available":
             return AVAILABLE
@@ -48,6 +50,15 @@ def _state(key: RowKey, cell: Row, homes: dict[str, Row]) -> SeatState:
             return BLOCKED
         case other:
             raise ValueError(f"no cell has the status {other!r}")
+
+
+def _deciding(home: Row, key: RowKey, move: int) -> Row:
+    """The row that says what becomes of the cell: that of its owner, unless it lives and does not name the cell. Then a
+    move that takes it is under way, or it was given up.
+    """
+    if home.get("status") not in rows.LIVE or seat_rows.names(home, key, move):
+        return home
+    return _UNDER_WAY if move > rows.number(home, "moves") else _GIVEN_UP
 
 
 def _foreign_state(cell: Row, home: Row) -> SeatState:

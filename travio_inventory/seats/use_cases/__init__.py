@@ -13,6 +13,7 @@ from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats
+from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_manifest import ReadManifest
@@ -37,6 +38,7 @@ class Inventory:
     confirm_hold: ConfirmHold
     release_hold: ReleaseHold
     extend_hold: ExtendHold
+    move_hold: MoveHold
     cancel_booking: CancelBooking
     read_holds: ReadHolds
     read_manifest: ReadManifest

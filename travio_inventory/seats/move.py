@@ -1,0 +1,38 @@
+"""Where a hold of seats is to be moved: which of its seats give way to which others, and on which journey."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from travio_inventory.kernel.refusals import Violation
+from travio_inventory.protocol.refusals import HoldChanged
+from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.trip import Journey, Trip
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Implements `protocol.resource.Destination`: seats of a hold, each with the one that takes its place, and another
+    journey, if any. With a version the hold must be as its caller saw it, unless it is there already. `period` is
+    that of the trip's sale.
+    """
+
+    trip: Trip
+    onto: Mapping[str, str]
+    journey: Journey | None = None
+    version: int | None = None
+    period: int = 0
+
+    def of(self, hold: Hold) -> Hold | None:
+        """See Destination. Raises HoldChanged, InvalidSeats."""
+        journey, seats = self.journey or hold.journey, {*hold.seats}
+        new, old = {*self.onto.values()}, {*self.onto}
+        if journey == hold.journey and new <= seats and seats.isdisjoint(old - new):
+            return None
+        if self.version is not None and self.version != hold.extensions:
+            raise HoldChanged(hold.extensions)
+        if lost := old - seats:
+            raise hold.never_had(lost)
+        if twice := new & (seats - old):
+            raise InvalidSeats([Violation("moves", f"the hold has {', '.join(sorted(twice))} already")])
+        return hold.moved(self.onto, self.trip, journey).in_period(self.period)
