@@ -17,7 +17,8 @@ class Ages:
     def __init__(self, clock: Clock, *, clock_bound_ms: int) -> None:
         self._clock = clock
         self._clock_bound_ms = clock_bound_ms
-        self._met_ms: OrderedDict[str, int] = OrderedDict()
+        self._met_ms: OrderedDict[tuple[str, int], int] = OrderedDict()
+        """By what began, and when it said so: one id may be met before its hold is made."""
 
     def is_ahead(self, at_ms: int) -> bool:
         """Whether no clock within the bound can show that time yet."""
@@ -25,13 +26,13 @@ class Ages:
 
     def has_met(self, hold_id: str, began_ms: int) -> bool:
         """Whether its clock is ahead of this one, or was when this process met it."""
-        return hold_id in self._met_ms or self.is_ahead(began_ms)
+        return (hold_id, began_ms) in self._met_ms or self.is_ahead(began_ms)
 
     def of(self, hold_id: str, began_ms: int) -> int:
         """Milliseconds since it began, at least."""
         now_ms, elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()
         if self.is_ahead(began_ms):
-            self._met_ms.setdefault(hold_id, elapsed_ms)
+            self._met_ms.setdefault((hold_id, began_ms), elapsed_ms)
             if len(self._met_ms) > HOLDS_MAX:
                 self._met_ms.popitem(last=False)
-        return max(now_ms - began_ms, elapsed_ms - self._met_ms.get(hold_id, elapsed_ms))
+        return max(now_ms - began_ms, elapsed_ms - self._met_ms.get((hold_id, began_ms), elapsed_ms))

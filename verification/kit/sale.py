@@ -312,8 +312,7 @@ class Sale(Life):
         """The seat's cells as the store keeps them."""
         partition = self.group_partition(seat)
         keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(self.trip.segments))]
-        standing = await self.market.store.get(partition, keys)
-        return [standing[key] for key in keys]
+        return list((await self.market.store.get(partition, keys)).values())
 
     async def statuses(self, seat: str) -> list[str]:
         """The status of each of the seat's cells, in order of travel, as the store keeps them."""
