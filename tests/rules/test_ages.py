@@ -35,7 +35,7 @@ def test_a_clock_that_is_set_back_does_not_make_it_younger() -> None:
     clock.pass_ms(4_000_000)
     clock.set_by_s(-4_000)
     assert ages.of("h", began_ms) == 4_000_000
-    assert ages.has_met("h", START_MS), "it was ahead when this process met it"
+    assert ages.has_met("h", began_ms), "it was ahead when this process met it"
 
 
 def test_what_was_met_first_is_forgotten_first() -> None:
@@ -48,3 +48,16 @@ def test_what_was_met_first_is_forgotten_first() -> None:
     assert not ages.has_met("0", START_MS)
     assert ages.has_met("1", START_MS)
     assert ages.has_met("one more", START_MS)
+
+
+def test_what_is_met_early_does_not_make_what_is_begun_later_older() -> None:
+    """A slot names an id before its hold is made, by a clock that is ahead; the hold is made later, by a right one."""
+    clock = Clock()
+    ages = Ages(clock, clock_bound_ms=BOUND_MS)
+    assert ages.of("h", START_MS + 5_000) == 0
+    clock.pass_s(10)
+    began_ms = clock.now_ms()
+    assert ages.of("h", began_ms) == 0
+    assert ages.of("h", START_MS + 5_000) == 10_000, "since it was met"
+    assert ages.has_met("h", START_MS + 5_000)
+    assert not ages.has_met("h", began_ms)

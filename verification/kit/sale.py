@@ -225,15 +225,13 @@ class Sale(Life):
 
     async def join(self, by: str = "ann", seat_class: str = "", seats: int = 1) -> WaitlistEntry:
         """Wait for seats."""
-        return await self.inventory.waitlist.join(
-            self.actor(by), WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class, seats=seats)
-        )
+        place = WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class, seats=seats)
+        return await self.inventory.waitlist.join(self.actor(by), place)
 
     async def leave(self, by: str = "ann", seat_class: str = "") -> None:
         """Leave the waiting list."""
-        await self.inventory.waitlist.leave(
-            self.actor(by), WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class)
-        )
+        place = WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class)
+        await self.inventory.waitlist.leave(self.actor(by), place)
 
     async def waits(self, by: str = "ann") -> Sequence[WaitlistEntry]:
         """Everything that the user waits for, in every organization."""
