@@ -10,7 +10,7 @@ from travio_inventory.client import BlockingInventoryClient, Passenger
 from verification.kit.service_process import ServiceProcess
 
 COACH = "coach-dhaka-coxs-bazar"
-HEADER = "seat,number,from,to,passenger,order,status,until,hold,user"
+HEADER = "seat,number,from,to,passenger,order,status,until,price_minor,currency,hold,user"
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def test_programs_read_json_and_csv(terminal: Type) -> None:
         ("seat-B2", "=1", "order-1"),
     ]
     assert "national_id" not in seats[0]
+    assert {(seat["price_minor"].isdigit(), seat["currency"]) for seat in seats} == {(True, "BDT")}
     header, *lines = csv.reader(terminal("--csv").out.splitlines())
     assert header == HEADER.split(",")
     assert [line[4] for line in lines] == ["Ada, C.", "'=1"]

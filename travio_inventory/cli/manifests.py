@@ -54,13 +54,27 @@ def show_manifest(
 
 def _columns(*, national_ids: bool) -> list[str]:
     named = ["passenger", "national_id"] if national_ids else ["passenger"]
-    return ["seat", "number", "from", "to", *named, "order", "status", "until", "hold", "user"]
+    return [
+        "seat",
+        "number",
+        "from",
+        "to",
+        *named,
+        "order",
+        "status",
+        "until",
+        "price_minor",
+        "currency",
+        "hold",
+        "user",
+    ]
 
 
 def _lines(record: HoldRecord, *, national_ids: bool) -> Iterator[Line]:
     """A line for each seat of a hold or a booking."""
     passengers = {passenger.seat: passenger for passenger in record.passengers}
-    for seat, number in zip(record.seats, record.numbers, strict=True):
+    prices = record.prices or ("",) * len(record.seats)
+    for seat, number, price in zip(record.seats, record.numbers, prices, strict=True):
         passenger = passengers.get(seat)
         values = {
             "seat": seat,
@@ -72,6 +86,8 @@ def _lines(record: HoldRecord, *, national_ids: bool) -> Iterator[Line]:
             "order": record.order,
             "status": (record.status.name or "unknown").lower(),
             "until": stamp(record.expires_at),
+            "price_minor": str(price),
+            "currency": record.currency,
             "hold": record.booking or record.id,
             "user": record.user,
         }
