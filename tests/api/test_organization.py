@@ -22,6 +22,7 @@ async def test_a_manifest_is_told_to_the_organization_with_national_ids_only_if_
         (booked,) = (await client.stub.get_manifest(asked)).holds
         assert (booked.user_id, booked.order_id, booked.booking_id) == (ALICE, "order", hold_id)
         assert (booked.seat_ids, booked.seat_numbers) == (["1B"], ["no B"])
+        assert booked.seat_labels == [""]
         assert booked.passengers == [v1.PassengerSeat(seat_id="1B", passenger_name="Ada")]
         (whole,) = (await client.stub.get_manifest(replace(asked, include_national_ids=True))).holds
         assert whole.passengers == passengers

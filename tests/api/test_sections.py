@@ -60,6 +60,9 @@ async def test_a_section_has_a_map_and_availability_of_its_own() -> None:
             organization_id="org",
         )
         await client.stub.hold_seats(held)
+        manifest = v1.GetManifestRequest(trip_id="train", organization_id="org", include_held=True)
+        (listed,) = (await client.stub.get_manifest(manifest)).holds
+        assert listed.seat_labels == ["Car 10, row 2, seat B, window", "Car 9, row 1, seat A, window"]
         drawn = await draw(client, "c9")
         assert [seat.id for seat, _, _ in drawn.seats] == ["c9-1A", "c9-1B", "c9-2A", "c9-2B"]
         assert [status for _, status, _ in drawn.seats] == [v1.SeatStatus.HELD, *[v1.SeatStatus.AVAILABLE] * 3]

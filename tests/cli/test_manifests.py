@@ -10,7 +10,7 @@ from travio_inventory.client import BlockingInventoryClient, Passenger
 from verification.kit.service_process import ServiceProcess
 
 COACH = "coach-dhaka-coxs-bazar"
-HEADER = "seat,number,from,to,passenger,order,status,until,price_minor,currency,hold,user"
+HEADER = "seat,number,label,from,to,passenger,order,status,until,price_minor,currency,hold,user"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_programs_read_json_and_csv(terminal: Type) -> None:
     assert {(seat["price_minor"].isdigit(), seat["currency"]) for seat in seats} == {(True, "BDT")}
     header, *lines = csv.reader(terminal("--csv").out.splitlines())
     assert header == HEADER.split(",")
-    assert [line[4] for line in lines] == ["Ada, C.", "'=1"]
+    assert [line[5] for line in lines] == ["Ada, C.", "'=1"]
     assert terminal("--csv", "--alighting", "coxs-bazar").out == HEADER + "\n"
     assert terminal("--csv", "--national-ids").out.splitlines()[0] == HEADER.replace(
         "passenger", "passenger,national_id"

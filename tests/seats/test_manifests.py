@@ -12,7 +12,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal, I
 from travio_inventory.protocol.batches import Batches, Kind
 from travio_inventory.seats.hold import Hold, Passenger
 from travio_inventory.seats.queries import ManifestQuery
-from travio_inventory.seats.records import manifests
+from travio_inventory.seats.records import manifests, order_pages
 from travio_inventory.seats.refusals import InvalidJourney, TripNotFound, TripOpening
 from travio_inventory.seats.trip import Ends
 from verification.kit.faulty_batches import Spoil, cells_alone, everything_after, seeds
@@ -126,6 +126,24 @@ async def test_a_page_looks_at_so_many_seat_groups_only(single_seats: Sale, monk
         pages.append(await single_seats.manifest(after=pages[-1].next))
     assert [seats_of(page.holds) for page in pages] == [[], [], [], ["A18"]]
     assert pages[-1].holds == [booking]
+
+
+async def test_a_page_tells_of_so_many_seats_only(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply has a limit; a hold that has more seats is on a page of its own."""
+    sale = await market.open()
+    for module in (manifests, order_pages):
+        monkeypatch.setattr(module, "SEATS_MAX", 2)
+    for seats in ("A1 A2 A3", "A4", "A5", "A6 A7"):
+        sale.clock.pass_ms(1)
+        await sale.confirm(await sale.hold(seats))
+    pages = [await sale.manifest()]
+    while pages[-1].next:
+        pages.append(await sale.manifest(after=pages[-1].next))
+    assert [seats_of(page.holds) for page in pages] == [["A1 A2 A3"], ["A4", "A5"], ["A6 A7"]]
+    orders = [await sale.order("order-1")]
+    while orders[-1].next:
+        orders.append(await sale.order("order-1", after=orders[-1].next))
+    assert [[len(hold.seats) for hold, _ in page.bookings] for page in orders] == [[2], [1, 1], [3]]
 
 
 @pytest.mark.parametrize("token", ["x", "1", "1 2 3", "-1 0", "1 -2", "٣ 1", "1 1\n", "9999999 0"])

@@ -54,31 +54,20 @@ def show_manifest(
 
 def _columns(*, national_ids: bool) -> list[str]:
     named = ["passenger", "national_id"] if national_ids else ["passenger"]
-    return [
-        "seat",
-        "number",
-        "from",
-        "to",
-        *named,
-        "order",
-        "status",
-        "until",
-        "price_minor",
-        "currency",
-        "hold",
-        "user",
-    ]
+    seat, booking = ["seat", "number", "label"], ["order", "status", "until", "price_minor", "currency", "hold", "user"]
+    return [*seat, "from", "to", *named, *booking]
 
 
 def _lines(record: HoldRecord, *, national_ids: bool) -> Iterator[Line]:
     """A line for each seat of a hold or a booking."""
     passengers = {passenger.seat: passenger for passenger in record.passengers}
     prices = record.prices or ("",) * len(record.seats)
-    for seat, number, price in zip(record.seats, record.numbers, prices, strict=True):
+    for seat, number, label, price in zip(record.seats, record.numbers, record.labels, prices, strict=True):
         passenger = passengers.get(seat)
         values = {
             "seat": seat,
             "number": number,
+            "label": label,
             "from": record.origin,
             "to": record.destination,
             "passenger": passenger.name if passenger else "",

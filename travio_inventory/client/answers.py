@@ -46,6 +46,8 @@ class HoldRecord:
     currency: str = ""
     numbers: tuple[str, ...] = ()
     """What is printed on each of `seats`."""
+    labels: tuple[str, ...] = ()
+    """How people name each of `seats`; "" for one that has only a number."""
 
 
 @dataclass(frozen=True, slots=True)

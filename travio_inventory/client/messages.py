@@ -66,6 +66,7 @@ def hold_record(hold: wire.Hold) -> HoldRecord:
         price_minor=hold.price_minor,
         currency=hold.currency,
         numbers=tuple(hold.seat_numbers),
+        labels=tuple(hold.seat_labels),
     )
 
 

@@ -18,7 +18,7 @@ from travio_inventory.seats.hold import (
     Released,
     base_id,
 )
-from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
@@ -95,6 +95,7 @@ def given_back(hold: Hold, parts: Sequence[str] | None) -> tuple[int, list[str]]
 
 def described(hold: Hold, trip: Trip) -> v1.Hold:
     status, order = _status(hold.state)
+    seats, sections = list(map(trip.seat, hold.seats)), {section.id: section for section in trip.sections}
     return v1.Hold(
         hold_id=base_id(hold.id),
         trip_id=hold.trip.trip,
@@ -116,7 +117,8 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         seat_prices_minor=list(hold.prices),
         price_minor=hold.price_minor,
         currency=hold.currency,
-        seat_numbers=[trip.seat(seat).number for seat in hold.seats],
+        seat_numbers=[seat.number for seat in seats],
+        seat_labels=[spoken_label(seat, sections.get(seat.section)) for seat in seats],
     )
 
 

@@ -24,6 +24,8 @@ from travio_inventory.seats.trip import Trip
 GROUPS_MAX: Final = 64
 """So many seat groups a page looks at, whatever of them is listed."""
 GROUPS_AT_ONCE: Final = 8
+SEATS_MAX: Final = 1_000
+"""So many seats a page tells of, unless one hold has more: clients accept a reply of 4 MiB."""
 
 
 class Manifests:
@@ -37,13 +39,14 @@ class Manifests:
         first = trip.group_of(trip.seats[min(after.position, len(trip.seats) - 1)].id)
         groups = range(first, trip.group_count)[:GROUPS_MAX]
         found: list[Hold] = []
-        last = after
+        last, seats = after, 0
         for start in range(0, len(groups), GROUPS_AT_ONCE):
             for place, hold in await self._listed(trip, groups[start : start + GROUPS_AT_ONCE]):
                 if place > after and wanted(hold):
-                    if len(found) == most:
+                    if found and (len(found) == most or seats + len(hold.seats) > SEATS_MAX):
                         return HoldPage(found, str(last))
                     found.append(hold)
+                    seats += len(hold.seats)
                     last = place
         if groups.stop == trip.group_count:
             return HoldPage(found, "")

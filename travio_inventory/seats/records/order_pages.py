@@ -9,6 +9,7 @@ from travio_inventory.protocol.batches import Batches, Index, IndexEntry, Partit
 from travio_inventory.seats.hold import Cancelled, Confirmed, Hold, HoldPage, late_id
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.home_rows import home_rows
+from travio_inventory.seats.records.manifests import SEATS_MAX
 
 READS_AT_ONCE: Final = 32
 NAMES_MAX: Final = 400
@@ -29,16 +30,17 @@ class OrderPages:
         bucket = listings.order_bucket(organization, order)
         wanted = (Confirmed, Cancelled) if cancelled else (Confirmed,)
         found: list[Hold] = []
-        last = after
+        last, seats = after, 0
         try:
             names = await self._batches.read_index(Index.ORDERS, bucket, after=after, most=NAMES_MAX)
             for start in range(0, len(names), READS_AT_ONCE):
                 part = names[start : start + READS_AT_ONCE]
                 for name, hold in zip(part, await self._named(organization, bucket, part), strict=True):
                     if hold is not None and isinstance(hold.state, wanted) and hold.state.order == order:
-                        if len(found) == most:
+                        if found and (len(found) == most or seats + len(hold.seats) > SEATS_MAX):
                             return HoldPage(found, last)
                         found.append(hold)
+                        seats += len(hold.seats)
                     last = name
         except StoreUnavailable:
             raise BackendUnavailable from None

@@ -1125,6 +1125,11 @@ class Hold(betterproto2.Message):
     What is printed on each seat, in the order of seat_ids.
     """
 
+    seat_labels: "list[str]" = betterproto2.field(31, betterproto2.TYPE_STRING, repeated=True)
+    """
+    How people name each seat, as on a map: "Car 7, row 12, seat A"; empty for a seat that has only a number.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "Hold", Hold)
 
