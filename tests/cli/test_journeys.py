@@ -84,7 +84,8 @@ def test_a_train_is_drawn_and_counted_by_car(server: ServiceProcess, typed: Type
     assert ". 74 free   h 1 held" in drawn
     assert "Car 8" in typed("map", *ride, **environment).out
     plain = typed("map", *ride, "--section", "7", "--json", **environment).plain
-    assert (plain["segments"], plain["currency"], plain["time_zone"]) == ([0, 2], "JPY", "Asia/Tokyo")
+    assert (plain["first_segment"], plain["last_segment"]) == (0, 2)
+    assert (plain["currency"], plain["time_zone"]) == ("JPY", "Asia/Tokyo")
     [held] = [seat for seat in plain["seats"] if seat["status"] == "held"]
     assert held["label"] == "Car 7, row 12, seat 12A, window"
     offered = typed("availability", *ride, "--section", "7", "--json", **environment).plain

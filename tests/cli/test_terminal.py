@@ -182,7 +182,8 @@ def test_answers_in_json_have_names(typed: Type, server: ServiceProcess) -> None
     hold = typed("hold", *journey, "seat-A1", "--json", **environment).plain["hold"]
     for words in (
         ("trip", "show", coach), ("trip", "example"), ("trip", "example", "coach"), ("map", *journey), ("settings",),
-        ("availability", *journey), ("holds", "list"), ("holds", "show", hold), ("waitlist", "list"),
+        ("summary", *journey), ("availability", *journey), ("holds", "list"), ("holds", "show", hold),
+        ("waitlist", "list"),
         ("extend", hold), ("confirm", hold, "o"), ("cancel", hold), ("block", coach, "seat-B1"),
     ):  # fmt: skip
         assert is_named(typed(*words, "--json", **environment).plain), words

@@ -10,7 +10,7 @@ from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
 from travio_inventory.cli.vehicles import DRAWN_STATES, drawn_seat, drawn_vehicle, feature_as_plain
-from travio_inventory.client import SeatMap, SummaryLine, TripSummary
+from travio_inventory.client import Journey, SeatMap, SummaryLine, TripSummary
 from travio_inventory.client.client import InventoryClient
 
 Origin = Annotated[str, Parameter(help="First station of the journey.")]
@@ -41,7 +41,7 @@ def show_map(
 
 def _as_plain(found: SeatMap) -> dict[str, object]:
     return {
-        "segments": list(found.journey or ()),
+        **_segments(found.journey),
         "as_of": stamp(found.as_of),
         "currency": found.currency,
         "time_zone": found.time_zone,
@@ -61,6 +61,11 @@ def _as_plain(found: SeatMap) -> dict[str, object]:
         ],
         "features": [feature_as_plain(each) for each in found.features],
     }
+
+
+def _segments(journey: Journey | None) -> dict[str, int]:
+    """The first and the last segment, if the service said them."""
+    return {"first_segment": journey.first, "last_segment": journey.last} if journey else {}
 
 
 def show_drawing(screen: Screen, seat_map: SeatMap, title: str, *, marked: str = "") -> None:
@@ -94,7 +99,7 @@ def summary(
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = await client.trip_summary(trip, origin, destination, segments=journey_of(segments), section=section)
-        value = {"trip": trip, "from": origin, "to": destination, "segments": list(found.journey)}
+        value = {"trip": trip, "from": origin, "to": destination, **_segments(found.journey)}
         lines = [_line_as_plain(line) for line in found.lines]
         screen.answer(
             {**value, "as_of": stamp(found.as_of), "currency": found.currency, "classes": lines},
