@@ -1,11 +1,12 @@
 """The trips that benches sell: made here, so that a bench needs no file and never runs out of seats."""
 
+from dataclasses import replace
 from itertools import pairwise
 from secrets import token_hex
 from string import ascii_lowercase
 
 from travio_inventory.bench.calls import ORGANIZATION
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Seat, Section
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey
 
@@ -14,6 +15,7 @@ COACH_COLUMNS = "1234"
 TRAIN_CARS = 13
 TRAIN_ROWS = 20
 TRAIN_COLUMNS = "ABCDE"
+SECTION_SEATS, ROW_SEATS = 1_000, 40
 FARE_MINOR = 160_000
 
 
@@ -49,6 +51,16 @@ def train() -> Trip:
     return _trip("train", seats, stops="abcdef")
 
 
+def venue(seats: int) -> Trip:
+    """A hall on one segment, in sections of a thousand seats."""
+    layout = [
+        replace(_seat(f"{at // SECTION_SEATS}-{at}", at % SECTION_SEATS, ROW_SEATS), section=str(at // SECTION_SEATS))
+        for at in range(seats)
+    ]
+    sections = tuple(Section(str(number)) for number in range(-(-seats // SECTION_SEATS)))
+    return _trip("venue", layout, stops="ab", sections=sections)
+
+
 def _seat(name: str, at: int, columns: int) -> Seat:
     return Seat(
         id=name,
@@ -60,7 +72,14 @@ def _seat(name: str, at: int, columns: int) -> Seat:
     )
 
 
-def _trip(kind: str, seats: list[Seat], *, stops: str, seats_per_group: int = OUR_CHOICE) -> Trip:
+def _trip(
+    kind: str,
+    seats: list[Seat],
+    *,
+    stops: str,
+    seats_per_group: int = OUR_CHOICE,
+    sections: tuple[Section, ...] = (),
+) -> Trip:
     """A new trip each time: a bench finds nothing that an earlier one left."""
     segments = tuple(Segment(origin, destination) for origin, destination in pairwise(stops))
     return Trip(
@@ -68,6 +87,7 @@ def _trip(kind: str, seats: list[Seat], *, stops: str, seats_per_group: int = OU
         segments=segments,
         seats=tuple(seats),
         seats_per_group=seats_per_group,
+        sections=sections,
         vehicle_type=kind,
         currency="BDT",
     )

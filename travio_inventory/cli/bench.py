@@ -16,7 +16,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
-from travio_inventory.bench import bench_trips, browsing, hot_seat, throughput
+from travio_inventory.bench import bench_trips, browsing, hot_seat, throughput, venue
 from travio_inventory.bench.calls import Outcome, contest_for
 from travio_inventory.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, cores_apart
@@ -190,8 +190,19 @@ def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Option
     return _throughput(throughput.no_op_alone, options, workers, seconds)
 
 
-def bench_open(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
-    """Open a train with 1,300 seats and five segments for sale."""
+def bench_open(
+    *,
+    rounds: Rounds = 5,
+    seats: Annotated[
+        int, Parameter(help="Seats of a hall that is opened instead, once.", validator=Number(gte=0, lte=100_000))
+    ] = 0,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Open a train with 1,300 seats and five segments for sale; or a hall, then read it and hold seats of it."""
+
+    async def hall(on: Session) -> Report:
+        with Board(f"a hall of {seats} seats", ("what", "seconds")) as board:
+            return await venue.Venue(on, seats=seats, show=board.add).measure(), []
 
     async def bench(on: Session) -> Report:
         took: list[float] = []
@@ -204,7 +215,7 @@ def bench_open(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
                 board.add(number, round(took[-1], 3))
         return {"rounds": rounds, **_seconds(took)}, []
 
-    return _run(options, bench, workers=1)
+    return _run(options, hall if seats else bench, workers=1)
 
 
 def bench_start(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
