@@ -45,6 +45,7 @@ class Openings:
         self._portions = portions
         self._seats = TripSeats(batches)
         self._seen: dict[ListedOpening, _Seen] = {}
+        self._last: tuple[ListedOpening, Trip] | None = None
         self._after = ""
 
     async def begun(self) -> list[ListedOpening]:
@@ -69,7 +70,7 @@ class Openings:
         """Some portions, from the last note on."""
         seeded, send_by = row.seeded, since_s + trip_rows.SEEDED_WITHIN_S
         are_kept = seeded or await self._seats.keep(listed.key, row.definition, send_by=send_by)
-        trip = await self._seats.read(listed.key, row.definition)
+        trip = await self._trip(listed, row)
         if trip is None or not are_kept:
             raise BackendUnavailable  # until whoever opens the trip calls again
         for _ in range(PORTIONS_PER_VISIT):
@@ -83,6 +84,13 @@ class Openings:
             if seeded == trip.group_count:
                 await self._end(listed)
                 return
+
+    async def _trip(self, listed: ListedOpening, row: TripRow) -> Trip | None:
+        """The trip; the one of the last visit stays in memory until it is on sale."""
+        if self._last is None or self._last[0] != listed:
+            trip = await self._seats.read(listed.key, row.definition)
+            self._last = None if trip is None else (listed, trip)
+        return None if self._last is None else self._last[1]
 
     async def _seed(self, trip: Trip, groups: range, since_s: float) -> None:
         for start in range(groups.start, groups.stop, GROUPS_AT_ONCE):
@@ -129,6 +137,8 @@ class Openings:
     async def _end(self, listed: ListedOpening) -> None:
         """Nobody needs to look for it any more."""
         self._seen.pop(listed, None)
+        if self._last is not None and self._last[0] == listed:
+            self._last = None
         entry = opening_entry(listed.key, listed.opened_at_ms, keep_s=FORGOTTEN_S)
         await until_known(self._batches, trip_rows.partition(listed.key), [], [entry])
 
