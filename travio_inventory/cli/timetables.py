@@ -50,7 +50,7 @@ def import_gtfs(
     dry_run: Annotated[bool, Parameter(negative="", help="Only show what would be opened; asks no service.")] = False,
     at_once: Annotated[
         int, Parameter(help="Trips to open at the same time.", validator=Number(gte=1, lte=AT_ONCE_MAX))
-    ] = 8,
+    ] = 32,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Open the trips that run on a date, each with the seats of a plan, under the id TRIP@DATE.

@@ -1,0 +1,103 @@
+"""A venue of very many seats at a running service: its plan in parts, the trip opened as a job, read and sold."""
+
+from pathlib import Path
+from secrets import token_hex
+from time import monotonic
+
+import pytest
+
+from tests.typed import Type
+from travio_inventory.client import BlockingInventoryClient, SeatPlanNotFound
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Trip, TripKey
+from verification.kit.service_process import ServiceProcess
+from verification.kit.trips import row_of
+
+SEATS = 5_010
+OPENED_WITHIN_S = 60
+HALL = f"""
+[trip]
+id = "show"
+currency = "EUR"
+vehicle = "hall"
+[[stops]]
+station = "doors"
+[[stops]]
+station = "end"
+[[sections]]
+id = "stalls"
+rows = "1-{SEATS // 10}"
+columns = "ABCDEFGHIJ"
+class = "stalls"
+price_minor = 4500
+"""
+PLAN = "[plan]\nname = 'small hall'\n[[sections]]" + HALL.partition("[[sections]]")[2].replace(str(SEATS // 10), "3")
+
+
+@pytest.fixture
+def organization() -> str:
+    """A new one."""
+    return token_hex(4)
+
+
+@pytest.fixture
+def terminal(server: ServiceProcess, typed: Type, organization: str) -> Type:
+    """Types a command for that organization."""
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": organization}
+    return lambda *words: typed(*words, **environment)
+
+
+def test_a_large_trip_is_followed_until_it_is_on_sale(terminal: Type, tmp_path: Path) -> None:
+    (tmp_path / "hall.toml").write_text(HALL)
+    opened = terminal("trip", "open", str(tmp_path / "hall.toml"))
+    assert (opened.status, opened.err) == (0, "")
+    assert opened.out.startswith(f"show is open: {SEATS} seats on 1 segments")
+    shown = terminal("trip", "show", "show", "--json").plain
+    assert len(shown["seats"]) == SEATS
+    assert terminal("hold", "show", "doors", "end", shown["seats"][0]["seat"], shown["seats"][-1]["seat"]).status == 0
+    again = terminal("trip", "open", str(tmp_path / "hall.toml"), "--json").plain
+    assert (again["cells"], again["cells_done"]) == (SEATS, SEATS)
+    assert terminal("plan", "list", "--json").plain == {"plans": []}
+
+
+def test_a_large_trip_is_shown_while_it_is_opened(terminal: Type, tmp_path: Path) -> None:
+    (tmp_path / "hall.toml").write_text(HALL)
+    opened = terminal("trip", "open", str(tmp_path / "hall.toml"), "--detach", "--json").plain
+    assert opened["cells"] == SEATS
+    assert opened["cells_done"] < SEATS
+    shown = terminal("trip", "show", "show")
+    assert shown.status == 0, shown.err
+    assert "show is being opened: [" in shown.out or f"{SEATS} in " in shown.out
+
+
+def test_stored_plans_are_listed_and_deleted(terminal: Type, tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(PLAN)
+    assert terminal("plan", "put", str(tmp_path / "plan.toml"), "hall").out == "hall is stored: 30 seats\n"
+    (listed,) = terminal("plan", "list", "--json").plain["plans"]
+    assert (listed["plan"], listed["seats"]) == ("hall", 30)
+    assert terminal("plan", "list").out.splitlines()[1].split()[:2] == ["hall", "30"]
+    assert terminal("plan", "delete", "hall").out == "hall is deleted\n"
+    gone = terminal("plan", "delete", "hall")
+    assert gone.status == 1
+    assert gone.err.startswith("seat plan not found: ")
+    assert terminal("plan", "put", str(tmp_path / "none.toml"), "hall").status == 2
+
+
+def test_a_client_opens_trips_with_a_stored_plan(server: ServiceProcess, organization: str) -> None:
+    seats = row_of(SEATS)
+    layout = Trip(TripKey(organization, "any"), (Segment("A", "B"),), seats, vehicle="hall", currency="EUR")
+    with BlockingInventoryClient(server.target, organization=organization, user="u1") as client:
+        assert client.put_seat_plan("hall", layout) == client.put_seat_plan("hall", layout) == SEATS
+        (listed,) = client.seat_plans()
+        assert (listed.plan, listed.seats) == ("hall", SEATS)
+        bare = Trip(TripKey(organization, "show"), (Segment("A", "B"),), row_of(1))
+        opening = client.open_trip(bare, seat_plan="hall")
+        assert opening.cells == SEATS
+        with pytest.raises(SeatPlanNotFound):
+            client.open_trip(bare, seat_plan="none")
+        client.delete_seat_plan("hall")
+        ends = monotonic() + OPENED_WITHIN_S
+        while not client.trip_opening("show").is_over:
+            assert monotonic() < ends
+        trip = client.trip("show")
+        assert (trip.seats, trip.vehicle, trip.currency) == (seats, "hall", "EUR")
