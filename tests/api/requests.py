@@ -6,7 +6,7 @@ from typing import Any
 import betterproto2
 import pytest
 
-from travio_inventory.api.grpc import messages, plan_messages
+from travio_inventory.api.grpc import life_messages, messages, plan_messages
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -106,7 +106,23 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
         (v1.LeaveWaitlistRequest(trip_id="T1", user_id="user", organization_id="org"), messages.leave_asked),
         (
             v1.ControlSalesRequest(trip_id="T1", organization_id="org", action=CLOSE),
-            messages.sales_asked,
+            life_messages.sales_asked,
+        ),
+        (
+            v1.ChangeTripRequest(
+                trip_id="T1",
+                organization_id="org",
+                class_prices={"first": 5},
+                seat_prices={"1A": 7},
+                times=[v1.SegmentTimes(segment_index=1, departure_time=20, arrival_time=30)],
+                version=3,
+            ),
+            life_messages.change_asked,
+        ),
+        (v1.CancelTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
+        (
+            v1.ListTripsRequest(organization_id="org", departs_from=5, departs_before=9, page_size=2),
+            life_messages.trips_asked,
         ),
         (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
         (

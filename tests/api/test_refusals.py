@@ -52,6 +52,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.SalesClosed("frozen"),
     errors.Departed(1_700_000_000),
     errors.TripCancelled(),
+    errors.TripChanged(7),
     errors.HoldNotFound(),
     errors.TripNotFound(),
     errors.SeatPlanNotFound(),

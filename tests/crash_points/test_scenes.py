@@ -26,6 +26,7 @@ from verification.kit.sale import Sale
 from verification.kit.scenes import Scene
 
 READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
+    "list_trips": lambda sale: sale.listed(),
     "read_trips.one": lambda sale: definition(sale.inventory, sale.trip.key),
     "read_trips.of_hold": lambda sale: sale.inventory.read_trips.of_hold(sale.actor(), a_hold(sale)),
     "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.actor(), hold_ref(f"t1~0~{0:032}")),

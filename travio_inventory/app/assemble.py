@@ -18,6 +18,7 @@ from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
 from travio_inventory.seats.records.holds import SeatHolds
 from travio_inventory.seats.records.listed_trips import EVERY_MS
@@ -34,6 +35,8 @@ from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
+from travio_inventory.seats.use_cases.cancel_trip import CancelTrip
+from travio_inventory.seats.use_cases.change_trip import ChangeTrip
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.control_sales import ControlSales
@@ -44,6 +47,7 @@ from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
+from travio_inventory.seats.use_cases.list_trips import ListTrips
 from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
@@ -175,11 +179,16 @@ def assemble(
         clock=clock,
         jitter=random,
     )
+    sales = TripSales(seat_holds, rules.portions)
+    openings = Openings(batches, clock, definitions, rules.portions, sales)
     inventory = Inventory(
         read_trips=use_case("read_trips", ReadTrips(trips, definitions)),
         seat_plans=use_case("seat_plans", KeepSeatPlans(plans)),
         open_trip=use_case("open_trip", OpenTrip(definitions, plans, rules.limits, rules.portions)),
-        control_sales=use_case("control_sales", ControlSales(trips, TripSales(batches), steps)),
+        control_sales=use_case("control_sales", ControlSales(trips, sales, steps)),
+        cancel_trip=use_case("cancel_trip", CancelTrip(trips, sales, steps)),
+        change_trip=use_case("change_trip", ChangeTrip(trips, sales, steps)),
+        list_trips=use_case("list_trips", ListTrips(Departures(batches))),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         move_hold=use_case("move_hold", MoveHold(trips, holds, steps, rules.times, clock)),
@@ -196,7 +205,7 @@ def assemble(
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps, rules.limits)),
         expire_holds=use_case("expire_holds", ExpireHolds(lapses)),
-        go_on_opening=use_case("go_on_opening", GoOnOpening(Openings(batches, clock, definitions, rules.portions))),
+        go_on_opening=use_case("go_on_opening", GoOnOpening(openings)),
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}

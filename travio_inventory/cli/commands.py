@@ -123,6 +123,18 @@ COMMANDS = (
         "Show how many seats are free, by section and class.",
         f"{COACH} dhaka chattogram",
     ),
+    Command("trip list", "trip_life:show_list", "List trips by departure, with their state.", "--date 2027-06-05"),
+    Command(
+        "trip prices", "trip_life:prices", "Change prices; what is held keeps its own.", f"{COACH} --seat seat-A1=4500"
+    ),
+    Command(
+        "trip times",
+        "trip_life:times",
+        "Change the times of segments.",
+        f"{COACH} 0=2027-06-05T08:00/",
+        usage="[OPTIONS] TRIP SEGMENT=DEPARTS/ARRIVES...",
+    ),
+    Command("trip cancel", "trip_life:cancel", "Cancel a trip, with all that is held and booked.", COACH),
     Command("trip close", "trip_life:close", "Close the sales of a trip; what is held goes on.", COACH),
     Command("trip reopen", "trip_life:reopen", "Open closed sales again.", COACH),
     Command("trip freeze", "trip_life:freeze", "Close the sales for every process at once.", COACH),

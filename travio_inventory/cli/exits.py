@@ -53,6 +53,7 @@ ADVICE = {
     "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",
     "SALES_CLOSED": "`travio-inventory trip show` tells the state; `trip reopen` and `trip unfreeze` sell again",
     "DEPARTED": "choose a journey that begins at a later stop",
+    "TRIP_CHANGED": "`travio-inventory trip show` tells the version; repeat with it, or without --version",
     "TRIP_CANCELLED": "a cancelled trip is not sold again; open one under another id",
     "SEAT_PLAN_NOT_FOUND": "`travio-inventory plan list` lists the stored plans",
     "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",

@@ -1,11 +1,23 @@
-"""Commands about the life of a trip: close its sales and open them again, freeze and unfreeze them."""
+"""Commands about the life of a trip: list, close, reopen, freeze, unfreeze, cancel, change prices and times."""
 
-from travio_inventory.cli.arguments import TripId
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from travio_inventory.cli.arguments import TripId, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
+from travio_inventory.client.answers import ListedTrip, TripSale
 from travio_inventory.client.client import InventoryClient
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SalesAction
+
+Version = Annotated[
+    int, Parameter(help="Only if the trip is of this version, as `trip show` tells it.", validator=Number(gte=0))
+]
 
 
 def close(trip: TripId, /, *, reach: ConnectionOptions = HERE) -> Exit:
@@ -31,9 +43,144 @@ def unfreeze(trip: TripId, /, *, reach: ConnectionOptions = HERE) -> Exit:
 def _control(trip: str, action: SalesAction, reach: ConnectionOptions) -> Exit:
     async def work(client: InventoryClient, screen: Screen) -> None:
         sale = await client.control_sales(trip, action)
-        state = (sale.state.name or "").lower()
+        state = _word(sale)
         screen.answer(
             {"trip": trip, "state": state, "version": sale.version}, lambda: screen.say(f"{trip} is {state}", "bold")
         )
 
     return ask(reach, work)
+
+
+def cancel(trip: TripId, /, *, reach: ConnectionOptions = HERE) -> Exit:
+    """Cancel a trip for good: release its holds, cancel its bookings. Repeat it if it is interrupted."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        found = await client.cancel_trip(trip)
+        value = {"trip": trip, "state": _word(found.sale), "released": found.released, "cancelled": found.cancelled}
+        said = f"{trip} is {_word(found.sale)}: {found.released} holds released, {found.cancelled} bookings cancelled"
+        screen.answer(value, lambda: screen.say(said, "bold"))
+
+    return ask(reach, work)
+
+
+def prices(
+    trip: TripId,
+    /,
+    *,
+    seat: Annotated[tuple[str, ...], Parameter(help="SEAT=PRICE, in minor units; may be repeated.")] = (),
+    class_: Annotated[
+        tuple[str, ...], Parameter(name="--class", help="CLASS=PRICE, in minor units; may be repeated.")
+    ] = (),
+    version: Version = 0,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Change prices of classes and of single seats. What is held keeps its price."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        changed = await client.change_trip(
+            trip,
+            class_prices=dict(map(_price, class_)),
+            seat_prices=dict(map(_price, seat)),
+            version=version,
+        )
+        _say_version(screen, trip, changed)
+
+    return ask(reach, work)
+
+
+def times(
+    trip: TripId,
+    /,
+    *segments: Annotated[
+        str, Parameter(help="SEGMENT=DEPARTS/ARRIVES, such as 0=2027-06-05T08:00Z/2027-06-05T09:10Z.")
+    ],
+    version: Version = 0,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Change the times of segments. Times without an offset are in UTC; none is an unknown one."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        _say_version(screen, trip, await client.change_trip(trip, times=dict(map(_times, segments)), version=version))
+
+    return ask(reach, work)
+
+
+def show_list(
+    *,
+    date: Annotated[
+        str, Parameter(help="The first day of departure in UTC, such as 2027-06-05; today if left out.")
+    ] = "",
+    days: Annotated[int, Parameter(help="How many days.", validator=Number(gte=1, lte=366))] = 31,
+    untimed: Annotated[bool, Parameter(negative="", help="The trips without times instead.")] = False,
+    most: Annotated[int, Parameter(help="At most so many trips.", validator=Number(gte=1, lte=100_000))] = 1_000,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """List the trips of the organization by departure, with their state."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        first = _day(date)
+        span = (None, None) if untimed else (first, first + timedelta(days=days))
+        found = await client.list_trips(*span, most=most)
+        rows = [_as_plain(each) for each in found]
+        titles = ["departs (UTC)", "trip", "from", "to", "seats", "state"]
+        screen.answer({"trips": rows}, lambda: screen.table(titles, list(map(_row, found))))
+
+    return ask(reach, work)
+
+
+def _word(sale: TripSale) -> str:
+    return (sale.state.name or "").lower()
+
+
+def _say_version(screen: Screen, trip: str, version: int) -> None:
+    screen.answer({"trip": trip, "version": version}, lambda: screen.say(f"{trip} is of version {version}", "bold"))
+
+
+def _price(text: str) -> tuple[str, int]:
+    name, _, price = text.rpartition("=")
+    if not name or not price.isdigit():
+        raise InvalidRequest([Violation("price", f"must be NAME=PRICE in minor units, not {text!r}")])
+    return name, int(price)
+
+
+def _times(text: str) -> tuple[int, tuple[int, int]]:
+    segment, _, ends = text.partition("=")
+    departs, _, arrives = ends.partition("/")
+    try:
+        return int(segment), (_second(departs), _second(arrives))
+    except ValueError:
+        raise InvalidRequest([Violation("times", f"must be SEGMENT=DEPARTS/ARRIVES, not {text!r}")]) from None
+
+
+def _second(text: str) -> int:
+    if not text:
+        return 0
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = datetime.fromisoformat(text) if text else datetime.now(UTC)
+    except ValueError:
+        raise InvalidRequest([Violation("date", f"must be a day such as 2027-06-05, not {text!r}")]) from None
+    return day.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+
+
+def _as_plain(trip: ListedTrip) -> dict[str, object]:
+    return {
+        "trip": trip.trip,
+        "state": _word(trip.sale),
+        "version": trip.sale.version,
+        "opened_at": stamp(trip.opened_at),
+        "from": trip.origin,
+        "to": trip.destination,
+        "departs_at": stamp(trip.departs_at),
+        "arrives_at": stamp(trip.arrives_at),
+        "seats": trip.seats,
+    }
+
+
+def _row(trip: ListedTrip) -> list[object]:
+    departs = trip.departs_at.strftime("%Y-%m-%d %H:%M") if trip.departs_at else "-"
+    return [departs, trip.trip, trip.origin, trip.destination, trip.seats, _word(trip.sale)]

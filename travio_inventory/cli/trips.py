@@ -105,8 +105,9 @@ def show_trip(
             value = {"trip": trip, "cells_done": opening.cells_done, "cells": opening.cells}
             screen.answer(value, lambda: screen.say(f"{trip} is being opened: {bar(opening)}"))
             return
-        found = await client.trip(trip)
-        screen.answer(_as_plain(found), lambda: _show(screen, found, with_seats=seats))
+        found, sale = await client.trip(trip), await client.trip_sale(trip)
+        sold = {"state": (sale.state.name or "").lower(), "version": sale.version}
+        screen.answer({**_as_plain(found), **sold}, lambda: _show(screen, found, sold, with_seats=seats))
 
     return ask(reach, work)
 
@@ -155,10 +156,11 @@ def _as_plain(trip: Trip) -> dict[str, object]:
     }
 
 
-def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
+def _show(screen: Screen, trip: Trip, sold: dict[str, object], *, with_seats: bool) -> None:
     screen.fields(
         {
             "trip": trip.key.trip,
+            **sold,
             "vehicle": f"{trip.vehicle} {trip.vehicle_type}".strip(),
             "seats": f"{len(trip.seats)} in {trip.group_count} groups of up to {trip.seats_per_group}",
         }

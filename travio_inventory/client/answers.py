@@ -86,6 +86,29 @@ class TripSale:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class TripCancellation:
+    """A trip that is cancelled: how many holds and bookings ended since that began."""
+
+    sale: TripSale
+    released: int
+    cancelled: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTrip:
+    """A trip of a list; times are None if unknown."""
+
+    trip: str
+    sale: TripSale
+    opened_at: datetime
+    origin: str
+    destination: str
+    departs_at: datetime | None
+    arrives_at: datetime | None
+    seats: int
+
+
 class MapSeat(NamedTuple):
     """A seat on a journey: its layout, whether it is free, and until when it is held."""
 

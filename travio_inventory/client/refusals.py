@@ -39,6 +39,7 @@ from travio_inventory.seats.refusals import (
     SeatHeld,
     SeatUnavailable,
     TakenCell,
+    TripChanged,
 )
 
 DOMAIN = "inventory.travio"
@@ -196,6 +197,8 @@ def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
         return kind(_whole(info.metadata["version"]))
     if issubclass(kind, SalesClosed):
         return kind(info.metadata["state"])
+    if issubclass(kind, TripChanged):
+        return kind(_whole(info.metadata["version"]))
     if issubclass(kind, Departed):
         return kind(_whole(info.metadata["at"]))
     if issubclass(kind, PermissionDenied):

@@ -1,8 +1,13 @@
-"""The calls of a client about the life of a trip: whether it is sold."""
+"""The calls of a client about the life of a trip: lists, sales, changes, and its cancellation."""
 
-from travio_inventory.client.answers import TripSale
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from travio_inventory.client.answers import ListedTrip, TripCancellation, TripSale
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account
+from travio_inventory.client.messages import moment, moment_or_none
 from travio_inventory.seats.commands import SalesAction
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -22,4 +27,78 @@ class TripCalls:
             trip_id=trip, organization_id=self._account.organization, action=wire.SalesAction[action.name]
         )
         reply = await self._connection.write(self._connection.stub.control_sales, request)
-        return TripSale(reply.state, reply.version)
+        return TripSale(wire.TripState(reply.state), reply.version)
+
+    async def trip_sale(self, trip: str) -> TripSale:
+        """Whether the trip is sold. Raises TripNotFound."""
+        request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)
+        reply = await self._connection.read_large("GetTrip", request, wire.GetTripResponse)
+        return TripSale(wire.TripState(reply.state), reply.version)
+
+    async def change_trip(
+        self,
+        trip: str,
+        *,
+        class_prices: Mapping[str, int] | None = None,
+        seat_prices: Mapping[str, int] | None = None,
+        times: Mapping[int, tuple[int, int]] | None = None,
+        version: int = 0,
+    ) -> int:
+        """Change prices, in minor units, of classes and of single seats, and the times of segments, in Unix seconds;
+        what is held keeps its price. With `version` only if the trip is of that version. Returns the version that it is
+        of then. Raises TripNotFound, TripCancelled, TripChanged, InvalidTrip, InvalidRequest.
+        """
+        request = wire.ChangeTripRequest(
+            trip_id=trip,
+            organization_id=self._account.organization,
+            class_prices=dict(class_prices or {}),
+            seat_prices=dict(seat_prices or {}),
+            times=[
+                wire.SegmentTimes(segment_index=at, departure_time=departs_at_s, arrival_time=arrives_at_s)
+                for at, (departs_at_s, arrives_at_s) in (times or {}).items()
+            ],
+            version=version,
+        )
+        return (await self._connection.write(self._connection.stub.change_trip, request)).version
+
+    async def cancel_trip(self, trip: str) -> TripCancellation:
+        """Freeze the trip for good, release its holds and cancel its bookings; what the house blocked stays. A call
+        that ends as OutcomeUnknown goes on in the service: a repeated call waits for it, and has the same answer.
+        Raises TripNotFound.
+        """
+        request = wire.CancelTripRequest(trip_id=trip, organization_id=self._account.organization)
+        reply = await self._connection.write(self._connection.stub.cancel_trip, request)
+        sale = TripSale(wire.TripState(reply.state), reply.version)
+        return TripCancellation(sale, reply.released_holds, reply.cancelled_bookings)
+
+    async def list_trips(
+        self, departs_from: datetime | None = None, departs_before: datetime | None = None, *, most: int = 10_000
+    ) -> tuple[ListedTrip, ...]:
+        """The organization's trips that depart from then on and before, in this order; without both those that have no
+        times. At most so many, read page by page. Raises InvalidRequest.
+        """
+        request = wire.ListTripsRequest(
+            organization_id=self._account.organization,
+            departs_from=int(departs_from.timestamp()) if departs_from else 0,
+            departs_before=int(departs_before.timestamp()) if departs_before else 0,
+        )
+        found: list[ListedTrip] = []
+        while True:
+            reply = await self._connection.read(self._connection.stub.list_trips, request)
+            found += map(_listed, reply.trips)
+            if len(found) >= most or not reply.next_page_token:
+                return tuple(found[:most])
+            request = replace(request, page_token=reply.next_page_token)
+
+
+def _listed(line: wire.ListedTrip) -> ListedTrip:
+    return ListedTrip(
+        trip=line.trip_id,
+        sale=TripSale(wire.TripState(line.state), line.version),
+        opened_at=moment(line.opened_at),
+        origin=line.from_station_id,
+        destination=line.to_station_id,
+        departs_at=moment_or_none(line.departure_time),
+        arrives_at=moment_or_none(line.arrival_time),
+        seats=line.seat_count,
+    )

@@ -58,6 +58,7 @@ class Index(StrEnum):
     WAITLISTS = "waitlists"
     TRIPS = "trips"
     OPENINGS = "openings"
+    DEPARTURES = "departures"
     TOLD = "told"
 
 

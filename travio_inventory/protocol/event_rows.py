@@ -31,6 +31,22 @@ def event_of(hold: Hold, step: Step, place: Recorded) -> Write:
     return Write(key_of(subject, step.ordinal, place), {}, values)
 
 
+def only_event(subject: str, kind: str, version: int, actor: ActorKind, data: str, place: Recorded) -> Write:
+    """The one event of a subject that is no hold."""
+    values: Row = {
+        "type": kind,
+        "version": version,
+        "at_ms": place.at_ms,
+        "actor": actor.value,
+        "subject": subject,
+        "ordinal": 0,
+        "previous_epoch": 0,
+        "previous_at_ms": 0,
+        "data": data,
+    }
+    return Write(key_of(subject, 0, place), {}, values)
+
+
 def key_of(subject: str, ordinal: int, place: Recorded) -> RowKey:
     """The row of the subject's event."""
     return RowKey(Kind.EVENT, f"{id_from(*place)}~{subject}~{ordinal}")

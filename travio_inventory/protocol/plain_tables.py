@@ -93,9 +93,16 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
     ),
     Index.OPENINGS: DeclaredIndex(
         PlainTable.LISTINGS,
-        "the large trips that are being opened",
+        "the large trips that are being opened, and the trips that are being frozen or cancelled",
         "all",
-        "organization, trip, when its opening began",
-        "until it is on sale, and an hour longer",
+        "organization, trip, when it was opened",
+        "until that is done, and an hour longer",
+    ),
+    Index.DEPARTURES: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the trips of an organization by their departure",
+        "organization, the month of the departure, or `untimed`",
+        "the departure, the trip, when it was opened",
+        "as long as the trip",
     ),
 }

@@ -111,6 +111,10 @@ TRIP = RowKind(
         _text("sales", "null while they are open; closed"),
         _text("halt", "null, freezing, frozen, cancelling or cancelled"),
         _number("period", "how often it was frozen or cancelled: the period of its sale; null for 0"),
+        _number("halted_at_ms", "when its cancellation began"),
+        _number("reached", "how many of its seat groups are cancelled"),
+        _number("released", "how many holds were released in these"),
+        _number("cancelled", "how many bookings were cancelled in these"),
     ),
 )
 SEATS = RowKind(

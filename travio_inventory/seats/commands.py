@@ -8,6 +8,7 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.ids import is_plain
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
+from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Ends
 
@@ -57,6 +58,24 @@ class ControlSalesCommand:
         found.id("trip_id", self.trip_id)
         if self.action not in SalesAction.__members__:
             found.wrong("action", f"must be one of {', '.join(SalesAction.__members__)}")
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTripCommand:
+    """Change prices and times of the trip, if it is of that version; 0: of any."""
+
+    trip_id: str
+    change: TripChange
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("trip_id", self.trip_id)
+        if self.version < 0:
+            found.wrong("version", "must be 0 or a version")
+        if not any(self.change):
+            found.wrong("class_prices", "name a price or a time to change")
         found.finish()
 
 

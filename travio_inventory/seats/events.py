@@ -26,6 +26,7 @@ class EventType(StrEnum):
     BOOKING_CANCELLED = "booking.cancelled"
     SEATS_BLOCKED = "seats.blocked"
     SEATS_UNBLOCKED = "seats.unblocked"
+    TRIP_CANCELLED = "trip.cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,15 @@ class SeatsUnblocked(OfBlock):
     type: ClassVar = EventType.SEATS_UNBLOCKED
 
 
+@dataclass(frozen=True, slots=True)
+class TripCancelled:
+    """The house cancelled the trip. Its holds are released and its bookings cancelled, each with its own event."""
+
+    type: ClassVar = EventType.TRIP_CANCELLED
+    cancellation_id: str
+    trip: str
+
+
 Data: TypeAlias = (
     HoldCreated
     | HoldExtended
@@ -161,6 +171,7 @@ Data: TypeAlias = (
     | BookingCancelled
     | SeatsBlocked
     | SeatsUnblocked
+    | TripCancelled
 )
 
 _BY_TYPE: dict[str, type[Data]] = {data.type: data for data in Data.__args__}

@@ -1,9 +1,13 @@
 """A trip as it is offered: its definition, and whether anybody may hold seats of it now."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
-from travio_inventory.seats.refusals import Departed, SalesClosed
+from travio_inventory.kernel.refusals import Violation
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.refusals import Departed, InvalidTrip, SalesClosed
 from travio_inventory.seats.trip import Journey, Trip
 
 
@@ -37,6 +41,72 @@ class Offer:
     def check_sale(self, journey: Journey, now_ms: int, *, sells_departed: bool) -> None:
         """See `check_sale`."""
         check_sale(self.state, self.trip.segments[journey.first].departs_at_s, now_ms, sells_departed=sells_departed)
+
+
+class Cancellation(NamedTuple):
+    """How far a trip is cancelled: so many of its seat groups are done, in which so many holds were released and so
+    many bookings cancelled since.
+    """
+
+    offer: Offer
+    released: int
+    cancelled: int
+    groups_done: int
+
+
+class TripLine(NamedTuple):
+    """A trip as it is listed; times in Unix seconds, 0 if unknown."""
+
+    trip: str
+    state: SalesState
+    version: int
+    opened_at_ms: int
+    origin: str
+    destination: str
+    departs_at_s: int
+    arrives_at_s: int
+    seats: int
+
+
+class TripPage(NamedTuple):
+    """Some of an organization's trips, and the position of the next page ("" if there is none)."""
+
+    lines: Sequence[TripLine]
+    next: str
+
+
+class TripChange(NamedTuple):
+    """What is changed of a trip: the prices of classes and of single seats, in minor units, and the times of segments,
+    each as (departs, arrives) in Unix seconds, 0 where unknown.
+    """
+
+    class_prices: Mapping[str, int]
+    seat_prices: Mapping[str, int]
+    times: Mapping[int, tuple[int, int]]
+
+    def of(self, trip: Trip) -> Trip:
+        """The trip as it is then. Raises InvalidTrip for what the trip has not, and for times that go back."""
+        if wrong := list(self._unknown(trip)):
+            raise InvalidTrip(wrong)
+        seats = tuple(replace(seat, price_minor=self._price(seat)) for seat in trip.seats)
+        segments = tuple(
+            replace(segment, departs_at_s=times[0], arrives_at_s=times[1]) if (times := self.times.get(at)) else segment
+            for at, segment in enumerate(trip.segments)
+        )
+        return replace(trip, seats=seats, segments=segments)
+
+    def _unknown(self, trip: Trip) -> Iterator[Violation]:
+        for name in {*self.class_prices} - trip.seat_classes:
+            yield Violation("class_prices", f"no seat is of class {name!r}")
+        for seat in self.seat_prices:
+            if not trip.has_seat(seat):
+                yield Violation("seat_prices", f"there is no seat {seat!r}")
+        for at in self.times:
+            if not 0 <= at < len(trip.segments):
+                yield Violation("times", f"there is no segment {at}")
+
+    def _price(self, seat: Seat) -> int:
+        return self.seat_prices.get(seat.id, self.class_prices.get(seat.seat_class, seat.price_minor))
 
 
 def check_sale(state: SalesState, departs_at_s: int, now_ms: int, *, sells_departed: bool) -> None:

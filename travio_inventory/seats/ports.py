@@ -7,7 +7,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.explanation import CellNow, Trace
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
 from travio_inventory.seats.move import Move
-from travio_inventory.seats.offer import Offer
+from travio_inventory.seats.offer import Cancellation, Offer, TripChange, TripPage
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.queries import ScanPlace, SeatPlace
 from travio_inventory.seats.refusals import TakenCell
@@ -181,6 +181,29 @@ class TripSales(Protocol):
 
     async def unfreeze(self, key: TripKey) -> Offer:
         """End a freeze: sales are open again unless they were closed."""
+        ...
+
+    async def cancel(self, key: TripKey) -> Cancellation:
+        """Freeze it for good, release its holds and cancel its bookings; what the house blocked stays."""
+        ...
+
+    async def go_on(self, key: TripKey) -> None:
+        """Go on with a freeze or a cancellation that was begun, if there is one."""
+        ...
+
+    async def change(self, key: TripKey, change: TripChange, *, version: int) -> Offer:
+        """Change prices and times, if the trip is of that version (0: of any). Raises TripChanged, InvalidTrip."""
+        ...
+
+
+class Departures(Protocol):
+    """The list of an organization's trips."""
+
+    async def page(self, organization: str, *, from_s: int, before_s: int, after: str, most: int) -> TripPage:
+        """At most so many of the trips that depart from `from_s` on and before `before_s`, in Unix seconds, in this
+        order; those without times for a `from_s` of 0. A page may have fewer, even none, although more follow. Raises
+        BackendUnavailable.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 
 _SCANNED = re.compile(r"(\d{1,7}) (.*)", re.ASCII | re.DOTALL)
+_LISTED = re.compile("(\\d{4}-\\d{2}|untimed)\x1f(\\d{12}\x1f.*\x1f\\d+)?", re.ASCII | re.DOTALL)
 _PLACE = re.compile(r"(\d{1,6}) (-1|\d{1,4})", re.ASCII)
 
 
@@ -35,6 +36,34 @@ class ScanPlace(NamedTuple):
 
 
 BEGIN = ScanPlace(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TripsQuery:
+    """A page of the trips that depart from `departs_from_s` on and before `departs_before_s`, in Unix seconds; for 0
+    and 0 of those without times. A `page_size` of 0 means the most allowed. Raises InvalidRequest.
+    """
+
+    departs_from_s: int = 0
+    departs_before_s: int = 0
+    after: str = ""
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_size", self.page_size, 0, limits.TRIPS_LISTED_MAX)
+        found.number("departs_from", self.departs_from_s, 0, limits.TIME_S_MAX)
+        found.number("departs_before", self.departs_before_s, 0, limits.TIME_S_MAX)
+        if (self.departs_from_s or self.departs_before_s) and self.departs_before_s <= self.departs_from_s:
+            found.wrong("departs_before", "must be later than departs_from")
+        if self.after and not _LISTED.fullmatch(self.after):
+            found.wrong("page_token", "must be empty or a next_page_token")
+        found.finish()
+
+    @property
+    def most(self) -> int:
+        """How many trips the page has at most."""
+        return self.page_size or limits.TRIPS_LISTED_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ Refusal
 │   │   ├── SalesClosed
 │   │   └── Departed
 │   ├── TripCancelled
+│   ├── TripChanged
 │   ├── TripNotFound
 │   ├── SeatPlanNotFound
 │   ├── NotOnWaitlist
@@ -84,6 +85,7 @@ __all__ = [
     "TakenCell",
     "TripBeingForgotten",
     "TripCancelled",
+    "TripChanged",
     "TripDefinedOtherwise",
     "TripNotFound",
     "TripOpening",
@@ -232,6 +234,16 @@ class TripCancelled(FinalRefusal):
 
     def __init__(self) -> None:
         super().__init__("the trip is cancelled, and stays so; open another one under another id")
+
+
+class TripChanged(FinalRefusal):
+    """The trip is not of the version any more that the change was made for; it is of this one."""
+
+    reason = "TRIP_CHANGED"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the trip has changed and is of version {version} now: read it, and decide again")
+        self.version = version
 
 
 class TripNotFound(FinalRefusal):

@@ -11,7 +11,8 @@ from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
-from travio_inventory.seats.refusals import NotOnWaitlist, SeatHeld, SeatUnavailable
+from travio_inventory.seats.offer import SalesState
+from travio_inventory.seats.refusals import NotOnWaitlist, SalesClosed, SeatHeld, SeatUnavailable
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from verification.crash_points.places import Opened, Place
@@ -229,14 +230,15 @@ class _Judge:
     # ---- won
 
     async def _can_be_won(self) -> None:
-        """Every cell that is not sold or blocked can be won by a new holder."""
+        """Every cell that is not sold or blocked can be won by a new holder, if the trip is sold; else none."""
+        expected = "" if await self._onlooker.elsewhere().state() is SalesState.OPEN else SalesClosed.__name__
         stops = [self._play.trip.segments[0].origin, *(each.destination for each in self._play.trip.segments)]
         for ends in (Ends(*pair) for pair in pairwise(stops)):
             if free := await self._onlooker.elsewhere().seats("available", ends):
                 answer = await self._again(_buying(free, ends), self._next)
-                if answer.refusal:
+                if answer.refusal != expected:
                     raise Untrue(f"{free} is free, but {answer}")
-                if left := await self._onlooker.elsewhere().seats("available", ends):
+                if not expected and (left := await self._onlooker.elsewhere().seats("available", ends)):
                     raise Untrue(f"{left} is free, though it was won")
 
 

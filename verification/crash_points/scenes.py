@@ -90,6 +90,14 @@ async def freeze(sale: Sale, _: Subject) -> object:
     return await sale.freeze()
 
 
+async def change_prices(sale: Sale, _: Subject) -> object:
+    return await sale.change(seats={"A1": 77})
+
+
+async def cancel_trip(sale: Sale, _: Subject) -> object:
+    return await sale.cancel_trip()
+
+
 async def unfreeze(sale: Sale, _: Subject) -> object:
     return await sale.unfreeze()
 
@@ -136,6 +144,9 @@ STEPS: dict[str, Step] = PROTOCOL | {
     "reopen sales": step(reopen, closed),
     "freeze": step(freeze, one_seat_held),
     "unfreeze": step(unfreeze, frozen),
+    "change prices": step(change_prices),
+    "cancel a trip": step(cancel_trip, one_seat_held),
+    "cancel a trip that is booked": step(cancel_trip, booked),
     "unfreeze what is half frozen": step(unfreeze, half_frozen),
     "relay": step(relay, booked_long_ago),
     "hold and relay": whole(step(relay_what_it_did)),

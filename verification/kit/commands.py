@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from travio_inventory.seats.commands import (
     AvailabilityQuery,
     BlockSeatsCommand,
+    ChangeTripCommand,
     ConfirmHoldCommand,
     ControlSalesCommand,
     ExtendHoldCommand,
@@ -18,7 +19,8 @@ from travio_inventory.seats.commands import (
     hold_ref,
     trip_id,
 )
-from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
+from travio_inventory.seats.offer import TripChange
+from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery, TripsQuery
 from travio_inventory.seats.trip import Ends
 
 TRIP = "t1"
@@ -46,6 +48,9 @@ def valid_commands() -> Mapping[str, object]:
         "cancel_booking": GiveBackCommand(hold_id=HOLD),
         "read_holds.one": hold_ref(HOLD),
         "read_holds.page": HoldsQuery(),
+        "change_trip": ChangeTripCommand(trip_id=TRIP, change=TripChange({}, {"A1": 7}, {})),
+        "cancel_trip": trip_id(TRIP),
+        "list_trips": TripsQuery(),
         "control_sales": ControlSalesCommand(trip_id=TRIP, action="CLOSE"),
         "block_seats": BlockSeatsCommand(trip_id=TRIP, updates=(SeatUpdate("A2", is_blocked=True),)),
         "waitlist.join": place,

@@ -1,7 +1,12 @@
 """What the house does with the sales of a trip as a whole."""
 
-from travio_inventory.seats.commands import SalesAction
-from travio_inventory.seats.offer import Offer
+from collections.abc import Mapping
+from dataclasses import replace
+
+from travio_inventory.kernel.actor import Actor, house_of
+from travio_inventory.seats.commands import ChangeTripCommand, SalesAction, trip_id
+from travio_inventory.seats.offer import Cancellation, Offer, SalesState, TripChange, TripLine
+from travio_inventory.seats.queries import TripsQuery
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases import Inventory
 from verification.kit import asking
@@ -12,6 +17,10 @@ class Life:
 
     trip: Trip
     inventory: Inventory
+
+    async def state(self) -> SalesState:
+        """Whether it is sold."""
+        return (await self.inventory.read_trips.one(self._house, trip_id(self.trip.key.trip))).state
 
     async def close(self) -> Offer:
         """Close the sales."""
@@ -28,3 +37,35 @@ class Life:
     async def unfreeze(self) -> Offer:
         """End a freeze."""
         return await asking.control_sales(self.inventory, self.trip.key, SalesAction.UNFREEZE)
+
+    async def cancel_trip(self) -> Cancellation:
+        """Cancel it, with all that is held and booked."""
+        return await self.inventory.cancel_trip(self._house, trip_id(self.trip.key.trip))
+
+    async def change(
+        self,
+        *,
+        classes: Mapping[str, int] | None = None,
+        seats: Mapping[str, int] | None = None,
+        times: Mapping[int, tuple[int, int]] | None = None,
+        version: int = 0,
+    ) -> Offer:
+        """Change prices and times."""
+        change = TripChange(classes or {}, seats or {}, times or {})
+        command = ChangeTripCommand(trip_id=self.trip.key.trip, change=change, version=version)
+        return await self.inventory.change_trip(self._house, command)
+
+    async def listed(self, departs_from_s: int = 0, departs_before_s: int = 0, *, page_size: int = 0) -> list[TripLine]:
+        """The trips of the organization that depart then, page after page."""
+        query = TripsQuery(departs_from_s=departs_from_s, departs_before_s=departs_before_s, page_size=page_size)
+        lines: list[TripLine] = []
+        while True:
+            page = await self.inventory.list_trips(self._house, query)
+            lines += page.lines
+            if not page.next:
+                return lines
+            query = replace(query, after=page.next)
+
+    @property
+    def _house(self) -> Actor:
+        return house_of(self.trip.key.organization)

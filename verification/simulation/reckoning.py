@@ -10,7 +10,15 @@ from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.hold import read_title
-from travio_inventory.seats.events import EventType, HoldChanged, HoldCreated, HoldExtended, OfBlock, data_of
+from travio_inventory.seats.events import (
+    EventType,
+    HoldChanged,
+    HoldCreated,
+    HoldExtended,
+    OfBlock,
+    TripCancelled,
+    data_of,
+)
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
@@ -189,12 +197,13 @@ class Reckoning:
         rows = [row for rows in self._oracle.rows.values() for key, row in rows.items() if key.kind is Kind.EVENT]
         if len(events) != len(rows):
             raise Violated(f"I8 {len(rows)} events recorded, {len(events)} told")
-        folded = {_hold_of(event): event for event in sorted(events, key=lambda event: event.ordinal)}
+        of_holds = [event for event in events if event.type != EventType.TRIP_CANCELLED]
+        folded = {_hold_of(event): event for event in sorted(of_holds, key=lambda event: event.ordinal)}
         for hold_id, timeline in self._oracle.timelines.items():
             status, event = timeline[-1].status, folded.get(hold_id)
             if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
                 raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
-            if event is not None and [*data_of(event).seats] != _seats_of(timeline[-1].row):
+            if event is not None and [*_seats_told(event)] != _seats_of(timeline[-1].row):
                 raise Violated(f"I8 {hold_id} has {_seats_of(timeline[-1].row)}, told was {event}")
             if event is not None and status == "held" and _until_ms(event) != timeline[-1].row.get("expires_at_ms"):
                 raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at_ms')}, told was {event}")
@@ -261,7 +270,14 @@ _STATUSES: dict[str, str] = {
 def _hold_of(event: Event) -> str:
     """The hold's own id; that of the late booking if it is one."""
     data = data_of(event)
+    if isinstance(data, TripCancelled):
+        raise TypeError("of no hold")
     return data.block_id if isinstance(data, OfBlock) else data.hold_id
+
+
+def _seats_told(event: Event) -> tuple[str, ...]:
+    data = data_of(event)
+    return () if isinstance(data, TripCancelled) else data.seats
 
 
 def _seats_of(row: Row) -> list[str]:

@@ -56,6 +56,13 @@ def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
     return Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time, direction)
 
 
+def times(found: Faults, parts: Sequence[Any]) -> dict[int, tuple[int, int]]:
+    """The times of segments by their numbers."""
+    if found.count("times", parts, 0, SEGMENTS_MAX) and len({part.segment_index for part in parts}) < len(parts):
+        found.wrong("times", "a segment is named twice")
+    return {part.segment_index: (part.departure_time, part.arrival_time) for part in parts}
+
+
 def sales_action(value: int) -> str:
     """The name of the action, "" for one that is not known here."""
     return _SALES_ACTIONS.get(value, "")

@@ -12,7 +12,6 @@ from travio_inventory.seats.commands import (
     AvailabilityQuery,
     BlockSeatsCommand,
     ConfirmHoldCommand,
-    ControlSalesCommand,
     ExtendHoldCommand,
     GiveBackCommand,
     HoldRef,
@@ -143,15 +142,6 @@ def order_asked(message: Fields) -> tuple[Actor, OrderQuery]:
 def seat_asked(message: Fields) -> tuple[Actor, SeatQuery]:
     """Read ExplainSeatRequest."""
     return asked(message, tenant_of, _seat_query)
-
-
-def sales_asked(message: Fields) -> tuple[Actor, ControlSalesCommand]:
-    """Read ControlSalesRequest."""
-    return asked(
-        message,
-        tenant_of,
-        lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
-    )
 
 
 def trip_asked(message: Fields) -> tuple[Actor, Trip | TripOnPlan]:

@@ -66,6 +66,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.SalesClosed: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.Departed: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.TripCancelled: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.TripChanged: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.HoldNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.TripNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.SeatPlanNotFound: WireStatus(Status.NOT_FOUND, 404),
@@ -167,6 +168,8 @@ def _of_trip(refusal: Refusal) -> dict[str, str]:
             return {"candidates": ",".join(f"{first}-{last}" for first, last in candidates)} if candidates else {}
         case errors.SalesClosed(state=state):
             return {"state": state}
+        case errors.TripChanged(version=version):
+            return {"version": str(version)}
         case errors.Departed(departed_at_s=departed_at_s):
             return {"at": str(departed_at_s)}
         case _:

@@ -19,7 +19,7 @@ from travio_inventory.seats.hold import (
     base_id,
 )
 from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
-from travio_inventory.seats.offer import Offer
+from travio_inventory.seats.offer import Cancellation, Offer, TripLine
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.seats.seat_plan import PlanProgress, StoredPlan
@@ -152,8 +152,31 @@ def progress(opening: Opening) -> v1.OpeningProgress:
     return v1.OpeningProgress(cells_done=opening.cells_done, cells_total=opening.cells)
 
 
-def state_of(offer: Offer) -> v1.TripState:
+def state_of(offer: Offer | TripLine) -> v1.TripState:
     return v1.TripState[offer.state.name]
+
+
+def trip_cancelled(found: Cancellation) -> v1.CancelTripResponse:
+    return v1.CancelTripResponse(
+        state=state_of(found.offer),
+        version=found.offer.version,
+        released_holds=found.released,
+        cancelled_bookings=found.cancelled,
+    )
+
+
+def listed(line: TripLine) -> v1.ListedTrip:
+    return v1.ListedTrip(
+        trip_id=line.trip,
+        state=state_of(line),
+        version=line.version,
+        opened_at=line.opened_at_ms // 1_000,
+        from_station_id=line.origin,
+        to_station_id=line.destination,
+        departure_time=line.departs_at_s,
+        arrival_time=line.arrives_at_s,
+        seat_count=line.seats,
+    )
 
 
 def defined(offer: Offer) -> bytes:

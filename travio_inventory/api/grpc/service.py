@@ -11,7 +11,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
-from travio_inventory.api.grpc import descriptors, messages, plan_messages, replies
+from travio_inventory.api.grpc import descriptors, life_messages, messages, plan_messages, replies
 from travio_inventory.api.grpc.decoding import no_message, token_of
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.maps import MapReplies
@@ -129,6 +129,9 @@ class InventoryService:
                 "DeleteSeatPlan": self.delete_seat_plan,
                 "ExplainSeat": self.explain_seat,
                 "ControlSales": self.control_sales,
+                "ChangeTrip": self.change_trip,
+                "CancelTrip": self.cancel_trip,
+                "ListTrips": self.list_trips,
             },
         )
 
@@ -271,8 +274,19 @@ class InventoryService:
         return explained(await self._inventory.explain_seat(*messages.seat_asked(message)))
 
     async def control_sales(self, message: Message) -> v1.ControlSalesResponse:
-        changed = await self._inventory.control_sales(*messages.sales_asked(message))
+        changed = await self._inventory.control_sales(*life_messages.sales_asked(message))
         return v1.ControlSalesResponse(state=replies.state_of(changed), version=changed.version)
+
+    async def change_trip(self, message: Message) -> v1.ChangeTripResponse:
+        changed = await self._inventory.change_trip(*life_messages.change_asked(message))
+        return v1.ChangeTripResponse(version=changed.version)
+
+    async def cancel_trip(self, message: Message) -> v1.CancelTripResponse:
+        return replies.trip_cancelled(await self._inventory.cancel_trip(*messages.trip_named(message)))
+
+    async def list_trips(self, message: Message) -> v1.ListTripsResponse:
+        page = await self._inventory.list_trips(*life_messages.trips_asked(message))
+        return v1.ListTripsResponse(trips=list(map(replies.listed, page.lines)), next_page_token=token_of(page.next))
 
     # Waiting lists.
 

@@ -10,6 +10,7 @@ from travio_inventory.protocol.batches import ABSENT, Batches, StoreUnavailable,
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import seat_rows, trip_rows
+from travio_inventory.seats.records.departures import departing
 from travio_inventory.seats.records.listed_trips import listed
 from travio_inventory.seats.records.openings import opening_entry
 from travio_inventory.seats.records.trip_rows import OPENED, SEEDED_WITHIN_S, TRIP, Stage, TripRow
@@ -63,7 +64,7 @@ class Definitions:
         """The row that stands after an attempt to make it."""
         stage = Stage.OPENING if self._portions.is_opened_later(trip) else Stage.ON_SALE
         row = TripRow(new.definition, self._clock.now_ms(), stage, about=trip_rows.about(trip))
-        entries = [listed(trip, row.opened_at_ms)]
+        entries = [listed(trip, row.opened_at_ms), departing(trip, row.opened_at_ms)]
         if stage is Stage.OPENING:
             entries.append(opening_entry(trip.key, row.opened_at_ms))
         partition, write = trip_rows.partition(trip.key), Write(TRIP, ABSENT, row.first)

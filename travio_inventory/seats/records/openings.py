@@ -13,7 +13,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Index, IndexEntry, Row, StoreUnavailable, Write
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.opening_ports import ListedOpening
-from travio_inventory.seats.ports import Trips
+from travio_inventory.seats.ports import Trips, TripSales
 from travio_inventory.seats.records import trip_rows
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S, TRIP, Stage, TripRow
 from travio_inventory.seats.records.trip_seats import TripSeats
@@ -38,7 +38,8 @@ class _Seen(NamedTuple):
 class Openings:
     """Implements `seats.ports.TripOpenings` over conditional batches. Several processes may do it at once."""
 
-    def __init__(self, batches: Batches, clock: Clock, trips: Trips, portions: Portions) -> None:
+    def __init__(self, batches: Batches, clock: Clock, trips: Trips, portions: Portions, sales: TripSales) -> None:
+        self._sales = sales
         self._batches = batches
         self._clock = clock
         self._trips = trips
@@ -63,6 +64,8 @@ class Openings:
         row = await self._read(listed)
         if row is None:
             await self._end(listed)
+        elif row.stage is not Stage.OPENING:
+            await self._sales.go_on(listed.key)
         elif not self._is_another_at_it(listed, row.seeded):
             await self._bring_on(listed, row, since_s)
 
@@ -126,13 +129,13 @@ class Openings:
         return seen.since_ms is not None and now_ms - seen.since_ms < STALLED_MS
 
     async def _read(self, listed: ListedOpening) -> TripRow | None:
-        """The row of a trip that is still being opened."""
+        """The row of a trip that is still being opened, frozen or cancelled."""
         try:
             standing = await self._batches.get(trip_rows.partition(listed.key), [TRIP])
         except StoreUnavailable:
             raise BackendUnavailable from None
         row = _of_life(standing.get(TRIP), listed)
-        return row if row is not None and row.stage is Stage.OPENING else None
+        return row if row is not None and (row.stage is Stage.OPENING or row.is_being_halted) else None
 
     async def _end(self, listed: ListedOpening) -> None:
         """Nobody needs to look for it any more."""

@@ -10,9 +10,11 @@ from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, Sto
 from travio_inventory.seats.ports import EndedTrip, ListedTrip, TripArchive
 from travio_inventory.seats.records import seat_rows, trip_rows
 from travio_inventory.seats.records.closing import Closing
+from travio_inventory.seats.records.departures import departing
 from travio_inventory.seats.records.ended_lists import close_lists, forget_lists
 from travio_inventory.seats.records.forgetting import forget_seats
 from travio_inventory.seats.records.listed_trips import EVERY_MS, TripRound, entry_of
+from travio_inventory.seats.records.listed_trips import listed as listed_as
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S, OPENED, TRIP, Stage, TripRow
 from travio_inventory.seats.records.trip_seats import TripSeats, forgotten_parts
 from travio_inventory.seats.records.visits import Visit
@@ -72,6 +74,10 @@ class TripEnds:
         trip = await self._seats.read(listed.key, row.definition)
         if trip is None:  # it was never opened so far that it has cells
             await self._forget_row(visit, listed, row)
+        elif row.stage in OPENED and (listed_now := listed_as(trip, row.opened_at_ms)) != entry_of(listed):
+            await visit.write(  # its times were changed, and whoever did that did not come so far
+                trip_rows.partition(listed.key), (), [listed_now, entry_of(listed, keep_s=FORGOTTEN_S)]
+            )
         elif row.stage not in OPENED or await self._is_over(listed, trip):
             await self._bring_on(visit, listed, row, trip)
 
@@ -87,7 +93,7 @@ class TripEnds:
         if stage is Stage.CLOSED:
             are_seats_gone = await forget_seats(visit, trip)
             if await forget_lists(visit, trip) and are_seats_gone:
-                await self._forget_row(visit, listed, row._replace(stage=stage))
+                await self._forget_row(visit, listed, row._replace(stage=stage), trip)
 
     async def _is_closed(self, visit: Visit, listed: ListedTrip, trip: Trip) -> bool:
         """Close what can be closed; whether nothing of the trip can change any more, and it is archived."""
@@ -109,14 +115,15 @@ class TripEnds:
         seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": stage.value or None}
         return await visit.write(trip_rows.partition(listed.key), [Write(TRIP, seen, {"stage": to.value})])
 
-    async def _forget_row(self, visit: Visit, listed: ListedTrip, row: TripRow) -> None:
+    async def _forget_row(self, visit: Visit, listed: ListedTrip, row: TripRow, trip: Trip | None = None) -> None:
         """Give the trip's rows an end: while its own stands, the id stands for no other trip."""
         seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": row.stage.value or None}
         if row.stage is Stage.OPENING:
             seen = {**seen, "seeded": None}
         values: Row = {"opened_at_ms": listed.opened_at_ms, "stage": Stage.FORGOTTEN.value}
         writes = [Write(TRIP, seen, values, FORGOTTEN_S), *forgotten_parts(row.definition)]
-        await visit.write(trip_rows.partition(listed.key), writes)
+        entries = [] if trip is None else [departing(trip, listed.opened_at_ms, keep_s=FORGOTTEN_S)]
+        await visit.write(trip_rows.partition(listed.key), writes, entries)
 
     async def _is_at(self, listed: ListedTrip, stage: Stage) -> bool:
         standing = (await self._batches.get(trip_rows.partition(listed.key), [TRIP])).get(TRIP)

@@ -54,6 +54,10 @@ class TripRow(NamedTuple):
     sales: str = ""
     halt: str = ""
     period: int = 0
+    halted_at_ms: int = 0
+    reached: int = 0
+    released: int = 0
+    cancelled: int = 0
 
     @classmethod
     def read(cls, row: Row) -> Self:
@@ -69,6 +73,10 @@ class TripRow(NamedTuple):
             rows.text(row, "sales"),
             rows.text(row, "halt"),
             rows.number(row, "period"),
+            rows.number(row, "halted_at_ms"),
+            rows.number(row, "reached"),
+            rows.number(row, "released"),
+            rows.number(row, "cancelled"),
         )
 
     @property
@@ -87,6 +95,11 @@ class TripRow(NamedTuple):
     def state(self) -> SalesState:
         """Whether it is sold."""
         return SalesState(self.halt or self.sales or SalesState.OPEN)
+
+    @property
+    def is_being_halted(self) -> bool:
+        """Whether a freeze or a cancellation was begun that is not done."""
+        return self.stage is Stage.ON_SALE and self.halt in (SalesState.FREEZING, SalesState.CANCELLING)
 
     @property
     def seen(self) -> Row:

@@ -34,15 +34,15 @@ class Visit:
 
     def __init__(self, batches: Batches) -> None:
         self.batches = batches
-        self._send_by = asyncio.get_running_loop().time() + VISIT_S
+        self.send_by = asyncio.get_running_loop().time() + VISIT_S
 
     async def write(self, partition: Partition, writes: Sequence[Write], entries: Sequence[IndexEntry] = ()) -> bool:
         """Whether the batch was applied; if not, somebody came in between. Raises BackendUnavailable where it certainly
         was not applied, for whatever reason; OutcomeUnknown.
         """
-        if asyncio.get_running_loop().time() > self._send_by:
+        if asyncio.get_running_loop().time() > self.send_by:
             raise BackendUnavailable
-        match await self.batches.apply(partition, writes, entries, send_by=self._send_by):
+        match await self.batches.apply(partition, writes, entries, send_by=self.send_by):
             case Applied():
                 return True
             case Refused():

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
+from travio_inventory.seats.use_cases.cancel_trip import CancelTrip
+from travio_inventory.seats.use_cases.change_trip import ChangeTrip
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.control_sales import ControlSales
@@ -13,6 +15,7 @@ from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats
+from travio_inventory.seats.use_cases.list_trips import ListTrips
 from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
@@ -34,6 +37,9 @@ class Inventory:
     open_trip: OpenTrip
     control_sales: ControlSales
     seat_plans: KeepSeatPlans
+    cancel_trip: CancelTrip
+    change_trip: ChangeTrip
+    list_trips: ListTrips
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold
     release_hold: ReleaseHold

@@ -8,6 +8,10 @@ __all__ = (
     "BatchCheckResponse",
     "CancelBookingRequest",
     "CancelBookingResponse",
+    "CancelTripRequest",
+    "CancelTripResponse",
+    "ChangeTripRequest",
+    "ChangeTripResponse",
     "CheckAvailabilityRequest",
     "CheckAvailabilityResponse",
     "ClassSummary",
@@ -56,6 +60,9 @@ __all__ = (
     "ListSeatPlansResponse",
     "ListTripSeatsRequest",
     "ListTripSeatsResponse",
+    "ListTripsRequest",
+    "ListTripsResponse",
+    "ListedTrip",
     "MapStop",
     "NoopBase",
     "NoopStub",
@@ -83,6 +90,7 @@ __all__ = (
     "SeatUpdate",
     "SectionDefinition",
     "SegmentDefinition",
+    "SegmentTimes",
     "TripState",
     "UpdateInventoryRequest",
     "UpdateInventoryResponse",
@@ -409,6 +417,69 @@ class CancelBookingResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "CancelBookingResponse", CancelBookingResponse)
+
+
+@dataclass(eq=False, repr=False)
+class CancelTripRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "CancelTripRequest", CancelTripRequest)
+
+
+@dataclass(eq=False, repr=False)
+class CancelTripResponse(betterproto2.Message):
+    state: "TripState" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+
+    version: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+    released_holds: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    How many holds and bookings ended since the cancellation began, by whomever.
+    """
+
+    cancelled_bookings: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+
+
+default_message_pool.register_message("inventory.v1", "CancelTripResponse", CancelTripResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ChangeTripRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    class_prices: "dict[str, int]" = betterproto2.field(
+        3, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT64)
+    )
+    """
+    In the minor unit of the trip's currency, by class and by seat; a seat that is named has its own.
+    """
+
+    seat_prices: "dict[str, int]" = betterproto2.field(
+        4, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT64)
+    )
+
+    times: "list[SegmentTimes]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    version: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
+    """
+    Only if the trip is of this version; 0: of any.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ChangeTripRequest", ChangeTripRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ChangeTripResponse(betterproto2.Message):
+    version: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "ChangeTripResponse", ChangeTripResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1344,6 +1415,30 @@ default_message_pool.register_message("inventory.v1", "LeaveWaitlistResponse", L
 
 
 @dataclass(eq=False, repr=False)
+class ListedTrip(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    state: "TripState" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+
+    version: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    opened_at: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    from_station_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    to_station_id: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    departure_time: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+
+    arrival_time: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+
+    seat_count: "int" = betterproto2.field(9, betterproto2.TYPE_INT32)
+
+
+default_message_pool.register_message("inventory.v1", "ListedTrip", ListedTrip)
+
+
+@dataclass(eq=False, repr=False)
 class ListHoldsRequest(betterproto2.Message):
     user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1437,6 +1532,47 @@ class ListTripSeatsResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "ListTripSeatsResponse", ListTripSeatsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ListTripsRequest(betterproto2.Message):
+    organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    departs_from: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    Trips that depart from then on, and before. 0 and 0: those without times.
+    """
+
+    departs_before: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    page_size: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    The most trips on a page, up to 100; 0: 100.
+    """
+
+    page_token: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ListTripsRequest", ListTripsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListTripsResponse(betterproto2.Message):
+    trips: "list[ListedTrip]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In the order of departure. A page may have fewer trips than page_size, even none, and still not be the last.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ListTripsResponse", ListTripsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1954,6 +2090,22 @@ class SegmentDefinition(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "SegmentDefinition", SegmentDefinition)
+
+
+@dataclass(eq=False, repr=False)
+class SegmentTimes(betterproto2.Message):
+    """
+    The times of a segment; 0: unknown.
+    """
+
+    segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+
+    departure_time: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+    arrival_time: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "SegmentTimes", SegmentTimes)
 
 
 @dataclass(eq=False, repr=False)
@@ -2550,6 +2702,70 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def change_trip(
+        self,
+        message: "ChangeTripRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ChangeTripResponse":
+        """
+        Changes prices and times of a trip; what is held keeps its price. Repeated, it has the same answer.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ChangeTrip",
+            message,
+            ChangeTripResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_trip(
+        self,
+        message: "CancelTripRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelTripResponse":
+        """
+        Cancels a trip: it is frozen for good, its holds are released and its bookings cancelled, each with its event. It
+        answers when that is done, and goes on if the caller leaves before. Repeated, it goes on, or reports the same.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/CancelTrip",
+            message,
+            CancelTripResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_trips(
+        self,
+        message: "ListTripsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListTripsResponse":
+        """
+        The trips of the organization by departure, page by page.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ListTrips",
+            message,
+            ListTripsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class NoopStub(betterproto2_grpclib.ServiceStub):
     """
@@ -2768,6 +2984,28 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def change_trip(self, message: "ChangeTripRequest") -> "ChangeTripResponse":
+        """
+        Changes prices and times of a trip; what is held keeps its price. Repeated, it has the same answer.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def cancel_trip(self, message: "CancelTripRequest") -> "CancelTripResponse":
+        """
+        Cancels a trip: it is frozen for good, its holds are released and its bookings cancelled, each with its event. It
+        answers when that is done, and goes on if the caller leaves before. Repeated, it goes on, or reports the same.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def list_trips(self, message: "ListTripsRequest") -> "ListTripsResponse":
+        """
+        The trips of the organization by departure, page by page.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_check_availability(
         self, stream: "grpclib.server.Stream[CheckAvailabilityRequest, CheckAvailabilityResponse]"
     ) -> None:
@@ -2956,6 +3194,24 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.control_sales(request)
         await stream.send_message(response)
 
+    async def __rpc_change_trip(self, stream: "grpclib.server.Stream[ChangeTripRequest, ChangeTripResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.change_trip(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_trip(self, stream: "grpclib.server.Stream[CancelTripRequest, CancelTripResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_trip(request)
+        await stream.send_message(response)
+
+    async def __rpc_list_trips(self, stream: "grpclib.server.Stream[ListTripsRequest, ListTripsResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_trips(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/inventory.v1.InventoryService/CheckAvailability": grpclib.const.Handler(
@@ -3107,6 +3363,24 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ControlSalesRequest,
                 ControlSalesResponse,
+            ),
+            "/inventory.v1.InventoryService/ChangeTrip": grpclib.const.Handler(
+                self.__rpc_change_trip,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ChangeTripRequest,
+                ChangeTripResponse,
+            ),
+            "/inventory.v1.InventoryService/CancelTrip": grpclib.const.Handler(
+                self.__rpc_cancel_trip,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelTripRequest,
+                CancelTripResponse,
+            ),
+            "/inventory.v1.InventoryService/ListTrips": grpclib.const.Handler(
+                self.__rpc_list_trips,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListTripsRequest,
+                ListTripsResponse,
             ),
         }
 

@@ -1,0 +1,53 @@
+"""Turns the messages about the life of a trip into an actor and a request."""
+
+from travio_inventory.api.grpc import decoding
+from travio_inventory.api.grpc.actor import tenant_of
+from travio_inventory.api.grpc.messages import Fields, asked
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.seats.commands import ChangeTripCommand, ControlSalesCommand
+from travio_inventory.seats.offer import TripChange
+from travio_inventory.seats.queries import TripsQuery
+
+
+def change_asked(message: Fields) -> tuple[Actor, ChangeTripCommand]:
+    """Read ChangeTripRequest."""
+    return asked(message, tenant_of, _change)
+
+
+def trips_asked(message: Fields) -> tuple[Actor, TripsQuery]:
+    """Read ListTripsRequest."""
+    return asked(message, tenant_of, _trips)
+
+
+def sales_asked(message: Fields) -> tuple[Actor, ControlSalesCommand]:
+    """Read ControlSalesRequest."""
+    return asked(
+        message,
+        tenant_of,
+        lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
+    )
+
+
+def _change(message: Fields) -> ChangeTripCommand:
+    found = Faults()
+    times = decoding.times(found, message.times)
+    with found:
+        change = TripChange(dict(message.class_prices), dict(message.seat_prices), times)
+        command = ChangeTripCommand(trip_id=message.trip_id, change=change, version=message.version)
+    found.finish()
+    return command
+
+
+def _trips(message: Fields) -> TripsQuery:
+    found = Faults()
+    after = decoding.after(found, message.page_token)
+    with found:
+        query = TripsQuery(
+            departs_from_s=message.departs_from,
+            departs_before_s=message.departs_before,
+            after=after,
+            page_size=message.page_size,
+        )
+    found.finish()
+    return query
