@@ -1,5 +1,7 @@
 """A seat is explained: its cells now, and every hold, refusal and event that is kept of it, in the order of time."""
 
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.queries import SeatQuery
 from travio_inventory.seats.records import explanations
 from travio_inventory.seats.refusals import InvalidSeats, SeatHeld, TripNotFound
-from verification.kit.faulty_batches import Spoil, cells_alone
+from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import PerGroup
 
@@ -131,6 +133,30 @@ async def test_a_seat_that_a_booking_gave_up_is_told_as_given_up(single_seats: S
     ]
     assert ("booking.changed", booking.id) in told(found, Source.EVENT)
     assert {cell.home for cell in (await single_seats.explained("A1")).cells} == {"confirmed"}
+
+
+async def test_a_booking_that_was_moved_is_told_of_either_seat(sale: Sale) -> None:
+    booking = await sale.confirm(await sale.hold("A1"))
+    sale.clock.pass_s(1)
+    await sale.move(booking, "A1>A18")
+    await sale.settled()
+    before, now = await sale.explained("A1"), await sale.explained("A18")
+    assert ("booking.changed", booking.id) in told(before, Source.EVENT)
+    assert told(now, Source.EVENT) == [("booking.changed", booking.id)]
+    assert told(now, Source.HOLD) == [("confirmed", booking.id)]
+    assert {(cell.status, cell.owner, cell.home) for cell in now.cells} == {("sold", booking.id, "confirmed")}
+    assert {(cell.status, cell.owner) for cell in before.cells} == {("available", "")}
+
+
+async def test_a_seat_that_a_hold_is_being_moved_to_is_told_as_such(single_seats: Sale) -> None:
+    hold = await single_seats.hold("A1")
+    stall = single_seats.store.stall(commits)
+    moving = asyncio.ensure_future(single_seats.move(hold, "A1>A2"))
+    await stall.reached.wait()
+    found = await single_seats.explained("A2")
+    assert {(cell.status, cell.owner, cell.home) for cell in found.cells} == {("held", hold.id, "moving")}
+    stall.go.set()
+    await moving
 
 
 @pytest.mark.parametrize(("seat", "refusal"), [("A19", InvalidSeats), ("A\n", InvalidRequest)])

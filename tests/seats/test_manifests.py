@@ -74,6 +74,18 @@ async def test_a_booking_that_gave_up_its_first_seat_is_listed_with_the_seats_th
     assert await whole(sale, most=1) == [other, changed]
 
 
+async def test_a_booking_that_was_moved_is_listed_by_the_seat_that_it_has(sale: Sale) -> None:
+    """Far from its home, and once, whether its old cells are free yet or not."""
+    booking, other = await sale.confirm(await sale.hold("A1 A2")), await sale.confirm(await sale.hold("A9"))
+    sale.store.spoil(Spoil.NOT_DONE, everything_after(2, of=cells_alone))
+    moved = await sale.move(booking, "A1>A17 A2>A18")
+    assert moved.seats == ("A17", "A18")
+    for _ in range(2):
+        assert await whole(sale, most=1) == [other, moved]
+        sale.store.mend()
+        await sale.settled()
+
+
 async def test_only_those_are_listed_who_board_or_alight_at_a_station(market: Market) -> None:
     """On a loop, on either visit."""
     sale = await market.open(stops="ABCAD")

@@ -12,7 +12,7 @@ from travio_inventory.seats.trip import Journey, Trip
 class CellNow(NamedTuple):
     """The seat on one segment: what the cell says, and what the home row of its owner says, which decides. "" and 0
     where there is nothing to say; a `home` of "" is an owner that has no row, "given up" one that lives
-    and has the seat no longer.
+    and has the seat no longer, "moving" one that is being moved to it.
     """
 
     segment: int

@@ -24,6 +24,8 @@ ROWS_MAX: Final = 500
 READS_MAX: Final = 64
 GIVEN_UP: Final = "given up"
 """What an owner that lives says of a seat that it had once."""
+MOVING: Final = "moving"
+"""What an owner says of a seat that it is being moved to; it may never have it."""
 KINDS: Final = (Kind.HOLD, Kind.EVENT)
 
 
@@ -81,18 +83,24 @@ def _group(trip: Trip, seat: str, at: int) -> int:
 def _cell(key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
     owner, move = read_title(rows.text(cell, "owner"))
     home = homes.get(owner, {})
-    has_it = home.get("status") not in rows.LIVE or seat_rows.names(home, key, move)
     return CellNow(
         key.segment,
         rows.text(cell, "status") or "missing",
         owner,
         rows.number(cell, "since_ms"),
         _end(cell, "until_ms"),
-        rows.text(home, "status") if has_it else GIVEN_UP,
+        _said(home, key, move),
         rows.text(home, "holder"),
         rows.text(home, "order_id"),
         _end(home, "expires_at_ms"),
     )
+
+
+def _said(home: Row, key: RowKey, move: int) -> str:
+    """What the owner's home row says of the cell, which has a title of that move."""
+    if home.get("status") not in rows.LIVE or seat_rows.names(home, key, move):
+        return rows.text(home, "status")
+    return MOVING if move > rows.number(home, "moves") else GIVEN_UP
 
 
 def _end(row: Row, column: str) -> int:

@@ -1906,7 +1906,7 @@ class SeatOnSegment(betterproto2.Message):
     hold_status: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
     What the record of that hold says, which decides: held, confirmed, released, expired, cancelled, aborted; given up if it
-    lives and has the seat no longer. Empty: it has none, so an attempt is under way or has failed.
+    lives and has the seat no longer, moving if it is being moved there. Empty: it has none, so an attempt is under way or has failed.
     """
 
     user_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
