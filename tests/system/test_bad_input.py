@@ -63,6 +63,9 @@ TOO_FAR: dict[str, dict[str, list[Any]]] = {
     "InitializeTripInventory": {
         "segments[0].segment_index": [-1, 1, INT32_MAX],
         "segments[0].departure_time": [-1, INT64_MAX],
+        "segments[0].direction": [3, -1],
+        "seat_config.seats[0].section_id": ["none such"],
+        "time_zone": ["a b", "x" * 65],
         "segments[0].arrival_time": [-1, 4, INT64_MAX],
         "segments": [[], [{"segment_index": n, "from_station_id": f"{n}", "to_station_id": "x"} for n in range(513)]],
         "seat_config.total_seats": [-1, 2, INT32_MAX],
