@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,22 +56,12 @@ def test_the_largest_run_is_of_free_neighbours(columns: tuple[int, ...], states:
     assert summary.largest_run == largest
 
 
-def test_a_run_does_not_go_on_in_another_row_section_or_class() -> None:
-    """The last seat of a row and the first of the next have columns that follow one another."""
-    seats = [replace(seat, column=at, row_label="") for at, seat in enumerate(train().seats, 1)]
-    assert [each.largest_run for each in summaries(drawn(replace(train(), seats=tuple(seats)), "." * 8))] == [
-        2,
-        2,
-        2,
-        2,
-    ]
-    mixed = [replace(seat, row=1) for seat in seats]
-    assert [each.largest_run for each in summaries(drawn(replace(train(), seats=tuple(mixed)), "." * 8))] == [
-        2,
-        2,
-        2,
-        2,
-    ]
+@pytest.mark.parametrize("shared", [{"row": 1, "seat_class": ""}, {"seat_class": ""}, {"row": 1}])
+def test_a_run_does_not_go_on_in_another_section_row_or_class(shared: dict[str, Any]) -> None:
+    """The seats have columns that follow one another: in two sections, in two rows of each, in two classes of each."""
+    seats = [replace(seat, column=at, **shared) for at, seat in enumerate(train().seats, 1)]
+    lines = summaries(drawn(replace(train(), seats=tuple(seats)), "." * 8))
+    assert {line.largest_run for line in lines} == {4 if len(shared) == 2 else 2}
 
 
 @given(st.text(".hSx", min_size=8, max_size=8), st.integers(1, 8))
