@@ -82,8 +82,9 @@ def test_a_release_that_released_nothing_says_where_to_look(terminal: Type) -> N
     terminal("trip", "open", FILE)
     hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
     others = terminal("release", hold, "--user", "somebody-else")
-    assert (others.status, others.out.startswith("nothing released: ")) == (0, True)
-    assert "--user and --organization" in others.out
+    assert (others.status, others.out, others.err.startswith("nothing released: ")) == (1, "", True)
+    assert "--user and --organization" in others.err
+    assert terminal("release", hold, "--user", "else", "--json").plain["error"]["reason"] == "NOTHING_RELEASED"
     assert "in the --organization" in terminal("extend", hold, "--user", "somebody-else").err
     assert terminal("release", hold).out == "1 released\n"
 

@@ -23,6 +23,8 @@ from travio_inventory.protocol.batches import (
 )
 from verification.kit.stores import EVERY_STORE, store_of
 
+pytestmark = pytest.mark.long
+
 KEEP_S = 2
 FORGOTTEN_S_MAX = 20.0
 """How long a test waits for what should be forgotten."""

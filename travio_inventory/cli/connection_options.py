@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter, Token
 
-from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
+from travio_inventory.cli.exits import Exit, Failed, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.client import ORGANIZATION_DEFAULT, InventoryClient
 from travio_inventory.client.refusals import ClientError
@@ -72,8 +72,8 @@ HERE = ConnectionOptions()
 
 
 def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
-    """Run `work` with an open client; a refusal or a missing service becomes one line and a status. `again` is what the
-    command needs so that a repetition is the same request.
+    """Run `work` with an open client; a refusal, Failed or a missing service becomes one line and a status. `again` is
+    what the command needs so that a repetition is the same request.
     """
     screen = Screen(as_json=reach.as_json)
     try:
@@ -96,8 +96,10 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
         return fail(screen, failure_of(unknown)._replace(advice=_same_again(again)))
     except Refusal as refusal:
         return fail(screen, failure_of(refusal))
-    except ClientError as failed:
-        return fail(screen, failure_of_error(failed))
+    except ClientError as error:
+        return fail(screen, failure_of_error(error))
+    except Failed as failed:
+        return fail(screen, failed.failure)
     return Exit.DONE
 
 

@@ -43,6 +43,14 @@ class Failure(NamedTuple):
         return f"{self.message}: {self.advice}" if self.advice else self.message
 
 
+class Failed(Exception):
+    """The command failed although no call did."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.line)
+        self.failure = failure
+
+
 NOT_OURS = frozenset({Status.UNAVAILABLE, Status.UNIMPLEMENTED})
 """Errors from something else that listens there: without our method, or without our kind of TLS."""
 BUGS = frozenset({Status.INTERNAL, Status.UNKNOWN, Status.DATA_LOSS})

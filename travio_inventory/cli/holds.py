@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
-from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
@@ -93,7 +93,11 @@ def confirm(
     return ask(reach, work)
 
 
-NOTHING_RELEASED = "nothing released: the hold is over or booked, or not of this --user and --organization"
+NOTHING_RELEASED = Failure(
+    Exit.NO,
+    "NOTHING_RELEASED",
+    "nothing released: the hold is over or booked, or not of this --user and --organization",
+)
 
 
 def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: ConnectionOptions = HERE) -> Exit:
@@ -111,8 +115,9 @@ def release(hold_id: HoldId, /, *, seats: Parts = None, reach: ConnectionOptions
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         count = await client.release(hold_id, seats=seats or ())
-        said = f"{count} released" if count else NOTHING_RELEASED
-        screen.answer({"hold": hold_id, "released": count}, lambda: screen.say(said))
+        if not count:
+            raise Failed(NOTHING_RELEASED)
+        screen.answer({"hold": hold_id, "released": count}, lambda: screen.say(f"{count} released"))
 
     return ask(reach, work)
 
