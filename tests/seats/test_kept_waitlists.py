@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.seats.keeping import ANN, KEPT, TRIP, Keeping
+from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import FOR_EVER, Index, Kind, Outcome, Partition, Table
+from travio_inventory.protocol.batches import FOR_EVER, Index, Kind, NotDone, Outcome, Partition, Table
 from travio_inventory.seats.records import places
 from travio_inventory.seats.records.list_turns import PLACES_PER_ROW, Join, Leave, entry_key
 from travio_inventory.seats.records.waitlists import LEFT_S, listed
@@ -24,16 +25,19 @@ HELD_UP_S = 5.0
 
 
 class HeldUp(PassingMemory):
-    """Holds up the next batch of that sort."""
+    """Holds up the next batch of that sort; lists no place any more once it `is_listing` no longer."""
 
     def __init__(self) -> None:
         super().__init__(None, Random(1), asyncio.sleep)
         self.holds_up: Callable[[Batch], bool] | None = None
         self.for_s = HELD_UP_S
         self.reached = asyncio.Event()
+        self.is_listing = True
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         """See PassingMemory."""
+        if not self.is_listing and lists(batch):
+            return NotDone("the store is down")
         if self.holds_up is not None and self.holds_up(batch):
             self.holds_up = None
             self.reached.set()
@@ -62,6 +66,11 @@ def joins(batch: Batch) -> bool:
 def lets_go(batch: Batch) -> bool:
     """An entry for a list that was left."""
     return any(entry.of is Index.WAITLISTS and entry.keep_s for entry in batch.entries)
+
+
+def lists(batch: Batch) -> bool:
+    """An entry alone that lists a place."""
+    return not batch.writes and any(entry.of is Index.WAITLISTS and not lets_go(batch) for entry in batch.entries)
 
 
 def test_a_place_that_was_left_is_forgotten_and_those_who_wait_are_not() -> None:
@@ -246,5 +255,30 @@ def test_a_count_is_right_whoever_joined_and_left_together() -> None:
         standing = sorted(rows.number(row, "sequence") for row in entries.values() if row["status"] == "waiting")
         order = sorted(waiting, key=lambda who: rows.number(entries[entry_key(who)], "sequence"))
         assert [await Keeping(store).join(who) for who in order] == list(range(1, len(standing) + 1))
+
+    living(day)
+
+
+def test_who_joins_and_is_not_listed_is_told_that_the_outcome_is_unknown() -> None:
+    async def day(process: Keeping, store: HeldUp) -> None:
+        store.is_listing = False
+        with pytest.raises(OutcomeUnknown):
+            await process.join("ann")
+        store.is_listing = True
+        assert await process.join("ann") == 1
+
+    living(day)
+
+
+def test_who_leaves_while_they_join_and_is_not_listed_again_is_told_that_the_outcome_is_unknown() -> None:
+    async def day(process: Keeping, store: HeldUp) -> None:
+        await process.join("ann")
+        store.holds_up = lets_go
+        leaving = asyncio.ensure_future(process.leave("ann"))
+        await store.reached.wait()
+        await process.join("ann")
+        store.is_listing = False
+        with pytest.raises(OutcomeUnknown):
+            await leaving
 
     living(day)

@@ -9,9 +9,18 @@ whose row is forgotten, in the same way.
 import asyncio
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.batches import (
+    FOR_EVER,
+    Applied,
+    Index,
+    IndexEntry,
+    Partition,
+    Row,
+    StoreUnavailable,
+    Table,
+)
 from travio_inventory.protocol.retention import APART_S, REQUEST_S_MAX
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.records.list_turns import Join, Leave, ListTurns, entry_key
@@ -20,6 +29,7 @@ from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 
 READS_AT_ONCE = 32
+LIST_TRIES = 3
 LEFT_S = REQUEST_S_MAX + APART_S
 """For how long a list that was left is listed: longer than a join may be under way whose outcome nobody has heard."""
 
@@ -37,7 +47,10 @@ class WaitlistTable:
         partition = list_partition(trip, seat_class)
         step = Join(holder=actor.user, seats=seats, listed=listed(trip, seat_class, actor.user, keep_s=FOR_EVER))
         await self._take(partition, step)
-        await self._sender.batches.apply(partition, (), [step.listed])
+        try:
+            await self._list(partition, step.listed)
+        except StoreUnavailable:
+            raise OutcomeUnknown from None
         position = rows.number(step.entry, "position")
         if not step.is_new:
             position = await self._places.recent(partition, step.entry)
@@ -46,10 +59,15 @@ class WaitlistTable:
     async def leave(self, actor: Actor, trip: TripKey, seat_class: str) -> None:
         """See Waitlists."""
         await self._take(list_partition(trip, seat_class), Leave(holder=actor.user))
-        await self._let_go(trip, seat_class, actor.user)
+        try:
+            await self._let_go(trip, seat_class, actor.user)
+        except StoreUnavailable:
+            raise OutcomeUnknown from None
 
     async def _let_go(self, trip: TripKey, seat_class: str, holder: str) -> None:
-        """No longer list what the holder does not wait for; if they do by now, or that cannot be read, list it."""
+        """No longer list what the holder does not wait for; if they do by now, or that cannot be read, list it. Raises
+        StoreUnavailable if it may be listed no longer although they wait.
+        """
         partition, key = list_partition(trip, seat_class), entry_key(holder)
         batches = self._sender.batches
         await batches.apply(partition, (), [listed(trip, seat_class, holder, keep_s=LEFT_S)])
@@ -58,7 +76,14 @@ class WaitlistTable:
         except StoreUnavailable:
             waits = True
         if waits:
-            await batches.apply(partition, (), [listed(trip, seat_class, holder, keep_s=FOR_EVER)])
+            await self._list(partition, listed(trip, seat_class, holder, keep_s=FOR_EVER))
+
+    async def _list(self, partition: Partition, entry: IndexEntry) -> None:
+        """List a place. Raises StoreUnavailable if the store did not say that it is listed."""
+        for _ in range(LIST_TRIES):
+            if isinstance(await self._sender.batches.apply(partition, (), [entry]), Applied):
+                return
+        raise StoreUnavailable("no answer")
 
     async def _take(self, partition: Partition, step: Join | Leave) -> None:
         turns = self._turns.setdefault(partition, ListTurns(self._sender, partition))
