@@ -132,7 +132,9 @@ def test_an_impossible_journey_is_refused_with_the_wrong_value(
 
 
 def test_availability_of_a_class_names_the_class(on_the_loop: Type) -> None:
-    """A class that no seat has is a mistake that the answer should show."""
+    """A class that no seat has is wrong input, not one that is sold out."""
     words = ("availability", "loop", "park", "harbour", "--class")
-    assert on_the_loop(*words, "sitting").out == "no: 0 free of class 'sitting', too few for 1 passenger\n"
+    wrong = on_the_loop(*words, "sitting")
+    assert (wrong.status, wrong.out) == (2, "")
+    assert wrong.err == "no seat of the trip is of class 'sitting': its classes are 'standing'\n"
     assert on_the_loop(*words, "standing").out.startswith("yes: 6 free of class 'standing'; 1 passenger would pay")

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from travio_inventory.cli.arguments import SectionId, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
-from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import Availability, AvailabilityQuestion
 from travio_inventory.client.client import InventoryClient
@@ -32,10 +32,20 @@ def availability(  # noqa: PLR0913 - three say what, the keyword-only ones are o
         journey = journey_of(segments)
         question = AvailabilityQuestion(trip, origin, destination, passengers, seat_class, journey, section)
         found = await client.check_availability(question)
+        if seat_class and not found.free:
+            await _check_class(client, trip, seat_class)
         value = _as_plain(found) | {"trip": trip, "from": origin, "to": destination, "passengers": passengers}
         screen.answer(value, lambda: _show(screen, found, question, with_seats=seats))
 
     return ask(reach, work)
+
+
+async def _check_class(client: InventoryClient, trip: str, seat_class: str) -> None:
+    """Raises Failed if no seat of the trip is of the class."""
+    classes = sorted({seat.seat_class for seat in (await client.trip(trip)).seats})
+    if seat_class not in classes:
+        said = f"no seat of the trip is of class {seat_class!r}"
+        raise Failed(Failure(Exit.WRONG, "NO_SUCH_CLASS", said, f"its classes are {', '.join(map(repr, classes))}"))
 
 
 def _as_plain(found: Availability) -> dict[str, object]:
