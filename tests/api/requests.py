@@ -6,7 +6,7 @@ from typing import Any
 import betterproto2
 import pytest
 
-from travio_inventory.api.grpc import life_messages, messages, plan_messages
+from travio_inventory.api.grpc import change_messages, life_messages, messages, plan_messages
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -45,7 +45,7 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             ),
             messages.hold_asked,
         ),
-        (v1.ReleaseSeatsRequest(hold_id="H", user_id="user", organization_id="org"), messages.release_asked),
+        (v1.ReleaseSeatsRequest(hold_id="H", user_id="user", organization_id="org"), change_messages.release_asked),
         (
             v1.ConfirmBookingRequest(
                 hold_id="H",
@@ -102,7 +102,23 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             v1.ExtendHoldRequest(hold_id="H", user_id="user", organization_id="org", hold_duration_seconds=-1),
             messages.extend_asked,
         ),
-        (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), messages.cancel_asked),
+        (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), change_messages.cancel_asked),
+        (
+            v1.MoveHoldRequest(
+                hold_id="H",
+                user_id="user",
+                organization_id="org",
+                moves=[v1.SeatMove(from_seat_id="1A", to_seat_id="1B")],
+                from_station_id="A",
+                to_station_id="C",
+                expected_version=3,
+            ),
+            change_messages.move_asked,
+        ),
+        (
+            v1.ErasePassengersRequest(booking_id="H", user_id="user", organization_id="org"),
+            change_messages.booking_named,
+        ),
         (v1.LeaveWaitlistRequest(trip_id="T1", user_id="user", organization_id="org"), messages.leave_asked),
         (
             v1.ControlSalesRequest(trip_id="T1", organization_id="org", action=CLOSE),

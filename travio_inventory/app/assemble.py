@@ -41,6 +41,7 @@ from travio_inventory.seats.use_cases.check_availability import CheckAvailabilit
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.control_sales import ControlSales
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
+from travio_inventory.seats.use_cases.erase_passengers import ErasePassengers
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.explain_seat import ExplainSeat, Kept
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
@@ -192,6 +193,7 @@ def assemble(
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         move_hold=use_case("move_hold", MoveHold(trips, holds, steps, rules.times, clock)),
+        erase_passengers=use_case("erase_passengers", ErasePassengers(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),
         cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),

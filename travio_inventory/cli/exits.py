@@ -56,6 +56,7 @@ NOT_OURS = frozenset({Status.UNAVAILABLE, Status.UNIMPLEMENTED})
 BUGS = frozenset({Status.INTERNAL, Status.UNKNOWN, Status.DATA_LOSS})
 """Errors of a call that only reads: they refuse nothing."""
 ADVICE = {
+    "HOLD_CHANGED": "`travio-inventory holds show` says what it is now",
     "INVALID_JOURNEY": "`travio-inventory trip show TRIP` lists the stops in order",
     "REPLY_TOO_LARGE": "add --section; `travio-inventory summary TRIP FROM TO` lists the sections",
     "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",

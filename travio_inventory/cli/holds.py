@@ -138,6 +138,51 @@ def cancel(
     return ask(reach, work)
 
 
+def _moves(_kind: type[tuple[str, ...]], said: tuple[str, ...]) -> None:
+    for each in said:
+        old, mark, new = each.partition("=")
+        if not (old and mark and new):
+            raise ValueError(f"{each!r} is not OLD=NEW")
+
+
+def move(
+    hold_id: Annotated[str, Parameter(help="The id of the hold, or of the booking.")],
+    /,
+    *moves: Annotated[str, Parameter(help="OLD=NEW for each seat that changes.", validator=_moves)],
+    from_: Annotated[str, Parameter(name="--from", help="First station of the new journey.")] = "",
+    to: Annotated[str, Parameter(help="Last station of the new journey.")] = "",
+    segments: Segments = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Move a hold or a booking to other seats.
+
+    Or to another journey, or both: all or none. Repeating it changes nothing.
+    """
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        onto = {old: new for old, _, new in (each.partition("=") for each in moves)}
+        record = _as_plain(await client.move(hold_id, onto, ends=(from_, to), segments=journey_of(segments)))
+        shown = {name: record[name] for name in ("hold", "status", "seats", "from", "to", "price_minor", "currency")}
+        screen.answer(record, lambda: screen.fields({name: _word(value) for name, value in shown.items()}))
+
+    return ask(reach, work)
+
+
+def erase(
+    booking: Annotated[str, Parameter(help="The booking's id, as printed by `confirm`.")],
+    /,
+    *,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Erase the passengers of a booking, which keeps its seats."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        await client.erase_passengers(booking)
+        screen.answer({"booking": booking, "erased": True}, lambda: screen.say("passengers erased"))
+
+    return ask(reach, work)
+
+
 def list_holds(
     *,
     trip: Annotated[str, Parameter(help="Only holds of this trip.")] = "",

@@ -44,6 +44,8 @@ class HoldRecord:
     prices: tuple[int, ...] = ()
     price_minor: int = 0
     currency: str = ""
+    version: int = 0
+    """How often it was extended, moved, or gave seats back."""
     numbers: tuple[str, ...] = ()
     """What is printed on each of `seats`."""
     labels: tuple[str, ...] = ()

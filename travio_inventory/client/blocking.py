@@ -175,6 +175,8 @@ class BlockingInventoryClient:
     release = _waiting(InventoryClient.release)
     extend = _waiting(InventoryClient.extend)
     cancel = _waiting(InventoryClient.cancel)
+    move = _waiting(InventoryClient.move)
+    erase_passengers = _waiting(InventoryClient.erase_passengers)
     seat_map = _waiting(InventoryClient.seat_map)
     trip_summary = _waiting(InventoryClient.trip_summary)
     check_availability = _waiting(InventoryClient.check_availability)

@@ -2,7 +2,7 @@
 
 import copy
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -182,6 +182,26 @@ class InventoryClient(OrganizationReads, TripCalls):
         Raises HoldEnded, HoldNotFound, ExtensionTooLong, InvalidRequest.
         """
         return await self._steps.extend(hold_id, seconds)
+
+    async def move(
+        self,
+        hold_id: str,
+        moves: Mapping[str, str],
+        *,
+        ends: tuple[str, str] = ("", ""),
+        segments: Journey | None = None,
+        version: int | None = None,
+    ) -> HoldRecord:
+        """Move a hold or a booking: each of these seats to the one that takes its place, and to another journey if its
+        first and last station are named. All or none; a repeated call has the same answer. With a `version` it must be
+        as it was read. Raises SeatHeld, SeatUnavailable, SeatContended, HoldChanged, HoldEnded, HoldNotFound,
+        InvalidRequest, TripOpening.
+        """
+        return await self._steps.move(hold_id, moves, ends=ends, segments=segments, version=version)
+
+    async def erase_passengers(self, booking_id: str) -> None:
+        """Erase the passengers of a booking, which keeps its seats. Raises HoldEnded, HoldNotFound."""
+        await self._steps.erase(booking_id)
 
     async def cancel(self, booking_id: str, *, seats: Sequence[str] = ()) -> int:
         """Cancel a booking, or these of its seats; returns how many seats are back on sale. A repeated call has the

@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import anyio
+from grpclib.const import Status
 
 from travio_inventory.client import messages
-from travio_inventory.client.answers import Booking
+from travio_inventory.client.answers import Booking, HoldRecord
 from travio_inventory.client.connection import Connection
-from travio_inventory.client.refusals import legacy_refusal
+from travio_inventory.client.refusals import ClientError, legacy_refusal
 from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, WrongRequest
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import BY_STORE, SeatTaken
+from travio_inventory.seats.trip import Journey
 from travio_inventory.wire.inventory import v1 as wire
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,40 @@ class HoldSteps:
         if not reply.success:
             raise legacy_refusal(reply.failure_reason, ())
         return messages.moment(reply.expires_at)
+
+    async def move(
+        self,
+        hold_id: str,
+        moves: Mapping[str, str],
+        *,
+        ends: tuple[str, str] = ("", ""),
+        segments: Journey | None = None,
+        version: int | None = None,
+    ) -> HoldRecord:
+        """See InventoryClient."""
+        first, last = segments or (None, None)
+        request = wire.MoveHoldRequest(
+            hold_id=hold_id,
+            user_id=self.account.user,
+            organization_id=self.account.organization,
+            moves=[wire.SeatMove(from_seat_id=old, to_seat_id=new) for old, new in moves.items()],
+            from_station_id=ends[0],
+            to_station_id=ends[1],
+            from_segment_index=first,
+            to_segment_index=last,
+            expected_version=version,
+        )
+        reply = await self.connection.write(self.connection.stub.move_hold, request)
+        if reply.hold is None:
+            raise ClientError(Status.UNKNOWN, "answered OK without a hold")
+        return messages.hold_record(reply.hold)
+
+    async def erase(self, booking_id: str) -> None:
+        """See InventoryClient."""
+        request = wire.ErasePassengersRequest(
+            booking_id=booking_id, user_id=self.account.user, organization_id=self.account.organization
+        )
+        await self.connection.write(self.connection.stub.erase_passengers, request)
 
 
 class Hold:

@@ -65,6 +65,7 @@ def hold_record(hold: wire.Hold) -> HoldRecord:
         prices=tuple(hold.seat_prices_minor),
         price_minor=hold.price_minor,
         currency=hold.currency,
+        version=hold.version,
         numbers=tuple(hold.seat_numbers),
         labels=tuple(hold.seat_labels),
     )

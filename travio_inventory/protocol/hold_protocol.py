@@ -23,6 +23,7 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.cancel import cancel
 from travio_inventory.protocol.steps.confirm import Confirming
 from travio_inventory.protocol.steps.deciding import Deciding
+from travio_inventory.protocol.steps.erase import erase
 from travio_inventory.protocol.steps.expire import Expiring
 from travio_inventory.protocol.steps.extend import Extending
 from travio_inventory.protocol.steps.hold import Holding
@@ -81,6 +82,10 @@ class HoldProtocol(Generic[H]):
     async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> H:
         """See Holds."""
         return await self._extending.extend(actor, hold_id, expires_at_ms=expires_at_ms, total_ms_max=total_ms_max)
+
+    async def erase(self, actor: Actor, hold_id: str) -> H:
+        """See Holds."""
+        return await erase(self.deciding, actor, hold_id)
 
     async def move(self, actor: Actor, hold_id: str, to: Destination[H]) -> H:
         """See Holds."""

@@ -112,6 +112,10 @@ class Hold(Protocol):
         """
         ...
 
+    def unnamed(self) -> Self:
+        """The same booking by one more extension, without the names in it."""
+        ...
+
     def never_had(self, parts: Collection[str]) -> Refusal:
         """The refusal for parts that it never had."""
         ...

@@ -24,6 +24,7 @@ class EventType(StrEnum):
     HOLD_EXPIRED = "hold.expired"
     BOOKING_CHANGED = "booking.changed"
     BOOKING_CANCELLED = "booking.cancelled"
+    PASSENGERS_ERASED = "passengers.erased"
     SEATS_BLOCKED = "seats.blocked"
     SEATS_UNBLOCKED = "seats.unblocked"
     TRIP_CANCELLED = "trip.cancelled"
@@ -125,6 +126,14 @@ class BookingCancelled(OfHold):
 
 
 @dataclass(frozen=True, slots=True)
+class PassengersErased(OfHold):
+    """The booking of that order names nobody any more: whoever was told of its passengers is to forget them."""
+
+    type: ClassVar = EventType.PASSENGERS_ERASED
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
 class OfBlock:
     """The fields of both events of blocked seats. `block_id` is the same in both."""
 
@@ -169,10 +178,14 @@ Data: TypeAlias = (
     | HoldExpired
     | BookingChanged
     | BookingCancelled
+    | PassengersErased
     | SeatsBlocked
     | SeatsUnblocked
     | TripCancelled
 )
+
+_About: TypeAlias = tuple[str, str, str, tuple[str, ...], int, int]
+"""The hold, its trip, its holder, its seats, and its first and last segment."""
 
 _BY_TYPE: dict[str, type[Data]] = {data.type: data for data in Data.__args__}
 _FIELDS = {data: tuple(field.name for field in fields(data)) for data in Data.__args__}
@@ -197,28 +210,37 @@ def _actor(hold: Hold) -> ActorKind:
 def _by_user(hold: Hold) -> tuple[int, Data]:
     about = (hold.id, hold.trip.trip, hold.holder, hold.seats, *hold.journey)
     costs: dict[str, Any] = {"prices": hold.prices, "currency": hold.currency}
-    made_ms = hold.created_at_ms
     match hold.state:
-        case Held(expires_at_ms=until_ms) if hold.before is not None:
-            return hold.extensions, HoldChanged(*about, *_was(hold.before), until_ms, **costs)
-        case Held(expires_at_ms=until_ms) if hold.extensions:
-            return hold.extensions, HoldExtended(*about, until_ms, **costs)
         case Held(expires_at_ms=until_ms):
-            return 0, HoldCreated(*about, until_ms, **costs)
-        case Confirmed(order=order) if hold.before is not None and isinstance(hold.before.state, Confirmed):
-            return hold.extensions + 1, BookingChanged(*about, *_was(hold.before), order, made_ms, **costs)
+            return hold.extensions, _of_held(hold, about, until_ms, costs)
         case Confirmed(order=order):
-            return hold.extensions + 1, SeatsPurchased(*about, order, made_ms, given_back=_given_back(hold), **costs)
+            return hold.extensions + 1, _of_booking(hold, about, order, costs)
         case Released():
             return hold.extensions + 1, HoldReleased(*about, **costs)
         case Expired():
             return hold.extensions + 1, HoldExpired(*about, **costs)
         case Cancelled(order=order):
-            return hold.extensions + 2, BookingCancelled(*about, order, made_ms, **costs)
+            return hold.extensions + 2, BookingCancelled(*about, order, hold.created_at_ms, **costs)
         case Aborted() | Forgotten():
             raise ValueError("an aborted attempt has no event, nor has a hold that is forgotten")
         case _:
             assert_never(hold.state)
+
+
+def _of_held(hold: Hold, about: _About, until_ms: int, costs: dict[str, Any]) -> Data:
+    if hold.before is not None:
+        return HoldChanged(*about, *_was(hold.before), until_ms, **costs)
+    kind = HoldExtended if hold.extensions else HoldCreated
+    return kind(*about, until_ms, **costs)
+
+
+def _of_booking(hold: Hold, about: _About, order: str, costs: dict[str, Any]) -> Data:
+    before = hold.before
+    if before is None or not isinstance(before.state, Confirmed):
+        return SeatsPurchased(*about, order, hold.created_at_ms, given_back=_given_back(hold), **costs)
+    if hold.is_unnamed_since(before):
+        return PassengersErased(*about, order, **costs)
+    return BookingChanged(*about, *_was(before), order, hold.created_at_ms, **costs)
 
 
 def _was(before: Hold) -> tuple[tuple[str, ...], int, int, tuple[int, ...]]:

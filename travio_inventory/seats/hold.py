@@ -207,6 +207,11 @@ class Hold:
         had = dict.fromkeys((*self.given_up, *self.seats))
         return tuple(seat for seat in had if seat not in has)[-GIVEN_UP_MAX:]
 
+    def unnamed(self) -> "Hold":
+        """The same booking by one more extension, without its passengers."""
+        state = replace(self.state, named=()) if isinstance(self.state, Confirmed) else self.state
+        return self._changed(state=state, extensions=self.extensions + 1, before=self)
+
     def never_had(self, parts: Collection[str]) -> InvalidSeats:
         """The refusal for seats that it never had."""
         said = f"the hold has the seats {', '.join(self.seats)}, not {', '.join(sorted(parts))}"
@@ -256,6 +261,11 @@ class Hold:
     def price_minor(self) -> int:
         """The price of all seats together."""
         return sum(self.prices)
+
+    def is_unnamed_since(self, before: "Hold") -> bool:
+        """Whether it is the same booking, but for the passengers that it named before."""
+        is_same = (self.seats, self.journey) == (before.seats, before.journey)
+        return is_same and bool(before.passengers) and not self.passengers
 
     @property
     def passengers(self) -> tuple[Passenger, ...]:

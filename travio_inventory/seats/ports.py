@@ -251,6 +251,10 @@ class Holds(Protocol):
         """
         ...
 
+    async def erase(self, actor: Actor, hold_id: str) -> Hold:
+        """Forget the passengers of a booking; a repeated call has the same answer. Raises HoldEnded, HoldNotFound."""
+        ...
+
     async def move(self, actor: Actor, hold_id: str, to: Move) -> Hold:
         """Give the hold, or the booking, other seats or another journey: all or none, and what it had is free only if
         the new ones are won. A repeated call has the same answer. Raises SeatHeld, SeatUnavailable, SeatContended,

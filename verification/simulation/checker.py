@@ -21,7 +21,7 @@ from verification.simulation.turns import violations_of_lists
 EVENTS = {
     "hold.created": "held", "hold.extended": "held", "seats.purchased": "confirmed", "hold.released": "released",
     "hold.expired": "expired", "booking.cancelled": "cancelled", "seats.blocked": "held", "seats.unblocked": "released",
-    "hold.changed": "held", "booking.changed": "confirmed",
+    "hold.changed": "held", "booking.changed": "confirmed", "passengers.erased": "confirmed",
 }  # fmt: skip
 
 

@@ -255,6 +255,8 @@ def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:
     actor = "system" if step.status == "expired" else "user" if by_user else "house"
     if step.was == step.status and step.has != step.had:
         yield base_id(step.hold_id), "hold.changed" if step.status == "held" else "booking.changed", actor
+    elif step.was == step.status == "confirmed":
+        yield base_id(step.hold_id), "passengers.erased", actor
     elif step.was == step.status == "held":
         yield step.hold_id, "hold.extended", actor
     elif step.status in events:

@@ -258,6 +258,7 @@ _STATUSES: dict[str, str] = {
     EventType.HOLD_EXTENDED: "held",
     EventType.HOLD_CHANGED: "held",
     EventType.BOOKING_CHANGED: "confirmed",
+    EventType.PASSENGERS_ERASED: "confirmed",
     EventType.SEATS_PURCHASED: "confirmed",
     EventType.HOLD_RELEASED: "released",
     EventType.HOLD_EXPIRED: "expired",

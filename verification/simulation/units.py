@@ -89,6 +89,10 @@ class UnitHold:
             given_up=(*self.given_up, *(part for part in self.parts if part not in parts)),
         )
 
+    def unnamed(self) -> "UnitHold":
+        """See Hold: a booking of units names nobody."""
+        return self
+
     def never_had(self, parts: Collection[str]) -> NotEnough:
         """See Hold."""
         return NotEnough(f"the hold has no units in {sorted(parts)}")

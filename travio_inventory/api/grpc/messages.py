@@ -13,7 +13,6 @@ from travio_inventory.seats.commands import (
     BlockSeatsCommand,
     ConfirmHoldCommand,
     ExtendHoldCommand,
-    GiveBackCommand,
     HoldRef,
     HoldSeatsCommand,
     HoldsQuery,
@@ -71,7 +70,7 @@ def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
     return asked(
         message,
         tenant_of,
-        lambda message: SeatMapQuery(trip_id=message.trip_id, ends=_ends(message), section=message.section_id),
+        lambda message: SeatMapQuery(trip_id=message.trip_id, ends=read_ends(message), section=message.section_id),
     )
 
 
@@ -83,26 +82,6 @@ def hold_asked(message: Fields) -> tuple[Actor, HoldSeatsCommand]:
 def hold_named(message: Fields) -> tuple[Actor, HoldRef]:
     """Read GetHoldRequest: the actor and the hold."""
     return asked(message, user_of, lambda message: hold_ref(message.hold_id))
-
-
-def release_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
-    """Read ReleaseSeatsRequest."""
-    return asked(
-        message,
-        user_of,
-        lambda message: GiveBackCommand(hold_id=message.hold_id, seat_ids=tuple(message.seat_ids)),
-    )
-
-
-def cancel_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
-    """Read CancelBookingRequest."""
-    return asked(
-        message,
-        user_of,
-        lambda message: GiveBackCommand(
-            hold_id=message.booking_id, seat_ids=tuple(message.seat_ids), field="booking_id"
-        ),
-    )
 
 
 def extend_asked(message: Fields) -> tuple[Actor, ExtendHoldCommand]:
@@ -175,7 +154,7 @@ def waitlist_asked(message: Fields) -> tuple[Actor, WaitsQuery]:
 def _availability(message: Fields) -> AvailabilityQuery:
     return AvailabilityQuery(
         trip_id=message.trip_id,
-        ends=_ends(message),
+        ends=read_ends(message),
         passengers=message.passengers,
         seat_class=message.seat_class,
         section=message.section_id,
@@ -185,7 +164,7 @@ def _availability(message: Fields) -> AvailabilityQuery:
 def _hold(message: Fields) -> HoldSeatsCommand:
     return HoldSeatsCommand(
         trip_id=message.trip_id,
-        ends=_ends(message),
+        ends=read_ends(message),
         seat_ids=tuple(message.seat_ids),
         ttl_s=message.hold_duration_seconds,
         key=message.idempotency_key or None,
@@ -361,7 +340,8 @@ def _waits(message: Fields) -> WaitsQuery:
     return query
 
 
-def _ends(message: Fields) -> Ends:
+def read_ends(message: Fields) -> Ends:
+    """The ends of the journey in a message."""
     return Ends(
         message.from_station_id,
         message.to_station_id,

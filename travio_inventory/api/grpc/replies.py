@@ -69,7 +69,23 @@ def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Se
 
 
 def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
-    seats = [
+    return v1.ConfirmBookingResponse(
+        success=True,
+        booking_id=hold.id,
+        confirmed_seats=_tickets(hold, trip),
+        price_minor=hold.price_minor,
+        currency=hold.currency,
+    )
+
+
+def moved(hold: Hold, trip: Trip) -> v1.MoveHoldResponse:
+    tickets = _tickets(hold, trip) if isinstance(hold.state, Confirmed) else []
+    return v1.MoveHoldResponse(hold=described(hold, trip), confirmed_seats=tickets)
+
+
+def _tickets(hold: Hold, trip: Trip) -> list[v1.ConfirmedSeat]:
+    """The seats of a booking, each with its ticket."""
+    return [
         v1.ConfirmedSeat(
             seat_id=seat,
             seat_number=trip.seat(seat).number,
@@ -78,13 +94,6 @@ def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
         )
         for seat, price_minor in zip(hold.seats, hold.prices, strict=True)
     ]
-    return v1.ConfirmBookingResponse(
-        success=True,
-        booking_id=hold.id,
-        confirmed_seats=seats,
-        price_minor=hold.price_minor,
-        currency=hold.currency,
-    )
 
 
 def given_back(hold: Hold, parts: Sequence[str] | None) -> tuple[int, list[str]]:
@@ -119,6 +128,7 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         currency=hold.currency,
         seat_numbers=[seat.number for seat in seats],
         seat_labels=[spoken_label(seat, sections.get(seat.section)) for seat in seats],
+        version=hold.extensions,
     )
 
 

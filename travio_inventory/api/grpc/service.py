@@ -11,7 +11,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
-from travio_inventory.api.grpc import descriptors, life_messages, messages, plan_messages, replies
+from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
 from travio_inventory.api.grpc.decoding import no_message, token_of
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.maps import MapReplies
@@ -118,6 +118,8 @@ class InventoryService:
                 "ListHolds": self.list_holds,
                 "ExtendHold": self.extend_hold,
                 "CancelBooking": self.cancel_booking,
+                "MoveHold": self.move_hold,
+                "ErasePassengers": self.erase_passengers,
                 "LeaveWaitlist": self.leave_waitlist,
                 "GetTrip": self.get_trip,
                 "GetTripSummary": self.get_trip_summary,
@@ -171,7 +173,7 @@ class InventoryService:
     async def release_seats(self, message: Message) -> v1.ReleaseSeatsResponse:
         """If there is nothing to release, the reply says so; it is not a refusal."""
         try:
-            actor, command = messages.release_asked(message)
+            actor, command = change_messages.release_asked(message)
             hold = await self._inventory.release_hold(actor, command)
         except (HoldNotFound, HoldEnded):
             return v1.ReleaseSeatsResponse(success=False)
@@ -207,8 +209,21 @@ class InventoryService:
         hold = await self._inventory.extend_hold(actor, command)
         return v1.ExtendHoldResponse(success=True, expires_at=replies.expires_at_s(hold))
 
+    async def move_hold(self, message: Message) -> v1.MoveHoldResponse:
+        actor, command = change_messages.move_asked(message)
+        hold = await self._inventory.move_hold(actor, command)
+        try:
+            trip = await self._inventory.read_trips.of_hold(actor, hold)
+        except BackendUnavailable:  # it would mean that nothing was done
+            raise OutcomeUnknown from None
+        return replies.moved(hold, trip)
+
+    async def erase_passengers(self, message: Message) -> v1.ErasePassengersResponse:
+        await self._inventory.erase_passengers(*change_messages.booking_named(message))
+        return v1.ErasePassengersResponse(success=True)
+
     async def cancel_booking(self, message: Message) -> v1.CancelBookingResponse:
-        actor, command = messages.cancel_asked(message)
+        actor, command = change_messages.cancel_asked(message)
         hold = await self._inventory.cancel_booking(actor, command)
         count, left = replies.given_back(hold, command.parts)
         return v1.CancelBookingResponse(success=True, cancelled_count=count, remaining_seat_ids=left)

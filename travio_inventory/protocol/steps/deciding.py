@@ -1,6 +1,6 @@
 """Takes an existing hold to another state, or returns its present one: shared by confirm, release and cancel."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor
@@ -54,6 +54,21 @@ class Deciding(Generic[H]):
         `beside` with it; returns the hold afterwards, whoever changed it. Raises HoldNotFound, BackendUnavailable,
         OutcomeUnknown, and the refusal for parts that it never had.
         """
+        return await self.lead(actor, hold_id, lambda hold: aim_at(hold, state, parts), beside, towards=type(state))
+
+    async def lead(
+        self,
+        actor: Actor,
+        hold_id: str,
+        aim: Callable[[H], H | None],
+        beside: Sequence[Write] = (),
+        *,
+        towards: type[HoldState],
+    ) -> H:
+        """Make the hold what `aim` makes of it as it is read, and write the rows `beside` with it, until it is so or
+        nothing leads there any more; returns it as it is then. One in a state of the kind `towards` may be there
+        already. Raises as `decide`.
+        """
         failed = FailedBatches()
         for _ in range(TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
@@ -63,9 +78,9 @@ class Deciding(Generic[H]):
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
-            after = aim_at(hold, state, parts)
+            after = aim(hold)
             if after is None:
-                if failed.was_sent or type(hold.state) is type(state):
+                if failed.was_sent or type(hold.state) is towards:
                     # the process that changed it may have died before it reported that
                     await self._rolling.settled(hold, as_of_ms=as_of_ms)
                     if isinstance(hold.state, Confirmed):

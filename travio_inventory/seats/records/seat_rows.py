@@ -14,6 +14,8 @@ from travio_inventory.seats.trip import Journey, TripKey
 FREE: Row = {"status": "available", "owner": None, "until_ms": None, "since_ms": None}
 NEW_CELL: Row = {"status": "available"}
 """A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
+NOBODY = "[]"
+"""The passengers of a booking that names nobody any more: a null would be a tombstone on CQL."""
 IF_AVAILABLE: Row = {"status": "available", "period": None}
 """In the first period of a trip's sale."""
 OFF_SALE = frozenset({CLOSED, FORGOTTEN})

@@ -54,7 +54,7 @@ class Seats:
 
     def changes(self, before: Hold, after: Hold) -> Row:
         """See Resource."""
-        cleared: Row = {"passengers": None} if before.passengers and not after.passengers else {}
+        cleared: Row = {"passengers": seat_rows.NOBODY} if before.passengers and not after.passengers else {}
         return {**seat_rows.hold_row(after), **cleared}
 
     def booking(self, state: Confirmed) -> Row:

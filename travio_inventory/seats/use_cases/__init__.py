@@ -9,6 +9,7 @@ from travio_inventory.seats.use_cases.change_trip import ChangeTrip
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.control_sales import ControlSales
+from travio_inventory.seats.use_cases.erase_passengers import ErasePassengers
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.explain_seat import ExplainSeat
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
@@ -45,6 +46,7 @@ class Inventory:
     release_hold: ReleaseHold
     extend_hold: ExtendHold
     move_hold: MoveHold
+    erase_passengers: ErasePassengers
     cancel_booking: CancelBooking
     read_holds: ReadHolds
     read_manifest: ReadManifest

@@ -23,6 +23,8 @@ __all__ = (
     "DeleteSeatPlanRequest",
     "DeleteSeatPlanResponse",
     "DirectionOfTravel",
+    "ErasePassengersRequest",
+    "ErasePassengersResponse",
     "ExplainSeatRequest",
     "ExplainSeatResponse",
     "ExtendHoldRequest",
@@ -64,6 +66,8 @@ __all__ = (
     "ListTripsResponse",
     "ListedTrip",
     "MapStop",
+    "MoveHoldRequest",
+    "MoveHoldResponse",
     "NoopBase",
     "NoopStub",
     "NothingRequest",
@@ -80,6 +84,7 @@ __all__ = (
     "SeatConfiguration",
     "SeatDefinition",
     "SeatMapLegend",
+    "SeatMove",
     "SeatOnSegment",
     "SeatPlan",
     "SeatRow",
@@ -684,6 +689,26 @@ default_message_pool.register_message("inventory.v1", "DeleteSeatPlanResponse", 
 
 
 @dataclass(eq=False, repr=False)
+class ErasePassengersRequest(betterproto2.Message):
+    booking_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "ErasePassengersRequest", ErasePassengersRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ErasePassengersResponse(betterproto2.Message):
+    success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("inventory.v1", "ErasePassengersResponse", ErasePassengersResponse)
+
+
+@dataclass(eq=False, repr=False)
 class ExplainSeatRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1196,6 +1221,11 @@ class Hold(betterproto2.Message):
     What is printed on each seat, in the order of seat_ids.
     """
 
+    version: "int" = betterproto2.field(18, betterproto2.TYPE_INT64)
+    """
+    How often the hold was extended, moved, or gave seats back: its version.
+    """
+
     seat_labels: "list[str]" = betterproto2.field(31, betterproto2.TYPE_STRING, repeated=True)
     """
     How people name each seat, as on a map: "Car 7, row 12, seat A"; empty for a seat that has only a number.
@@ -1600,6 +1630,57 @@ default_message_pool.register_message("inventory.v1", "MapStop", MapStop)
 
 
 @dataclass(eq=False, repr=False)
+class MoveHoldRequest(betterproto2.Message):
+    hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    A hold, or a booking by its own id or by its hold's.
+    """
+
+    user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    moves: "list[SeatMove]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The seats that change, each with the one that takes its place; the others stay. Passengers go where their seats go. A
+    seat that stays keeps its price, a new one has the price of the trip now.
+    """
+
+    from_station_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The new journey, as in HoldSeatsRequest; empty: the same one.
+    """
+
+    to_station_id: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
+
+    to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
+
+    expected_version: "int | None" = betterproto2.field(12, betterproto2.TYPE_INT64, optional=True)
+    """
+    The version that the caller saw: the move is refused (HOLD_CHANGED) if the hold has another one, unless it is where it
+    is to be already. Absent: whatever it is.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "MoveHoldRequest", MoveHoldRequest)
+
+
+@dataclass(eq=False, repr=False)
+class MoveHoldResponse(betterproto2.Message):
+    hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    confirmed_seats: "list[ConfirmedSeat]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The tickets of a booking, those of seats that stayed unchanged.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "MoveHoldResponse", MoveHoldResponse)
+
+
+@dataclass(eq=False, repr=False)
 class NothingRequest(betterproto2.Message):
     pass
 
@@ -1880,6 +1961,16 @@ class SeatMapLegend(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "SeatMapLegend", SeatMapLegend)
+
+
+@dataclass(eq=False, repr=False)
+class SeatMove(betterproto2.Message):
+    from_seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    to_seat_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "SeatMove", SeatMove)
 
 
 @dataclass(eq=False, repr=False)
@@ -2467,6 +2558,49 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def move_hold(
+        self,
+        message: "MoveHoldRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "MoveHoldResponse":
+        """
+        Moves a hold or a booking to other seats, another journey, or both: all or none. What it had is free only if the new
+        seats are won. Repeated, it has the same answer.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/MoveHold",
+            message,
+            MoveHoldResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def erase_passengers(
+        self,
+        message: "ErasePassengersRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ErasePassengersResponse":
+        """
+        Erases the passengers of a booking, which keeps its seats.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ErasePassengers",
+            message,
+            ErasePassengersResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def leave_waitlist(
         self,
         message: "LeaveWaitlistRequest",
@@ -2903,6 +3037,21 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def move_hold(self, message: "MoveHoldRequest") -> "MoveHoldResponse":
+        """
+        Moves a hold or a booking to other seats, another journey, or both: all or none. What it had is free only if the new
+        seats are won. Repeated, it has the same answer.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def erase_passengers(self, message: "ErasePassengersRequest") -> "ErasePassengersResponse":
+        """
+        Erases the passengers of a booking, which keeps its seats.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def leave_waitlist(self, message: "LeaveWaitlistRequest") -> "LeaveWaitlistResponse":
         """
         Removes a user from a waiting list.
@@ -3108,6 +3257,20 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.cancel_booking(request)
         await stream.send_message(response)
 
+    async def __rpc_move_hold(self, stream: "grpclib.server.Stream[MoveHoldRequest, MoveHoldResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.move_hold(request)
+        await stream.send_message(response)
+
+    async def __rpc_erase_passengers(
+        self, stream: "grpclib.server.Stream[ErasePassengersRequest, ErasePassengersResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.erase_passengers(request)
+        await stream.send_message(response)
+
     async def __rpc_leave_waitlist(
         self, stream: "grpclib.server.Stream[LeaveWaitlistRequest, LeaveWaitlistResponse]"
     ) -> None:
@@ -3297,6 +3460,18 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 CancelBookingRequest,
                 CancelBookingResponse,
+            ),
+            "/inventory.v1.InventoryService/MoveHold": grpclib.const.Handler(
+                self.__rpc_move_hold,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                MoveHoldRequest,
+                MoveHoldResponse,
+            ),
+            "/inventory.v1.InventoryService/ErasePassengers": grpclib.const.Handler(
+                self.__rpc_erase_passengers,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ErasePassengersRequest,
+                ErasePassengersResponse,
             ),
             "/inventory.v1.InventoryService/LeaveWaitlist": grpclib.const.Handler(
                 self.__rpc_leave_waitlist,
