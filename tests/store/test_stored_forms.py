@@ -117,7 +117,7 @@ def test_texts_that_rows_are_found_by() -> None:
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
     assert sorted(EventType) == [
         "booking.cancelled", "booking.changed", "hold.changed", "hold.created", "hold.expired", "hold.extended",
-        "hold.released", "passengers.erased", "seats.blocked", "seats.purchased", "seats.unblocked",
+        "hold.released", "passengers.erased", "seats.blocked", "seats.purchased", "seats.unblocked", "trip.cancelled",
     ]  # fmt: skip
     assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"
 
