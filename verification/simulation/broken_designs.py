@@ -25,6 +25,7 @@ from verification.simulation import (
     broken_reads,
     broken_refusals,
     broken_retention,
+    broken_sales,
     broken_steps,
     broken_sweeps,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "broken_reads",
     "broken_refusals",
     "broken_retention",
+    "broken_sales",
     "broken_steps",
     "broken_sweeps",
 ]

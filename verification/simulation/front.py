@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-from travio_inventory.kernel.actor import Actor, user_anywhere
+from travio_inventory.kernel.actor import Actor, house_of, user_anywhere
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown, Refusal, RetryableRefusal
-from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
+from travio_inventory.seats.commands import SalesAction, WaitlistPlace, WaitsQuery, trip_id
 from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.ports import Cell
-from travio_inventory.seats.refusals import BY_STORE, HoldEnded, SeatTaken
+from travio_inventory.seats.refusals import BY_STORE, HoldEnded, NotOnSale, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
-from verification.kit.asking import hold_seats
+from verification.kit.asking import control_sales, hold_seats
 from verification.kit.asking import seat_map as seat_map_of
 from verification.simulation.faulty_edge import LIE
 from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen
@@ -197,14 +197,32 @@ class Front:
         call.status = seen[0] if call.answer is CallOutcome.OK else ""
         return call
 
+    async def control(self, action: SalesAction) -> Call:
+        """Do that with the sales of the trip; a call that nobody waited for is over before this returns."""
+
+        async def work(process: Process) -> None:
+            await control_sales(process.inventory, self.trip.key, action)
+
+        call = await self._step(action.value, HOUSE, "t", work, tries=1)
+        if (left := self.given_up.get(call)) is not None:
+            await asyncio.wait([left])
+        return call
+
     async def block(self, seats: Sequence[str], *, tries: int) -> Call:
         """Take the seats off sale."""
 
         async def work(process: Process) -> None:
-            await process.steps.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken")))
+            period = await self._period(process)
+            await process.steps.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken"), period=period))
 
         cells = tuple(Cell(seat, segment) for seat in seats for segment in range(len(self.trip.segments)))
         return await self._step("block", HOUSE, " ".join(seats), work, tries=tries, cells=cells)
+
+    async def _period(self, process: Process) -> int:
+        """The period of the trip's sale that the process knows."""
+        if not self.plan.freezes:
+            return 0
+        return (await process.inventory.read_trips.one(house_of(self.trip.key.organization), trip_id("t"))).period
 
     async def unblock(self, seat: str, *, tries: int) -> Call:
         """Put it back on sale."""
@@ -314,7 +332,7 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
             _write_down_hold(call, task.result())
         case OutcomeUnknown() as refusal:
             call.told = refusal.reason
-        case RetryableRefusal() as refusal:
+        case RetryableRefusal() | NotOnSale() as refusal:
             call.answer, call.told = CallOutcome.AGAIN, refusal.reason
         case HoldEnded() as refusal if call.op == "hold":
             call.answer, call.told = CallOutcome.ENDED, refusal.reason

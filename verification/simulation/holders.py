@@ -5,12 +5,14 @@ from collections.abc import Awaitable
 from random import Random
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Hold, base_id
 from travio_inventory.seats.trip import Ends, Trip
 from verification.simulation.front import Front, WantedHold
 from verification.simulation.history import CallOutcome
 from verification.simulation.oracle import Violated
 from verification.simulation.plan import LAPSES_S, TTL_S
+from verification.simulation.sales import Sales
 from verification.simulation.virtual_loop import now_s
 
 INSISTS_ON = 8
@@ -221,6 +223,19 @@ async def keep_house(front: Front, random: Random) -> None:
         for seat in seats:
             if random.random() < 0.9:
                 await front.unblock(seat, tries=random.choice((1, 3)))
+
+
+async def keep_sales(front: Front, sales: Sales, random: Random) -> None:
+    """Freeze the trip now and then for a while; in the evening it is sold."""
+    while now_s() < front.plan.day_s:
+        await asyncio.sleep(random.uniform(3, 25))
+        if (await front.control(SalesAction.FREEZE)).answer is CallOutcome.OK:
+            sales.is_frozen = True
+            front.seen["trip frozen"] += 1
+            await asyncio.sleep(random.uniform(0.5, 12))
+        sales.is_frozen = False
+        while (await front.control(SalesAction.UNFREEZE)).answer is not CallOutcome.OK:
+            await front.pause()
 
 
 def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ...]]:

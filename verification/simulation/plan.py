@@ -36,7 +36,7 @@ class Plan:
     there may be a second one, `far_sink`: slow, failing, or absent all day. What has ended is kept for `holds_s`, keys
     and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
     share of holds and of bookings some of whose seats are given back. With `in_company` batches of a partition that
-    arrive while one is under way go together.
+    arrive while one is under way go together. With `freezes` the house freezes the trip now and then.
     """
 
     seed: int
@@ -64,13 +64,14 @@ class Plan:
     events_s: int = 0
     changes: float = 0.0
     in_company: bool = False
+    freezes: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
         """A plan all of whose parts are drawn by the seed: seat groups of one seat, of two, of 16 and of all."""
         random = Random(seed * 7_919)
         seats_per_group, seats, popular = random.choice(((1, 4, 4), (1, 6, 6), (2, 6, 6), (16, 18, 5), (6, 6, 6)))
-        return cls(
+        drawn = cls(
             seed,
             seats_per_group,
             seats,
@@ -93,6 +94,7 @@ class Plan:
             changes=random.choice((0.0, 0.3, 0.6)),
             in_company=random.random() < 0.5,
         )
+        return replace(drawn, freezes=drawn.with_gate and random.random() < 0.4)
 
     @classmethod
     def forgetful(cls, seed: int) -> "Plan":

@@ -34,7 +34,7 @@ from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import Front
 from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
-from verification.simulation.holders import Holder, keep_house, keep_looking
+from verification.simulation.holders import Holder, keep_house, keep_looking, keep_sales
 from verification.simulation.in_company import DELAY_S_MAX, shares
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import LIVE, ORGANIZATION, START_MS, Oracle, Violated, places_of
@@ -51,6 +51,7 @@ from verification.simulation.process import (
     running_in,
     still_until_s,
 )
+from verification.simulation.sales import Sales
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
 
@@ -104,6 +105,7 @@ class World:
             overdue_s=plan.holds_s - ENDS_APART_S if plan.forgets else inf,
         )
         self.lists = Lists()
+        self.sales = Sales()
         self.forgetting = Forgetting(plan.retention, ENDS_APART_S) if plan.forgets else None
         self.batches = Interrupting(self._faults(Faults.none()), Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
@@ -149,6 +151,8 @@ class World:
                 day.create_task(keep_looking(self.front, Random(self.plan.seed * 1_019 + number)))
             for house in (1_013, 1_031):
                 day.create_task(keep_house(self.front, Random(self.plan.seed * house)))
+            if self.plan.freezes:
+                day.create_task(keep_sales(self.front, self.sales, Random(self.plan.seed * 1_049)))
             for life in (*(holder.live() for holder in holders), *(waiter.live() for waiter in waiters)):
                 day.create_task(life)
             for number, holder in enumerate(holders if self.plan.forgets else ()):
@@ -169,6 +173,7 @@ class World:
         try:
             for call, own in shares(changes):
                 self.oracle.applied(now_s(), call, partition, own)
+            self.sales.applied(now_s(), partition, changes)
             if partition.table is Table.WAITLISTS:
                 self.lists.applied(now_s(), partition, changes)
         except Violated as violated:
