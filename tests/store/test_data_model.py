@@ -84,7 +84,7 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         sale.clock.pass_s(1)
         hold = await sale.extend(hold)
         booking = await sale.confirm(hold, passengers=[Passenger("A1", "Ada", "n1"), Passenger("A6", "Bob", "n2")])
-        await sale.cancel(booking, "A6")
+        await sale.move(await sale.cancel(booking, "A6"), "A1>A2")
         await sale.block("A4", reason="broken")
         await sale.join("bob")
         await sale.close()
