@@ -67,3 +67,17 @@ def test_programs_read_json_and_csv(terminal: Type) -> None:
     assert terminal("--csv", "--national-ids").out.splitlines()[0] == HEADER.replace(
         "passenger", "passenger,national_id"
     )
+
+
+def test_the_bookings_of_an_order_are_listed_whoever_made_them(
+    server: ServiceProcess, typed: Type, organization: str
+) -> None:
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": organization}
+    words = ("holds", "list", "--order", "order-1", "--user", "somebody-else", "--json")
+    (listed,) = typed(*words, **environment).plain["holds"]
+    assert (listed["user"], listed["order"], listed["seats"]) == ("u1", "order-1", ["seat-B1", "seat-B2"])
+    assert [passenger["national_id"] for passenger in listed["passengers"]] == ["", ""]
+    assert typed(*words, "--trip", "another", **environment).plain["holds"] == []
+    assert typed("holds", "list", "--order", "order-2", **environment).out == "no holds\n"
+    refused = typed("holds", "list", "--order", " o", **environment)
+    assert (refused.status, refused.err.split(":")[0]) == (2, "order_id")

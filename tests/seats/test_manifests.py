@@ -182,6 +182,14 @@ async def test_a_trip_that_is_not_open_has_no_manifest(market: Market) -> None:
         await sale.manifest()
 
 
+async def test_a_trip_whose_sale_is_frozen_has_a_manifest_and_explains_its_seats(sale: Sale) -> None:
+    booking = await sale.confirm(await sale.hold("A1 A18"))
+    await sale.close()
+    await sale.freeze()
+    assert await whole(sale) == [booking]
+    assert {cell.owner for cell in (await sale.explained("A18")).cells} == {booking.id}
+
+
 async def test_what_cannot_be_read_is_no_empty_list(market: Market) -> None:
     sale = await market.open(seats=2)
     await sale.confirm(await sale.hold("A1"))
