@@ -11,6 +11,7 @@ import pytest
 
 from tests.store.cql_cases import CASES, Case
 from tests.store.partitions import new_partition
+from travio_inventory.bench.claims import batch_statement
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -27,7 +28,6 @@ from travio_inventory.protocol.tables import TABLES
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
 from travio_inventory.store.scylla.answers import is_applied, rows_of
-from travio_inventory.store.scylla.batches import batch_statement
 from travio_inventory.store.scylla.connecting import BATCH, ResultRows
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.scylla.statements import batch_of, place_of

@@ -12,9 +12,9 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement
 
 from tests.store.partitions import new_partition
+from travio_inventory.bench.claims import batch_statement
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Write
 from travio_inventory.store.scylla.answers import is_applied, rows_of
-from travio_inventory.store.scylla.batches import batch_statement
 from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions
 from travio_inventory.store.scylla.statements import batch_of, place_of, reads_of
 from verification.kit.stores import make_tables, scylla_options

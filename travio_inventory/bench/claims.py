@@ -9,6 +9,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from cassandra.cluster import Session
+from cassandra.query import BatchStatement, BoundStatement, PreparedStatement
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.app.backends.scylla import options_of
@@ -29,10 +30,9 @@ from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla.answers import is_applied
-from travio_inventory.store.scylla.batches import batch_statement
 from travio_inventory.store.scylla.connecting import BATCH, ResultRows, session
 from travio_inventory.store.scylla.prepared import Prepared
-from travio_inventory.store.scylla.statements import batch_of, place_of
+from travio_inventory.store.scylla.statements import Place, Statement, batch_of, place_of
 
 TURNS = 3
 TTL_S = 3_600
@@ -141,6 +141,21 @@ class _Driver:
                 raise TimeoutError("the driver did not answer")
         measured.wall_s, measured.cpu_s = perf_counter() - began, process_time() - cpu
         return measured
+
+
+def batch_statement(
+    keyspace: str, place: Place, statements: Sequence[Statement], prepared: Sequence[PreparedStatement]
+) -> BatchStatement:
+    """One batch of prepared statements. It knows neither its table nor its partition by itself: without them it would
+    go to any node.
+    """
+    batch = BatchStatement()
+    batch.keyspace, batch.table, batch.routing_key = keyspace, place.table, place.routing_key
+    for statement, one in zip(statements, prepared, strict=True):
+        bound = BoundStatement(one)
+        bound.values = statement.values
+        batch.add(bound)
+    return batch
 
 
 class _Recorder:

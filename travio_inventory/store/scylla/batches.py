@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from cassandra.cluster import Session
-from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
-from cassandra.query import Statement as DriverStatement
+from cassandra.query import PreparedStatement
 
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -36,8 +35,9 @@ from travio_inventory.store.scylla import watch
 from travio_inventory.store.scylla.agreements import DEPLOYMENT
 from travio_inventory.store.scylla.announcer import TOGETHER_MAX, Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
-from travio_inventory.store.scylla.bridge import Bridge, Reply
-from travio_inventory.store.scylla.connecting import BATCH, SERIAL, ResultRows, ScyllaOptions, connect
+from travio_inventory.store.scylla.codec import Levels, Query, Reply, levels_of
+from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions, affinity_of, connect
+from travio_inventory.store.scylla.data_path import DataPath, Request
 from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
 from travio_inventory.store.scylla.in_flight import InFlightLimit
 from travio_inventory.store.scylla.prepared import Prepared
@@ -55,14 +55,11 @@ from travio_inventory.store.scylla.statements import (
 )
 from travio_inventory.store.threads import switching_fast
 
-DRIVER_LATE_S = 5.0
-"""How much later than its timeout the driver may report it, on a busy machine."""
-
 _APPLIED = Applied()
 _TOO_OLD = Failure(StoreUnavailable(TOO_OLD), was_sent=False)
 _CLOSED = Failure(StoreUnavailable("the store is closed"), was_sent=False)
 
-_Build: TypeAlias = Callable[[Sequence[PreparedStatement]], DriverStatement]
+_Build = Callable[[Sequence[Query]], Request]
 
 
 @dataclass(slots=True)
@@ -95,7 +92,10 @@ class ScyllaBatches:
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
         self._request_s = options.request_ms_max / 1000
-        self._bridge = Bridge(session, patience_s=self._request_s + DRIVER_LATE_S)
+        self._batch, self._serial = levels_of(is_global=options.serial == "global")
+        self._path = DataPath(
+            session, options.keyspace, affinity=affinity_of(session), request_s=options.request_ms_max / 1000
+        )
         self._prepared = Prepared(session)
         self._servers = Servers(session.cluster)
         self._in_flight = InFlightLimit(
@@ -120,12 +120,14 @@ class ScyllaBatches:
             agreed = await asyncio.to_thread(watch.check_start, session, options)
             batches = cls(session, options)
             batches.deployment, batches._agreed = agreed[DEPLOYMENT], agreed
+            await batches._path.open()
             try:
                 with switching_fast():
                     yield batches
             finally:
                 batches._shut = _CLOSED
                 batches._servers.close()
+                batches._path.close()
                 await asyncio.gather(batches._prepared.close(), return_exceptions=True)
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
@@ -171,9 +173,9 @@ class ScyllaBatches:
         return outcome
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        found: dict[RowKey, Row] = {}
-        for statement in reads_of(self._keyspace, place_of(partition), list(dict.fromkeys(keys))):
-            found.update(await self._read(partition, statement))
+        place, found = place_of(partition), dict[RowKey, Row]()
+        for statement in reads_of(self._keyspace, place, list(dict.fromkeys(keys))):
+            found.update(await self._read(partition, place, statement))
         return found
 
     async def read(
@@ -185,7 +187,7 @@ class ScyllaBatches:
         place, found = place_of(partition), dict[RowKey, Row]()
         page = self._page if most is None else min(self._page, most)
         while True:
-            rows = await self._read(partition, read_of(self._keyspace, place, kind, start, end, page))
+            rows = await self._read(partition, place, read_of(self._keyspace, place, kind, start, end, page))
             found.update(rows)
             if len(rows) < page or (most is not None and len(found) >= most):
                 return dict(islice(found.items(), most))
@@ -196,7 +198,8 @@ class ScyllaBatches:
         while most is None or len(entries) < most:
             page = self._page if most is None else min(self._page, most - len(entries))
             behind = entries[-1] if entries else after
-            reply = await self._ask_one(None, entries_of(self._keyspace, index, bucket, behind, page), BATCH)
+            statement = entries_of(self._keyspace, index, bucket, behind, page)
+            reply = await self._ask(None, [statement], partial(Request, levels=Levels(self._batch.consistency)))
             rows = _answer(reply).rows
             entries += [entry for (entry,) in rows]
             if len(rows) < page:
@@ -216,9 +219,8 @@ class ScyllaBatches:
                 return NotDone(cause(failure.error))
         if not statements:
             return _APPLIED
-        reply = await self._ask(
-            partition, statements, BATCH, partial(batch_statement, self._keyspace, place, statements), send_by=send_by
-        )
+        build = partial(Request, levels=self._batch, place=place, is_batch=True, is_conditional=True)
+        reply = await self._ask(partition, statements, build, send_by=send_by)
         if isinstance(reply, Failure):
             return outcome_of(reply)
         answer = _answer(reply)
@@ -237,8 +239,8 @@ class ScyllaBatches:
         return next(filter(None, failures), None)
 
     async def _write_plainly(self, statements: Sequence[PlainWrite]) -> Failure | None:
-        build = partial(_bound, statements[0]) if len(statements) == 1 else partial(plain_batch, statements)
-        reply = await self._ask(None, statements, BATCH, build)
+        levels = Levels(self._batch.consistency)
+        reply = await self._ask(None, statements, partial(Request, levels=levels, is_batch=len(statements) > 1))
         return reply if isinstance(reply, Failure) else None
 
     async def _refused(self, partition: Partition, writes: Sequence[Write], answer: ResultRows) -> Refused | NotDone:
@@ -252,36 +254,33 @@ class ScyllaBatches:
         except StoreUnavailable as error:
             return NotDone(f"refused, and the rows could not be read: {error}")
 
-    async def _read(self, partition: Partition, statement: Statement) -> Rows:
+    async def _read(self, partition: Partition, place: Place, statement: Statement) -> Rows:
         self.counts.reads += 1
-        return rows_of(_answer(await self._ask_one(partition, statement, SERIAL)))
-
-    async def _ask_one(self, lane: Partition | None, statement: Statement, profile: str) -> Reply:
-        return await self._ask(lane, [statement], profile, partial(_bound, statement))
+        return rows_of(
+            _answer(await self._ask(partition, [statement], partial(Request, levels=self._serial, place=place)))
+        )
 
     async def _ask(
         self,
         lane: Partition | None,
         statements: Sequence[Statement],
-        profile: str,
         build: _Build,
         *,
         send_by: float = ANY_TIME,
     ) -> Reply:
-        reply = await self._reply_to(lane, statements, profile, build, send_by)
+        reply = await self._reply_to(lane, statements, build, send_by)
         if isinstance(reply, Failure):
             self._servers.missed()
         return reply
 
     async def _reply_to(
-        self, lane: Partition | None, statements: Sequence[Statement], profile: str, build: _Build, send_by: float
+        self, lane: Partition | None, statements: Sequence[Statement], build: _Build, send_by: float
     ) -> Reply:
         """Prepare the statements, wait for the in-flight limits, send, wait for the reply."""
         if (shut := self._is_shut()) is not None:
             return shut
         try:
-            prepared = [self._prepared.known(text) or await self._prepare(text) for text, _ in statements]
-            statement = build(prepared)
+            request = build([await self._query(statement) for statement in statements])
             await self._in_flight.enter(lane)
         except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
             return Failure(error, was_sent=False)
@@ -292,43 +291,20 @@ class ScyllaBatches:
         if asyncio.get_running_loop().time() > send_by:
             leave()
             return _TOO_OLD
-        return await self._bridge.send(statement, profile, leave)
+        return await self._path.send(request, leave)
 
     def _is_shut(self) -> Failure | None:
         return self._shut
+
+    async def _query(self, statement: Statement) -> Query:
+        text, values = statement
+        prepared = self._prepared.known(text) or await self._prepare(text)
+        return Query(text, prepared.query_id, values)
 
     async def _prepare(self, text: str) -> PreparedStatement:
         """Raises TimeoutError too: the driver's own timeout is longer than ours."""
         async with asyncio.timeout(self._request_s):
             return await self._prepared.get(text)
-
-
-def batch_statement(
-    keyspace: str, place: Place, statements: Sequence[Statement], prepared: Sequence[PreparedStatement]
-) -> BatchStatement:
-    """One batch of prepared statements. It knows neither its table nor its partition by itself: without them it would
-    go to any node.
-    """
-    batch = BatchStatement()
-    batch.keyspace, batch.table, batch.routing_key = keyspace, place.table, place.routing_key
-    for statement, one in zip(statements, prepared, strict=True):
-        batch.add(_bound(statement, [one]))
-    return batch
-
-
-def plain_batch(statements: Sequence[PlainWrite], prepared: Sequence[PreparedStatement]) -> BatchStatement:
-    """Plain writes that share a request and nothing else."""
-    batch = BatchStatement(BatchType.UNLOGGED)
-    for statement, one in zip(statements, prepared, strict=True):
-        batch.add(_bound(statement, [one]))
-    return batch
-
-
-def _bound(statement: Statement, prepared: Sequence[PreparedStatement]) -> BoundStatement:
-    """The values are in their wire form already: the driver's own way there takes several times as long."""
-    bound = BoundStatement(prepared[0])
-    bound.values = statement.values
-    return bound
 
 
 def _answer(reply: Reply) -> ResultRows:

@@ -19,9 +19,7 @@ from travio_inventory.store.scylla.affinity import SameOrderPolicy
 from travio_inventory.store.scylla.failures import cause
 
 BATCH = "batch"
-"""Conditional batches, and plain writes and reads of index entries."""
-SERIAL = "serial"
-"""Reads that see every batch that was answered before."""
+"""The profile of conditional batches."""
 
 CONNECT_S_MAX = 5.0
 RECONNECT_S = 1.0
@@ -106,6 +104,13 @@ def connect(options: ScyllaOptions) -> Session:
     return opened
 
 
+def affinity_of(opened: Session) -> SameOrderPolicy:
+    """In which order the servers of a partition are tried."""
+    policy = opened.get_execution_profile(BATCH).load_balancing_policy
+    assert isinstance(policy, SameOrderPolicy)  # noqa: S101 - `_profile` gave it this one
+    return policy
+
+
 def _cluster(options: ScyllaOptions) -> Cluster:
     is_global = options.serial == "global"
     affinity = SameOrderPolicy(options.datacenter, used_hosts_per_remote_dc=HOSTS_MAX if is_global else 0)
@@ -127,7 +132,6 @@ def _cluster(options: ScyllaOptions) -> Cluster:
         execution_profiles={
             EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory),
             BATCH: profile(quorum, ResultRows),
-            SERIAL: profile(serial, ResultRows),
         },
     )
 

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from cassandra.cluster import ResponseFuture
 from cassandra.metadata import Metadata, Token
 from cassandra.query import Statement
 
@@ -13,8 +12,3 @@ def tablet_replicas(metadata: Metadata, query: Statement, token: Token) -> set[U
     """
     tablet = metadata._tablets.get_tablet_for_key(query.keyspace, query.table, token)
     return None if tablet is None else {host_id for host_id, _shard in tablet.replicas}
-
-
-def was_sent(response: ResponseFuture) -> bool:
-    """Whether the request went to any server."""
-    return bool(response.attempted_hosts)
