@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cassandra.cluster import ResponseFuture, Session
+from cassandra.cluster import Session
 from cassandra.policies import HostStateListener
 from cassandra.pool import Host
 
@@ -22,19 +22,16 @@ POLL_S = 0.05
 
 
 class Asked:
-    """The driver's requests, in order."""
+    """Where the requests of a store went, in order."""
 
-    def __init__(self) -> None:
-        self._requests: list[ResponseFuture] = []
-
-    def note(self, request: ResponseFuture) -> None:
-        """What the driver calls as it begins a request."""
-        self._requests.append(request)
+    def __init__(self, batches: ScyllaBatches) -> None:
+        self._hosts: list[str] = []
+        batches.path.on_request = lambda endpoint: self._hosts.append(endpoint.host)
 
     def take(self) -> list[str]:
-        """The node that each request since the last time was sent to first."""
-        taken, self._requests = self._requests, []
-        return [str(request.attempted_hosts[0].address) for request in taken if request.attempted_hosts]
+        """The node of each request since the last time."""
+        taken, self._hosts = self._hosts, []
+        return taken
 
 
 def options(hosts: Sequence[str], port: int) -> ScyllaOptions:
@@ -79,11 +76,12 @@ class Falls(HostStateListener):  # type: ignore[misc]  # the driver ships no typ
 
 async def coordinators(hosts: Sequence[str], port: int) -> list[list[str]]:
     """Where the batches of each partition went, all of them tried at once."""
-    asked, falls, chosen = Asked(), Falls(), options(hosts, port)
+    falls, chosen = Falls(), options(hosts, port)
     with scylla_session(chosen) as session:
-        session.add_request_init_listener(asked.note)
         session.cluster.register_listener(falls)
         batches = ScyllaBatches(session, chosen)
+        asked = Asked(batches)
+        await batches.path.open()
 
         async def went(partition: Partition) -> list[str]:
             """If no node was lost meanwhile: on a loaded machine the driver sometimes considers one dead, and rightly
@@ -101,7 +99,10 @@ async def coordinators(hosts: Sequence[str], port: int) -> list[list[str]]:
                 if falls.count == fell and _connected(session) == len(hosts):
                     return asked.take()
 
-        return [await went(partition) for partition in PARTITIONS]
+        try:
+            return [await went(partition) for partition in PARTITIONS]
+        finally:
+            batches.path.close()
 
 
 def _connected(session: Session) -> int:

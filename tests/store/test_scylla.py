@@ -9,8 +9,7 @@ from random import Random
 from uuid import uuid4
 
 import pytest
-from cassandra import InvalidRequest, OperationTimedOut
-from cassandra.cluster import ResponseFuture, Session
+from cassandra import InvalidRequest
 
 from tests.store.partitions import index_entry, new_partition
 from travio_inventory.protocol.batches import (
@@ -32,6 +31,7 @@ from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import Counts, ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from travio_inventory.store.scylla.cql_connection import Endpoint
 from verification.kit.sale import Market
 from verification.kit.stores import scylla_store
 from verification.servers.cassandra import Cassandra, Node
@@ -58,27 +58,27 @@ async def batches(scylla: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
 
 
 class Counted:
-    """A store whose requests the driver counts too."""
+    """A store whose requests are counted where they are sent, too."""
 
-    def __init__(self, session: Session, options: ScyllaOptions) -> None:
-        self.batches = ScyllaBatches(session, options)
+    def __init__(self, batches: ScyllaBatches) -> None:
+        self.batches = batches
         self.requests = 0
-        session.add_request_init_listener(self._count)
+        batches.path.on_request = self._count
 
     def restart(self) -> None:
         """Count from here on."""
         self.batches.counts = Counts()
         self.requests = 0
 
-    def _count(self, _: ResponseFuture) -> None:
+    def _count(self, _: Endpoint) -> None:
         self.requests += 1
 
 
 @pytest.fixture
 async def counted(scylla: ScyllaOptions) -> AsyncIterator[Counted]:
     """A store for this test."""
-    with scylla_session(scylla) as session:
-        yield Counted(session, scylla)
+    async with ScyllaBatches.connect(scylla) as batches:
+        yield Counted(batches)
 
 
 def birth(name: object) -> list[Write]:
@@ -127,18 +127,20 @@ async def test_a_refusal_with_incomplete_rows_is_read(counted: Counted) -> None:
 
 
 async def test_what_is_too_long_for_one_answer_is_read_in_several(scylla: ScyllaOptions) -> None:
-    """Answers of 70 rows: they end among a seat's cells, and exactly at the end."""
-    keys = [RowKey(Kind.CELL, f"{seat:02}", segment) for seat in range(50) for segment in range(3)]
-    names = [f"{number:03}" for number in range(140)]
+    """Answers of 600 rows: they end among a seat's cells, and exactly at the end."""
+    keys = [RowKey(Kind.CELL, f"{seat:03}", segment) for seat in range(430) for segment in range(3)]
+    names = [f"{number:04}" for number in range(1_200)]
     partition, bucket = new_partition(), uuid4().hex
-    async with scylla_store(replace(scylla, rows_per_read_max=70)) as batches:
+    async with scylla_store(replace(scylla, rows_per_read_max=600)) as batches:
         entries = [index_entry(name, bucket) for name in names]
-        assert await batches.apply(partition, [Write(key, ABSENT, FREE) for key in keys], entries) == Applied()
+        for start in range(0, len(keys), 150):
+            writes = [Write(key, ABSENT, FREE) for key in keys[start : start + 150]]
+            assert await batches.apply(partition, writes, entries) == Applied()
         assert list(await batches.read(partition, Kind.CELL)) == keys
         assert batches.counts.reads == 3
-        assert list(await batches.read(partition, Kind.CELL, start="10", end="35")) == keys[30:105]
+        assert list(await batches.read(partition, Kind.CELL, start="010", end="035")) == keys[30:105]
         assert await batches.read_index(Index.EXPIRY, bucket) == names
-        for most in (1, 69, 70, 71, 139, 140, 141):
+        for most in (1, 599, 600, 601, 1_199, 1_200, 1_201):
             assert await batches.read_index(Index.EXPIRY, bucket, most=most) == names[:most]
 
 
@@ -184,20 +186,6 @@ async def test_a_caller_that_is_cancelled_does_not_undo_its_batch_nor_keep_its_t
     assert batches.counts.applied == 11
     rows = await batches.read(partition, Kind.HOLD)
     assert {key.id for key in rows} >= {*map(str, range(4))}  # those that got a turn; the others were not sent
-
-
-async def test_a_request_that_the_driver_ends_twice_is_over_once(scylla: ScyllaOptions) -> None:
-    """It does so if a request's time is over while it is still being sent, on a busy machine."""
-    sent: list[ResponseFuture] = []
-    partition = new_partition()
-    with scylla_session(scylla) as session:
-        batches = ScyllaBatches(session, scylla)
-        session.add_request_init_listener(sent.append)
-        assert isinstance(await batches.apply(partition, birth("one")), Applied)
-        for response in sent:
-            response._set_final_exception(OperationTimedOut())
-        await asyncio.sleep(0.01)
-        assert isinstance(await batches.apply(partition, birth("two")), Applied)
 
 
 async def test_a_wrong_request_is_raised_and_costs_no_turn(scylla: ScyllaOptions) -> None:

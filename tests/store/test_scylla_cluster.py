@@ -24,7 +24,6 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
-from travio_inventory.store.scylla.connecting import session as scylla_session
 from verification.kit.stores import make_tables
 from verification.servers.cassandra import Cassandra
 
@@ -91,10 +90,8 @@ def options(cassandra_cluster: Cassandra) -> ScyllaOptions:
 @pytest.fixture
 async def cluster(cassandra_cluster: Cassandra, options: ScyllaOptions) -> AsyncIterator[Cluster]:
     """A store of the test's own; all nodes run afterwards."""
-    asked = Asked()
-    with scylla_session(options) as session:
-        session.add_request_init_listener(asked.note)
-        opened = Cluster(cassandra_cluster, ScyllaBatches(session, options), asked)
+    async with ScyllaBatches.connect(options) as batches:
+        opened = Cluster(cassandra_cluster, batches, Asked(batches))
         try:
             yield opened
         finally:

@@ -151,6 +151,7 @@ async def test_a_running_service_sells_nothing_more_when_other_replicas_decide(
     east = replace(east, datacenter=named)
     with scylla_session(east) as opened:
         batches, agreed = ScyllaBatches(opened, east), watch.check_start(opened, east)
+        await batches.path.open()
         going_on = watch.go_on(opened, east, agreed, batches.bar, batches.note_unfit, every_s=0.1)
         watching = asyncio.create_task(going_on)
         assert batches.problem == ""
@@ -167,3 +168,4 @@ async def test_a_running_service_sells_nothing_more_when_other_replicas_decide(
         with pytest.raises(StoreUnavailable, match="decided by scope `home west`, not `home east`"):
             await batches.get(PARTITION, [write.key])
         await watching
+        batches.path.close()

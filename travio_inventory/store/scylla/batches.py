@@ -93,7 +93,7 @@ class ScyllaBatches:
         self._page = options.rows_per_read_max
         self._request_s = options.request_ms_max / 1000
         self._batch, self._serial = levels_of(is_global=options.serial == "global")
-        self._path = DataPath(
+        self.path = DataPath(
             session, options.keyspace, affinity=affinity_of(session), request_s=options.request_ms_max / 1000
         )
         self._prepared = Prepared(session)
@@ -120,14 +120,14 @@ class ScyllaBatches:
             agreed = await asyncio.to_thread(watch.check_start, session, options)
             batches = cls(session, options)
             batches.deployment, batches._agreed = agreed[DEPLOYMENT], agreed
-            await batches._path.open()
+            await batches.path.open()
             try:
                 with switching_fast():
                     yield batches
             finally:
                 batches._shut = _CLOSED
                 batches._servers.close()
-                batches._path.close()
+                batches.path.close()
                 await asyncio.gather(batches._prepared.close(), return_exceptions=True)
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
@@ -291,7 +291,7 @@ class ScyllaBatches:
         if asyncio.get_running_loop().time() > send_by:
             leave()
             return _TOO_OLD
-        return await self._path.send(request, leave)
+        return await self.path.send(request, leave)
 
     def _is_shut(self) -> Failure | None:
         return self._shut

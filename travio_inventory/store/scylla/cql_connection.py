@@ -65,7 +65,8 @@ class _Call:
 class CqlConnection(asyncio.Protocol):
     """One connection. `closed` is called once, when it is lost."""
 
-    def __init__(self, closed: Callable[["CqlConnection"], None]) -> None:
+    def __init__(self, endpoint: Endpoint, closed: Callable[["CqlConnection"], None]) -> None:
+        self.endpoint = endpoint
         self.features = codec.PLAIN
         self._closed = closed
         self._loop = asyncio.get_running_loop()
@@ -95,7 +96,7 @@ class CqlConnection(asyncio.Protocol):
                 loop = asyncio.get_running_loop()
                 name = endpoint.host if tls is not None else None
                 _, connection = await loop.create_connection(
-                    lambda: cls(closed), *endpoint, ssl=tls, server_hostname=name
+                    lambda: cls(endpoint, closed), *endpoint, ssl=tls, server_hostname=name
                 )
                 await connection._greet(auth.new_authenticator(endpoint.host) if auth else None)
         except (OSError, TimeoutError, ConnectFailed) as error:

@@ -92,6 +92,8 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
     """Sends requests to the servers that the driver knows, in the order of `affinity`. Made on the event loop."""
 
     def __init__(self, session: Session, keyspace: str, *, affinity: SameOrderPolicy, request_s: float) -> None:
+        self.on_request: Callable[[Endpoint], None] = lambda _: None
+        """Is told where each request goes."""
         self._session = session
         self._keyspace = keyspace
         self._affinity = affinity
@@ -159,6 +161,7 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
                 self._learn(message, request.place)
             end(codec.reply_of(message))
 
+        self.on_request(connection.endpoint)
         connection.send(request.message(), within_s=self._request_s, got=got, lost=end)
 
     async def _again(self, connection: CqlConnection, request: Request, end: Callable[[Reply], None]) -> None:
