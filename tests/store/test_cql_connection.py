@@ -1,4 +1,4 @@
-"""A connection to a CQL server: whose answer is whose, and what becomes of a request that gets none."""
+"""A connection to a CQL server: whose answer is whose, and the outcome of a request that gets none."""
 
 import asyncio
 import struct
@@ -90,7 +90,7 @@ def _multimap(values: dict[str, list[str]]) -> bytes:
 
 
 class Line:
-    """A connection to a server, and what became of each request on it."""
+    """A connection to a server, and the outcome of each request on it."""
 
     def __init__(self, server: Server, connection: CqlConnection, lost: list[CqlConnection]) -> None:
         self.server = server
