@@ -11,7 +11,7 @@ from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.hall_rows import Converted, Prices, natural
 from travio_inventory.imports.pretix import read_pretix
 from travio_inventory.imports.seatsio import read_seatsio
-from travio_inventory.seats.layout import spoken_label
+from travio_inventory.seats.layout import Feature, spoken_label
 
 
 def places(found: Converted) -> dict[str, tuple[str, int, int]]:
@@ -36,7 +36,8 @@ def file(tmp_path: Path) -> Path:
 def test_a_plan_of_pretix_keeps_its_ids_rows_numbers_and_classes(file: Path, pretix: dict[str, Any]) -> None:
     file.write_text(json.dumps(pretix))
     found = read_pretix(file, Prices("EUR", {"Floor": 4500}))
-    assert (found.plan.name, found.plan.currency, found.left_out) == ("Little hall", "EUR", {"area": 1, "text": 1})
+    assert (found.plan.name, found.plan.currency, found.left_out) == ("Little hall", "EUR", {"area": 1})
+    assert found.plan.features == (Feature("stage", 0, 1, "Floor", label="Stage"),)
     where = places(found)
     assert len(where) == 16
     assert where["floor-A3"] == ("3", 1, 3)
@@ -56,6 +57,26 @@ def test_a_plan_of_pretix_with_one_zone_has_no_sections(file: Path, pretix: dict
     file.write_text(json.dumps(pretix))
     found = read_pretix(file, Prices())
     assert (found.plan.sections, places(found)["floor-A3"]) == ((), ("A-3", 1, 3))
+
+
+def test_a_text_of_pretix_is_before_or_behind_the_rows(file: Path, pretix: dict[str, Any]) -> None:
+    bar = {"shape": "circle", "position": {"x": 0, "y": 900}, "text": {"text": "Bar"}}
+    pretix["zones"][0]["areas"].append(bar)
+    pretix["zones"].append({"name": "Foyer", "rows": [], "areas": [bar]})
+    file.write_text(json.dumps(pretix))
+    found = read_pretix(file, Prices())
+    assert [(each.label, each.section, each.row) for each in found.plan.features] == [
+        ("Stage", "Floor", 0),
+        ("Bar", "Floor", 3),
+    ]
+    assert found.left_out == {"area": 2}
+    pretix["zones"][0]["areas"][1]["text"] = {"text": "x" * 200}
+    file.write_text(json.dumps(pretix))
+    assert read_pretix(file, Prices()).left_out == {"area": 2, "text": 1}
+    bar["position"] = {"x": 0, "y": None}
+    file.write_text(json.dumps(pretix))
+    with pytest.raises(WrongFile, match=r"areas\[2\].position.y: must be a number, not None"):
+        read_pretix(file, Prices())
 
 
 def test_a_zone_without_a_name_is_a_section_among_others(file: Path, pretix: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.seat_plans import SeatPlan
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.layout import Seat, Section
+from travio_inventory.seats.layout import Feature, Seat, Section
 
 PLAN_BYTES_MAX = 20_000_000
 NAMELESS = "hall"
@@ -34,6 +34,14 @@ class HallRow(NamedTuple):
     seats: Sequence[HallSeat]
 
 
+class HallFeature(NamedTuple):
+    """What is no seat, with what it is called: before the rows of a section, or behind them."""
+
+    section: str
+    label: str
+    is_before: bool
+
+
 @dataclass(frozen=True)
 class Prices:
     """What a seat costs, in minor units: by class, where the operator names one, else 0."""
@@ -50,7 +58,9 @@ class Converted:
     left_out: Counter[str]
 
 
-def plan_of(source: str, name: str, rows: Sequence[HallRow], prices: Prices) -> SeatPlan:
+def plan_of(
+    source: str, name: str, rows: Sequence[HallRow], prices: Prices, features: Sequence[HallFeature] = ()
+) -> SeatPlan:
     """The plan with these rows one behind the other, in sections if there is more than one. Raises WrongFile."""
     classes = {seat.seat_class for row in rows for seat in row.seats}
     for unknown in sorted(set(prices.by_class) - classes):
@@ -63,6 +73,7 @@ def plan_of(source: str, name: str, rows: Sequence[HallRow], prices: Prices) -> 
             seats=tuple(_seats(rows, prices.by_class, has_sections=bool(sections))),
             currency=prices.currency,
             sections=tuple(sections),
+            features=tuple(_features(features, rows, has_sections=bool(sections))),
         )
     except InvalidRequest as refusal:
         raise WrongFile(f"{source}: {refusal}") from None
@@ -74,6 +85,15 @@ def natural(label: str) -> tuple[tuple[bool, int, str], ...]:
 
 
 _PARTS = re.compile(r"([0-9]+)|([^0-9]+)")
+
+
+def _features(features: Sequence[HallFeature], rows: Sequence[HallRow], *, has_sections: bool) -> Iterator[Feature]:
+    """In the row before the first one of their section, or in the one behind the last."""
+    counted = Counter(row.section for row in rows)
+    for each in features:
+        row = 0 if each.is_before else counted[each.section] + 1
+        section = (each.section.strip() or NAMELESS) if has_sections else ""
+        yield Feature(each.label.lower(), row, 1, section, label=each.label)
 
 
 def _seats(rows: Sequence[HallRow], prices: Mapping[str, int], *, has_sections: bool) -> Iterator[Seat]:

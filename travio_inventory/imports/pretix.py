@@ -1,4 +1,4 @@
-"""Reads a seating plan of pretix: zones have rows, rows have seats; areas are no seats.
+"""Reads a seating plan of pretix: zones have rows, rows have seats; areas are no seats, kept where they have a text.
 
 Seats are ordered from left to right by their positions, and a wide gap in a row is an aisle; rows stay in the order of
 the file. Where rows stand to one another, and their curves, are not kept.
@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from travio_inventory.imports.documents import Table, parse_json, read_text
-from travio_inventory.imports.hall_rows import PLAN_BYTES_MAX, Converted, HallRow, HallSeat, Prices, plan_of
+from travio_inventory.imports.hall_rows import (
+    PLAN_BYTES_MAX,
+    Converted,
+    HallFeature,
+    HallRow,
+    HallSeat,
+    Prices,
+    plan_of,
+)
+from travio_inventory.kernel.limits import ID_BYTES_MAX
 
 AISLE_PLACES_MAX = 2
 
@@ -22,9 +31,13 @@ def read_pretix(path: Path, prices: Prices) -> Converted:
     source = str(path)
     document = Table(source, "", parse_json(read_text(path, PLAN_BYTES_MAX), source))
     zones = document.tables("zones")
-    left_out = Counter(kind for zone in zones for kind in _areas(zone))
+    areas = [area for zone in zones for area in _areas(zone)]
     rows = [row for zone in zones for row in _rows(zone)]
-    return Converted(plan_of(source, document.take("name", str), rows, prices), left_out)
+    sections = {row.section for row in rows}
+    kept = [area for area in areas if area.label and area.zone in sections]
+    features = [HallFeature(area.zone, area.label, area.is_before) for area in kept]
+    left_out = Counter(area.kind for area in areas) - Counter(area.kind for area in kept)
+    return Converted(plan_of(source, document.take("name", str), rows, prices, features), left_out)
 
 
 class _Placed(NamedTuple):
@@ -35,10 +48,35 @@ class _Placed(NamedTuple):
     seat: HallSeat
 
 
-def _areas(zone: Table) -> Iterator[str]:
-    areas = zone.tables("areas") if zone.has("areas") else []
-    for area in areas:
-        yield "text" if area.take_any("shape", "") == "text" else "area"
+class _Area(NamedTuple):
+    """An area of a zone that is no seat; it is kept if it has a label and the zone has seats."""
+
+    zone: str
+    kind: str
+    label: str
+    is_before: bool
+
+
+def _areas(zone: Table) -> Iterator[_Area]:
+    has_rows = bool(zone.values.get("rows"))
+    for area in zone.tables("areas") if zone.has("areas") else ():
+        kind = "text" if area.take_any("shape", "") == "text" else "area"
+        label = _label(area) if has_rows else ""
+        is_before = bool(label) and _number(area.table("position"), "y") < _first_y(zone)
+        yield _Area(str(zone.values.get("name", "")), kind, label, is_before)
+
+
+def _label(area: Table) -> str:
+    """Its text; "" if there is none that a feature may have."""
+    written = area.values.get("text")
+    text = str(written.get("text", "")).strip() if isinstance(written, dict) else ""
+    return text if text.isprintable() and len(text.encode()) <= ID_BYTES_MAX else ""
+
+
+def _first_y(zone: Table) -> float:
+    """Where the first of its rows is."""
+    rows = Table(zone.source, zone.name, zone.values).tables("rows")
+    return min(_number(row.table("position"), "y") for row in rows)
 
 
 def _rows(zone: Table) -> Iterator[HallRow]:
