@@ -184,7 +184,8 @@ def test_answers_in_json_have_names(typed: Type, server: ServiceProcess) -> None
         ("trip", "show", coach), ("trip", "example"), ("trip", "example", "coach"), ("map", *journey), ("settings",),
         ("summary", *journey), ("availability", *journey), ("holds", "list"), ("holds", "show", hold),
         ("waitlist", "list"),
-        ("extend", hold), ("confirm", hold, "o"), ("cancel", hold), ("block", coach, "seat-B1"),
+        ("extend", hold), ("move", hold, "--seats", "seat-A1=seat-A2"), ("confirm", hold, "o", "--seats", "seat-A2"),
+        ("erase", hold), ("cancel", hold, "--seats", "seat-A2"), ("block", coach, "seat-B1"),
     ):  # fmt: skip
         assert is_named(typed(*words, "--json", **environment).plain), words
 

@@ -161,7 +161,7 @@ COMMANDS = (
         "Explain a seat: who has it, who had it, who was refused it.",
         f"{COACH} seat-A1",
     ),
-    Command("move", "holds:move", "Move a hold or a booking to other seats.", "HOLD seat-A1=seat-B1"),
+    Command("move", "holds:move", "Move a hold or a booking to other seats.", "HOLD --seats seat-A1=seat-B1"),
     Command("erase", "holds:erase", "Erase the passengers of a booking.", "BOOKING"),
     Command("block", "trips:block", "Take seats off sale.", f"{COACH} seat-J4 --reason 'broken belt'"),
     Command("unblock", "trips:unblock", "Put blocked seats back on sale.", f"{COACH} seat-J4"),

@@ -138,8 +138,8 @@ def cancel(
     return ask(reach, work)
 
 
-def _moves(_kind: type[tuple[str, ...]], said: tuple[str, ...]) -> None:
-    for each in said:
+def _moves(_kind: type[list[str]], said: list[str] | None) -> None:
+    for each in said or ():
         old, mark, new = each.partition("=")
         if not (old and mark and new):
             raise ValueError(f"{each!r} is not OLD=NEW")
@@ -148,7 +148,11 @@ def _moves(_kind: type[tuple[str, ...]], said: tuple[str, ...]) -> None:
 def move(
     hold_id: Annotated[str, Parameter(help="The id of the hold, or of the booking.")],
     /,
-    *moves: Annotated[str, Parameter(help="OLD=NEW for each seat that changes.", validator=_moves)],
+    *,
+    seats: Annotated[
+        list[str] | None,
+        Parameter(help="OLD=NEW for each seat that changes.", negative="", consume_multiple=True, validator=_moves),
+    ] = None,
     from_: Annotated[str, Parameter(name="--from", help="First station of the new journey.")] = "",
     to: Annotated[str, Parameter(help="Last station of the new journey.")] = "",
     segments: Segments = "",
@@ -160,7 +164,7 @@ def move(
     """
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        onto = {old: new for old, _, new in (each.partition("=") for each in moves)}
+        onto = {old: new for old, _, new in (each.partition("=") for each in seats or ())}
         record = _as_plain(await client.move(hold_id, onto, ends=(from_, to), segments=journey_of(segments)))
         shown = {name: record[name] for name in ("hold", "status", "seats", "from", "to", "price_minor", "currency")}
         screen.answer(record, lambda: screen.fields({name: _word(value) for name, value in shown.items()}))

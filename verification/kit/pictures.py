@@ -78,11 +78,20 @@ def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
         return
     if not _is_late(key):
         yield EventType.HOLD_CREATED
-        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "extensions")
+        yield from [_changed(row)] * rows.number(row, "extensions")
     if status in ("confirmed", "cancelled"):
         yield EventType.SEATS_PURCHASED
     if status in ENDS:
         yield ENDS[status]
+
+
+def _changed(row: Row) -> EventType:
+    """What the steps were that left the status as it was: in a scene all of them are of one kind."""
+    if row.get("passengers") == seat_rows.NOBODY:
+        return EventType.PASSENGERS_ERASED
+    if not (row.get("given_up") or row.get("moves")):
+        return EventType.HOLD_EXTENDED
+    return EventType.BOOKING_CHANGED if row["status"] in ("confirmed", "cancelled") else EventType.HOLD_CHANGED
 
 
 def _is_late(key: RowKey) -> bool:

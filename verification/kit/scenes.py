@@ -6,7 +6,8 @@ from typing import NamedTuple, TypeAlias
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.lapses import LapseFinder
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.commands import hold_ref
+from travio_inventory.seats.hold import Hold, Passenger
 from travio_inventory.seats.records import seat_rows
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import GRACE_S, TTL_S, Sale
@@ -44,6 +45,28 @@ async def nothing(_: Sale, __: Subject = None) -> Subject:
 
 async def held(sale: Sale) -> Hold:
     return await sale.hold(SEATS)
+
+
+async def held_alone(sale: Sale) -> Hold:
+    return await sale.hold("A1")
+
+
+async def booked_by_name(sale: Sale) -> Hold:
+    return await sale.confirm(await held_alone(sale), passengers=[Passenger("A1", "Ann")])
+
+
+async def booked_alone(sale: Sale) -> Hold:
+    return await sale.confirm(await held_alone(sale))
+
+
+async def held_part_of_the_way(sale: Sale) -> Hold:
+    return await sale.hold(SEATS, "A-B")
+
+
+async def held_with_bob(sale: Sale) -> Hold:
+    hold = await held_alone(sale)
+    await taken_by_bob(sale)
+    return hold
 
 
 async def booked(sale: Sale) -> Hold:
@@ -132,6 +155,30 @@ async def cancel(sale: Sale, subject: Subject) -> object:
     return await sale.cancel(_some(subject))
 
 
+async def release_some(sale: Sale, subject: Subject) -> object:
+    return await sale.release(_some(subject), "A2")
+
+
+async def confirm_some(sale: Sale, subject: Subject) -> object:
+    return await sale.confirm(_some(subject), seats="A1")
+
+
+async def cancel_some(sale: Sale, subject: Subject) -> object:
+    return await sale.cancel(_some(subject), "A2")
+
+
+async def erase(sale: Sale, subject: Subject) -> object:
+    return await sale.inventory.erase_passengers(sale.actor(), hold_ref(_some(subject).id))
+
+
+async def move(sale: Sale, subject: Subject) -> object:
+    return await sale.move(_some(subject), "A1>A2")
+
+
+async def travel_on(sale: Sale, subject: Subject) -> object:
+    return await sale.move(_some(subject), ends="A-D")
+
+
 async def block(sale: Sale, _: Subject) -> object:
     return await sale.block("A2")
 
@@ -191,6 +238,14 @@ STEPS = {
     "confirm late": step(confirm, swept),
     "confirm late what another has": step(confirm, lost_to_bob, bob_leaves),
     "release": step(release, held),
+    "release some": step(release_some, held),
+    "confirm some": step(confirm_some, held),
+    "cancel some": step(cancel_some, booked),
+    "erase passengers": whole(step(erase, booked_by_name)),
+    "move": step(move, held_alone),
+    "move a booking": step(move, booked_alone),
+    "move to another journey": step(travel_on, held_part_of_the_way),
+    "move to what another has": step(move, held_with_bob, bob_leaves),
     "extend": step(extend, held),
     "expire": step(sweep, lapsed),
     "cancel": step(cancel, booked),
