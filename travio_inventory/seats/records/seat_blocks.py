@@ -129,7 +129,7 @@ def house_holds(trip: Trip, reasons: Mapping[str, str], *, now_ms: int, new_dige
 
     The home of all of them is the seat group of the first, so that one batch there commits them.
     """
-    seats = [seat.id for seat in trip.seats if seat.id in reasons]
+    seats = trip.in_layout_order(list(reasons))
     home = trip.group_of(seats[0])
 
     def hold(seat: str) -> Hold:
