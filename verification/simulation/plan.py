@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 
 from travio_inventory.protocol.retention import Retention
+from travio_inventory.seats.opening import Portions
 
 SKEW_S = 2.5
 """How far a process's clock is off at most: ten times the bound that the protocol is built for."""
@@ -26,6 +27,10 @@ ENDS_APART_S = 4.0
 """How much sooner or later than asked a row is forgotten on such a day."""
 
 
+LARGE = Portions(seats_at_once_max=3, seats_per_part_max=2, groups_max=1)
+"""Every trip of a day is large."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies, `twins` the
@@ -36,7 +41,8 @@ class Plan:
     there may be a second one, `far_sink`: slow, failing, or absent all day. What has ended is kept for `holds_s`, keys
     and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
     share of holds and of bookings some of whose seats are given back. With `in_company` batches of a partition that
-    arrive while one is under way go together. With `freezes` the house freezes the trip now and then.
+    arrive while one is under way go together. With `freezes` the house freezes the trip now and then. A large trip has
+    its seats in rows of their own, and is opened by jobs.
     """
 
     seed: int
@@ -65,6 +71,7 @@ class Plan:
     changes: float = 0.0
     in_company: bool = False
     freezes: bool = False
+    is_large: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -93,6 +100,7 @@ class Plan:
             far_sink=random.choice(("", "", "slow", "failing", "absent")),
             changes=random.choice((0.0, 0.3, 0.6)),
             in_company=random.random() < 0.5,
+            is_large=seed % 5 == 4,
         )
         return replace(drawn, freezes=drawn.with_gate and random.random() < 0.4)
 
@@ -116,6 +124,7 @@ class Plan:
             holds_s=random.choice((120, 180)),
             keys_s=random.choice((60, 120, 180)),
             events_s=2_400,
+            is_large=False,
         )
 
     @property
@@ -129,6 +138,11 @@ class Plan:
         if not self.forgets:
             return Retention()
         return Retention(self.events_s, self.holds_s, self.keys_s, held_s_max=HELD_S_MAX, apart_s=APART_S)
+
+    @property
+    def portions(self) -> Portions:
+        """How the trip is opened."""
+        return LARGE if self.is_large else Portions()
 
     @property
     def is_very_late(self) -> bool:

@@ -81,6 +81,7 @@ class Process:
         rules = InventoryRules(
             HoldTimes(TTL_S, 3_600, 7_200),
             Rules(holds_per_holder_max=self._plan.holds_max, retention=self._plan.retention),
+            portions=self._plan.portions,
             steps_at_once_max=10_000,
             cells_per_batch_max=self._cells_per_batch_max,
             slow_round_ms=SLOW_ROUND_MS,
@@ -206,6 +207,20 @@ class Sweeper:
         """One round. Raises BackendUnavailable."""
         swept = await self._round(HOUSE)
         for error in swept.failures.values():
+            if not isinstance(error, RetryableRefusal):
+                raise error
+
+
+class Opener:
+    """Goes on opening large trips in a process, round after round."""
+
+    def __init__(self, process: Process) -> None:
+        self._round = process.inventory.go_on_opening
+
+    async def __call__(self) -> None:
+        """One round. Raises BackendUnavailable."""
+        opened = await self._round(HOUSE)
+        for error in opened.failures.values():
             if not isinstance(error, RetryableRefusal):
                 raise error
 

@@ -41,6 +41,7 @@ from verification.simulation.oracle import LIVE, ORGANIZATION, START_MS, Oracle,
 from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.process import (
     FAR,
+    Opener,
     Post,
     Process,
     Relay,
@@ -63,6 +64,7 @@ QUIET_S = TTL_S * 4 + 60
 """How long after the last fault everything half done is finished: a minute is visited again 130 s later."""
 NIGHT_PAUSE_S = 10.0
 LOOK_PAUSE_S = 7.0
+OPENERS = 2
 SHARD_S = 4.0
 """The pauses between two rounds at night; the second one if the slow round must finish, which visits one shard in each.
 """
@@ -261,7 +263,7 @@ class World:
 
     async def _prepare(self) -> None:
         """The trip is known, not yet open; sweepers have run on this store before."""
-        await Definitions(self.batches, SkewedClock(0)).define(self.trip)
+        await Definitions(self.batches, SkewedClock(0), portions=self.plan.portions).define(self.trip)
         values: Row = {"reached": minute_of(START_MS) - 1}
         cursor = Write(RowKey(Kind.CURSOR, ""), ABSENT, values)
         await self.batches.apply(Partition(Table.CURSORS, "", Index.EXPIRY), [cursor])
@@ -304,13 +306,16 @@ class World:
         plan = self.plan
         sweepers = (self._employ(number) for number in range(plan.sweepers))
         relays = [self._employ(number, sink) for number in range(plan.relays) for sink in self.processes[number].sinks]
-        return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays)]
+        openers = [self._employ(number, does=Opener) for number in range(OPENERS if plan.is_large else 0)]
+        return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays, *openers)]
 
-    async def _employ(self, number: int, sink: str = "") -> None:
+    async def _employ(
+        self, number: int, sink: str = "", *, does: Callable[[Process], Sweeper | Opener] = Sweeper
+    ) -> None:
         """A worker in a process, and another one a while after each time it is killed."""
         process = self.processes[number]
         while True:
-            work = Relay(process, sink) if sink else Sweeper(process)
+            work = Relay(process, sink) if sink else does(process)
             task = process.start(keep_at(work, self._pause_s))
             await asyncio.wait([task])
             if task.cancelled():
@@ -340,6 +345,7 @@ class World:
         for call, task in self.front.given_up.items():
             if not task.done():
                 raise Violated(f"L3 no end of {call}")
+        await self._judge_opening()
         for worker in workers:
             worker.cancel()
         for process in self.processes:
@@ -347,6 +353,13 @@ class World:
         for worker in workers:
             if worker.done() and not worker.cancelled():
                 worker.result()
+
+    async def _judge_opening(self) -> None:
+        """What was begun is done: the trip is on sale, and has all its cells, whoever was killed (L7)."""
+        opening = await Definitions(self.batches, SkewedClock(0)).opening(self.trip.key)
+        made = sum(key.kind is Kind.CELL for group in self.batches.partitions() for key in self.batches.snapshot(group))
+        if opening is None or not opening.is_over or made < opening.cells:
+            raise Violated(f"L7 the trip is still being opened, or is not whole: {opening}, {made} cells")
 
 
 def _is_step(writes: Sequence[Write]) -> bool:
