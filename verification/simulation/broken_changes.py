@@ -24,7 +24,7 @@ from verification.simulation.broken import GROUPS_OF_ONE, broken
 CHANGING = replace(GROUPS_OF_ONE, changes=0.8)
 
 
-@broken("a live hold has whatever says that it is its own", "I7 L2", CHANGING.with_seed(24))
+@broken("a live hold has whatever says that it is its own", "I7 L2", CHANGING.with_seed(27))
 def _has_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(seat_rows, "names", lambda _home, _cell, _move: True)
 
@@ -76,7 +76,7 @@ def _tell_otherwise(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Hold, "keeping", lambda self, parts, state: replace(keeping(self, parts, state), before=None))
 
 
-@broken("a step that compares the status alone", "I2 I8", CHANGING.with_seed(22))
+@broken("a step that compares the status alone", "I2 I8", CHANGING.with_seed(2))
 def _compare_status(patch: pytest.MonkeyPatch) -> None:
     as_seen = deciding.as_seen
     patch.setattr(deciding, "as_seen", lambda hold: {"status": as_seen(hold)["status"]})
@@ -95,7 +95,9 @@ def _leave_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Moving, "_commit", left)
 
 
-@broken("a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9))
+@broken(
+    "a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9).with_seed(5)
+)
 def _free_unfenced(patch: pytest.MonkeyPatch) -> None:
     async def believe(self: Fencing[Hold], organization: str, hold_id: str, _move: int) -> Row:
         home = seat_rows.home_partition(organization, hold_id)
@@ -115,7 +117,7 @@ def _move_uncounted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Moving, "_stake", uncounted)
 
 
-@broken("what a move takes has no title of its own", "I1 I2 I7", CHANGING.with_seed(4))
+@broken("what a move takes has no title of its own", "I1 I2 I7", CHANGING.with_seed(11))
 def _no_title(patch: pytest.MonkeyPatch) -> None:
     stake = Moving._stake
     patch.setattr(Moving, "_stake", lambda self, before, keys: stake(self, before, keys)._replace(owner=before.id))

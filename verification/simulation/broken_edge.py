@@ -53,7 +53,7 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a late mark counts for a hold that has ended",
     "E2",
-    Plan(50, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
+    Plan(25, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
 )
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     async def clear(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
@@ -65,7 +65,7 @@ def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a sold seat has no known owner at the gate",
     "I6",
-    Plan(6, with_gate=True, holders=9, twins=1.0, kills=0.0, faults=0.3),
+    Plan(25, with_gate=True, holders=9, twins=1.0, kills=0.0, faults=0.3),
 )
 def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
     refused = EdgeUpkeep.refused
@@ -85,7 +85,7 @@ def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hold, "claimant_of", lambda actor, key, _attempt="": claimant_of(actor, key))
 
 
-@broken("a lock without an owner token", "E1", replace(HONEST, seats=3, popular=3, holders=12, twins=1.0).with_seed(12))
+@broken("a lock without an owner token", "E1", replace(HONEST, seats=3, popular=3, holders=12, twins=1.0).with_seed(13))
 def _no_token(patch: pytest.MonkeyPatch) -> None:
     async def leave(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], **_token: str) -> None:
         self._locks.drop(group, cells, lambda _lock: True)
