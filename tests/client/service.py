@@ -80,6 +80,15 @@ class ScriptedService(wire.InventoryServiceBase):
     async def cancel_booking(self, message: wire.CancelBookingRequest) -> wire.CancelBookingResponse:
         return await self._play(message, wire.CancelBookingResponse(success=True, cancelled_count=2))
 
+    async def move_hold(self, message: wire.MoveHoldRequest) -> wire.MoveHoldResponse:
+        seats = [move.to_seat_id for move in message.moves]
+        return await self._play(
+            message, wire.MoveHoldResponse(hold=wire.Hold(hold_id=message.hold_id, seat_ids=seats, version=1))
+        )
+
+    async def erase_passengers(self, message: wire.ErasePassengersRequest) -> wire.ErasePassengersResponse:
+        return await self._play(message, wire.ErasePassengersResponse(success=True))
+
     async def get_hold(self, message: wire.GetHoldRequest) -> wire.GetHoldResponse:
         return await self._play(message, wire.GetHoldResponse(hold=wire.Hold(hold_id=message.hold_id)))
 

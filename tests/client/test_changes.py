@@ -1,0 +1,52 @@
+"""Changes of holds and bookings as the client asks for them: some of the seats, other seats, no passengers."""
+
+import pytest
+
+from tests.client.service import ScriptedService
+from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey
+from travio_inventory.wire.inventory import v1 as wire
+
+
+async def test_some_seats_are_named_in_the_request(service: ScriptedService, inventory: InventoryClient) -> None:
+    assert await inventory.release("h1", seats=["1A"]) == 1
+    assert await inventory.cancel("h1", seats=["1B"]) == 2
+    await inventory.confirm("h1", "o1", seats=["1C"])
+    assert [asked.seat_ids for asked in service.seen(wire.ReleaseSeatsRequest)] == [["1A"]]
+    assert [asked.seat_ids for asked in service.seen(wire.CancelBookingRequest)] == [["1B"]]
+    assert [asked.seat_ids for asked in service.seen(wire.ConfirmBookingRequest)] == [["1C"]]
+
+
+async def test_a_hold_that_gave_some_seats_back_still_has_others_to_give_back(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    async with inventory.hold("t1", "A", "C", ["1A", "1B"]) as hold:
+        await hold.release(seats=["1A"])
+    assert [asked.seat_ids for asked in service.seen(wire.ReleaseSeatsRequest)] == [["1A"], []]
+
+
+async def test_a_move_says_from_where_to_where(service: ScriptedService, inventory: InventoryClient) -> None:
+    moved = await inventory.move("h1", {"1A": "2A"}, ends=("A", "C"), segments=Journey(0, 1), version=0)
+    assert (moved.id, moved.seats, moved.version) == ("h1", ("2A",), 1)
+    (asked,) = service.seen(wire.MoveHoldRequest)
+    assert asked.moves == [wire.SeatMove(from_seat_id="1A", to_seat_id="2A")]
+    assert (asked.from_station_id, asked.to_station_id, asked.expected_version) == ("A", "C", 0)
+    assert (asked.from_segment_index, asked.to_segment_index) == (0, 1)
+    await inventory.move("h1", {"1A": "2A"})
+    assert service.seen(wire.MoveHoldRequest)[1].expected_version is None
+
+
+async def test_a_move_that_is_refused_says_what_the_hold_is_now(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    service.next(wire.MoveHoldRequest, HoldChanged(7))
+    with pytest.raises(HoldChanged) as refused:
+        await inventory.move("h1", {"1A": "2A"}, version=3)
+    assert refused.value.version == 7
+    service.replies[wire.MoveHoldRequest] = wire.MoveHoldResponse()
+    with pytest.raises(ClientError, match="without a hold"):
+        await inventory.move("h1", {"1A": "2A"})
+
+
+async def test_passengers_are_erased(service: ScriptedService, inventory: InventoryClient) -> None:
+    await inventory.erase_passengers("b1")
+    assert [asked.booking_id for asked in service.seen(wire.ErasePassengersRequest)] == ["b1"]
