@@ -43,6 +43,7 @@ NEEDS: dict[str, Scope] = {
     "summarize_trip": Scope.TRIPS_READ,
     "hold_seats": Scope.SEATS_HOLD,
     "extend_hold": Scope.SEATS_HOLD,
+    "erase_passengers": Scope.BOOKINGS_CONFIRM,
     "move_hold": Scope.SEATS_HOLD,
     "release_hold": Scope.SEATS_HOLD,
     "confirm_hold": Scope.BOOKINGS_CONFIRM,

@@ -44,6 +44,7 @@ def valid_commands() -> Mapping[str, object]:
         "check_availability": AvailabilityQuery(trip_id=TRIP, ends=ENDS),
         "hold_seats": HoldSeatsCommand(trip_id=TRIP, ends=ENDS, seat_ids=("A1",)),
         "extend_hold": ExtendHoldCommand(hold_id=HOLD),
+        "erase_passengers": hold_ref(HOLD),
         "move_hold": MoveHoldCommand(hold_id=HOLD, moves=(("A1", "A2"),)),
         "release_hold": GiveBackCommand(hold_id=HOLD),
         "confirm_hold": ConfirmHoldCommand(hold_id=HOLD, order_id="o"),

@@ -18,6 +18,8 @@ from verification.simulation.oracle import LIVE, Violated, seconds_of
 KEPT_FOR_EVER = (Kind.CELL, Kind.TRIP, Kind.CURSOR, Kind.TAIL, Kind.PLACES)
 """What goes with its trip: so many rows of these there are, and never more."""
 _NOWHERE: Row = {}
+OF_WHAT_LIVES = (Index.TRIPS, Index.DEPARTURES, Index.HOLDS, Index.ORDERS, Index.WAITLISTS)
+"""The indexes in which something is left: of a trip, a booking, a place on a list."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Forgetting:
                 if not self._lives(partition, key, row):
                     raise Violated(f"L5 {key} in {partition} is kept for ever: {row}")
         for entry in entries:
-            if entry.of not in (Index.TRIPS, Index.HOLDS, Index.ORDERS, Index.WAITLISTS):
+            if entry.of not in OF_WHAT_LIVES:
                 raise Violated(f"L5 {entry} is kept for ever")
 
     def _compare(self, at_s: float, partition: Partition, key: RowKey, row: Row) -> None:
