@@ -4,6 +4,7 @@ A row is written before the trip's row names it, with an end, in case that never
 trip is being opened. Its id is the digest of what it says, so no write of one can change what another one says.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain
@@ -103,6 +104,7 @@ class TripSeats:
             for digest in digests:
                 if _part(digest) not in found:
                     return None
+                await asyncio.sleep(0)  # others have their turn: a part takes some milliseconds
                 seats.append(read_seats(loads(rows.text(found[_part(digest)], "seats"))))
         return await off_loop(values["seats"]["count"], read_trip, values, tuple(chain.from_iterable(seats)))
 
