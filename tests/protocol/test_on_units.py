@@ -24,7 +24,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
-from travio_inventory.protocol.hold import Confirmed, Held, Released
+from travio_inventory.protocol.hold import Cancelled, Confirmed, Held, Released
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.steps.expire import TRIES_MAX
 from travio_inventory.store.memory import MemoryBatches
@@ -322,3 +322,19 @@ async def test_what_has_lapsed_is_ended_and_its_units_are_taken(stock: Stock) ->
     await stock.hold(9)
     assert await stock.counts() == [(1, 9), (10, 0)]
     assert (len(sent), pauses(stock.sale)) == (4, 0)
+
+
+async def test_the_units_of_one_partition_are_given_back_and_those_of_others_stay(stock: Stock) -> None:
+    hold, actor = await stock.hold(3, 2), stock.sale.actor()
+    for _ in range(2):
+        left = await stock.holds.release(actor, hold.id, ["1"])
+        assert (left.units, left.given_up) == (((0, 3),), ("1",))
+    assert await stock.counts() == [(7, 3), (10, 0)]
+    other = await stock.hold(1, 4)
+    booked = await stock.holds.confirm(actor, other.id, Confirmed("order"), ["1"])
+    assert booked.units == ((1, 4),)
+    assert await stock.counts() == [(7, 3), (6, 0)]
+    assert isinstance((await stock.holds.cancel(actor, other.id, ["1"])).state, Cancelled)
+    assert await stock.counts() == [(7, 3), (10, 0)]
+    with pytest.raises(NotEnough, match="no units in"):
+        await stock.holds.release(actor, hold.id, ["5"])
