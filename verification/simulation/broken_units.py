@@ -97,8 +97,8 @@ BROKEN_UNITS = {
     **{
         name: _own(name, promises, plan)
         for name, promises, plan in (
-            ("steal an intent without fencing it", "I2", ROUGH.with_seed(8)),
-            ("a final refusal without a fence", "I5", ROUGH.with_seed(4)),
+            ("steal an intent without fencing it", "I2", ROUGH.with_seed(36)),
+            ("a final refusal without a fence", "I5", ROUGH.with_seed(47)),
             ("the home batch before the intents", "I2", ROUGH),
             ("fence whatever stands", "I4", ROUGH),
             ("expire whatever the status", "I4", ROUGH),
