@@ -186,3 +186,13 @@ async def test_what_was_given_up_is_free_though_the_process_died(single_seats: S
     await sale.hold("A2", by="bob")
     assert await sale.find(hold) == await doomed.find(hold)
     await sale.assert_legal()
+
+
+async def test_some_seats_that_were_booked_and_moved_before_the_answer_are_booked(sale: Sale) -> None:
+    """The answer was lost, and the booking has other seats when its confirm is repeated."""
+    hold = await sale.hold("A1 A2")
+    booking = await sale.confirm(hold, seats="A1")
+    moved = await sale.move(booking, "A1>A3")
+    again = await sale.confirm(hold, seats="A1")
+    assert (again.seats, again.state) == (("A3",), booking.state)
+    assert again == moved

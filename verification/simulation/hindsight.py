@@ -231,6 +231,8 @@ class Hindsight:
             passed = (*self.oracle.timelines.get(base, ()), *self.oracle.timelines.get(late_id(base), ()))
             known = [step for step in passed if step.at_s <= call.returned_s]
             if call.answer is CallOutcome.OK:
+                if is_booking and any(step.row.get("moves") for step in known):
+                    continue  # it may have been moved before it was answered
                 of = [step for step in known if not is_booking or step.status == "confirmed"]
                 kept = [{cell.seat for cell in step.has} for step in of]
                 if not any(has <= parts if is_booking else has.isdisjoint(parts) for has in kept):

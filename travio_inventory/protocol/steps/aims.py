@@ -48,5 +48,7 @@ def is_done(hold: H, parts: Collection[str] | None) -> bool:
 
 
 def has_more(hold: H, parts: Collection[str] | None) -> bool:
-    """Whether a booking has parts beside these, so that it is not the one that was asked for."""
-    return parts is not None and not {*parts}.issuperset(hold.parts)
+    """Whether a booking was made of more parts than these, so that it is not the one that was asked for. One that was
+    moved may have been made of these: it is the answer, as it is now.
+    """
+    return parts is not None and not hold.moves and not {*parts}.issuperset(hold.parts)
