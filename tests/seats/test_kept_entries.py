@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.seats.keeping import ANN, HOUR_S, KEPT, TRIP, Keeping
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.protocol import index_entries, listings
 from travio_inventory.protocol.batches import (
     ANY_TIME,
@@ -24,7 +25,8 @@ from travio_inventory.protocol.event_rows import epoch_of
 from travio_inventory.protocol.index_entries import DurableEntries, bucket_of, minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor, Place
 from travio_inventory.protocol.retention import Retention
-from travio_inventory.seats.records import holder_pages, seat_rows
+from travio_inventory.seats.records import holder_pages, seat_rows, trip_rows
+from travio_inventory.seats.records.openings import opening_entry
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import Clock
 from verification.simulation.virtual_loop import run_virtually
@@ -187,6 +189,19 @@ def test_a_hold_is_listed_for_as_long_as_it_may_be_kept_and_a_booking_for_ever()
         await process.pass_s(100 * 86_400)
         assert [hold.id for hold in await process.listed()] == [booking.id]
         assert [hold.id for hold in await process.listed(ended=False)] == [booking.id]
+
+    living(day)
+
+
+def test_a_trip_that_is_open_is_not_listed_as_opening_however_often_somebody_looks() -> None:
+    async def day(process: Keeping, _: Watched) -> None:
+        opening = opening_entry(TRIP.key, 1)
+        for _again in range(2):
+            await process.store.apply(trip_rows.partition(TRIP.key), (), [opening])
+            for _round in range(2 * trip_rows.FORGOTTEN_S // 100 + 1):
+                await process.inventory.go_on_opening(HOUSE)
+                await process.pass_s(100)
+            assert await process.entries(Index.OPENINGS, "all") == []
 
     living(day)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Rows
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import hold_key
 from travio_inventory.seats.hold import base_id, late_id
@@ -129,7 +130,8 @@ class Forgetting:
             case Kind.HOLD:
                 return not self._has_ended(partition, key.id)
             case Kind.CELL:
-                return not row.get("owner") or self._row(str(row["owner"])).get("status") in LIVE
+                owner = read_title(str(row.get("owner") or "")).hold_id
+                return not owner or self._row(owner).get("status") in LIVE
             case Kind.SLOT:
                 return self._row(str(row.get("hold"))).get("status") == "held"
             case Kind.ENTRY:

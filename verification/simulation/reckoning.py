@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Container, Sequence
 from random import Random
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Row, RowKey
@@ -21,6 +21,7 @@ from travio_inventory.seats.events import (
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.records.seat_rows import group_partition
+from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends
@@ -94,6 +95,8 @@ class Reckoning:
             await asyncio.sleep(NIGHT_PAUSE_S)
             for work in works:
                 await work()
+        await prober.inventory.go_on_opening(HOUSE)
+        await asyncio.sleep(FORGOTTEN_S + LEFT_S)
         forgetting.judge(now_s(), self._world.batches.standing())
         forgetting.judge_end(self._world.batches.standing(), self._world.batches.entries())
 

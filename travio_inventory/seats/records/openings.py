@@ -23,6 +23,8 @@ from travio_inventory.seats.trip import Trip, TripKey
 _BUCKET = "all"
 STALLED_MS = 5_000
 """So long nobody has noted anything before another process goes on."""
+ENDED_MS = 2 * FORGOTTEN_S * 1_000
+"""An entry that is still there so long after its end was said has come back."""
 GROUPS_AT_ONCE = 16
 PORTIONS_PER_VISIT = 16
 TRIPS_PER_ROUND = 16
@@ -48,6 +50,8 @@ class Openings:
         self._seen: dict[ListedOpening, _Seen] = {}
         self._last: tuple[ListedOpening, Trip] | None = None
         self._after = ""
+        self._ended_ms: dict[ListedOpening, int] = {}
+        """Those whose end this process has said, and when by its stopwatch, the oldest first."""
 
     async def begun(self) -> list[ListedOpening]:
         """See TripOpenings. All are listed in turn."""
@@ -138,12 +142,17 @@ class Openings:
         return row if row is not None and (row.stage is Stage.OPENING or row.is_being_halted) else None
 
     async def _end(self, listed: ListedOpening) -> None:
-        """Nobody needs to look for it any more."""
+        """Nobody needs to look for it any more: said once, for each time its entry stays a while longer."""
         self._seen.pop(listed, None)
         if self._last is not None and self._last[0] == listed:
             self._last = None
-        entry = opening_entry(listed.key, listed.opened_at_ms, keep_s=FORGOTTEN_S)
-        await until_known(self._batches, trip_rows.partition(listed.key), [], [entry])
+        now_ms = self._clock.elapsed_ms()
+        while self._ended_ms and next(iter(self._ended_ms.values())) + ENDED_MS <= now_ms:
+            del self._ended_ms[next(iter(self._ended_ms))]
+        if listed not in self._ended_ms:
+            entry = opening_entry(listed.key, listed.opened_at_ms, keep_s=FORGOTTEN_S)
+            await until_known(self._batches, trip_rows.partition(listed.key), [], [entry])
+            self._ended_ms[listed] = now_ms
 
 
 def opening_entry(key: TripKey, opened_at_ms: int, *, keep_s: int = 0) -> IndexEntry:
