@@ -19,6 +19,8 @@ INSISTS_ON = 8
 """How many keys are asked for again at the end of a day on which earlier ones are new requests by then."""
 AT_ONCE = 0.15
 """How often a holder asks for two things at once."""
+STEP_S_MAX = 40
+"""A call whose caller hung up is over by then: it must not end a later freeze."""
 OTHER_REQUEST = 0.12
 """How often a key is used for another request."""
 
@@ -234,8 +236,8 @@ async def keep_sales(front: Front, sales: Sales, random: Random) -> None:
             front.seen["trip frozen"] += 1
             await asyncio.sleep(random.uniform(0.5, 12))
         sales.is_frozen = False
-        while (await front.control(SalesAction.UNFREEZE)).answer is not CallOutcome.OK:
-            await front.pause()
+        while (call := await front.control(SalesAction.UNFREEZE)).answer is not CallOutcome.OK:
+            await asyncio.sleep(STEP_S_MAX if call.answer is CallOutcome.UNKNOWN else 1)
 
 
 def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ...]]:
