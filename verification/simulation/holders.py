@@ -236,8 +236,15 @@ async def keep_sales(front: Front, sales: Sales, random: Random) -> None:
             front.seen["trip frozen"] += 1
             await asyncio.sleep(random.uniform(0.5, 12))
         sales.is_frozen = False
-        while (call := await front.control(SalesAction.UNFREEZE)).answer is not CallOutcome.OK:
-            await asyncio.sleep(STEP_S_MAX if call.answer is CallOutcome.UNKNOWN else 1)
+        await _unfreeze(front)
+
+
+async def _unfreeze(front: Front) -> None:
+    while True:
+        call = await front.control(SalesAction.UNFREEZE)
+        if call.answer is CallOutcome.OK:
+            return
+        await asyncio.sleep(STEP_S_MAX if call.answer is CallOutcome.UNKNOWN else 1)
 
 
 def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ...]]:

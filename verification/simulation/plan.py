@@ -125,6 +125,7 @@ class Plan:
             keys_s=random.choice((60, 120, 180)),
             events_s=2_400,
             is_large=False,
+            freezes=False,
         )
 
     @property
