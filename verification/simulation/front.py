@@ -208,6 +208,11 @@ class Front:
             await asyncio.wait([left])
         return call
 
+    async def end_freezes(self) -> None:
+        """One that nobody waited for may have begun after the last was ended."""
+        if self.plan.freezes:
+            await self.control(SalesAction.UNFREEZE)
+
     async def block(self, seats: Sequence[str], *, tries: int) -> Call:
         """Take the seats off sale."""
 

@@ -23,7 +23,6 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
 from travio_inventory.protocol.rows import SEPARATOR
-from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Trip, TripKey
@@ -343,8 +342,7 @@ class World:
         for post in self.posts():
             post.mend()
         await asyncio.sleep(QUIET_S + (2.5 * SLOW_ROUND_S if self.plan.is_very_late else 0))
-        if self.plan.freezes:  # one that nobody waited for may have begun after the last was ended
-            await self.front.control(SalesAction.UNFREEZE)
+        await self.front.end_freezes()
         for call, task in self.front.given_up.items():
             if not task.done():
                 raise Violated(f"L3 no end of {call}")
