@@ -43,7 +43,7 @@ FAULTS = {
     "lost", "unanswered", "late", "twice", "slow", "not done", "read failed", "process killed", "sweeper killed",
     "relay killed", "clock jumps", "hand-over fails", "caller hangs up", "caller loses patience", "asked twice at once",
     "edge is slow", "edge forgets everything", "edge lets through", "edge lies", "edge loses a word", "edge hears late",
-    "process stands still",
+    "process stands still", "trip frozen",
 }  # fmt: skip
 ANSWERS = {
     "hold": "ok unknown seen reused SEAT_HELD SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT OVERLOADED "
@@ -62,7 +62,8 @@ ANSWERS = {
 }
 STEPS = {
     "nothing to held", "nothing to confirmed", "nothing to aborted", "held to held", "held to confirmed",
-    "held to released", "held to expired", "confirmed to cancelled", "nothing to held over several groups",
+    "held to released", "held to expired", "confirmed to confirmed", "confirmed to cancelled",
+    "nothing to held over several groups",
 }  # fmt: skip
 
 
