@@ -145,8 +145,10 @@ def _price(text: str) -> tuple[str, int]:
 
 def _times(text: str) -> tuple[int, tuple[int, int]]:
     segment, _, ends = text.partition("=")
-    departs, _, arrives = ends.partition("/")
+    departs, slash, arrives = ends.partition("/")
     try:
+        if not slash:
+            raise ValueError(text)
         return int(segment), (_second(departs), _second(arrives))
     except ValueError:
         raise InvalidRequest([Violation("times", f"must be SEGMENT=DEPARTS/ARRIVES, not {text!r}")]) from None

@@ -1,0 +1,61 @@
+"""The commands about the life of a trip, from its list to its cancellation."""
+
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from tests.typed import Type
+from travio_inventory.cli import examples
+from verification.kit.service_process import ServiceProcess
+
+COACH = "coach-dhaka-coxs-bazar"
+DEPARTS = "2027-01-16"
+
+
+@pytest.fixture
+def on_the_coach(server: ServiceProcess, typed: Type, tmp_path: Path) -> Type:
+    """Types commands for an organization that runs the coach."""
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4), "TRAVIO_USER": "ann"}
+    path = tmp_path / "coach.toml"
+    path.write_text(examples.text("coach"))
+    opened = typed("trip", "open", str(path), **environment)
+    assert opened.status == 0, opened.err
+
+    def type_words(*words: str, **more: str) -> object:
+        return typed(*words, **environment, **more)
+
+    return type_words  # type: ignore[return-value]
+
+
+def test_a_trip_is_listed_changed_frozen_and_cancelled(on_the_coach: Type) -> None:
+    listed = on_the_coach("trip", "list", "--date", "2027-01-01", "--days", "40", "--json")
+    (line,) = listed.plain["trips"]
+    assert (line["trip"], line["state"], line["version"]) == (COACH, "open", 1)
+    assert COACH in on_the_coach("trip", "list", "--date", "2027-01-01", "--days", "40").out
+    assert on_the_coach("trip", "list", "--untimed", "--json").plain["trips"] == []
+    changed = on_the_coach("trip", "prices", COACH, "--seat", "seat-A1=77", "--version", "1", "--json")
+    assert changed.plain == {"trip": COACH, "version": 2}
+    assert on_the_coach("trip", "times", COACH, "0=2027-01-15T10:00/", "--json").plain["version"] == 3
+    for command, state in (("close", "closed"), ("freeze", "frozen"), ("reopen", "frozen"), ("unfreeze", "open")):
+        assert on_the_coach("trip", command, COACH, "--json").plain["state"] == state
+    on_the_coach("hold", COACH, "dhaka", "cumilla", "seat-A1")
+    cancelled = on_the_coach("trip", "cancel", COACH, "--json").plain
+    assert (cancelled["state"], cancelled["released"], cancelled["cancelled"]) == ("cancelled", 1, 0)
+    assert on_the_coach("trip", "show", COACH, "--json").plain["state"] == "cancelled"
+    refused = on_the_coach("hold", COACH, "dhaka", "cumilla", "seat-A2")
+    assert (refused.status, "cancelled" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("prices", COACH, "--seat", "seat-A1"), "price"),
+        (("prices", COACH), "name a price or a time"),
+        (("times", COACH, "0"), "times"),
+        (("list", "--date", "soon"), "date"),
+    ],
+)
+def test_what_is_typed_wrong_is_named(on_the_coach: Type, words: tuple[str, ...], said: str) -> None:
+    answer = on_the_coach("trip", *words)
+    assert (answer.status, said in answer.err) == (2, True), answer.err
