@@ -8,11 +8,10 @@ from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import TripId, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
-from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import ListedTrip, TripSale
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SalesAction
 
 Version = Annotated[
@@ -136,10 +135,14 @@ def _say_version(screen: Screen, trip: str, version: int) -> None:
     screen.answer({"trip": trip, "version": version}, lambda: screen.say(f"{trip} is of version {version}", "bold"))
 
 
+def _wrong(what: str, said: str) -> Failed:
+    return Failed(Failure(Exit.WRONG, "INVALID_ARGUMENT", f"{what}: {said}"))
+
+
 def _price(text: str) -> tuple[str, int]:
     name, _, price = text.rpartition("=")
     if not name or not price.isdigit():
-        raise InvalidRequest([Violation("price", f"must be NAME=PRICE in minor units, not {text!r}")])
+        raise _wrong("price", f"must be NAME=PRICE in minor units, not {text!r}")
     return name, int(price)
 
 
@@ -151,7 +154,7 @@ def _times(text: str) -> tuple[int, tuple[int, int]]:
             raise ValueError(text)
         return int(segment), (_second(departs), _second(arrives))
     except ValueError:
-        raise InvalidRequest([Violation("times", f"must be SEGMENT=DEPARTS/ARRIVES, not {text!r}")]) from None
+        raise _wrong("times", f"must be SEGMENT=DEPARTS/ARRIVES, not {text!r}") from None
 
 
 def _second(text: str) -> int:
@@ -165,7 +168,7 @@ def _day(text: str) -> datetime:
     try:
         day = datetime.fromisoformat(text) if text else datetime.now(UTC)
     except ValueError:
-        raise InvalidRequest([Violation("date", f"must be a day such as 2027-06-05, not {text!r}")]) from None
+        raise _wrong("date", f"must be a day such as 2027-06-05, not {text!r}") from None
     return day.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
 
 
