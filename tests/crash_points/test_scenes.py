@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery, hold_ref
+from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery, hold_ref, trip_id
 from travio_inventory.seats.hold import Hold, Released
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.trip import Ends, Journey
@@ -39,10 +39,17 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
         sale.actor(), SeatMapQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "D"))
     ),
     "waitlist.page": lambda sale: sale.waits("ann"),
+    "read_trips.opening": lambda sale: sale.inventory.read_trips.opening(sale.actor(), trip_id(sale.trip.key.trip)),
+    "read_manifest": lambda sale: sale.manifest(),
+    "read_order": lambda sale: sale.order("order-1"),
+    "explain_seat": lambda sale: sale.explained("A1"),
+    "seat_plans.all": lambda sale: sale.inventory.seat_plans.all(sale.actor()),
 }
 """The verbs that write nothing to the store."""
-KILLED_ELSEWHERE = {"forget_trips"}
-"""It takes hours of visits; `tests/seats/test_forgotten_trips.py` kills it before every batch."""
+KILLED_ELSEWHERE = {"forget_trips", "go_on_opening", "seat_plans.put", "seat_plans.delete"}
+"""They take hours of visits, or many calls; `tests/seats/test_forgotten_trips.py`, `test_killed_openings.py` and
+`test_seat_plans.py` kill them before every batch.
+"""
 
 
 class Heard:
