@@ -26,7 +26,7 @@ from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.fencing import REFUSED, RETRY
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.ledger import Ledger
-from travio_inventory.protocol.resource import Findings, Obstacle, Resource, Taken
+from travio_inventory.protocol.resource import Findings, Resource, Taken
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import expire, writing
@@ -183,10 +183,10 @@ def _fence_the_young(patch: pytest.MonkeyPatch) -> None:
 
 @broken("never end a lapsed hold of the same seat group", "L2 I5", Plan(0))
 def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
-    async def spare(self: Claims[Hold], findings: Findings[Hold], obstacle: Obstacle) -> None:
-        home = await self._judging.home(findings.claim.partition.organization, obstacle.owner) or {}
+    async def spare(self: Claims[Hold], findings: Findings[Hold], key: RowKey, hold_id: str) -> None:
+        home = await self._judging.home(findings.claim.partition.organization, hold_id) or {}
         if home.get("status") in rows.LIVE:
-            findings.taken.append(Taken(obstacle.key, obstacle.owner, home))
+            findings.taken.append(Taken(key, hold_id, home))
 
     patch.setattr(Claims, "_judge_neighbour", spare)
 
