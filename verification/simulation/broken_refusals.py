@@ -75,7 +75,7 @@ def _no_fence(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a final refusal of a late confirm without a fence",
     "I1 I2 I5",
-    Plan(48, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
+    Plan(58, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
 )
 def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
     fence = Fencing.fence
@@ -116,7 +116,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "step", read_it)
 
 
-@broken("a retry below the protocol", "I5", Plan(17, faults=0.3))
+@broken("a retry below the protocol", "I5", Plan(31, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     async def retry(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
         outcome = await send(batch)
