@@ -140,6 +140,24 @@ def test_a_late_booking_keeps_its_hold_and_goes_after_it() -> None:
     run(play)
 
 
+def test_a_late_booking_that_is_cut_down_keeps_its_hold() -> None:
+    """It lives as long as some of its seats are booked."""
+
+    async def play(process: Process, store: MemoryBatches) -> None:
+        hold = await process.holds.hold(asked("s0", "s1"))
+        await expired(process, hold)
+        booking = await process.holds.confirm(ANN, hold.id, Confirmed("order"))
+        cut = await process.holds.cancel(ANN, booking.id, ["s1"])
+        assert (cut.state, cut.seats) == (Confirmed("order"), ("s0",))
+        await passed(store, A_WEEK_S)
+        assert await process.holds.find(ANN, hold.id) == cut
+        await process.holds.cancel(ANN, hold.id)
+        await passed(store, KEPT.ended_s + KEPT.apart_s + 1)
+        assert left(store, Kind.HOLD) == {}
+
+    run(play)
+
+
 def test_a_late_booking_of_a_hold_that_was_forgotten_meanwhile_is_refused() -> None:
     """A copy of its batch that lands then makes nothing: it asks for its hold."""
 

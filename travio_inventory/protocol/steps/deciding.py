@@ -50,8 +50,8 @@ class Deciding(Generic[H]):
         *,
         parts: Collection[str] | None = None,
     ) -> H:
-        """Take the hold to `state` if it still can, or these parts of it alone (`aims.aim_at`), and write the rows
-        `beside` with it; returns the hold afterwards, whoever changed it. Raises HoldNotFound, BackendUnavailable,
+        """Take the hold to `state` if it still can, and write the rows `beside` with it, or these parts of it alone
+        (`aims.aim_at`); returns the hold afterwards, whoever changed it. Raises HoldNotFound, BackendUnavailable,
         OutcomeUnknown, and the refusal for parts that it never had.
         """
         return await self.lead(actor, hold_id, lambda hold: aim_at(hold, state, parts), beside, towards=type(state))
@@ -65,9 +65,9 @@ class Deciding(Generic[H]):
         *,
         towards: type[HoldState],
     ) -> H:
-        """Make the hold what `aim` makes of it as it is read, and write the rows `beside` with it, until it is so or
-        nothing leads there any more; returns it as it is then. One in a state of the kind `towards` may be there
-        already. Raises as `decide`.
+        """Make the hold what `aim` makes of it as it is read, until it is so or nothing leads there any more; returns
+        it as it is then. The rows `beside` are written with the step into a state of the kind `towards`, in which it
+        may be already. Raises as `decide`.
         """
         failed = FailedBatches()
         for _ in range(TRIES_MAX):
@@ -87,8 +87,9 @@ class Deciding(Generic[H]):
                         await writing.list_again(self._sender, self._resource, hold)
                 return hold
             as_of_ms = self._sender.clock.now_ms()
+            change, with_it = (hold, after, as_seen(hold)), beside if type(after.state) is towards else ()
             outcome = await writing.step(
-                self._sender, self._resource, (hold, after, as_seen(hold)), seen=seen, at_ms=as_of_ms, beside=beside
+                self._sender, self._resource, change, seen=seen, at_ms=as_of_ms, beside=with_it
             )
             if isinstance(outcome, Applied):
                 await self._rolling.changed(hold, after, as_of_ms=as_of_ms)
