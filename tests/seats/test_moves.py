@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats.events import BookingChanged, HoldChanged, data_of
 from travio_inventory.seats.hold import Confirmed, Held, Passenger, late_id
@@ -290,6 +291,25 @@ async def test_a_late_copy_of_an_intent_is_nobodys(single_seats: Sale) -> None:
     assert await sale.seats("held") == "A1 A4"
     await sale.elsewhere().hold("A3", by="bob")
     assert await sale.find(hold) == back
+    await sale.assert_legal()
+
+
+async def test_a_move_that_an_earlier_call_left_on_its_way_is_fenced_before_the_no(sale: Sale) -> None:
+    """Its batches land when the seat is free again, and the caller has been told that it is not to be had."""
+    cut_off = sale.elsewhere()
+    hold, rival = await sale.hold("A1"), await sale.hold("A2", by="bob")
+    cut_off.store.spoil(Spoil.LATE)
+    with pytest.raises(OutcomeUnknown):
+        await cut_off.move(hold, "A1>A2")
+    with pytest.raises(SeatTaken):
+        await sale.move(hold, "A1>A2")
+    await sale.release(rival)
+    await cut_off.store.deliver_late()
+    assert (await sale.find(hold)).seats == ("A1",)
+    sale.clock.pass_s(GRACE_S + 1)
+    for _ in range(FIRST_ROUNDS):
+        assert (await sale.sweep()).failures == {}
+    assert await sale.seats("held") == "A1"
     await sale.assert_legal()
 
 

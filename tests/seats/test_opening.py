@@ -114,19 +114,20 @@ async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_grou
 @pytest.mark.parametrize("per_group", [1, 16, "all"])
 async def test_cells_that_are_not_there_yet_are_no_final_refusal(market: Market, per_group: PerGroup) -> None:
     """A caller who is too early is told to try again, for every call; their key is not used up."""
+    first = Ends("A", "C", first=0, last=1)
     sale = await opening_dies(market, per_group, batches=1)
     with pytest.raises(TripOpening):
-        await sale.hold("A1 A18", "A-C")
+        await sale.hold("A1 A18", first)
     with pytest.raises(TripOpening):
-        await sale.hold("A1 A18", "A-C", by="bob", key="k")
+        await sale.hold("A1 A18", first, by="bob", key="k")
     with pytest.raises(TripOpening):
-        await sale.map("A-C")
+        await sale.map(first)
     with pytest.raises(TripOpening):
         await sale.block("A18")
     with pytest.raises(TripOpening):
         await sale.unblock("A18")
     await sale.open_trip()
-    assert (await sale.hold("A1 A18", "A-C", by="bob", key="k")).is_live
+    assert (await sale.hold("A1 A18", first, by="bob", key="k")).is_live
     await sale.assert_legal()
 
 

@@ -26,11 +26,11 @@ AT_THE_GATE = replace(HOUSES.with_seed(1), with_gate=True, honest_edge=True)
 def _one_by_one(patch: pytest.MonkeyPatch) -> None:
     block = SeatHolds.block
 
-    async def one_by_one(self: SeatHolds, trip: Trip, reasons: Mapping[str, str]) -> None:
+    async def one_by_one(self: SeatHolds, trip: Trip, reasons: Mapping[str, str], *, period: int = 0) -> None:
         done: list[str] = []
         try:
             for seat, reason in reasons.items():
-                await block(self, trip, {seat: reason})
+                await block(self, trip, {seat: reason}, period=period)
                 done.append(seat)
         except SeatTaken:
             for seat in done:

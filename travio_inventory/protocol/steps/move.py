@@ -11,7 +11,8 @@
 The home stays where it is, whatever the claims become, so there is one row that decides. What the mover takes has a
 title of its own (`hold.Title`). Until the commit the row does not name it: whoever meets it waits for the grace, then
 fences the move by raising the row's number of moves, on which the commit is conditional, and gives it back. So does a
-mover that failed, before it gives back what it took, and before any no after a batch that was not answered.
+mover that failed, before it gives back what it took, and before any final no: an earlier call of the same move may have
+left its batch on the way.
 
 After the commit the row names the new claims and no others: what the hold gave up is free from that moment, whoever
 gives it back. What is freed is named by its title. So neither a late copy of an intent nor a late return can touch what
@@ -86,9 +87,9 @@ class Moving(Generic[H]):
             if isinstance(claimed.result, Won):
                 await self._rolling.changed(hold, after, as_of_ms=claimed.as_of_ms)
                 return after
-            if was_taken or claimed.in_doubt:
-                await self._undo(hold, after)
-            if not claimed.in_doubt and not isinstance(claimed.result, AlreadyThere):
+            is_final = isinstance(claimed.result, Lost)  # an earlier call may have left the same move on its way
+            is_there = (was_taken or claimed.in_doubt or is_final) and to.of(await self._undo(hold, after)) is None
+            if not (is_there or claimed.in_doubt or isinstance(claimed.result, AlreadyThere)):
                 raise self._no(hold, claimed.result)
             await self._sender.pause()
         raise BackendUnavailable  # each attempt was undone, or had no effect
@@ -157,9 +158,9 @@ class Moving(Generic[H]):
             return [index_entries.due(partition, after.state.expires_at_ms, self._sender.rules.retention)]
         return []
 
-    async def _undo(self, before: H, after: H) -> None:
+    async def _undo(self, before: H, after: H) -> H:
         """Fence the move, then give back what it took and the row does not name: it may have committed after all, by
-        this call or by another. Raises OutcomeUnknown.
+        this call or by another. Returns the hold as it is then. Raises OutcomeUnknown.
         """
         title = Title(before.id, before.moves + 1)
         row = await self._fencing.fence_move(before.organization, before.id, title.move)
@@ -168,6 +169,7 @@ class Moving(Generic[H]):
             left = [key for key in keys if not (is_live and self._resource.names(row, other, key, title.move))]
             if left:
                 await self._rolling.roll(str(title), other, left, Released())
+        return self._resource.read(before.organization, before.id, row) if row else before
 
     def _no(self, hold: H, why: Result) -> Exception:
         match why:
