@@ -295,7 +295,7 @@ async def test_a_late_copy_of_an_intent_is_nobodys(single_seats: Sale) -> None:
 
 
 async def test_a_move_that_an_earlier_call_left_on_its_way_is_fenced_before_the_no(sale: Sale) -> None:
-    """Its batches land when the seat is free again, and the caller has been told that it is not to be had."""
+    """Its batches land when the seat is free again, and the caller has been told that another has it."""
     cut_off = sale.elsewhere()
     hold, rival = await sale.hold("A1"), await sale.hold("A2", by="bob")
     cut_off.store.spoil(Spoil.LATE)
