@@ -71,7 +71,7 @@ def test_a_condition_is_one_statement_with_a_row_marker_where_it_may_make_the_ro
     assert texts(Write(KEY, condition, values)) == expected
 
 
-WHOLE = "UPDATE ks.seat_groups SET status = ?, owner = ?, until_ms = ?, since_ms = ?"
+WHOLE = "UPDATE ks.seat_groups SET status = ?, owner = ?, until_ms = ?, since_ms = ?, period = ?"
 MARKER = "INSERT INTO ks.seat_groups (KEY) VALUES (KEY)"
 
 
@@ -85,7 +85,7 @@ MARKER = "INSERT INTO ks.seat_groups (KEY) VALUES (KEY)"
         (
             {},
             {"status": "sold"},
-            ["INSERT INTO ks.seat_groups (KEY, status, owner, until_ms, since_ms) VALUES (KEY, ?, ?, ?, ?)"],
+            ["INSERT INTO ks.seat_groups (KEY, status, owner, until_ms, since_ms, period) VALUES (KEY, ?, ?, ?, ?, ?)"],
         ),
     ],
 )

@@ -87,9 +87,8 @@ class Crowd:
         asked = {"trip_id": FAIR_TRIP, "seat_ids": [seat], "user_id": seat, "idempotency_key": ""}
         reply = await channel.call(path_of("HoldSeats"), request("HoldSeats", asked).SerializeToString())
         if reply.status == Status.OK.value:
-            release = request(
-                "ReleaseSeats", {"hold_id": calls.read("HoldSeatsResponse", reply).hold_id, "user_id": seat}
-            )
+            hold_id = calls.read("HoldSeatsResponse", reply).hold_id
+            release = request("ReleaseSeats", {"hold_id": hold_id, "user_id": seat, "seat_ids": []})
             reply = await channel.call(path_of("ReleaseSeats"), release.SerializeToString())
         self._seats.put_nowait(seat)
         return _name_of(reply)
