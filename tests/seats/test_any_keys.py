@@ -29,8 +29,10 @@ from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.ports import Cell, SeatGroupKey
 from travio_inventory.seats.records import listed_trips, seat_rows, trip_rows, waitlists
 from travio_inventory.seats.records.list_turns import entry_key
+from travio_inventory.seats.records.seat_plans import plan_partition
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.route import Segment
+from travio_inventory.seats.seat_plan import PlanKey
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.store.sqlite.statements import partition_text
 from verification.kit.legal_ids import confusable
@@ -63,11 +65,12 @@ def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
 
 
 def partitions(one: str, other: str) -> Iterable[Partition]:
-    """Those of a trip, of a holder, of an organization's trip definition."""
+    """Those of a trip, of a holder, of an organization's trip definition and seat plan."""
     key = TripKey(one, other)
     yield from (seat_rows.group_partition(key, number) for number in (0, 1, 11))
     yield rows.ledger_partition(Actor(one, other))
     yield trip_rows.partition(key)
+    yield plan_partition(PlanKey(one, other))
 
 
 def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:

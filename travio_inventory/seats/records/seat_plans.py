@@ -165,7 +165,7 @@ class SeatPlans:
             await self._write(key, Write(_part(revision, at), {}, {"status": rows.FORGOTTEN}, FORGOTTEN_S))
 
     async def _heads(self, organization: str, plan: str = "") -> Rows:
-        partition = _partition(PlanKey(organization, ""))
+        partition = plan_partition(PlanKey(organization, ""))
         try:
             if plan:
                 return await self._batches.get(partition, [_head(plan)])
@@ -174,7 +174,7 @@ class SeatPlans:
             raise BackendUnavailable from None
 
     async def _write_head(self, key: PlanKey, seen: Row | None, row: Row, keep_s: int = FOR_EVER) -> bool:
-        partition, write = _partition(PlanKey(key.organization, "")), Write(_head(key.plan), seen, row, keep_s)
+        partition, write = plan_partition(PlanKey(key.organization, "")), Write(_head(key.plan), seen, row, keep_s)
         standing = await until_known(self._batches, partition, [write])
         return standing is None or standing.get(_head(key.plan)) == row
 
@@ -185,17 +185,18 @@ class SeatPlans:
         for start in range(0, count, READ_TOGETHER):
             some = names[start : start + READ_TOGETHER]
             try:
-                standing = await self._batches.get(_partition(key), some)
+                standing = await self._batches.get(plan_partition(key), some)
             except StoreUnavailable:
                 raise BackendUnavailable from None
             found |= {name: standing[name] for name in some if standing.get(name, {}).get("definition")}
         return found
 
     async def _write(self, key: PlanKey, write: Write) -> Rows | None:
-        return await until_known(self._batches, _partition(key), [write])
+        return await until_known(self._batches, plan_partition(key), [write])
 
 
-def _partition(key: PlanKey) -> Partition:
+def plan_partition(key: PlanKey) -> Partition:
+    """Where a stored plan is; with no plan's id, where an organization's plans are listed."""
     return Partition(Table.SEAT_PLANS, key.organization, key.plan)
 
 
