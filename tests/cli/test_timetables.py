@@ -221,10 +221,9 @@ def test_an_interrupted_import_says_how_far_it_came_and_goes_on_where_it_was(
         rest, said = running.communicate(timeout=30)
     assert running.returncode == Exit.INTERRUPTED
     opened = len(before) + len(rest.splitlines())
-    assert said.splitlines() == [
-        f"so far: {opened} opened",
-        "interrupted, and the outcome is unknown: run the same command again",
-    ]
+    so_far, why = said.splitlines()
+    assert so_far in (f"so far: {opened} opened", f"so far: {opened + 1} opened"), "one may be opened and not printed"
+    assert why == "interrupted, and the outcome is unknown: run the same command again"
     again = terminal(*words, *where, "--json").plain["counts"]
     assert opened <= again["was open"] <= opened + 2
     assert again["was open"] + again["opened"] == 400

@@ -19,7 +19,7 @@ ADMIN_REQUEST_BYTES_MAX: Final = 4_194_304
 """The service's default limit."""
 ADMIN = ("InitializeTripInventory", "UpdateInventory")
 LIST_ITEMS: Final = 100_000
-SEATS_BEYOND: Final = 6_000
+SEATS_BEYOND: Final = 100_001
 """More seats than a trip may have."""
 ODD_TEXTS = {
     "a NUL": b"a\0b",
@@ -207,7 +207,7 @@ def oddly(rpc: str) -> Iterator[bytes]:
 
 
 async def huge_lists(assault: Assault) -> None:
-    """100,000 seats to hold, to open, to block; and as many as fit in a request."""
+    """100,000 seats to hold, to open, to block; and as many as fit in a request, which may be opened."""
     asks = [
         (path_of(rpc), body) for rpc, body in long_lists(assault.times(LIST_ITEMS, least=SEATS_BEYOND))
     ] * assault.times(5)

@@ -28,6 +28,7 @@ from cassandra.query import BatchType
 from cassandra.tablets import Tablet
 
 from travio_inventory.store.scylla.connecting import ResultRows
+from travio_inventory.store.scylla.driver_internals import add_tablet
 from travio_inventory.store.scylla.failures import Failure
 
 PROTOCOL = 4
@@ -152,7 +153,7 @@ def learn_tablet(metadata: Metadata, message: Message, keyspace: str, table: str
         return False
     tablet = Tablet.from_row(*_TABLET_TYPE.from_binary(payload[_TABLET], PROTOCOL))
     if tablet is not None:
-        metadata._tablets.add_tablet(keyspace, table, tablet)
+        add_tablet(metadata, keyspace, table, tablet)
     return tablet is not None
 
 

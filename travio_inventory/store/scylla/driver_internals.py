@@ -4,6 +4,7 @@ from uuid import UUID
 
 from cassandra.metadata import Metadata, Token
 from cassandra.query import Statement
+from cassandra.tablets import Tablet
 
 
 def tablet_replicas(metadata: Metadata, query: Statement, token: Token) -> set[UUID] | None:
@@ -12,3 +13,8 @@ def tablet_replicas(metadata: Metadata, query: Statement, token: Token) -> set[U
     """
     tablet = metadata._tablets.get_tablet_for_key(query.keyspace, query.table, token)
     return None if tablet is None else {host_id for host_id, _shard in tablet.replicas}
+
+
+def add_tablet(metadata: Metadata, keyspace: str, table: str, tablet: Tablet) -> None:
+    """Tell the driver of a tablet, as its own answers do."""
+    metadata._tablets.add_tablet(keyspace, table, tablet)
