@@ -148,7 +148,9 @@ def test_the_example_of_every_command_works(typist: Typist) -> None:
             continue
         example = command.example.replace("--follow", "")
         if "HOLD" in example:
-            example = example.replace("HOLD", typist.held(next(seats)))
+            seat = next(seats)
+            example = example.replace("HOLD", typist.held(seat))
+            example = example.replace("seat-A1=seat-B1", f"{seat}={next(seats)}")
         if "BOOKING" in example:
             hold = typist.held(next(seats))
             example = example.replace("BOOKING", typist.run(f"{NAME} confirm {hold} order-2").split()[1])
