@@ -75,7 +75,7 @@ class Query(NamedTuple):
 
 
 def batch(queries: Sequence[Query], levels: Levels, *, is_logged: bool) -> Message:
-    """All of the queries in one request. Only conditional batches need not be logged twice: their log is the round."""
+    """All of the queries in one request; conditional ones are of the logged kind, as the driver sends them."""
     kind = BatchType.LOGGED if is_logged else BatchType.UNLOGGED
     return BatchMessage(kind, [(True, query.id, query.values) for query in queries], *levels)
 
