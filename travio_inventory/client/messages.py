@@ -17,9 +17,18 @@ from travio_inventory.client.answers import (
     TripSummary,
     WaitlistEntry,
 )
+from travio_inventory.definition_messages import (
+    feature_message,
+    read_feature,
+    read_seat,
+    read_section,
+    seat_message,
+    section_message,
+    segment_message,
+)
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.layout import Seat, Section
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.route import Direction, Segment, StationName
@@ -90,8 +99,8 @@ def seat_map(reply: wire.GetSeatMapResponse) -> SeatMap:
         seats=tuple(_map_seat(row, cell) for row in reply.rows for cell in row.seats),
         status_colors=dict(legend.status_colors) if legend else {},
         class_colors=dict(legend.class_colors) if legend else {},
-        sections=tuple(map(_section, reply.sections)),
-        features=tuple(map(_feature, reply.features)),
+        sections=tuple(map(read_section, reply.sections)),
+        features=tuple(map(read_feature, reply.features)),
         currency=reply.currency,
         stops=tuple(map(_map_stop, reply.stops)),
         time_zone=reply.time_zone,
@@ -190,7 +199,7 @@ def trip_request(trip: Trip, seat_plan: str = "") -> wire.InitializeTripInventor
         vehicle_type=trip.vehicle_type,
         currency=trip.currency,
         seats_per_group=trip.seats_per_group_asked,
-        segments=[_segment_message(index, segment) for index, segment in enumerate(trip.segments)],
+        segments=list(map(segment_message, range(len(trip.segments)), trip.segments)),
         seat_config=None if seat_plan else seat_config(trip, trip.seats),
         time_zone=trip.time_zone,
         station_names=dict(trip.station_names),
@@ -203,53 +212,8 @@ def seat_config(trip: Trip, seats: Sequence[Seat]) -> wire.SeatConfiguration:
     return wire.SeatConfiguration(
         total_seats=len(seats),
         seats=list(map(seat_message, seats)),
-        sections=list(map(_section_message, trip.sections)),
-        features=list(map(_feature_message, trip.features)),
-    )
-
-
-def _segment_message(index: int, segment: Segment) -> wire.SegmentDefinition:
-    return wire.SegmentDefinition(
-        segment_index=index,
-        from_station_id=segment.origin,
-        to_station_id=segment.destination,
-        departure_time=segment.departs_at_s,
-        arrival_time=segment.arrives_at_s,
-        direction=wire.DirectionOfTravel[segment.direction.name],
-    )
-
-
-def seat_message(seat: Seat) -> wire.SeatDefinition:
-    return wire.SeatDefinition(
-        seat_id=seat.id,
-        seat_number=seat.number,
-        row=seat.row,
-        column=seat.column,
-        seat_type=seat.seat_type,
-        seat_class=seat.seat_class,
-        price_paisa=seat.price_minor,
-        is_accessible=seat.is_accessible,
-        has_power=seat.has_power,
-        is_exit_row=seat.is_exit_row,
-        section_id=seat.section,
-        row_label=seat.row_label,
-        label=seat.label,
-    )
-
-
-def _section_message(section: Section) -> wire.SectionDefinition:
-    return wire.SectionDefinition(section_id=section.id, label=section.label, kind=section.kind)
-
-
-def _feature_message(feature: Feature) -> wire.FeatureDefinition:
-    return wire.FeatureDefinition(
-        kind=feature.kind,
-        section_id=feature.section,
-        row=feature.row,
-        column=feature.column,
-        rows=feature.rows,
-        columns=feature.columns,
-        label=feature.label,
+        sections=list(map(section_message, trip.sections)),
+        features=list(map(feature_message, trip.features)),
     )
 
 
@@ -275,9 +239,9 @@ def trip(reply: wire.GetTripResponse, seats: Sequence[Seat] | None = None) -> Tr
     return Trip(
         key=TripKey(reply.organization_id, reply.trip_id),
         segments=tuple(_segment(message) for message in reply.segments),
-        seats=tuple(map(seat, config.seats) if seats is None else seats),
-        sections=tuple(map(_section, config.sections)),
-        features=tuple(map(_feature, config.features)),
+        seats=tuple(map(read_seat, config.seats) if seats is None else seats),
+        sections=tuple(map(read_section, config.sections)),
+        features=tuple(map(read_feature, config.features)),
         seats_per_group=reply.seats_per_group,
         vehicle=reply.vehicle_id,
         vehicle_type=reply.vehicle_type,
@@ -300,40 +264,6 @@ def _segment(message: wire.SegmentDefinition) -> Segment:
 def _direction(direction: int) -> Direction:
     """UNSPECIFIED too for one that this release does not know."""
     return Direction.__members__.get(wire.DirectionOfTravel(direction).name or "", Direction.UNSPECIFIED)
-
-
-def _section(message: wire.SectionDefinition) -> Section:
-    return Section(message.section_id, message.label, message.kind)
-
-
-def _feature(message: wire.FeatureDefinition) -> Feature:
-    return Feature(
-        message.kind,
-        message.row,
-        message.column,
-        section=message.section_id,
-        rows=message.rows,
-        columns=message.columns,
-        label=message.label,
-    )
-
-
-def seat(message: wire.SeatDefinition) -> Seat:
-    return Seat(
-        id=message.seat_id,
-        number=message.seat_number,
-        row=message.row,
-        column=message.column,
-        seat_class=message.seat_class,
-        seat_type=message.seat_type,
-        price_minor=message.price_paisa,
-        is_accessible=message.is_accessible,
-        has_power=message.has_power,
-        is_exit_row=message.is_exit_row,
-        section=message.section_id,
-        row_label=message.row_label,
-        label=message.label,
-    )
 
 
 def waitlist_entry(message: wire.WaitlistEntry) -> WaitlistEntry:

@@ -8,8 +8,9 @@ from grpclib.const import Status
 
 from travio_inventory.client.answers import SeatPlanRecord
 from travio_inventory.client.connection import Connection
-from travio_inventory.client.messages import moment, seat, seat_config, seat_message
+from travio_inventory.client.messages import moment, seat_config
 from travio_inventory.client.refusals import ClientError
+from travio_inventory.definition_messages import read_seat, seat_message
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.trip import Trip
 from travio_inventory.wire.inventory import v1 as wire
@@ -85,7 +86,7 @@ async def left_out(connection: Connection, trip: wire.GetTripResponse) -> list[S
     seats: list[Seat] = []
     while True:
         reply = await connection.read_large("ListTripSeats", request, wire.ListTripSeatsResponse)
-        seats += map(seat, reply.seats)
+        seats += map(read_seat, reply.seats)
         if not reply.next_page_token:
             return seats
         request = replace(request, page_token=reply.next_page_token)

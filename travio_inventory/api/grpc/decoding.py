@@ -2,8 +2,8 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -14,6 +14,7 @@ from travio_inventory.seats.commands import SeatUpdate
 from travio_inventory.seats.route import Direction, Segment
 from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SalesAction, SeatStatus
 
+T = TypeVar("T")
 TOKEN_BYTES_MAX = 2_048
 _SALES_ACTIONS = {int(wire): wire.name or "" for wire in SalesAction if wire}
 DIRECTIONS = {int(wire): Direction[wire.name] for wire in DirectionOfTravel if wire.name}
@@ -99,6 +100,16 @@ def after(found: Faults, token: str) -> str:
     except (Error, ValueError):
         found.wrong("page_token", "must be empty or a next_page_token")
         return ""
+
+
+def paged(message: Any, query: Callable[[str], T]) -> T:  # noqa: ANN401 - see above
+    """The query of a message with a page token, made with the position after which its page begins."""
+    found = Faults()
+    position = after(found, message.page_token)
+    with found:
+        made = query(position)
+    found.finish()
+    return made
 
 
 def place(found: Faults, token: str) -> int:

@@ -40,14 +40,12 @@ def _change(message: Fields) -> ChangeTripCommand:
 
 
 def _trips(message: Fields) -> TripsQuery:
-    found = Faults()
-    after = decoding.after(found, message.page_token)
-    with found:
-        query = TripsQuery(
+    return decoding.paged(
+        message,
+        lambda after: TripsQuery(
             departs_from_s=message.departs_from,
             departs_before_s=message.departs_before,
             after=after,
             page_size=message.page_size,
-        )
-    found.finish()
-    return query
+        ),
+    )

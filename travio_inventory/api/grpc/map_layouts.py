@@ -6,8 +6,8 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
-from travio_inventory.api.grpc import replies
 from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.definition_messages import feature_message, section_message
 from travio_inventory.seats.layout import Seat, Section, spoken_label
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
@@ -83,8 +83,8 @@ class Layout:
     def _tail(self) -> bytes:
         classes = {name: class_color(name) for name in sorted(self.trip.seat_classes) if name}
         legend = b"".join((*_entries_of_map(1, STATUS_COLORS), *_entries_of_map(2, classes)))
-        sections = (part(7, bytes(replies.section(each))) for each in self._sections)
-        features = (part(8, bytes(replies.feature(each))) for each in self._features)
+        sections = (part(7, bytes(section_message(each))) for each in self._sections)
+        features = (part(8, bytes(feature_message(each))) for each in self._features)
         units = text(9, self.trip.currency), text(11, self.trip.time_zone)
         return b"".join((part(6, legend), *sections, *features, *units))
 

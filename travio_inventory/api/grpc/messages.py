@@ -5,6 +5,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
+from travio_inventory.definition_messages import read_feature, read_seat, read_section
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -24,7 +25,6 @@ from travio_inventory.seats.commands import (
     trip_id,
 )
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.route import StationName
 from travio_inventory.seats.seat_plan import TripOnPlan
@@ -174,24 +174,21 @@ def _hold(message: Fields) -> HoldSeatsCommand:
 
 
 def _holds(message: Fields) -> HoldsQuery:
-    found = Faults()
-    after = decoding.after(found, message.page_token)
-    with found:
-        query = HoldsQuery(
+    return decoding.paged(
+        message,
+        lambda after: HoldsQuery(
             trip_id=message.trip_id,
             include_ended=message.include_ended,
             after=after,
             page_size=message.page_size,
-        )
-    found.finish()
-    return query
+        ),
+    )
 
 
 def _manifest(message: Fields) -> ManifestQuery:
-    found = Faults()
-    after = decoding.after(found, message.page_token)
-    with found:
-        query = ManifestQuery(
+    return decoding.paged(
+        message,
+        lambda after: ManifestQuery(
             trip_id=message.trip_id,
             boarding=message.boarding_station_id,
             alighting=message.alighting_station_id,
@@ -199,33 +196,28 @@ def _manifest(message: Fields) -> ManifestQuery:
             with_national_ids=message.include_national_ids,
             after=after,
             page_size=message.page_size,
-        )
-    found.finish()
-    return query
+        ),
+    )
 
 
 def _order(message: Fields) -> OrderQuery:
-    found = Faults()
-    after = decoding.after(found, message.page_token)
-    with found:
-        query = OrderQuery(
+    return decoding.paged(
+        message,
+        lambda after: OrderQuery(
             order_id=message.order_id,
             include_cancelled=message.include_cancelled,
             with_national_ids=message.include_national_ids,
             after=after,
             page_size=message.page_size,
-        )
-    found.finish()
-    return query
+        ),
+    )
 
 
 def _seat_query(message: Fields) -> SeatQuery:
-    found = Faults()
-    after = decoding.after(found, message.page_token)
-    with found:
-        query = SeatQuery(trip_id=message.trip_id, seat_id=message.seat_id, after=after)
-    found.finish()
-    return query
+    return decoding.paged(
+        message,
+        lambda after: SeatQuery(trip_id=message.trip_id, seat_id=message.seat_id, after=after),
+    )
 
 
 def _confirm(message: Fields) -> ConfirmHoldCommand:
@@ -281,43 +273,6 @@ def _trip_on_plan(message: Fields) -> TripOnPlan:
     return trip
 
 
-def read_seat(seat: Fields) -> Seat:
-    """A seat of a definition."""
-    return Seat(
-        id=seat.seat_id,
-        number=seat.seat_number,
-        row=seat.row,
-        column=seat.column,
-        seat_class=seat.seat_class,
-        seat_type=seat.seat_type,
-        price_minor=seat.price_paisa,
-        is_accessible=seat.is_accessible,
-        has_power=seat.has_power,
-        is_exit_row=seat.is_exit_row,
-        section=seat.section_id,
-        row_label=seat.row_label,
-        label=seat.label,
-    )
-
-
-def read_section(section: Fields) -> Section:
-    """A section of a definition."""
-    return Section(section.section_id, section.label, section.kind)
-
-
-def read_feature(feature: Fields) -> Feature:
-    """A thing that is no seat."""
-    return Feature(
-        feature.kind,
-        feature.row,
-        feature.column,
-        section=feature.section_id,
-        rows=feature.rows or 1,
-        columns=feature.columns or 1,
-        label=feature.label,
-    )
-
-
 def _updates(message: Fields) -> BlockSeatsCommand:
     found = Faults()
     updates = decoding.seat_updates(found, message.updates)
@@ -332,12 +287,10 @@ def _place(message: Fields) -> WaitlistPlace:
 
 
 def _waits(message: Fields) -> WaitsQuery:
-    found = Faults()
-    after = decoding.after(found, message.page_token)
-    with found:
-        query = WaitsQuery(after=after, page_size=message.page_size)
-    found.finish()
-    return query
+    return decoding.paged(
+        message,
+        lambda after: WaitsQuery(after=after, page_size=message.page_size),
+    )
 
 
 def read_ends(message: Fields) -> Ends:

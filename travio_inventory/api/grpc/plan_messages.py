@@ -2,7 +2,8 @@
 
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import tenant_of
-from travio_inventory.api.grpc.messages import Fields, asked, read_feature, read_seat, read_section
+from travio_inventory.api.grpc.messages import Fields, asked
+from travio_inventory.definition_messages import read_feature, read_seat, read_section
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.seats.commands import TripId, trip_id

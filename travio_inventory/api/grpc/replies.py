@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.definition_messages import feature_message, seat_message, section_message, segment_message
 from travio_inventory.seats.hold import (
     Aborted,
     Cancelled,
@@ -18,7 +19,7 @@ from travio_inventory.seats.hold import (
     Released,
     base_id,
 )
-from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
+from travio_inventory.seats.layout import spoken_label
 from travio_inventory.seats.offer import Cancellation, Offer, TripLine
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
@@ -192,18 +193,8 @@ def listed(line: TripLine) -> v1.ListedTrip:
 def defined(offer: Offer) -> bytes:
     """GetTripResponse; without the seats where they are too many for one message."""
     trip = offer.trip
-    segments = [
-        v1.SegmentDefinition(
-            segment_index=index,
-            from_station_id=segment.origin,
-            to_station_id=segment.destination,
-            departure_time=segment.departs_at_s,
-            arrival_time=segment.arrives_at_s,
-            direction=v1.DirectionOfTravel[segment.direction.name],
-        )
-        for index, segment in enumerate(trip.segments)
-    ]
-    seats = list(map(_seat, trip.seats if len(trip.seats) <= SEATS_SHOWN_MAX else ()))
+    segments = list(map(segment_message, range(len(trip.segments)), trip.segments))
+    seats = list(map(seat_message, trip.seats if len(trip.seats) <= SEATS_SHOWN_MAX else ()))
     reply = v1.GetTripResponse(
         trip_id=trip.key.trip,
         organization_id=trip.key.organization,
@@ -213,8 +204,8 @@ def defined(offer: Offer) -> bytes:
         seat_config=v1.SeatConfiguration(
             total_seats=len(trip.seats),
             seats=seats,
-            sections=list(map(section, trip.sections)),
-            features=list(map(feature, trip.features)),
+            sections=list(map(section_message, trip.sections)),
+            features=list(map(feature_message, trip.features)),
         ),
         seats_per_group=trip.seats_per_group,
         currency=trip.currency,
@@ -232,25 +223,7 @@ def seats_page(trip: Trip, start: int) -> bytes:
     """ListTripSeatsResponse: the seats from that place on, as many as a page has."""
     end = start + SEATS_PER_PAGE
     after = token_of(str(end)) if end < len(trip.seats) else ""
-    return bytes(v1.ListTripSeatsResponse(seats=list(map(_seat, trip.seats[start:end])), next_page_token=after))
-
-
-def _seat(seat: Seat) -> v1.SeatDefinition:
-    return v1.SeatDefinition(
-        seat_id=seat.id,
-        seat_number=seat.number,
-        row=seat.row,
-        column=seat.column,
-        seat_type=seat.seat_type,
-        seat_class=seat.seat_class,
-        price_paisa=seat.price_minor,
-        is_accessible=seat.is_accessible,
-        has_power=seat.has_power,
-        is_exit_row=seat.is_exit_row,
-        section_id=seat.section,
-        row_label=seat.row_label,
-        label=seat.label,
-    )
+    return bytes(v1.ListTripSeatsResponse(seats=list(map(seat_message, trip.seats[start:end])), next_page_token=after))
 
 
 def put(progress: PlanProgress) -> v1.PutSeatPlanResponse:
@@ -270,22 +243,6 @@ def plans(found: Sequence[StoredPlan]) -> v1.ListSeatPlansResponse:
             )
             for each in found
         ]
-    )
-
-
-def section(section: Section) -> v1.SectionDefinition:
-    return v1.SectionDefinition(section_id=section.id, label=section.label, kind=section.kind)
-
-
-def feature(feature: Feature) -> v1.FeatureDefinition:
-    return v1.FeatureDefinition(
-        kind=feature.kind,
-        section_id=feature.section,
-        row=feature.row,
-        column=feature.column,
-        rows=feature.rows,
-        columns=feature.columns,
-        label=feature.label,
     )
 
 
