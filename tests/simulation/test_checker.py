@@ -147,6 +147,42 @@ def test_a_caller_without_a_key_may_be_told_that_the_hold_is_over() -> None:
     assert violations(LAPSED) == []
 
 
+KEPT_S = 100.0
+
+
+def _of_key(number: int, from_s: float, to_s: float, **said: object) -> Call:
+    return _hold(number, from_s, to_s, subject="k", **said)
+
+
+def _twice(*calls: Call) -> History:
+    """A key's calls, under which two holds were made, in a world that forgets keys."""
+    first, second = (ROW._replace(claimant="k", status="released"), ROW._replace(claimant="k"))
+    released = Call(9, "release", "h", 3, returned_s=4, answer=CallOutcome.OK, told="h", status="released", holder="u")
+    return History([*calls, released], {"h": first, "i": second}, {A: "i"}, keys_kept_s=KEPT_S)
+
+
+def test_a_call_that_nobody_waits_for_may_act_when_its_key_is_forgotten() -> None:
+    """Its process stood still meanwhile, and goes on with what is a new request by then."""
+    first, given_up = _of_key(0, 1, 2, told="h"), _of_key(1, 50, 60, answer=CallOutcome.UNKNOWN, status="")
+    assert violations(_twice(first, given_up)) == []
+    assert violations(_twice(first, _of_key(1, 50, 60, told="i"))) != [], "it was known still"
+
+
+@pytest.mark.parametrize(
+    ("promise", "wrong"),
+    [
+        ("I6 one key, several holds", {"told": "i"}),
+        ("I6 several requests", {"answer": CallOutcome.ENDED, "told": "HOLD_RELEASED", "status": "", "cells": (B,)}),
+        ("I6 a key was said", {"answer": CallOutcome.REUSED, "told": "IDEMPOTENCY_KEY_REUSED", "status": ""}),
+        ("I5 refused for good", {"answer": CallOutcome.NO, "told": "SEAT_HELD", "status": ""}),
+    ],
+)
+def test_until_it_may_be_forgotten_a_key_belongs_to_one_request(promise: str, wrong: dict[str, object]) -> None:
+    first, later = _of_key(0, 1, 2, told="h"), _of_key(2, 150, 160, told="i")
+    assert violations(_twice(first, later)) == []
+    assert any(promise in violation for violation in violations(_twice(first, _of_key(1, 50, 60, **wrong), later)))
+
+
 def test_possible_histories_of_waiting_lists_are_right() -> None:
     assert violations(WAITING) == []
     assert violations(LEFT) == []

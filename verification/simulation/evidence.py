@@ -10,7 +10,7 @@ from travio_inventory.seats.hold import late_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.history import LIVE, Call, FoundHold, History
 from verification.simulation.moments import Before, Moments, NotAfter, NotBefore, OneOf, Way
-from verification.simulation.possible_answers import ABSENT
+from verification.simulation.possible_answers import ABSENT, done_by_s
 
 
 @dataclass(slots=True, eq=False)
@@ -97,9 +97,11 @@ class Evidence:
         return tuple(facts)
 
     def may_have_ended(self, calls: Sequence[Call]) -> bool:
-        """Whether a key may have been forgotten while these calls used it; it is known from the first of them on."""
+        """Whether a key may have been forgotten while these calls used it; it is known from the first of them on. A
+        process that stood still goes on with a call whose caller left long ago.
+        """
         first_s = min(call.invoked_s for call in calls)
-        return max(call.returned_s for call in calls) - first_s > self.history.keys_kept_s
+        return max(map(done_by_s, calls)) - first_s > self.history.keys_kept_s
 
     def forgotten(self, life: Life, call: Call) -> Way | None:
         """That the hold had ended so long before the call was answered that it may be forgotten; None if it lives."""

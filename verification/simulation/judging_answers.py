@@ -106,40 +106,39 @@ def _saw(evidence: Evidence, life: Life, statuses: set[str], call: Call) -> Iter
 
 
 def judge_keys(evidence: Evidence) -> Iterator[str]:
-    """One key, one request, one hold (I6); where it was refused for good there is none (I5)."""
+    """One key, one request, one hold (I6); where it was refused for good there is none (I5). A key that may have been
+    forgotten meanwhile was so until then.
+    """
     for subject, calls in evidence.by_key.items():
         if evidence.may_have_ended(calls):
-            yield from _judge_lives_of_key(evidence, calls)
-            continue
-        made = evidence.kept[subject]
-        if len(made) > 1:
-            yield f"I6 one key, several holds: {[life.base for life in made]}"
-        bound = {call.cells for call in calls if call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.NO)}
-        bound |= {life.row.cells for life in made}
-        if len(bound) > 1:
-            yield f"I6 several requests accepted under one key: {calls}"
-        elif not any(_binds(cells, calls) for cells in (bound or {call.cells for call in calls})):
-            yield f"I6 a key was said to be another request's, and was not: {calls}"
-        noes = [call for call in calls if call.answer is CallOutcome.NO]
-        if len({call.told for call in noes}) > 1:
-            yield f"I6 one key, refused in two ways: {noes}"
-        if noes and (made or any(call.answer in (CallOutcome.OK, CallOutcome.ENDED) for call in calls)):
-            yield f"I5 refused for good, yet held: {noes[0]} {[life.base for life in made]}"
+            until_s = min(call.invoked_s for call in calls) + evidence.history.keys_kept_s
+            early = [call for call in calls if call.returned_s < until_s]
+            told = dict.fromkeys(call.told for call in early if call.answer is CallOutcome.OK)
+            made = [life for base in told if (life := evidence.lives.get(base)) is not None]
+            yield from _judge_key(early, made, calls)
+        else:
+            yield from _judge_key(calls, evidence.kept[subject], calls)
 
 
-def _judge_lives_of_key(evidence: Evidence, calls: Sequence[Call]) -> Iterator[str]:
-    """A key that may have been forgotten meanwhile: until then it was one request's, and had one hold (I6)."""
-    first_s = min(call.invoked_s for call in calls)
-    early = [call for call in calls if call.returned_s < first_s + evidence.history.keys_kept_s]
-    holds = {call.told for call in early if call.answer is CallOutcome.OK}
-    cells = {call.cells for call in early if call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.NO)}
-    if len(holds) > 1 or len(cells) > 1:
-        yield f"I6 one key, several requests or holds: {early}"
+def _judge_key(calls: Sequence[Call], made: Sequence[Life], everybody: Sequence[Call]) -> Iterator[str]:
+    """These calls were answered while the key stood for one request; any of `everybody` may have bound it."""
+    if len(made) > 1:
+        yield f"I6 one key, several holds: {[life.base for life in made]}"
+    bound = {call.cells for call in calls if call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.NO)}
+    bound |= {life.row.cells for life in made}
+    reused = [call for call in calls if call.answer is CallOutcome.REUSED]
+    if len(bound) > 1:
+        yield f"I6 several requests accepted under one key: {calls}"
+    elif not any(_binds(cells, everybody, reused) for cells in (bound or {call.cells for call in everybody})):
+        yield f"I6 a key was said to be another request's, and was not: {calls}"
+    noes = [call for call in calls if call.answer is CallOutcome.NO]
+    if len({call.told for call in noes}) > 1:
+        yield f"I6 one key, refused in two ways: {noes}"
+    if noes and (made or any(call.answer in (CallOutcome.OK, CallOutcome.ENDED) for call in calls)):
+        yield f"I5 refused for good, yet held: {noes[0]} {[life.base for life in made]}"
 
 
-def _binds(cells: tuple[Cell, ...], calls: Sequence[Call]) -> bool:
+def _binds(cells: tuple[Cell, ...], calls: Sequence[Call], reused: Sequence[Call]) -> bool:
     """Whether the key can belong to this request: calls that were told otherwise asked later, for another one."""
     first_s = min((call.invoked_s for call in calls if call.cells == cells), default=inf)
-    return all(
-        call.cells != cells and first_s <= call.returned_s for call in calls if call.answer is CallOutcome.REUSED
-    )
+    return all(call.cells != cells and first_s <= call.returned_s for call in reused)
