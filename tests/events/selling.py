@@ -56,13 +56,15 @@ class Service:
         clock: Clock,
         *,
         is_alone: bool = False,
+        lists_are_whole: bool = False,
         retention: Retention = KEPT,
         seed: int = 0,
         **sinks: Sink,
     ) -> None:
         self.clock = clock
         ports = Ports(store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), sinks)
-        rules = InventoryRules(HoldTimes(600, 600, 900), Rules(retention=retention), is_alone=is_alone)
+        times, protocol = HoldTimes(600, 600, 900), Rules(retention=retention)
+        rules = InventoryRules(times, protocol, is_alone=is_alone, lists_are_whole=lists_are_whole)
         self.assembly: Assembly = assemble(ports, clock, Random(seed), rules)
 
     def journal_of(self, sink: str) -> EventJournal:

@@ -99,6 +99,8 @@ class InventoryRules:
     """How soon every process goes by a change of a trip."""
     is_alone: bool = False
     """No other process writes to this store, so no batch arrives late."""
+    lists_are_whole: bool = False
+    """What follows a batch is added with it, in one transaction, so no list ever lacks a hold."""
     slow_round_ms: int = EVERY_MS
     """How often the slow round visits all open trips."""
 
@@ -234,9 +236,12 @@ def _trip_ends(holds: SeatHolds, archive: TripArchive | None, rules: InventoryRu
 
 
 def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:
-    """Each one completes the lists of holds: repetitions do no harm, and none waits for another."""
+    """Each one completes the lists of holds, unless they are whole: repetitions do no harm, and none waits for
+    another.
+    """
     retention = sender.rules.retention
-    kept_s, listed = retention.events_s, ListingSink(sender.batches, sink, retention)
+    kept_s = retention.events_s
+    listed = sink if rules.lists_are_whole else ListingSink(sender.batches, sink, retention)
     journal = EventJournal(sender, name, is_alone=rules.is_alone)
     all_events = journal if rules.is_alone else _with_late_ones(journal, sender, name, rules)
     relay = EventRelay(all_events, listed, sender.clock, kept_s=kept_s)

@@ -168,8 +168,8 @@ def _gauges_of(relays: Mapping[str, Relay]) -> Iterator[tuple[str, Callable[[], 
 
 
 def rules_of(settings: Settings) -> InventoryRules:
-    """As an operator chose. Embedded, no other process writes."""
-    holds, trips = settings.holds, settings.trips
+    """As an operator chose. Embedded, no other process writes, and one transaction has all that a batch brings."""
+    holds, trips, is_embedded = settings.holds, settings.trips, settings.store.kind == "embedded"
     return InventoryRules(
         times=HoldTimes(
             ttl_s_default=holds.ttl_seconds,
@@ -194,7 +194,8 @@ def rules_of(settings: Settings) -> InventoryRules:
         ambiguous_journeys=Ambiguous(trips.ambiguous_journeys),
         map_stale_ms_max=settings.edge.map_stale_ms,
         steps_at_once_max=holds.commits_in_flight_max,
-        is_alone=settings.store.kind == "embedded",
+        is_alone=is_embedded,
+        lists_are_whole=is_embedded,
     )
 
 

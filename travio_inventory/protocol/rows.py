@@ -1,6 +1,6 @@
 """The rows of holds and ledgers, whatever is reserved: the only place that knows the meaning of their columns."""
 
-from typing import assert_never, cast
+from typing import Any, assert_never
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
@@ -55,12 +55,16 @@ def hold_key(hold_id: str) -> RowKey:
 
 def number(row: Row, column: str) -> int:
     """The integer in that column, 0 where it is null."""
-    return cast("int | None", row.get(column)) or 0
+    found: Any = row.get(column)
+    integer: int = found or 0
+    return integer
 
 
 def text(row: Row, column: str) -> str:
     """The text in that column, "" where it is null."""
-    return cast("str | None", row.get(column)) or ""
+    found: Any = row.get(column)
+    said: str = found or ""
+    return said
 
 
 def of_hold(hold: Hold) -> Row:

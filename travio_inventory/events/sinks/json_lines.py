@@ -12,6 +12,8 @@ from travio_inventory.kernel.events import Event, PublishFailed
 
 CHUNK_BYTES = 65_536
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class JsonLines:
     """Sink. Keeps the file open, created if needed, from the first event on; one process at a time.
@@ -94,9 +96,9 @@ def line_of(event: Event) -> str:
         "subject": event.subject,
         "ordinal": event.ordinal,
         "partition_key": event.partition_key,
-        "data": json.loads(event.data),
     }
-    return json.dumps(envelope, separators=(",", ":"))
+    data = event.data if event.data.isascii() else _encode(json.loads(event.data))
+    return f'{_encode(envelope)[:-1]},"data":{data}}}'
 
 
 def _whole_lines_end(file: int) -> int:
