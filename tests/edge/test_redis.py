@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import anyio
+import pytest
 
 from tests.edge.edges import EdgeUnderTest, GroupGate, in_redis, redis_edge, who_has
 from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill
@@ -126,6 +127,35 @@ async def test_calls_of_the_same_moment_go_out_together(here: EdgeUnderTest, red
     before = redis_node.ask("INFO", "stats")["total_reads_processed"]
     await asyncio.gather(*(gate.enter("ann", "A1:0 A1:1") for gate in gates))
     assert redis_node.ask("INFO", "stats")["total_reads_processed"] - before < 30
+
+
+async def test_nobody_waits_for_leaving(here: EdgeUnderTest, redis_node: RedisServer) -> None:
+    """What comes later finds the cells unlocked, even if Redis has lost the script."""
+    gate = here.group_gate()
+    await gate.enter("ann", "A1:0")
+    redis_node.ask("SCRIPT FLUSH")
+    with pytest.raises(StopIteration):
+        gate.leave("ann", "A1:0").send(None)
+    assert await gate.enter("bob", "A1:0") == Passed()
+
+
+async def test_no_more_than_some_wait_to_leave(options: RedisOptions, redis_node: RedisServer) -> None:
+    """Those beyond are dropped: their locks lapse."""
+    async with redis_edge(replace(options, waiting_max=5)) as edge:
+        gate = edge.group_gate()
+        await gate.enter("ann", "A1:0")
+        before = scripts_run(redis_node)
+        for _ in range(50):
+            await gate.leave("ann", "A1:0")
+        await asyncio.sleep(0)
+        assert await gate.enter("bob", "A1:0") == Passed()
+        assert scripts_run(redis_node) - before == 6
+
+
+def scripts_run(server: RedisServer) -> int:
+    """How many scripts Redis has run, as it counts them."""
+    counted = server.ask("INFO", "commandstats")
+    return sum(counted.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
 
 
 async def test_a_caller_who_leaves_takes_no_answer_from_others(here: EdgeUnderTest) -> None:

@@ -77,6 +77,10 @@ class LateReads:
             await self.let_go.wait()
         return reply
 
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """See Redis."""
+        self._redis.tell(script, keys, *words)
+
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
         return self._redis.hears_of(key)
@@ -135,6 +139,10 @@ class Failing:
             raise RedisDown("gone")
         return await self._redis.run(script, keys, *words)
 
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """See Redis."""
+        self._redis.tell(script, keys, *words)
+
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
         return self._redis.hears_of(key)
@@ -158,6 +166,10 @@ class Nonsense:
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
         """See Redis."""
         return await self._redis.run(script, keys, *words) if self.is_well else [0, b"a block without an entry"]
+
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """See Redis."""
+        self._redis.tell(script, keys, *words)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""

@@ -46,6 +46,10 @@ class Redis(Protocol):
         """
         ...
 
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """Run the script soon, in order with other calls. Nobody waits for it, or learns that it did not run."""
+        ...
+
     def hears_of(self, key: bytes) -> bool:
         """Whether an invalidation of the key would be received now."""
         ...
@@ -127,6 +131,19 @@ class _Server:
             self.line.complain(refused)
             raise RedisDown(str(refused)) from refused
 
+    def tell(
+        self, script: Script, keys: Sequence[bytes], words: Sequence[Word], on_moved: Callable[[], None] = lambda: None
+    ) -> None:
+        """See Redis. `on_moved` is called if another server has the keys; then the script does not run."""
+
+        def answered(reply: asyncio.Future[Reply]) -> None:
+            if isinstance(reply.exception(), MovedError):  # asked for in any case, or the loop would log it
+                on_moved()
+
+        with suppress(RedisDown):
+            # In full, since nobody would repeat it if the server has lost the script.
+            self.line.send(script.in_full(keys, words)).add_done_callback(answered)
+
 
 class _OneRedis:
     """Redis. One server, the same or another one after each connect."""
@@ -148,6 +165,10 @@ class _OneRedis:
             return await self._server.run(script, keys, words)
         except AskError as moved:
             raise RedisDown("redis is a node of a cluster: use a cluster: address") from moved
+
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """See Redis."""
+        self._server.tell(script, keys, words)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -230,6 +251,12 @@ class _ClusterRedis:
                 self._outdated.set()
             raise
         raise RedisDown("redis cluster: the slot has no known owner")
+
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """See Redis."""
+        owner = self._owners[key_slot(keys[0])]
+        if owner is not None:
+            owner.tell(script, keys, words, self._outdated.set)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""

@@ -35,6 +35,10 @@ class _OwnKeys:
         prefix = self._prefix
         return await self._redis.run(script, [prefix + key for key in keys], *words)
 
+    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+        """See Redis."""
+        self._redis.tell(script, [self._prefix + key for key in keys], *words)
+
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
         return self._redis.hears_of(self._prefix + key)

@@ -51,26 +51,26 @@ class RedisGate:
         return told({cells[at - 1]: _read(entry) for at, entry in zip(positions, entries, strict=True)})
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
-        """Unlock the cells that `token` still locks. While Redis is down they stay locked until their time to live
-        ends.
+        """Unlock the cells that `token` still locks. Nobody waits for it: if Redis does not get it, they stay locked
+        until their time to live ends.
         """
         self._unguarded.leave(token)
         if cells:
-            await self._tell(scripts.LEAVE, lock_keys(group, cells), word(token))
+            self._redis.tell(scripts.LEAVE, lock_keys(group, cells), word(token))
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """Mark the cells as taken until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         hold, claimant, status, until_ms, as_of_ms = occupancy
         keys = [ended_key(group, hold), *taken_keys(group, cells)]
         words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
-        await self._tell(scripts.MARK, keys, *words)
+        await self._run(scripts.MARK, keys, *words)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """Remove the hold's entries, and accept none of it for as long as they could have lasted."""
         keys = [ended_key(group, hold), *taken_keys(group, cells)]
-        await self._tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
+        await self._run(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
-    async def _tell(self, script: scripts.Script, keys: Sequence[bytes], *words: scripts.Word) -> None:
+    async def _run(self, script: scripts.Script, keys: Sequence[bytes], *words: scripts.Word) -> None:
         try:
             await self._redis.run(script, keys, *words)
         except RedisDown:

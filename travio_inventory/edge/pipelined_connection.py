@@ -79,6 +79,10 @@ class PipelinedConnection:
 
     async def ask(self, command: bytes) -> Reply:
         """The answer. Raises RedisDown, or redis.ResponseError if the server refuses the command."""
+        return await self.send(command)
+
+    def send(self, command: bytes) -> asyncio.Future[Reply]:
+        """The future answer, which may be such an error. Raises RedisDown if the command is not sent at all."""
         if self._breaker.is_open:
             self._outages.missed()
             raise RedisDown(f"redis {self._name}: down, not asked")
@@ -88,7 +92,7 @@ class PipelinedConnection:
         self._waiting.append((command, reply))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send_waiting())
-        return await reply
+        return reply
 
     def complain(self, refused: ResponseError) -> None:
         """Log that the server refuses a command, at most once a minute."""
