@@ -52,6 +52,10 @@ KILLED_ELSEWHERE = {"forget_trips", "go_on_opening", "seat_plans.put", "seat_pla
 """
 
 
+BACKGROUND = ("hold and relay", "relay", "sweep")
+"""How the names of the scenes begin that have background jobs."""
+
+
 class Heard:
     """Passes everything on to a use case, and notes which verbs are called."""
 
@@ -100,6 +104,18 @@ async def test_every_use_case_that_writes_is_in_a_scene() -> None:
             await played.act(subject)
     assert {*verbs()} - asked <= READS.keys() | KILLED_ELSEWHERE
     assert len({*verbs()}) > len(READS)
+
+
+@pytest.mark.parametrize("scene", [scene for scene in SCENES if scene.step.startswith(BACKGROUND)], ids=str)
+async def test_slow_rounds_come_to_the_trip_in_every_play(scene: Scene) -> None:
+    """They take any shard of the list of trips: a point that one play has must be reached in every other."""
+    meter = Meter()
+    async with stage(scene, meter) as played:
+        subject = await played.prepare()
+        meter.start()
+        await played.act(subject)
+    asked = meter.asked[Lane.CALL]
+    assert asked[asked.index("read_index trips") + 1].startswith("read ")
 
 
 @pytest.mark.parametrize("verb", READS)

@@ -1,7 +1,11 @@
 """Clocks that stand still unless a test moves them, and are right or wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import TypeVar
+
+T = TypeVar("T")
 
 START_MS = 1_800_000_000_000
 """When every sale begins: at the start of a minute."""
@@ -57,8 +61,12 @@ class WrongClock(Clock):
 
 
 class Hasty(Random):
-    """Draws the shortest allowed pauses."""
+    """Draws the shortest allowed pauses, and always the first of several."""
 
     def uniform(self, a: float, b: float) -> float:
         """The lower bound."""
         return a
+
+    def choice(self, seq: Sequence[T]) -> T:  # type: ignore[override]  # what we draw from are sequences
+        """The first."""
+        return seq[0]

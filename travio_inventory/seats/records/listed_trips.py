@@ -50,7 +50,7 @@ def entry_of(trip: ListedTrip, *, keep_s: int = FOR_EVER) -> IndexEntry:
     """The trip's entry, kept for so long from now on."""
     (organization, name), *numbers = trip
     entry = rows.SEPARATOR.join((organization, name, *map(str, numbers)))
-    return IndexEntry(Index.TRIPS, _bucket(_shard(trip.key)), entry, keep_s)
+    return IndexEntry(Index.TRIPS, _bucket(shard_of(trip.key)), entry, keep_s)
 
 
 def read_entry(entry: str) -> ListedTrip:
@@ -125,7 +125,8 @@ class TripRound(Generic[T]):
         return mark is None or not 0 <= now_ms - rows.number(mark, "reached") < self._every_ms
 
 
-def _shard(trip: TripKey) -> int:
+def shard_of(trip: TripKey) -> int:
+    """The shard that lists the trip."""
     digest = blake2b(rows.SEPARATOR.join(trip).encode(), digest_size=4).digest()
     return int.from_bytes(digest) % SHARDS
 
