@@ -23,6 +23,7 @@ from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.imports.plan_text import plan_toml
 from travio_inventory.imports.seat_plans import read_plan
 from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
 from verification.kit.service_process import ServiceProcess
 
@@ -103,6 +104,42 @@ def test_a_trip_that_is_open_with_other_seats_is_refused_and_the_others_are_open
     assert refused.err == "not every trip can be opened: their lines say why\n"
 
 
+def test_the_trips_of_a_feed_have_the_seats_of_a_stored_plan(terminal: Type, coast: str, bus: str) -> None:
+    words = ("import", "gtfs", coast, "--stored-plan", "bus", "--date", SATURDAY)
+    missing = terminal(*words)
+    assert (missing.status, missing.out) == (1, "")
+    assert missing.err.startswith("so far: none\nseat plan not found")
+    assert terminal("plan", "put", bus, "bus").status == 0
+    assert terminal(*words, "--json").plain["counts"] == {"opened": 4}
+    ring = terminal("trip", "show", "ring-0800@2027-06-05", "--json").plain
+    assert (len(ring["seats"]), ring["vehicle"], ring["time_zone"]) == (36, "City bus, 36 seats", "Europe/Berlin")
+    again = terminal("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY, "--json")
+    assert again.plain["counts"] == {"was open": 4}
+
+
+def test_a_dry_run_with_a_stored_plan_checks_what_the_feed_says(typed: Type, tmp_path: Path) -> None:
+    path = many(tmp_path, 2)
+    text = (path / "stop_times.txt").read_text()
+    (path / "stop_times.txt").write_text(text.replace("t1,9:00:00,9:00:00", "t1,7:00:00,7:00:00"))
+    said = typed("import", "gtfs", str(path), "--stored-plan", "bus", "--date", SATURDAY, "--dry-run", "--json")
+    assert [row["outcome"] for row in said.plain["trips"]] == ["would be opened", "left out"]
+    assert "is before the departure from 'a'" in said.plain["trips"][1]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--seat-plan"),
+        (("--seat-plan", "bus.toml", "--stored-plan", "bus"), "--stored-plan"),
+        (("--stored-plan", "a\n"), "--stored-plan: "),
+    ],
+)
+def test_an_import_has_one_plan(typed: Type, coast: str, words: tuple[str, ...], said: str) -> None:
+    answer = typed("import", "gtfs", coast, "--date", SATURDAY, *words)
+    assert (answer.status, answer.out) == (2, "")
+    assert said in answer.err
+
+
 def test_a_dry_run_says_what_would_be_opened_and_asks_no_service(typed: Type, coast: str, bus: str) -> None:
     words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", MONDAY, "--dry-run", "--target", NOBODY)
     said = typed(*words)
@@ -170,11 +207,11 @@ class Watched(InventoryClient):
 
     now = most = 0
 
-    async def open_trip(self, trip: Trip, *, seat_plan: str = "") -> Opening:
+    async def open_trip(self, trip: Trip | TripOnPlan) -> Opening:
         """Open it, and count."""
         self.now += 1
         self.most = max(self.most, self.now)
-        opening = await super().open_trip(trip, seat_plan=seat_plan)
+        opening = await super().open_trip(trip)
         self.now -= 1
         return opening
 

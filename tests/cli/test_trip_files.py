@@ -10,13 +10,14 @@ import pytest
 
 from tests.typed import EXAMPLES, ROOT
 from travio_inventory.cli import examples
-from travio_inventory.cli.trip_files import parse_trip, read_trip, trip_from_toml
+from travio_inventory.cli.trip_files import parse_trip, read_trip, read_trip_to_open, trip_from_toml
 from travio_inventory.imports.documents import FILE_BYTES_MAX, WrongFile
 from travio_inventory.imports.seat_plans import read_plan
 from travio_inventory.kernel import limits
 from travio_inventory.seats.layout import Feature, spoken_label
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.route import Direction, Segment
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 SEATS_BY_CAR = [65, 100, 85, 100, 90, 100, 75, 68, 64, 68, 63, 100, 90, 100, 80, 75]
@@ -265,6 +266,42 @@ def test_the_reference_has_every_field_and_no_other() -> None:
     source = "\n".join((ROOT / "travio_inventory" / file).read_text() for file in read)
     asked = r'(?:take|take_any|_time|_template|_chosen|_whole|_texts|tables)\((?:\w+, )?"(\w+)"'
     assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip", "plan"}
+
+
+def test_a_trip_on_a_stored_plan_has_the_plans_vehicle_where_it_does_not_say(tmp_path: Path) -> None:
+    path = tmp_path / "trip.toml"
+    path.write_text(BUS.partition("[[sections]]")[0].replace('asset = "bus"', 'stored_plan = "bus"'))
+    trip = read_trip_to_open(path)
+    assert isinstance(trip, TripOnPlan)
+    assert (trip.plan, trip.key, trip.segments) == ("bus", bus().key, bus().segments)
+    assert (trip.vehicle, trip.currency) == ("", "")
+    with pytest.raises(WrongFile, match=r"trip\.stored_plan: only a service has its seats"):
+        read_trip(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ('asset = "bus"', 'stored_plan = "bus"', "sections: the stored plan has the seats"),
+        ("[[sections]]", "[[rest]]", "trip.asset: the stored plan has the seats"),
+        ('asset = "bus"', 'seat_plan = "bus.toml"', "sections: the stored plan has the seats"),
+    ],
+)
+def test_a_trip_has_one_plan(tmp_path: Path, before: str, now: str, said: str) -> None:
+    path = tmp_path / "trip.toml"
+    path.write_text(BUS.replace(before, now))
+    with pytest.raises(WrongFile, match=said):
+        read_trip_to_open(path, stored_plan="other")
+
+
+def test_a_wrong_stored_plan_or_route_is_named_as_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "trip.toml"
+    path.write_text(BUS.partition("[[sections]]")[0].replace('asset = "bus"', ""))
+    with pytest.raises(WrongFile, match=r"trip\.toml: trip\.stored_plan: "):
+        read_trip_to_open(path, stored_plan="a\n")
+    path.write_text('trip = {id = "t"}\n' + '[[stops]]\nstation = "a"\n' * 2)
+    with pytest.raises(WrongFile, match=r"trip\.toml: .*: starts and ends at the same station"):
+        read_trip_to_open(path, stored_plan="bus")
 
 
 def test_a_trip_has_the_seats_of_the_plan_that_it_names(tmp_path: Path) -> None:

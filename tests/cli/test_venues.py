@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from tests.typed import Type
-from travio_inventory.client import BlockingInventoryClient, SeatPlanNotFound
+from travio_inventory.client import BlockingInventoryClient, SeatPlanNotFound, TripOnPlan
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Trip, TripKey
 from verification.kit.service_process import ServiceProcess
@@ -83,6 +83,21 @@ def test_stored_plans_are_listed_and_deleted(terminal: Type, tmp_path: Path) -> 
     assert terminal("plan", "put", str(tmp_path / "none.toml"), "hall").status == 2
 
 
+def test_a_trip_file_names_a_stored_plan(terminal: Type, tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(PLAN)
+    stops = HALL.partition("[[sections]]")[0]
+    (tmp_path / "show.toml").write_text(stops)
+    (tmp_path / "named.toml").write_text(stops.replace('"show"', '"gala"\nstored_plan = "hall"'))
+    refused = terminal("trip", "open", str(tmp_path / "named.toml"))
+    assert (refused.status, refused.err.partition(":")[0]) == (1, "seat plan not found")
+    assert terminal("plan", "put", str(tmp_path / "plan.toml"), "hall").status == 0
+    opened = terminal("trip", "open", str(tmp_path / "named.toml"))
+    assert opened.out.startswith("gala is open: 30 seats on 1 segments"), opened.err
+    asked = terminal("trip", "open", str(tmp_path / "show.toml"), "--stored-plan", "hall", "--json").plain
+    assert (asked["trip"], asked["seats"], asked["cells"]) == ("show", 30, 30)
+    assert terminal("trip", "show", "show", "--json").plain["vehicle"] == "hall"
+
+
 def test_a_client_opens_trips_with_a_stored_plan(server: ServiceProcess, organization: str) -> None:
     seats = row_of(SEATS)
     layout = Trip(TripKey(organization, "any"), (Segment("A", "B"),), seats, vehicle="hall", currency="EUR")
@@ -90,11 +105,10 @@ def test_a_client_opens_trips_with_a_stored_plan(server: ServiceProcess, organiz
         assert client.put_seat_plan("hall", layout) == client.put_seat_plan("hall", layout) == SEATS
         (listed,) = client.seat_plans()
         assert (listed.plan, listed.seats) == ("hall", SEATS)
-        bare = Trip(TripKey(organization, "show"), (Segment("A", "B"),), row_of(1))
-        opening = client.open_trip(bare, seat_plan="hall")
+        opening = client.open_trip(TripOnPlan(TripKey(organization, "show"), (Segment("A", "B"),), "hall"))
         assert opening.cells == SEATS
         with pytest.raises(SeatPlanNotFound):
-            client.open_trip(bare, seat_plan="none")
+            client.open_trip(TripOnPlan(TripKey(organization, "show"), (Segment("A", "B"),), "none"))
         client.delete_seat_plan("hall")
         ends = monotonic() + OPENED_WITHIN_S
         while not client.trip_opening("show").is_over:

@@ -8,6 +8,7 @@ import pytest
 from tests.imports.feeds import STOP_TIMES, feed, hours, planned
 from travio_inventory.imports.gtfs.clock import seconds_of
 from travio_inventory.kernel import limits
+from travio_inventory.seats.trip import Trip
 
 MIDNIGHT_S = int(datetime(2027, 6, 1, 22, tzinfo=UTC).timestamp())
 """Midnight in Berlin, in summer."""
@@ -31,7 +32,7 @@ def reason(folder: Path, *rows: str) -> str:
 
 def test_a_trip_has_the_plans_seats_and_an_id_with_the_date(tmp_path: Path) -> None:
     found = planned(feed(tmp_path))["t"]
-    assert found.trip is not None
+    assert isinstance(found.trip, Trip)
     assert found.trip.key == ("acme", "t@2027-06-02")
     assert (found.route, found.trip.vehicle, len(found.trip.seats)) == ("r", "bus", 1)
     assert hours(found, MIDNIGHT_S) == [("a", 8, "b", 9), ("b", 9 + 5 / 60, "c", 10)]

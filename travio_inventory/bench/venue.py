@@ -13,6 +13,7 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.seat_plan import TripOnPlan
 
 OPENED_SECONDS_MAX = 1_800.0
 POLL_SECONDS = 0.1
@@ -61,7 +62,7 @@ class Venue:
     async def _open(self, client: InventoryClient) -> None:
         name = self._trip.key.trip
         began = perf_counter()
-        opening = await self._timed("call that opens", client.open_trip(self._trip, seat_plan=PLAN))
+        opening = await self._timed("call that opens", client.open_trip(TripOnPlan.of(self._trip, PLAN)))
         while not opening.is_over and perf_counter() - began < OPENED_SECONDS_MAX:
             await asyncio.sleep(POLL_SECONDS)
             opening = await client.trip_opening(name)

@@ -115,6 +115,7 @@ COMMANDS = (
         "timetables:import_gtfs",
         "Open the trips that run on a date, each with the seats of a plan.",
         "feed --seat-plan bus.toml --date 2027-06-05",
+        usage="--date DATE (--seat-plan FILE | --stored-plan ID) [OPTIONS] FEED",
     ),
     Command("map", "maps:show_map", "Draw the seats for a journey, section by section.", f"{COACH} dhaka chattogram"),
     Command(

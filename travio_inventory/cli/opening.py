@@ -13,7 +13,8 @@ from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongRequest
-from travio_inventory.seats.refusals import TripNotFound
+from travio_inventory.seats.refusals import SeatPlanNotFound, TripNotFound
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
 
 RETRIES_IN_A_ROW_MAX = 32
@@ -55,7 +56,8 @@ Tell = Callable[[PlannedTrip, Outcome, str], None]
 
 async def open_all(client: InventoryClient, planned: Iterator[PlannedTrip], *, at_once: int, tell: Tell) -> None:
     """Open the trips, so many at once, and tell the outcome of each. Raises what would fail for every trip: NoService,
-    PermissionDenied, ClientError; and a refusal that so many trips in a row had, though a retry may succeed.
+    PermissionDenied, SeatPlanNotFound, ClientError; and a refusal that so many trips in a row had, though a retry may
+    succeed.
     """
     work = _Work(client, planned, tell)
     async with anyio.create_task_group() as workers:
@@ -92,7 +94,7 @@ class _Work:
         try:
             self.tell(each, await _opened(self.client, each.trip), "")
             self.retries_in_a_row = 0
-        except NoService:
+        except (NoService, SeatPlanNotFound):
             raise
         except WrongRequest as refusal:
             self.tell(each, Outcome.REFUSED, str(refusal))
@@ -103,7 +105,7 @@ class _Work:
                 raise
 
 
-async def _opened(client: InventoryClient, trip: Trip) -> Outcome:
+async def _opened(client: InventoryClient, trip: Trip | TripOnPlan) -> Outcome:
     """Opening a trip that is open changes nothing, so that whether it was open has to be asked before."""
     try:
         await client.trip(trip.key.trip)

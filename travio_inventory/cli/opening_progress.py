@@ -9,6 +9,7 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripOpening
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
 
 SEATS_IN_CALL_MAX = 5_000
@@ -17,13 +18,13 @@ STALLED_S = 60.0
 BAR_SIGNS = 30
 
 
-async def open_any(client: InventoryClient, trip: Trip) -> Opening:
+async def open_any(client: InventoryClient, trip: Trip | TripOnPlan) -> Opening:
     """Open the trip. Seats that are too many for one call are sent as a seat plan, which only this trip needs."""
-    if len(trip.seats) <= SEATS_IN_CALL_MAX:
+    if isinstance(trip, TripOnPlan) or len(trip.seats) <= SEATS_IN_CALL_MAX:
         return await client.open_trip(trip)
     plan = f"of-trip-{blake2b(trip.key.trip.encode(), digest_size=16).hexdigest()}"
     await client.put_seat_plan(plan, trip)
-    opening = await client.open_trip(trip, seat_plan=plan)
+    opening = await client.open_trip(TripOnPlan.of(trip, plan))
     await client.delete_seat_plan(plan)
     return opening
 

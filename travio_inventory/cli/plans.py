@@ -38,9 +38,9 @@ def show(plan: PlanFile, /, *, as_json: AsJson = False) -> Exit:
     return Exit.DONE
 
 
-def failure_of_plan(wrong: WrongFile, path: Path) -> Failure:
+def failure_of_plan(wrong: WrongFile, path: Path | None) -> Failure:
     """The failure that reports a plan which cannot be read."""
-    advice = "" if path.exists() else "`travio-inventory plan example` lists example plans"
+    advice = "" if path is None or path.exists() else "`travio-inventory plan example` lists example plans"
     return _wrong_plan(wrong)._replace(advice=advice)
 
 

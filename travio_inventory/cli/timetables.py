@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli import examples
@@ -21,13 +22,26 @@ from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.gtfs.feed import Feed
 from travio_inventory.imports.gtfs.timetable import Timetable, read_timetable
 from travio_inventory.imports.gtfs.trips import PlannedTrip, plan_trips
-from travio_inventory.imports.seat_plans import read_plan
+from travio_inventory.imports.seat_plans import StoredSeats, read_plan
+from travio_inventory.kernel.refusals import InvalidRequest
 
 AT_ONCE_MAX = 64
 OUTCOME_WIDTH = max(map(len, Outcome))
 
 Row = dict[str, object]
 """A trip and its outcome, as it is shown."""
+
+
+@Parameter(name="*", group=Group("Seats of each trip (one of them)"))
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """Which plan has the seats of each trip."""
+
+    seat_plan: Annotated[Path | None, Parameter(help="A file; `plan example` prints one.")] = None
+    stored_plan: Annotated[str | None, Parameter(help="The id of a plan that the service has (`plan put`).")] = None
+
+
+NO_PLAN = PlanOptions()
 
 
 def _day(_kind: type[str], said: str) -> None:
@@ -41,8 +55,8 @@ def import_gtfs(
     feed: Annotated[Path, Parameter(help="A GTFS feed: a zip file, or a folder.")],
     /,
     *,
-    seat_plan: Annotated[Path, Parameter(help="The seats of each trip; `plan example` prints one.")],
     day: Annotated[str, Parameter(name="--date", help="The service day, YYYY-MM-DD.", validator=_day)],
+    seats: PlanOptions = NO_PLAN,
     route: Annotated[list[str] | None, Parameter(help="Only this route_id; may be repeated.", negative="")] = None,
     by_parent_station: Annotated[
         bool, Parameter(negative="", help="Stations are the stops' parent_station, for stops that have one.")
@@ -59,10 +73,14 @@ def import_gtfs(
     nothing, and opens what is not open yet.
     """
     screen = Screen(as_json=reach.as_json)
+    if (seats.seat_plan is None) == (seats.stored_plan is None):
+        return fail(screen, Failure(Exit.WRONG, "SEAT_PLAN", "name one plan: --seat-plan FILE or --stored-plan ID"))
     try:
-        plan = read_plan(seat_plan)
+        plan = read_plan(seats.seat_plan) if seats.seat_plan else StoredSeats(seats.stored_plan or "")
     except WrongFile as wrong:
-        return fail(screen, failure_of_plan(wrong, seat_plan))
+        return fail(screen, failure_of_plan(wrong, seats.seat_plan))
+    except InvalidRequest as refusal:
+        return fail(screen, Failure(Exit.WRONG, "STORED_PLAN", f"--stored-plan: {refusal}"))
     try:
         timetable = read_timetable(
             Feed(feed), date.fromisoformat(day), route or (), by_parent_station=by_parent_station

@@ -1,4 +1,4 @@
-"""Reads a trip from a TOML file: stops with times, and its seats, in sections or in a seat plan that the file names."""
+"""Reads a trip from a TOML file: stops with times; its seats are in sections, in the file of a seat plan, or stored."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,6 +13,7 @@ from travio_inventory.imports.layouts import FileLayout, read_layout
 from travio_inventory.imports.seat_plans import SeatPlan, read_plan, seats_per_group
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.route import Direction, Segment, StationName
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey
 
 TURNED = {
@@ -27,6 +28,44 @@ def read_trip(path: Path, *, organization: str | None = None, trip_id: str | Non
     return parse_trip(read_text(path), source=str(path), organization=organization, trip_id=trip_id)
 
 
+def read_trip_to_open(
+    path: Path, *, organization: str | None = None, trip_id: str | None = None, stored_plan: str | None = None
+) -> Trip | TripOnPlan:
+    """The trip in the file, with the seats of a stored plan if one is given or the file names it. Raises WrongFile."""
+    plain, source = parse_toml(read_text(path), str(path)), str(path)
+    document = Table(source, "", plain)
+    head = document.table("trip")
+    if stored_plan is None and not head.has("stored_plan"):
+        return trip_from_toml(plain, source=source, organization=organization, trip_id=trip_id)
+    for table, field in ((document, "sections"), (head, "seat_plan"), (head, "asset")):
+        if table.has(field):
+            raise table.wrong(field, "the stored plan has the seats; keep either")
+    segments, station_names = _route(head, document.tables("stops"))
+    named = head.take("stored_plan", str, "")
+    try:
+        trip = TripOnPlan(
+            _key(head, organization, trip_id),
+            segments,
+            stored_plan or named,
+            seats_per_group=seats_per_group(head),
+            vehicle=head.take("vehicle", str, ""),
+            vehicle_type=head.take("vehicle_type", str, ""),
+            currency=head.take("currency", str, ""),
+            time_zone=head.take("time_zone", str, ""),
+            station_names=station_names,
+        )
+    except InvalidRequest as refusal:
+        raise WrongFile(f"{source}: {in_the_file(refusal.violations, ())}") from None
+    head.done()
+    document.done()
+    return trip
+
+
+def _key(head: Table, organization: str | None, trip_id: str | None) -> TripKey:
+    named = TripKey(head.take("organization", str, ORGANIZATION_DEFAULT), head.take("id", str))
+    return TripKey(organization or named.organization, trip_id or named.trip)
+
+
 def parse_trip(text: str, *, source: str, organization: str | None = None, trip_id: str | None = None) -> Trip:
     """The trip that the text of the file `source` describes. Raises WrongFile."""
     return trip_from_toml(parse_toml(text, source), source=source, organization=organization, trip_id=trip_id)
@@ -38,8 +77,9 @@ def trip_from_toml(
     """The trip that the parsed file `source` describes. Raises WrongFile."""
     document = Table(source, "", plain)
     head = document.table("trip")
-    named = TripKey(head.take("organization", str, ORGANIZATION_DEFAULT), head.take("id", str))
-    key = TripKey(organization or named.organization, trip_id or named.trip)
+    if head.has("stored_plan"):
+        raise head.wrong("stored_plan", "only a service has its seats: open the trip with `trip open`")
+    key = _key(head, organization, trip_id)
     vehicle = head.take("vehicle", str, "")
     plan = _plan(head)
     asset = head.take("asset", str, vehicle)

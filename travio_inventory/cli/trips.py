@@ -15,7 +15,7 @@ from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOpti
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.opening_progress import bar, follow, open_any, percent
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.trip_files import read_trip
+from travio_inventory.cli.trip_files import read_trip_to_open
 from travio_inventory.cli.vehicles import feature_as_plain
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
@@ -29,6 +29,9 @@ def open_trip(
     /,
     *,
     id: Annotated[str | None, Parameter(help="Use this id instead of the file's.")] = None,  # noqa: A002 - the option's name
+    stored_plan: Annotated[
+        str | None, Parameter(help="The seats are those of this stored plan (`plan put`); the file has none.")
+    ] = None,
     detach: Annotated[bool, Parameter(negative="", help="Do not wait until a large trip is on sale.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
@@ -39,7 +42,7 @@ def open_trip(
     """
     organization = reach.organization if reach.organization != HERE.organization else None
     try:
-        trip = read_trip(file, organization=organization, trip_id=id)
+        trip = read_trip_to_open(file, organization=organization, trip_id=id, stored_plan=stored_plan)
     except WrongFile as wrong:
         advice = "" if file.exists() else "`travio-inventory trip example` lists example files"
         return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "TRIP_FILE", str(wrong), advice))
@@ -50,16 +53,16 @@ def open_trip(
         if not (opening.is_over or detach):
             await follow(client, screen, key.trip, opening)
             opening = Opening(opening.cells, opening.cells)
-        cells = len(trip.seats) * len(trip.segments)
+        seats = opening.cells // len(trip.segments)
         whose = "" if key.organization == reach.organization else f", for --organization {key.organization}"
         state = "is open" if opening.is_over else f"is being opened ({percent(opening)} %)"
-        said = f"{key.trip} {state}: {len(trip.seats)} seats on {len(trip.segments)} segments{whose}"
+        said = f"{key.trip} {state}: {seats} seats on {len(trip.segments)} segments{whose}"
         screen.answer(
             {
                 "trip": key.trip,
                 "organization": key.organization,
-                "seats": len(trip.seats),
-                "cells": cells,
+                "seats": seats,
+                "cells": opening.cells,
                 "cells_done": opening.cells_done,
             },
             lambda: screen.say(said, "bold"),

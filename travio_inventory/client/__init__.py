@@ -73,6 +73,7 @@ from travio_inventory.seats.refusals import (
     TripOpening,
 )
 from travio_inventory.seats.route import Direction, Segment, StationName
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus, TripState
 
@@ -149,6 +150,7 @@ __all__ = [
     "TripDefinedOtherwise",
     "TripKey",
     "TripNotFound",
+    "TripOnPlan",
     "TripOpening",
     "TripSale",
     "TripState",

@@ -30,6 +30,7 @@ from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.trip_calls import TripCalls
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -271,11 +272,11 @@ class InventoryClient(OrganizationReads, TripCalls):
         )
         return tuple(map(messages.availability, reply.results))
 
-    async def open_trip(self, trip: Trip, *, seat_plan: str = "") -> Opening:
-        """Open the trip for sale, a large one after the call (`trip_opening`); a repeated call changes nothing. With
-        `seat_plan` it has the seats of that stored plan. Raises InvalidTrip, SeatPlanNotFound, TripDefinedOtherwise.
+    async def open_trip(self, trip: Trip | TripOnPlan) -> Opening:
+        """Open the trip for sale, a large one after the call (`trip_opening`); a repeated call changes nothing. A
+        TripOnPlan has the seats of a stored plan. Raises InvalidTrip, SeatPlanNotFound, TripDefinedOtherwise.
         """
-        asked = messages.trip_request(trip, seat_plan)
+        asked = messages.trip_request(trip)
         reply = await self._connection.write(self.stub.initialize_trip_inventory, asked)
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, "the trip was not opened")

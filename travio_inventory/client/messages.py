@@ -32,6 +32,7 @@ from travio_inventory.seats.layout import Seat, Section
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.route import Direction, Segment, StationName
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -190,20 +191,25 @@ def availability(reply: wire.CheckAvailabilityResponse) -> Availability:
     )
 
 
-def trip_request(trip: Trip, seat_plan: str = "") -> wire.InitializeTripInventoryRequest:
-    """The definition of the trip, without its seats if a stored plan has them."""
+def trip_request(trip: Trip | TripOnPlan) -> wire.InitializeTripInventoryRequest:
+    """The definition of the trip, or the plan that has its seats."""
+    seats_per_group, config, plan = (
+        (trip.seats_per_group_asked, seat_config(trip, trip.seats), "")
+        if isinstance(trip, Trip)
+        else (trip.seats_per_group, None, trip.plan)
+    )
     return wire.InitializeTripInventoryRequest(
         trip_id=trip.key.trip,
         organization_id=trip.key.organization,
         vehicle_id=trip.vehicle,
         vehicle_type=trip.vehicle_type,
         currency=trip.currency,
-        seats_per_group=trip.seats_per_group_asked,
+        seats_per_group=seats_per_group,
         segments=list(map(segment_message, range(len(trip.segments)), trip.segments)),
-        seat_config=None if seat_plan else seat_config(trip, trip.seats),
+        seat_config=config,
         time_zone=trip.time_zone,
         station_names=dict(trip.station_names),
-        seat_plan=seat_plan,
+        seat_plan=plan,
     )
 
 

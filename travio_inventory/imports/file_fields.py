@@ -25,6 +25,7 @@ IN_A_TRIP: Mapping[str, str] = MappingProxyType(
         "seat_config.features": "sections.features",
         "time_zone": "trip.time_zone",
         "station_names": "stops.name",
+        "seat_plan": "trip.stored_plan",
     }
 )
 IN_A_TRIP_WITH_A_PLAN: Mapping[str, str] = MappingProxyType(

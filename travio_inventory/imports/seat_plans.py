@@ -11,6 +11,7 @@ from travio_inventory.imports.layouts import read_layout
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.route import Segment, StationName
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip, TripKey
 
 ALL_SEATS = "all"
@@ -57,6 +58,27 @@ class SeatPlan:
             time_zone=time_zone,
             station_names=station_names,
         )
+
+
+@dataclass(frozen=True)
+class StoredSeats:
+    """The seats of a plan that only the service has. Raises InvalidRequest for what cannot be the id of one."""
+
+    plan: str
+
+    def __post_init__(self) -> None:
+        self.trip(_ANY_TRIP, _ONE_SEGMENT)
+
+    def trip(
+        self,
+        key: TripKey,
+        segments: tuple[Segment, ...],
+        *,
+        time_zone: str = "",
+        station_names: tuple[StationName, ...] = (),
+    ) -> TripOnPlan:
+        """A trip with these seats. Raises InvalidRequest."""
+        return TripOnPlan(key, segments, self.plan, time_zone=time_zone, station_names=station_names)
 
 
 def read_plan(path: Path, *, asset: str | None = None) -> SeatPlan:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.seats.layout import check_layout
-from travio_inventory.seats.route import Segment, StationName
-from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey, check_vehicle
+from travio_inventory.seats.refusals import InvalidTrip
+from travio_inventory.seats.route import Segment, StationName, check_route, route_violations
+from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey, check_key, check_vehicle
 
 NOWHERE = (Segment("A", "B"),)
 """The route of a plan, which is read and written as a trip: seats, sections, vehicle and currency are the plan's."""
@@ -71,7 +72,9 @@ class SeatPlanPart:
 
 @dataclass(frozen=True)
 class TripOnPlan:
-    """A trip to be opened with the seats of a stored plan. Raises InvalidRequest."""
+    """A trip to be opened with the seats of a stored plan; of its vehicle, the plan says what is empty here. Raises
+    InvalidRequest, and InvalidTrip for a route that contradicts itself.
+    """
 
     key: TripKey
     segments: tuple[Segment, ...]
@@ -85,8 +88,27 @@ class TripOnPlan:
 
     def __post_init__(self) -> None:
         found = Faults()
+        check_key(found, self.key)
         found.id("seat_plan", self.plan)
+        check_route(found, self.segments, self.station_names)
         found.finish()
+        if violations := list(route_violations(self.segments, self.station_names)):
+            raise InvalidTrip(violations)
+
+    @classmethod
+    def of(cls, trip: Trip, plan: str) -> "TripOnPlan":
+        """The trip with the seats of the plan in place of its own."""
+        return cls(
+            trip.key,
+            trip.segments,
+            plan,
+            seats_per_group=trip.seats_per_group_asked,
+            vehicle=trip.vehicle,
+            vehicle_type=trip.vehicle_type,
+            currency=trip.currency,
+            time_zone=trip.time_zone,
+            station_names=trip.station_names,
+        )
 
     def trip(self, plan: Trip) -> Trip:
         """The trip. Raises InvalidRequest, InvalidTrip."""

@@ -355,8 +355,7 @@ def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:
 def _check_fields(trip: Trip) -> None:
     """Each field by itself, the seats in the order in which they were given. Raises InvalidRequest."""
     found = Faults()
-    found.id("organization_id", trip.key.organization)
-    found.id("trip_id", trip.key.trip)
+    check_key(found, trip.key)
     check_route(found, trip.segments, trip.station_names)
     check_layout(found.at("seat_config."), trip.seats, trip.sections, trip.features)
     found.number("seats_per_group", trip.seats_per_group, ALL_IN_ONE_GROUP, limits.SEATS_MAX)
@@ -364,6 +363,12 @@ def _check_fields(trip: Trip) -> None:
     if not _TIME_ZONE.fullmatch(trip.time_zone):
         found.wrong("time_zone", "must be a name of the time zone database, as Asia/Dhaka, or empty")
     found.finish()
+
+
+def check_key(found: Faults, key: TripKey) -> None:
+    """Both names of a trip."""
+    found.id("organization_id", key.organization)
+    found.id("trip_id", key.trip)
 
 
 def check_vehicle(found: Faults, trip: Trip) -> None:

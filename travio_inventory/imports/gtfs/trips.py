@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from travio_inventory.imports.gtfs.clock import day_begins_s
 from travio_inventory.imports.gtfs.stops import NotATrip, Stop
 from travio_inventory.imports.gtfs.timetable import Timetable, TimetabledTrip
-from travio_inventory.imports.seat_plans import SeatPlan
+from travio_inventory.imports.seat_plans import SeatPlan, StoredSeats
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.route import Segment, StationName
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip, TripKey
 
 
@@ -23,18 +24,18 @@ class PlannedTrip:
     route: str
     headsign: str
     zone: tzinfo
-    trip: Trip | None
+    trip: Trip | TripOnPlan | None
     notes: tuple[str, ...] = ()
     reason: str = ""
 
 
-def plan_trips(timetable: Timetable, plan: SeatPlan, organization: str) -> Iterator[PlannedTrip]:
+def plan_trips(timetable: Timetable, plan: SeatPlan | StoredSeats, organization: str) -> Iterator[PlannedTrip]:
     """Each trip of the timetable, made one by one. A trip runs on many dates, so its id here ends with the date."""
     for each in timetable.trips:
         yield _planned(each, timetable, plan, TripKey(organization, f"{each.id}@{timetable.date.isoformat()}"))
 
 
-def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan, key: TripKey) -> PlannedTrip:
+def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan | StoredSeats, key: TripKey) -> PlannedTrip:
     try:
         stops, notes = each.stops(timetable.stations)
         names = {stop.station: timetable.station_names.get(stop.station, "") for stop in stops}
