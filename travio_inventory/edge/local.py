@@ -23,7 +23,7 @@ from travio_inventory.seats.trip import TripKey
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_LOOKS_PER_KEY = 2
+_LOOKS_PER_PUT = 2
 """More than 1, so that expired entries are removed faster than new ones come."""
 
 
@@ -156,33 +156,38 @@ class _Entry(NamedTuple, Generic[V]):
 class _Memory(Generic[K, V]):
     """At most `entries_max` entries that expire, each of a seat group.
 
-    Nothing scans for expired entries. Every entry is in a queue once; each insertion takes a few from its head, drops
-    the expired ones and puts the others at its tail, so that all are checked in turn.
+    Nothing scans for expired entries. What was put together is in a queue together, once; each insertion takes a few
+    from its head, drops the expired ones and puts the others at its tail, so that all are checked in turn.
     """
 
     def __init__(self, entries_max: int) -> None:
         self._entries_max = entries_max
         self._groups: dict[SeatGroupKey, dict[K, _Entry[V]]] = {}
-        self._queue: deque[tuple[SeatGroupKey, K, _Entry[V]]] = deque()
+        self._queue: deque[tuple[SeatGroupKey, Sequence[K], _Entry[V]]] = deque()
+        self._queued = 0
+        """The number of keys in the queue."""
 
     def standing(self, group: SeatGroupKey, keys: Sequence[K], now_ms: int) -> dict[K, V]:
         """The present values, in the order of the keys."""
+        found: dict[K, V] = {}
         entries = self._groups.get(group)
         if entries is None:
-            return {}
-        found = ((key, entries.get(key)) for key in keys)
-        return {key: entry.value for key, entry in found if entry is not None and entry.until_ms > now_ms}
+            return found
+        for key in keys:
+            entry = entries.get(key)
+            if entry is not None and entry.until_ms > now_ms:
+                found[key] = entry.value
+        return found
 
     def put(self, group: SeatGroupKey, keys: Sequence[K], value: V, now_ms: int, ttl_ms: int) -> None:
         """Store the value under all the keys, whatever is there; under none if there is not room for all."""
-        self._drop_lapsed(now_ms, _LOOKS_PER_KEY * len(keys))
-        if not keys or len(self._queue) + len(keys) > self._entries_max:
+        self._drop_lapsed(now_ms)
+        if not keys or self._queued + len(keys) > self._entries_max:
             return
-        entries = self._groups.setdefault(group, {})
         entry = _Entry(value, now_ms + ttl_ms)
-        for key in keys:
-            entries[key] = entry
-            self._queue.append((group, key, entry))
+        self._groups.setdefault(group, {}).update(dict.fromkeys(keys, entry))
+        self._queue.append((group, keys, entry))
+        self._queued += len(keys)
 
     def drop(self, group: SeatGroupKey, keys: Sequence[K], is_meant: Callable[[V], bool]) -> None:
         """Drop the selected ones of the keys' values."""
@@ -196,16 +201,22 @@ class _Memory(Generic[K, V]):
         if not entries:
             del self._groups[group]
 
-    def _drop_lapsed(self, now_ms: int, looks: int) -> None:
-        for _ in range(min(looks, len(self._queue))):
-            group, key, entry = queued = self._queue.popleft()
+    def _drop_lapsed(self, now_ms: int) -> None:
+        for _ in range(_LOOKS_PER_PUT):
+            if not self._queue:
+                return
+            group, keys, entry = self._queue.popleft()
+            self._queued -= len(keys)
             entries = self._groups.get(group)
-            if entries is None or entries.get(key) is not entry:
+            left = [key for key in keys if entries.get(key) is entry] if entries else []
+            if not left or entries is None:
                 continue
             if entry.until_ms > now_ms:
-                self._queue.append(queued)
+                self._queue.append((group, left, entry))
+                self._queued += len(left)
                 continue
-            del entries[key]
+            for key in left:
+                del entries[key]
             if not entries:
                 del self._groups[group]
 
