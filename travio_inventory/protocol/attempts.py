@@ -39,7 +39,7 @@ from travio_inventory.protocol.batches import ABSENT, IndexEntry, Partition, Row
 from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
 from travio_inventory.protocol.hold import NEVER_MS, Held, Recorded
-from travio_inventory.protocol.resource import Claim, H, Hold, Resource, home_and_others, home_of
+from travio_inventory.protocol.resource import Claim, H, Hold, Resource, Spread, home_and_others
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
 
@@ -57,25 +57,29 @@ class Attempts(Generic[H]):
         """Intents in the other partitions in parallel, then the home batch: the commit of all these holds, which have
         one home, with the rows `beside`. Also says whether any intents were sent.
         """
-        others = dict.fromkeys(other for hold in holds for other in home_and_others(self._resource, hold)[1])
+        spread = [home_and_others(self._resource, hold) for hold in holds]
+        others = dict.fromkeys([other for each in spread for other in each.others])
         now = await self._sender.now(now_ms)
         in_doubt = False
         if others:
             results = await asyncio.gather(
-                *(self._claims.claim(self._intents(holds, other, now_ms)) for other in others)
+                *(self._claims.claim(self._intents(holds, spread[0], other, now_ms)) for other in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
             worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
             if not isinstance(worst.result, Won):
-                return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
-        claimed = await self._claims.claim(self._home_claim(holds, now, beside))
+                found = await self._all_in_the_way(holds, spread[0], results, now)
+                return replace(found, in_doubt=in_doubt), True
+        claimed = await self._claims.claim(self._home_claim(holds, spread[0], now, beside))
         return replace(claimed, in_doubt=True) if in_doubt else claimed, bool(others)
 
-    async def _all_in_the_way(self, holds: Sequence[H], results: Sequence[Claimed], now: Recorded) -> Claimed:
+    async def _all_in_the_way(
+        self, holds: Sequence[H], spread: Spread, results: Sequence[Claimed], now: Recorded
+    ) -> Claimed:
         """The result that decides a claim that did not win all its other partitions, in whatever order they answer."""
         found = list(results)
         if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
-            at_home = await self._claims.look(self._home_claim(holds, now))
+            at_home = await self._claims.look(self._home_claim(holds, spread, now))
             found += [at_home] if at_home else []
         lost = [claimed.result for claimed in found if isinstance(claimed.result, Lost)]
         worst = min(found, key=lambda claimed: _RANK[type(claimed.result)])
@@ -84,14 +88,13 @@ class Attempts(Generic[H]):
         as_of_ms = min(claimed.as_of_ms for claimed in found if isinstance(claimed.result, Lost))
         return replace(worst, result=Lost(tuple(taken for each in lost for taken in each.taken)), as_of_ms=as_of_ms)
 
-    def _intents(self, holds: Sequence[H], other: Partition, now_ms: int) -> Claim[H]:
+    def _intents(self, holds: Sequence[H], spread: Spread, other: Partition, now_ms: int) -> Claim[H]:
         until_ms = _until(holds[0], now_ms, now_ms + self._sender.rules.grace_ms)
-        entries = self._entries(holds[0], other, now_ms)
+        entries = self._entries(holds[0], spread, other, now_ms)
         return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries)
 
-    def _home_claim(self, holds: Sequence[H], now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
-        first = holds[0]
-        home = home_of(self._resource, first.organization, first.id)
+    def _home_claim(self, holds: Sequence[H], spread: Spread, now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
+        first, home = holds[0], spread.home
         return Claim(
             home,
             holds,
@@ -99,7 +102,10 @@ class Attempts(Generic[H]):
             first.state.expires_at_ms if isinstance(first.state, Held) else None,
             is_intent=False,
             beside=[*(write for hold in holds for write in self._beginning(hold, now)), *beside],
-            entries=[*self._entries(first, home, now.at_ms), *_notes(first, home, now, self._sender.rules.retention)],
+            entries=[
+                *self._entries(first, spread, home, now.at_ms),
+                *_notes(first, home, now, self._sender.rules.retention),
+            ],
         )
 
     def _beginning(self, hold: H, now: Recorded) -> tuple[Write, Write]:
@@ -107,13 +113,12 @@ class Attempts(Generic[H]):
         row = {**self._resource.columns(hold), **rows.recorded(now)}
         return Write(rows.hold_key(hold.id), ABSENT, row), self._sender.kept(self._resource.event(hold, now))
 
-    def _entries(self, hold: H, partition: Partition, now_ms: int) -> list[IndexEntry]:
+    def _entries(self, hold: H, spread: Spread, partition: Partition, now_ms: int) -> list[IndexEntry]:
         """The index entries that lead the sweeper to this hold."""
-        home, others = home_and_others(self._resource, hold)
         retention, asked = self._sender.rules.retention, []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             asked.append(index_entries.due(partition, hold.state.expires_at_ms, retention))
-        if partition != home or others:
+        if partition != spread.home or spread.others:
             asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms, retention))
         return asked
 

@@ -155,8 +155,8 @@ class Claims(Generic[H]):
 
     def _asked(self, claim: Claim[H]) -> Sequence[RowKey]:
         """The rows to read before it is sent, including its holds' own; none if it depends on none."""
-        asked = self._resource.depends_on(claim.partition, self._keys(claim))
-        return [*asked, *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
+        asked = self._resource.depends_on(claim.partition)
+        return [*asked, *self._keys(claim), *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
 
     async def _look(
         self, claim: Claim[H], standing: Rows, before: Findings[H] | None

@@ -85,7 +85,7 @@ def is_same_holder(claimant: str, other: str) -> bool:
 
 def digest_of(*parts: str) -> str:
     """Different for every list of parts: each is written with its length."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
+    text = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(text.encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
 
 

@@ -315,8 +315,10 @@ class Resource(Protocol[H]):
         """
         ...
 
-    def depends_on(self, partition: Partition, keys: Sequence[RowKey]) -> Sequence[RowKey]:
-        """The rows that must be seen before these can be moved, or taken."""
+    def depends_on(self, partition: Partition) -> Sequence[RowKey]:
+        """The rows that must be seen, with those of a claim itself, before it can be moved, or taken; if none, nothing
+        must be.
+        """
         ...
 
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
@@ -390,7 +392,14 @@ def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition
     return Partition(resource.table, organization, parsed.name, parsed.home)
 
 
-def home_and_others(resource: Resource[H], hold: H) -> tuple[Partition, list[Partition]]:
+class Spread(NamedTuple):
     """The home of a hold, and the other partitions in which it claims something."""
+
+    home: Partition
+    others: Sequence[Partition]
+
+
+def home_and_others(resource: Resource[H], hold: H) -> Spread:
+    """Where the hold is."""
     home = home_of(resource, hold.organization, hold.id)
-    return home, [partition for partition in resource.partitions(hold) if partition != home]
+    return Spread(home, [partition for partition in resource.partitions(hold) if partition != home])

@@ -84,9 +84,8 @@ class RollingForward(Generic[H]):
             for partition in self._resource.partitions(hold):
                 self._sender.signals.due(partition, clock.elapsed_ms() + left_ms)
 
-    def _others(self, hold: H) -> list[Partition]:
-        _, others = home_and_others(self._resource, hold)
-        return others
+    def _others(self, hold: H) -> Sequence[Partition]:
+        return home_and_others(self._resource, hold).others
 
     async def roll_forward(self, hold: H) -> None:
         """Bring the partitions other than the home in line with the hold's state. Best effort: the home row decides,

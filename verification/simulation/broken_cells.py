@@ -168,11 +168,12 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
     async def claim(
         self: Attempts[Hold], holds: Sequence[Hold], now_ms: int, beside: Sequence[Write] = ()
     ) -> tuple[claims.Claimed, bool]:
-        claimed = await self._claims.claim(self._home_claim(holds, await self._sender.now(now_ms), beside))
-        others = dict.fromkeys(other for hold in holds for other in home_and_others(self._resource, hold)[1])
+        spread = [home_and_others(self._resource, hold) for hold in holds]
+        claimed = await self._claims.claim(self._home_claim(holds, spread[0], await self._sender.now(now_ms), beside))
+        others = dict.fromkeys(other for each in spread for other in each.others)
         for other in others:
             if isinstance(claimed.result, claims.Won):
-                claimed = await self._claims.claim(self._intents(holds, other, now_ms))
+                claimed = await self._claims.claim(self._intents(holds, spread[0], other, now_ms))
         return claimed, bool(others)
 
     patch.setattr(Attempts, "claim", claim)

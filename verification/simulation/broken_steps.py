@@ -9,6 +9,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import claims, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, StoreUnavailable, Write
 from travio_inventory.protocol.judging import Judging
+from travio_inventory.protocol.resource import home_and_others
 from travio_inventory.protocol.steps import cancel, deciding, expire
 from travio_inventory.protocol.steps.extend import Extending
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
@@ -84,7 +85,8 @@ def _shorten(patch: pytest.MonkeyPatch) -> None:
 def _revive(patch: pytest.MonkeyPatch) -> None:
     async def revive(self: LateConfirming[Hold], hold: Hold, asked: Confirmed, _parts: object) -> Hold:
         booking = hold.with_state(asked)
-        claim = self._attempts._home_claim([booking], await self._sender.now())
+        spread = home_and_others(self._resource, booking)
+        claim = self._attempts._home_claim([booking], spread, await self._sender.now())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})
         claimed = await self._attempts._claims.claim(replace(claim, beside=(revived, event), is_intent=True))

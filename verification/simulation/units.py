@@ -198,9 +198,9 @@ class Units:
         name = f"{at.epoch:010d}~{at.at_ms:015d}~{hold.id}~{type(hold.state).__name__}~{hold.extensions}"
         return Write(RowKey(Kind.EVENT, name), {}, {"type": type(hold.state).__name__, "hold": hold.id})
 
-    def depends_on(self, _partition: Partition, keys: Sequence[RowKey]) -> Sequence[RowKey]:
+    def depends_on(self, _partition: Partition) -> Sequence[RowKey]:
         """See Resource."""
-        return [COUNTER, *keys]
+        return [COUNTER]
 
     def take(self, claim: Claim[UnitHold], seen: Rows) -> Sequence[Write] | None:
         """See Resource."""

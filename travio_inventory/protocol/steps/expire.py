@@ -65,7 +65,7 @@ class Expiring(Generic[H]):
     def _depends(self, hold: H) -> bool:
         """Whether its end is refused also where what its claims depend on has moved."""
         home = home_of(self._resource, hold.organization, hold.id)
-        return bool(self._resource.depends_on(home, self._resource.keys(hold, home)))
+        return bool(self._resource.depends_on(home))
 
     async def _expire_once(self, holds: Sequence[H], at_ms: int) -> Outcome:
         now = await self._sender.now(at_ms)

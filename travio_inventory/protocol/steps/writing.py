@@ -12,16 +12,15 @@ from travio_inventory.protocol.sending import Sender
 
 async def see(sender: Sender, resource: Resource[H], partition: Partition, keys: Sequence[RowKey]) -> Rows:
     """The rows that a move of these is computed from; no read if it depends on nothing. Raises StoreUnavailable."""
-    asked = resource.depends_on(partition, keys)
-    return await sender.batches.get(partition, asked) if asked else {}
+    asked = resource.depends_on(partition)
+    return await sender.batches.get(partition, [*asked, *keys]) if asked else {}
 
 
 async def see_home(sender: Sender, resource: Resource[H], holds: Sequence[H]) -> Rows:
     """What a step on these holds, which have one home, is computed from. Raises StoreUnavailable."""
     home = home_of(resource, holds[0].organization, holds[0].id)
-    keys = [key for hold in holds for key in resource.keys(hold, home)]
-    moved = [key for hold in holds if hold.moves for key in resource.keys(hold, home)]
-    asked = [*resource.depends_on(home, keys), *moved]
+    beside = resource.depends_on(home)
+    asked = [*beside, *(key for hold in holds if beside or hold.moves for key in resource.keys(hold, home))]
     return await sender.batches.get(home, asked) if asked else {}
 
 

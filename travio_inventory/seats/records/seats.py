@@ -78,7 +78,7 @@ class Seats:
             return None
         return booking.in_period(row.period)
 
-    def depends_on(self, _partition: Partition, _keys: Sequence[RowKey]) -> Sequence[RowKey]:
+    def depends_on(self, _partition: Partition) -> Sequence[RowKey]:
         """A cell says all that is asked of it in the batch's own conditions."""
         return ()
 
