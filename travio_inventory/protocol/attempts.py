@@ -58,7 +58,7 @@ class Attempts(Generic[H]):
         one home, with the rows `beside`. Also says whether any intents were sent.
         """
         spread = [home_and_others(self._resource, hold) for hold in holds]
-        others = dict.fromkeys([other for each in spread for other in each.others])
+        others = dict.fromkeys([other for _, elsewhere in spread for other in elsewhere])
         now = await self._sender.now(now_ms)
         in_doubt = False
         if others:
@@ -94,7 +94,7 @@ class Attempts(Generic[H]):
         return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries)
 
     def _home_claim(self, holds: Sequence[H], spread: Spread, now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
-        first, home = holds[0], spread.home
+        first, (home, _) = holds[0], spread
         return Claim(
             home,
             holds,
@@ -115,10 +115,11 @@ class Attempts(Generic[H]):
 
     def _entries(self, hold: H, spread: Spread, partition: Partition, now_ms: int) -> list[IndexEntry]:
         """The index entries that lead the sweeper to this hold."""
+        home, others = spread
         retention, asked = self._sender.rules.retention, []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             asked.append(index_entries.due(partition, hold.state.expires_at_ms, retention))
-        if partition != spread.home or spread.others:
+        if partition != home or others:
             asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms, retention))
         return asked
 

@@ -30,6 +30,10 @@ class BackOff(Generic[K]):
         self._failed: OrderedDict[K, _Failed] = OrderedDict()
         self._log_throttle = LogThrottle()
 
+    def __bool__(self) -> bool:
+        """Whether anything failed."""
+        return bool(self._failed)
+
     def failed(self, thing: K, error: BaseException) -> None:
         """Note a failure: skip the thing for a while."""
         before = self._failed.pop(thing, None)

@@ -87,23 +87,27 @@ def before(row: Row) -> RowKey:
 
 def stable_id(row: Row) -> str:
     """The event's public id: the same each time that the same step is published."""
-    return f"{subject_of(row)}~{ordinal_of(row)}"
+    return _stable_id(subject_of(row), ordinal_of(row))
+
+
+def _stable_id(subject: str, ordinal: int) -> str:
+    return f"{subject}~{ordinal}"
 
 
 def read_event(partition: Partition, row: Row) -> Event:
     """The event in a row of the partition. Raises ValueError if there is none."""
-    kind, data = text(row, "type"), text(row, "data")
-    if not (kind and data and row.get("subject")):
+    kind, data, subject, ordinal = text(row, "type"), text(row, "data"), subject_of(row), ordinal_of(row)
+    if not (kind and data and subject):
         raise ValueError("an event without type, subject or data")
     return Event(
-        id=stable_id(row),
+        id=_stable_id(subject, ordinal),
         type=kind,
         version=number(row, "version"),
         at_ms=number(row, "at_ms"),
         actor=ActorKind(text(row, "actor")),
         organization=partition.organization,
-        subject=subject_of(row),
-        ordinal=ordinal_of(row),
+        subject=subject,
+        ordinal=ordinal,
         partition_key=partition.name,
         data=data,
     )

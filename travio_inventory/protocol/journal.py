@@ -114,7 +114,8 @@ class EventJournal:
             _, found = self._pending.pop(event.id)
             epoch = event_rows.epoch_of(found.key)
             self._published.add(found.partition, event.subject, event.ordinal, epoch, self._met_until(epoch))
-            self._to_read.back_off.succeeded(place_of(found))
+            if self._to_read.back_off:
+                self._to_read.back_off.succeeded(place_of(found))
         if not self._pending:
             await self._close()
 
@@ -247,12 +248,13 @@ class EventJournal:
         """Take in those that were not published, subject by subject, with missing ones before them. Returns those that
         are set aside instead. Raises StoreUnavailable, _LongGapError.
         """
-        unknown = {
-            key: row
-            for key, row in found.items()
-            if event_rows.ordinal_of(row) > self._upto(row) and not self._to_read.is_aside(key.id)
-        }
-        signals = await self._with_missing(partition, unknown, place)
+        unknown: dict[RowKey, Row] = {}
+        farthest = 0
+        for key, row in found.items():
+            ahead = event_rows.ordinal_of(row) - self._upto(row)
+            if ahead > 0 and not self._to_read.is_aside(key.id):
+                unknown[key], farthest = row, max(farthest, ahead)
+        signals = await self._with_missing(partition, unknown, place) if farthest > 1 else unknown
         aside: set[Place] = set()
         for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
             event = FoundEvent(partition, key, row)
@@ -281,7 +283,7 @@ class EventJournal:
 
     def _add(self, found: FoundEvent) -> None:
         """Publish it next. Raises ValueError and the like if no event can be read from the row."""
-        if self._to_read.is_aside(event_rows.before(found.row).id):
+        if self._to_read.has_aside and self._to_read.is_aside(event_rows.before(found.row).id):
             raise ValueError("the event before it is set aside")
         event = event_rows.read_event(found.partition, found.row)
         self._pending[event.id] = event, found

@@ -28,7 +28,7 @@ says whose a claim is names the hold's id, and with it the home whose row alone 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
@@ -316,9 +316,7 @@ class Resource(Protocol[H]):
         ...
 
     def depends_on(self, partition: Partition) -> Sequence[RowKey]:
-        """The rows that must be seen, with those of a claim itself, before it can be moved, or taken; if none, nothing
-        must be.
-        """
+        """The rows to see, with a claim's own, before it can be moved, or taken; none if nothing must be seen."""
         ...
 
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
@@ -392,14 +390,10 @@ def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition
     return Partition(resource.table, organization, parsed.name, parsed.home)
 
 
-class Spread(NamedTuple):
-    """The home of a hold, and the other partitions in which it claims something."""
-
-    home: Partition
-    others: Sequence[Partition]
+Spread: TypeAlias = tuple[Partition, Sequence[Partition]]
 
 
 def home_and_others(resource: Resource[H], hold: H) -> Spread:
-    """Where the hold is."""
+    """The home of a hold, and the other partitions in which it claims something."""
     home = home_of(resource, hold.organization, hold.id)
-    return Spread(home, [partition for partition in resource.partitions(hold) if partition != home])
+    return home, [partition for partition in resource.partitions(hold) if partition != home]

@@ -85,7 +85,7 @@ class RollingForward(Generic[H]):
                 self._sender.signals.due(partition, clock.elapsed_ms() + left_ms)
 
     def _others(self, hold: H) -> Sequence[Partition]:
-        return home_and_others(self._resource, hold).others
+        return home_and_others(self._resource, hold)[1]
 
     async def roll_forward(self, hold: H) -> None:
         """Bring the partitions other than the home in line with the hold's state. Best effort: the home row decides,

@@ -60,6 +60,11 @@ class ToRead:
         """Whether it is to be read."""
         return place in self._partitions or place in self._singles
 
+    @property
+    def has_aside(self) -> bool:
+        """Whether any event is known to be set aside."""
+        return bool(self._aside)
+
     def is_aside(self, row_id: str) -> bool:
         """Whether that event is known to be set aside."""
         return row_id in self._aside

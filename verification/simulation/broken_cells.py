@@ -170,7 +170,7 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
     ) -> tuple[claims.Claimed, bool]:
         spread = [home_and_others(self._resource, hold) for hold in holds]
         claimed = await self._claims.claim(self._home_claim(holds, spread[0], await self._sender.now(now_ms), beside))
-        others = dict.fromkeys(other for each in spread for other in each.others)
+        others = dict.fromkeys(other for _, elsewhere in spread for other in elsewhere)
         for other in others:
             if isinstance(claimed.result, claims.Won):
                 claimed = await self._claims.claim(self._intents(holds, spread[0], other, now_ms))

@@ -203,5 +203,4 @@ def _goes_on(before: Write, write: Write) -> bool:
 
 def _all_null(row: Row) -> bool:
     """Whether a missing row has it as a condition, and stays missing with it as values."""
-    values = tuple(row.values())
-    return values.count(None) == len(values)
+    return all(value is None for value in row.values())
