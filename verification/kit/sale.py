@@ -34,6 +34,7 @@ from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.listed_trips import SHARDS
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
@@ -47,7 +48,7 @@ from verification.kit.edges import Edge, local_edge
 from verification.kit.faulty_batches import FaultyBatches, Stall
 from verification.kit.legal import assert_agree
 from verification.kit.life import Life
-from verification.kit.trips import SEATS, PerGroup, a_trip
+from verification.kit.trips import SEATS, PerGroup, a_trip, organization_in
 
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
 TTL_S = 60
@@ -355,9 +356,10 @@ class Market:
         seats: int = SEATS,
         holds_per_holder_max: int = 0,
     ) -> Sale:
-        """A new trip of a new organization on sale."""
+        """A new trip of a new organization on sale; slow rounds come to it last."""
+        owner = organization_in(SHARDS - 1)
         sale = self.prepare(
-            a_trip(seats_per_group=seats_per_group, stops=stops, seats=seats),
+            a_trip(organization=owner, seats_per_group=seats_per_group, stops=stops, seats=seats),
             holds_per_holder_max=holds_per_holder_max,
         )
         await sale.open_trip()

@@ -19,6 +19,7 @@ from travio_inventory.client import (
     Trip,
     TripKey,
 )
+from travio_inventory.seats.records.listed_trips import shard_of
 from verification.kit.service_process import ORGANIZATION
 
 SEATS = 18
@@ -44,6 +45,15 @@ def two_classes(count: int) -> tuple[Seat, ...]:
     """This number of seats in a row, the first four in first class."""
     in_front = row_of(min(count, FIRST_CLASS_SEATS), seat_class="first")
     return in_front + row_of(count - len(in_front), start=FIRST_CLASS_SEATS + 1, seat_class="second")
+
+
+def organization_in(shard: int) -> str:
+    """A new organization whose trip t1 is in that shard of the list of trips: slow rounds of hasty processes come to
+    shard after shard.
+    """
+    while shard_of(TripKey(name := f"org-{uuid4().hex}", "t1")) != shard:
+        pass
+    return name
 
 
 def a_trip(
