@@ -358,10 +358,8 @@ class Market:
     ) -> Sale:
         """A new trip of a new organization on sale; slow rounds come to it last."""
         owner = organization_in(SHARDS - 1)
-        sale = self.prepare(
-            a_trip(organization=owner, seats_per_group=seats_per_group, stops=stops, seats=seats),
-            holds_per_holder_max=holds_per_holder_max,
-        )
+        trip = a_trip(organization=owner, seats_per_group=seats_per_group, stops=stops, seats=seats)
+        sale = self.prepare(trip, holds_per_holder_max=holds_per_holder_max)
         await sale.open_trip()
         return sale
 
