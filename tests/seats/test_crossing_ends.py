@@ -21,11 +21,13 @@ from tests.seats.long_after import (
     until_it_is_due,
 )
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.protocol.batches import Kind, Partition, Rows, Table
+from travio_inventory.protocol.batches import Kind, Partition, Rows, Table, Write
+from travio_inventory.protocol.rows import CLOSED
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.records.listed_trips import listed
 from travio_inventory.seats.records.trip_rows import TRIP, partition
 from verification.kit.asking import definition, open_trip
+from verification.simulation.broken import rewrite, unconditionally
 
 Step = Callable[[Shop, list[Hold]], Awaitable[object]]
 
@@ -70,6 +72,16 @@ def test_whatever_crosses_nothing_is_left(step: Step) -> None:
     assert 10 < sum(was_met for was_met, _ in told) < len(told)
     assert told[0] == (True, True), "before the first batch it is done as ever"
     assert any(was_met and not was_done for was_met, was_done in told)
+
+
+def test_cells_that_are_closed_whoever_has_them_leave_something_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        is_closing = write.key.kind is Kind.CELL and write.values.get("status") == CLOSED
+        return unconditionally(write) if is_closing else write
+
+    rewrite(monkeypatch, change)
+    with pytest.raises(AssertionError):
+        _ = [run(play(STEPS["hold"], at)) for at in range(1, BATCHES)]
 
 
 @pytest.mark.parametrize("seat", ["A2", "A3", "A1", "A4"])

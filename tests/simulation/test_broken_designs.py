@@ -39,6 +39,10 @@ little.
 """
 
 
+NO_DAY_TRIES = ["L4", "L6"]
+"""Promises that only the tests beside them show, as the document says."""
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_design_is_caught(design: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +164,13 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
 
 def test_the_document_lists_every_broken_design() -> None:
     assert listed() == design_list(), "run `make docs`"
+
+
+def test_every_promise_is_broken_alone_by_some_design() -> None:
+    """Else the simulation might be blind for it, and see only what comes with it."""
+    promised = set(re.findall(r"^\| ([IL]\d+) ", DOCUMENT.read_text(), re.MULTILINE))
+    alone = {design.promises for design in BROKEN.values()}
+    assert sorted(promised - alone) == NO_DAY_TRIES
 
 
 def test_the_tests_that_the_document_names_are_there() -> None:

@@ -5,7 +5,7 @@ A refusal that is told to the wrong one is tested directly: the protocol finds n
 
 import pytest
 
-from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Partition, Refused, Rows, Unknown
+from travio_inventory.protocol.batches import Applied, Kind, NotDone, Outcome, Partition, Refused, Rows, Unknown
 from travio_inventory.store.group_commit import GroupCommit, Lane, Member
 from verification.simulation.broken import broken
 from verification.simulation.plan import Plan
@@ -37,3 +37,24 @@ def _unknown_as_not_done(patch: pytest.MonkeyPatch) -> None:
         await tell(self, partition, company, NotDone("no answer") if is_unknown else outcome)
 
     patch.setattr(GroupCommit, "_tell", told)
+
+
+@broken(
+    "who is refused in a company is not told",
+    "L3",
+    Plan(0, holders=12, popular=3, seats_per_group=6, kills=0.0, in_company=True),
+)
+def _tell_nobody(patch: pytest.MonkeyPatch) -> None:
+    """Of those who have a step to do, for others have nobody who would lose patience."""
+    judge, end = GroupCommit._judge, Member.end
+
+    def unless_step(member: Member, outcome: Outcome) -> None:
+        if not any(write.key.kind is Kind.HOLD for write in member.writes):
+            end(member, outcome)
+
+    def judged(self: GroupCommit, lane: Lane, company: list[Member], standing: Rows) -> None:
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(Member, "end", unless_step)
+            judge(self, lane, company, standing)
+
+    patch.setattr(GroupCommit, "_judge", judged)

@@ -98,7 +98,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 # ---- conditions
 
 
-@broken("extend whatever the status", "I4 I8", Plan(164, faults=0.3, day_s=400.0, kills=0.0))
+@broken("extend whatever the status", "I4", Plan(164, faults=0.3, day_s=400.0, kills=0.0))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values

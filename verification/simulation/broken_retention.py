@@ -123,7 +123,7 @@ def _ghost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deciding, "kept_as_expired", a_column)
 
 
-@broken("a slot is forgotten before its hold", "I9 I12", replace(FORGETFUL, holds_max=1))
+@broken("a slot is forgotten before its hold", "I12", replace(FORGETFUL, holds_max=1))
 def _short_slot(patch: pytest.MonkeyPatch) -> None:
     _keep(patch, SOON_S, lambda write: write.key.kind is Kind.SLOT)
 

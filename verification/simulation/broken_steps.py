@@ -38,7 +38,7 @@ def _release_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "released" else write)
 
 
-@broken("confirm whatever the status", "I4 I8", Plan(11, faults=0.3))
+@broken("confirm whatever the status", "I4", Plan(15, faults=0.3))
 def _confirm_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_confirm = write.key.kind is Kind.HOLD and write.values.get("status") == "confirmed"

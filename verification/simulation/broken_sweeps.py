@@ -88,6 +88,14 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
 
 
+@broken("the sweeper ends no hold whose home it visits", "L1", GROUPS_OF_ONE.with_seed(2))
+def _end_nothing_at_home(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(_self: LapseFinder[Hold], _partition: Partition, _hold_ids: Sequence[str]) -> None:
+        return None
+
+    patch.setattr(LapseFinder, "_end_lapsed", nothing)
+
+
 def close_failed(patch: pytest.MonkeyPatch) -> None:
     """Close a minute although one of its seat groups failed."""
     close_due = LapseFinder.close_due

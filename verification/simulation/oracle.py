@@ -30,6 +30,10 @@ EVENTS = {
 }  # fmt: skip
 EVENTS_OF_HOUSE = {"held": "seats.blocked", "released": "seats.unblocked"}
 
+FIXED = ("holder", "claimant", "created_at_ms")
+"""What no step of a hold changes."""
+FIXED_OF_BOOKING = (*FIXED, "order_id", "expires_at_ms")
+
 C = TypeVar("C")
 """Whoever caused a step."""
 
@@ -185,6 +189,9 @@ class Oracle(Generic[C]):
             raise Violated(f"I4 {hold_id} came to be twice: {self.timelines[hold_id]}")
         if (step.was, step.status) not in LEGAL:
             raise Violated(f"I4 {hold_id} went from {step.was} to {step.status}")
+        fixed = FIXED_OF_BOOKING if step.was == step.status == "confirmed" else FIXED if before else ()
+        if changed := [name for name in fixed if before.get(name) != after.get(name)]:
+            raise Violated(f"I4 {hold_id} is {step.status}, and {changed} are others: {before}")
         if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at_ms") or 0) - self.skew_ms):
             raise Violated(f"I10 {hold_id} expired early: {before.get('expires_at')}")
         if after.get("reason") == ABANDONED and at_s < seconds_of(self._began_ms[hold_id] + GRACE_MS - self.skew_ms):
