@@ -138,9 +138,10 @@ def running_in() -> Process | None:
 def still_until_s(handle: asyncio.Handle) -> float:
     """When the callback's process continues; batches on the way to the store, or in it, never stand still."""
     process: Process | None = handle._context.get(_LIVES_IN)  # type: ignore[attr-defined]  # the loop's own
-    if process is None or isinstance(getattr(handle._callback, "__self__", None), MemoryBatches):  # type: ignore[attr-defined]  # too
+    if process is None or not process.still_until_s:
         return 0.0
-    return process.still_until_s
+    is_of_the_store = isinstance(getattr(handle._callback, "__self__", None), MemoryBatches)  # type: ignore[attr-defined]  # too
+    return 0.0 if is_of_the_store else process.still_until_s
 
 
 def adopting(

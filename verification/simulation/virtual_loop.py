@@ -4,7 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from contextvars import Context
+from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple
@@ -27,6 +27,32 @@ class Ended(Exception):
     """The run was ended: what it was to show has been seen."""
 
 
+class Planned(asyncio.TimerHandle):
+    """A callback and its time, made and cancelled without the debugging of the base class: a run has very many."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = self._args = None
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Never waits: when no callback is ready, the clock goes to the next timer. Has no input or output.
 
@@ -41,6 +67,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.stands_still_until: Callable[[asyncio.Handle], float] | None = None
         """When the process of a callback continues, if it stands still."""
         super().__init__()
+        self.get_debug = bool  # type: ignore[method-assign]  # False, which every future asks for
 
     def time(self) -> float:
         return self._now
@@ -52,7 +79,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Planned(0, callback, args, self, context)
         self._ready.append(handle)  # type: ignore[attr-defined]  # the base class's own, which every wait passes
         return handle
 
@@ -72,7 +99,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Planned(when, callback, args, self, context)
         heappush(self._scheduled, (when, timer))  # type: ignore[attr-defined]  # too
         return timer
 
@@ -92,12 +119,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 ready.append(timer)
         if not ready:
             raise Stalled
-        if len(ready) == 1:
-            self._do(ready.popleft())
-            return
         turn = list(ready)
         ready.clear()
-        self._order.shuffle(turn)
+        if len(turn) > 1:
+            self._order.shuffle(turn)
         for handle in turn:
             self._do(handle)
 
