@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
+.PHONY: help install demo test test-once test-servers load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -23,8 +23,11 @@ install: $(READY)  ## Install the service and its tools into .venv, every packag
 demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
-test: $(READY)  ## Run the tests, except those on real database servers
-	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "not (scylla or redis)"
+test: $(READY)  ## Run the tests, except those on real database servers and the long ones of test-once
+	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "not (scylla or redis or once)"
+
+test-once: $(READY)  ## Run the long tests that say the same on every Python: simulated days, kills, load
+	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "once and not (scylla or redis)"
 
 test-servers: $(READY)  ## Run the tests on real database servers (see servers)
 	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "scylla or redis"
@@ -51,7 +54,7 @@ mutants: $(READY)  ## Change the code in every small way: does a test fail? ONLY
 	nice $(BIN)/python -m verification.mutants $(ONLY) --seconds $(or $(SECONDS),20)
 
 check: $(READY)  ## Everything that CI runs: style, then all tests
-	$(MAKE) style crash-points test-servers test
+	$(MAKE) style crash-points test-servers test-once test
 
 check-all: $(READY)  ## Everything to check before a release, for an hour: CI, then every proof (docs/proof.md)
 	$(MAKE) check proof

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.records import seat_rows
@@ -21,6 +23,7 @@ def rows_of(found: Mapping[str, Any], what: str) -> list[float]:
     return [rows[when] for when in (FRESH, AGED, AFTER)]
 
 
+@pytest.mark.once
 async def test_a_store_is_compared_with_a_fresh_one_before_and_after_its_retention(tmp_path: Path) -> None:
     found: Any = await aged(SqlitePlace(tmp_path / "new"), SqlitePlace(tmp_path / "old"), 200, Retention())
     assert set(found["calls"]) == {

@@ -53,6 +53,7 @@ async def test_a_forbidden_answer_to_an_attack_is_noticed(besieged: Siege) -> No
     assert any("was told closed" in said for said in outcome.broken)
 
 
+@pytest.mark.once
 async def test_harm_to_others_is_noticed(tmp_path: Path) -> None:
     """A service that dies during an attack: its old callers, its new ones, and its exit status."""
     outcomes: list[Outcome] = []

@@ -135,6 +135,7 @@ def test_a_running_service_can_be_benched(server: ServiceProcess, typed: Type, t
     assert "grpclib" in report["versions"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("bench", ["refusals", "holds", "map"])
 def test_benches_with_a_server_of_their_own_find_nothing_wrong(typed: Type, bench: str) -> None:
     answer = typed("bench", bench, "--seconds", "0.3", "--workers", "8", "--json")

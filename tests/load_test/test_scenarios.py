@@ -75,6 +75,7 @@ def test_one_of_fifty_wins_each_round_and_the_verdict_is_ok(tmp_path: Path) -> N
     assert "Traceback" not in (done.folder / "service.log").read_text()
 
 
+@pytest.mark.once
 def test_shoppers_of_every_kind_leave_a_store_that_is_right(tmp_path: Path) -> None:
     """Without the edge, so that every refusal is the store's."""
 

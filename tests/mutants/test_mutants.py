@@ -49,10 +49,12 @@ def test_what_no_test_notices_is_shown_and_the_rest_is_counted() -> None:
     assert "\n-    self._said[thing] = True\n+    self._said[thing] = False\n" in told
 
 
+@pytest.mark.once
 def test_nothing_is_killed_where_no_test_reaches() -> None:
     assert f"| `{MODULE}` | 14 | 0 | 14 |" in judged("tests/kernel/test_ids.py")
 
 
+@pytest.mark.once
 def test_a_slow_test_kills_nothing_by_being_slow(tmp_path: Path) -> None:
     slow = tmp_path / "test_slow.py"
     slow.write_text(SLOW)

@@ -28,13 +28,13 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.once) for seed in range(2, 8))])
 def test_a_hard_day_breaks_no_promise(seed: int) -> None:
     assert hard_day(seed) == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("far", ["slow", "failing", "absent"])
+@pytest.mark.parametrize("far", ["slow", *(pytest.param(far, marks=pytest.mark.once) for far in ("failing", "absent"))])
 def test_a_second_sink_on_a_hard_day_delays_no_event_for_the_first(far: str) -> None:
     """And has every event itself by the morning, in order."""
     assert hard_day(1, far) == []

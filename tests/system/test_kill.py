@@ -26,7 +26,7 @@ from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.shoppers import Attempt, Shopper, ask, insist
 from verification.kit.trips import Cell, cells, cells_by_status, ends, trip_of
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 KILLS = 5
 HOLDS_BEFORE_A_KILL = 5
