@@ -50,7 +50,7 @@ class Planned(asyncio.TimerHandle):
 
     def cancel(self) -> None:
         self._cancelled = True
-        self._callback = self._args = None
+        self._callback = self._args = None  # type: ignore[assignment]  # as the base class does
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
