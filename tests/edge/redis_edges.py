@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.edge.edges import EdgeUnderTest
 from travio_inventory.seats.trip import TripKey
+from verification.servers.redis import RedisServer
 
 SEEN_S_MAX = 10
 STALE_MS_MAX = 20_000
@@ -15,6 +16,22 @@ STALE_MS_MAX = 20_000
 async def fill(edge: EdgeUnderTest, trip: TripKey, content: bytes, *, groups: int = 1) -> None:
     leases = await edge.seat_maps.lease(trip, range(groups))
     await edge.seat_maps.fill(trip, {group: (lease, content) for group, lease in leases.items()})
+
+
+async def until_copied(edge: EdgeUnderTest, trip: TripKey, server: RedisServer) -> None:
+    """Read the trip's map until a read asks Redis for nothing. A copy is kept only while the process hears of writes,
+    which it does not yet just after it was opened.
+    """
+
+    def scripts_run() -> object:
+        return server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"]
+
+    async with asyncio.timeout(SEEN_S_MAX):
+        while True:
+            before = scripts_run()
+            assert await edge.seat_maps.read(trip)
+            if scripts_run() == before:
+                return
 
 
 async def until_gone(edge: EdgeUnderTest, trip: TripKey) -> None:
