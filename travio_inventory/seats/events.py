@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from json import JSONEncoder, loads
+from json import loads
+from operator import attrgetter
 from typing import Any, ClassVar, TypeAlias, assert_never
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, Step
+from travio_inventory.kernel.json_text import encode
 from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Forgotten, Held, Hold, Released
 
 VERSION = 1
@@ -189,8 +191,8 @@ _About: TypeAlias = tuple[str, str, str, tuple[str, ...], int, int]
 
 _BY_TYPE: dict[str, type[Data]] = {data.type: data for data in Data.__args__}
 _FIELDS = {data: tuple(field.name for field in fields(data)) for data in Data.__args__}
+_VALUES = {data: attrgetter(*names) for data, names in _FIELDS.items()}
 _LISTS = ("seats", "prices", "given_back", "seats_before", "prices_before")
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def step_to(hold: Hold) -> Step:
@@ -264,7 +266,8 @@ def _by_house(hold: Hold) -> tuple[int, Data]:
 
 def data_text(data: Data) -> str:
     """The data as a JSON object."""
-    return _encode({name: getattr(data, name) for name in _FIELDS[type(data)]})
+    kind = type(data)
+    return encode(dict(zip(_FIELDS[kind], _VALUES[kind](data), strict=True)))
 
 
 def data_of(event: Event) -> Data:

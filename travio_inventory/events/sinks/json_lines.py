@@ -9,10 +9,9 @@ from threading import Lock
 from anyio import to_thread
 
 from travio_inventory.kernel.events import Event, PublishFailed
+from travio_inventory.kernel.json_text import encode_ascii
 
 CHUNK_BYTES = 65_536
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class JsonLines:
@@ -97,8 +96,8 @@ def line_of(event: Event) -> str:
         "ordinal": event.ordinal,
         "partition_key": event.partition_key,
     }
-    data = event.data if event.data.isascii() else _encode(json.loads(event.data))
-    return f'{_encode(envelope)[:-1]},"data":{data}}}'
+    data = event.data if event.data.isascii() else encode_ascii(json.loads(event.data))
+    return f'{encode_ascii(envelope)[:-1]},"data":{data}}}'
 
 
 def _whole_lines_end(file: int) -> int:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
+from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol.batches import Table
 from travio_inventory.protocol.plain_tables import PlainTable
 
@@ -29,7 +30,6 @@ _REMOVE = {
 }
 _INSERT = "INSERT INTO ends (ends_s, of_table, keys) VALUES (?, ?, ?)"
 _EARLIEST = "SELECT rowid, of_table, keys FROM ends WHERE ends_s <= ? ORDER BY ends_s LIMIT 1"
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Ends:
@@ -46,7 +46,7 @@ class Ends:
         """Write down what was noted."""
         for (end_s, table), keys in self._keys.items():
             for start in range(0, len(keys), AT_ONCE_MAX):
-                cursor.execute(_INSERT, (end_s, table, _encode(keys[start : start + AT_ONCE_MAX])))
+                cursor.execute(_INSERT, (end_s, table, encode(keys[start : start + AT_ONCE_MAX])))
 
 
 def earliest_s(connection: sqlite3.Connection) -> float | None:
