@@ -6,6 +6,7 @@ from typing import Final
 
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.ids import is_plain
+from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import PermissionDenied
 
 
@@ -62,6 +63,7 @@ WITHOUT_USER: Final = EVERY_SCOPE - OF_A_USER
 WITHOUT_ORGANIZATION: Final = EVERY_SCOPE - OF_AN_ORGANIZATION
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts: a user of an organization. "" stands for no user or for every organization, if the scopes allow it.

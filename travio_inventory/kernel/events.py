@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.quick import quick
 
 
 class Step(NamedTuple):
@@ -17,6 +18,7 @@ class Step(NamedTuple):
     data: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. `id` stays the same if the event is published again; `at_ms` is Unix time.

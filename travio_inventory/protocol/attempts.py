@@ -32,16 +32,19 @@ partition was asked first; a refusal beats a retryable one, which beats "unknown
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Generic
+from typing import Generic, TypeAlias
 
 from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import ABSENT, IndexEntry, Partition, Row, Write
 from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
 from travio_inventory.protocol.hold import NEVER_MS, Held, Recorded
-from travio_inventory.protocol.resource import Claim, H, Hold, Resource, Spread, home_and_others
+from travio_inventory.protocol.resource import Claim, H, Hold, Resource, home_and_others
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
+
+Spread: TypeAlias = tuple[Partition, Sequence[Partition]]
+"""The home of a hold, and the other partitions in which it claims something."""
 
 
 class Attempts(Generic[H]):

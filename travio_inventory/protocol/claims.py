@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeAlias
 
+from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
@@ -76,6 +77,7 @@ class Unanswered:
 Result: TypeAlias = Won | AlreadyThere | Lost | Contended | NotMade | Unanswered
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """How a claim ended, whether a copy of one of its batches could still land (`in_doubt`), and when the batch was

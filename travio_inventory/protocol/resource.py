@@ -28,9 +28,10 @@ says whose a claim is names the hold's id, and with it the home whose row alone 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
 from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse_hold_id
@@ -174,6 +175,7 @@ class Stake(NamedTuple):
     expected: Row
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Claim(Generic[H]):
     """What these holds, which have one home, are to take in one partition, with the rows `beside` in the same batch.
@@ -390,10 +392,7 @@ def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition
     return Partition(resource.table, organization, parsed.name, parsed.home)
 
 
-Spread: TypeAlias = tuple[Partition, Sequence[Partition]]
-
-
-def home_and_others(resource: Resource[H], hold: H) -> Spread:
+def home_and_others(resource: Resource[H], hold: H) -> tuple[Partition, Sequence[Partition]]:
     """The home of a hold, and the other partitions in which it claims something."""
     home = home_of(resource, hold.organization, hold.id)
     return home, [partition for partition in resource.partitions(hold) if partition != home]

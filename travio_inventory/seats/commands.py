@@ -7,6 +7,7 @@ from typing import NewType
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.ids import is_plain
+from travio_inventory.kernel.quick import quick
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
@@ -115,6 +116,7 @@ class AvailabilityQuery:
         found.finish()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldSeatsCommand:
     """Seats to hold for `ttl_s` seconds, 0 or less for the default. With `settles` the outcome of the key is unknown

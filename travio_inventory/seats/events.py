@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias, assert_never
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, Step
 from travio_inventory.kernel.json_text import encode
+from travio_inventory.kernel.quick import quick
 from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Forgotten, Held, Hold, Released
 
 VERSION = 1
@@ -49,6 +50,7 @@ class OfHold:
     currency: str = field(default="", kw_only=True)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HoldCreated(OfHold):
     """The seats are held for the user until then, in Unix milliseconds."""

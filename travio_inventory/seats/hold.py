@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.hold import (
     DIGEST_CHARS,
@@ -60,6 +61,7 @@ __all__ = [
 GIVEN_UP_MAX = 100
 
 
+@quick
 @dataclass(frozen=True)
 class HoldRequest:
     """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is the time that
@@ -119,6 +121,7 @@ class Passenger:
     national_id: str = field(default="", repr=False)
 
 
+@quick
 @dataclass(frozen=True)
 class Hold:
     """Seats of one journey kept for one holder. `seat groups` gives each seat's seat group, in the order of `seats`;
