@@ -10,83 +10,15 @@ import pytest
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.metadata import Metadata, Murmur3Token
 
+from tests.store.cql_server import ERROR, RESULT, VOID, Server, string
 from travio_inventory.store.scylla import codec, cql_connection
-from travio_inventory.store.scylla.codec import HEADER, PROTOCOL, Levels, Message, Query
+from travio_inventory.store.scylla.codec import HEADER, PROTOCOL, Message, Query
 from travio_inventory.store.scylla.cql_connection import ConnectFailed, CqlConnection, Endpoint
 from travio_inventory.store.scylla.driver_internals import tablet_replicas
 from travio_inventory.store.scylla.failures import Failure
+from travio_inventory.store.scylla.levels import Levels
 
-ERROR, READY, AUTHENTICATE, SUPPORTED, RESULT, AUTH_SUCCESS = 0x00, 0x02, 0x03, 0x06, 0x08, 0x10
-STARTUP, OPTIONS, AUTH_RESPONSE = 0x01, 0x05, 0x0F
-VOID = struct.pack(">i", 1)
-ASKED = codec.execute(Query("SELECT", b"id", [b"1"]), Levels(6))
-
-
-class Server:
-    """A server that says hello, and answers requests as told. Streams of requests are in the order of arrival."""
-
-    def __init__(self, *, supported: dict[str, list[str]] | None = None, password: bytes | None = None) -> None:
-        self.supported = {"CQL_VERSION": ["3.4.7"]} | (supported or {})
-        self.password = password
-        self.asked: list[int] = []
-        self.said: list[bytes] = []
-        self.writer: asyncio.StreamWriter | None = None
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection."""
-        self.writer = writer
-        try:
-            while True:
-                header = await reader.readexactly(HEADER.size)
-                _, _, stream, opcode, length = HEADER.unpack(header)
-                self._hear(stream, opcode, await reader.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def _hear(self, stream: int, opcode: int, body: bytes) -> None:
-        match opcode:
-            case _ if opcode == OPTIONS:
-                self.answer(stream, _multimap(self.supported), SUPPORTED)
-            case _ if opcode == STARTUP:
-                self.said.append(body)
-                if self.password is None:
-                    self.answer(stream, b"", READY)
-                else:
-                    self.answer(stream, _string("org.Authenticator"), AUTHENTICATE)
-            case _ if opcode == AUTH_RESPONSE:
-                is_right = self.password is not None and body.endswith(self.password)
-                wrong = struct.pack(">i", 0x0100) + _string("wrong password")
-                self.answer(stream, struct.pack(">i", -1) if is_right else wrong, AUTH_SUCCESS if is_right else ERROR)
-            case _:
-                self.asked.append(stream)
-
-    def answer(self, stream: int, body: bytes = VOID, opcode: int = RESULT) -> None:
-        """Answer the request of that stream."""
-        self.write(HEADER.pack(0x80 | PROTOCOL, 0, stream, opcode, len(body)) + body)
-
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-        assert self.writer is not None
-        self.writer.write(data)
-
-    async def has(self, requests: int) -> None:
-        """Wait until so many requests have arrived."""
-        async with asyncio.timeout(5):
-            while len(self.asked) < requests:  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.001)
-
-
-def _string(text: str) -> bytes:
-    return struct.pack(">H", len(text)) + text.encode()
-
-
-def _multimap(values: dict[str, list[str]]) -> bytes:
-    lists = (
-        _string(name) + struct.pack(">H", len(each)) + b"".join(map(_string, each)) for name, each in values.items()
-    )
-    return struct.pack(">H", len(values)) + b"".join(lists)
+ASKED = codec.execute(Query(b"id", [b"1"]), Levels(6))
 
 
 class Line:
@@ -120,7 +52,9 @@ async def line(server: Server, *, user: str = "", password: str = "") -> AsyncIt
         auth = PlainTextAuthProvider(user, password) if user else None
         connection: CqlConnection | None = None
         try:
-            connection = await CqlConnection.open(endpoint, tls=None, auth=auth, within_s=5, closed=lost.append)
+            connection = await CqlConnection.open(
+                endpoint, tls=None, auth=auth, within_s=5, request_s=5, closed=lost.append
+            )
             yield Line(server, connection, lost)
         finally:
             if connection is not None:
@@ -133,7 +67,7 @@ async def test_answers_in_any_order_reach_who_asked() -> None:
     async with line(Server()) as on:
         told = [on.send() for _ in range(3)]
         await on.server.has(3)
-        wrong = struct.pack(">i", 0x2200) + _string("no such table")
+        wrong = struct.pack(">i", 0x2200) + string("no such table")
         on.server.answer(on.server.asked[2], wrong, ERROR)
         on.server.answer(on.server.asked[0])
         on.server.answer(on.server.asked[1])
@@ -234,7 +168,9 @@ async def test_a_password_is_told_to_a_server_that_asks() -> None:
 
 async def test_nobody_there_is_said_in_one_line() -> None:
     with pytest.raises(ConnectFailed, match=r"^127\.0\.0\.1:1: "):
-        await CqlConnection.open(Endpoint("127.0.0.1", 1), tls=None, auth=None, within_s=1, closed=lambda _: None)
+        await CqlConnection.open(
+            Endpoint("127.0.0.1", 1), tls=None, auth=None, within_s=1, request_s=1, closed=lambda _: None
+        )
 
 
 async def test_what_a_scylladb_server_supports_is_asked_for() -> None:
@@ -268,7 +204,7 @@ def test_a_tablet_that_an_answer_tells_of_is_handed_to_the_driver() -> None:
     message = codec.decode(0, 0x04, RESULT, payload + VOID)
     metadata = Metadata()
     assert codec.learn_tablet(metadata, message, "k", "t")
-    assert tablet_replicas(metadata, _Routed(), Murmur3Token(5)) == {node}
+    assert tablet_replicas(metadata, _Routed(), Murmur3Token(5)) == {node: 2}
     assert not codec.learn_tablet(metadata, codec.decode(0, 0, RESULT, VOID), "k", "t")
 
 
@@ -277,13 +213,13 @@ class _Routed:
 
 
 def test_a_server_that_does_not_know_a_statement_says_so() -> None:
-    unprepared = struct.pack(">i", 0x2500) + _string("unknown id") + struct.pack(">H", 2) + b"id"
+    unprepared = struct.pack(">i", 0x2500) + string("unknown id") + struct.pack(">H", 2) + b"id"
     assert codec.is_unprepared(codec.decode(0, 0, ERROR, unprepared))
     assert not codec.is_unprepared(codec.decode(0, 0, RESULT, VOID))
 
 
 def test_a_batch_is_framed_as_the_protocol_says() -> None:
-    queries = [Query("INSERT", b"q1", [b"a", None]), Query("UPDATE", b"q2", [])]
+    queries = [Query(b"q1", [b"a", None]), Query(b"q2", [])]
     frame = codec.encode(codec.batch(queries, Levels(6, 9), is_logged=True), 5)
     body = (
         b"\x00" + b"\x00\x02"

@@ -21,5 +21,5 @@ def test_the_replicas_of_a_tablet_are_known_once_it_was_learnt() -> None:
     metadata, statement = Metadata(), OfTable("SELECT")
     assert tablet_replicas(metadata, statement, Murmur3Token(5)) is None
     metadata._tablets.add_tablet("k", "t", Tablet(0, 10, [(ONE, 0), (OTHER, 3)]))
-    assert tablet_replicas(metadata, statement, Murmur3Token(5)) == {ONE, OTHER}
+    assert tablet_replicas(metadata, statement, Murmur3Token(5)) == {ONE: 0, OTHER: 3}
     assert tablet_replicas(metadata, statement, Murmur3Token(11)) is None

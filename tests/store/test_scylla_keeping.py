@@ -152,7 +152,15 @@ async def test_ends_of_any_length_need_no_texts_of_their_own(batches: ScyllaBatc
         key = RowKey(Kind.HOLD, f"hold-{keep_s}")
         await group.stands(Write(key, ABSENT, HELD), Write(EVENT, {}, {"type": "x"}, keep_s))
         await group.stands(Write(key, {"status": "held"}, dict(list(ENDED.items())[: keep_s % 3]), keep_s))
-    assert len(batches._prepared._known) <= 4
+    assert texts_prepared(batches) <= 4
+
+
+def texts_prepared(batches: ScyllaBatches) -> int:
+    """How many texts its connection knows."""
+    (node,) = batches.path.nodes
+    connection = node.connection()
+    assert connection is not None
+    return len(connection.prepared)
 
 
 def test_only_events_are_written_once() -> None:

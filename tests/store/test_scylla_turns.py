@@ -1,4 +1,4 @@
-"""InFlightLimit: bounded in all and per partition, in order, and none is ever lost."""
+"""InFlightLimit: bounded in all, per server and per partition, in order, and none is ever lost."""
 
 import asyncio
 from random import Random
@@ -15,7 +15,7 @@ async def enter_later(turns: InFlightLimit, partition: str, entered: list[int], 
 
 
 async def test_a_partition_has_a_limit_of_turns_and_waiting_callers_get_them_in_order() -> None:
-    turns, entered = InFlightLimit(limit=10, per_partition=2, wait_s=5), list[int]()
+    turns, entered = InFlightLimit(limit=10, per_node=10, per_partition=2, wait_s=5), list[int]()
     tasks = [asyncio.create_task(enter_later(turns, "a", entered, number)) for number in range(5)]
     await asyncio.sleep(0)
     assert entered == [0, 1]
@@ -29,7 +29,7 @@ async def test_a_partition_has_a_limit_of_turns_and_waiting_callers_get_them_in_
 
 
 async def test_all_partitions_together_have_a_limit() -> None:
-    turns, entered = InFlightLimit(limit=3, per_partition=2, wait_s=5), list[int]()
+    turns, entered = InFlightLimit(limit=3, per_node=3, per_partition=2, wait_s=5), list[int]()
     tasks = [asyncio.create_task(enter_later(turns, str(number), entered, number)) for number in range(5)]
     await asyncio.sleep(0)
     assert entered == [0, 1, 2]
@@ -38,9 +38,27 @@ async def test_all_partitions_together_have_a_limit() -> None:
     await asyncio.gather(*tasks)
 
 
+async def test_who_waits_for_a_server_takes_no_room_from_the_others() -> None:
+    turns, entered = InFlightLimit(limit=4, per_node=2, per_partition=4, wait_s=5), list[int]()
+
+    async def enter(number: int, node: str) -> None:
+        await turns.enter(number, node)
+        entered.append(number)
+
+    tasks = [asyncio.create_task(enter(number, "slow")) for number in range(4)]
+    await asyncio.sleep(0)
+    await enter(10, "other")
+    await enter(11, "other")
+    assert entered == [0, 1, 10, 11]
+    for number in (0, 1, 10, 11):
+        turns.leave(number, "other" if number >= 10 else "slow")
+    await asyncio.gather(*tasks)
+    assert entered[4:] == [2, 3]
+
+
 @pytest.mark.parametrize(("limit", "per_partition"), [(1, 5), (5, 1)])
 async def test_a_caller_that_waits_too_long_gets_no_turn_and_uses_none(limit: int, per_partition: int) -> None:
-    turns = InFlightLimit(limit=limit, per_partition=per_partition, wait_s=0.02)
+    turns = InFlightLimit(limit=limit, per_node=5, per_partition=per_partition, wait_s=0.02)
     await turns.enter("a")
     with pytest.raises(NoTurn, match=r"0\.02 s"):
         await turns.enter("a")
@@ -50,7 +68,7 @@ async def test_a_caller_that_waits_too_long_gets_no_turn_and_uses_none(limit: in
 
 async def test_no_turn_is_lost_however_callers_come_and_go() -> None:
     """A thousand callers, of whom many are cancelled or out of patience just as their turn comes."""
-    random, turns = Random(1), InFlightLimit(limit=4, per_partition=2, wait_s=0.004)
+    random, turns = Random(1), InFlightLimit(limit=4, per_node=4, per_partition=2, wait_s=0.004)
     most = inside = served = 0
 
     async def call(number: int) -> None:

@@ -4,11 +4,12 @@ Conditional batches of one partition that reach it through two coordinators stea
 one they queue.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 from uuid import UUID
 
 from cassandra.cluster import Cluster
+from cassandra.metadata import Murmur3Token
 from cassandra.policies import DCAwareRoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import Statement
@@ -44,7 +45,11 @@ class SameOrderPolicy(DCAwareRoundRobinPolicy):  # type: ignore[misc]  # the dri
             return hosts
         return in_order(hosts, self._replicas(query), query.routing_key)
 
-    def _replicas(self, query: Statement) -> set[UUID]:
+    def shards(self, query: Statement) -> Mapping[UUID, int]:
+        """The shard that has the partition, of each server that is known to have its tablet."""
+        return tablet_replicas(self._metadata, query, Murmur3Token.from_key(query.routing_key)) or {}
+
+    def _replicas(self, query: Statement) -> Collection[UUID]:
         """By tablet where the table has them, else by the token ring. Until the driver has learnt of a tablet any node
         may come first.
         """

@@ -1,7 +1,7 @@
 """Conditional batches as lightweight transactions: one batch is one request, to its partition's own coordinator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +9,6 @@ from itertools import islice
 from typing import assert_never
 
 from cassandra.cluster import Session
-from cassandra.query import PreparedStatement
 
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -35,12 +34,12 @@ from travio_inventory.store.scylla import watch
 from travio_inventory.store.scylla.agreements import DEPLOYMENT
 from travio_inventory.store.scylla.announcer import TOGETHER_MAX, Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
-from travio_inventory.store.scylla.codec import Levels, Query, Reply, levels_of
+from travio_inventory.store.scylla.codec import Reply
 from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions, affinity_of, connect
 from travio_inventory.store.scylla.data_path import DataPath, Request
 from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
-from travio_inventory.store.scylla.in_flight import InFlightLimit
-from travio_inventory.store.scylla.prepared import Prepared
+from travio_inventory.store.scylla.in_flight import InFlightLimit, NoTurn
+from travio_inventory.store.scylla.levels import levels_of
 from travio_inventory.store.scylla.servers import Servers
 from travio_inventory.store.scylla.statements import (
     Place,
@@ -59,8 +58,6 @@ _APPLIED = Applied()
 _TOO_OLD = Failure(StoreUnavailable(TOO_OLD), was_sent=False)
 _CLOSED = Failure(StoreUnavailable("the store is closed"), was_sent=False)
 
-_Build = Callable[[Sequence[Query]], Request]
-
 
 @dataclass(slots=True)
 class Counts:
@@ -77,10 +74,10 @@ class Counts:
 class ScyllaBatches:
     """Conditional batches on ScyllaDB or Apache Cassandra.
 
-    A batch waits at most `wait_ms_max` for the limit on its partition, as long for the limit on all, and as long plus
-    one request for its index entries (then NotDone); and `request_ms_max` for an answer (then Unknown). A caller that
-    is cancelled does not undo its batch. Raises ValueError and the like for an impossible batch, and the driver's
-    errors for requests that are wrong or not allowed.
+    A batch waits at most `wait_ms_max` for each limit, on its partition, its server and all, as long plus one request
+    for its index entries, and `request_ms_max` for its server to prepare a statement (then NotDone); and
+    `request_ms_max` for an answer (then Unknown). A caller that is cancelled does not undo its batch. Raises ValueError
+    and the like for an impossible batch, and the driver's errors for requests that are wrong or not allowed.
     """
 
     def __init__(self, session: Session, options: ScyllaOptions) -> None:
@@ -91,15 +88,14 @@ class ScyllaBatches:
         self._options = options
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
-        self._request_s = options.request_ms_max / 1000
-        self._batch, self._serial = levels_of(is_global=options.serial == "global")
+        self._levels = levels_of(is_global=options.serial == "global")
         self.path = DataPath(
-            session, options.keyspace, affinity=affinity_of(session), request_s=options.request_ms_max / 1000
+            session.cluster, options.keyspace, affinity=affinity_of(session), request_s=options.request_ms_max / 1000
         )
-        self._prepared = Prepared(session)
         self._servers = Servers(session.cluster)
         self._in_flight = InFlightLimit(
             limit=options.calls_max,
+            per_node=options.calls_per_node_max,
             per_partition=options.calls_per_partition_max,
             wait_s=options.wait_ms_max / 1000,
         )
@@ -128,7 +124,6 @@ class ScyllaBatches:
                 batches._shut = _CLOSED
                 batches._servers.close()
                 batches.path.close()
-                await asyncio.gather(batches._prepared.close(), return_exceptions=True)
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
 
@@ -199,8 +194,7 @@ class ScyllaBatches:
             page = self._page if most is None else min(self._page, most - len(entries))
             behind = entries[-1] if entries else after
             statement = entries_of(self._keyspace, index, bucket, behind, page)
-            reply = await self._ask(None, [statement], partial(Request, levels=Levels(self._batch.consistency)))
-            rows = _answer(reply).rows
+            rows = _answer(await self._ask(Request([statement], self._levels.plain))).rows
             entries += [entry for (entry,) in rows]
             if len(rows) < page:
                 break
@@ -219,8 +213,8 @@ class ScyllaBatches:
                 return NotDone(cause(failure.error))
         if not statements:
             return _APPLIED
-        build = partial(Request, levels=self._batch, place=place, is_batch=True, is_conditional=True)
-        reply = await self._ask(partition, statements, build, send_by=send_by)
+        request = Request(statements, self._levels, place, is_batch=True, is_conditional=True, send_by=send_by)
+        reply = await self._ask(request, partition)
         if isinstance(reply, Failure):
             return outcome_of(reply)
         answer = _answer(reply)
@@ -239,8 +233,7 @@ class ScyllaBatches:
         return next(filter(None, failures), None)
 
     async def _write_plainly(self, statements: Sequence[PlainWrite]) -> Failure | None:
-        levels = Levels(self._batch.consistency)
-        reply = await self._ask(None, statements, partial(Request, levels=levels, is_batch=len(statements) > 1))
+        reply = await self._ask(Request(statements, self._levels.plain, is_batch=len(statements) > 1))
         return reply if isinstance(reply, Failure) else None
 
     async def _refused(self, partition: Partition, writes: Sequence[Write], answer: ResultRows) -> Refused | NotDone:
@@ -256,55 +249,34 @@ class ScyllaBatches:
 
     async def _read(self, partition: Partition, place: Place, statement: Statement) -> Rows:
         self.counts.reads += 1
-        return rows_of(
-            _answer(await self._ask(partition, [statement], partial(Request, levels=self._serial, place=place)))
-        )
+        return rows_of(_answer(await self._ask(Request([statement], self._levels.serial_read, place), partition)))
 
-    async def _ask(
-        self,
-        lane: Partition | None,
-        statements: Sequence[Statement],
-        build: _Build,
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Reply:
-        reply = await self._reply_to(lane, statements, build, send_by)
+    async def _ask(self, request: Request, partition: Partition | None = None) -> Reply:
+        reply = await self._reply_to(request, partition)
         if isinstance(reply, Failure):
             self._servers.missed()
         return reply
 
-    async def _reply_to(
-        self, lane: Partition | None, statements: Sequence[Statement], build: _Build, send_by: float
-    ) -> Reply:
-        """Prepare the statements, wait for the in-flight limits, send, wait for the reply."""
+    async def _reply_to(self, request: Request, partition: Partition | None) -> Reply:
+        """Wait for the in-flight limits, send, wait for the reply."""
         if (shut := self._is_shut()) is not None:
             return shut
+        node = self.path.node_of(request.place)
         try:
-            request = build([await self._query(statement) for statement in statements])
-            await self._in_flight.enter(lane)
-        except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
+            await self._in_flight.enter(partition, node)
+        except NoTurn as error:
             return Failure(error, was_sent=False)
-        leave = partial(self._in_flight.leave, lane)
+        leave = partial(self._in_flight.leave, partition, node)
         if (shut := self._is_shut()) is not None:
             leave()
             return shut
-        if asyncio.get_running_loop().time() > send_by:
+        if asyncio.get_running_loop().time() > request.send_by:
             leave()
             return _TOO_OLD
         return await self.path.send(request, leave)
 
     def _is_shut(self) -> Failure | None:
         return self._shut
-
-    async def _query(self, statement: Statement) -> Query:
-        text, values = statement
-        prepared = self._prepared.known(text) or await self._prepare(text)
-        return Query(text, prepared.query_id, values)
-
-    async def _prepare(self, text: str) -> PreparedStatement:
-        """Raises TimeoutError too: the driver's own timeout is longer than ours."""
-        async with asyncio.timeout(self._request_s):
-            return await self._prepared.get(text)
 
 
 def _answer(reply: Reply) -> ResultRows:

@@ -1,10 +1,10 @@
 """CQL messages as bytes, by the driver's own codec: the only place that uses it; its test fails when that changes."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from cassandra import ConsistencyLevel, cqltypes
+from cassandra import cqltypes
 from cassandra.metadata import Metadata
 from cassandra.protocol import (
     AuthChallengeMessage,
@@ -30,6 +30,7 @@ from cassandra.tablets import Tablet
 from travio_inventory.store.scylla.connecting import ResultRows
 from travio_inventory.store.scylla.driver_internals import add_tablet
 from travio_inventory.store.scylla.failures import Failure
+from travio_inventory.store.scylla.levels import Levels
 
 PROTOCOL = 4
 """Version 5 has an error for unknown outcomes that the driver does not know."""
@@ -46,6 +47,7 @@ Reply: TypeAlias = ResultRows | Failure | None
 PLAIN = ProtocolFeatures()
 """Before a server has said what it supports."""
 
+_SHARDING = "biased-token-round-robin"
 _TABLET = "tablets-routing-v1"
 _TABLET_TYPE = cqltypes.lookup_casstype("TupleType(LongType, LongType, ListType(TupleType(UUIDType, Int32Type)))")
 
@@ -59,19 +61,20 @@ __all__ = [
 ]
 
 
-class Levels(NamedTuple):
-    """How many replicas decide: of a plain write or a read, and of a condition (None where there is none)."""
-
-    consistency: int
-    serial: int | None = None
-
-
 class Query(NamedTuple):
     """A prepared statement with its values."""
 
-    text: str
     id: bytes
     values: Sequence[bytes | None]
+
+
+class Shards(NamedTuple):
+    """How a server divides its partitions, and the port where a client may choose the shard."""
+
+    number: int
+    port: int
+    of_token: Callable[[int], int]
+    """Which of them has a token."""
 
 
 def batch(queries: Sequence[Query], levels: Levels, *, is_logged: bool) -> Message:
@@ -119,6 +122,15 @@ def features_of(supported: Mapping[str, Sequence[str]]) -> ProtocolFeatures:
     )
 
 
+def shards_of(features: ProtocolFeatures, *, is_tls: bool) -> Shards | None:
+    """The server's shards, where there are several, each can be connected to, and their rule is the one we know."""
+    info = features.sharding_info
+    if info is None or info.shards_count < 2 or info.sharding_algorithm != _SHARDING:
+        return None
+    port = info.shard_aware_port_ssl if is_tls else info.shard_aware_port
+    return Shards(info.shards_count, port, info.shard_id_from_token) if port else None
+
+
 def encode(message: Message, stream: int, features: ProtocolFeatures = PLAIN) -> bytes:
     """The frame of a message. Raises what the driver raises for values that have no form on the wire."""
     frame: bytes = ProtocolHandler.encode_message(message, stream, PROTOCOL, None, False, features)
@@ -139,6 +151,14 @@ def reply_of(message: Message) -> Reply:
     return None
 
 
+def prepared_id(message: Message) -> bytes:
+    """Under what id the server knows the statement. Raises the error that it answered instead."""
+    if isinstance(message, ErrorMessage):
+        raise message.to_exception()
+    prepared: bytes = message.query_id
+    return prepared
+
+
 def is_unprepared(message: Message) -> bool:
     """Whether the server does not know a statement, and so has done nothing."""
     return isinstance(message, PreparedQueryNotFound)
@@ -155,10 +175,3 @@ def learn_tablet(metadata: Metadata, message: Message, keyspace: str, table: str
     if tablet is not None:
         add_tablet(metadata, keyspace, table, tablet)
     return tablet is not None
-
-
-def levels_of(*, is_global: bool) -> tuple[Levels, Levels]:
-    """The levels of batches and of serial reads: of the home datacenter, or of all together."""
-    quorum = ConsistencyLevel.QUORUM if is_global else ConsistencyLevel.LOCAL_QUORUM
-    serial = ConsistencyLevel.SERIAL if is_global else ConsistencyLevel.LOCAL_SERIAL
-    return Levels(quorum, serial), Levels(serial)

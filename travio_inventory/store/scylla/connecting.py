@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from cassandra import ConsistencyLevel, UnresolvableContactPoints
+from cassandra import UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy
@@ -17,6 +17,7 @@ from travio_inventory.kernel.limits import SEGMENTS_MAX
 from travio_inventory.protocol.batches import ROWS_AT_ONCE_MAX, StoreUnavailable
 from travio_inventory.store.scylla.affinity import SameOrderPolicy
 from travio_inventory.store.scylla.failures import cause
+from travio_inventory.store.scylla.levels import Levels, levels_of
 
 BATCH = "batch"
 """The profile of conditional batches."""
@@ -53,6 +54,8 @@ class ScyllaOptions:
     """How long to wait for an answer: longer than the server's own timeouts (2 s), so that it can report them."""
     calls_max: int = 512
     """How many requests may be in flight."""
+    calls_per_node_max: int = 256
+    """How many requests one server may have in flight: one that is slow leaves room for those to the others."""
     calls_per_partition_max: int = 4
     """How many conditional batches and serial reads of one partition may be in flight: more only make each other wait,
     and time out, at its coordinator."""
@@ -114,9 +117,7 @@ def affinity_of(opened: Session) -> SameOrderPolicy:
 def _cluster(options: ScyllaOptions) -> Cluster:
     is_global = options.serial == "global"
     affinity = SameOrderPolicy(options.datacenter, used_hosts_per_remote_dc=HOSTS_MAX if is_global else 0)
-    quorum = ConsistencyLevel.QUORUM if is_global else ConsistencyLevel.LOCAL_QUORUM
-    serial = ConsistencyLevel.SERIAL if is_global else ConsistencyLevel.LOCAL_SERIAL
-    profile = partial(_profile, options, affinity, serial)
+    profile = partial(_profile, options, affinity, levels_of(is_global=is_global))
     return Cluster(
         list(options.hosts),
         port=options.port,
@@ -130,8 +131,8 @@ def _cluster(options: ScyllaOptions) -> Cluster:
         idle_heartbeat_timeout=HEARTBEAT_S,
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
         execution_profiles={
-            EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory),
-            BATCH: profile(quorum, ResultRows),
+            EXEC_PROFILE_DEFAULT: profile(tuple_factory),
+            BATCH: profile(ResultRows),
         },
     )
 
@@ -139,16 +140,15 @@ def _cluster(options: ScyllaOptions) -> Cluster:
 def _profile(
     options: ScyllaOptions,
     affinity: SameOrderPolicy,
-    serial: int,
-    consistency: int,
+    levels: Levels,
     row_factory: Callable[..., object],
 ) -> ExecutionProfile:
     """No retry and no second attempt below the protocol: a batch sent twice refuses itself."""
     return ExecutionProfile(
         load_balancing_policy=affinity,
         retry_policy=FallthroughRetryPolicy(),
-        consistency_level=consistency,
-        serial_consistency_level=serial,
+        consistency_level=levels.consistency,
+        serial_consistency_level=levels.serial,
         request_timeout=options.request_ms_max / 1000,
         row_factory=row_factory,
         speculative_execution_policy=None,

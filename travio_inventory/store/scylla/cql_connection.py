@@ -9,13 +9,16 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from errno import EADDRINUSE, EADDRNOTAVAIL
+from functools import partial
 from typing import NamedTuple, cast
 
 from cassandra.auth import AuthProvider
 
 from travio_inventory.store.scylla import codec
-from travio_inventory.store.scylla.codec import HEADER, Message
+from travio_inventory.store.scylla.codec import HEADER, Message, Shards
 from travio_inventory.store.scylla.failures import Failure
+from travio_inventory.store.scylla.prepared import Prepared
 
 STREAMS_MAX = 2_048
 UNANSWERED_MAX = 512
@@ -24,8 +27,15 @@ FRAME_BYTES_MAX = 64 * 1024 * 1024
 """An answer that is larger is skipped, and fails its own request alone."""
 
 
+_TAKEN = (EADDRINUSE, EADDRNOTAVAIL)
+
+
 class ConnectFailed(Exception):
     """No connection, and why, in one line."""
+
+
+class PortTaken(ConnectFailed):
+    """Somebody uses the port that the connection was to come from."""
 
 
 class Endpoint(NamedTuple):
@@ -65,9 +75,10 @@ class _Call:
 class CqlConnection(asyncio.Protocol):
     """One connection. `closed` is called once, when it is lost."""
 
-    def __init__(self, endpoint: Endpoint, closed: Callable[["CqlConnection"], None]) -> None:
+    def __init__(self, endpoint: Endpoint, closed: Callable[["CqlConnection"], None], *, request_s: float) -> None:
         self.endpoint = endpoint
         self.features = codec.PLAIN
+        self.prepared = Prepared(partial(self.ask, within_s=request_s))
         self._closed = closed
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -87,23 +98,32 @@ class CqlConnection(asyncio.Protocol):
         tls: ssl.SSLContext | None,
         auth: AuthProvider | None,
         within_s: float,
+        request_s: float,
         closed: Callable[["CqlConnection"], None],
+        from_port: int | None = None,
     ) -> "CqlConnection":
-        """A connection that is ready for requests. Raises ConnectFailed."""
+        """A connection that is ready for requests, from that port of ours or from any. Preparing a statement may take
+        `request_s`. Raises ConnectFailed, PortTaken.
+        """
         connection: CqlConnection | None = None
         try:
             async with asyncio.timeout(within_s):
                 loop = asyncio.get_running_loop()
-                name = endpoint.host if tls is not None else None
                 _, connection = await loop.create_connection(
-                    lambda: cls(endpoint, closed), *endpoint, ssl=tls, server_hostname=name
+                    lambda: cls(endpoint, closed, request_s=request_s),
+                    *endpoint,
+                    ssl=tls,
+                    server_hostname=endpoint.host if tls is not None else None,
+                    local_addr=None if from_port is None else (_any_address(endpoint.host), from_port),
                 )
                 await connection._greet(auth.new_authenticator(endpoint.host) if auth else None)
         except (OSError, TimeoutError, ConnectFailed) as error:
             if connection is not None:
                 connection.close()
-            why = str(error) or type(error).__name__
-            raise ConnectFailed(f"{endpoint.host}:{endpoint.port}: {why}") from error
+            why = f"{endpoint.host}:{endpoint.port}: {str(error) or type(error).__name__}"
+            if isinstance(error, OSError) and error.errno in _TAKEN:
+                raise PortTaken(why) from error
+            raise ConnectFailed(why) from error
         except BaseException:
             if connection is not None:
                 connection.close()
@@ -112,13 +132,27 @@ class CqlConnection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether requests can be sent."""
+        """Whether it is there."""
         return self._transport is not None and not self._transport.is_closing()
 
     @property
-    def has_room(self) -> bool:
-        """Whether another request has a stream."""
-        return bool(self._free)
+    def can_send(self) -> bool:
+        """Whether it is open, and another request has a stream."""
+        return bool(self._free) and self.is_open
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests have no answer yet."""
+        return STREAMS_MAX - len(self._free)
+
+    @property
+    def shard(self) -> int:
+        """The shard of the server that it goes to; 0 on one without shards."""
+        return int(self.features.shard_id)
+
+    def shards(self, *, is_tls: bool) -> Shards | None:
+        """The server's shards, where each can be connected to."""
+        return codec.shards_of(self.features, is_tls=is_tls)
 
     def close(self) -> None:
         """End it; what is under way stays without an answer."""
@@ -155,6 +189,8 @@ class CqlConnection(asyncio.Protocol):
             if not answer.done():
                 answer.set_result(message)
 
+        if not self.can_send:
+            raise ConnectFailed("the connection was closed, or has no room")
         self.send(message, within_s=within_s, got=got, lost=lost)
         return await answer
 
@@ -252,3 +288,8 @@ class CqlConnection(asyncio.Protocol):
         self._free.append(stream)
         self._late -= call.is_late
         return call
+
+
+def _any_address(host: str) -> str:
+    """Any address of ours, of the kind that the server has."""
+    return "::" if ":" in host else "0.0.0.0"  # noqa: S104 - of a client

@@ -7,12 +7,12 @@ from cassandra.query import Statement
 from cassandra.tablets import Tablet
 
 
-def tablet_replicas(metadata: Metadata, query: Statement, token: Token) -> set[UUID] | None:
-    """Who has the tablet that the statement goes to; None where the table has none, or the driver has not learnt of it
-    yet, as it does from its first answer.
+def tablet_replicas(metadata: Metadata, query: Statement, token: Token) -> dict[UUID, int] | None:
+    """Who has the tablet that the statement goes to, each with its shard; None where the table has none, or the driver
+    has not learnt of it yet, as it does from its first answer.
     """
     tablet = metadata._tablets.get_tablet_for_key(query.keyspace, query.table, token)
-    return None if tablet is None else {host_id for host_id, _shard in tablet.replicas}
+    return None if tablet is None else dict(tablet.replicas)
 
 
 def add_tablet(metadata: Metadata, keyspace: str, table: str, tablet: Tablet) -> None:

@@ -1,4 +1,4 @@
-"""How many requests may be in flight: in all, and on one partition."""
+"""How many requests may be in flight: in all, to one server, and on one partition."""
 
 import asyncio
 from collections import deque
@@ -58,37 +58,57 @@ class Lane:
 
 
 class InFlightLimit:
-    """One limit for all, and one per busy partition."""
+    """One limit for all, one per busy partition, and one per server."""
 
-    def __init__(self, *, limit: int, per_partition: int, wait_s: float) -> None:
+    def __init__(self, *, limit: int, per_node: int, per_partition: int, wait_s: float) -> None:
         self._all = Lane(limit)
+        self._per_node = per_node
         self._per_partition = per_partition
         self._wait_s = wait_s
         self._lanes: dict[Hashable, Lane] = {}
 
-    async def enter(self, partition: Hashable | None) -> None:
-        """Enter the limits; call `leave` once afterwards. None = a request without a partition. Raises NoTurn."""
-        if partition is not None:
-            lane = self._lanes.get(partition)
-            if lane is None:
-                lane = self._lanes[partition] = Lane(self._per_partition)
-            if not lane.try_enter():
-                await lane.wait(self._wait_s)
-        if not self._all.try_enter():
+    async def enter(self, partition: Hashable | None, node: Hashable | None = None) -> None:
+        """Enter the limits; call `leave` once afterwards. None = a request without one. Who waits for a partition or a
+        server takes no room from the others. Raises NoTurn.
+        """
+        await self._enter_lane(partition, self._per_partition)
+        try:
+            await self._enter_lane(node, self._per_node)
             try:
-                await self._all.wait(self._wait_s)
+                if not self._all.try_enter():
+                    await self._all.wait(self._wait_s)
             except BaseException:
-                self._leave_lane(partition)
+                self._leave_lane(node)
                 raise
+        except BaseException:
+            self._leave_lane(partition)
+            raise
 
-    def leave(self, partition: Hashable | None) -> None:
+    def leave(self, partition: Hashable | None, node: Hashable | None = None) -> None:
         """Leave the limits."""
         self._all.leave()
+        self._leave_lane(node)
         self._leave_lane(partition)
 
-    def _leave_lane(self, partition: Hashable | None) -> None:
-        if partition is not None:
-            lane = self._lanes[partition]
+    async def _enter_lane(self, name: Hashable | None, limit: int) -> None:
+        if name is None:
+            return
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(limit)
+        if not lane.try_enter():
+            try:
+                await lane.wait(self._wait_s)
+            except BaseException:
+                self._forget_if_empty(name, lane)
+                raise
+
+    def _leave_lane(self, name: Hashable | None) -> None:
+        if name is not None:
+            lane = self._lanes[name]
             lane.leave()
-            if lane.is_empty:
-                del self._lanes[partition]
+            self._forget_if_empty(name, lane)
+
+    def _forget_if_empty(self, name: Hashable, lane: Lane) -> None:
+        if lane.is_empty and self._lanes.get(name) is lane:
+            del self._lanes[name]
