@@ -20,7 +20,6 @@ from travio_inventory.protocol.batches import (
     Kind,
     NotDone,
     Outcome,
-    Partition,
     Refused,
     Row,
     RowKey,
