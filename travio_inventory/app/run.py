@@ -4,7 +4,9 @@ import gc
 import logging
 import os
 import signal
+from asyncio import SelectorEventLoop
 from contextlib import AbstractAsyncContextManager, ExitStack
+from functools import partial
 
 import anyio
 
@@ -14,6 +16,7 @@ from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import ScyllaSettings, Settings, StoreSettings, shadowed
 from travio_inventory.telemetry.logs import set_up_logs
 from travio_inventory.telemetry.notify import READY, notify
+from travio_inventory.telemetry.turns import LONGEST_TURN, TimedTurns
 from travio_inventory.telemetry.watched import log_figures
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,10 @@ def work(settings: Settings) -> int:
 def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
     set_up_logs(level=settings.logs.level, form=settings.logs.format)
     try:
-        anyio.run(_until_told, settings, service)
+        turns = TimedTurns()
+        anyio.run(
+            _until_told, settings, service, turns, backend_options={"loop_factory": partial(SelectorEventLoop, turns)}
+        )
     except StartFailed as failed:
         log.critical("cannot start: %s", failed)
         return EXIT_FAILED
@@ -51,11 +57,12 @@ def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
     return 0
 
 
-async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App]) -> None:
+async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App], turns: TimedTurns) -> None:
     with ExitStack() as listening:
         signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGUSR1, signal.SIGTERM, signal.SIGINT))
         async with service as app:
             _collect_seldom()
+            app.figures.gauge(LONGEST_TURN, turns.longest_us)
             _say_ready(settings, app)
             while (told := await anext(aiter(signals))) is signal.SIGUSR1:
                 log_figures(app.figures)

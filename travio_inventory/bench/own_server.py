@@ -16,6 +16,7 @@ from types import TracebackType
 
 from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel
+from travio_inventory.telemetry.turns import LONGEST_TURN
 
 SERVER_CORE = 0
 CLIENT_CORE = 1
@@ -27,6 +28,7 @@ FIGURES_SECONDS_MAX = 5.0
 LOG_CHARS_SHOWN_MAX = 2_000
 
 _FIGURE = re.compile(r"([\w.]+) (\w+)=(\d+) p50")
+_TURN = re.compile(rf"{LONGEST_TURN}=(\d+)")
 
 
 class ServerFailed(Exception):
@@ -47,6 +49,7 @@ class OwnServer:
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="travio-"))
         self.start_seconds = 0.0
+        self._log_read_bytes = 0
 
     @classmethod
     def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
@@ -78,16 +81,27 @@ class OwnServer:
 
     async def figures(self) -> Counter[str]:
         """What the service has counted since its start: calls by "what outcome". Raises ServerFailed."""
+        said = await self._say_figures((self.folder / "server.log").stat().st_size)
+        return Counter({f"{what} {outcome}": int(calls) for what, outcome, calls in _FIGURE.findall(said)})
+
+    async def longest_turn_ms(self) -> float:
+        """The longest turn of the service's event loop since this was last asked. Raises ServerFailed."""
+        said = await self._say_figures(self._log_read_bytes)
+        self._log_read_bytes += len(said)
+        return max(map(int, _TURN.findall(said))) / 1_000
+
+    async def _say_figures(self, start: int) -> str:
+        """What is in the log from there on, up to the figures that the service says now."""
         log = self.folder / "server.log"
-        said = log.stat().st_size
+        before = log.stat().st_size
         os.kill(self.pid, signal.SIGUSR1)
         ends = perf_counter() + FIGURES_SECONDS_MAX
         while perf_counter() < ends:
             with log.open("rb") as lines:
-                lines.seek(said)
-                _, found, line = lines.read().decode().partition("figures: ")
-            if found and line.endswith("\n"):
-                return Counter({f"{what} {outcome}": int(calls) for what, outcome, calls in _FIGURE.findall(line)})
+                lines.seek(start)
+                said = lines.read()
+            if b"figures: " in said[before - start :] and said.endswith(b"\n"):
+                return said.decode("ascii", "replace")
             await asyncio.sleep(POLL_SECONDS)
         raise ServerFailed("the service did not say its figures")
 

@@ -23,7 +23,7 @@ HOLDS = 20
 PLAN = "bench-venue"
 
 T = TypeVar("T")
-Show = Callable[[str, float], None]
+Show = Callable[[str, float, object], None]
 
 
 class Venue:
@@ -34,6 +34,7 @@ class Venue:
         self._show = show
         self._trip = bench_trips.venue(seats)
         self._took: dict[str, float] = {}
+        self._turns_ms: dict[str, float] = {}
 
     async def measure(self) -> dict[str, object]:
         """Open it, read it, hold seats of it. Raises what the client raises."""
@@ -50,11 +51,13 @@ class Venue:
             waits = await self._while_others_call(client, self._open(client))
             await self._read(client)
             await self._hold(client)
+            await self._support(client)
         after = memory_mb(self._on.service.pid)
         return {
             "seats": len(self._trip.seats),
             "cells": len(self._trip.seats) * len(self._trip.segments),
             "seconds": {what: round(took, 3) for what, took in self._took.items()},
+            "longest_turn_ms": self._turns_ms,
             "others_waited_ms_max": round(waits * 1_000, 1),
             "memory_mb": {"before": before, "after": after},
         }
@@ -66,7 +69,7 @@ class Venue:
         while not opening.is_over and perf_counter() - began < OPENED_SECONDS_MAX:
             await asyncio.sleep(POLL_SECONDS)
             opening = await client.trip_opening(name)
-        self._note("until it is on sale", perf_counter() - began)
+        await self._note("until it is on sale", perf_counter() - began)
 
     async def _read(self, client: InventoryClient) -> None:
         name, sections = self._trip.key.trip, [section.id for section in self._trip.sections]
@@ -80,7 +83,16 @@ class Venue:
         for size in SIZES:
             with suppress(InvalidSeats):
                 took = sorted([await self._hold_once(client, number * SIZES[-1], size) for number in range(HOLDS)])
-                self._note(f"hold of {size} seats, median", took[HOLDS // 2])
+                await self._note(f"hold of {size} seats, median", took[HOLDS // 2])
+
+    async def _support(self, client: InventoryClient) -> None:
+        """What staff ask, who changes a vehicle too."""
+        name, seat = self._trip.key.trip, self._trip.seats[0].id
+        hold = await client.hold(name, "a", "b", [seat])
+        await hold.confirm("order-1")
+        await self._timed("explain a seat", client.explain_seat(name, seat))
+        await self._timed("manifest", client.manifest(name, include_held=True))
+        await self._timed("read the trip with all seats", client.trip(name))
 
     async def _hold_once(self, client: InventoryClient, start: int, size: int) -> float:
         seats = [seat.id for seat in self._trip.seats[start : start + size]]
@@ -93,12 +105,14 @@ class Venue:
     async def _timed(self, what: str, work: Awaitable[T]) -> T:
         began = perf_counter()
         result = await work
-        self._note(what, perf_counter() - began)
+        await self._note(what, perf_counter() - began)
         return result
 
-    def _note(self, what: str, took: float) -> None:
+    async def _note(self, what: str, took: float) -> None:
         self._took[what] = took
-        self._show(what, round(took, 4))
+        if self._on.own is not None:
+            self._turns_ms[what] = await self._on.own.longest_turn_ms()
+        self._show(what, round(took, 4), self._turns_ms.get(what, "-"))
 
     async def _while_others_call(self, client: InventoryClient, work: Awaitable[None]) -> float:
         """Do the work; how long a small call of somebody else took meanwhile at most."""

@@ -201,7 +201,7 @@ def bench_open(
     """Open a train with 1,300 seats and five segments for sale; or a hall, then read it and hold seats of it."""
 
     async def hall(on: Session) -> Report:
-        with Board(f"a hall of {seats} seats", ("what", "seconds")) as board:
+        with Board(f"a hall of {seats} seats", ("what", "seconds", "longest turn ms")) as board:
             return await venue.Venue(on, seats=seats, show=board.add).measure(), []
 
     async def bench(on: Session) -> Report:

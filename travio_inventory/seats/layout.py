@@ -1,5 +1,6 @@
 """What a vehicle or a hall looks like: sections, seats in layout order, and things that are no seats."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,9 +78,30 @@ def places_of(sections: Iterable[Section]) -> Mapping[str, int]:
 
 
 def in_layout_order(seats: Iterable[Seat], sections: Iterable[Section]) -> tuple[Seat, ...]:
-    """The seats by section, row, column, id."""
+    """The seats by section, row, column, id. Each section is put in order by itself: other threads wait for the
+    longest of them, not for all.
+    """
     places = places_of(sections)
-    return tuple(sorted(seats, key=lambda seat: (places.get(seat.section, -1), seat.row, seat.column, seat.id)))
+    found: dict[int, list[Seat]] = {}
+    for seat in seats:
+        found.setdefault(places.get(seat.section, -1), []).append(seat)
+    return tuple([seat for place in sorted(found) for seat in sorted(found[place], key=_place)])
+
+
+def _place(seat: Seat) -> tuple[int, int, str]:
+    return seat.row, seat.column, seat.id
+
+
+def ranges_of_sections(in_order: Sequence[Seat], sections: Iterable[Section]) -> Mapping[str, range]:
+    """The places of each section's seats, which are in layout order."""
+    places = places_of(sections)
+    found, start = {}, 0
+    while start < len(in_order):
+        section = in_order[start].section
+        end = bisect_right(in_order, places.get(section, -1), start, key=lambda seat: places.get(seat.section, -1))
+        found[section] = range(start, end)
+        start = end
+    return found
 
 
 def features_in_order(features: Iterable[Feature], sections: Iterable[Section]) -> tuple[Feature, ...]:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from itertools import accumulate, islice
+from itertools import islice
 from json import dumps, loads
 from typing import Any, NamedTuple
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.garbage import free_gradually, leave_to_counting
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.layout import (
     Feature,
@@ -21,6 +22,7 @@ from travio_inventory.seats.layout import (
     features_in_order,
     in_layout_order,
     layout_violations,
+    ranges_of_sections,
 )
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
 from travio_inventory.seats.route import Direction, Segment, StationName, check_route, rides, route_violations
@@ -95,13 +97,18 @@ class Trip:
     station_names: tuple[StationName, ...] = ()
     is_stored: InitVar[bool] = False
     seats_per_group_asked: int = field(init=False, repr=False, compare=False)
+    seat_classes: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The classes that the trip's seats have."""
     _positions: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self, is_stored: bool) -> None:
         if not is_stored:
             _check_fields(self)
         ordered = in_layout_order(self.seats, self.sections)
+        leave_to_counting(ordered)
+        free_gradually(self, ordered)
         object.__setattr__(self, "seats", ordered)
+        object.__setattr__(self, "seat_classes", frozenset([seat.seat_class for seat in ordered]))
         object.__setattr__(self, "features", features_in_order(self.features, self.sections))
         object.__setattr__(self, "station_names", tuple(sorted(self.station_names)))
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
@@ -130,16 +137,9 @@ class Trip:
         return _values(self, names) == _values(standing, names)
 
     @cached_property
-    def seat_classes(self) -> frozenset[str]:
-        """The classes that the trip's seats have."""
-        return frozenset(seat.seat_class for seat in self.seats)
-
-    @cached_property
     def section_ranges(self) -> Mapping[str, range]:
         """The places in layout order of each section's seats."""
-        counts = Counter(seat.section for seat in self.seats)
-        ends = accumulate(counts.values())
-        return {name: range(end - counts[name], end) for name, end in zip(counts, ends, strict=True)}
+        return ranges_of_sections(self.seats, self.sections)
 
     def places_in(self, section: str) -> range:
         """The places in layout order of a section's seats, of all seats for "". Raises InvalidRequest for a section
@@ -273,7 +273,9 @@ def write_seats(seats: Iterable[Seat]) -> list[list[object]]:
 
 def read_seats(written: Iterable[Sequence[Any]]) -> tuple[Seat, ...]:
     """The seats that a definition, or a part of one, says."""
-    return tuple(Seat(*seat) for seat in written)
+    seats = tuple([Seat(*seat) for seat in written])
+    leave_to_counting(seats)
+    return seats
 
 
 def read_trip(written: Mapping[str, Any], seats: tuple[Seat, ...]) -> Trip:

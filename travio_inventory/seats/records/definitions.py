@@ -44,21 +44,25 @@ class Definitions:
     async def define(self, trip: Trip) -> tuple[Trip, Opening]:
         """See Trips. Only a trip that is new is listed: by its life, so that no other life's listing is meant."""
         send_by = asyncio.get_running_loop().time() + SEEDED_WITHIN_S
-        row = await self._read(trip.key)
+        row, new = await self._read(trip.key), await off_loop(len(trip.seats), written, trip, self._portions)
         if row is None or row.stage is Stage.OPENING:
-            new = await off_loop(len(trip.seats), written, trip, self._portions)
             await self._seats.put(trip.key, new.parts)
             row = row or await self._begin(trip, new, send_by=send_by)
         if row.stage not in OPENED:
             raise TripBeingForgotten
-        standing = await self._seats.read(trip.key, row.definition)
-        if standing is None or not await off_loop(len(trip.seats), trip.asks_for, standing):
-            raise TripDefinedOtherwise
+        standing = trip if row.definition == new.definition else await self._standing(trip, row)
         if row.stage is Stage.OPENING:
             await until_known(
                 self._batches, trip_rows.partition(trip.key), [], [opening_entry(trip.key, row.opened_at_ms)]
             )
         return standing, opening_of(row)
+
+    async def _standing(self, trip: Trip, row: TripRow) -> Trip:
+        """The trip as it is stored, if that is what this one asks for. Raises TripDefinedOtherwise."""
+        standing = await self._seats.read(trip.key, row.definition)
+        if standing is None or not await off_loop(len(trip.seats), trip.asks_for, standing):
+            raise TripDefinedOtherwise
+        return standing
 
     async def _begin(self, trip: Trip, new: Written, *, send_by: float) -> TripRow:
         """The row that stands after an attempt to make it."""

@@ -1,0 +1,46 @@
+"""Very many objects: not looked through by the garbage collector, and freed little by little."""
+
+import gc
+from time import monotonic, sleep
+from weakref import ref
+
+from travio_inventory.kernel.garbage import LITTLE, MANY, free_gradually, leave_to_counting
+
+FREED_WITHIN_S = 10.0
+
+
+class Thing:
+    """It may be watched."""
+
+
+class Watched(Thing):
+    """It says when it is freed."""
+
+    def __init__(self, freed: list[int], number: int) -> None:
+        self.freed, self.number = freed, number
+
+    def __del__(self) -> None:
+        self.freed.append(self.number)
+
+
+def test_what_is_left_to_counting_is_freed_by_it_and_not_looked_through() -> None:
+    things = tuple(Thing() for _ in range(3))
+    leave_to_counting(things)
+    assert not any(map(gc.is_tracked, (things, *things)))
+    seen = [ref(thing) for thing in things]
+    del things
+    assert [each() for each in seen] == [None] * 3
+
+
+def test_objects_outlive_their_owner_until_they_are_freed_little_by_little() -> None:
+    freed: list[int] = []
+    owner, count = Thing(), MANY + 3 * LITTLE
+    free_gradually(owner, [Watched(freed, number) for number in range(count)])
+    gc.collect()
+    assert freed == []
+    del owner
+    ends = monotonic() + FREED_WITHIN_S
+    while len(freed) < count and monotonic() < ends:
+        sleep(0.001)
+    assert len(freed) == count
+    assert freed[0] >= count - LITTLE
