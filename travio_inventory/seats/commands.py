@@ -80,6 +80,7 @@ class ChangeTripCommand:
         found.finish()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatMapQuery:
     """The seats of a trip for a journey, of one section or of all (""). Raises InvalidRequest, as all of these do."""
@@ -89,6 +90,10 @@ class SeatMapQuery:
     section: str = ""
 
     def __post_init__(self) -> None:
+        if not (_are_usual(self.trip_id, self.ends) and (not self.section or is_plain(self.section))):
+            self._check()
+
+    def _check(self) -> None:
         found = Faults()
         found.id("trip_id", self.trip_id)
         _check_ends(found, self.ends)
@@ -96,6 +101,7 @@ class SeatMapQuery:
         found.finish()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvailabilityQuery:
     """How many seats of a class and a section ("" = any) are free for a journey of so many passengers, 0 for one."""
@@ -138,11 +144,10 @@ class HoldSeatsCommand:
 
     def _is_usual(self) -> bool:
         """Whether nothing can be wrong with it, as is seen at once of most: seats are asked for all the time."""
-        origin, destination, first, last = self.ends
         return (
-            all(map(is_plain, (self.trip_id, origin, destination, *self.seat_ids)))
+            _are_usual(self.trip_id, self.ends)
+            and all(map(is_plain, self.seat_ids))
             and 0 < len(self.seat_ids) <= limits.SEATS_PER_HOLD_MAX
-            and first is last is None
             and (not self.settles if self.key is None else is_plain(self.key))
             and not self.session_id
         )
@@ -347,6 +352,12 @@ def _check_parts(found: Faults, seat_ids: tuple[str, ...]) -> None:
     """Seats of a hold, none for all of them."""
     if found.count("seat_ids", seat_ids, 0, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
         found.ids("seat_ids", seat_ids)
+
+
+def _are_usual(trip_id: str, ends: Ends) -> bool:
+    """Whether nothing can be wrong with the trip and the ends of a journey on it, as is seen at once of most."""
+    origin, destination, first, last = ends
+    return first is last is None and all(map(is_plain, (trip_id, origin, destination)))
 
 
 def _check_ends(found: Faults, ends: Ends) -> None:

@@ -6,6 +6,7 @@ from itertools import chain, islice, repeat
 from struct import pack, unpack_from
 from typing import assert_never
 
+from travio_inventory.kernel.quick import quick
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.trip import Journey, Trip
@@ -13,6 +14,7 @@ from travio_inventory.seats.trip import Journey, Trip
 _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SeatMap:
     """A trip's seats for one journey: of a section, or all for "". `groups` are the snapshots of their seat groups:

@@ -1,7 +1,7 @@
 """Reads the seat map of a journey through the cache."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
@@ -52,16 +52,26 @@ class ReadSeatMap:
         wanted = trip.groups_of(trip.places_in(query.section))
         check(trip, query.section)
         as_of_ms = self._clock.now_ms() - self._stale_ms_max
-        groups = dict(await self._cache.read(key))
+        groups = await self._cache.read(key)
+        try:
+            found = tuple(map(groups.__getitem__, wanted))
+        except KeyError:
+            groups = await self._with_missing(trip, groups, wanted)
+            found = tuple(map(groups.__getitem__, wanted))
+        return SeatMap(trip, journey, found, query.section, as_of_ms)
+
+    async def _with_missing(self, trip: Trip, cached: Mapping[int, bytes], wanted: Sequence[int]) -> dict[int, bytes]:
+        """The cached groups, and those of the wanted ones that are not cached."""
+        groups = dict(cached)
         missing = [group for group in wanted if group not in groups]
         for start in range(0, len(missing), GROUPS_PER_PORTION):
             portion = missing[start : start + GROUPS_PER_PORTION]
             try:
                 groups |= await asyncio.shield(self._begin(trip, portion))
             except TripOpening:
-                await self._trips.check(key)
+                await self._trips.check(trip.key)
                 raise
-        return SeatMap(trip, journey, tuple(map(groups.__getitem__, wanted)), query.section, as_of_ms)
+        return groups
 
     def _begin(self, trip: Trip, groups: Sequence[int]) -> asyncio.Task[dict[int, bytes]]:
         portion = asyncio.ensure_future(self._read_portion(trip, groups))
