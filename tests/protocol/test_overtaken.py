@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.protocol.parts import Move, Overtaken, Pauses, hold_row, noted, pauses
+from tests.protocol.parts import Move, Overtaken, Pauses, hold_row, noted, nothing, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Kind, Write
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
@@ -17,11 +17,12 @@ from travio_inventory.seats.refusals import SeatTaken
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.passing import Batch
-from verification.kit.sale import TTL_S, Market, Sale
+from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Market, Sale
 
 LASTS_MS = 7
 """How long each batch takes."""
 ENDS_MS = START_MS + TTL_S * 1_000
+LAPSES_MS = TTL_S * 1_000 + CLOCK_BOUND_MS
 
 
 class Heard:
@@ -101,6 +102,35 @@ async def test_an_end_without_an_answer_is_told_once_it_is_seen(group: Sale) -> 
     slow(group)
     await group.process.holds.expiring.expire(hold)
     assert heard.changes == [(hold.id, Expired(ENDS_MS), START_MS + LASTS_MS)]
+
+
+@pytest.mark.parametrize(("kept", "wanted"), [("A1", "A1"), ("A2", "A1")])
+async def test_a_lapsed_hold_that_gave_up_seats_before_its_end_is_in_nobodys_way(
+    group: Sale, kept: str, wanted: str
+) -> None:
+    hold, other = await group.hold("A1 A2"), group.elsewhere()
+    group.clock.pass_ms(LAPSES_MS)
+    given_up = "A2" if kept == "A1" else "A1"
+    group.process.sender.batches = Overtaken(group.store, nothing, lambda _: other.release(hold, given_up))
+    assert (await group.hold(wanted, by="bob")).seats == (wanted,)
+    await group.assert_legal()
+
+
+async def test_a_lapsed_hold_of_which_other_seats_are_booked_before_its_end_is_in_nobodys_way(group: Sale) -> None:
+    hold, other = await group.hold("A1 A2"), group.elsewhere()
+    group.clock.pass_ms(LAPSES_MS)
+    group.process.sender.batches = Overtaken(group.store, nothing, lambda _: other.confirm(hold, seats="A2"))
+    assert (await group.hold("A1", by="bob")).seats == ("A1",)
+    await group.assert_legal()
+
+
+async def test_a_hold_that_changes_before_every_try_to_end_it_is_unknown(group: Sale) -> None:
+    hold, other = await group.hold("A1 A2 A3 A4 A5"), group.elsewhere()
+    group.clock.pass_ms(LAPSES_MS)
+    changes = [lambda _, seat=seat: other.release(hold, seat) for seat in ("A1", "A2", "A3", "A4")]
+    group.process.sender.batches = Overtaken(group.store, *changes)
+    with pytest.raises(OutcomeUnknown):
+        await group.process.holds.judging.neighbour(hold.organization, hold.id)
 
 
 async def expired(sale: Sale, seats: str) -> Hold:

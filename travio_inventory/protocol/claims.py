@@ -18,7 +18,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
-from travio_inventory.protocol.hold import Aborted, read_title
+from travio_inventory.protocol.hold import Aborted, Title, read_title
 from travio_inventory.protocol.judging import Judging, Verdict
 from travio_inventory.protocol.resource import (
     Claim,
@@ -201,14 +201,14 @@ class Claims(Generic[H]):
     async def _judge(self, findings: Findings[H], obstacle: Obstacle) -> None:
         """Find the owners that are in the way; end a lapsed one, free the leftovers of an abandoned one."""
         key, owner, since_ms = obstacle
-        partition, hold_id = findings.claim.partition, read_title(owner).hold_id
-        if home_of(self._resource, partition.organization, hold_id) == partition:
-            await self._judge_neighbour(findings, key, hold_id)
+        partition, title = findings.claim.partition, read_title(owner)
+        if home_of(self._resource, partition.organization, title.hold_id) == partition:
+            await self._judge_neighbour(findings, key, title)
             return
         judged = await self._judging.judge_claim(partition, key, owner, since_ms=since_ms)
         match judged.verdict:
             case Verdict.TAKEN:
-                findings.taken.append(Taken(key, hold_id, judged.row))
+                findings.taken.append(Taken(key, title.hold_id, judged.row))
             case Verdict.CONTENDED:
                 findings.contended.append(key)
             case Verdict.DEAD:
@@ -218,13 +218,14 @@ class Claims(Generic[H]):
                 if isinstance(freed, Unknown | NotDone):
                     findings.errors += 1
 
-    async def _judge_neighbour(self, findings: Findings[H], key: RowKey, hold_id: str) -> None:
-        """An owner of the same partition: its row and its claims always agree, and the row decides. If it changed
-        between the two reads, the next round sees that.
+    async def _judge_neighbour(self, findings: Findings[H], key: RowKey, title: Title) -> None:
+        """An owner of the same partition: its row and its claims always agree, and the row decides. If it gave this one
+        up between the two reads, the next round sees that.
         """
-        home = await self._judging.neighbour(findings.claim.partition.organization, hold_id)
-        if home.get("status") in rows.LIVE:
-            findings.taken.append(Taken(key, hold_id, home))
+        partition = findings.claim.partition
+        home = await self._judging.neighbour(partition.organization, title.hold_id)
+        if home.get("status") in rows.LIVE and self._resource.names(home, partition, key, title.move):
+            findings.taken.append(Taken(key, title.hold_id, home))
         else:
             findings.were_freed = True
 

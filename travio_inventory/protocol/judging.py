@@ -3,6 +3,7 @@
 from enum import Enum, auto
 from typing import Generic, NamedTuple
 
+from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Partition, Row, RowKey
@@ -11,6 +12,8 @@ from travio_inventory.protocol.hold import NEVER_MS, read_title
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.expire import Expiring
+
+TRIES_MAX = 4
 
 
 class Verdict(Enum):
@@ -59,8 +62,7 @@ class Judging(Generic[H]):
         row = await self.home_unless_abandoned(organization, hold_id, since_ms=since_ms)
         if row is None:
             return Judged(Verdict.CONTENDED, {})
-        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
-            row = await self._expiring.expire(self._resource.read(organization, hold_id, row))
+        row = await self._ended_if_lapsed(organization, hold_id, row)
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
     async def judge_claim(self, partition: Partition, key: RowKey, owner: str, *, since_ms: int) -> Judged:
@@ -89,10 +91,19 @@ class Judging(Generic[H]):
         """The home row of an owner in its own home, where row and claims always agree; if it had lapsed, after its end.
         Raises StoreUnavailable, OutcomeUnknown.
         """
-        row = await self.home(organization, hold_id) or {}
-        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
-            row = await self._expiring.expire(self._resource.read(organization, hold_id, row))
-        return row
+        return await self._ended_if_lapsed(organization, hold_id, await self.home(organization, hold_id) or {})
+
+    async def _ended_if_lapsed(self, organization: str, hold_id: str, row: Row) -> Row:
+        """The row, after the hold's end if it had lapsed. A step that came first may have changed what it has, and not
+        until when. Raises OutcomeUnknown.
+        """
+        for _ in range(TRIES_MAX):
+            if row.get("status") != "held" or not self.has_lapsed(hold_id, row):
+                return row
+            before, row = row, await self._expiring.expire(self._resource.read(organization, hold_id, row))
+            if row == before:
+                return row
+        raise OutcomeUnknown
 
     def has_lapsed(self, hold_id: str, row: Row) -> bool:
         """Whether a row that says held may be ended."""

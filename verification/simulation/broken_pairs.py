@@ -24,6 +24,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.fencing import REFUSED, RETRY
+from travio_inventory.protocol.hold import Title
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.resource import Findings, Resource, Taken
@@ -183,10 +184,10 @@ def _fence_the_young(patch: pytest.MonkeyPatch) -> None:
 
 @broken("never end a lapsed hold of the same seat group", "L2 I5", Plan(0))
 def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
-    async def spare(self: Claims[Hold], findings: Findings[Hold], key: RowKey, hold_id: str) -> None:
-        home = await self._judging.home(findings.claim.partition.organization, hold_id) or {}
+    async def spare(self: Claims[Hold], findings: Findings[Hold], key: RowKey, title: Title) -> None:
+        home = await self._judging.home(findings.claim.partition.organization, title.hold_id) or {}
         if home.get("status") in rows.LIVE:
-            findings.taken.append(Taken(key, hold_id, home))
+            findings.taken.append(Taken(key, title.hold_id, home))
 
     patch.setattr(Claims, "_judge_neighbour", spare)
 
