@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from travio_inventory.seats.ports import Cell
-from verification.simulation import checker
+from verification.simulation import checker, moments
 from verification.simulation.checker import violations
 from verification.simulation.exhaustive import is_explained
 from verification.simulation.history import HOUSE, Call, CallOutcome, FoundHold, History, Place, PublishedEvent, Waits
@@ -145,6 +145,20 @@ def test_a_possible_history_is_right() -> None:
 
 def test_a_caller_without_a_key_may_be_told_that_the_hold_is_over() -> None:
     assert violations(LAPSED) == []
+
+
+def test_what_was_seen_is_one_order_among_others() -> None:
+    """It ends the search where it explains all answers; where it does not, it convicts nobody."""
+    for seen_s in (1.5, 0.5, 9.0):
+        seen = {"h": [seen_s]}
+        assert violations(replace(RIGHT, seen_s=seen)) == []
+        assert all(violations(replace(wrong, seen_s=seen)) for wrong in WRONG.values())
+
+
+def test_no_order_is_searched_for_where_the_one_that_was_seen_explains_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "BRANCHES_MAX", 0)
+    assert violations(RIGHT) == ["I7 no order was found that explains all answers"]
+    assert violations(replace(RIGHT, seen_s={"h": [1.5]})) == []
 
 
 KEPT_S = 100.0

@@ -68,7 +68,10 @@ class Evidence:
 
     def _life(self, base: str) -> Life:
         statuses = self.history.statuses(base)
-        began = [self.moments.new() for _ in statuses]
+        seen_s = self.history.seen_s.get(base, ())
+        began = [
+            self.moments.new(at_s) for at_s in (seen_s if len(seen_s) == len(statuses) else [None] * len(statuses))
+        ]
         for sooner, later in pairwise(began):
             self.moments.learn((Before(sooner, later),))
         rows = [row for hold_id in (base, late_id(base)) if (row := self.history.holds.get(hold_id)) is not None]

@@ -159,6 +159,11 @@ class History:
     waits: Mapping[tuple[str, str], Waits] = field(default_factory=dict)
     """Every row of a waiting list by its class and holder."""
 
+    seen_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """When an observer of the store saw each status of a hold begin, by base id. It proves nothing: the answers must
+    agree with it, else with any other order.
+    """
+
     holds_kept_s: float = inf
     """How long at least a hold that has ended is known still."""
     keys_kept_s: float = inf

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import inf
+from operator import le
 from typing import NamedTuple, TypeAlias
 
 BRANCHES_MAX = 5_000
@@ -45,16 +46,18 @@ class Undecided(Exception):
 
 
 class Moments:
-    """Earliest and latest times, as narrow as the facts make them."""
+    """Earliest and latest times, as narrow as the facts make them, and when an observer says that they were."""
 
     def __init__(self) -> None:
+        self.seen_s: list[float | None] = []
         self.earliest_s: list[float] = []
         self.latest_s: list[float] = []
         self._later: list[list[int]] = []
         self._sooner: list[list[int]] = []
 
-    def new(self) -> int:
-        """Add a moment of which nothing is known."""
+    def new(self, seen_s: float | None = None) -> int:
+        """Add a moment of which nothing is known, but what an observer says."""
+        self.seen_s.append(seen_s)
         self.earliest_s.append(-inf)
         self.latest_s.append(inf)
         self._later.append([])
@@ -64,10 +67,22 @@ class Moments:
     def copy(self) -> "Moments":
         """A copy for a trial."""
         twin = Moments()
+        twin.seen_s = self.seen_s
         twin.earliest_s, twin.latest_s = self.earliest_s.copy(), self.latest_s.copy()
         twin._later = [moments.copy() for moments in self._later]
         twin._sooner = [moments.copy() for moments in self._sooner]
         return twin
+
+    def are_as_seen(self, asked: "Sequence[OneOf]") -> bool:
+        """Whether the times that an observer saw meet all that is known and required."""
+        at_s = [seen for seen in self.seen_s if seen is not None]
+        return (
+            len(at_s) == len(self.seen_s)
+            and all(map(le, self.earliest_s, at_s))
+            and all(map(le, at_s, self.latest_s))
+            and all(at_s[moment] <= at_s[then] for moment, later in enumerate(self._later) for then in later)
+            and all(any(_is_so(way, at_s) for way in one_of.ways) for one_of in asked)
+        )
 
     def learn(self, facts: Way) -> bool:
         """Add the facts; False if they contradict each other."""
@@ -131,8 +146,25 @@ class Moments:
                 return self.earliest_s[moment] >= at_s
 
 
+def _is_so(way: Way, at_s: Sequence[float]) -> bool:
+    """Whether every fact of the way is true at these times."""
+    for fact in way:
+        match fact:
+            case Before(first=first, then=then):
+                is_so = at_s[first] <= at_s[then]
+            case NotAfter(moment=moment, at_s=latest_s):
+                is_so = at_s[moment] <= latest_s
+            case NotBefore(moment=moment, at_s=earliest_s):
+                is_so = at_s[moment] >= earliest_s
+        if not is_so:
+            return False
+    return True
+
+
 def why_impossible(moments: Moments, asked: Sequence[OneOf]) -> str:
-    """What is impossible, "" if an order meets all requirements. Raises Undecided."""
+    """What is impossible, "" if an order meets all requirements: that which was seen, or any. Raises Undecided."""
+    if moments.are_as_seen(asked):
+        return ""
     first_said = ""
     trials: list[Iterator[tuple[Moments, Sequence[OneOf]]]] = [iter([(moments, asked)])]
     for _ in range(BRANCHES_MAX):

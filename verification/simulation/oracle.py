@@ -172,6 +172,14 @@ class Oracle(Generic[C]):
         row = self.row(hold_id)
         return row.get("status") in LIVE and (key.id, key.segment) in {cell for _, cell in places_of(row)}
 
+    def began_s(self) -> dict[str, list[float]]:
+        """When each status of each hold began, by base id; its late booking's after its own."""
+        began: dict[str, list[float]] = defaultdict(list)
+        for step in self.steps:
+            if step.status not in (step.was, "aborted"):
+                began[base_id(step.hold_id)].append(step.at_s)
+        return began
+
     def _hold_changed(
         self, at_s: float, call: C | None, hold_id: str, before: Row, after: Row
     ) -> list[tuple[str, str, str]]:

@@ -38,6 +38,7 @@ from verification.simulation.process import Post, Process, Relay, Sweeper
 from verification.simulation.virtual_loop import now_s
 from verification.simulation.waiters import Waiter
 from verification.simulation.world import KEY, NIGHT_PAUSE_S, STOPS, World
+from verification.simulation.world_history import history_of
 
 ROLLED_FORWARD_S = 3.0
 """After this time on a good day a step is rolled forward to its other seat groups."""
@@ -76,7 +77,7 @@ class Reckoning:
         good_day = not (plan.faults or plan.kills)
         Hindsight(self._oracle, world.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
         world.lists.judge(world.front.calls, are_counted=not plan.faults)
-        if broken := [*world.edge.complaints, *violations(world.history())]:
+        if broken := [*world.edge.complaints, *violations(history_of(world))]:
             raise Violated("; ".join(broken))
         await asyncio.sleep(LAPSES_S)
         if plan.holds_max:

@@ -20,10 +20,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
-from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
-from travio_inventory.protocol.rows import SEPARATOR
-from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, Sleep
@@ -33,11 +30,11 @@ from verification.kit.trips import a_trip, row_of
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import Front
-from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
+from verification.simulation.history import Call
 from verification.simulation.holders import Holder, keep_house, keep_looking, keep_sales
 from verification.simulation.in_company import DELAY_S_MAX, shares
 from verification.simulation.lists import Lists
-from verification.simulation.oracle import LIVE, ORGANIZATION, START_MS, Oracle, Violated, places_of
+from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated
 from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.process import (
     FAR,
@@ -214,51 +211,6 @@ class World:
         """The sinks of this world."""
         return [self.post, *([self.far] if self.far else [])]
 
-    def history(self) -> History:
-        """What the callers know, and what the rows say now."""
-        rows = [(key, row) for partition in self.batches.partitions() for key, row in self._rows(partition)]
-        holds = {key.id: self._found(key.id, row) for key, row in rows if key.kind is Kind.HOLD}
-        if self.plan.forgets:
-            timelines = self.oracle.timelines.items()
-            holds = {hold_id: self._found(hold_id, passed[-1].row) for hold_id, passed in timelines if passed}
-        cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
-        owners = {cell: read_title(str(row["owner"])).hold_id for cell, row in cells.items() if row.get("owner")}
-        told = [event for life in self.post.lives for event in life]
-        return History(
-            self.front.calls,
-            holds,
-            owners,
-            [PublishedEvent(event.id, event.type, event.subject, event.ordinal) for event in told],
-            start_ms=START_MS,
-            clock_bound_ms=round(self.plan.skew_s * 1_000),
-            holds_max=self.plan.holds_max,
-            is_settled=bool(self.plan.sweepers),
-            waits=self._waits(),
-            holds_kept_s=self.plan.holds_s - ENDS_APART_S if self.plan.forgets else inf,
-            keys_kept_s=self.plan.keys_s - ENDS_APART_S if self.plan.forgets else inf,
-        )
-
-    def _found(self, hold_id: str, row: Row) -> FoundHold:
-        """The hold as its row says, and what it had before."""
-        found = _found(row)
-        passed = [step.places for step in self.oracle.timelines[hold_id] if step.status in LIVE]
-        if all(places == passed[0] for places in passed):
-            return found
-        had = dict.fromkeys(cell for places in passed for _, cell in places)
-        return found._replace(cells=tuple(cell for _, cell in passed[0]), now=found.cells, had=tuple(had))
-
-    def _waits(self) -> dict[tuple[str, str], Waits]:
-        lists = [partition for partition in self.batches.partitions() if partition.table is Table.WAITLISTS]
-        return {
-            (partition.name.split(SEPARATOR)[1], key.id): _waiting(row)
-            for partition in lists
-            for key, row in self.batches.snapshot(partition).items()
-            if key.kind is Kind.ENTRY
-        }
-
-    def _rows(self, partition: Partition) -> list[tuple[RowKey, Row]]:
-        return list(self.batches.snapshot(partition).items()) if partition.table is Table.SEAT_GROUPS else []
-
     # ---- the day
 
     async def _prepare(self) -> None:
@@ -370,22 +322,6 @@ def _is_step(writes: Sequence[Write]) -> bool:
 def _is_very_late(key: RowKey, row: Row) -> bool:
     """Whether it is an event that lands when its minute is not visited any more."""
     return key.kind is Kind.EVENT and _now_ms() - int(row.get("at_ms") or 0) > LANDS_WITHIN_MS
-
-
-def _found(row: Row) -> FoundHold:
-    return FoundHold(
-        str(row["status"]),
-        str(row.get("holder") or ""),
-        str(row.get("claimant") or ""),
-        tuple(cell for _, cell in places_of(row)),
-        str(row.get("order_id") or ""),
-        int(row.get("expires_at_ms") or 0),
-    )
-
-
-def _waiting(row: Row) -> Waits:
-    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested_seats", "joined_at_ms"))
-    return Waits(row.get("status") == "waiting", sequence, seats, joined_ms)
 
 
 def _now_ms() -> int:
