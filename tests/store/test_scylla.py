@@ -31,7 +31,6 @@ from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import Counts, ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
-from travio_inventory.store.scylla.cql_connection import Endpoint
 from verification.kit.sale import Market
 from verification.kit.stores import scylla_store
 from verification.servers.cassandra import Cassandra, Node
@@ -57,51 +56,27 @@ async def batches(scylla: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
         yield opened
 
 
-class Counted:
-    """A store whose requests are counted where they are sent, too."""
-
-    def __init__(self, batches: ScyllaBatches) -> None:
-        self.batches = batches
-        self.requests = 0
-        batches.path.on_request = self._count
-
-    def restart(self) -> None:
-        """Count from here on."""
-        self.batches.counts = Counts()
-        self.requests = 0
-
-    def _count(self, _: Endpoint) -> None:
-        self.requests += 1
-
-
-@pytest.fixture
-async def counted(scylla: ScyllaOptions) -> AsyncIterator[Counted]:
-    """A store for this test."""
-    async with ScyllaBatches.connect(scylla) as batches:
-        yield Counted(batches)
-
-
 def birth(name: object) -> list[Write]:
     """A batch that makes one hold."""
     return [Write(RowKey(Kind.HOLD, str(name)), ABSENT, {"status": "held"})]
 
 
-async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) -> None:
+async def test_a_hold_is_one_batch_whether_it_wins_or_loses(batches: ScyllaBatches) -> None:
     """The winner's has an entry in its holder's list after it, and, once in a minute, its group in the minute's index
     before it; the loser reads whose the seat is.
     """
-    async with Market(counted.batches) as market:
+    async with Market(batches) as market:
         sale = await market.open(seats_per_group=16)
         await sale.confirm(await sale.hold("A1", "A-B"))
         rival = sale.elsewhere()
         await rival.hold("A2", by="bob")
-        counted.restart()
+        batches.counts = Counts()
         await rival.hold("A3 A4 A5", "B-D", by="bob")
-        assert (counted.requests, counted.batches.counts) == (2, Counts(applied=1, entries=1))
-        counted.restart()
+        assert batches.counts == Counts(applied=1, entries=1, requests=2)
+        batches.counts = Counts()
         with pytest.raises(SeatTaken):
             await rival.hold("A6 A1", "A-D", by="bob")
-        assert (counted.requests, counted.batches.counts) == (2, Counts(refused=1, reads=1))
+        assert batches.counts == Counts(refused=1, reads=1, requests=2)
 
 
 async def test_of_many_attempts_for_one_seat_one_wins(batches: ScyllaBatches) -> None:
@@ -114,16 +89,16 @@ async def test_of_many_attempts_for_one_seat_one_wins(batches: ScyllaBatches) ->
         await sale.hold("A2", "A-D")
 
 
-async def test_a_refusal_with_incomplete_rows_is_read(counted: Counted) -> None:
+async def test_a_refusal_with_incomplete_rows_is_read(batches: ScyllaBatches) -> None:
     """Servers return all columns if one condition was absence, else only those of the conditions."""
-    partition, batches = new_partition(), counted.batches
+    partition = new_partition()
     await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"type": "old", "at_ms": 3})])
     told, claim = Write(EVENT, {}, {"type": "new"}), Write(A1, FREE, HELD)
-    counted.restart()
+    batches.counts = Counts()
     assert await batches.apply(partition, [Write(HOLD, ABSENT, {"status": "held"}), told, claim]) == Refused({A1: HELD})
-    assert (counted.requests, batches.counts) == (1, Counts(refused=1))
+    assert batches.counts == Counts(refused=1, requests=1)
     assert await batches.apply(partition, [told, claim]) == Refused({A1: HELD})
-    assert (counted.requests, batches.counts) == (3, Counts(refused=2, reads=1))
+    assert batches.counts == Counts(refused=2, reads=1, requests=3)
 
 
 async def test_what_is_too_long_for_one_answer_is_read_in_several(scylla: ScyllaOptions) -> None:
@@ -209,7 +184,8 @@ async def test_a_wrong_request_is_raised_and_costs_no_turn(scylla: ScyllaOptions
             with pytest.raises(OverflowError):
                 await batches.apply(partition, birth("x" * 70_000))
         assert await batches.apply(partition, birth(2)) == Applied()
-        assert batches.counts == Counts(applied=2, reads=6, entries=6)
+        counts = batches.counts
+        assert (counts.applied, counts.reads, counts.entries) == (2, 6, 6)
 
 
 def spoil(options: ScyllaOptions) -> None:

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from travio_inventory.protocol.batches import StoreUnavailable
-from travio_inventory.store.scylla.announcer import TOGETHER_MAX, WRITERS_MAX, Announcer, NotAnnounced
+from travio_inventory.store.scylla.announcer import (
+    BUCKETS_MAX,
+    GAP_S,
+    TOGETHER_MAX,
+    WRITERS_MAX,
+    Announcer,
+    NotAnnounced,
+)
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.statements import PlainWrite
 
@@ -16,12 +23,14 @@ class Writer:
 
     def __init__(self) -> None:
         self.requests: list[list[str]] = []
+        self.buckets: list[set[tuple[bytes | None, ...]]] = []
         self.go = asyncio.Event()
         self.failing: set[str] = set()
         self.wrong: set[str] = set()
 
     async def write(self, entries: Sequence[PlainWrite]) -> Failure | None:
         self.requests.append([text for text, _ in entries])
+        self.buckets.append({each.bucket for each in entries})
         await self.go.wait()
         texts = {text for text, _ in entries}
         if self.wrong & texts:
@@ -30,8 +39,8 @@ class Writer:
         return Failure(StoreUnavailable("spoiled"), was_sent=True) if failed else None
 
 
-def entries(*names: str) -> list[PlainWrite]:
-    return [PlainWrite(name, []) for name in names]
+def entries(*names: str, bucket: str = "minute") -> list[PlainWrite]:
+    return [PlainWrite(name, [b"expiry", bucket.encode(), name.encode()]) for name in names]
 
 
 async def until_quiet() -> None:
@@ -41,7 +50,7 @@ async def until_quiet() -> None:
 
 async def test_requests_that_arrive_while_others_travel_are_sent_together() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
     early = []
     for n in range(WRITERS_MAX):
         early.append(asyncio.create_task(announcer.announce(entries(f"early-{n}"))))
@@ -56,7 +65,7 @@ async def test_requests_that_arrive_while_others_travel_are_sent_together() -> N
 
 async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
     many = entries(*(f"many-{n}" for n in range(2 * TOGETHER_MAX)))
     asked = [
         entries("first"),
@@ -74,10 +83,47 @@ async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None
     assert [size for size in sizes if size > TOGETHER_MAX] == [len(many)]
 
 
+async def test_no_request_has_entries_of_too_many_buckets() -> None:
+    """Each is a partition of its own; those of holders' lists are in as many buckets as there are holders."""
+    writer = Writer()
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    busy = [asyncio.create_task(announcer.announce(entries(f"busy-{n}"))) for n in range(WRITERS_MAX)]
+    await until_quiet()
+    lists = [asyncio.create_task(announcer.announce(entries(f"{n}", bucket=f"holder-{n}"))) for n in range(25)]
+    await until_quiet()
+    writer.go.set()
+    await asyncio.gather(*busy, *lists)
+    assert sorted(map(len, writer.buckets[-3:])) == [5, BUCKETS_MAX, BUCKETS_MAX]
+
+
+async def test_what_many_callers_announce_of_one_seat_group_is_written_once() -> None:
+    writer = Writer()
+    writer.go.set()
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    assert await asyncio.gather(*(announcer.announce(entries("a", "b")) for _ in range(40))) == [None] * 40
+    assert writer.requests == [["a", "b"]]
+
+
+async def test_who_comes_alone_does_not_wait_and_who_comes_soon_after_gathers() -> None:
+    writer = Writer()
+    writer.go.set()
+    announcer = Announcer(writer.write, wait_s=5)
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(GAP_S)
+    began = loop.time()
+    await announcer.announce(entries("alone"))
+    assert loop.time() - began < GAP_S
+    soon = [asyncio.create_task(announcer.announce(entries("soon-0")))]
+    await asyncio.sleep(GAP_S / 4)
+    soon.append(asyncio.create_task(announcer.announce(entries("soon-1"))))
+    await asyncio.gather(*soon)
+    assert writer.requests == [["alone"], ["soon-0", "soon-1"]]
+
+
 async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() -> None:
     writer = Writer()
     writer.failing = {"bad"}
-    announcer = Announcer(writer.write, wait_s=5)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
     alone = []
     for n in range(WRITERS_MAX):
         alone.append(asyncio.create_task(announcer.announce(entries(f"alone-{n}"))))
@@ -92,7 +138,7 @@ async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() ->
 
 async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
     busy = [asyncio.create_task(announcer.announce(entries(f"busy-{n}"))) for n in range(WRITERS_MAX)]
     await until_quiet()
     leaving, staying = (asyncio.create_task(announcer.announce(entries(name))) for name in ("leaving", "staying"))
@@ -106,7 +152,7 @@ async def test_a_caller_that_leaves_takes_nobody_along() -> None:
 async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_others_go_on() -> None:
     writer = Writer()
     writer.wrong = {"wrong-0", "wrong-1"}
-    announcer = Announcer(writer.write, wait_s=5)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
     wrong = []
     for n in range(WRITERS_MAX):
         wrong.append(asyncio.create_task(announcer.announce(entries(f"wrong-{n}"))))
@@ -123,7 +169,7 @@ async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_other
 async def test_no_caller_waits_longer_than_promised_and_entries_that_left_the_queue_are_not_written() -> None:
     """Every writer is stuck: those whose index entries are being written and those behind them are told the same."""
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=0.05)
+    announcer = Announcer(writer.write, wait_s=0.05, gap_s=0)
     waiting = []
     for n in range(WRITERS_MAX):
         waiting.append(asyncio.create_task(announcer.announce(entries(f"{n}"))))

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, cast
 import pytest
 
 from tests.store.cql_cases import CASES, Case
+from tests.store.driver_batches import batch_statement
 from tests.store.partitions import new_partition
-from travio_inventory.bench.claims import batch_statement
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,

@@ -11,8 +11,8 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement
 
+from tests.store.driver_batches import batch_statement
 from tests.store.partitions import new_partition
-from travio_inventory.bench.claims import batch_statement
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Write
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions

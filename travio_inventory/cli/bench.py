@@ -146,30 +146,38 @@ def bench_claims(
         tuple[int, ...],
         Parameter(help="Concurrent claims; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
     ] = (32, 128),
+    trips: Annotated[int, Parameter(help="Trips that are sold together.", validator=Number(gte=1, lte=10_000))] = 1,
     seats: Seats = 2_000,
+    segments: Annotated[int, Parameter(help="Segments of each trip.", validator=Number(gte=1, lte=25))] = 2,
     seats_per_group: Annotated[
         int, Parameter(help="Seats of a seat group: 0 = the default, -1 = all in one.", validator=Number(gte=-1))
     ] = 0,
+    processes: Annotated[int, Parameter(help="Processes that sell together.", validator=Number(gte=1, lte=64))] = 1,
+    churn: Annotated[
+        float,
+        Parameter(
+            help="Hold and release any seats for so many seconds, instead of selling all.", validator=Number(gte=0)
+        ),
+    ] = 0.0,
     options: Options = DEFAULTS,
 ) -> Exit:
-    """Claim free seats on the scylla store, compared with a plain loop of the driver that sends the same batches. Needs
-    SCYLLA_HOSTS; runs in this process, without gRPC.
+    """Claim free seats on the scylla store, compared with bare loops that send the same batches. Needs SCYLLA_HOSTS;
+    runs without gRPC.
     """
-    from travio_inventory.bench.claims import claims  # noqa: PLC0415 - the driver is slow to import
+    from travio_inventory.bench.claims import Plan, claims  # noqa: PLC0415 - the driver is slow to import
 
     screen, settings = Screen(as_json=options.as_json), settings_or_none(background=False, events="none")
     if settings is None:
         return Exit.WRONG
     if settings.store.kind != "scylla":
-        return fail(screen, Failure(Exit.WRONG, "NO_CLUSTER", "set SCYLLA_HOSTS: the bench compares with its driver"))
+        return fail(screen, Failure(Exit.WRONG, "NO_CLUSTER", "set SCYLLA_HOSTS: the bench measures a cluster"))
 
     async def measure() -> Report:
         with Board("claims of free seats", SLICE_COLUMNS) as board:
             found = await claims(
                 settings,
                 in_flight=in_flight,
-                seats=seats,
-                seats_per_group=seats_per_group,
+                plan=Plan(trips, seats, segments, seats_per_group, churn, processes),
                 show=partial(_show_slice, board),
             )
         return found.as_plain(), found.wrong

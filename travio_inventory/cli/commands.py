@@ -194,7 +194,7 @@ COMMANDS = (
     Command("bench refusals", "bench:bench_refusals", "How fast taken seats are refused."),
     Command("bench holds", "bench:bench_holds", "How fast free seats are held durably."),
     Command("bench map", "bench:bench_map", "How fast a train's seat map is read."),
-    Command("bench claims", "bench:bench_claims", "How fast the scylla store is, compared with its driver alone."),
+    Command("bench claims", "bench:bench_claims", "How fast a cluster sells, compared with its bare batches."),
     Command("bench browsing", "bench:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"),
     Command("bench noop", "bench:bench_noop", "How fast a no-op call is."),
     Command("bench open", "bench:bench_open", "How long opening a train takes."),

@@ -82,12 +82,14 @@ def hot_seat() -> Mapping[str, object]:
 
 
 def claims() -> Mapping[str, object]:
-    """Free seats, compared with the driver alone."""
+    """Free seats of one trip and of many, compared with bare loops of the same batches."""
     found = {}
     for nodes in (1, 3):
         with deployed(nodes):
             warm_up()
-            found[f"{nodes} node{'s' * (nodes > 1)}"] = bench("claims", "--seats", "2000")
+            name = f"{nodes} node{'s' * (nodes > 1)}"
+            found[name] = bench("claims", "--seats", "2000")
+            found[f"{name}, many trips"] = bench("claims", "--trips", "100", "--seats", "40")
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from secrets import token_hex
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
@@ -21,6 +21,9 @@ from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, UnfitDatabase
+
+if TYPE_CHECKING:  # the driver is slow to import
+    from travio_inventory.store.scylla import ScyllaBatches
 
 EDGE_ENTRIES_MAX = 200_000
 MAPS_CACHED_MAX = 256
@@ -63,7 +66,7 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
             async with open_scylla(settings) as scylla:
                 jobs = {"watch over the keyspace": scylla.keep_watch}
                 grouped = GroupCommit(scylla, company_max=settings.scylla.group_commit_max)
-                yield Store(grouped, scylla.deployment, lambda: scylla.problem, jobs, _gauges(grouped))
+                yield Store(grouped, scylla.deployment, lambda: scylla.problem, jobs, _gauges(scylla, grouped))
 
 
 @asynccontextmanager
@@ -106,9 +109,11 @@ async def _open_embedded(folder: Path) -> AsyncIterator[SqliteBatches]:
         yield batches
 
 
-def _gauges(grouped: GroupCommit) -> Mapping[str, Callable[[], int]]:
+def _gauges(scylla: "ScyllaBatches", grouped: GroupCommit) -> Mapping[str, Callable[[], int]]:
     counts = grouped.counts
     return {
+        "store.requests": lambda: scylla.counts.requests,
+        "store.index entries": lambda: scylla.counts.entries,
         "group commit.batches": lambda: counts.groups,
         "group commit.steps": lambda: counts.members,
         "group commit.refused": lambda: counts.refused,

@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from travio_inventory.store.scylla.failures import Failure
-from travio_inventory.store.scylla.statements import PlainWrite
+from travio_inventory.store.scylla.statements import Bytes, PlainWrite
 
 WRITERS_MAX = 2
 """Concurrent requests: few, so that entries gather; more than one, so that a slow one does not block all."""
-TOGETHER_MAX = 10
-"""Servers warn of batches over more partitions than that."""
+GAP_S = 0.004
+"""Between the beginnings of two requests that have room left: who comes alone does not wait, and a crowd gathers."""
+BUCKETS_MAX = 10
+"""Each is a partition, and servers warn of batches over more of them."""
+TOGETHER_MAX = 100
+"""Entries in one request. Those of many seat groups are in few buckets: of a minute, of an epoch."""
 
 
 class NotAnnounced(Exception):
@@ -29,11 +33,19 @@ class Announcer:
     No caller waits longer than `wait_s` until the end of the write.
     """
 
-    def __init__(self, write: Callable[[Sequence[PlainWrite]], Awaitable[Failure | None]], *, wait_s: float) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[PlainWrite]], Awaitable[Failure | None]],
+        *,
+        wait_s: float,
+        gap_s: float = GAP_S,
+    ) -> None:
         self._write = write
+        self._gap_s = gap_s
         self._wait_s = wait_s
         self._waiting: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
+        self._not_before = 0.0
 
     async def announce(self, entries: Sequence[PlainWrite]) -> Failure | None:
         """None once the entries are durable; a failure, perhaps of another's entry, where that is not known. Raises
@@ -52,9 +64,9 @@ class Announcer:
             return Failure(NotAnnounced(f"index entries were not written within {self._wait_s} s"), was_sent=True)
 
     async def _write_all(self) -> None:
-        while together := self._next_together():
+        while together := await self._gathered():
             try:
-                failure = await self._write([index_entry for one in together for index_entry in one.entries])
+                failure = await self._write(_different(together))
             except Exception as error:  # noqa: BLE001 - it is theirs who wait, and is raised there
                 for waiting in _still(together):
                     waiting.written.set_exception(error)
@@ -62,16 +74,37 @@ class Announcer:
                 for waiting in _still(together):
                     waiting.written.set_result(failure)
 
+    async def _gathered(self) -> list[_Waiting]:
+        """Those who go together, once it is time; none where nobody waits."""
+        loop = asyncio.get_running_loop()
+        left_s = self._not_before - loop.time()
+        if 0 < len(self._waiting) < BUCKETS_MAX and left_s > 0:
+            await asyncio.sleep(left_s)
+        self._not_before = loop.time() + self._gap_s
+        return self._next_together()
+
     def _next_together(self) -> list[_Waiting]:
-        """Those who have waited longest, TOGETHER_MAX entries of them but at least one; none where nobody waits."""
+        """Those who have waited longest, as many as fit in one request but at least one; none where nobody waits."""
         together: list[_Waiting] = []
+        buckets: set[tuple[Bytes, ...]] = set()
         room = TOGETHER_MAX
-        while self._waiting and (not together or len(self._waiting[0].entries) <= room):
-            waiting = self._waiting.popleft()
+        while self._waiting:
+            waiting = self._waiting[0]
             if not waiting.written.done():
+                theirs = buckets.union(each.bucket for each in waiting.entries)
+                if together and (len(waiting.entries) > room or len(theirs) > BUCKETS_MAX):
+                    break
+                buckets = theirs
                 room -= len(waiting.entries)
                 together.append(waiting)
+            self._waiting.popleft()
         return together
+
+
+def _different(together: Sequence[_Waiting]) -> list[PlainWrite]:
+    """Their entries, each once: those of one hot seat group are all the same."""
+    named = {tuple(entry.values): entry for waiting in together for entry in waiting.entries}
+    return list(named.values())
 
 
 def _still(together: Sequence[_Waiting]) -> list[_Waiting]:

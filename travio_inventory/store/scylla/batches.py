@@ -32,7 +32,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.store.scylla import watch
 from travio_inventory.store.scylla.agreements import DEPLOYMENT
-from travio_inventory.store.scylla.announcer import TOGETHER_MAX, Announcer
+from travio_inventory.store.scylla.announcer import BUCKETS_MAX, Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.codec import Reply
 from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions, affinity_of, connect
@@ -61,7 +61,7 @@ _CLOSED = Failure(StoreUnavailable("the store is closed"), was_sent=False)
 
 @dataclass(slots=True)
 class Counts:
-    """Requests since the store was opened: batches by outcome, reads of rows, entries written."""
+    """Since the store was opened: batches by outcome, reads of rows, entries written; and requests to the servers."""
 
     applied: int = 0
     refused: int = 0
@@ -69,6 +69,7 @@ class Counts:
     not_done: int = 0
     reads: int = 0
     entries: int = 0
+    requests: int = 0
 
 
 class ScyllaBatches:
@@ -228,7 +229,7 @@ class ScyllaBatches:
         """Write the index entries; a failure if one of them may not be durable."""
         self.counts.entries += len(entries)
         statements = [entry_of(self._keyspace, index_entry) for index_entry in entries]
-        parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))
+        parts = (statements[start : start + BUCKETS_MAX] for start in range(0, len(statements), BUCKETS_MAX))
         failures = await asyncio.gather(*map(self._announcer.announce, parts))
         return next(filter(None, failures), None)
 
@@ -273,6 +274,7 @@ class ScyllaBatches:
         if asyncio.get_running_loop().time() > request.send_by:
             leave()
             return _TOO_OLD
+        self.counts.requests += 1
         return await self.path.send(request, leave)
 
     def _is_shut(self) -> Failure | None:

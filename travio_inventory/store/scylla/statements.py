@@ -96,6 +96,11 @@ class PlainWrite(Statement):
 
     __slots__ = ()
 
+    @property
+    def bucket(self) -> tuple[Bytes, ...]:
+        """The partition that the entry is in: its index and its bucket."""
+        return tuple(self.values[:2])
+
 
 class Place(NamedTuple):
     """A partition as it travels."""
