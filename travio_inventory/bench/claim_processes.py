@@ -2,17 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import NamedTuple, TypeAlias
 
-from travio_inventory.app.service import open_inventory
 from travio_inventory.bench.measuring import Slice
 from travio_inventory.bench.selling import Claim, Seller, Sold, claims_of
 from travio_inventory.seats.trip import Trip
-from travio_inventory.settings import Settings
+from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.telemetry.metrics import Figures
 
 START_S_MAX = 60.0
@@ -28,6 +27,8 @@ class _Job(NamedTuple):
     churn_s: float
 
 
+Open: TypeAlias = Callable[[Figures], AbstractAsyncContextManager[Inventory]]
+"""Opens the use cases of one process, whose figures go there."""
 _Line: TypeAlias = "Connection[_Job, Sold | None]"
 _OtherEnd: TypeAlias = "Connection[Sold | None, _Job]"
 
@@ -55,14 +56,14 @@ class Sellers:
 
 
 @asynccontextmanager
-async def sellers(settings: Settings, count: int) -> AsyncIterator[Sellers]:
+async def sellers(opening: Open, count: int) -> AsyncIterator[Sellers]:
     """So many processes. Raises TimeoutError if one is not ready in time."""
     context, lines = get_context("spawn"), list[_Line]()
     processes = []
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_run, args=(settings, theirs), daemon=True)
+            process = context.Process(target=_run, args=(opening, theirs), daemon=True)
             process.start()
             theirs.close()
             processes.append(process)
@@ -80,14 +81,14 @@ async def sellers(settings: Settings, count: int) -> AsyncIterator[Sellers]:
             process.kill()
 
 
-def _run(settings: Settings, line: _OtherEnd) -> None:
-    asyncio.run(_sell(settings, line))
+def _run(opening: Open, line: _OtherEnd) -> None:
+    asyncio.run(_sell(opening, line))
 
 
-async def _sell(settings: Settings, line: _OtherEnd) -> None:
+async def _sell(opening: Open, line: _OtherEnd) -> None:
     """Do one job after the other, until nobody has one."""
     figures = Figures()
-    async with open_inventory(settings, figures=figures) as inventory:
+    async with opening(figures) as inventory:
         seller = Seller(inventory, figures)
         line.send(None)
         while True:

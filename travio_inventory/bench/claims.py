@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random, SystemRandom
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.telemetry.metrics import Figures
 
 TURNS = 3
 OPENED_AT_ONCE = 16
@@ -97,8 +98,12 @@ async def _ways(settings: Settings, plan: Plan) -> AsyncIterator[dict[str, _Work
             store = await stack.enter_async_context(open_scylla(settings))
             grouped = GroupCommit(store, company_max=settings.scylla.group_commit_max)
             ways = {REQUESTS: _Bare(store).sell, STORE: _Bare(grouped).sell}
-        selling = await stack.enter_async_context(sellers(settings, plan.processes))
+        selling = await stack.enter_async_context(sellers(partial(_open, settings), plan.processes))
         yield ways | {SERVICE: partial(selling.sell, churn_s=plan.churn_s)}
+
+
+def _open(settings: Settings, figures: Figures) -> AbstractAsyncContextManager[Inventory]:
+    return open_inventory(settings, figures=figures)
 
 
 async def _opened(inventory: Inventory, plan: Plan) -> Sequence[Trip]:
