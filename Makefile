@@ -57,7 +57,7 @@ check: $(READY)  ## Everything that CI runs: style, then all tests
 	$(MAKE) style crash-points test-servers test-once test
 
 check-all: $(READY)  ## Everything to check before a release, for an hour: CI, then every proof (docs/proof.md)
-	$(MAKE) check proof
+	$(MAKE) check && TRAVIO_TEST_REDIS=valkey $(BIN)/pytest -q tests/edge -m redis --ignore tests/edge/test_redis_protected.py && $(MAKE) proof
 
 style: $(READY)  ## Check style, types and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

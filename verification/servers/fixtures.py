@@ -19,9 +19,10 @@ MARKERS = {
     "redis_node": ("redis",),
     "redis_nodes": ("redis", "cluster"),
     "redis_with_sentinel": ("redis",),
+    "valkey_node": ("redis",),
 }
 SCYLLA_TEST_S_MAX = 240
-MISSING = {"scylla": fetch.cassandra_missing, "redis": fetch.redis_missing}
+MISSING = {"scylla": fetch.cassandra_missing, "redis": fetch.redis_missing, "valkey": fetch.valkey_missing}
 
 
 def need(server: str) -> None:
@@ -82,6 +83,14 @@ def redis_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Redi
     """A cluster of three masters. Leave it whole, and use keys of your own."""
     need("redis")
     with redis_cluster(tmp_path_factory.mktemp("redis-cluster")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def valkey_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One Valkey that accepts every client. Leave it running, and use keys of your own."""
+    need("valkey")
+    with redis_server(tmp_path_factory.mktemp("valkey"), program=fetch.valkey_program()) as started:
         yield started
 
 

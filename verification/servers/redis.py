@@ -1,4 +1,4 @@
-"""Redis with temporary data: one server, a cluster of masters, or a master with replica and sentinels."""
+"""Redis, or Valkey, with temporary data: one server, a cluster of masters, or a master with replica and sentinels."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -146,12 +146,14 @@ class RedisSentinels:
 
 
 @contextmanager
-def redis_server(folder: Path, protection: Protection = OPEN, *, durable: bool = False) -> Iterator[RedisServer]:
+def redis_server(
+    folder: Path, protection: Protection = OPEN, *, durable: bool = False, program: str = ""
+) -> Iterator[RedisServer]:
     """One server in a folder; a `durable` one acknowledges only what is on disk. Raises ServersMissingError,
     ServerFailedError.
     """
     keep = [("appendonly", "yes"), ("appendfsync", "always")] if durable else []
-    with _running([_server(folder / "redis", protection, keep)]) as (server,):
+    with _running([_server(folder / "redis", protection, keep, program=program)]) as (server,):
         yield server
 
 
@@ -210,7 +212,7 @@ def _running(servers: Sequence[RedisServer]) -> Iterator[tuple[RedisServer, ...]
 
 
 def _server(
-    folder: Path, protection: Protection, settings: Sequence[Setting], *, sentinel: bool = False
+    folder: Path, protection: Protection, settings: Sequence[Setting], *, sentinel: bool = False, program: str = ""
 ) -> RedisServer:
     """A server that is configured in the folder, not started."""
     if missing := fetch.redis_missing():
@@ -226,7 +228,7 @@ def _server(
     configuration.touch(mode=0o600)
     configuration.write_text("".join(lines))
     mode = ["--sentinel"] if sentinel else []
-    process = ServerProcess(f"redis {port}", ["redis-server", str(configuration), *mode], folder)
+    process = ServerProcess(f"redis {port}", [program or fetch.redis_program(), str(configuration), *mode], folder)
     return RedisServer(port, process, protection)
 
 
