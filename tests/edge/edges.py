@@ -14,6 +14,7 @@ from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentT
 from travio_inventory.edge.deployments import prefix_of
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.redis_options import Cluster, RedisAddress, RedisOptions, Standalone
+from travio_inventory.edge.remembering import GateMemory, RememberingGate
 from travio_inventory.edge.shared import open_shared_edge
 from travio_inventory.seats.ports import (
     Attempt,
@@ -137,10 +138,11 @@ class HandMovedClock:
         self.now_ms += ms
 
 
-def local_edge() -> EdgeUnderTest:
-    """The edge within this process."""
+def local_edge(*, remembered: bool = False) -> EdgeUnderTest:
+    """The edge within this process; `remembered` as one that is asked from afar."""
     clock = HandMovedClock()
-    gate = LocalGate(lambda: clock.now_ms, lambda: clock.now_ms, entries_max=10_000)
+    local = LocalGate(lambda: clock.now_ms, lambda: clock.now_ms, entries_max=10_000)
+    gate = RememberingGate(local, GateMemory(lambda: clock.now_ms)) if remembered else local
     cache = LocalSeatMapCache(lambda: clock.now_ms, trips_max=1_000)
     return EdgeUnderTest(
         gate,
@@ -220,6 +222,7 @@ EdgeOpener: TypeAlias = Callable[[], AbstractAsyncContextManager[EdgeUnderTest]]
 
 PRESENT = [
     "local",
+    "remembered",
     pytest.param("redis", marks=pytest.mark.redis),
     pytest.param("redis-cluster", marks=[pytest.mark.redis, pytest.mark.cluster]),
 ]
@@ -230,6 +233,8 @@ def opener(name: str, request: pytest.FixtureRequest, *, memory_ms: int = MEMORY
     """How to open the edge of that name, with this memory in Redis; its servers run when this returns."""
     if name == "local":
         return lambda: always(local_edge())
+    if name == "remembered":
+        return lambda: always(local_edge(remembered=True))
     if name == "absent":
         return lambda: always(absent_edge())
     if name == "redis":

@@ -12,6 +12,7 @@ from tests.edge.edges import EdgeUnderTest, GroupGate, in_redis, redis_edge, who
 from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.remembering import MEMORY_MS
 from travio_inventory.seats.ports import Cell, Locked, Passed, SeatGroupKey
 from verification.servers.redis import RedisServer
 
@@ -150,6 +151,44 @@ async def test_no_more_than_some_wait_to_leave(options: RedisOptions, redis_node
         await asyncio.sleep(0)
         assert await gate.enter("bob", "A1:0") == Passed()
         assert scripts_run(redis_node) - before == 6
+
+
+@pytest.mark.parametrize(("has_key", "commands_max"), [(False, 10), (True, 60)])
+async def test_a_crowd_on_a_taken_seat_costs_redis_almost_nothing(
+    here: EdgeUnderTest, redis_node: RedisServer, *, has_key: bool, commands_max: int
+) -> None:
+    """1,000 refusals, 50 at a time, as Redis counts its commands; with keys it is asked who was let in before."""
+    gate = here.group_gate()
+    await gate.mark("ann", "A1:0 A1:1", status="sold")
+    before = commands_run(redis_node)
+    for moment in range(20):
+        answers = await asyncio.gather(
+            *(gate.enter(f"c{moment}-{number}", "A1:0 A1:1", has_key=has_key) for number in range(50))
+        )
+        assert all(who_has(answer) == {"A1": "sold"} for answer in answers)
+    assert commands_run(redis_node) - before <= commands_max
+
+
+async def test_a_seat_that_is_free_again_elsewhere_is_forgotten_when_redis_tells(
+    here: EdgeUnderTest, there: EdgeUnderTest
+) -> None:
+    """Before the moment is over for which the refusal would be remembered."""
+    ours = here.group_gate()
+    theirs = GroupGate(there, ours.group)
+    await ours.mark("ann", "A1:0")
+    assert who_has(await theirs.enter("bob", "A1:0")) == {"A1": "held"}
+    await ours.clear("ann", "A1:0")
+    freed = time.monotonic()
+    await here.seat_maps.invalidate(ours.group.trip, [0])
+    while await theirs.enter("bob", "A1:0") != Passed():  # noqa: ASYNC110 - Redis sets no event of this process
+        await asyncio.sleep(0.001)
+    assert time.monotonic() - freed < MEMORY_MS / 1_000
+
+
+def commands_run(server: RedisServer) -> int:
+    """How many commands of the edge Redis has run, as it counts them."""
+    counted = server.ask("INFO", "commandstats")
+    return sum(counted.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha", "mget"))
 
 
 def scripts_run(server: RedisServer) -> int:

@@ -57,6 +57,11 @@ async def test_a_process_that_gets_no_messages_keeps_no_copy(
         assert not await there.seat_maps.read(trip)
 
 
+def telling(copies: MapCopies) -> Listener:
+    """What a process tells its copies."""
+    return Listener(lambda key, _groups: copies.void(key), copies.void_all)
+
+
 class LateReads:
     """Redis, with answers to READ that wait until they are released."""
 
@@ -87,7 +92,7 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(
 ) -> None:
     """The answer was on its way when the message about the write came; a caller after the write must not get it."""
     copies = MapCopies(trips_max=10)
-    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+    async with open_own(options, telling(copies), DEPLOYMENT) as redis:
         late, trip = LateReads(redis), here.trip()
         cache = RedisSeatMapCache(late, copies, now_ms, stale_ms_max=1_000)
         await fill(here, trip, b"old")
@@ -108,7 +113,7 @@ async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(
     here: EdgeUnderTest, options: RedisOptions
 ) -> None:
     """The write is answered as soon as Redis has answered, which may be before its message arrives here."""
-    copies, nothing_done = MapCopies(trips_max=10), Listener(lambda _key: None, lambda: None)
+    copies, nothing_done = MapCopies(trips_max=10), Listener(lambda _key, _groups: None, lambda: None)
     async with open_own(options, nothing_done, DEPLOYMENT) as redis:
         trip = here.trip()
         cache = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=STALE_MS_MAX)
@@ -146,7 +151,7 @@ class Failing:
 
 async def test_a_write_that_redis_got_only_in_part_is_not_certain(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
-    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+    async with open_own(options, telling(copies), DEPLOYMENT) as redis:
         cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000)
         assert await cache.invalidate(here.trip(), range(GROUPS_PER_SCRIPT_MAX + 1)) is False
         await cache.close()
@@ -174,7 +179,7 @@ class Nonsense:
 
 async def test_a_failed_read_is_not_shared_with_later_callers(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
-    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+    async with open_own(options, telling(copies), DEPLOYMENT) as redis:
         nonsense, trip = Nonsense(redis), here.trip()
         cache = RedisSeatMapCache(nonsense, copies, now_ms, stale_ms_max=1_000)
         await fill(here, trip, b"map")

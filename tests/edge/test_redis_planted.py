@@ -28,8 +28,8 @@ Contract = Callable[[EdgeUnderTest], Awaitable[None]]
         pytest.param(
             "ENTER",
             b"if #locked > 1 then return locked end",
-            b"if #locked > cells then return locked end",
-            lambda edge: gate.test_of_claims_that_overlap_one_passes(edge, 0),
+            b"if #locked > 3 * cells then return locked end",
+            gate.test_a_refused_attempt_leaves_no_lock_behind,
             id="half of the cells locked is enough",
         ),
         pytest.param(

@@ -68,10 +68,10 @@ async def everything_works(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     assert await ours.enter("ann", "A1:0") == Passed()
     assert await theirs.enter("bob", "A1:0") == Locked(("A1",))
     await ours.leave("ann", "A1:0")
-    await ours.mark("ann", "A1:0")
-    assert who_has(await theirs.enter("bob", "A1:0")) == {"A1": "held"}
-    await theirs.clear("ann", "A1:0")
-    assert await theirs.enter("bob", "A1:0") == Passed()
+    await ours.mark("ann", "A2:0")
+    assert who_has(await theirs.enter("bob", "A2:0")) == {"A2": "held"}
+    await theirs.clear("ann", "A2:0")
+    assert await theirs.enter("bob", "A2:0") == Passed()
     await fill(here, ours.group.trip, b"map")
     assert await there.seat_maps.read(ours.group.trip) == {0: b"map"}
     await here.seat_maps.invalidate(ours.group.trip, [0])

@@ -6,7 +6,7 @@ from verification.pages.invariants import DOCUMENT
 from verification.simulation.broken_designs import BROKEN
 
 SAID = re.findall(r"^\| ([IL]\d+)\b", DOCUMENT.read_text(), re.MULTILINE)
-OF_THE_EDGE = {"E1", "E2"}
+OF_THE_EDGE = {"E1", "E2", "E3"}
 
 
 def test_each_promise_has_a_number_of_its_own() -> None:

@@ -56,9 +56,9 @@ class Redis(Protocol):
 
 
 class Listener(NamedTuple):
-    """Called for each key that any process invalidates, and when one may have been missed."""
+    """Called for each key that any process invalidates, with the seat groups, and when one may have been missed."""
 
-    on_change: Callable[[bytes], None]
+    on_change: Callable[[bytes, Sequence[int]], None]
     on_silence: Callable[[], None]
 
 

@@ -47,8 +47,8 @@ class _OwnKeys:
 def _only_own(listener: Listener, prefix: bytes) -> Listener:
     """The listener, called only for keys with the prefix, without the prefix."""
 
-    def on_change(key: bytes) -> None:
+    def on_change(key: bytes, groups: Sequence[int]) -> None:
         if key.startswith(prefix):
-            listener.on_change(key.removeprefix(prefix))
+            listener.on_change(key.removeprefix(prefix), groups)
 
     return Listener(on_change, listener.on_silence)

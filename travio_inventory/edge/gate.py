@@ -1,22 +1,22 @@
 """The gate and the taken seats in Redis, shared by all processes; while Redis is down everyone passes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from urllib.parse import unquote
 
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import ended_key, known_key, lock_keys, taken_keys, word
-from travio_inventory.edge.occupancies import KNOWN_MS, told
+from travio_inventory.edge.occupancies import KNOWN_MS, Found
 from travio_inventory.edge.pipelined_connection import RedisDown
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
+from travio_inventory.seats.ports import Attempt, Cell, Occupancy, SeatGroupKey
 
 _LOCKED = 1
 """The first value of `enter.lua`'s answer if others lock the cells, rather than own them."""
 
 
 class RedisGate:
-    """Gate and TakenSeats in one, since the gate reads both. Each cell has a key for its lock and one for its owner.
+    """AskedGate. Each cell has a key for its lock and one for its owner.
 
     Attempts that pass because Redis did not answer are counted until they leave. With `unguarded_max` of them inside,
     the next one is refused as contended and may retry in a moment. `now_ms` is a monotonic clock.
@@ -27,12 +27,14 @@ class RedisGate:
         self._taken_ttl_ms = taken_ttl_ms
         self._unguarded = UnguardedAttempts(now_ms, attempts_max=unguarded_max)
 
-    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
-        """Lock all the cells or none, for `ttl_ms`. An existing lock stays as it is if the attempt may pass it, so an
-        attempt whose answer was lost does not lock out its own claimant.
+    async def ask(
+        self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> Sequence[Found]:
+        """See AskedGate. An existing lock stays as it is if the attempt may pass it, so an attempt whose answer was
+        lost does not lock out its own claimant.
         """
         if not cells:
-            return Passed()
+            return ()
         keys = [known_key(group, attempt.claimant), *lock_keys(group, cells), *taken_keys(group, cells)]
         known_ms = KNOWN_MS if attempt.has_key else 0
         words = (word(attempt.claimant), word(attempt.token), ttl_ms, known_ms, int(attempt.settles))
@@ -40,15 +42,24 @@ class RedisGate:
             reply = await self._redis.run(scripts.ENTER, keys, *words)
         except RedisDown:
             if self._unguarded.enter(attempt.token, ttl_ms):
-                return Passed()
-            return _locked(cells)
+                return ()
+            return [Found(cell, "", None, 0) for cell in cells]
         if reply == 0:
-            return Passed()
+            return ()
         kind, *found = reply
-        if kind == _LOCKED:
-            return _locked(cells[position - 1] for position in found)
-        positions, entries = found[::2], found[1::2]
-        return told({cells[at - 1]: _read(entry) for at, entry in zip(positions, entries, strict=True)})
+        read = _lock if kind == _LOCKED else _taken
+        return [
+            read(cells[position - 1], entry, left_ms)
+            for position, entry, left_ms in zip(found[::3], found[1::3], found[2::3], strict=True)
+        ]
+
+    async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
+        """See AskedGate. All of them while Redis is down, so that all pass."""
+        try:
+            found = await self._redis.run(scripts.MGET, [known_key(group, claimant) for claimant in claimants])
+        except RedisDown:
+            return claimants
+        return {claimant for claimant, entry in zip(claimants, found, strict=True) if entry is not None}
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks. Nobody waits for it: if Redis does not get it, they stay locked
@@ -77,14 +88,18 @@ class RedisGate:
             return  # every entry expires by itself
 
 
-def _locked(cells: Iterable[Cell]) -> Locked:
-    return Locked(tuple(dict.fromkeys(cell.seat for cell in cells)))
+def _lock(cell: Cell, entry: bytes, left_ms: int) -> Found:
+    """A lock as `enter.lua` writes it."""
+    claimant, _ = entry.decode().split(" ")
+    return Found(cell, unquote(claimant, errors="surrogatepass"), None, left_ms)
 
 
-def _read(entry: bytes) -> Occupancy:
+def _taken(cell: Cell, entry: bytes, left_ms: int) -> Found:
     """An entry as `mark.lua` writes it."""
     claimant, hold, status, until_ms, as_of_ms = entry.decode().split(" ")
-    return Occupancy(unquote(hold, errors="surrogatepass"), unquote(claimant), status, int(until_ms), int(as_of_ms))
+    claimant = unquote(claimant, errors="surrogatepass")
+    by = Occupancy(unquote(hold, errors="surrogatepass"), claimant, status, int(until_ms), int(as_of_ms))
+    return Found(cell, claimant, by, left_ms)
 
 
 class UnguardedAttempts:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from redis.asyncio.connection import AbstractConnection
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Invalidations:
-    """Calls `on_change` for each invalidated key, and `on_silence` when it may have missed one.
+    """Calls `on_change` for each invalidated key, with the seat groups, and `on_silence` when it may have missed one.
 
     `are_heard`: nothing is missed at present. A server that does not answer probes for twice `probe_interval_ms` counts
     as lost.
@@ -26,7 +26,7 @@ class Invalidations:
         self,
         new_connection: Callable[[], AbstractConnection],
         options: RedisOptions,
-        on_change: Callable[[bytes], None],
+        on_change: Callable[[bytes, Sequence[int]], None],
         on_silence: Callable[[], None],
     ) -> None:
         self._new_connection = new_connection
@@ -89,7 +89,8 @@ class Invalidations:
                     patience.reschedule(asyncio.get_running_loop().time() + 2 * self._ask_every_s)
                     kind, *_, text = await connection.read_response(disable_decoding=True)
                     if kind == b"message":
-                        self._on_change(text)
+                        key, *groups = text.split(b" ")
+                        self._on_change(key, list(map(int, groups)))
             finally:
                 asking.cancel()
                 with suppress(asyncio.CancelledError):

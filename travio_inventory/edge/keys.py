@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from travio_inventory.seats.ports import Cell, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
@@ -44,6 +44,13 @@ def known_key(group: SeatGroupKey, claimant: str) -> bytes:
 def map_key(trip: TripKey) -> bytes:
     """The hash with the trip's snapshots and their leases."""
     return b"map:{%b}" % _trip(trip)
+
+
+@lru_cache(_KEYS_REMEMBERED_MAX)
+def trip_of(map_key: bytes) -> TripKey:
+    """The trip whose hash it is."""
+    organization, trip = map_key.removeprefix(b"map:{").removesuffix(b"}").decode().split(":")
+    return TripKey(*(unquote(each, errors="surrogatepass") for each in (organization, trip)))
 
 
 def word(text: str) -> str:

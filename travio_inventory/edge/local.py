@@ -1,31 +1,25 @@
 """The edge within one process: locks, taken seats and snapshots in dictionaries."""
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from math import inf
 from types import MappingProxyType
-from typing import Generic, NamedTuple, TypeVar
 
-from travio_inventory.edge.occupancies import KNOWN_MS, is_own, lasts_ms, replaces, told
-from travio_inventory.seats.ports import (
-    Attempt,
-    Cell,
-    GateAnswer,
-    Lease,
-    Locked,
-    Occupancy,
-    Passed,
-    SeatGroupKey,
-)
+from travio_inventory.edge.lapsing import Lapsing
+from travio_inventory.edge.occupancies import KNOWN_MS, Found, is_own, lasts_ms, replaces, told
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
+<<<<<<< HEAD
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _LOOKS_PER_PUT = 2
 """More than 1, so that expired entries are removed faster than new ones come."""
 
+=======
+>>>>>>> e227608 (A process remembers for a moment what Redis said, and a miss asks once for all who wait)
 
 class LocalGate:
     """Gate and TakenSeats in one, since the gate reads both.
@@ -45,27 +39,45 @@ class LocalGate:
         self._now_ms = now_ms
         self._today_ms = today_ms
         self._taken_ttl_ms = taken_ttl_ms
-        self._locks: _Memory[Cell, Attempt] = _Memory(entries_max)
-        self._taken: _Memory[Cell, Occupancy] = _Memory(entries_max)
-        self._ended: _Memory[str, None] = _Memory(entries_max)
+        self._locks: Lapsing[Cell, Attempt] = Lapsing(entries_max)
+        self._taken: Lapsing[Cell, Occupancy] = Lapsing(entries_max)
+        self._ended: Lapsing[str, None] = Lapsing(entries_max)
         """Holds that were cleared."""
-        self._known: _Memory[str, None] = _Memory(entries_max)
+        self._known: Lapsing[str, None] = Lapsing(entries_max)
         """Claimants with a key that were let in."""
 
     async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """Lock all the cells or none, for `ttl_ms`. An existing lock stays as it is if the attempt may pass it."""
+        return told(await self.ask(group, cells, attempt, ttl_ms=ttl_ms))
+
+    async def ask(
+        self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> Sequence[Found]:
+        """See AskedGate."""
         now_ms = self._now_ms()
         locks = self._locks.standing(group, cells, now_ms)
         if not (attempt.settles or self._known.standing(group, [attempt.claimant], now_ms)):
-            taken = self._taken.standing(group, cells, now_ms)
-            if others := {cell: found for cell, found in taken.items() if not is_own(found, attempt)}:
-                return told(others)
-            if locked := [cell.seat for cell, lock in locks.items() if lock.claimant != attempt.claimant]:
-                return Locked(tuple(dict.fromkeys(locked)))
+            taken = self._taken.standing(group, cells, now_ms).items()
+            if others := [
+                Found(cell, by.claimant, by, until_ms - now_ms)
+                for cell, (by, until_ms) in taken
+                if not is_own(by, attempt)
+            ]:
+                return others
+            if locked := [
+                Found(cell, by.claimant, None, until_ms - now_ms)
+                for cell, (by, until_ms) in locks.items()
+                if by.claimant != attempt.claimant
+            ]:
+                return locked
         self._locks.put(group, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
         if attempt.has_key:
             self._known.put(group, [attempt.claimant], None, now_ms, KNOWN_MS)
-        return Passed()
+        return ()
+
+    async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
+        """See AskedGate."""
+        return self._known.standing(group, claimants, self._now_ms()).keys()
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks."""
@@ -78,7 +90,7 @@ class LocalGate:
         if left_ms <= 0 or self._ended.standing(group, [occupancy.hold], now_ms):
             return
         standing = self._taken.standing(group, cells, now_ms)
-        new = [cell for cell in cells if cell not in standing or replaces(occupancy, standing[cell])]
+        new = [cell for cell in cells if cell not in standing or replaces(occupancy, standing[cell].value)]
         self._taken.put(group, new, occupancy, now_ms, left_ms)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
@@ -146,6 +158,7 @@ class LocalSeatMapCache:
         return groups
 
 
+<<<<<<< HEAD
 class _Entry(NamedTuple, Generic[V]):
     """A value that expires."""
 
@@ -221,6 +234,8 @@ class _Memory(Generic[K, V]):
                 del self._groups[group]
 
 
+=======
+>>>>>>> e227608 (A process remembers for a moment what Redis said, and a miss asks once for all who wait)
 class _TripGroups:
     """One trip's seat groups and leases."""
 

@@ -1,9 +1,9 @@
 """What the edge remembers of a taken cell: for how long, and which of two marks counts."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from travio_inventory.seats.ports import Attempt, Cell, Occupancy, Taken
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
 from travio_inventory.seats.refusals import TakenCell
 
 KNOWN_MS: Final = 30_000
@@ -11,6 +11,17 @@ KNOWN_MS: Final = 30_000
 
 _STATUSES: Final = ("held", "blocked", "sold")
 """A hold's cells change in this order only."""
+
+
+class Found(NamedTuple):
+    """Why an attempt does not get a cell: what the store said of it, or None for the lock of the claimant; and for how
+    much longer that counts.
+    """
+
+    cell: Cell
+    claimant: str
+    taken: Occupancy | None
+    left_ms: int
 
 
 def lasts_ms(occupancy: Occupancy, *, now_ms: int, ttl_ms: int) -> int:
@@ -37,12 +48,14 @@ def is_own(occupancy: Occupancy, attempt: Attempt) -> bool:
     return bool(occupancy.claimant) and occupancy.claimant == attempt.claimant
 
 
-def told(found: Mapping[Cell, Occupancy]) -> Taken:
-    """The gate's answer to an attempt whose cells others have."""
-    cells = (
-        TakenCell(cell.seat, cell.segment, by.status, by.claimant, by.hold, by.until_ms) for cell, by in found.items()
-    )
-    return Taken(tuple(cells), min(by.as_of_ms for by in found.values()))
+def told(found: Sequence[Found]) -> GateAnswer:
+    """The gate's answer to an attempt that found this."""
+    if taken := [(cell, by) for cell, _, by, _ in found if by is not None]:
+        cells = (TakenCell(cell.seat, cell.segment, by.status, by.claimant, by.hold, by.until_ms) for cell, by in taken)
+        return Taken(tuple(cells), min(by.as_of_ms for _, by in taken))
+    if found:
+        return Locked(tuple(dict.fromkeys(each.cell.seat for each in found)))
+    return Passed()
 
 
 def _order(occupancy: Occupancy) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ HostPort: TypeAlias = tuple[str, int]
 
 RIGHTS: Final = (
     "~travio:* &travio:* +evalsha +eval +ping +subscribe +publish +time"
-    " +get +mget +set +del +exists +hset +hget +hmget +hgetall +hdel +pexpire +cluster|slots"
+    " +get +mget +set +del +exists +hset +hget +hmget +hgetall +hdel +pexpire +pttl +cluster|slots"
 )
 """The rights that the edge's user needs, as a Redis ACL. The last one only in a cluster."""
 

@@ -32,6 +32,16 @@ class Script:
         return packed(("EVAL", self.text, len(keys), *keys, *words))
 
 
+class Command(Script):
+    """A command of Redis that needs no script."""
+
+    def by_digest(self, keys: Sequence[bytes], words: Iterable[Word]) -> bytes:
+        """The command."""
+        return packed((self.text, *keys, *words))
+
+    in_full = by_digest
+
+
 def _read(name: str) -> Script:
     return Script((_FOLDER / f"{name}.lua").read_bytes())
 
@@ -44,3 +54,4 @@ READ: Final = _read("read")
 LEASE: Final = _read("lease")
 FILL: Final = _read("fill")
 INVALIDATE: Final = _read("invalidate")
+MGET: Final = Command(b"MGET")

@@ -1,13 +1,15 @@
 """The edge that all processes share: gate, taken seats and seat maps in Redis, opened and closed together."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from travio_inventory.edge.connection import Listener
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.gate import RedisGate
+from travio_inventory.edge.keys import trip_of
 from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.remembering import GateMemory, RememberingGate
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
 
 
@@ -15,7 +17,7 @@ from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
 class SharedEdge:
     """`gate` is TakenSeats as well."""
 
-    gate: RedisGate
+    gate: RememberingGate
     seat_maps: RedisSeatMapCache
 
 
@@ -35,11 +37,26 @@ async def open_shared_edge(
     Only processes of the same `deployment`, those on one store, see its data. `now_ms` is a clock that never goes back;
     for the rest see RedisGate, RedisSeatMapCache and MapCopies.
     """
-    copies = MapCopies(trips_max=trips_max)
-    async with open_own(options, Listener(copies.void, copies.void_all), deployment) as redis:
-        gate = RedisGate(redis, now_ms, taken_ttl_ms=taken_ttl_ms, unguarded_max=unguarded_max)
+    copies, memory = MapCopies(trips_max=trips_max), GateMemory(now_ms)
+    async with open_own(options, _listener(copies, memory), deployment) as redis:
+        distant = RedisGate(redis, now_ms, taken_ttl_ms=taken_ttl_ms, unguarded_max=unguarded_max)
+        gate = RememberingGate(distant, memory)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
         try:
             yield SharedEdge(gate, seat_maps)
         finally:
             await seat_maps.close()
+
+
+def _listener(copies: MapCopies, memory: GateMemory) -> Listener:
+    """Whatever changes a seat group changes its map, and what was said of its cells."""
+
+    def on_change(key: bytes, groups: Sequence[int]) -> None:
+        copies.void(key)
+        memory.changed(trip_of(key), groups)
+
+    def on_silence() -> None:
+        copies.void_all()
+        memory.forget_all()
+
+    return Listener(on_change, on_silence)

@@ -1,17 +1,19 @@
 """Broken designs of the edge: its locks, what it remembers of taken seats, its seat maps."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from travio_inventory.edge import local
+from travio_inventory.edge import local, remembering
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.edge.occupancies import Found
+from travio_inventory.edge.remembering import GateMemory, RememberingGate, WhoIsKnown
 from travio_inventory.protocol.resource import Taken
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.seats import hold
 from travio_inventory.seats.hold import Held, Hold, claimant_of
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Locked, Occupancy, Passed, SeatGroupKey
+from travio_inventory.seats.ports import Attempt, Cell, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.records import snapshots
 from travio_inventory.seats.refusals import BY_STORE
 from travio_inventory.seats.trip import TripKey
@@ -22,6 +24,9 @@ from verification.simulation.broken import GROUPS_OF_ONE, HONEST, broken
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
+
+CROWD = replace(HONEST, seats=2, popular=2, holders=14, faults=0.3)
+"""Many want two seats, and the edge does what it should."""
 
 
 @broken("a refusal by the edge counts as the store's", "I5", Plan(0, with_gate=True))
@@ -95,32 +100,66 @@ def _no_token(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a lock that never lapses", "E1 I5 L2", Plan(0, with_gate=True, kills=0.3))
 def _lock_forever(patch: pytest.MonkeyPatch) -> None:
-    enter = LocalGate.enter
+    ask = LocalGate.ask
 
     async def forever(
         self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
-    ) -> GateAnswer:
-        return await enter(self, group, cells, attempt, ttl_ms=1_000 * ttl_ms)
+    ) -> Sequence[Found]:
+        return await ask(self, group, cells, attempt, ttl_ms=1_000 * ttl_ms)
 
-    patch.setattr(LocalGate, "enter", forever)
+    patch.setattr(LocalGate, "ask", forever)
 
 
 @broken("a gate that locks what it can", "E1", HONEST.with_seed(4))
 def _lock_some(patch: pytest.MonkeyPatch) -> None:
-    enter = LocalGate.enter
+    ask = LocalGate.ask
 
     async def some(
         self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
-    ) -> GateAnswer:
-        answer = await enter(self, group, cells, attempt, ttl_ms=ttl_ms)
-        if isinstance(answer, Locked) and len(answer.seats) < len({cell.seat for cell in cells}):
+    ) -> Sequence[Found]:
+        answer = await ask(self, group, cells, attempt, ttl_ms=ttl_ms)
+        if answer and answer[0].taken is None and len(answer) < len(cells):
             now_ms = self._now_ms()
             locks = self._locks.standing(group, cells, now_ms)
             self._locks.put(group, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
-            return Passed()
+            return ()
         return answer
 
-    patch.setattr(LocalGate, "enter", some)
+    patch.setattr(LocalGate, "ask", some)
+
+
+@broken("a gate that remembers for longer than the edge says", "I5", CROWD)
+def _long_word(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(remembering, "kept_ms", lambda _left_ms: 60_000)
+
+
+@broken("a memory that keeps what its own process has left", "E3", CROWD.with_seed(15))
+def _left_and_remembered(patch: pytest.MonkeyPatch) -> None:
+    async def leave(self: RememberingGate, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
+        await self._gate.leave(group, cells, token=token)
+
+    patch.setattr(RememberingGate, "leave", leave)
+
+
+@broken("an answer under way is remembered although its cells were freed meanwhile", "E3", CROWD.with_seed(15))
+def _late_answer(patch: pytest.MonkeyPatch) -> None:
+    def forget(self: GateMemory, group: SeatGroupKey, cells: Collection[Cell]) -> None:
+        self._said.drop(group, cells, lambda _found: True)
+
+    patch.setattr(GateMemory, "forget", forget)
+
+
+@broken("a memory that outlives the word of a change", "E3", CROWD.with_seed(2))
+def _deaf_memory(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(GateMemory, "changed", lambda _self, _trip, _groups: None)
+
+
+@broken("who was let in before is refused from memory", "E3", replace(CROWD, twins=1.0).with_seed(1))
+def _nobody_is_known(patch: pytest.MonkeyPatch) -> None:
+    async def ask(_self: WhoIsKnown, _group: SeatGroupKey, _claimant: str) -> bool:
+        return False
+
+    patch.setattr(WhoIsKnown, "ask", ask)
 
 
 @broken("a refill without a lease", "I7", HONEST)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from travio_inventory.edge.local import LocalGate
+from travio_inventory.edge.occupancies import Found
 from travio_inventory.protocol import fencing, ledger, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
@@ -41,7 +42,7 @@ from travio_inventory.seats.hold import (
     Released,
     parse_hold_id,
 )
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, SeatGroupKey
+from travio_inventory.seats.ports import Attempt, Cell, SeatGroupKey
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.refusals import HoldLimitReached
 from travio_inventory.seats.trip import Trip
@@ -291,15 +292,15 @@ def _answer_alone(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a lock that its own claimant cannot pass", "E1", HONEST)
 def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
-    enter = LocalGate.enter
+    ask = LocalGate.ask
 
     async def anybody(
         self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
-    ) -> GateAnswer:
+    ) -> Sequence[Found]:
         stranger = attempt._replace(claimant=f"{attempt.claimant} {attempt.token}")
-        return await enter(self, group, cells, stranger, ttl_ms=ttl_ms)
+        return await ask(self, group, cells, stranger, ttl_ms=ttl_ms)
 
-    patch.setattr(LocalGate, "enter", anybody)
+    patch.setattr(LocalGate, "ask", anybody)
 
 
 @broken("a refill whose lease is younger than its read", "I7", replace(HONEST, viewers=20).with_seed(1))

@@ -6,18 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.seats.ports import (
-    Attempt,
-    Cell,
-    GateAnswer,
-    Lease,
-    Locked,
-    Occupancy,
-    Passed,
-    SeatGroupKey,
-    Taken,
-)
-from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.edge.occupancies import Found
+from travio_inventory.seats.ports import Attempt, Cell, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
 CHANCES = {
@@ -35,10 +25,12 @@ LATE_MS_MAX = 2_000
 """How long after the end of a hold a late mark of it could still count."""
 LIE = "lie"
 """The hold that a lie is about."""
+LIE_MS = 150
+"""For how long it says that a lie counts."""
 
 
 class FaultyEdge:
-    """Implements `seats.ports.Gate`, `TakenSeats` and `SeatMapCache`. If it `is_honest`, it is like the local edge at a
+    """Implements `AskedGate`, `TakenSeats` and `SeatMapCache`. If it `is_honest`, it is like the local edge at a
     distance. `seen` counts the faults, `complaints` lists when it let two attempts in at once.
     """
 
@@ -46,6 +38,8 @@ class FaultyEdge:
         self.is_honest = is_honest
         self.seen: Counter[str] = Counter()
         self.complaints: list[str] = []
+        self.listeners: dict[object, Callable[[TripKey, Collection[int]], None]] = {}
+        """Called by process for what was changed."""
         self._now_ms = now_ms
         self._random = random
         self._inside: dict[tuple[SeatGroupKey, Cell], tuple[Attempt, int]] = {}
@@ -53,25 +47,36 @@ class FaultyEdge:
         self._ended: dict[tuple[SeatGroupKey, Cell, str], int] = {}
         self._forget()
 
-    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
-        """See Gate."""
+    async def ask(
+        self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> Sequence[Found]:
+        """See AskedGate."""
         await self._travel()
         if self._happens("edge forgets everything"):
             self._forget()
         if self._happens("edge lets through"):
-            return Passed()
+            return ()
         if self._happens("edge lies"):
-            return self._lie(cells[0])
-        answer = await self._gate.enter(group, cells, attempt, ttl_ms=ttl_ms)
-        self._judge_words(group, answer)
-        if isinstance(answer, Passed):
+            return [self._lie(cells[0])]
+        found = await self._gate.ask(group, cells, attempt, ttl_ms=ttl_ms)
+        self._judge_words(group, found)
+        if not found:
             self._let_in(group, cells, attempt, ttl_ms)
-        elif isinstance(answer, Locked) and not self._is_another_inside(group, cells, attempt):
-            self.complaints.append(f"E1 {attempt} was turned away from where nobody else is: {answer}")
-        return answer
+        elif found[0].taken is None and not self._is_another_inside(group, cells, attempt):
+            self.complaints.append(f"E1 {attempt} was turned away from where nobody else is: {found}")
+        return found
+
+    async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
+        """See AskedGate."""
+        await self._travel()
+        return claimants if self._happens("edge lets through") else await self._gate.known(group, claimants)
+
+    async def knows_now(self, group: SeatGroupKey, claimant: str) -> bool:
+        """Whether the claimant was let in a moment ago with a key; at once, for those who judge."""
+        return claimant in await self._gate.known(group, [claimant])
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
-        """See Gate."""
+        """See AskedGate."""
         await self._travel()
         if not self._happens("edge loses a word"):
             left = [(group, cell) for cell in cells]
@@ -118,6 +123,8 @@ class FaultyEdge:
         await self._travel()
         if self._happens("edge loses a word"):
             return False
+        for listener in self.listeners.values():
+            listener(trip, groups)
         return await self._maps.invalidate(trip, groups)
 
     def _forget(self) -> None:
@@ -146,18 +153,16 @@ class FaultyEdge:
         inside = [self._inside.get((group, cell), (attempt, 0)) for cell in cells]
         return any(not _is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
 
-    def _judge_words(self, group: SeatGroupKey, answer: GateAnswer) -> None:
+    def _judge_words(self, group: SeatGroupKey, found: Sequence[Found]) -> None:
         """A hold whose end was reported is never shown again, however late another message about it arrives."""
-        for cell in answer.cells if isinstance(answer, Taken) else ():
-            if self._ended.get((group, Cell(cell.seat, cell.segment), cell.hold), 0) > self._now_ms():
-                self.complaints.append(f"E2 {cell} is told of after its hold has ended")
+        for cell, _, by, _ in found:
+            if by is not None and self._ended.get((group, cell, by.hold), 0) > self._now_ms():
+                self.complaints.append(f"E2 {cell} is told of after its hold has ended: {by}")
 
-    def _lie(self, cell: Cell) -> GateAnswer:
+    def _lie(self, cell: Cell) -> Found:
         """An invented answer."""
-        status = self._random.choice(("", "held", "sold"))
-        if not status:
-            return Locked((cell.seat,))
-        return Taken((TakenCell(cell.seat, cell.segment, status, "", LIE, self._now_ms()),), self._now_ms())
+        status, now_ms = self._random.choice(("", "held", "sold")), self._now_ms()
+        return Found(cell, "", Occupancy(LIE, "", status, now_ms, now_ms) if status else None, LIE_MS)
 
     def _happens(self, what: str) -> bool:
         happens = not self.is_honest and self._random.random() < CHANCES[what]

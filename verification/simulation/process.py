@@ -22,6 +22,7 @@ from verification.simulation.in_company import InCompany
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.virtual_loop import now_s
+from verification.simulation.witnessed_gate import WitnessedGate
 
 T = TypeVar("T")
 
@@ -77,7 +78,9 @@ class Process:
 
     def _boot(self) -> None:
         batches = InCompany(self._batches) if self._plan.in_company else self._batches
-        ports = Ports(batches, self._edge, self._edge, self._edge, self.sinks)
+        gate = WitnessedGate(self._edge, self.clock.elapsed_ms)
+        self._edge.listeners[self] = gate.changed
+        ports = Ports(batches, gate, gate, self._edge, self.sinks)
         rules = InventoryRules(
             HoldTimes(TTL_S, 3_600, 7_200),
             Rules(holds_per_holder_max=self._plan.holds_max, retention=self._plan.retention),

@@ -1,0 +1,229 @@
+"""A gate that asks a distant one, and remembers for a moment what it said, so that a crowd on one seat asks once."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from travio_inventory.edge.lapsing import Lapsing
+from travio_inventory.edge.occupancies import Found, told
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Occupancy, SeatGroupKey
+from travio_inventory.seats.trip import TripKey
+
+MEMORY_MS: Final = 250
+"""How long an answer is remembered at most."""
+CELLS_MAX: Final = 100_000
+"""How many cells are remembered."""
+WAITS_MAX: Final = 2
+"""How often an attempt waits for the answers of others before it asks for itself."""
+
+
+class AskedGate(Protocol):
+    """The distant gate; also TakenSeats. Never raises: if it fails, everyone passes."""
+
+    async def ask(
+        self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> Sequence[Found]:
+        """Lock all the cells for the attempt and find nothing; or lock none, and find what is taken, or else locked."""
+        ...
+
+    async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
+        """Those who were let in a moment ago with a key, and so pass whatever is remembered."""
+        ...
+
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
+        """See Gate."""
+        ...
+
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        """See TakenSeats."""
+        ...
+
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
+        """See TakenSeats."""
+        ...
+
+
+def kept_ms(left_ms: int) -> int:
+    """For how long something is remembered that counts that much longer."""
+    return min(left_ms, MEMORY_MS)
+
+
+class GateMemory:
+    """What a gate said of cells, and the questions under way.
+
+    What makes a cell be forgotten also keeps an answer under way from being remembered. `now_ms` is a monotonic clock.
+    """
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._said: Lapsing[Cell, Found | None] = Lapsing(CELLS_MAX)
+        """None: the cell was free, or the asker's own."""
+        self._asking: dict[SeatGroupKey, list[_Asking]] = {}
+
+    def refusal(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> Sequence[Found]:
+        """What is remembered of the cells that another has; nothing unless all of them were asked about."""
+        said = self._said.standing(group, cells, self._now_ms())
+        if not all(cell in said for cell in cells):
+            return ()
+        found = [entry.value for entry in said.values() if entry.value is not None]
+        return [each for each in found if not each.claimant or each.claimant != attempt.claimant]
+
+    def changed(self, trip: TripKey, groups: Iterable[int]) -> None:
+        """Forget these seat groups: some process has changed them."""
+        for number in groups:
+            group = SeatGroupKey(trip, number)
+            self._said.drop_group(group)
+            for asking in self._asking.get(group, ()):
+                asking.cells.clear()
+
+    def forget(self, group: SeatGroupKey, cells: Collection[Cell]) -> None:
+        """Forget these cells."""
+        self._said.drop(group, cells, lambda _found: True)
+        for asking in self._asking.get(group, ()):
+            asking.cells.difference_update(cells)
+
+    def forget_all(self) -> None:
+        """Forget everything."""
+        self._said = Lapsing(CELLS_MAX)
+        for asked in self._asking.values():
+            for asking in asked:
+                asking.cells.clear()
+
+    def asked_about(self, group: SeatGroupKey, cells: Sequence[Cell]) -> asyncio.Event | None:
+        """Set once a question about one of the cells is answered; None if there is none."""
+        return next((each.answered for each in self._asking.get(group, ()) if each.is_about(cells)), None)
+
+    @contextmanager
+    def asking(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Iterator[Callable[[Sequence[Found]], None]]:
+        """While a question about the cells is under way; to be called with a refusal.
+
+        It is remembered from when it was asked for, so that nothing is remembered for longer than it counts.
+        """
+        asking, asked_at_ms = _Asking(cells), self._now_ms()
+        asked = self._asking.setdefault(group, [])
+        asked.append(asking)
+        try:
+            yield lambda found: self._remember(group, asking.cells, found, asked_at_ms)
+        finally:
+            asking.answered.set()
+            asked.remove(asking)
+            if not asked:
+                del self._asking[group]
+
+    def _remember(self, group: SeatGroupKey, cells: Collection[Cell], found: Sequence[Found], at_ms: int) -> None:
+        by_cell = {each.cell: each for each in found}
+        for cell in cells:
+            each = by_cell.get(cell)
+            self._said.put(group, [cell], each, at_ms, kept_ms(each.left_ms if each else MEMORY_MS))
+
+
+class _Asking:
+    """A question under way. `cells` are those whose answer may be remembered."""
+
+    def __init__(self, cells: Collection[Cell]) -> None:
+        self.answered = asyncio.Event()
+        self.cells = set(cells)
+        self._about = frozenset(cells)
+
+    def is_about(self, cells: Collection[Cell]) -> bool:
+        return not self._about.isdisjoint(cells)
+
+
+class RememberingGate:
+    """Gate and TakenSeats. Only refusals are given from memory. What this process leaves, marks or clears is forgotten
+    before and after, since answers may come in between.
+    """
+
+    def __init__(self, gate: AskedGate, memory: GateMemory) -> None:
+        self._gate = gate
+        self._memory = memory
+        self._who_is_known = WhoIsKnown(gate)
+
+    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        """See Gate. Who settles, and who was let in before, asks."""
+        if not attempt.settles:
+            await self._wait_for_others(group, cells, attempt)
+            if not await self._is_known(group, cells, attempt):
+                await self._wait_for_others(group, cells, attempt)  # the refusal may have lapsed meanwhile
+                if refusal := self._memory.refusal(group, cells, attempt):
+                    return told(refusal)
+        with self._memory.asking(group, cells) as remember:
+            found = await self._gate.ask(group, cells, attempt, ttl_ms=ttl_ms)
+            if found:
+                remember(found)
+        return told(found)
+
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
+        """See Gate."""
+        self._memory.forget(group, cells)
+        await self._gate.leave(group, cells, token=token)
+        self._memory.forget(group, cells)
+
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        """See TakenSeats."""
+        self._memory.forget(group, cells)
+        await self._gate.mark(group, cells, occupancy)
+        self._memory.forget(group, cells)
+
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
+        """See TakenSeats."""
+        self._memory.forget(group, cells)
+        await self._gate.clear(group, cells, hold=hold)
+        self._memory.forget(group, cells)
+
+    async def _wait_for_others(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> None:
+        """Return when there is a refusal, or nobody asks about one of the cells; after two answers in any case."""
+        for _ in range(WAITS_MAX):
+            answered = self._memory.asked_about(group, cells)
+            if answered is None or self._memory.refusal(group, cells, attempt):
+                return
+            await answered.wait()
+
+    async def _is_known(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
+        """Whether an attempt that would be refused was let in before; others need not know."""
+        if not attempt.has_key or not self._memory.refusal(group, cells, attempt):
+            return False
+        return await self._who_is_known.ask(group, attempt.claimant)
+
+
+class WhoIsKnown:
+    """Asks who was let in before: for all at once who come while a question about their seat group is under way."""
+
+    def __init__(self, gate: AskedGate) -> None:
+        self._gate = gate
+        self._next: dict[SeatGroupKey, _Question] = {}
+        self._under_way: dict[SeatGroupKey, _Question] = {}
+
+    async def ask(self, group: SeatGroupKey, claimant: str) -> bool:
+        question = self._next.get(group)
+        if question is None:
+            question = self._next[group] = _Question(claimant)
+            await self._put(group, question)
+        else:
+            question.claimants.add(claimant)
+            await question.answered.wait()
+        return claimant in question.known
+
+    async def _put(self, group: SeatGroupKey, question: "_Question") -> None:
+        """The first one asks for the others. If it leaves before the answer, they go to the gate themselves."""
+        try:
+            if before := self._under_way.get(group):
+                await before.answered.wait()
+            del self._next[group]
+            self._under_way[group] = question
+            question.known = await self._gate.known(group, tuple(question.claimants))
+        finally:
+            for questions in (self._next, self._under_way):
+                if questions.get(group) is question:
+                    del questions[group]
+            question.answered.set()
+
+
+class _Question:
+    """A question for some claimants, who all count as known until it is answered."""
+
+    def __init__(self, claimant: str) -> None:
+        self.answered = asyncio.Event()
+        self.claimants = {claimant}
+        self.known: Collection[str] = self.claimants
