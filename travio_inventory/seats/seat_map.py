@@ -34,6 +34,13 @@ class SeatMap:
         others_before = places.start % self.trip.seats_per_group
         return islice(states, others_before, others_before + len(places))
 
+    def part(self, index: int) -> tuple[int, Sequence[SeatState]]:
+        """Where the seats of one of the groups begin among the section's, and their states."""
+        places, size = self.trip.places_in(self.section), self.trip.seats_per_group
+        first = (places.start // size + index) * size - places.start
+        states = list(_states(self.groups[index], len(self.trip.segments), self.journey))
+        return max(first, 0), states[max(-first, 0) : len(places) - first]
+
     def seats(self) -> Iterator[tuple[Seat, SeatState]]:
         """Each seat with its state, in layout order."""
         places = self.trip.places_in(self.section)

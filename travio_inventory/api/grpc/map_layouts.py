@@ -8,10 +8,10 @@ from typing import Final
 
 from travio_inventory.api.grpc.protobuf import number, part, text
 from travio_inventory.definition_messages import feature_message, section_message
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.layout import Seat, Section, spoken_label
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
-from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SeatStatus
@@ -35,12 +35,39 @@ class Layout:
         self._sections = [each for each in trip.sections if section in ("", each.id)]
         self._by_id = {each.id: each for each in self._sections}
         self._features = [each for each in trip.features if section in ("", each.section)]
+        self._is_prepared = False
 
-    def map(self, seat_map: SeatMap) -> bytes:
-        """A GetSeatMapResponse, all but `as_of`."""
-        cells = self._cells.write(seat_map.seats())
-        rows = (part(5, head + b"".join(cells[start:end]) + tail) for head, start, end, tail in self._rows)
-        return b"".join((self._head, *rows, self._tail, *_journey(self.trip, seat_map.journey)))
+    async def prepare(self) -> None:
+        """Make the parts that all maps share, in a thread if there are many; to be done before a map is written."""
+        if not self._is_prepared:
+            await off_loop(len(self.seats), lambda: (self._rows, self._row_of, self._head, self._tail))
+            self._is_prepared = True
+
+    def cells(self, start: int, states: Sequence[SeatState]) -> list[bytes]:
+        """The seats from that place on in these states, each as a field of its row."""
+        return self._cells.write(zip(self.seats[start : start + len(states)], states, strict=True))
+
+    @property
+    def row_count(self) -> int:
+        """How many rows a map has."""
+        return len(self._rows)
+
+    def rows_of(self, start: int, end: int) -> range:
+        """The rows that have the seats at these places."""
+        return range(self._row_of[start], self._row_of[end - 1] + 1) if end > start else range(0)
+
+    def row(self, row: int, cells: Sequence[bytes]) -> bytes:
+        """A row of a GetSeatMapResponse, of these fields of all seats."""
+        head, start, end, tail = self._rows[row]
+        return part(5, head + b"".join(cells[start:end]) + tail)
+
+    def around(self, rows: Sequence[bytes]) -> Iterable[bytes]:
+        """The rows, and the other parts of a GetSeatMapResponse that do not depend on the journey."""
+        return (self._head, *rows, self._tail)
+
+    def journey(self, journey: Journey) -> Iterable[bytes]:
+        """The fields of a GetSeatMapResponse that depend on the journey."""
+        return _journey(self.trip, journey)
 
     def availability(self, found: Availability) -> bytes:
         """A CheckAvailabilityResponse, all but `checked_at`."""
@@ -74,6 +101,11 @@ class Layout:
         return rows
 
     @cached_property
+    def _row_of(self) -> Sequence[int]:
+        """The row of each seat."""
+        return [number for number, (_, start, end, _) in enumerate(self._rows) for _ in range(start, end)]
+
+    @cached_property
     def _head(self) -> bytes:
         rows = max((seat.row for seat in self.seats), default=0)
         columns = max((seat.column for seat in self.seats), default=0)
@@ -93,7 +125,7 @@ class _SeatFields:
     """Each seat of a trip as one SeatCell of a row; written once for every state it comes to be in."""
 
     def __init__(self, seats: Sequence[Seat], section_of: Callable[[Seat], Section | None]) -> None:
-        self._bodies = {seat.id: _cell(seat, section_of(seat)) for seat in seats}
+        self._bodies = _Bodies(seats, section_of)
         self._settled: dict[type[SeatState], _InState] = {
             Available: _InState(self._bodies, number(6, SeatStatus.AVAILABLE)),
             Sold: _InState(self._bodies, number(6, SeatStatus.BOOKED)),
@@ -108,6 +140,20 @@ class _SeatFields:
 
     def _write_held(self, seat: Seat, state: HeldUntil) -> bytes:
         return part(2, self._bodies[seat.id] + number(6, SeatStatus.HELD) + number(11, state.until_ms // 1_000))
+
+
+class _Bodies(dict[str, bytes]):
+    """Each seat without its state, by its id; written when it is first asked for."""
+
+    def __init__(self, seats: Sequence[Seat], section_of: Callable[[Seat], Section | None]) -> None:
+        super().__init__()
+        self._seats = {seat.id: seat for seat in seats}
+        self._section_of = section_of
+
+    def __missing__(self, seat_id: str) -> bytes:
+        seat = self._seats[seat_id]
+        written = self[seat_id] = _cell(seat, self._section_of(seat))
+        return written
 
 
 class _InState(dict[str, bytes]):

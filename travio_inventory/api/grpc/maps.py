@@ -7,6 +7,7 @@ from travio_inventory.api.grpc.map_layouts import Layout
 from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, fits, too_large, too_many_free
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number
+from travio_inventory.api.grpc.written_maps import WrittenMap
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
@@ -20,8 +21,9 @@ SIZE_BYTES: Final = 256
 class MapReplies:
     """Writes GetSeatMapResponse and CheckAvailabilityResponse.
 
-    A reply stays cached while it is requested and its snapshots stay the same. Replies take `bytes_max` at most, and so
-    do the layouts of trips, from which replies are made; each has `entries_max`.
+    A reply stays cached while it is requested and its snapshots stay the same; of a map only the seat groups that have
+    changed are written again. Maps, other replies, and the layouts of trips from which they are made take `bytes_max`
+    each, and have `entries_max`.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class MapReplies:
         bytes_max: int = 64 * 1024 * 1024,
         reply_bytes_max: int = REPLY_BYTES_MAX,
     ) -> None:
+        self._maps: Memo[_Asked, WrittenMap] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._replies: Memo[_Asked, _Reply] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._sizes: Memo[_Part, tuple[Trip, bool]] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._layouts: Memo[_Part, Layout] = Memo(entries_max=entries_max, bytes_max=bytes_max)
@@ -45,11 +48,20 @@ class MapReplies:
         if not known[1]:
             raise too_large(trip, section, self._reply_bytes_max)
 
-    def seat_map(self, seat_map: SeatMap) -> bytes:
-        """The map as a serialized GetSeatMapResponse; `check` has admitted it."""
+    async def seat_map(self, seat_map: SeatMap) -> bytes:
+        """The map as a serialized GetSeatMapResponse; `check` has admitted it. Other calls go on while much is written,
+        and those for the same map share it.
+        """
         asked = _Asked(_part_of(seat_map), seat_map.journey)
-        kept = self._kept(asked, seat_map) or self._keep(asked, seat_map, self._layout(seat_map).map(seat_map))
-        return kept + number(13, seat_map.as_of_ms // 1_000)
+        written = self._maps.get(asked)
+        if written is None or written.layout.trip is not seat_map.trip:
+            written = WrittenMap(self._layout(seat_map), len(seat_map.groups))
+            self._maps.put(asked, written, written.size_bytes)
+        before = written.data
+        data = await written.write(seat_map)
+        if len(data) != len(before) and self._maps.get(asked) is written:
+            self._maps.put(asked, written, written.size_bytes)
+        return data + number(13, seat_map.as_of_ms // 1_000)
 
     def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
         """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time."""

@@ -153,7 +153,7 @@ class InventoryService:
 
     async def get_seat_map(self, message: Message) -> bytes:
         actor, query = messages.map_asked(message)
-        return self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
+        return await self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
 
     async def get_trip_summary(self, message: Message) -> bytes:
         return await self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(message)))
