@@ -11,15 +11,6 @@ from travio_inventory.edge.occupancies import KNOWN_MS, Found, is_own, lasts_ms,
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
-<<<<<<< HEAD
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
-_LOOKS_PER_PUT = 2
-"""More than 1, so that expired entries are removed faster than new ones come."""
-
-=======
->>>>>>> e227608 (A process remembers for a moment what Redis said, and a miss asks once for all who wait)
 
 class LocalGate:
     """Gate and TakenSeats in one, since the gate reads both.
@@ -158,84 +149,6 @@ class LocalSeatMapCache:
         return groups
 
 
-<<<<<<< HEAD
-class _Entry(NamedTuple, Generic[V]):
-    """A value that expires."""
-
-    value: V
-    until_ms: int
-
-
-class _Memory(Generic[K, V]):
-    """At most `entries_max` entries that expire, each of a seat group.
-
-    Nothing scans for expired entries. What was put together is in a queue together, once; each insertion takes a few
-    from its head, drops the expired ones and puts the others at its tail, so that all are checked in turn.
-    """
-
-    def __init__(self, entries_max: int) -> None:
-        self._entries_max = entries_max
-        self._groups: dict[SeatGroupKey, dict[K, _Entry[V]]] = {}
-        self._queue: deque[tuple[SeatGroupKey, Sequence[K], _Entry[V]]] = deque()
-        self._queued = 0
-        """The number of keys in the queue."""
-
-    def standing(self, group: SeatGroupKey, keys: Sequence[K], now_ms: int) -> dict[K, V]:
-        """The present values, in the order of the keys."""
-        found: dict[K, V] = {}
-        entries = self._groups.get(group)
-        if entries is None:
-            return found
-        for key in keys:
-            entry = entries.get(key)
-            if entry is not None and entry.until_ms > now_ms:
-                found[key] = entry.value
-        return found
-
-    def put(self, group: SeatGroupKey, keys: Sequence[K], value: V, now_ms: int, ttl_ms: int) -> None:
-        """Store the value under all the keys, whatever is there; under none if there is not room for all."""
-        self._drop_lapsed(now_ms)
-        if not keys or self._queued + len(keys) > self._entries_max:
-            return
-        entry = _Entry(value, now_ms + ttl_ms)
-        self._groups.setdefault(group, {}).update(dict.fromkeys(keys, entry))
-        self._queue.append((group, keys, entry))
-        self._queued += len(keys)
-
-    def drop(self, group: SeatGroupKey, keys: Sequence[K], is_meant: Callable[[V], bool]) -> None:
-        """Drop the selected ones of the keys' values."""
-        entries = self._groups.get(group)
-        if entries is None:
-            return
-        for key in keys:
-            entry = entries.get(key)
-            if entry is not None and is_meant(entry.value):
-                del entries[key]
-        if not entries:
-            del self._groups[group]
-
-    def _drop_lapsed(self, now_ms: int) -> None:
-        for _ in range(_LOOKS_PER_PUT):
-            if not self._queue:
-                return
-            group, keys, entry = self._queue.popleft()
-            self._queued -= len(keys)
-            entries = self._groups.get(group)
-            left = [key for key in keys if entries.get(key) is entry] if entries else []
-            if not left or entries is None:
-                continue
-            if entry.until_ms > now_ms:
-                self._queue.append((group, left, entry))
-                self._queued += len(left)
-                continue
-            for key in left:
-                del entries[key]
-            if not entries:
-                del self._groups[group]
-
-
-=======
->>>>>>> e227608 (A process remembers for a moment what Redis said, and a miss asks once for all who wait)
 class _TripGroups:
     """One trip's seat groups and leases."""
 
