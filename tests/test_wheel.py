@@ -126,6 +126,7 @@ def test_all_that_the_help_says_to_begin_with_works(shell: Shell) -> None:
     assert re.search(r"^booking +\S+$", said, re.MULTILINE)
 
 
+@pytest.mark.once
 def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
     said = shell.run(f"{NAME} demo 2>/dev/null")
     _, next_steps = said.split("To continue with your own:\n")
@@ -137,6 +138,7 @@ def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
         shell.run(line)
 
 
+@pytest.mark.once
 def test_the_example_of_every_command_works(typist: Typist) -> None:
     typist.run(f"{NAME} trip example coach > coach.toml")
     typist.run(f"{NAME} trip open coach.toml")

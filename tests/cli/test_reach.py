@@ -20,6 +20,8 @@ from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InitializeTripI
 from verification.kit.service_process import ServiceProcess, serving
 from verification.servers.certificates import Certificates, make_certificates
 
+pytestmark = pytest.mark.long
+
 COACH = ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
 SECONDS_MAX = 30
 INTERRUPTIBLE = """\

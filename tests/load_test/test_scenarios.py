@@ -57,6 +57,7 @@ def run(out: Path, *words: str, **settings: str) -> Done:
     return Done(done.returncode, done.stdout + done.stderr, folder)
 
 
+@pytest.mark.once
 def test_one_of_fifty_wins_each_round_and_the_verdict_is_ok(tmp_path: Path) -> None:
     done = run(tmp_path, "hot-seat", f"--users={USERS}", f"--rounds={ROUNDS}", f"--seconds={SECONDS_MAX}")
     assert done.status == 0, done.said
@@ -94,6 +95,7 @@ def test_shoppers_of_every_kind_leave_a_store_that_is_right(tmp_path: Path) -> N
         assert not any(failures for _, failures in done.figures.values())
 
 
+@pytest.mark.once
 def test_a_service_that_does_not_answer_is_a_failure_without_a_verdict(tmp_path: Path) -> None:
     done = run(tmp_path, "hot-seat", "--users=2", "--seconds=1", f"--target=127.0.0.1:{free_port()}")
     assert done.status == 2, done.said

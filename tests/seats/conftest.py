@@ -27,10 +27,20 @@ ON_CLUSTER = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests that would take long on real servers and show little."""
+    """Deselect tests that would take long on real servers and show little; those on the embedded file whose trips are
+    one seat group are run once.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and _is_run_once(item):
+            item.add_marker("once")
     left_out = {item for item in items if isinstance(item, pytest.Function) and _is_left_out(item)}
     config.hook.pytest_deselected(items=[*left_out])
     items[:] = [item for item in items if item not in left_out]
+
+
+def _is_run_once(item: pytest.Function) -> bool:
+    asked = item.callspec.params if item.path.parent == HERE and hasattr(item, "callspec") else {}
+    return asked.get("store") == "sqlite" and "all" in [asked.get(cut) for cut in CUTS]
 
 
 def _is_left_out(item: pytest.Function) -> bool:

@@ -132,6 +132,7 @@ def patient(publish: Callable[[Post, Sequence[Event]], Awaitable[None]]) -> Call
     return again
 
 
+@pytest.mark.once
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("plant", "first"), [(one_cursor_for_all_sinks, 8), (one_round_for_all_sinks, 7)])

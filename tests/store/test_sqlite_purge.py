@@ -33,6 +33,8 @@ from travio_inventory.store.sqlite.group import Batch, try_group
 from travio_inventory.store.sqlite.purge import Purge
 from travio_inventory.store.sqlite.statements import partition_text
 
+pytestmark = pytest.mark.long
+
 GROUP = new_partition()
 LEDGER = Partition(Table.LEDGERS, "acme", "ann")
 NEVER = Pace(interval_s=3_600)

@@ -30,6 +30,8 @@ from verification.kit.requests import path_of, request
 from verification.kit.service_process import ORGANIZATION, EndedEarly, ServiceProcess, eventually
 from verification.kit.trips import trip_of
 
+pytestmark = pytest.mark.long
+
 IN_FLIGHT = 150
 SEATS_PER_USER = 600
 STOP_SECONDS_MAX = 10.0
