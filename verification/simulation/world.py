@@ -20,6 +20,8 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.epochs import EPOCH_MS
+from travio_inventory.protocol.event_rows import epoch_of
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Trip, TripKey
@@ -62,6 +64,8 @@ QUIET_S = TTL_S * 4 + 60
 NIGHT_PAUSE_S = 10.0
 LOOK_PAUSE_S = 7.0
 OPENERS = 2
+JOURNAL, OPEN = Partition(Table.CURSORS, "", Index.JOURNAL), RowKey(Kind.CURSOR, "open")
+EPOCHS_TO_COME_MAX = round(2 * PAUSE_S_MAX / 60)
 SHARD_S = 4.0
 """The pauses between two rounds at night; the second one if the slow round must finish, which visits one shard in each.
 """
@@ -294,6 +298,7 @@ class World:
         for post in self.posts():
             post.mend()
         await asyncio.sleep(QUIET_S + (2.5 * SLOW_ROUND_S if self.plan.is_very_late else 0))
+        await self._until_its_last_epoch_is_over()
         await self.front.end_freezes()
         for call, task in self.front.given_up.items():
             if not task.done():
@@ -306,6 +311,17 @@ class World:
         for worker in workers:
             if worker.done() and not worker.cancelled():
                 worker.result()
+
+    async def _until_its_last_epoch_is_over(self) -> None:
+        """A process that stood still, and could not look, records in an epoch that may have begun: while all relays
+        stood still, it has not.
+        """
+        events = [key for rows in self.oracle.rows.values() for key in rows if key.kind is Kind.EVENT]
+        last = max(map(epoch_of, events), default=0)
+        for _ in range(EPOCHS_TO_COME_MAX if self.plan.relays else 0):
+            if int(self.oracle.rows[JOURNAL][OPEN]["reached"] or 0) > last:
+                return
+            await asyncio.sleep(EPOCH_MS / 1_000)
 
     async def _judge_opening(self) -> None:
         """What was begun is done: the trip is on sale, and has all its cells, whoever was killed (L7)."""
