@@ -45,7 +45,7 @@ FAULTS = {
     "lost", "unanswered", "late", "twice", "slow", "not done", "read failed", "process killed", "sweeper killed",
     "relay killed", "clock jumps", "hand-over fails", "caller hangs up", "caller loses patience", "asked twice at once",
     "edge is slow", "edge forgets everything", "edge lets through", "edge lies", "edge loses a word", "edge hears late",
-    "process stands still", "trip frozen",
+    "process stands still", "trip frozen", "minute cannot be listed",
 }  # fmt: skip
 ANSWERS = {
     "hold": "ok unknown seen reused SEAT_HELD SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT OVERLOADED "

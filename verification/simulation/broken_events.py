@@ -1,12 +1,15 @@
 """Broken designs of events and their relay: one that is missing, told twice or out of order."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from travio_inventory.events.relay import EventRelay, Journal
-from travio_inventory.kernel.events import Sink
+from travio_inventory.kernel.events import Event, Sink
 from travio_inventory.protocol import event_rows, journal, rows
 from travio_inventory.protocol.batches import Applied, Index, Kind, Outcome
 from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.last_published import LastPublished
 from travio_inventory.protocol.sending import Sender
 from verification.kit.passing import Batch, Send
 from verification.simulation.broken import broken, send_through, visit_once
@@ -57,3 +60,19 @@ def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
 @broken("the relay does not search for gaps", "I8", Plan(4, faults=0.6, holders=9, day_s=250.0))
 def _no_gaps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventJournal, "_missing_before", lambda _self, _signals, _first: [])
+
+
+SPOILT = Plan(3, faults=0.1, kills=0.0, spoils=True, changes=0.5)
+
+
+@broken("an event that a sink refuses is left out", "I8", SPOILT)
+def _leave_out(patch: pytest.MonkeyPatch) -> None:
+    async def left_out(self: EventJournal, events: Mapping[Event, Exception]) -> None:
+        await self.mark_published(list(events))
+
+    patch.setattr(EventJournal, "set_aside", left_out)
+
+
+@broken("a journal that forgets what it published", "I8", Plan(3, faults=0.0, kills=0.0))
+def _tell_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LastPublished, "upto", lambda _self, _subject: -1)

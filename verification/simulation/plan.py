@@ -18,6 +18,8 @@ PAUSE_S_MAX = 600.0
 """The longest time for which a process stands still: longer than every bound."""
 SLOW_ROUND_S = 300.0
 SEGMENTS = 3
+SPOILS = 0.2
+"""How many of the drawn days spoil something for a while."""
 HELD_S_MAX = 3 * TTL_S
 """For how long a hold is held at most, extensions included, on a day that reaches the end of what is kept."""
 QUEUED_S = 30.0
@@ -42,7 +44,8 @@ class Plan:
     and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
     share of holds and of bookings some of whose seats are given back. With `in_company` batches of a partition that
     arrive while one is under way go together. With `freezes` the house freezes the trip now and then. A large trip has
-    its seats in rows of their own, and is opened by jobs.
+    its seats in rows of their own, and is opened by jobs. If it `spoils`, the first sink refuses single events until
+    the night, and now and then a minute and an epoch cannot be listed for a while.
     """
 
     seed: int
@@ -72,6 +75,7 @@ class Plan:
     in_company: bool = False
     freezes: bool = False
     is_large: bool = False
+    spoils: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -97,12 +101,12 @@ class Plan:
             late_s=random.choice((LATE_S, LATE_S, VERY_LATE_S)),
             pauses=random.choice((0, 0, 1, 3)),
             right_clocks=random.random() < 0.2,
-            far_sink=random.choice(("", "", "slow", "failing", "absent")),
+            far_sink=random.choice(("", "", "slow", "failing", "absent", "refusing")),
             changes=random.choice((0.0, 0.3, 0.6)),
             in_company=random.random() < 0.5,
             is_large=seed % 5 == 4,
         )
-        return replace(drawn, freezes=drawn.with_gate and random.random() < 0.4)
+        return replace(drawn, freezes=drawn.with_gate and random.random() < 0.4, spoils=random.random() < SPOILS)
 
     @classmethod
     def forgetful(cls, seed: int) -> "Plan":

@@ -6,6 +6,7 @@ from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
+from zlib import crc32
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.kernel.actor import HOUSE
@@ -26,6 +27,8 @@ from verification.simulation.witnessed_gate import WitnessedGate
 
 T = TypeVar("T")
 
+REFUSED_EVERY = 20
+"""A picky sink refuses one event of so many."""
 SLOW_ROUND_MS = round(SLOW_ROUND_S * 1_000)
 
 
@@ -166,26 +169,42 @@ def adopting(
 @dataclass(slots=True)
 class Post:
     """A sink with one list of events for each life of its relay; on a bad day some are refused, or lost half way. A
-    call takes up to `slow_s`; an absent sink accepts nothing.
+    call takes up to `slow_s`; an absent sink accepts nothing. One that is picky refuses some events for good.
     """
 
     random: Random
     failures: float
     slow_s: float = 0.05
     is_absent: bool = False
+    is_picky: bool = False
     lives: list[list[Event]] = field(default_factory=list)
     failed: int = 0
+    repeats: list[str] = field(default_factory=list)
+    """The ids of events that a relay handed over again although they had been accepted from it."""
+    _accepted: tuple[int, frozenset[str]] = (0, frozenset())
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
         await asyncio.sleep(self.random.uniform(0, self.slow_s))
-        if self.is_absent:
+        if self.is_absent or any(self.refuses(event.id) for event in events):
             self.failed += 1
             raise PublishFailed
         if self.random.random() < self.failures:
             self.failed += 1
             self.lives[-1] += events[: self.random.randrange(len(events) + 1)]
             raise PublishFailed
+        self._accept(events)
+
+    def refuses(self, event_id: str) -> bool:
+        """Whether it does not accept this event."""
+        return self.is_picky and crc32(event_id.encode()) % REFUSED_EVERY == 0
+
+    def _accept(self, events: Sequence[Event]) -> None:
+        life, before = self._accepted
+        if life != len(self.lives):
+            before = frozenset()
+        self.repeats += [event.id for event in events if event.id in before]
+        self._accepted = len(self.lives), before | {event.id for event in events}
         self.lives[-1] += events
 
     def mend(self) -> None:
@@ -197,6 +216,7 @@ FAR = {
     "slow": lambda random: Post(random, failures=0.05, slow_s=30.0),
     "failing": lambda random: Post(random, failures=0.9),
     "absent": lambda random: Post(random, failures=0.0, is_absent=True),
+    "refusing": lambda random: Post(random, failures=0.05, is_picky=True),
 }
 """The kinds of a second sink on a bad day."""
 

@@ -1,7 +1,9 @@
 """The reckoning at the end of a simulated day: what was found about each promise, when all is quiet."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Container, Sequence
+from math import inf
 from random import Random
 
 from travio_inventory.kernel.actor import HOUSE, Actor
@@ -9,6 +11,7 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.epochs import EPOCH_MS
+from travio_inventory.protocol.event_rows import stable_id
 from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.events import (
     EventType,
@@ -19,7 +22,7 @@ from travio_inventory.seats.events import (
     TripCancelled,
     data_of,
 )
-from travio_inventory.seats.hold import NEVER_MS, Hold
+from travio_inventory.seats.hold import NEVER_MS, Hold, base_id
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
@@ -167,12 +170,15 @@ class Reckoning:
 
         A life may leave out what an earlier one published: its minute may be closed, if a clock had been set back.
         """
+        plan = self._world.plan
         for post in self._world.posts():
+            if post.repeats and not (plan.faults or plan.spoils or plan.pauses):
+                raise Violated(f"I8 told twice by one relay: {post.repeats}")
             before: set[tuple[str, int]] = set()
             for told in post.lives:
                 self._judge_order(_first_told(told), before)
                 before |= {(event.subject, event.ordinal) for event in told}
-            self._judge_events(_first_told([event for told in post.lives for event in told]))
+            self._judge_events(_first_told([event for told in post.lives for event in told]), post)
 
     async def _judge_journal(self) -> None:
         """A relay that starts only now finds every recorded event, each once (I8)."""
@@ -195,15 +201,20 @@ class Reckoning:
         for said in out_of_order([one for one in told if one[0] not in self._world.very_late], before):
             raise Violated(said)
 
-    def _judge_events(self, events: Sequence[Event]) -> None:
-        """No event is missing, none out of order, and folding them gives the state."""
+    def _judge_events(self, events: Sequence[Event], post: Post | None = None) -> None:
+        """No event is missing, none out of order, and folding them gives the state; of a subject of which the sink
+        refused an event for good it has those before.
+        """
         self._judge_order(events)
         rows = [row for rows in self._oracle.rows.values() for key, row in rows.items() if key.kind is Kind.EVENT]
-        if len(events) != len(rows):
+        refused = _refused(rows, post)
+        if len(events) != len(rows) - sum(refused.values()):
             raise Violated(f"I8 {len(rows)} events recorded, {len(events)} told")
         of_holds = [event for event in events if event.type != EventType.TRIP_CANCELLED]
         folded = {_hold_of(event): event for event in sorted(of_holds, key=lambda event: event.ordinal)}
         for hold_id, timeline in self._oracle.timelines.items():
+            if base_id(hold_id) in refused:
+                continue
             status, event = timeline[-1].status, folded.get(hold_id)
             if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
                 raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
@@ -270,6 +281,19 @@ _STATUSES: dict[str, str] = {
     EventType.SEATS_BLOCKED: "held",
     EventType.SEATS_UNBLOCKED: "released",
 }
+
+
+def _refused(rows: Sequence[Row], post: Post | None) -> Counter[str]:
+    """How many events the sink can never have, by subject: the first that it refuses, and those behind it."""
+    if post is None or not post.is_picky:
+        return Counter()
+    first: dict[str, int] = {}
+    for row in rows:
+        if post.refuses(stable_id(row)):
+            subject, ordinal = str(row["subject"]), int(row["ordinal"] or 0)
+            first[subject] = min(ordinal, first.get(subject, ordinal))
+    behind = (str(row["subject"]) for row in rows if int(row["ordinal"] or 0) >= first.get(str(row["subject"]), inf))
+    return Counter(behind)
 
 
 def _hold_of(event: Event) -> str:

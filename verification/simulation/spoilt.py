@@ -6,11 +6,25 @@ from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey, Ro
 from travio_inventory.store.memory import READ_TIMEOUT_S, MemoryBatches
 
 
-class Spoilt(MemoryBatches):
-    """No read of a partition in `unreadable` is answered, nor a look into a bucket in `unlistable`."""
+class Unlistable(MemoryBatches):
+    """No look into a bucket in `unlistable` is answered."""
+
+    unlistable: frozenset[tuple[Index, str]] | set[tuple[Index, str]] = frozenset()
+
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        await self._answers((index, bucket) not in self.unlistable)
+        return await super().read_index(index, bucket, after=after, most=most)
+
+    async def _answers(self, does: bool) -> None:
+        if not does:
+            await self._sleep(READ_TIMEOUT_S)
+            raise StoreUnavailable("spoilt")
+
+
+class Spoilt(Unlistable):
+    """Nor is a read of a partition in `unreadable`."""
 
     unreadable: frozenset[Partition] | set[Partition] = frozenset()
-    unlistable: frozenset[tuple[Index, str]] | set[tuple[Index, str]] = frozenset()
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         await self._answers(partition not in self.unreadable)
@@ -21,12 +35,3 @@ class Spoilt(MemoryBatches):
     ) -> Rows:
         await self._answers(partition not in self.unreadable)
         return await super().read(partition, kind, start=start, end=end, most=most)
-
-    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        await self._answers((index, bucket) not in self.unlistable)
-        return await super().read_index(index, bucket, after=after, most=most)
-
-    async def _answers(self, does: bool) -> None:
-        if not does:
-            await self._sleep(READ_TIMEOUT_S)
-            raise StoreUnavailable("spoilt")

@@ -22,7 +22,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.event_rows import epoch_of
-from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
+from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, bucket_of, minute_of
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, Sleep
@@ -52,6 +52,7 @@ from verification.simulation.process import (
     still_until_s,
 )
 from verification.simulation.sales import Sales
+from verification.simulation.spoilt import Unlistable
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
 
@@ -64,6 +65,7 @@ QUIET_S = TTL_S * 4 + 60
 NIGHT_PAUSE_S = 10.0
 LOOK_PAUSE_S = 7.0
 OPENERS = 2
+UNTIL_SPOILT_S, SPOILT_S = (5.0, 40.0), (5.0, 60.0)
 JOURNAL, OPEN = Partition(Table.CURSORS, "", Index.JOURNAL), RowKey(Kind.CURSOR, "open")
 EPOCHS_TO_COME_MAX = round(2 * PAUSE_S_MAX / 60)
 SHARD_S = 4.0
@@ -79,7 +81,7 @@ def never(_violations: Sequence[str]) -> bool:
     return False
 
 
-class Interrupting(PassingMemory):
+class Interrupting(Unlistable, PassingMemory):
     """For each of `stills_s` a process stands still so many seconds, just before it sends the batch of a step."""
 
     def __init__(self, faults: Faults, random: Random, sleep: Sleep) -> None:
@@ -114,7 +116,7 @@ class World:
         self.batches.observe = self._observe
         random = Random(plan.seed)
         self.edge = FaultyEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
-        self.post = Post(Random(random.random()), plan.faults)
+        self.post = Post(Random(random.random()), plan.faults, is_picky=plan.spoils)
         self.far = FAR[plan.far_sink](Random(plan.seed + 2)) if plan.far_sink else None
         self.trip = _trip(plan)
         self.random = random
@@ -150,6 +152,8 @@ class World:
                 day.create_task(self._set_clocks())
             for _ in range(self.plan.pauses):
                 day.create_task(self._stand_still())
+            if self.plan.spoils:
+                day.create_task(self._spoil(Random(self.plan.seed * 1_051)))
             for number in range(self.plan.viewers):
                 day.create_task(keep_looking(self.front, Random(self.plan.seed * 1_019 + number)))
             for house in (1_013, 1_031):
@@ -258,6 +262,18 @@ class World:
         self.batches.stills_s.append(self.random.uniform(1, PAUSE_S_MAX))
         self.seen["process stands still"] += 1
 
+    async def _spoil(self, random: Random) -> None:
+        """Some minute and some epoch cannot be listed for a while."""
+        while now_s() < self.plan.day_s:
+            await asyncio.sleep(random.uniform(*UNTIL_SPOILT_S))
+            epoch = int(self.oracle.rows[JOURNAL].get(OPEN, {}).get("reached") or 0)
+            self.batches.unlistable = {
+                (Index.EXPIRY, bucket_of(minute_of(_now_ms()))), (Index.JOURNAL, bucket_of(epoch)),
+            }  # fmt: skip
+            self.seen["minute cannot be listed"] += 1
+            await asyncio.sleep(random.uniform(*SPOILT_S))
+            self.batches.unlistable = set()
+
     def _start_workers(self) -> list[asyncio.Task[None]]:
         plan = self.plan
         sweepers = (self._employ(number) for number in range(plan.sweepers))
@@ -297,6 +313,7 @@ class World:
         self.batches.faults = self._faults(Faults.none())
         for post in self.posts():
             post.mend()
+        self.post.is_picky = False
         await asyncio.sleep(QUIET_S + (2.5 * SLOW_ROUND_S if self.plan.is_very_late else 0))
         await self._until_its_last_epoch_is_over()
         await self.front.end_freezes()
