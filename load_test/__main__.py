@@ -21,6 +21,7 @@ LOCUST_SECONDS_MAX = 60
 """What Locust may take besides the run itself, to start and to write its report."""
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 ROOT = Path(__file__).parent.parent
+SERVE = [sys.executable, "-m", "travio_inventory.cli", "serve"]
 
 
 class Scenario(NamedTuple):
@@ -114,7 +115,7 @@ async def _service(target: str, folder: Path) -> AsyncIterator[str]:
         return
     port = free_port()
     settings = {"TRAVIO_GRPC_HOST": HOST, "TRAVIO_GRPC_PORT": str(port), "TRAVIO_DATA": str(folder / "data")}
-    server = OwnServer(["travio_inventory.cli", "serve"], {"TRAVIO_LOG_LEVEL": "WARNING"} | settings, port=port)
+    server = OwnServer(SERVE, {"TRAVIO_LOG_LEVEL": "WARNING"} | settings, port=port)
     async with server:
         try:
             yield f"{HOST}:{port}"

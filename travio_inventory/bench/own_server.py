@@ -36,12 +36,12 @@ class ServerFailed(Exception):
 
 
 class OwnServer:
-    """A process that serves gRPC while the block lasts. `arguments` is what follows `python -m`."""
+    """A process that serves gRPC while the block lasts, started by that command line."""
 
     def __init__(
-        self, arguments: Sequence[str], environment: dict[str, str], *, port: int = 0, core: int | None = None
+        self, command: Sequence[str], environment: dict[str, str], *, port: int = 0, core: int | None = None
     ) -> None:
-        self._arguments = arguments
+        self._command = command
         self._environment = environment
         self._core = core
         self._process: asyncio.subprocess.Process | None = None
@@ -53,8 +53,16 @@ class OwnServer:
 
     @classmethod
     def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
-        """The service itself, with an empty data folder, without TLS; other settings come from the environment."""
-        server = cls(["travio_inventory.cli", "serve"], {}, port=port, core=core)
+        """The service itself; see `of_command`."""
+        return cls.of_command([sys.executable, "-m", "travio_inventory.cli", "serve"], port=port, core=core)
+
+    @classmethod
+    def of_command(cls, command: Sequence[str], *, port: int = 0, core: int | None = None) -> "OwnServer":
+        """What the command serves, at the port that the environment names, or `{port}` in its words: a release of this
+        service has an empty data folder and no TLS; other settings come from the environment.
+        """
+        server = cls(command, {}, port=port, core=core)
+        server._command = [word.replace("{port}", str(server.port)) for word in command]
         server._environment |= {
             "TRAVIO_LOG_LEVEL": "INFO",
             "TRAVIO_LOG_FORMAT": "text",
@@ -70,7 +78,8 @@ class OwnServer:
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
         """The no-op behind one of `noop_server.SERVERS`."""
         port = free_port()
-        return cls(["travio_inventory.bench.noop_server", code, str(port)], {}, port=port, core=core)
+        command = [sys.executable, "-m", "travio_inventory.bench.noop_server", code, str(port)]
+        return cls(command, {}, port=port, core=core)
 
     @property
     def pid(self) -> int:
@@ -107,11 +116,12 @@ class OwnServer:
 
     async def __aenter__(self) -> "OwnServer":
         began = perf_counter()
+        if not shutil.which(self._command[0]):
+            shutil.rmtree(self.folder)
+            raise ServerFailed(f"{self._command[0]}: there is no such command")
         with (self.folder / "server.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *self._arguments,
+                *self._command,
                 env={**os.environ, **self._environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

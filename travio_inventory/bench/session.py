@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from ssl import SSLContext
+from typing import TypeAlias
 
 from travio_inventory.bench.lean_channel import ChannelPool
 from travio_inventory.bench.measuring import channels_for
@@ -15,6 +16,9 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.seats.trip import Trip
 from travio_inventory.settings import BARE_NAMES, PREFIX
+
+Command: TypeAlias = tuple[str, ...]
+"""The words that start a service (`OwnServer.of_command`)."""
 
 OPEN_SECONDS_MAX = 60.0
 NOOPS = {"no-op, grpclib": "grpclib", "no-op, our server": "guarded"}
@@ -65,27 +69,28 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    address: Address | None, *, tls: SSLContext | None = None, workers: int, with_noops: bool = False
+    place: Address | Command | None, *, tls: SSLContext | None = None, workers: int, with_noops: bool = False
 ) -> AsyncIterator[Session]:
-    """Connections for so many workers: to the service at the address, or to its own one, which lives as long as the
-    block and speaks plaintext.
+    """Connections for so many workers: to the service at the address, to one that the command starts, or to one of this
+    release. What is started lives as long as the block and speaks plaintext.
 
-    Raises OSError where nobody listens, ServerFailed where the own one does not start.
+    Raises OSError where nobody listens, ServerFailed where what is started does not answer.
     """
     affinity = os.sched_getaffinity(0)
     async with AsyncExitStack() as stack:
-        server_core, client_core = cores_apart() if address is None else (None, None)
+        server_core, client_core = (None, None) if isinstance(place, Address) else cores_apart()
         noops: dict[str, Service] = {}
         server: OwnServer | None = None
-        if address is None:
-            server = await stack.enter_async_context(OwnServer.of_inventory(core=server_core))
+        if not isinstance(place, Address):
+            own = OwnServer.of_command(place, core=server_core) if place else OwnServer.of_inventory(core=server_core)
+            server = await stack.enter_async_context(own)
             service = await _connect(server.host, server.port, server.pid, workers)
             for name, code in NOOPS.items() if with_noops else ():
                 no_op = await stack.enter_async_context(OwnServer.of_yardstick(code, core=server_core))
                 noops[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
                 stack.callback(noops[name].channels.close)
         else:
-            service = await _connect(*address, None, workers, tls)
+            service = await _connect(*place, None, workers, tls)
         stack.callback(service.channels.close)
         if client_core is not None:
             pin(0, client_core)

@@ -10,18 +10,18 @@ from socket import gaierror
 from ssl import SSLError
 from statistics import median
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
-from travio_inventory.bench import bench_trips, browsing, hot_seat, throughput, venue
+from travio_inventory.bench import bench_trips, browsing, compare, hot_seat, throughput, venue
 from travio_inventory.bench.calls import Outcome, contest_for
 from travio_inventory.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, cores_apart
 from travio_inventory.bench.report import Board, command, commit, machine, versions
-from travio_inventory.bench.session import Session, session, settings_given
+from travio_inventory.bench.session import Command, Session, session, settings_given
 from travio_inventory.cli.connection_options import (
     AsJson,
     CaFile,
@@ -29,6 +29,7 @@ from travio_inventory.cli.connection_options import (
     WrongConnectionOptions,
     address_of,
     fail,
+    place_of,
     tls_of,
 )
 from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
@@ -36,6 +37,7 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls, unreachable
+from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.refusals import Refusal
 
 WORKERS_MAX = 10_000
@@ -190,6 +192,41 @@ def bench_claims(
     return Exit.NO if report["wrong"] else Exit.DONE
 
 
+def bench_compare(
+    a: Annotated[str, Parameter(help="HOST:PORT of a running service, or in quotes the command that starts one.")],
+    b: Annotated[str, Parameter(help="The other one; both serve the same contract.")],
+    /,
+    *,
+    work: Annotated[Literal["holds", "refusals", "map"], Parameter(help="What both do.")] = "holds",
+    workers: Workers = 64,
+    rounds: Rounds = 5,
+    seconds: Seconds = 1.0,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Let two services do the same in turns, and show A / B: how many times as fast A is, as the median of all rounds,
+    the least and the greatest. A command finds its port in TRAVIO_GRPC_PORT, or as {port} in its words; of what it
+    starts the CPU time is compared too.
+    """
+    screen = Screen(as_json=options.as_json)
+    if options.target is not None:
+        return fail(screen, Failure(Exit.WRONG, "BAD_TARGET", "name both services after `compare`: omit --target"))
+    try:
+        places = place_of("A", a), place_of("B", b)
+    except WrongConnectionOptions as wrong:
+        return fail(screen, wrong.failure)
+
+    async def bench(on: Session) -> Report:
+        with Board(f"{work}, {workers} calls at once", SLICE_COLUMNS) as board:
+            async with session(places[1], tls=on.tls, workers=workers) as other:
+                show = partial(_show_slice, board)
+                found = await compare.compare(
+                    on, other, compare.WORKS[work], workers=workers, seconds=seconds, rounds=rounds, show=show
+                )
+        return {"A is": a, "B is": b, **found.as_plain()}, found.wrong
+
+    return _run(options, bench, workers=workers, place=places[0])
+
+
 def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
     """Call a no-op, behind the same server code as the service. It always starts its own server."""
     if options.target is not None:
@@ -270,11 +307,13 @@ def _show_slice(board: Board, name: str, measured: Slice) -> None:
     )
 
 
-def _run(options: Options, bench: Bench, *, workers: int, with_noops: bool = False) -> Exit:
-    """Run the bench against the target or its own server, and report whether the results are correct."""
+def _run(
+    options: Options, bench: Bench, *, workers: int, with_noops: bool = False, place: Address | Command | None = None
+) -> Exit:
+    """Run the bench against that place, the target or its own server, and report whether the results are correct."""
     screen = Screen(as_json=options.as_json)
     try:
-        address = None if options.target is None else address_of(options.target)
+        place = place or (None if options.target is None else address_of(options.target))
         tls = tls_of(tls=options.tls, ca_file=options.ca_file)
         if options.out is not None:
             options.out.touch()
@@ -284,13 +323,14 @@ def _run(options: Options, bench: Bench, *, workers: int, with_noops: bool = Fal
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
 
     async def measure() -> dict[str, object]:
-        async with session(address, tls=tls, workers=workers, with_noops=with_noops) as on:
+        async with session(place, tls=tls, workers=workers, with_noops=with_noops) as on:
             return _report(on.as_plain(), *await bench(on))
 
     try:
         report = asyncio.run(measure())
     except (Refusal, ClientError, ServerFailed, OSError, ExceptionGroup) as failed:
-        return fail(screen, _failure(failed, str(address or "its own address"), with_tls=tls is not None))
+        target = str(place) if isinstance(place, Address) else "its own address"
+        return fail(screen, _failure(failed, target, with_tls=tls is not None))
     _finish(screen, report, options.out)
     return Exit.NO if report["wrong"] else Exit.DONE
 

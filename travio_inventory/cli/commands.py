@@ -196,6 +196,12 @@ COMMANDS = (
     Command("bench map", "bench:bench_map", "How fast a train's seat map is read."),
     Command("bench claims", "bench:bench_claims", "How fast a cluster sells, compared with its bare batches."),
     Command("bench browsing", "bench:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"),
+    Command(
+        "bench compare",
+        "bench:bench_compare",
+        "How many times as fast one service is as another.",
+        'localhost:9083 "travio-inventory serve" --work refusals',
+    ),
     Command("bench noop", "bench:bench_noop", "How fast a no-op call is."),
     Command("bench open", "bench:bench_open", "How long opening a train takes."),
     Command("bench start", "bench:bench_start", "How long the service takes from start to first answer."),

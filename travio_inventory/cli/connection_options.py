@@ -1,6 +1,7 @@
 """The options that all commands share, and the one way in which a command calls the service."""
 
 import asyncio
+import shlex
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -132,6 +133,16 @@ def address_of(target: str) -> Address:
         raise WrongConnectionOptions(
             "BAD_TARGET", f"--target (TRAVIO_TARGET) must be HOST:PORT, not {target!r}"
         ) from None
+
+
+def place_of(name: str, target: str) -> Address | tuple[str, ...]:
+    """Where a service is, or the words of the command that starts it. Raises WrongConnectionOptions."""
+    try:
+        words = tuple(shlex.split(target))
+        return words if len(words) > 1 else parse_address(target, port_default=PORT_DEFAULT)
+    except ValueError:
+        said = f"{name} must be HOST:PORT, or a command in quotes, not {target!r}"
+        raise WrongConnectionOptions("BAD_TARGET", said) from None
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
