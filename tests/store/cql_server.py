@@ -1,6 +1,7 @@
 """A CQL server of the tests: it says hello, prepares statements, and answers requests as told."""
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -86,7 +87,14 @@ class Node:
     With shards it says so, and a connection to `shard_port` goes to the shard that its own port chooses.
     """
 
-    def __init__(self, *, shards: int = 0, is_translated: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        shards: int = 0,
+        is_translated: bool = False,
+        tls: ssl.SSLContext | None = None,
+        password: bytes | None = None,
+    ) -> None:
         self.connections: list[Server] = []
         self.statements: dict[bytes, str] = {}
         self.prepared: list[str] = []
@@ -94,14 +102,16 @@ class Node:
         self.wrong = ""
         """What it says of every statement that it is to prepare."""
         self.port = self.shard_port = 0
+        self._tls = tls
+        self._password = password
         self._shards = shards
         self._is_translated = is_translated
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Node"]:
         """Take connections."""
-        anywhere = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        by_shard = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        anywhere = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        by_shard = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port, self.shard_port = (each.sockets[0].getsockname()[1] for each in (anywhere, by_shard))
         async with anywhere, by_shard:
             try:
@@ -150,7 +160,7 @@ class Node:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._shards:
-            connection = Server(node=self)
+            connection = Server(node=self, password=self._password)
         elif writer.get_extra_info("sockname")[1] == self.port or self._is_translated:
             connection = self._to_shard(len(self.connections) % self._shards if not self._is_translated else 0)
         else:
@@ -165,9 +175,11 @@ class Node:
             "SCYLLA_PARTITIONER": "org.apache.cassandra.dht.Murmur3Partitioner",
             "SCYLLA_SHARDING_ALGORITHM": "biased-token-round-robin",
             "SCYLLA_SHARDING_IGNORE_MSB": "12",
-            "SCYLLA_SHARD_AWARE_PORT": str(self.shard_port),
+            "SCYLLA_SHARD_AWARE_PORT_SSL" if self._tls else "SCYLLA_SHARD_AWARE_PORT": str(self.shard_port),
         }
-        return Server(node=self, supported={name: [value] for name, value in supported.items()})
+        return Server(
+            node=self, password=self._password, supported={name: [value] for name, value in supported.items()}
+        )
 
 
 def string(text: str) -> bytes:

@@ -1,15 +1,18 @@
 """The way of requests to servers: prepared where they go, to the right shard, past a server that is slow."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from cassandra import InvalidRequest
+from cassandra.auth import AuthProvider, PlainTextAuthProvider
 from cassandra.cluster import Cluster
 from cassandra.connection import DefaultEndPoint
-from cassandra.metadata import Murmur3Token
+from cassandra.metadata import Metadata, Murmur3Token
 from cassandra.policies import SimpleConvictionPolicy
 from cassandra.pool import Host
 from cassandra.tablets import Tablet
@@ -24,6 +27,7 @@ from travio_inventory.store.scylla.driver_internals import add_tablet
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.levels import levels_of
 from travio_inventory.store.scylla.statements import Place, Statement, place_of
+from verification.servers.certificates import make_certificates
 
 LEVELS = levels_of(is_global=False)
 SHARDS = 4
@@ -40,10 +44,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Way:
     """A data path to some servers."""
 
-    def __init__(self, nodes: Sequence[Node], path: DataPath, cluster: Cluster, hosts: Sequence[Host]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        path: DataPath,
+        affinity: SameOrderPolicy,
+        hosts: Sequence[Host],
+        metadata: Metadata,
+    ) -> None:
         self.nodes = nodes
         self.path = path
-        self.cluster = cluster
+        self.affinity = affinity
+        self.metadata = metadata
         self.hosts = hosts
         self.ended = 0
 
@@ -56,6 +68,16 @@ class Way:
     def _end(self) -> None:
         self.ended += 1
 
+    async def add(self, host: Host) -> None:
+        """The driver tells of a new server, in a thread of its own."""
+        await asyncio.to_thread(self.affinity.on_add, host)
+        await asyncio.to_thread(self.path.on_add, host)
+
+    async def remove(self, host: Host) -> None:
+        """The driver tells that a server has left the cluster."""
+        await asyncio.to_thread(self.affinity.on_remove, host)
+        await asyncio.to_thread(self.path.on_remove, host)
+
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until it is."""
         async with asyncio.timeout(5):
@@ -64,19 +86,21 @@ class Way:
 
 
 @asynccontextmanager
-async def way(*nodes: Node, request_s: float = 2.0) -> AsyncIterator[Way]:
+async def way(
+    *nodes: Node, request_s: float = 2.0, tls: ssl.SSLContext | None = None, auth: AuthProvider | None = None
+) -> AsyncIterator[Way]:
     """A data path to these servers, which the driver has been told of and does not connect to."""
     async with AsyncExitStack() as stack:
         for node in nodes:
             await stack.enter_async_context(node.listening())
         hosts = [_host(number, node) for number, node in enumerate(nodes, 1)]
-        cluster = Cluster(["127.0.0.1"], port=nodes[0].port)
+        cluster = Cluster(["127.0.0.1"], port=nodes[0].port, ssl_context=tls, auth_provider=auth)
         affinity = SameOrderPolicy("here")
         affinity.populate(cluster, hosts)
         path = DataPath(cluster, KEYSPACE, affinity=affinity, request_s=request_s)
         try:
             await path.open()
-            yield Way(nodes, path, cluster, hosts)
+            yield Way(nodes, path, affinity, hosts, cluster.metadata)
         finally:
             path.close()
             await asyncio.sleep(0)
@@ -169,7 +193,7 @@ async def test_a_tablet_that_is_known_chooses_the_shard() -> None:
     async with way(Node(shards=SHARDS)) as to:
         (node,) = to.nodes
         tablet = Tablet(-(2**63), 2**63 - 1, [(to.hosts[0].host_id, 3)])
-        add_tablet(to.cluster.metadata, KEYSPACE, Table.SEAT_GROUPS, tablet)
+        add_tablet(to.metadata, KEYSPACE, Table.SEAT_GROUPS, tablet)
         for number in range(8):
             await to.send(place=place(number))
         assert {shard_of(each.supported) for each in node.connections if each.asked} == {3}
@@ -205,6 +229,53 @@ async def test_where_ports_are_changed_on_the_way_one_connection_has_to_do() -> 
 def shard_of(supported: dict[str, list[str]]) -> int:
     """The shard that a connection goes to."""
     return int(supported["SCYLLA_SHARD"][0])
+
+
+# ---- TLS and a password
+
+
+async def test_every_connection_has_tls_and_tells_the_password(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    shown = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    shown.load_cert_chain(made.certificate, made.key)
+    trusting = ssl.create_default_context(cafile=made.authority)
+    right, wrong = (PlainTextAuthProvider("seats", password) for password in ("secret", "guess"))
+    node = Node(shards=SHARDS, tls=shown, password=b"secret")
+    async with way(node, tls=trusting, auth=right) as to:
+        assert sorted(shard_of(each.supported) for each in node.connections) == list(range(SHARDS))
+        assert await asyncio.gather(*(to.send(place=place(number)) for number in range(20))) == [None] * 20
+    for tls, auth in ((trusting, wrong), (trusting, None), (ssl.create_default_context(), right)):
+        async with way(node, tls=tls, auth=auth) as to:
+            reply = await to.send()
+            assert isinstance(reply, Failure)
+            assert not reply.was_sent
+
+
+# ---- servers that come and go
+
+
+async def test_a_server_that_is_added_and_removed_while_it_sells_costs_no_answer() -> None:
+    first, added = Node(), Node()
+    async with added.listening(), way(first) as to:
+        host, replies, is_over = _host(2, added), list[codec.Reply](), asyncio.Event()
+
+        async def sell(number: int) -> None:
+            while not is_over.is_set():
+                replies.append(await to.send(place=place(number)))
+
+        selling = [asyncio.create_task(sell(number)) for number in range(20)]
+        await to.add(host)
+        await to.until(lambda: added.asked > 100)
+        await to.remove(host)
+        await asyncio.sleep(SOON_S)
+        left = added.asked
+        await asyncio.sleep(SOON_S)
+        is_over.set()
+        await asyncio.gather(*selling)
+        assert added.asked == left
+        failed = [reply for reply in replies if reply is not None]
+        assert len(failed) <= 20
+        assert all(isinstance(reply, Failure) and reply.was_sent for reply in failed)
 
 
 # ---- a slow server
