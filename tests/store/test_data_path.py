@@ -221,6 +221,7 @@ async def test_where_ports_are_changed_on_the_way_one_connection_has_to_do() -> 
         tried = len(to.nodes[0].connections)
         (asked,) = (each for each in to.nodes[0].connections if each.asked)
         assert shard_of(asked.supported) == 0
+        await asyncio.sleep(2 * SOON_S)
         for number in range(20):
             await to.send(place=place(number))
         assert len(to.nodes[0].connections) == tried
@@ -264,6 +265,7 @@ async def test_a_server_that_is_added_and_removed_while_it_sells_costs_no_answer
                 replies.append(await to.send(place=place(number)))
 
         selling = [asyncio.create_task(sell(number)) for number in range(20)]
+        await to.until(lambda: first.asked > 100)
         await to.add(host)
         await to.until(lambda: added.asked > 100)
         await to.remove(host)

@@ -11,13 +11,14 @@ import pytest
 
 from tests.store import coordinators
 from tests.store.coordinators import BATCHES, Asked
-from tests.store.partitions import new_partition
+from tests.store.partitions import index_entry, new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Kind,
     NotDone,
     Outcome,
+    Partition,
     RowKey,
     StoreUnavailable,
     Unknown,
@@ -30,6 +31,8 @@ from verification.servers.cassandra import Cassandra
 PROCESS_S_MAX = 180
 RECOVERY_S_MAX = 40
 BACK_S_MAX = 60
+STANDS_STILL_S = 8
+"""Shorter than the time limit of a request."""
 
 
 class Cluster:
@@ -53,6 +56,13 @@ class Cluster:
         """The node that the next batch, which must work, goes to."""
         self._asked.take()
         assert await self.write() == Applied()
+        (address,) = self._asked.take()
+        return address
+
+    async def coordinator_of(self, partition: Partition) -> str:
+        """The node that batches of the partition go to."""
+        self._asked.take()
+        await self.batches.get(partition, [RowKey(Kind.HOLD, "none")])
         (address,) = self._asked.take()
         return address
 
@@ -140,6 +150,36 @@ async def test_a_node_that_dies_is_replaced_at_once_and_takes_over_again_when_it
     found = {key.id for key in await cluster.batches.read(cluster.partition, Kind.HOLD)}
     assert {name for name, outcome in cluster.tried.items() if isinstance(outcome, Applied)} <= found
     assert not {name for name, outcome in cluster.tried.items() if isinstance(outcome, NotDone)} & found
+
+
+async def test_a_node_that_stands_still_stops_only_the_partitions_that_it_coordinates(cluster: Cluster) -> None:
+    """Index entries of the others are written through the other nodes; each waits for nobody."""
+    still = await cluster.coordinator()
+    partitions = {await cluster.coordinator_of(each): each for each in (new_partition() for _ in range(24))}
+    node = cluster.nodes.nodes[cluster.nodes.hosts.index(still)]
+    node.pause()
+    try:
+        tries = [
+            asyncio.create_task(
+                cluster.batches.apply(partition, a_hold(number), [index_entry("x", f"bucket-{number}")])
+            )
+            for number in range(40)
+            for host, partition in partitions.items()
+            if host != still
+        ]
+        stopped = asyncio.create_task(cluster.write())
+        async with asyncio.timeout(STANDS_STILL_S):
+            assert set(await asyncio.gather(*tries)) == {Applied()}
+        assert len(tries) == 80
+        assert not stopped.done()
+    finally:
+        node.resume()
+    await stopped
+
+
+def a_hold(number: int) -> list[Write]:
+    """A batch that makes one hold."""
+    return [Write(RowKey(Kind.HOLD, f"still-{number}"), ABSENT, {"status": "held"})]
 
 
 async def test_without_a_quorum_nothing_is_done_and_with_one_again_all_goes_on(cluster: Cluster) -> None:
