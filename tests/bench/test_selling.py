@@ -1,0 +1,65 @@
+"""What `bench claims` sells, and what it says of it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from travio_inventory.app.service import open_inventory
+from travio_inventory.bench import bench_trips
+from travio_inventory.bench.claims import recorded_claims
+from travio_inventory.bench.selling import Seller, check, claims_of
+from travio_inventory.kernel.actor import house_of
+from travio_inventory.protocol.batches import Kind
+from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.settings import load_settings
+from travio_inventory.telemetry.metrics import Figures
+
+SEATS = 6
+
+
+class Bench:
+    """Two trips on sale, and who sells them."""
+
+    def __init__(self, inventory: Inventory, trips: list[Trip]) -> None:
+        self.inventory = inventory
+        self.trips = trips
+        self.seller = Seller(inventory, Figures())
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    settings = load_settings(data=tmp_path, store="memory", edge="local", background=False, events="none")
+    async with open_inventory(settings) as inventory:
+        trips = [bench_trips.wide(SEATS, segments=3) for _ in range(2)]
+        for trip in trips:
+            await inventory.open_trip(house_of(trip.key.organization), trip)
+        yield Bench(inventory, trips)
+
+
+async def test_every_seat_of_every_trip_is_sold_once(bench: Bench) -> None:
+    sold = await bench.seller.sell(claims_of(bench.trips), 4)
+    assert sold.measured.counts == {"won": 2 * SEATS}
+    assert sold.measured.calls == 2 * SEATS
+    assert await check(bench.inventory, bench.trips, sold.measured) == []
+
+
+async def test_a_seat_that_is_gone_and_was_not_won_is_reported(bench: Bench) -> None:
+    sold = await bench.seller.sell(claims_of(bench.trips), 4)
+    sold.measured.counts["won"] -= 1
+    assert await check(bench.inventory, bench.trips, sold.measured) == ["12 seats are gone, 11 were won"]
+
+
+async def test_rides_are_released_and_end_in_time(bench: Bench) -> None:
+    sold = await bench.seller.churn(bench.trips, 4, seconds=0.05)
+    assert sold.measured.counts["held and released"] > 0
+    nothing = await bench.seller.churn(bench.trips, 1, seconds=0)
+    assert nothing.measured.calls == 0
+    assert await check(bench.inventory, bench.trips, nothing.measured) == []
+
+
+async def test_bare_loops_have_the_batch_of_each_seat() -> None:
+    batches = await recorded_claims(bench_trips.wide(SEATS))
+    assert len(batches) == SEATS
+    assert all(any(write.key.kind is Kind.HOLD for write in batch.writes) for batch in batches)
