@@ -50,7 +50,7 @@ async def until_quiet() -> None:
 
 async def test_requests_that_arrive_while_others_travel_are_sent_together() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     early = []
     for n in range(WRITERS_MAX):
         early.append(asyncio.create_task(announcer.announce(entries(f"early-{n}"))))
@@ -65,7 +65,7 @@ async def test_requests_that_arrive_while_others_travel_are_sent_together() -> N
 
 async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     many = entries(*(f"many-{n}" for n in range(2 * TOGETHER_MAX)))
     asked = [
         entries("first"),
@@ -86,7 +86,7 @@ async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None
 async def test_no_request_has_entries_of_too_many_buckets() -> None:
     """Each is a partition of its own; those of holders' lists are in as many buckets as there are holders."""
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     busy = [asyncio.create_task(announcer.announce(entries(f"busy-{n}"))) for n in range(WRITERS_MAX)]
     await until_quiet()
     lists = [asyncio.create_task(announcer.announce(entries(f"{n}", bucket=f"holder-{n}"))) for n in range(25)]
@@ -99,7 +99,7 @@ async def test_no_request_has_entries_of_too_many_buckets() -> None:
 async def test_what_many_callers_announce_of_one_seat_group_is_written_once() -> None:
     writer = Writer()
     writer.go.set()
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     assert await asyncio.gather(*(announcer.announce(entries("a", "b")) for _ in range(40))) == [None] * 40
     assert writer.requests == [["a", "b"]]
 
@@ -120,10 +120,24 @@ async def test_who_comes_alone_does_not_wait_and_who_comes_soon_after_gathers() 
     assert writer.requests == [["alone"], ["soon-0", "soon-1"]]
 
 
+async def test_a_second_request_is_sent_only_while_the_first_is_slow() -> None:
+    writer = Writer()
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0.03)
+    waiting = [asyncio.create_task(announcer.announce(entries("first")))]
+    await until_quiet()
+    waiting += [asyncio.create_task(announcer.announce(entries(f"{n}"))) for n in range(3)]
+    await asyncio.sleep(0.01)
+    assert writer.requests == [["first"]]
+    await asyncio.sleep(0.04)
+    assert writer.requests == [["first"], ["0", "1", "2"]]
+    writer.go.set()
+    assert await asyncio.gather(*waiting) == [None] * 4
+
+
 async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() -> None:
     writer = Writer()
     writer.failing = {"bad"}
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     alone = []
     for n in range(WRITERS_MAX):
         alone.append(asyncio.create_task(announcer.announce(entries(f"alone-{n}"))))
@@ -138,7 +152,7 @@ async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() ->
 
 async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     busy = [asyncio.create_task(announcer.announce(entries(f"busy-{n}"))) for n in range(WRITERS_MAX)]
     await until_quiet()
     leaving, staying = (asyncio.create_task(announcer.announce(entries(name))) for name in ("leaving", "staying"))
@@ -152,7 +166,7 @@ async def test_a_caller_that_leaves_takes_nobody_along() -> None:
 async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_others_go_on() -> None:
     writer = Writer()
     writer.wrong = {"wrong-0", "wrong-1"}
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0)
     wrong = []
     for n in range(WRITERS_MAX):
         wrong.append(asyncio.create_task(announcer.announce(entries(f"wrong-{n}"))))
@@ -169,7 +183,7 @@ async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_other
 async def test_no_caller_waits_longer_than_promised_and_entries_that_left_the_queue_are_not_written() -> None:
     """Every writer is stuck: those whose index entries are being written and those behind them are told the same."""
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=0.05, gap_s=0)
+    announcer = Announcer(writer.write, wait_s=0.05, gap_s=0, slow_s=0)
     waiting = []
     for n in range(WRITERS_MAX):
         waiting.append(asyncio.create_task(announcer.announce(entries(f"{n}"))))

@@ -10,7 +10,9 @@ from travio_inventory.store.scylla.statements import Bytes, PlainWrite
 
 WRITERS_MAX = 2
 """Concurrent requests: few, so that entries gather; more than one, so that a slow one does not block all."""
-GAP_S = 0.004
+SLOW_S = 0.05
+"""A second request is sent while the first has no answer for so long."""
+GAP_S = 0.006
 """Between the beginnings of two requests that have room left: who comes alone does not wait, and a crowd gathers."""
 BUCKETS_MAX = 10
 """Each is a partition, and servers warn of batches over more of them."""
@@ -39,13 +41,17 @@ class Announcer:
         *,
         wait_s: float,
         gap_s: float = GAP_S,
+        slow_s: float = SLOW_S,
     ) -> None:
         self._write = write
         self._gap_s = gap_s
+        self._slow_s = slow_s
         self._wait_s = wait_s
         self._waiting: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
-        self._not_before = 0.0
+        self._began = 0.0
+        """When the last request was sent."""
+        self._looking: asyncio.TimerHandle | None = None
 
     async def announce(self, entries: Sequence[PlainWrite]) -> Failure | None:
         """None once the entries are durable; a failure, perhaps of another's entry, where that is not known. Raises
@@ -53,15 +59,32 @@ class Announcer:
         """
         waiting = _Waiting(entries, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if len(self._writers) < WRITERS_MAX:
-            writer = asyncio.create_task(self._write_all())
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
+        if not self._writers:
+            self._begin()
+        elif len(self._writers) < WRITERS_MAX and self._looking is None:
+            self._look_later()
         try:
             async with asyncio.timeout(self._wait_s):
                 return await waiting.written
         except TimeoutError:
             return Failure(NotAnnounced(f"index entries were not written within {self._wait_s} s"), was_sent=True)
+
+    def _begin(self) -> None:
+        writer = asyncio.create_task(self._write_all())
+        self._writers.add(writer)
+        writer.add_done_callback(self._writers.discard)
+
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(self._slow_s, self._look)
+
+    def _look(self) -> None:
+        """Let another one write, if somebody waits behind a request that is slow."""
+        self._looking = None
+        if self._waiting and len(self._writers) < WRITERS_MAX:
+            if asyncio.get_running_loop().time() - self._began >= self._slow_s:
+                self._begin()
+            else:
+                self._look_later()
 
     async def _write_all(self) -> None:
         while together := await self._gathered():
@@ -77,11 +100,12 @@ class Announcer:
     async def _gathered(self) -> list[_Waiting]:
         """Those who go together, once it is time; none where nobody waits."""
         loop = asyncio.get_running_loop()
-        left_s = self._not_before - loop.time()
+        left_s = self._began + self._gap_s - loop.time()
         if 0 < len(self._waiting) < BUCKETS_MAX and left_s > 0:
             await asyncio.sleep(left_s)
-        self._not_before = loop.time() + self._gap_s
-        return self._next_together()
+        if together := self._next_together():
+            self._began = loop.time()
+        return together
 
     def _next_together(self) -> list[_Waiting]:
         """Those who have waited longest, as many as fit in one request but at least one; none where nobody waits."""
