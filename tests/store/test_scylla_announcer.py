@@ -120,6 +120,15 @@ async def test_who_comes_alone_does_not_wait_and_who_comes_soon_after_gathers() 
     assert writer.requests == [["alone"], ["soon-0", "soon-1"]]
 
 
+async def test_a_caller_that_comes_again_at_once_does_not_wait_as_behind_a_slow_request() -> None:
+    writer = Writer()
+    writer.go.set()
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=60)
+    async with asyncio.timeout(2):
+        for n in range(5):
+            assert await announcer.announce(entries(f"{n}")) is None
+
+
 async def test_a_second_request_is_sent_only_while_the_first_is_slow() -> None:
     writer = Writer()
     announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0.03)

@@ -49,6 +49,7 @@ class Announcer:
         self._wait_s = wait_s
         self._waiting: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
+        self._writing = 0
         self._began = 0.0
         """When the last request was sent."""
         self._looking: asyncio.TimerHandle | None = None
@@ -59,9 +60,9 @@ class Announcer:
         """
         waiting = _Waiting(entries, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if not self._writers:
+        if not self._writing:
             self._begin()
-        elif len(self._writers) < WRITERS_MAX and self._looking is None:
+        elif self._writing < WRITERS_MAX and self._looking is None:
             self._look_later()
         try:
             async with asyncio.timeout(self._wait_s):
@@ -70,6 +71,7 @@ class Announcer:
             return Failure(NotAnnounced(f"index entries were not written within {self._wait_s} s"), was_sent=True)
 
     def _begin(self) -> None:
+        self._writing += 1
         writer = asyncio.create_task(self._write_all())
         self._writers.add(writer)
         writer.add_done_callback(self._writers.discard)
@@ -80,22 +82,28 @@ class Announcer:
     def _look(self) -> None:
         """Let another one write, if somebody waits behind a request that is slow."""
         self._looking = None
-        if self._waiting and len(self._writers) < WRITERS_MAX:
+        if self._waiting and self._writing < WRITERS_MAX:
             if asyncio.get_running_loop().time() - self._began >= self._slow_s:
                 self._begin()
             else:
                 self._look_later()
 
     async def _write_all(self) -> None:
-        while together := await self._gathered():
-            try:
-                failure = await self._write(_different(together))
-            except Exception as error:  # noqa: BLE001 - it is theirs who wait, and is raised there
-                for waiting in _still(together):
-                    waiting.written.set_exception(error)
-            else:
-                for waiting in _still(together):
-                    waiting.written.set_result(failure)
+        try:
+            while together := await self._gathered():
+                await self._write_those(together)
+        finally:
+            self._writing -= 1  # before anybody who was told comes again
+
+    async def _write_those(self, together: Sequence[_Waiting]) -> None:
+        try:
+            failure = await self._write(_different(together))
+        except Exception as error:  # noqa: BLE001 - it is theirs who wait, and is raised there
+            for waiting in _still(together):
+                waiting.written.set_exception(error)
+        else:
+            for waiting in _still(together):
+                waiting.written.set_result(failure)
 
     async def _gathered(self) -> list[_Waiting]:
         """Those who go together, once it is time; none where nobody waits."""
