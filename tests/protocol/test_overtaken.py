@@ -1,12 +1,12 @@
 """Another process comes first: what is sent again, what is answered, and of which moment others are told."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from tests.protocol.parts import Move, Overtaken, Pauses, hold_row, noted, nothing, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol.batches import Kind, Write
+from travio_inventory.protocol.batches import Batches, Kind, Partition, RowKey, Rows, Write
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
 from travio_inventory.protocol.hold import Aborted, Expired, HoldState
 from travio_inventory.protocol.refusals import HoldExpired
@@ -16,7 +16,7 @@ from travio_inventory.seats.hold import Hold, late_id
 from travio_inventory.seats.refusals import SeatTaken
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, commits
-from verification.kit.passing import Batch
+from verification.kit.passing import Batch, Passing
 from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Market, Sale
 
 LASTS_MS = 7
@@ -138,6 +138,34 @@ async def expired(sale: Sale, seats: str) -> Hold:
     await sale.process.holds.expiring.expire(hold)
     await sale.settled()
     return hold
+
+
+class Meanwhile(Passing):
+    """After the read of that number of this row somebody else takes a step."""
+
+    def __init__(self, store: Batches, row_id: str, number: int, step: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(store)
+        self._row_id = row_id
+        self._number = number
+        self._step = step
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """See Batches."""
+        found = await super().get(partition, keys)
+        self._number -= any(key.id == self._row_id for key in keys)
+        if not self._number:
+            self._number = -1
+            await self._step()
+        return found
+
+
+async def test_a_move_of_an_expired_hold_is_not_told_that_it_is_a_booking_by_now(sale: Sale) -> None:
+    """A booking can be moved: that it expired was true when it was read, once for the request, and to move it."""
+    hold, other = await expired(sale, "A1"), sale.elsewhere()
+    sale.process.sender.batches = Meanwhile(sale.store, late_id(hold.id), 2, lambda: other.confirm(hold))
+    with pytest.raises(HoldExpired):
+        await sale.move(hold, "A1>A2")
+    assert (await sale.move(hold, "A1>A2")).seats == ("A2",)
 
 
 async def test_a_late_booking_to_which_others_came_first_keeps_who_has_its_seats(sale: Sale) -> None:

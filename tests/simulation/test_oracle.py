@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.seats.ports import Cell
 from travio_inventory.store.memory import Change
+from verification.simulation.hindsight import Hindsight
+from verification.simulation.history import Call, CallOutcome
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated
 
 HOME = Partition(Table.SEAT_GROUPS, ORGANIZATION, "t", 0)
@@ -56,11 +59,27 @@ WRONG = {
 }  # fmt: skip
 
 
-def _judge(batches: Sequence[Sequence[Change]]) -> None:
-    oracle: Oracle[None] = Oracle(skew_ms=0, holds_max=1)
+def _judge(batches: Sequence[Sequence[Change]], *, holds_max: int = 1) -> Oracle[Call]:
+    oracle: Oracle[Call] = Oracle(skew_ms=0, holds_max=holds_max)
     oracle.rows[HOME][CELL] = FREE
     for at_s, changes in enumerate(batches):
         oracle.applied(at_s, None, HOME, changes)
+    return oracle
+
+
+def _taken(seat: str, segment: int, owner: str) -> Change:
+    return RowKey(Kind.CELL, seat, segment), {}, {"status": "held", "owner": owner}
+
+
+def test_a_move_may_be_refused_on_the_journey_that_another_move_gave_the_hold() -> None:
+    """The caller named seats only, and knew the journey before."""
+    on_r: Row = {**HELD, "seats": "0 r", "first_segment": 1, "last_segment": 1}
+    others = (_taken("r", 1, OTHER), _row({}, on_r, OTHER), _event("hold.created", subject=OTHER))
+    longer = (_taken("s", 1, HOLD), _row(HELD, {**HELD, "last_segment": 1}), _event("hold.changed"))
+    call = Call(0, "move", HOLD, 1, (Cell("r", 0),), returned_s=5, answer=CallOutcome.NO, told="SEAT_HELD")
+    Hindsight(_judge([MADE, others, longer], holds_max=0), [call]).judge()
+    with pytest.raises(Violated, match=r"^I5 not moved"):
+        Hindsight(_judge([MADE, others], holds_max=0), [call]).judge()
 
 
 @pytest.mark.parametrize("batches", [(MADE, CONFIRMED), (MADE, RELEASED)])

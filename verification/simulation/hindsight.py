@@ -251,7 +251,9 @@ class Hindsight:
                 if not any(step.has == {*call.cells} for step in passed if step.at_s <= call.returned_s):
                     raise Violated(f"I3 moved, and never was there: {call} {passed}")
             elif call.told in ("SEAT_HELD", "SEAT_UNAVAILABLE"):
-                windows = (window for span in self._spans(call.cells) for window in self._windows(span)
+                segments = {cell.segment for step in passed for _, cell in step.places}  # its journey may have changed
+                asked = {*call.cells, *(Cell(cell.seat, each) for cell in call.cells for each in segments)}
+                windows = (window for span in self._spans(asked) for window in self._windows(span)
                            if base_id(span.hold_id) != base)  # fmt: skip
                 if not any(from_s <= call.returned_s and to_s >= call.invoked_s for from_s, to_s in windows):
                     raise Violated(f"I5 not moved as taken, though nobody had it: {call}")

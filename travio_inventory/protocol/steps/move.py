@@ -74,7 +74,7 @@ class Moving(Generic[H]):
                 await self._sender.pause()
                 continue
             if not writing.is_alive(hold):
-                raise await self._deciding.over(hold)
+                raise decisions.ended(hold)
             after = to.of(hold)
             if after is None:
                 if tried is not None and hold == tried[1]:  # it was done, and not answered
