@@ -31,6 +31,35 @@ async def test_a_write_elsewhere_voids_our_copy_in_a_moment(
         await until_gone(there, trip)
 
 
+async def test_of_a_copy_only_what_has_changed_is_read_again(
+    here: EdgeUnderTest, there: EdgeUnderTest, redis_node: RedisServer
+) -> None:
+    """By another process, by this one, or filled by another one when this process had taken a lease."""
+    trip = here.trip()
+    await fill(here, trip, b"old", groups=3)
+    await until_copied(there, trip, redis_node)
+    before = await there.seat_maps.read(trip)
+    asked = read_in_full(redis_node)
+    await here.seat_maps.invalidate(trip, [1])
+    async with asyncio.timeout(SEEN_S_MAX):
+        while 1 in await there.seat_maps.read(trip):  # noqa: ASYNC110 - Redis sets no event of this process
+            await asyncio.sleep(0.001)
+    await there.seat_maps.lease(trip, [1])
+    lease = await here.seat_maps.lease(trip, [1])
+    await here.seat_maps.fill(trip, {1: (lease[1], b"new")})
+    now = await there.seat_maps.read(trip)
+    assert now == {0: b"old", 1: b"new", 2: b"old"}
+    assert now[0] is before[0]
+    assert await there.seat_maps.invalidate(trip, [2])
+    assert await there.seat_maps.read(trip) == {0: b"old", 1: b"new"}
+    assert read_in_full(redis_node) == asked
+
+
+def read_in_full(server: RedisServer) -> int:
+    """How often Redis has given all groups of a trip, as it counts."""
+    return int(server.ask("INFO", "commandstats").get("cmdstat_hgetall", {"calls": 0})["calls"])
+
+
 async def test_a_process_that_missed_messages_for_a_moment_has_no_copy(
     here: EdgeUnderTest, there: EdgeUnderTest, redis_node: RedisServer
 ) -> None:
@@ -59,7 +88,7 @@ async def test_a_process_that_gets_no_messages_keeps_no_copy(
 
 def telling(copies: MapCopies) -> Listener:
     """What a process tells its copies."""
-    return Listener(lambda key, _groups: copies.void(key), copies.void_all)
+    return Listener(copies.changed, copies.void_all)
 
 
 class LateReads:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from secrets import token_hex
 from types import MappingProxyType
 from typing import NamedTuple
@@ -42,7 +43,9 @@ class RedisSeatMapCache:
         """The seat groups that are cached and fresh; what happens later does not change the answer."""
         key = map_key(trip)
         copy = self._copies.get(key, self._now_ms())
-        return copy if copy is not None else await asyncio.shield(self._read_shared(key))
+        if copy is not None and not copy.changed:
+            return copy.groups
+        return await asyncio.shield(self._read_shared(key))
 
     async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
         """A lease for each group: the current one, or a new one. While Redis is down, one that fills nothing and
@@ -54,7 +57,7 @@ class RedisSeatMapCache:
         return leases
 
     async def _lease(self, key: bytes, groups: Sequence[int]) -> Mapping[int, Lease]:
-        self._copies.void(key)  # a copy that lacks a seat group is useless
+        self._copies.changed(key, groups)  # it lacks them, and others may fill them meanwhile
         half_ms = self._stale_ms_max // 2
         try:
             tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *groups)
@@ -74,7 +77,7 @@ class RedisSeatMapCache:
         except RedisDown:
             return
         finally:
-            self._copies.void(key)
+            self._copies.changed(key, packed)
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """Drop the groups and revoke their leases, in every process. Not certain if Redis does not answer in time."""
@@ -89,7 +92,7 @@ class RedisSeatMapCache:
             return True
         finally:
             self._lease_if_away = token_hex(8)
-            self._copies.void(key)
+            self._copies.changed(key, groups)
 
     @property
     def _kept_ms(self) -> int:
@@ -106,18 +109,24 @@ class RedisSeatMapCache:
         return read
 
     async def _read(self, key: bytes) -> Mapping[int, bytes]:
+        """What Redis has; of a copy only the groups that have changed are read again."""
         asked_at_ms, heard = self._now_ms(), self._redis.hears_of(key)
+        copy = self._copies.get(key, asked_at_ms)
+        if copy is None or len(copy.changed) > GROUPS_PER_SCRIPT_MAX:
+            copy = _NO_COPY
         is_shared = False
         try:
-            groups, age_ms = _fresh(await self._redis.run(scripts.READ, [key]), self._stale_ms_max)
+            found, age_ms = _fresh(await self._redis.run(scripts.READ, [key], *copy.changed), self._stale_ms_max)
         except RedisDown:
             return {}
         finally:  # later callers neither wait for nor share a finished read
             if self._copies.reads.get(key) is asyncio.current_task():
                 is_shared = True
                 del self._copies.reads[key]
+        groups = MappingProxyType({**copy.unchanged(), **found})
         if is_shared and groups and heard:
-            self._copies.put(key, _Copy(groups, asked_at_ms + self._stale_ms_max - age_ms))
+            until_ms = min(copy.until_ms, asked_at_ms + self._stale_ms_max - age_ms)
+            self._copies.put(key, _Copy(groups, until_ms, copy.changed - found.keys()))
         return groups
 
 
@@ -128,16 +137,24 @@ def _portions(groups: Collection[int]) -> Iterator[Sequence[int]]:
 
 
 class _Copy(NamedTuple):
-    """A copy of a trip's snapshots in Redis, and until when all of it is fresh."""
+    """A copy of a trip's snapshots in Redis, until when all of it is fresh, and which groups have changed since."""
 
     groups: Mapping[int, bytes]
-    until_ms: int
+    until_ms: float
+    changed: frozenset[int] = frozenset()
+
+    def unchanged(self) -> dict[int, bytes]:
+        """The snapshots that are as they were."""
+        return {group: content for group, content in self.groups.items() if group not in self.changed}
+
+
+_NO_COPY = _Copy({}, inf)
 
 
 class MapCopies:
     """This process's copies of the `trips_max` most recently used trips, and the running `reads`.
 
-    What invalidates a copy invalidates a running read too: its present callers get it, but it is neither stored nor
+    What changes a copy invalidates a running read: its present callers get it, but it is neither stored nor
     shared with later ones.
     """
 
@@ -146,8 +163,8 @@ class MapCopies:
         self._copies: OrderedDict[bytes, _Copy] = OrderedDict()
         self.reads: dict[bytes, asyncio.Task[Mapping[int, bytes]]] = {}
 
-    def get(self, key: bytes, now_ms: int) -> Mapping[int, bytes] | None:
-        """The copy, while all of it is fresh."""
+    def get(self, key: bytes, now_ms: int) -> _Copy | None:
+        """The copy, while all of it is fresh, but for what has changed."""
         copy = self._copies.get(key)
         if copy is None:
             return None
@@ -155,7 +172,7 @@ class MapCopies:
             del self._copies[key]
             return None
         self._copies.move_to_end(key)
-        return copy.groups
+        return copy
 
     def put(self, key: bytes, copy: _Copy) -> None:
         """Store the copy; the least recently used one makes room."""
@@ -164,10 +181,11 @@ class MapCopies:
         if len(self._copies) > self._trips_max:
             self._copies.popitem(last=False)
 
-    def void(self, key: bytes) -> None:
-        """The trip has changed, or a copy of it was incomplete."""
-        self._copies.pop(key, None)
+    def changed(self, key: bytes, groups: Iterable[int]) -> None:
+        """These seat groups of the trip have changed, or may be there now."""
         self.reads.pop(key, None)
+        if copy := self._copies.get(key):
+            self._copies[key] = copy._replace(changed=copy.changed.union(groups))
 
     def void_all(self) -> None:
         """Any trip may have changed."""
@@ -184,4 +202,4 @@ def _fresh(reply: Reply, stale_ms_max: int) -> tuple[Mapping[int, bytes], int]:
         if 0 <= age_ms <= stale_ms_max:
             groups[int(group)] = content
             oldest_ms = max(oldest_ms, age_ms)
-    return MappingProxyType(groups), oldest_ms
+    return groups, oldest_ms

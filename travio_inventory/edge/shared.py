@@ -52,7 +52,7 @@ def _listener(copies: MapCopies, memory: GateMemory) -> Listener:
     """Whatever changes a seat group changes its map, and what was said of its cells."""
 
     def on_change(key: bytes, groups: Sequence[int]) -> None:
-        copies.void(key)
+        copies.changed(key, groups)
         memory.changed(trip_of(key), groups)
 
     def on_silence() -> None:
