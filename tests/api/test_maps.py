@@ -272,6 +272,23 @@ def test_a_list_of_free_seats_that_is_too_large_is_refused() -> None:
         MapReplies(reply_bytes_max=10).availability(found, checked_at_s=1)
 
 
+def test_answers_that_are_too_large_together_are_refused() -> None:
+    replies = MapReplies(reply_bytes_max=50)
+    answer = replies.availability(Availability(small_map([AVAILABLE]), "", 1), checked_at_s=1)
+    assert len(answer) < 50
+    with pytest.raises(ReplyTooLarge, match="the free seats would have more than 50 bytes"):
+        replies.batch([answer] * 4)
+
+
+def test_what_is_not_sold_is_not_available_though_seats_are_free() -> None:
+    replies = MapReplies()
+    sold, closed = (Availability(small_map([AVAILABLE]), "", 1, is_sold) for is_sold in (True, False))
+    answers = [
+        v1.CheckAvailabilityResponse.FromString(replies.availability(each, checked_at_s=1)) for each in (sold, closed)
+    ]
+    assert [(each.is_available, each.available_seats) for each in answers] == [(True, 1), (False, 1)]
+
+
 def small_map(*cells: Sequence[SeatState], trip_id: str = "trip", price: int = 100, last: int = 0) -> SeatMap:
     """One seat a seat group, each given as the states of its segments."""
     stops = [f"S{at}" for at in range(len(cells[0]) + 1)]

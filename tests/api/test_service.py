@@ -212,6 +212,14 @@ async def test_availability_says_whether_a_party_fits_and_what_it_pays() -> None
         assert [result.is_available for result in batch.results] == [False, True]
 
 
+async def test_no_party_fits_on_a_trip_that_is_not_sold() -> None:
+    async with serving() as client:
+        close = v1.ControlSalesRequest(trip_id="T", organization_id="org", action=v1.SalesAction.CLOSE)
+        await client.stub.control_sales(close)
+        closed = await client.check(1)
+        assert (closed.is_available, closed.available_seats) == (False, 4)
+
+
 async def test_whoever_joins_a_waiting_list_is_told_their_place() -> None:
     async with serving() as client:
         for place, user in enumerate([ALICE, BOB], start=1):

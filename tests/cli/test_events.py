@@ -7,7 +7,7 @@ from travio_inventory.cli.events import _lines
 from travio_inventory.events.sinks.json_lines import line_of
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event
-from travio_inventory.seats.events import EventType, HoldReleased, data_text
+from travio_inventory.seats.events import EventType, HoldReleased, TripCancelled, data_text
 
 
 def test_following_yields_complete_lines_also_of_a_file_that_replaces_it(tmp_path: Path) -> None:
@@ -34,6 +34,14 @@ def test_a_folder_without_events_is_said_so(typed: Type, tmp_path: Path) -> None
     answer = typed("events", "--data", str(tmp_path))
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == f"no events at {tmp_path}/events.jsonl: name the service's folder with --data\n"
+
+
+def test_the_cancellation_of_a_trip_is_a_row_though_it_names_no_seats(typed: Type, tmp_path: Path) -> None:
+    event = Event(
+        "c~0", EventType.TRIP_CANCELLED, 1, 0, ActorKind.HOUSE, "org", "c", 0, "t1", data_text(TripCancelled("c", "t1"))
+    )
+    (tmp_path / "events.jsonl").write_text(line_of(event) + "\n")
+    assert "  trip.cancelled     t1" in typed("events", "--data", str(tmp_path)).out
 
 
 def test_seats_with_spaces_in_their_names_stay_apart(typed: Type, tmp_path: Path) -> None:

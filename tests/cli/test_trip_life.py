@@ -33,18 +33,29 @@ def test_a_trip_is_listed_changed_frozen_and_cancelled(on_the_coach: Type) -> No
     (line,) = listed.plain["trips"]
     assert (line["trip"], line["state"], line["version"]) == (COACH, "open", 1)
     assert COACH in on_the_coach("trip", "list", "--date", "2027-01-01", "--days", "40").out
-    assert on_the_coach("trip", "list", "--untimed", "--json").plain["trips"] == []
+    assert on_the_coach("trip", "list", "--untimed", "--json").plain == {"trips": [], "is_all": True}
     changed = on_the_coach("trip", "prices", COACH, "--seat", "seat-A1=77", "--version", "1", "--json")
     assert changed.plain == {"trip": COACH, "version": 2}
     assert on_the_coach("trip", "times", COACH, "0=2027-01-15T10:00/", "--json").plain["version"] == 3
     for command, state in (("close", "closed"), ("freeze", "frozen"), ("reopen", "frozen"), ("unfreeze", "open")):
         assert on_the_coach("trip", command, COACH, "--json").plain["state"] == state
     on_the_coach("hold", COACH, "dhaka", "cumilla", "seat-A1")
+    assert "whole route  39 free, 1 held, 0 booked, 0 blocked" in on_the_coach("trip", "show", COACH).out
     cancelled = on_the_coach("trip", "cancel", COACH, "--json").plain
     assert (cancelled["state"], cancelled["released"], cancelled["cancelled"]) == ("cancelled", 1, 0)
     assert on_the_coach("trip", "show", COACH, "--json").plain["state"] == "cancelled"
     refused = on_the_coach("hold", COACH, "dhaka", "cumilla", "seat-A2")
-    assert (refused.status, "cancelled" in refused.err) == (1, True)
+    assert (refused.status, "cancelled" in refused.err, "reopen" in refused.err) == (1, True, False)
+    told = on_the_coach("availability", COACH, "dhaka", "cumilla").out
+    assert told.startswith("no: 40 free, but not sold"), told
+
+
+def test_a_list_that_is_cut_off_says_so(on_the_coach: Type, tmp_path: Path) -> None:
+    (tmp_path / "coach.toml").write_text(examples.text("coach"))
+    on_the_coach("trip", "open", str(tmp_path / "coach.toml"), "--id", "another")
+    words = ("trip", "list", "--date", "2027-01-01", "--days", "40")
+    assert "there are more: these are the first 1;" in on_the_coach(*words, "--most", "1").out
+    assert "more" not in on_the_coach(*words, "--most", "2").out
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,14 @@ def test_a_large_trip_is_followed_until_it_is_on_sale(terminal: Type, tmp_path: 
     (tmp_path / "hall.toml").write_text(HALL)
     opened = terminal("trip", "open", str(tmp_path / "hall.toml"))
     assert (opened.status, opened.err) == (0, "")
-    assert opened.out.startswith(f"show is open: {SEATS} seats on 1 segments")
+    assert opened.out.startswith(f"show is open: {SEATS} seats on 1 segment")
     shown = terminal("trip", "show", "show", "--json").plain
     assert len(shown["seats"]) == SEATS
     assert terminal("hold", "show", "doors", "end", shown["seats"][0]["seat"], shown["seats"][-1]["seat"]).status == 0
     again = terminal("trip", "open", str(tmp_path / "hall.toml"), "--json").plain
     assert (again["cells"], again["cells_done"]) == (SEATS, SEATS)
+    (tmp_path / "hall.toml").write_text(HALL.replace("price_minor = ", "price_minor = 1"))
+    assert terminal("trip", "open", str(tmp_path / "hall.toml")).err.startswith("this trip is already open with another")
     assert terminal("plan", "list", "--json").plain == {"plans": []}
 
 
@@ -92,7 +94,7 @@ def test_a_trip_file_names_a_stored_plan(terminal: Type, tmp_path: Path) -> None
     assert (refused.status, refused.err.partition(":")[0]) == (1, "seat plan not found")
     assert terminal("plan", "put", str(tmp_path / "plan.toml"), "hall").status == 0
     opened = terminal("trip", "open", str(tmp_path / "named.toml"))
-    assert opened.out.startswith("gala is open: 30 seats on 1 segments"), opened.err
+    assert opened.out.startswith("gala is open: 30 seats on 1 segment"), opened.err
     asked = terminal("trip", "open", str(tmp_path / "show.toml"), "--stored-plan", "hall", "--json").plain
     assert (asked["trip"], asked["seats"], asked["cells"]) == ("show", 30, 30)
     assert terminal("trip", "show", "show", "--json").plain["vehicle"] == "hall"
@@ -102,7 +104,10 @@ def test_a_client_opens_trips_with_a_stored_plan(server: ServiceProcess, organiz
     seats = row_of(SEATS)
     layout = Trip(TripKey(organization, "any"), (Segment("A", "B"),), seats, vehicle="hall", currency="EUR")
     with BlockingInventoryClient(server.target, organization=organization, user="u1") as client:
-        assert client.put_seat_plan("hall", layout) == client.put_seat_plan("hall", layout) == SEATS
+        sent: list[tuple[int, int]] = []
+        told = client.put_seat_plan("hall", layout, sent=lambda *count: sent.append(count))
+        assert told == client.put_seat_plan("hall", layout) == SEATS
+        assert (sent[0], sent[-1]) == ((500, SEATS), (SEATS, SEATS))
         (listed,) = client.seat_plans()
         assert (listed.plan, listed.seats) == ("hall", SEATS)
         opening = client.open_trip(TripOnPlan(TripKey(organization, "show"), (Segment("A", "B"),), "hall"))

@@ -3,6 +3,7 @@
 import tracemalloc
 from datetime import date
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -27,6 +28,18 @@ def test_a_zip_is_read_as_the_folder_is(tmp_path: Path) -> None:
     folder = tmp_path / "feed"
     folder.mkdir()
     assert planned(zipped(feed(folder))) == planned(folder)
+
+
+def test_a_zip_may_have_its_files_in_a_folder(tmp_path: Path) -> None:
+    top = tmp_path / "2027"
+    top.mkdir()
+    folder = feed(top)
+    path = tmp_path / "feed.zip"
+    with ZipFile(path, "w") as packed:
+        packed.writestr("__MACOSX/2027/._stop_times.txt", "of the system that made it")
+        for file in folder.iterdir():
+            packed.write(file, f"2027/{file.name}")
+    assert planned(path) == planned(folder)
 
 
 def test_a_byte_order_mark_extra_columns_quotes_and_blanks_are_no_matter(tmp_path: Path) -> None:
@@ -128,7 +141,9 @@ def test_each_route_has_the_time_zone_of_its_agency(tmp_path: Path) -> None:
     apart_s = found["t"].trip.segments[0].departs_at_s - found["u"].trip.segments[0].departs_at_s
     assert apart_s == 4 * 3_600
     (tmp_path / "routes.txt").write_text("route_id,agency_id\nr,\ns,y\n")
-    assert "routes.txt: line 2: agency.txt has no agency ''" in wrong(tmp_path)
+    found = planned(path)
+    assert "routes.txt: line 2: agency.txt has no agency ''" in found["t"].reason
+    assert found["u"].trip is not None
 
 
 def test_only_the_named_routes_are_read_and_an_unknown_one_is_a_mistake(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from travio_inventory.cli import examples
-from travio_inventory.imports.documents import WrongFile
+from travio_inventory.imports.documents import FILE_BYTES_MAX, WrongFile
 from travio_inventory.imports.plan_text import plan_toml
 from travio_inventory.imports.seat_plans import SeatPlan, plan_from, plan_of_trip, read_plan
 from travio_inventory.seats.layout import Feature, Section
@@ -57,6 +57,7 @@ def test_a_section_begins_behind_the_last_row_of_the_one_before() -> None:
         ('name = "hall"', 'name = "h"\nid = "h"', "hall.toml: plan.id: no such field"),
         ('seats = "1-3 _ 4"', 'seats = "1 2 1"', "hall.toml: sections[0].rows[0].seats: '1' is there twice"),
         ('seats = "1-3 _ 4"', 'seats = "3-1"', "sections[0].rows[0].seats: '3-1' is no range of seats"),
+        ('seats = "1-3 _ 4"', 'seats = "1-9999999"', "sections[0].rows[0].seats: '1-9999999' is no range of seats"),
         ('seats = "1-3 _ 4"', 'seats = "_"', "sections[0].rows[0].seats: has no seat"),
         ('seats = "1-3 _ 4"', "seats = 4", "sections[0].rows[0].seats: must be text as in"),
         ('seats = "1-3 _ 4"', "seats = [true]", "seats[0]: must be a label, or a number of empty places, not True"),
@@ -75,6 +76,16 @@ def test_a_wrong_plan_is_named_with_table_field_and_value(before: str, after: st
     with pytest.raises(WrongFile) as wrong:
         hall(HALL.replace(before, after))
     assert said in str(wrong.value)
+
+
+def test_numbers_of_a_range_may_be_long() -> None:
+    assert [seat.number for seat in hall(HALL.replace('"1-3 _ 4"', '"10001-10002"')).seats][:2] == ["A10001", "A10002"]
+
+
+def test_a_plan_that_was_exported_is_read_though_it_lists_the_id_of_each_seat(tmp_path: Path) -> None:
+    path = tmp_path / "hall.toml"
+    path.write_text(HALL + "#" * FILE_BYTES_MAX)
+    assert read_plan(path).seats == hall().seats
 
 
 def test_a_grid_of_more_seats_than_any_trip_is_refused_before_it_is_made() -> None:

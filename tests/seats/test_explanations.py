@@ -60,6 +60,7 @@ async def test_who_has_a_seat_and_who_had_it_is_told_in_order(sale: Sale) -> Non
     assert told(found, Source.REFUSAL) == []
     last = next(trace for trace in found.traces if trace.what == "confirmed")
     assert (last.holder, last.order, last.seats, last.journey) == ("dan", "order-2", ("A1", "A18"), booking.journey)
+    assert (last.until_ms, found.cells[0].expires_at_ms) == (0, 0)
     assert (last.at_ms, last.changed_at_ms) == (booking.created_at_ms, sale.clock.now_ms())
     assert [(cell.segment, cell.status, cell.owner) for cell in found.cells] == [
         (0, "sold", booking.id),

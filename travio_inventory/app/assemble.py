@@ -204,7 +204,7 @@ def assemble(
         read_order=use_case("read_order", ReadOrder(trips, OrderPages(batches))),
         explain_seat=use_case("explain_seat", _explain_seat(trips, batches, rules)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
-        check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
+        check_availability=use_case("check_availability", CheckAvailability(read_seat_map, trips, rules.times, clock)),
         summarize_trip=use_case("summarize_trip", SummarizeTrip(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps, rules.limits)),

@@ -12,6 +12,8 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import Availability, AvailabilityQuestion
 from travio_inventory.client.client import InventoryClient
 
+NOT_SOLD = "the trip has left the first stop of this journey, or its sales are not open (`travio-inventory trip show`)"
+
 
 def availability(  # noqa: PLR0913 - three say what, the keyword-only ones are options
     trip: TripId,
@@ -73,6 +75,8 @@ def _show(screen: Screen, found: Availability, asked: AvailabilityQuestion, *, w
     free = f"{found.free} free" + (f" of class {asked.seat_class!r}" if asked.seat_class else "")
     if found.is_available:
         screen.say(f"yes: {free}; {party} would pay {found.price_minor} (minor units)", "bold green")
+    elif found.free >= asked.passengers:
+        screen.say(f"no: {free}, but not sold: {NOT_SOLD}", "bold red")
     else:
         screen.say(f"no: {free}, too few for {party}", "bold red")
     if with_seats:

@@ -52,7 +52,7 @@ def _row(line: str) -> list[str]:
         at = datetime.fromtimestamp(event["at_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         data = event["data"]
         user, order = data.get("user_id", event["actor"]), data.get("order", "")
-        return [at, event["type"], data["trip"], user, event["subject"], shlex.join(data["seats"]), order]
+        return [at, event["type"], data["trip"], user, event["subject"], shlex.join(data.get("seats", ())), order]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [line, *[""] * (len(COLUMNS) - 1)]
 

@@ -8,7 +8,7 @@ from grpclib.const import Status
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, Refusal, RetryableRefusal, WrongRequest
-from travio_inventory.seats.refusals import InvalidJourney
+from travio_inventory.seats.refusals import InvalidJourney, SalesClosed
 
 
 class Exit(IntEnum):
@@ -63,7 +63,7 @@ ADVICE = {
     "SALES_CLOSED": "`travio-inventory trip show` tells the state; `trip reopen` and `trip unfreeze` sell again",
     "DEPARTED": "choose a journey that begins at a later stop",
     "TRIP_CHANGED": "`travio-inventory trip show` tells the version; repeat with it, or without --version",
-    "TRIP_CANCELLED": "a cancelled trip is not sold again; open one under another id",
+    "TRIP_CANCELLED": "`travio-inventory trip open FILE --id ID` opens another",
     "SEAT_PLAN_NOT_FOUND": "`travio-inventory plan list` lists the stored plans",
     "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",
     "TRIP_DEFINED_OTHERWISE": "open it under another id with --id",
@@ -83,6 +83,8 @@ ADVICE = {
     "HOLD_LIMIT": "release or confirm a hold first",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
+CANCELLED = frozenset({"cancelling", "cancelled"})
+"""Sales in these states are never opened again."""
 UNKNOWN = "the outcome is unknown"
 """Without the service's advice to keep the key, which only `hold` has."""
 START_ONE = "start one with `travio-inventory serve`, or set --target"
@@ -104,6 +106,8 @@ def failure_of(refusal: Refusal) -> Failure:
     if isinstance(refusal, InvalidJourney) and refusal.candidates:
         choices = ", or ".join(f"--segments {first}-{last}" for first, last in refusal.candidates)
         return Failure(status, refusal.reason, str(refusal), f"say which: {choices}")
+    if isinstance(refusal, SalesClosed) and refusal.state in CANCELLED:
+        return Failure(status, refusal.reason, str(refusal), ADVICE["TRIP_CANCELLED"])
     said = UNKNOWN if isinstance(refusal, OutcomeUnknown) else str(refusal)
     return Failure(status, refusal.reason, said, ADVICE.get(refusal.reason, ""))
 

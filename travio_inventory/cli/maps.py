@@ -9,7 +9,7 @@ from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
-from travio_inventory.cli.vehicles import DRAWN_STATES, drawn_seat, drawn_vehicle, feature_as_plain
+from travio_inventory.cli.vehicles import DRAWN_STATES, drawn_seat, drawn_vehicle, feature_as_plain, section_title
 from travio_inventory.client import Journey, SeatMap, SummaryLine, TripSummary
 from travio_inventory.client.client import InventoryClient
 
@@ -129,7 +129,7 @@ def _show_summary(screen: Screen, found: TripSummary) -> None:
         ["section", "class", "free", "held", "booked", "blocked", "side by side", "from (minor units)"],
         [
             [
-                (line.section.label or line.section.id) if line.section else "-",
+                section_title(line.section) if line.section else "-",
                 line.seat_class or "-",
                 line.free,
                 line.held,

@@ -1,12 +1,13 @@
 """Opens a trip of any size, and follows the opening of a large one until it is on sale."""
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 import anyio
 
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal, WrongRequest
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat_plan import TripOnPlan
@@ -18,13 +19,18 @@ STALLED_S = 60.0
 BAR_SIGNS = 30
 
 
-async def open_any(client: InventoryClient, trip: Trip | TripOnPlan) -> Opening:
+async def open_any(client: InventoryClient, screen: Screen, trip: Trip | TripOnPlan) -> Opening:
     """Open the trip. Seats that are too many for one call are sent as a seat plan, which only this trip needs."""
     if isinstance(trip, TripOnPlan) or len(trip.seats) <= SEATS_IN_CALL_MAX:
         return await client.open_trip(trip)
     plan = f"of-trip-{blake2b(trip.key.trip.encode(), digest_size=16).hexdigest()}"
-    await client.put_seat_plan(plan, trip)
-    opening = await client.open_trip(TripOnPlan.of(trip, plan))
+    await client.put_seat_plan(plan, trip, sent=sent_to(screen))
+    screen.over("")
+    try:
+        opening = await client.open_trip(TripOnPlan.of(trip, plan))
+    except (WrongRequest, FinalRefusal):
+        await client.delete_seat_plan(plan)
+        raise
     await client.delete_seat_plan(plan)
     return opening
 
@@ -52,11 +58,19 @@ async def _asked(client: InventoryClient, trip: str) -> Opening | None:
         return None
 
 
+def sent_to(screen: Screen) -> Callable[[int, int], None]:
+    """Shows how many seats of a plan are sent."""
+    return lambda done, seats: screen.over(f"{_bar(done, seats)} seats are sent")
+
+
 def bar(opening: Opening) -> str:
     """How far it is, as a bar and in numbers."""
-    signs = BAR_SIGNS * opening.cells_done // opening.cells
-    drawn = "#" * signs + "-" * (BAR_SIGNS - signs)
-    return f"[{drawn}] {percent(opening)} %, {opening.cells_done} of {opening.cells} cells"
+    return f"{_bar(opening.cells_done, opening.cells)} cells"
+
+
+def _bar(done: int, of: int) -> str:
+    signs = BAR_SIGNS * done // of
+    return f"[{'#' * signs}{'-' * (BAR_SIGNS - signs)}] {100 * done // of} %, {done} of {of}"
 
 
 def percent(opening: Opening) -> int:

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from travio_inventory.cli.arguments import stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.opening_progress import sent_to
 from travio_inventory.cli.plans import PlanFile, failure_of_plan
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
@@ -27,7 +28,8 @@ def put(plan: PlanFile, name: PlanName, /, *, reach: ConnectionOptions = HERE) -
     layout = found.trip(TripKey(reach.organization, "plan"), NOWHERE)
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        seats = await client.put_seat_plan(name, layout)
+        seats = await client.put_seat_plan(name, layout, sent=sent_to(screen))
+        screen.over("")
         screen.answer({"plan": name, "seats": seats}, lambda: screen.say(f"{name} is stored: {seats} seats", "bold"))
 
     return ask(reach, work)
@@ -51,7 +53,7 @@ def show_all(*, reach: ConnectionOptions = HERE) -> Exit:
                 ]
             },
             lambda: screen.table(
-                ["plan", "seats", "stored (UTC)"], [[each.plan, each.seats, stamp(each.stored_at)] for each in plans]
+                ["plan", "seats", "stored"], [[each.plan, each.seats, stamp(each.stored_at)] for each in plans]
             ),
         )
 

@@ -66,9 +66,9 @@ def prices(
     trip: TripId,
     /,
     *,
-    seat: Annotated[tuple[str, ...], Parameter(help="SEAT=PRICE, in minor units; may be repeated.")] = (),
+    seat: Annotated[tuple[str, ...], Parameter(negative="", help="SEAT=PRICE, in minor units; may be repeated.")] = (),
     class_: Annotated[
-        tuple[str, ...], Parameter(name="--class", help="CLASS=PRICE, in minor units; may be repeated.")
+        tuple[str, ...], Parameter(name="--class", negative="", help="CLASS=PRICE, in minor units; may be repeated.")
     ] = (),
     version: Version = 0,
     reach: ConnectionOptions = HERE,
@@ -119,10 +119,13 @@ def show_list(
     async def work(client: InventoryClient, screen: Screen) -> None:
         first = _day(date)
         span = (None, None) if untimed else (first, first + timedelta(days=days))
-        found = await client.list_trips(*span, most=most)
+        found = await client.list_trips(*span, most=most + 1)
+        found, is_all = found[:most], len(found) <= most
         rows = [_as_plain(each) for each in found]
         titles = ["departs (UTC)", "trip", "from", "to", "seats", "state"]
-        screen.answer({"trips": rows}, lambda: screen.table(titles, list(map(_row, found))))
+        screen.answer({"trips": rows, "is_all": is_all}, lambda: screen.table(titles, list(map(_row, found))))
+        if not (is_all or screen.as_json):
+            screen.say(f"there are more: these are the first {most}; see --most, --date, --days")
 
     return ask(reach, work)
 

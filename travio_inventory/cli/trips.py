@@ -16,7 +16,8 @@ from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.opening_progress import bar, follow, open_any, percent
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import read_trip_to_open
-from travio_inventory.cli.vehicles import feature_as_plain
+from travio_inventory.cli.vehicles import feature_as_plain, section_title
+from travio_inventory.client import Journey
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
 from travio_inventory.imports.documents import WrongFile
@@ -49,14 +50,15 @@ def open_trip(
     key = trip.key
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        opening = await open_any(client, trip)
+        opening = await open_any(client, screen, trip)
         if not (opening.is_over or detach):
             await follow(client, screen, key.trip, opening)
             opening = Opening(opening.cells, opening.cells)
         seats = opening.cells // len(trip.segments)
         whose = "" if key.organization == reach.organization else f", for --organization {key.organization}"
         state = "is open" if opening.is_over else f"is being opened ({percent(opening)} %)"
-        said = f"{key.trip} {state}: {seats} seats on {len(trip.segments)} segments{whose}"
+        count = len(trip.segments)
+        said = f"{key.trip} {state}: {seats} seats on {count} {'segment' if count == 1 else 'segments'}{whose}"
         screen.answer(
             {
                 "trip": key.trip,
@@ -100,7 +102,10 @@ def show_trip(
     seats: Annotated[bool, Parameter(negative="", help="Also list every seat.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Show a trip as it was opened: stops, classes, prices."""
+    """Show a trip: its state, its stops, classes and prices, and how many seats are free, held, booked and off sale.
+
+    A seat counts as free if it is free from the first stop to the last.
+    """
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         opening = await client.trip_opening(trip)
@@ -110,9 +115,22 @@ def show_trip(
             return
         found, sale = await client.trip(trip), await client.trip_sale(trip)
         sold = {"state": (sale.state.name or "").lower(), "version": sale.version}
-        screen.answer({**_as_plain(found), **sold}, lambda: _show(screen, found, sold, with_seats=seats))
+        counts = await _counts(client, found)
+        said = {**sold, **({"time zone": found.time_zone} if found.time_zone else {})}
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        screen.answer(
+            {**_as_plain(found), **sold, "counts": counts},
+            lambda: _show(screen, found, said, told, with_seats=seats),
+        )
 
     return ask(reach, work)
+
+
+async def _counts(client: InventoryClient, trip: Trip) -> dict[str, int]:
+    """How many seats are in which state on the whole route; a seat that is held or booked on a part of it counts so."""
+    whole = Journey(0, len(trip.segments) - 1)
+    lines = (await client.trip_summary(trip.key.trip, trip.stops[0], trip.stops[-1], segments=whole)).lines
+    return {kind: sum(getattr(line, kind) for line in lines) for kind in ("free", "held", "booked", "blocked")}
 
 
 def _as_plain(trip: Trip) -> dict[str, object]:
@@ -159,13 +177,14 @@ def _as_plain(trip: Trip) -> dict[str, object]:
     }
 
 
-def _show(screen: Screen, trip: Trip, sold: dict[str, object], *, with_seats: bool) -> None:
+def _show(screen: Screen, trip: Trip, sold: dict[str, object], counts: str, *, with_seats: bool) -> None:
     screen.fields(
         {
             "trip": trip.key.trip,
             **sold,
-            "vehicle": f"{trip.vehicle} {trip.vehicle_type}".strip(),
+            "vehicle": trip.vehicle + (f" ({trip.vehicle_type})" if trip.vehicle_type else ""),
             "seats": f"{len(trip.seats)} in {trip.group_count} groups of up to {trip.seats_per_group}",
+            "whole route": counts,
         }
     )
     screen.raw("")
@@ -183,7 +202,7 @@ def _show(screen: Screen, trip: Trip, sold: dict[str, object], *, with_seats: bo
         ],
     )
     screen.raw("")
-    titles = {section.id: section.label or section.id for section in trip.sections}
+    titles = {section.id: section_title(section) for section in trip.sections}
     kinds = Counter((titles.get(seat.section, "-"), seat.seat_class, seat.price_minor) for seat in trip.seats)
     rows = [[of, name or "-", f"{price} {trip.currency}", count] for (of, name, price), count in kinds.items()]
     columns = ["section", "class", "price (minor units)", "seats"]

@@ -34,6 +34,12 @@ def drawn_seat(seat: Seat, state: DrawnState) -> DrawnSeat:
     return DrawnSeat(seat.id, number, seat.row, seat.column, state, seat.section, row_label)
 
 
+def section_title(section: Section) -> str:
+    """What people call the section, with the id by which it is asked for where the name does not end with it."""
+    name = section.label or section.id
+    return name if name.split()[-1:] == [section.id] else f"{name} ({section.id})"
+
+
 def printable_text(text: str) -> str:
     """The text without control characters."""
     return "".join(sign for sign in text if sign.isprintable())

@@ -291,11 +291,12 @@ class InventoryClient(OrganizationReads, TripCalls):
         reply = await self._get_trip(trip)
         return messages.trip(reply, await seat_plans.left_out(self._connection, reply))
 
-    async def put_seat_plan(self, plan: str, layout: Trip) -> int:
+    async def put_seat_plan(self, plan: str, layout: Trip, *, sent: seat_plans.Sent = lambda _done, _all: None) -> int:
         """Store the seats of `layout`, its sections, vehicle and currency as that plan, in place of what it was, until
-        it is deleted; returns how many seats it has. Raises InvalidRequest.
+        it is deleted; returns how many seats it has. `sent` is told how many seats are sent, and of how many. Raises
+        InvalidRequest.
         """
-        return await seat_plans.put(self._connection, self._account.organization, plan, layout)
+        return await seat_plans.put(self._connection, self._account.organization, plan, layout, sent)
 
     async def seat_plans(self) -> tuple[SeatPlanRecord, ...]:
         """The organization's stored plans."""

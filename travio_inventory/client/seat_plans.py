@@ -1,6 +1,6 @@
 """Stored seat plans: sent part by part; and the seats of large trips, read page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -20,10 +20,15 @@ SEATS_IN_REPLY_MAX = 5_000
 """The service leaves more out of its answer."""
 
 
-async def put(connection: Connection, organization: str, plan: str, layout: Trip) -> int:
+Sent = Callable[[int, int], None]
+"""Told how many seats are sent, and of how many."""
+
+
+async def put(connection: Connection, organization: str, plan: str, layout: Trip, sent: Sent) -> int:
     """Store the seats of `layout` as the plan; returns how many there are."""
     parts = parts_of(plan, organization, layout)
-    reply = await _put(connection, parts)
+    seats = len(layout.seats)
+    reply = await _put(connection, parts, lambda count: sent(min(SEATS_PER_PART * count, seats), seats))
     if reply.missing_parts:
         reply = await _put(connection, [*(parts[index] for index in reply.missing_parts), parts[-1]])
     if not reply.stored:
@@ -31,11 +36,14 @@ async def put(connection: Connection, organization: str, plan: str, layout: Trip
     return reply.seat_count
 
 
-async def _put(connection: Connection, parts: Sequence[wire.PutSeatPlanRequest]) -> wire.PutSeatPlanResponse:
-    """Send them in order; the answer to the last one."""
+async def _put(
+    connection: Connection, parts: Sequence[wire.PutSeatPlanRequest], sent: Callable[[int], None] = lambda _: None
+) -> wire.PutSeatPlanResponse:
+    """Send them in order, and tell how many are; the answer to the last one."""
     reply = wire.PutSeatPlanResponse()
-    for part in parts:
+    for count, part in enumerate(parts, 1):
         reply = await connection.write(connection.stub.put_seat_plan, part)
+        sent(count)
     return reply
 
 

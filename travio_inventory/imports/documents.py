@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 FILE_BYTES_MAX = 1_000_000
+PLAN_BYTES_MAX = 50_000_000
+"""A plan of 100,000 seats with long ids and labels has less."""
 
 _Value = TypeVar("_Value")
 _NAMES = {

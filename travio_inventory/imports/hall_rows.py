@@ -11,7 +11,6 @@ from travio_inventory.imports.seat_plans import SeatPlan
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.layout import Feature, Seat, Section
 
-PLAN_BYTES_MAX = 20_000_000
 NAMELESS = "hall"
 """The id of a section without a name, among others."""
 

@@ -12,7 +12,7 @@ from travio_inventory.imports.documents import Table
 from travio_inventory.kernel import limits
 
 GAP = "_"
-RANGE = re.compile(r"(\d{1,4})-(\d{1,4})", re.ASCII)
+RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from math import hypot, isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from travio_inventory.imports.documents import Table, parse_json, read_text
+from travio_inventory.imports.documents import PLAN_BYTES_MAX, Table, parse_json, read_text
 from travio_inventory.imports.hall_rows import (
-    PLAN_BYTES_MAX,
     Converted,
     HallFeature,
     HallRow,

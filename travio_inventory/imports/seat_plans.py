@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from travio_inventory.imports.documents import Table, WrongFile, parse_json, parse_toml, read_text
+from travio_inventory.imports.documents import PLAN_BYTES_MAX, Table, WrongFile, parse_json, parse_toml, read_text
 from travio_inventory.imports.file_fields import IN_A_PLAN, in_the_file
 from travio_inventory.imports.layouts import read_layout
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -85,7 +85,7 @@ def read_plan(path: Path, *, asset: str | None = None) -> SeatPlan:
     """The plan in a TOML file, or in a JSON file if its name ends in .json; `asset` replaces the file's. Raises
     WrongFile.
     """
-    text, source = read_text(path), str(path)
+    text, source = read_text(path, PLAN_BYTES_MAX), str(path)
     plain = parse_json(text, source) if path.suffix.lower() == ".json" else parse_toml(text, source)
     return plan_from(plain, source=source, asset=asset)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from travio_inventory.imports.documents import Table, WrongFile, parse_json, read_text
-from travio_inventory.imports.hall_rows import PLAN_BYTES_MAX, Converted, HallRow, HallSeat, Prices, natural, plan_of
+from travio_inventory.imports.documents import PLAN_BYTES_MAX, Table, WrongFile, parse_json, read_text
+from travio_inventory.imports.hall_rows import Converted, HallRow, HallSeat, Prices, natural, plan_of
 
 SEAT = "seat"
 

@@ -72,7 +72,7 @@ class Layout:
     def availability(self, found: Availability) -> bytes:
         """A CheckAvailabilityResponse, all but `checked_at`."""
         free = [self._free[seat.id] for seat, state in found.seats() if isinstance(state, Available)]
-        enough = number(1, len(free) >= found.passengers)
+        enough = number(1, found.is_sold and len(free) >= found.passengers)
         return b"".join((enough, number(2, len(free)), *free, number(4, found.price_minor())))
 
     @cached_property

@@ -1,12 +1,13 @@
 """Seat maps and availability as serialized replies: assembled from parts, cached while nothing changes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from travio_inventory.api.grpc.map_layouts import Layout
 from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, fits, too_large, too_many_free
 from travio_inventory.api.grpc.memo import Memo
-from travio_inventory.api.grpc.protobuf import number
+from travio_inventory.api.grpc.protobuf import number, part
 from travio_inventory.api.grpc.written_maps import WrittenMap
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Journey, Trip, TripKey
@@ -66,13 +67,20 @@ class MapReplies:
     def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
         """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time."""
         seat_map = found.seat_map
-        asked = _Asked(_part_of(seat_map), seat_map.journey, found.seat_class, found.passengers)
+        asked = _Asked(_part_of(seat_map), seat_map.journey, found.seat_class, found.passengers, found.is_sold)
         kept = self._kept(asked, seat_map)
         if kept is None:
             kept = self._keep(asked, seat_map, self._layout(seat_map).availability(found))
-        if len(kept) > self._reply_bytes_max:
+        return self._sized(kept + number(5, checked_at_s))
+
+    def batch(self, answers: Sequence[bytes]) -> bytes:
+        """The answers as a serialized BatchCheckResponse."""
+        return self._sized(b"".join(part(1, each) for each in answers))
+
+    def _sized(self, reply: bytes) -> bytes:
+        if len(reply) > self._reply_bytes_max:
             raise too_many_free(self._reply_bytes_max)
-        return kept + number(5, checked_at_s)
+        return reply
 
     def _kept(self, asked: "_Asked", seat_map: SeatMap) -> bytes | None:
         reply = self._replies.get(asked)
@@ -105,12 +113,13 @@ def _part_of(seat_map: SeatMap) -> _Part:
 
 
 class _Asked(NamedTuple):
-    """What a reply depends on besides the state of the seats; passengers are 0 for a seat map."""
+    """What a reply depends on besides the state of the seats; of a seat map it is only the first two."""
 
     part: _Part
     journey: Journey
     seat_class: str = ""
     passengers: int = 0
+    is_sold: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from travio_inventory.api.grpc import change_messages, descriptors, life_message
 from travio_inventory.api.grpc.decoding import no_message, token_of
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.maps import MapReplies
-from travio_inventory.api.grpc.protobuf import part
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.kernel.actor import Actor
@@ -145,7 +144,7 @@ class InventoryService:
     async def batch_check_availability(self, message: Message) -> bytes:
         """If one question is refused, all are."""
         asked = messages.checks_asked(message)
-        return b"".join([part(1, await self._check(*question)) for question in asked])
+        return self._maps.batch([await self._check(*question) for question in asked])
 
     async def _check(self, actor: Actor, query: AvailabilityQuery) -> bytes:
         found = await self._inventory.check_availability(actor, query)

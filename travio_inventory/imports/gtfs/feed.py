@@ -13,6 +13,7 @@ from travio_inventory.imports.documents import WrongFile
 
 ENCODING = "utf-8-sig"
 """GTFS is UTF-8, with or without a byte order mark."""
+STOP_TIMES = "stop_times.txt"
 
 
 class Row(NamedTuple):
@@ -29,11 +30,18 @@ class Feed:
         self.path = path
         self._in_zip = not path.is_dir()
         with self._told(""):
+            self._folder = self._folder_in_zip() if self._in_zip else ""
             self._names = self._members() if self._in_zip else {file.name for file in path.iterdir() if file.is_file()}
+
+    def _folder_in_zip(self) -> str:
+        """Where the zip has its files: at the top, else in the one folder that has a timetable, as "feed/"."""
+        with ZipFile(self.path) as packed:
+            found = {name.removesuffix(STOP_TIMES) for name in packed.namelist() if Path(name).name == STOP_TIMES}
+        return found.pop() if len(found) == 1 else ""
 
     def _members(self) -> set[str]:
         with ZipFile(self.path) as packed:
-            return set(packed.namelist())
+            return {name.removeprefix(self._folder) for name in packed.namelist() if name.startswith(self._folder)}
 
     def has(self, name: str) -> bool:
         """Whether the feed has the file."""
@@ -70,7 +78,7 @@ class Feed:
             return
         with (
             ZipFile(self.path) as packed,
-            packed.open(name) as data,
+            packed.open(self._folder + name) as data,
             TextIOWrapper(data, encoding=ENCODING, newline="") as text,
         ):
             yield text

@@ -74,8 +74,9 @@ def read_timetable(
         elif trip in trips:
             trips[trip].fault = "trips.txt has it twice"
         else:
-            fault = "" if route in zones else f"routes.txt has no route {route!r}"
-            trips[trip] = TimetabledTrip(trip, route, headsign, zones.get(route, UTC), fault=fault)
+            found = zones.get(route, f"routes.txt has no route {route!r}")
+            zone, fault = (UTC, found) if isinstance(found, str) else (found, "")
+            trips[trip] = TimetabledTrip(trip, route, headsign, zone, fault=fault)
     _add_stop_times(feed, trips)
     _exclude_frequencies(feed, trips)
     stations = _stations(feed, by_parent=by_parent_station)
@@ -114,21 +115,19 @@ def _exclude_frequencies(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:
                 trips[trip].fault = "frequencies.txt repeats it: it has no departure of its own"
 
 
-def _zones_of_routes(feed: Feed) -> dict[str, ZoneInfo]:
-    """The time zone of each route's agency; a feed with one agency need not say which."""
+def _zones_of_routes(feed: Feed) -> dict[str, ZoneInfo | str]:
+    """The time zone of each route's agency, or why it has none; a feed with one agency need not say which."""
     zones: dict[str, ZoneInfo] = {}
     for line, (zone, agency) in feed.rows("agency.txt", ("agency_timezone",), ("agency_id",)):
         zones[agency] = _zone(feed, line, zone)
     if not zones:
         raise WrongFile(f"{feed.path}: agency.txt: has no agency")
     only = next(iter(zones.values())) if len(zones) == 1 else None
-    routes = {}
-    for line, (route, agency) in feed.rows("routes.txt", ("route_id",), ("agency_id",)):
-        zone_of_agency = zones.get(agency, only)
-        if zone_of_agency is None:
-            raise feed.wrong("routes.txt", line, f"agency.txt has no agency {agency!r}")
-        routes[route] = zone_of_agency
-    return routes
+    routes = feed.rows("routes.txt", ("route_id",), ("agency_id",))
+    return {
+        route: zones.get(agency, only) or f"routes.txt: line {line}: agency.txt has no agency {agency!r}"
+        for line, (route, agency) in routes
+    }
 
 
 def _zone(feed: Feed, line: int, said: str) -> ZoneInfo:

@@ -92,7 +92,7 @@ def _cell(key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
         _said(home, key, move),
         rows.text(home, "holder"),
         rows.text(home, "order_id"),
-        _end(home, "expires_at_ms"),
+        _expires_ms(home),
     )
 
 
@@ -101,6 +101,11 @@ def _said(home: Row, key: RowKey, move: int) -> str:
     if home.get("status") not in rows.LIVE or seat_rows.names(home, key, move):
         return rows.text(home, "status")
     return MOVING if move > rows.number(home, "moves") else GIVEN_UP
+
+
+def _expires_ms(home: Row) -> int:
+    """When the hold runs out or ran out; 0 for what was booked, which never does."""
+    return 0 if home.get("order_id") else _end(home, "expires_at_ms")
 
 
 def _end(row: Row, column: str) -> int:
@@ -132,7 +137,7 @@ def _of_hold(trip: Trip, seat: str, hold_id: str, row: Row) -> Iterable[Trace]:
             order=rows.text(row, "order_id"),
             seats=hold.seats,
             journey=hold.journey,
-            until_ms=_end(row, "expires_at_ms"),
+            until_ms=_expires_ms(row),
             changed_at_ms=hold.recorded.at_ms,
             reason=hold.reason,
         )

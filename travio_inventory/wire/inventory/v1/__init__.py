@@ -530,7 +530,8 @@ default_message_pool.register_message("inventory.v1", "CheckAvailabilityRequest"
 class CheckAvailabilityResponse(betterproto2.Message):
     is_available: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
     """
-    Whether there are at least as many free seats as passengers.
+    Whether there are at least as many free seats as passengers, and the journey is sold: the sales of its trip are open,
+    and it has not left. Whether seats are free says nothing of that.
     """
 
     available_seats: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
