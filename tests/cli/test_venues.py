@@ -58,7 +58,9 @@ def test_a_large_trip_is_followed_until_it_is_on_sale(terminal: Type, tmp_path: 
     again = terminal("trip", "open", str(tmp_path / "hall.toml"), "--json").plain
     assert (again["cells"], again["cells_done"]) == (SEATS, SEATS)
     (tmp_path / "hall.toml").write_text(HALL.replace("price_minor = ", "price_minor = 1"))
-    assert terminal("trip", "open", str(tmp_path / "hall.toml")).err.startswith("this trip is already open with another")
+    assert terminal("trip", "open", str(tmp_path / "hall.toml")).err.startswith(
+        "this trip is already open with another"
+    )
     assert terminal("plan", "list", "--json").plain == {"plans": []}
 
 
