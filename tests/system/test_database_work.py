@@ -62,10 +62,9 @@ class Sale:
         """Calls of each port since then, by their answer."""
         return dict(self._counts() - self._before)
 
-    @property
-    def requests(self) -> int:
-        """To the database, since the start."""
-        return self._figures.gauges()["store.requests"]
+    def counted(self, what: str) -> int:
+        """That gauge."""
+        return self._figures.gauges()[what]
 
     async def hold(self, seat: str, user: str = "ann", key: str | None = None) -> None:
         await hold_seats(self.inventory, Actor("acme", user), self.trip.key.trip, JOURNEY, [seat], ttl_s=60, key=key)
@@ -136,13 +135,23 @@ async def test_holds_in_many_seat_groups_share_the_writes_of_their_index_entries
             await hold_seats(sale.inventory, Actor("acme", f"user-{seat}"), trip.key.trip, ends, [seat], ttl_s=60)
 
     async def requests_a_hold(ends: Ends) -> float:
-        before = sale.requests
+        before = sale.counted("store.requests")
         await asyncio.gather(*(hold(seat, ends) for seat in seats))
-        return (sale.requests - before) / SPREAD
+        return (sale.counted("store.requests") - before) / SPREAD
 
     first, later = await requests_a_hold(Ends("A", "B")), await requests_a_hold(Ends("B", "C"))
     assert first <= 1.3
     assert later <= 1.25
+
+
+async def test_steps_that_share_a_batch_are_counted(sale: Sale) -> None:
+    """Thirty buyers, each of another seat, in two seat groups."""
+    before = [sale.counted(f"group commit.{what}") for what in ("batches", "steps", "refused", "sent again")]
+    await asyncio.gather(*(sale.hold(f"A{number}", f"user-{number}") for number in range(1, 31)))
+    after = [sale.counted(f"group commit.{what}") for what in ("batches", "steps", "refused", "sent again")]
+    batches, steps, *failed = (now - then for now, then in zip(after, before, strict=True))
+    assert steps >= 2 * batches > 0
+    assert failed == [0, 0]
 
 
 async def test_maps_of_a_quiet_trip_are_read_from_the_database_once(sale: Sale) -> None:
