@@ -5,6 +5,7 @@ import pytest
 from tests.protocol.recorded import OPEN, begun, ids, opens, own, published, recorded, rounds, turned
 from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
@@ -71,3 +72,15 @@ async def test_once_the_open_epochs_were_read_nothing_is_fetched_from_closed_one
     assert await rounds(sale, again, OPEN + 10) == []
     second = await own(sale, "A1", 1, 1, epoch=OPEN + 10, before=OPEN)
     assert await published(again) == [second]
+
+
+async def test_relays_that_live_for_less_than_an_epoch_tell_what_is_recorded_meanwhile(sale: Sale) -> None:
+    """The epoch stays open, and each reads it from its beginning: what an earlier one told is told again."""
+    await opens(sale, OPEN)
+    told: list[str] = []
+    for ordinal in range(4):
+        event_id = await recorded(sale, "A1", 1, ordinal, before=OPEN)
+        told = await published(EventJournal(sale.process.sender, "told"))
+        assert told[-1] == event_id
+        sale.clock.pass_ms(EPOCH_MS // 2)
+    assert len(told) == 4

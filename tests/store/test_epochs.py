@@ -64,3 +64,19 @@ async def _set_the_clock() -> None:
     for seconds in (-3_600, 7_200):
         clock.set_by_s(seconds)
         assert (await epochs.current(), await epochs.keep()) == (first, first)
+
+
+def test_processes_that_live_for_less_than_an_epoch_end_none_and_all_know_the_open_one() -> None:
+    run_virtually(0, _live_shortly())
+
+
+async def _live_shortly() -> None:
+    """Nobody can tell for how long it was open before; who lives for an epoch ends it."""
+    clock, store = Clock(), MemoryBatches(None, Random(0), asyncio.sleep)
+    known: list[int] = []
+    for rounds in (2, 2, 2, 2, 3):
+        epochs = Epochs(store, clock, lambda work: work.close())
+        for _ in range(rounds):
+            known += [await epochs.keep(), await epochs.current()]
+            clock.pass_ms(EPOCH_MS // 2)
+    assert known == [1] * (len(known) - 2) + [2, 2]
