@@ -119,7 +119,7 @@ def test_a_summary_says_how_many_seats_are_free(on_the_loop: Type) -> None:
             ("map", "loop", "park", "centre", "--segments", "3-1"),
             "segment 1 of this trip is none that ends at 'centre'",
         ),
-        (("hold", "loop", "park", "harbour", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice"),
+        (("hold", "loop", "park", "harbour", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice\n"),
         (("block", "loop", "1A", "2B", "2B"), "updates: seat '2B' is named twice"),
     ],
 )

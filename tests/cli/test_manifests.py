@@ -79,5 +79,6 @@ def test_the_bookings_of_an_order_are_listed_whoever_made_them(
     assert [passenger["national_id"] for passenger in listed["passengers"]] == ["", ""]
     assert typed(*words, "--trip", "another", **environment).plain["holds"] == []
     assert typed("holds", "list", "--order", "order-2", **environment).out == "no holds\n"
+    assert {"u1", listed["trip"]} < set(typed(*words[:-1], **environment).out.split())
     refused = typed("holds", "list", "--order", " o", **environment)
     assert (refused.status, refused.err.split(":")[0]) == (2, "order_id")

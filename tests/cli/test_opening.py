@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from tests.client.service import ScriptedService, served
 from tests.imports.feeds import PLAN
+from tests.typed import Type
 from travio_inventory.cli.opening import RETRIES_IN_A_ROW_MAX, Outcome, open_all
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.gtfs.trips import PlannedTrip
@@ -89,3 +91,12 @@ async def test_a_missing_permission_ends_the_work_at_once(client: InventoryClien
     outcomes, refusal = await opened(client, at_once=4)
     assert isinstance(refusal, PermissionDenied)
     assert outcomes.total() < TRIPS // 2
+
+
+def test_a_step_on_all_seats_of_a_trip_may_take_as_long_as_a_service_allows(
+    typed: Type, portal: BlockingPortal, service: ScriptedService
+) -> None:
+    with portal.wrap_async_context_manager(served(service)) as port:
+        for words in (["trip", "cancel", "t"], ["trip", "freeze", "t"]):
+            typed(*words, TRAVIO_TARGET=f"localhost:{port}")
+    assert [given is not None and given > 50 for given in service.seconds_given] == [True, True]

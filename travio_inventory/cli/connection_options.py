@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter, Token
 
 from travio_inventory.cli.exits import Exit, Failed, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen, printable
-from travio_inventory.client.client import ORGANIZATION_DEFAULT, InventoryClient
+from travio_inventory.client.client import DEADLINE_S_DEFAULT, ORGANIZATION_DEFAULT, InventoryClient
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.addresses import Address, parse_address
@@ -72,9 +72,13 @@ class ConnectionOptions:
 HERE = ConnectionOptions()
 
 
-def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
-    """Run `work` with an open client; a refusal, Failed or a missing service becomes one line and a status. `again` is
-    what the command needs so that a repetition is the same request.
+WHOLE_TRIP_S = 60.0
+"""The deadline of a call about all seats of a trip: the longest that a service allows."""
+
+
+def ask(reach: ConnectionOptions, work: Work, *, again: str = "", deadline_s: float = DEADLINE_S_DEFAULT) -> Exit:
+    """Run `work` with an open client, whose calls have that deadline; a refusal, Failed or a missing service is one
+    line and a status. `again` is what the command needs so that a repetition is the same request.
     """
     screen = Screen(as_json=reach.as_json)
     try:
@@ -83,7 +87,10 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
         return fail(screen, wrong.failure)
 
     async def run() -> None:
-        async with InventoryClient(str(address), organization=reach.organization, user=reach.user, tls=tls) as client:
+        whose, user = reach.organization, reach.user
+        async with InventoryClient(
+            str(address), organization=whose, user=user, tls=tls, deadline_s=deadline_s
+        ) as client:
             await work(client, screen)
 
     try:

@@ -8,7 +8,7 @@ from grpclib.const import Status
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, Refusal, RetryableRefusal, WrongRequest
-from travio_inventory.seats.refusals import InvalidJourney, SalesClosed
+from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, SalesClosed
 
 
 class Exit(IntEnum):
@@ -85,6 +85,8 @@ ADVICE = {
 }
 CANCELLED = frozenset({"cancelling", "cancelled"})
 """Sales in these states are never opened again."""
+NO_SEAT = "has no seat"
+"""Said of a seat that the trip has not: then it helps to list them."""
 UNKNOWN = "the outcome is unknown"
 """Without the service's advice to keep the key, which only `hold` has."""
 START_ONE = "start one with `travio-inventory serve`, or set --target"
@@ -108,6 +110,8 @@ def failure_of(refusal: Refusal) -> Failure:
         return Failure(status, refusal.reason, str(refusal), f"say which: {choices}")
     if isinstance(refusal, SalesClosed) and refusal.state in CANCELLED:
         return Failure(status, refusal.reason, str(refusal), ADVICE["TRIP_CANCELLED"])
+    if isinstance(refusal, InvalidSeats) and NO_SEAT not in str(refusal):
+        return Failure(status, refusal.reason, str(refusal))
     said = UNKNOWN if isinstance(refusal, OutcomeUnknown) else str(refusal)
     return Failure(status, refusal.reason, said, ADVICE.get(refusal.reason, ""))
 

@@ -202,7 +202,8 @@ def list_holds(
         else:
             found = await client.list_holds(trip=trip, include_ended=ended)
         holds = [_as_plain(record) for record in found if trip in ("", record.trip)]
-        columns = ["hold", "status", "seats", "from", "to", "expires_at"]
+        whose = ["trip", "user"] if order else []
+        columns = ["hold", *whose, "status", "seats", "from", "to", "expires_at"]
 
         def show() -> None:
             screen.table(columns, [[_word(record[column]) for column in columns] for record in holds])

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from travio_inventory.cli.arguments import stamp
-from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask, fail
+from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.opening_progress import sent_to
 from travio_inventory.cli.plans import PlanFile, failure_of_plan
@@ -32,7 +32,7 @@ def put(plan: PlanFile, name: PlanName, /, *, reach: ConnectionOptions = HERE) -
         screen.over("")
         screen.answer({"plan": name, "seats": seats}, lambda: screen.say(f"{name} is stored: {seats} seats", "bold"))
 
-    return ask(reach, work)
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
 def show_all(*, reach: ConnectionOptions = HERE) -> Exit:

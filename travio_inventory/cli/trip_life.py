@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import TripId, stamp
-from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
+from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import ListedTrip, TripSale
@@ -47,7 +47,7 @@ def _control(trip: str, action: SalesAction, reach: ConnectionOptions) -> Exit:
             {"trip": trip, "state": state, "version": sale.version}, lambda: screen.say(f"{trip} is {state}", "bold")
         )
 
-    return ask(reach, work)
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
 def cancel(trip: TripId, /, *, reach: ConnectionOptions = HERE) -> Exit:
@@ -59,7 +59,7 @@ def cancel(trip: TripId, /, *, reach: ConnectionOptions = HERE) -> Exit:
         said = f"{trip} is {_word(found.sale)}: {found.released} holds released, {found.cancelled} bookings cancelled"
         screen.answer(value, lambda: screen.say(said, "bold"))
 
-    return ask(reach, work)
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
 def prices(

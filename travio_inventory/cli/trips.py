@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from travio_inventory.cli import examples
 from travio_inventory.cli.arguments import SeatIds, TripId, stamp
-from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
+from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.opening_progress import bar, follow, open_any, percent
 from travio_inventory.cli.screen import Screen
@@ -70,7 +70,7 @@ def open_trip(
             lambda: screen.say(said, "bold"),
         )
 
-    return ask(replace(reach, organization=key.organization), work)
+    return ask(replace(reach, organization=key.organization), work, deadline_s=WHOLE_TRIP_S)
 
 
 def show_example(
