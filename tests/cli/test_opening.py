@@ -97,6 +97,12 @@ def test_a_step_on_all_seats_of_a_trip_may_take_as_long_as_a_service_allows(
     typed: Type, portal: BlockingPortal, service: ScriptedService
 ) -> None:
     with portal.wrap_async_context_manager(served(service)) as port:
-        for words in (["trip", "cancel", "t"], ["trip", "freeze", "t"]):
+        for words in (
+            ["trip", "cancel", "t"],
+            ["trip", "freeze", "t"],
+            ["trip", "show", "t"],
+            ["summary", "t", "a", "b"],
+        ):
             typed(*words, TRAVIO_TARGET=f"localhost:{port}")
-    assert [given is not None and given > 50 for given in service.seconds_given] == [True, True]
+    assert len(service.seconds_given) >= 4
+    assert all(given is not None and given > 50 for given in service.seconds_given)

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from travio_inventory.cli.arguments import SectionId, Segments, TripId, journey_of, stamp
-from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
+from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
@@ -36,7 +36,7 @@ def show_map(
             lambda: show_drawing(screen, found, f"{trip}  {origin} - {destination}"),
         )
 
-    return ask(reach, work)
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
 def _as_plain(found: SeatMap) -> dict[str, object]:
@@ -106,7 +106,7 @@ def summary(
             lambda: _show_summary(screen, found),
         )
 
-    return ask(reach, work)
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
 def _line_as_plain(line: SummaryLine) -> dict[str, object]:

@@ -123,7 +123,7 @@ def show_trip(
             lambda: _show(screen, found, said, told, with_seats=seats),
         )
 
-    return ask(reach, work)
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
 async def _counts(client: InventoryClient, trip: Trip) -> dict[str, int]:
