@@ -5,8 +5,10 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.edges import EdgeUnderTest
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
+from tests.edge.edges import EdgeUnderTest, local_edge
+from travio_inventory.edge.occupancies import told
+from travio_inventory.edge.remembering import RememberingGate
+from travio_inventory.seats.ports import Attempt, Cell, Gate, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
 
 SEATS = [Cell("A1", 0), Cell("A1", 1), Cell("A2", 0), Cell("A2", 1)]
@@ -84,19 +86,50 @@ calls = st.tuples(
 """The times of an occupancy count from the beginning of the run."""
 
 
+async def asked(gate: Gate, group: SeatGroupKey, wanted: list[Cell], attempt: Attempt) -> GateAnswer:
+    """What the gate answers when it is asked, whatever this process remembers."""
+    if isinstance(gate, RememberingGate):
+        return told(await gate._gate.ask(group, wanted, attempt, ttl_ms=60_000))
+    return await gate.enter(group, wanted, attempt, ttl_ms=60_000)
+
+
 @settings(deadline=None)  # a server may take its time
 @given(st.lists(calls, max_size=30))
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: EdgeUnderTest, script: list[Call]) -> None:
     """An edge that remembers answers like the model; one that forgets may only differ by letting an attempt pass."""
     group, model = edge.group_gate().group, Model()
     began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
-    for verb, wanted, attempt, told in script:
-        occupancy = told._replace(until_ms=told.until_ms + began_ms, as_of_ms=told.as_of_ms + began_ms)
+    for verb, wanted, attempt, drawn in script:
+        occupancy = drawn._replace(until_ms=drawn.until_ms + began_ms, as_of_ms=drawn.as_of_ms + began_ms)
+        match verb:
+            case "enter":
+                answer = await asked(edge.gate, group, wanted, attempt)
+                expected = model.enter(wanted, attempt)
+                assert answer == expected or (answer == Passed() and not edge.remembers)
+            case "leave":
+                await edge.gate.leave(group, wanted, token=attempt.token)
+                model.leave(wanted, attempt.token)
+            case "mark":
+                await edge.taken.mark(group, wanted, occupancy)
+                model.mark(wanted, occupancy)
+            case _:
+                await edge.taken.clear(group, wanted, hold=occupancy.hold)
+                model.clear(wanted, occupancy.hold)
+
+
+@settings(deadline=None)  # on a busy machine
+@given(st.lists(calls, max_size=30))
+async def test_a_process_that_remembers_refuses_only_whom_the_gate_would(script: list[Call]) -> None:
+    """And all of them, though its refusal may name fewer seats. Ann has a key, Bob has none."""
+    edge, model = local_edge(remembered=True), Model()
+    group, began_ms = edge.group_gate().group, edge.today_ms()
+    for verb, wanted, drawn_attempt, drawn in script:
+        attempt = drawn_attempt._replace(has_key=drawn_attempt.claimant == "ann")
+        occupancy = drawn._replace(until_ms=drawn.until_ms + began_ms, as_of_ms=drawn.as_of_ms + began_ms)
         match verb:
             case "enter":
                 answer = await edge.gate.enter(group, wanted, attempt, ttl_ms=60_000)
-                expected = model.enter(wanted, attempt)
-                assert answer == expected or (answer == Passed() and not edge.remembers)
+                assert (answer == Passed()) == (model.enter(wanted, attempt) == Passed())
             case "leave":
                 await edge.gate.leave(group, wanted, token=attempt.token)
                 model.leave(wanted, attempt.token)

