@@ -137,6 +137,19 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
         ),
         (v1.CancelTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
         (
+            v1.SwapVehicleRequest(
+                trip_id="T1",
+                organization_id="org",
+                vehicle_id="bus-2",
+                vehicle_type="bus",
+                seat_config=v1.SeatConfiguration(seats=SEATS),
+                seats_per_group=4,
+                seat_mapping={"1A": "1B"},
+                version=3,
+            ),
+            life_messages.swap_asked,
+        ),
+        (
             v1.ListTripsRequest(organization_id="org", departs_from=5, departs_before=9, page_size=2),
             life_messages.trips_asked,
         ),

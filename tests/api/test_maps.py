@@ -16,6 +16,7 @@ from travio_inventory.api.grpc.protobuf import number, varint
 from travio_inventory.kernel import limits
 from travio_inventory.seats import seat
 from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.refusals import ReplyTooLarge
 from travio_inventory.seats.route import Direction, StationName
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
@@ -81,7 +82,9 @@ def seat_maps(draw: st.DrawFn) -> SeatMap:
     first = draw(st.integers(0, len(trip.segments) - 1))
     journey = Journey(first, draw(st.integers(first, len(trip.segments) - 1)))
     section = draw(st.sampled_from(["", *(each.id for each in trip.sections)]))
-    return SeatMap(trip, journey, tuple(draw(groups_of(trip, section))), section, draw(st.integers(0, 10**13)))
+    state, has_departed = draw(st.sampled_from(SalesState)), draw(st.booleans())
+    groups, as_of_ms = tuple(draw(groups_of(trip, section))), draw(st.integers(0, 10**13))
+    return SeatMap(trip, journey, groups, section, as_of_ms, state, has_departed)
 
 
 @st.composite
@@ -154,6 +157,8 @@ def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
         as_of=seat_map.as_of_ms // 1_000,
         from_segment_index=seat_map.journey.first,
         to_segment_index=seat_map.journey.last,
+        state=v1.TripState[seat_map.state.name],
+        departed=seat_map.has_departed,
     )
 
 
@@ -188,6 +193,8 @@ def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvaila
         ],
         price_paisa=found.price_minor(),
         checked_at=checked_at_s,
+        state=v1.TripState[found.seat_map.state.name],
+        departed=found.seat_map.has_departed,
     )
 
 
@@ -223,7 +230,8 @@ def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: Sea
     """One `MapReplies` gets a trip in many states; each answer is as if there had been only that state."""
     replies = MapReplies()
     for _ in range(4):
-        changed = replace(seat_map, groups=tuple(data.draw(groups_of(seat_map.trip, seat_map.section))))
+        groups = tuple(data.draw(groups_of(seat_map.trip, seat_map.section)))
+        changed = replace(seat_map, groups=groups, state=data.draw(st.sampled_from(SalesState)))
         assert written_by(replies, changed) == written_by(MapReplies(), changed)
         found = Availability(changed, "", data.draw(st.integers(1, 3)))
         assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)

@@ -1,6 +1,7 @@
 """The life of a trip over a channel: sales are closed, frozen and open again, and refused in the service's words."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from grpclib.const import Status
@@ -73,3 +74,61 @@ async def test_trips_are_listed_and_a_cancelled_one_says_so() -> None:
         (line,) = (await client.stub.list_trips(asked)).trips
         assert (line.trip_id, line.state, line.seat_count) == ("T", TripState.CANCELLED, 4)
         assert (await client.stub.list_trips(v1.ListTripsRequest(organization_id="org"))).trips == []
+
+
+def swap_to(*seats: str) -> v1.SwapVehicleRequest:
+    """A vehicle of these seats, all in one row."""
+    config = v1.SeatConfiguration(
+        seats=[
+            v1.SeatDefinition(seat_id=seat, seat_number=seat, row=1, column=at, seat_class="s", price_paisa=5)
+            for at, seat in enumerate(seats)
+        ]
+    )
+    return v1.SwapVehicleRequest(trip_id="T", organization_id="org", vehicle_id="bus-2", seat_config=config)
+
+
+async def test_a_vehicle_is_swapped_and_who_has_no_seat_there_is_named() -> None:
+    async with serving() as client:
+        stays, leaves = await client.hold("u1", "1A"), await client.hold("u2", "1B")
+        done = await client.stub.swap_vehicle(replace(swap_to("X1", "X2"), seat_mapping={"1A": "X2"}))
+        assert (done.done, done.state, done.moved, done.left) == (True, TripState.OPEN, 1, 1)
+        (left,) = done.left_holds
+        assert left.hold is not None
+        assert (left.hold.hold_id, left.hold.without_place) == (leaves.hold_id, True)
+        assert left.reasons == {"1B": "not there"}
+        asked = v1.GetHoldRequest(hold_id=stays.hold_id, user_id="u1", organization_id="org")
+        found = (await client.stub.get_hold(asked)).hold
+        assert found is not None
+        assert (found.seat_ids, found.price_minor, found.without_place) == (["X2"], stays.price_minor, False)
+        with pytest.raises(GRPCError) as refused:
+            await client.stub.swap_vehicle(replace(swap_to("X1"), version=1))
+        assert refused.value.status is Status.FAILED_PRECONDITION
+        with pytest.raises(GRPCError) as refused:
+            await client.stub.swap_vehicle(swap_to("X1", "X1"))
+        assert refused.value.status is Status.INVALID_ARGUMENT
+        with pytest.raises(GRPCError) as refused:
+            await client.stub.swap_vehicle(replace(swap_to(), seat_plan="none"))
+        assert refused.value.status is Status.NOT_FOUND
+
+
+@pytest.mark.parametrize("action", [SalesAction.CLOSE, SalesAction.FREEZE])
+async def test_nothing_is_shown_as_free_while_nothing_can_be_bought(action: SalesAction) -> None:
+    async with serving() as client:
+        await client.hold("u1", "1A")
+        state = await control(client, action)
+        names: dict[str, Any] = {
+            "trip_id": "T", "organization_id": "org", "from_station_id": "A", "to_station_id": "B"
+        }  # fmt: skip
+        seat_map = await client.stub.get_seat_map(v1.GetSeatMapRequest(**names))
+        shown = {cell.seat_id: cell.status for row in seat_map.rows for cell in row.seats}
+        assert shown.pop("1A") is v1.SeatStatus.HELD
+        assert set(shown.values()) == {v1.SeatStatus.BLOCKED}
+        summary = await client.stub.get_trip_summary(v1.GetTripSummaryRequest(**names))
+        assert [(each.free, each.largest_run) for each in summary.classes] == [(0, 0)] * len(summary.classes)
+        available = await client.stub.check_availability(v1.CheckAvailabilityRequest(**names, passengers=1))
+        assert not available.is_available
+        assert seat_map.state is summary.state is available.state is state
+        reopened = {SalesAction.CLOSE: SalesAction.REOPEN, SalesAction.FREEZE: SalesAction.UNFREEZE}[action]
+        await control(client, reopened)
+        available = await client.stub.check_availability(v1.CheckAvailabilityRequest(**names, passengers=1))
+        assert (available.state, available.available_seats) == (TripState.OPEN, len(shown))

@@ -65,9 +65,24 @@ def test_what_keeps_its_seats_and_what_cannot_be_moved_is_shown(
         assert client.manifest(COACH) == before
 
 
-def test_without_dry_run_nothing_is_done(terminal: Type, tmp_path: Path) -> None:
-    refused = terminal("trip", "swap", COACH, str(tmp_path / "no.toml"))
-    assert (refused.status, refused.out) == (2, "")
-    assert "add --dry-run" in refused.err
-    missing = terminal("trip", "swap", COACH, str(tmp_path / "no.toml"), "--dry-run")
+def test_a_trip_gets_another_vehicle(terminal: Type, organization: str, server: ServiceProcess, tmp_path: Path) -> None:
+    missing = terminal("trip", "swap", COACH, str(tmp_path / "no.toml"))
     assert missing.status == 2
+    with BlockingInventoryClient(server.target, organization=organization) as client:
+        seat_class = client.trip(COACH).seat("seat-A1").seat_class
+    plan = tmp_path / "small.toml"
+    plan.write_text(PLAN % seat_class)
+    assert "OLD=NEW" in terminal("trip", "swap", COACH, str(plan), "--seat", "seat-J1").err
+    done = terminal("trip", "swap", COACH, str(plan))
+    assert (done.status, done.err) == (0, "")
+    assert f"{COACH} is open with its new vehicle: 1 moved, 1 left without a seat" in done.out
+    assert NOT_THERE in done.out
+    again = terminal("trip", "swap", COACH, str(plan), "--json").plain
+    assert (again["moved"], again["left"], again["left_holds"][0]["order"]) == (1, 1, "order-2")
+    left = terminal("trip", "manifest", COACH, "--without-place", "--json").plain["seats"]
+    assert [(line["seat"], line["status"]) for line in left] == [("seat-J1", "confirmed without place")]
+    with BlockingInventoryClient(server.target, organization=organization, user="u1") as client:
+        assert len(client.trip(COACH).seats) == 12
+        moved = client.move(left[0]["hold"], {"seat-J1": "seat-A3"})
+        assert not moved.without_place
+        assert client.manifest(COACH, only_without_place=True) == ()

@@ -1,5 +1,7 @@
 """Titles: under what a hold has a claim, and where a hold is moved."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,9 +35,12 @@ def test_what_a_hold_was_made_with_is_owned_by_its_id() -> None:
         ({"given_up": "A3"}, ("A3", 0), 0, False),
         ({"moves": 1}, ("A1", 2), 0, False),
         ({"moves": 2}, ("A2", 1), 2, True),
+        ({"moves": 2}, ("A1", 1, 1), 2, False),
     ],
 )
-def test_a_home_row_names_what_its_hold_has(row: Row, cell: tuple[str, int], move: int, *, is_named: bool) -> None:
+def test_a_home_row_names_what_its_hold_has(row: Row, cell: tuple[Any, ...], move: int, *, is_named: bool) -> None:
     """Without a look at the seats, if it never had others and the cell is not that of a move."""
     home: Row = {"seats": "0 A1\n1 A2", "first_segment": 0, "last_segment": 1, **row}
-    assert names(home, RowKey(Kind.CELL, *cell), move) is is_named
+    seat, segment, *group = cell
+    in_group = group[0] if group else int(seat == "A2")
+    assert names(home, in_group, RowKey(Kind.CELL, seat, segment), move) is is_named

@@ -18,8 +18,7 @@ from travio_inventory.seats.commands import trip_id
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.offer import SalesState
-from travio_inventory.seats.records import mass_release, trip_sales
-from travio_inventory.seats.records.trip_sales import TripSales
+from travio_inventory.seats.records import cell_periods, mass_release, trip_sales
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.store.memory import Faults
 from verification.kit.asking import open_trip
@@ -123,18 +122,18 @@ def _tells_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     async def none(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(TripSales, "_tell_cells", none)
+    monkeypatch.setattr(cell_periods, "tell_cells", none)
 
 
 def _announces_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    announce = mass_release.announce
+    announce = mass_release.announce_cancelled
 
     async def twice(*args: object) -> None:
         await announce(*args)  # type: ignore[arg-type]
         sender, offer = args
         await announce(sender, replace(offer, period=offer.period + 1))  # type: ignore[arg-type,type-var,attr-defined]
 
-    monkeypatch.setattr(trip_sales, "announce", twice)
+    monkeypatch.setattr(trip_sales, "announce_cancelled", twice)
 
 
 @pytest.mark.parametrize("broken", [_forgets_a_seat_group, _tells_no_cell, _announces_each_time])

@@ -89,6 +89,7 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         await sale.join("bob")
         await sale.close()
         await sale.freeze()
+        await sale.swap(seats=a_trip(seats=4))
         await sale.cancel_trip()
         await sale.sweep()
         await market.settled()

@@ -118,6 +118,7 @@ def test_texts_that_rows_are_found_by() -> None:
     assert sorted(EventType) == [
         "booking.cancelled", "booking.changed", "hold.changed", "hold.created", "hold.expired", "hold.extended",
         "hold.released", "passengers.erased", "seats.blocked", "seats.purchased", "seats.unblocked", "trip.cancelled",
+        "trip.vehicle_swapped",
     ]  # fmt: skip
     assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"
 

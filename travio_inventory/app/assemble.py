@@ -16,7 +16,7 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
-from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats, TripArchive
+from travio_inventory.seats.ports import Gate, Holds, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
@@ -28,8 +28,10 @@ from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
 from travio_inventory.seats.records.order_pages import OrderPages
 from travio_inventory.seats.records.seat_plans import SeatPlans
+from travio_inventory.seats.records.trip_changes import TripChanges
 from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.trip_sales import TripSales
+from travio_inventory.seats.records.trip_swaps import TripSwaps
 from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
@@ -61,6 +63,7 @@ from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
+from travio_inventory.seats.use_cases.swap_vehicle import SwapPorts, SwapVehicle
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
@@ -171,7 +174,7 @@ def assemble(
     trips = TripCatalog(definitions, steps.in_background, known_within_s=known_within_s, ambiguous=ambiguous)
     plans = SeatPlans(batches, clock)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
-    read_seat_map = ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=rules.map_stale_ms_max)
+    read_seat_map = _read_seat_map(trips, holds, maps, clock, rules)
     hold_seats = HoldSeats(
         trips=trips,
         holds=holds,
@@ -182,7 +185,8 @@ def assemble(
         clock=clock,
         jitter=random,
     )
-    sales = TripSales(seat_holds, rules.portions)
+    sales, manifests = _sales(seat_holds, rules), Manifests(batches)
+    swaps = SwapPorts(trips, sales, plans, manifests)
     openings = Openings(batches, clock, definitions, rules.portions, sales)
     inventory = Inventory(
         read_trips=use_case("read_trips", ReadTrips(trips, definitions)),
@@ -191,6 +195,7 @@ def assemble(
         control_sales=use_case("control_sales", ControlSales(trips, sales, steps)),
         cancel_trip=use_case("cancel_trip", CancelTrip(trips, sales, steps)),
         change_trip=use_case("change_trip", ChangeTrip(trips, sales, steps)),
+        swap_vehicle=use_case("swap_vehicle", SwapVehicle(swaps, steps, rules.limits)),
         list_trips=use_case("list_trips", ListTrips(Departures(batches))),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
@@ -200,7 +205,7 @@ def assemble(
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),
         cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),
         read_holds=use_case("read_holds", ReadHolds(holds)),
-        read_manifest=use_case("read_manifest", ReadManifest(trips, Manifests(batches))),
+        read_manifest=use_case("read_manifest", ReadManifest(trips, manifests)),
         read_order=use_case("read_order", ReadOrder(trips, OrderPages(batches))),
         explain_seat=use_case("explain_seat", _explain_seat(trips, batches, rules)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
@@ -214,6 +219,16 @@ def assemble(
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
     return Assembly(inventory, relays, steps, sender, seat_holds)
+
+
+def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:
+    changes = TripChanges(holds.sender.batches, rules.portions)
+    return TripSales(holds, changes, TripSwaps(holds, changes))
+
+
+def _read_seat_map(trips: TripCatalog, holds: Holds, maps: OwnMaps, clock: Clock, rules: InventoryRules) -> ReadSeatMap:
+    stale_ms_max, sells_departed = rules.map_stale_ms_max, rules.times.sells_departed
+    return ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=stale_ms_max, sells_departed=sells_departed)
 
 
 def _explain_seat(trips: TripCatalog, batches: Batches, rules: InventoryRules) -> ExplainSeat:

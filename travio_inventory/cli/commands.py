@@ -86,7 +86,7 @@ COMMANDS = (
     Command(
         "trip swap",
         "swaps:swap",
-        "Show what would become of a trip's bookings in another vehicle.",
+        "Give a trip another vehicle: its holds and bookings move there.",
         f"{COACH} bus.toml --dry-run",
     ),
     Command(

@@ -28,6 +28,9 @@ def show_manifest(
     national_ids: Annotated[
         bool, Parameter(negative="", help="With the passengers' national identity numbers.")
     ] = False,
+    without_place: Annotated[
+        bool, Parameter(negative="", help="Only what `trip swap` left without a seat in the new vehicle.")
+    ] = False,
     as_csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print CSV, a line for each seat.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
@@ -35,7 +38,12 @@ def show_manifest(
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         records = await client.manifest(
-            trip, boarding=boarding, alighting=alighting, include_held=held, national_ids=national_ids
+            trip,
+            boarding=boarding,
+            alighting=alighting,
+            include_held=held,
+            national_ids=national_ids,
+            only_without_place=without_place,
         )
         lines = [line for record in records for line in _lines(record, national_ids=national_ids)]
 
@@ -73,7 +81,7 @@ def _lines(record: HoldRecord, *, national_ids: bool) -> Iterator[Line]:
             "passenger": passenger.name if passenger else "",
             "national_id": passenger.national_id if passenger else "",
             "order": record.order,
-            "status": (record.status.name or "unknown").lower(),
+            "status": (record.status.name or "unknown").lower() + (" without place" if record.without_place else ""),
             "until": stamp(record.expires_at),
             "price_minor": str(price),
             "currency": record.currency,

@@ -6,6 +6,7 @@ from travio_inventory.client.answers import (
     AvailableSeat,
     Booking,
     HoldRecord,
+    LeftHold,
     ListedTrip,
     MapSeat,
     MapStop,
@@ -17,6 +18,7 @@ from travio_inventory.client.answers import (
     TripSale,
     TripSummary,
     Unblocked,
+    VehicleSwap,
     WaitlistEntry,
 )
 from travio_inventory.client.blocking import BlockingHold, BlockingInventoryClient
@@ -110,6 +112,7 @@ __all__ = [
     "InvalidTrip",
     "InventoryClient",
     "Journey",
+    "LeftHold",
     "ListedTrip",
     "MapSeat",
     "MapStop",
@@ -156,6 +159,7 @@ __all__ = [
     "TripState",
     "TripSummary",
     "Unblocked",
+    "VehicleSwap",
     "Violation",
     "WaitlistEntry",
     "WrongRequest",

@@ -50,6 +50,8 @@ class HoldRecord:
     """What is printed on each of `seats`."""
     labels: tuple[str, ...] = ()
     """How people name each of `seats`; "" for one that has only a number."""
+    without_place: bool = False
+    """Whether the trip's vehicle was swapped, and these are seats of an older one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,28 @@ class TripCancellation:
     sale: TripSale
     released: int
     cancelled: int
+
+
+class LeftHold(NamedTuple):
+    """A hold or booking without a place in the new vehicle, and why each of its seats has none there."""
+
+    hold: HoldRecord
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSwap:
+    """How far the vehicle of a trip is swapped: so many of the seat groups that it had are done, in which so many holds
+    and bookings have seats of the new vehicle, and so many were left without; `left_holds` are the first of these.
+    """
+
+    sale: TripSale
+    is_over: bool
+    groups_done: int
+    groups: int
+    moved: int
+    left: int
+    left_holds: tuple[LeftHold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +173,9 @@ class SeatMap:
     time_zone: str = ""
     journey: Journey | None = None
     as_of: datetime | None = None
+    state: TripState = TripState.OPEN
+    departed: bool = False
+    """Unless the trip is open, and has not left the first stop, the seats that nobody has are BLOCKED."""
 
 
 class SeatOnSegment(NamedTuple):

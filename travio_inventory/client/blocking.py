@@ -194,6 +194,7 @@ class BlockingInventoryClient:
     trip_sale = _waiting(InventoryClient.trip_sale)
     change_trip = _waiting(InventoryClient.change_trip)
     cancel_trip = _waiting(InventoryClient.cancel_trip)
+    swap_vehicle = _waiting(InventoryClient.swap_vehicle)
     list_trips = _waiting(InventoryClient.list_trips)
     block_seats = _waiting(InventoryClient.block_seats)
     unblock_seats = _waiting(InventoryClient.unblock_seats)

@@ -78,6 +78,7 @@ def hold_record(hold: wire.Hold) -> HoldRecord:
         version=hold.version,
         numbers=tuple(hold.seat_numbers),
         labels=tuple(hold.seat_labels),
+        without_place=hold.without_place,
     )
 
 
@@ -107,6 +108,8 @@ def seat_map(reply: wire.GetSeatMapResponse) -> SeatMap:
         time_zone=reply.time_zone,
         journey=Journey(reply.from_segment_index, reply.to_segment_index),
         as_of=moment_or_none(reply.as_of),
+        state=reply.state,
+        departed=reply.departed,
     )
 
 

@@ -43,11 +43,12 @@ class OrganizationReads:
         alighting: str = "",
         include_held: bool = False,
         national_ids: bool = False,
+        only_without_place: bool = False,
         most: int = BOOKINGS_MOST_DEFAULT,
     ) -> tuple[HoldRecord, ...]:
         """The trip's bookings in the order of their seats, whoever made them, with passengers: those that begin or end
-        at a station where one is named. At most so many, read page by page. Raises TripNotFound, TripOpening,
-        InvalidJourney.
+        at a station where one is named, or that were left without a place when the vehicle was swapped. At most so
+        many, read page by page. Raises TripNotFound, TripOpening, InvalidJourney.
         """
         request = wire.GetManifestRequest(
             trip_id=trip,
@@ -56,6 +57,7 @@ class OrganizationReads:
             alighting_station_id=alighting,
             include_held=include_held,
             include_national_ids=national_ids,
+            only_without_place=only_without_place,
         )
         return await hold_records(self._connection, self._connection.stub.get_manifest, request, most)
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from travio_inventory.client.answers import ListedTrip, TripCancellation, TripSale
+from travio_inventory.client.answers import LeftHold, ListedTrip, TripCancellation, TripSale, VehicleSwap
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account
-from travio_inventory.client.messages import moment, moment_or_none
+from travio_inventory.client.messages import hold_record, moment, moment_or_none, seat_config
 from travio_inventory.seats.commands import SalesAction
+from travio_inventory.seats.trip import Trip
 from travio_inventory.wire.inventory import v1 as wire
 
 
@@ -70,6 +71,45 @@ class TripCalls:
         reply = await self._connection.write(self._connection.stub.cancel_trip, request)
         sale = TripSale(wire.TripState(reply.state), reply.version)
         return TripCancellation(sale, reply.released_holds, reply.cancelled_bookings)
+
+    async def swap_vehicle(
+        self,
+        trip: str,
+        layout: Trip | None = None,
+        *,
+        seat_plan: str = "",
+        seats: Mapping[str, str] | None = None,
+        version: int = 0,
+    ) -> VehicleSwap:
+        """Give the trip the seats, sections and vehicle of `layout`, or those of a stored plan, and move what is held
+        and booked to them: each to the seat that stands for its own, which `seats` may say, else by id, or by section,
+        row, number and class. What has none keeps its old seats, which are not sold any more. Repeat the call until
+        `is_over`; the service goes on by itself. With `version` only if the trip is of that version. Raises
+        TripNotFound, TripCancelled, TripChanged, SeatPlanNotFound, InvalidTrip, InvalidRequest.
+        """
+        request = wire.SwapVehicleRequest(
+            trip_id=trip,
+            organization_id=self._account.organization,
+            vehicle_id=layout.vehicle if layout else "",
+            vehicle_type=layout.vehicle_type if layout else "",
+            seat_config=seat_config(layout, layout.seats) if layout and not seat_plan else None,
+            seats_per_group=layout.seats_per_group_asked if layout else 0,
+            seat_plan=seat_plan,
+            seat_mapping=dict(seats or {}),
+            version=version,
+        )
+        reply = await self._connection.write(self._connection.stub.swap_vehicle, request)
+        return VehicleSwap(
+            sale=TripSale(wire.TripState(reply.state), reply.version),
+            is_over=reply.done,
+            groups_done=reply.groups_done,
+            groups=reply.groups_total,
+            moved=reply.moved,
+            left=reply.left,
+            left_holds=tuple(
+                LeftHold(hold_record(each.hold), dict(each.reasons)) for each in reply.left_holds if each.hold
+            ),
+        )
 
     async def list_trips(
         self, departs_from: datetime | None = None, departs_before: datetime | None = None, *, most: int = 10_000

@@ -9,8 +9,10 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.ids import is_plain
 from travio_inventory.kernel.quick import quick
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
+from travio_inventory.seats.layout import check_layout
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.swapping import NewVehicle
 from travio_inventory.seats.trip import Ends
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
@@ -284,6 +286,31 @@ class SeatUpdate:
     seat_id: str
     is_blocked: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapVehicleCommand:
+    """The vehicle that a trip gets, with the seats of a stored plan where one is named; if it is of that version, 0 for
+    any.
+    """
+
+    trip_id: str
+    vehicle: NewVehicle
+    plan: str = ""
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("trip_id", self.trip_id)
+        found.id("seat_plan", self.plan, required=False)
+        if not self.plan:
+            vehicle = self.vehicle
+            check_layout(found.at("seat_config."), vehicle.seats, vehicle.sections, vehicle.features)
+        for seat, other in self.vehicle.chosen.items():
+            found.id("seat_mapping", seat)
+            found.id("seat_mapping", other)
+        found.number("version", self.version, 0, limits.TIME_S_MAX)
+        found.finish()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

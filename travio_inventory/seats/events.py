@@ -31,6 +31,7 @@ class EventType(StrEnum):
     SEATS_BLOCKED = "seats.blocked"
     SEATS_UNBLOCKED = "seats.unblocked"
     TRIP_CANCELLED = "trip.cancelled"
+    VEHICLE_SWAPPED = "trip.vehicle_swapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,18 @@ class TripCancelled:
     trip: str
 
 
+@dataclass(frozen=True, slots=True)
+class VehicleSwapped:
+    """The house gave the trip another vehicle. What is held and booked moves to it, each with its own event."""
+
+    type: ClassVar = EventType.VEHICLE_SWAPPED
+    swap_id: str
+    trip: str
+    vehicle: str
+    vehicle_type: str
+    seat_count: int
+
+
 Data: TypeAlias = (
     HoldCreated
     | HoldExtended
@@ -186,6 +199,7 @@ Data: TypeAlias = (
     | SeatsBlocked
     | SeatsUnblocked
     | TripCancelled
+    | VehicleSwapped
 )
 
 _About: TypeAlias = tuple[str, str, str, tuple[str, ...], int, int]
@@ -262,8 +276,8 @@ def _given_back(hold: Hold) -> tuple[str, ...]:
 def _by_house(hold: Hold) -> tuple[int, Data]:
     about = (hold.id, hold.trip.trip, hold.seats, *hold.journey)
     if isinstance(hold.state, Held):
-        return 0, SeatsBlocked(*about, hold.reason)
-    return 1, SeatsUnblocked(*about)
+        return hold.extensions, SeatsBlocked(*about, hold.reason)
+    return hold.extensions + 1, SeatsUnblocked(*about)
 
 
 def data_text(data: Data) -> str:

@@ -189,6 +189,19 @@ class Hold:
         """
         prices = dict(zip(self.seats, self.prices, strict=True))
         seats = trip.in_layout_order([onto.get(seat, seat) for seat in self.seats])
+        costs = tuple(prices[seat] if seat in prices else trip.seat(seat).price_minor for seat in seats)
+        return replace(self._seated(seats, trip, onto), prices=costs, journey=journey)
+
+    def reseated(self, seats: Sequence[str], trip: Trip) -> "Hold":
+        """The same hold with these seats of another vehicle in place of its own, in their order, by one more move. It
+        keeps its prices, and passengers go where their seats go.
+        """
+        onto = dict(zip(self.seats, seats, strict=True))
+        ordered = trip.in_layout_order(seats)
+        costs = dict(zip(seats, self.prices, strict=True)) if self.prices else {}
+        return replace(self._seated(ordered, trip, onto), prices=tuple(costs[seat] for seat in ordered if costs))
+
+    def _seated(self, seats: tuple[str, ...], trip: Trip, onto: Mapping[str, str]) -> "Hold":
         state = self.state
         if isinstance(state, Confirmed):
             state = replace(state, named=tuple(replace(p, seat=onto.get(p.seat, p.seat)) for p in self.passengers))
@@ -196,8 +209,6 @@ class Hold:
             self,
             seats=seats,
             groups=tuple(map(trip.group_of, seats)),
-            prices=tuple(prices[seat] if seat in prices else trip.seat(seat).price_minor for seat in seats),
-            journey=journey,
             state=state,
             extensions=self.extensions + 1,
             moves=self.moves + 1,

@@ -26,11 +26,21 @@ class SeatLimits:
         seats, segments = len(trip.seats), len(trip.segments)
         wrong = [
             *_beyond("segments", "segments", segments, self.segments_per_trip),
-            *_beyond("seat_config.seats", "seats", seats, self.seats_per_trip),
-            *_beyond("seat_config", "cells (seats times segments)", seats * segments, self.cells_per_trip),
+            *self._of_seats(seats, segments),
         ]
         if wrong:
             raise InvalidTrip(wrong)
+
+    def check_seats(self, seats: int, segments: int) -> None:
+        """The seats of a vehicle. Raises InvalidTrip."""
+        if wrong := self._of_seats(seats, segments):
+            raise InvalidTrip(wrong)
+
+    def _of_seats(self, seats: int, segments: int) -> list[Violation]:
+        return [
+            *_beyond("seat_config.seats", "seats", seats, self.seats_per_trip),
+            *_beyond("seat_config", "cells (seats times segments)", seats * segments, self.cells_per_trip),
+        ]
 
     def check_hold(self, seats: int, journey: Journey) -> None:
         """Raises InvalidSeats."""

@@ -7,6 +7,7 @@ from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.refusals import HoldChanged
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.trip import Journey, Trip
 
 
@@ -27,7 +28,7 @@ class Move:
         """See Destination. Raises HoldChanged, InvalidSeats."""
         journey, seats = self.journey or hold.journey, {*hold.seats}
         new, old = {*self.onto.values()}, {*self.onto}
-        if journey == hold.journey and new <= seats and seats.isdisjoint(old - new):
+        if journey == hold.journey and new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold):
             return None
         if self.version is not None and self.version != hold.extensions:
             raise HoldChanged(hold.extensions)

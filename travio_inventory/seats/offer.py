@@ -12,7 +12,7 @@ from travio_inventory.seats.trip import Journey, Trip
 
 
 class SalesState(StrEnum):
-    """Whether a trip is sold. Only OPEN takes new holds; live holds go on in all but the last two."""
+    """Whether a trip is sold. Only OPEN takes new holds; live holds go on unless it is cancelled."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -23,6 +23,8 @@ class SalesState(StrEnum):
     CANCELLING = "cancelling"
     """As frozen; holds are being released and bookings cancelled."""
     CANCELLED = "cancelled"
+    SWAPPING = "swapping"
+    """As frozen; the trip gets another vehicle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class Offer:
         """See `check_sale`."""
         check_sale(self.state, self.trip.segments[journey.first].departs_at_s, now_ms, sells_departed=sells_departed)
 
+    def has_departed(self, journey: Journey, now_ms: int, *, sells_departed: bool) -> bool:
+        """Whether the journey is not sold since the trip has left its first stop."""
+        return _has_departed(self.trip.segments[journey.first].departs_at_s, now_ms, sells_departed=sells_departed)
+
 
 class Cancellation(NamedTuple):
     """How far a trip is cancelled: so many of its seat groups are done, in which so many holds were released and so
@@ -52,6 +58,22 @@ class Cancellation(NamedTuple):
     released: int
     cancelled: int
     groups_done: int
+
+
+class Swap(NamedTuple):
+    """How far the vehicle of a trip is swapped: so many of the seat groups that it had are done, in which so many holds
+    and bookings have seats of the new vehicle, and so many have none.
+    """
+
+    offer: Offer
+    groups_done: int
+    moved: int
+    left: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is done: the trip is as it was, with the new vehicle."""
+        return self.offer.state is not SalesState.SWAPPING
 
 
 class TripLine(NamedTuple):
@@ -115,5 +137,9 @@ def check_sale(state: SalesState, departs_at_s: int, now_ms: int, *, sells_depar
     """
     if state is not SalesState.OPEN:
         raise SalesClosed(state.value)
-    if departs_at_s and not sells_departed and now_ms >= departs_at_s * 1_000:
+    if _has_departed(departs_at_s, now_ms, sells_departed=sells_departed):
         raise Departed(departs_at_s)
+
+
+def _has_departed(departs_at_s: int, now_ms: int, *, sells_departed: bool) -> bool:
+    return bool(departs_at_s) and not sells_departed and now_ms >= departs_at_s * 1_000

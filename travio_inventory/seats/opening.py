@@ -31,7 +31,7 @@ class Portions:
 
     def has_parts(self, trip: Trip) -> bool:
         """Whether the trip has too many seats for one row."""
-        return len(trip.seats) > self.seats_at_once_max
+        return len(trip.seats_ever) > self.seats_at_once_max
 
     def is_opened_later(self, trip: Trip) -> bool:
         """Whether a background job opens it."""

@@ -7,7 +7,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.explanation import CellNow, Trace
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
 from travio_inventory.seats.move import Move
-from travio_inventory.seats.offer import Cancellation, Offer, TripChange, TripPage
+from travio_inventory.seats.offer import Offer, TripPage
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.queries import ScanPlace, SeatPlace
 from travio_inventory.seats.refusals import TakenCell
@@ -162,40 +162,6 @@ class Trips(Protocol):
         ...
 
 
-class TripSales(Protocol):
-    """Changes whether a trip is sold. Every method raises TripNotFound, TripOpening, TripCancelled,
-    BackendUnavailable, OutcomeUnknown; a repeated call goes on where the last one stopped, and has the same answer.
-    """
-
-    async def close(self, key: TripKey) -> Offer:
-        """Close the sales: each process goes by it once it has read the trip again."""
-        ...
-
-    async def reopen(self, key: TripKey) -> Offer:
-        """Open closed sales again. What is frozen stays so."""
-        ...
-
-    async def freeze(self, key: TripKey) -> Offer:
-        """Close the sales for every process, whatever it knows of the trip: from the answer on nothing new is held."""
-        ...
-
-    async def unfreeze(self, key: TripKey) -> Offer:
-        """End a freeze: sales are open again unless they were closed."""
-        ...
-
-    async def cancel(self, key: TripKey) -> Cancellation:
-        """Freeze it for good, release its holds and cancel its bookings; what the house blocked stays."""
-        ...
-
-    async def go_on(self, key: TripKey) -> None:
-        """Go on with a freeze or a cancellation that was begun, if there is one."""
-        ...
-
-    async def change(self, key: TripKey, change: TripChange, *, version: int) -> Offer:
-        """Change prices and times, if the trip is of that version (0: of any). Raises TripChanged, InvalidTrip."""
-        ...
-
-
 class Departures(Protocol):
     """The list of an organization's trips."""
 
@@ -279,9 +245,9 @@ class Holds(Protocol):
         """
         ...
 
-    async def unblock(self, trip: Trip, seat: str) -> bool:
+    async def unblock(self, trip: Trip, seat: str, *, period: int | None = None) -> bool:
         """Put a blocked seat back on sale; False if it is not blocked. Raises SeatContended while another call blocks
-        it, TripOpening.
+        it, TripOpening, also where its trip is in a later period of its sale than that.
         """
         ...
 
@@ -293,10 +259,18 @@ class Holds(Protocol):
 class Manifests(Protocol):
     """Lists a trip's bookings."""
 
-    async def page(self, trip: Trip, wanted: Callable[[Hold], bool], *, after: SeatPlace, most: int) -> HoldPage:
+    async def page(
+        self,
+        trip: Trip,
+        wanted: Callable[[Hold], bool],
+        *,
+        after: SeatPlace,
+        most: int,
+        without_place: bool = False,
+    ) -> HoldPage:
         """At most so many of the wanted bookings and live holds behind that place, in the order of their first seats
-        and segments. What is booked all the while is on one page; a page may have fewer although more follow. Raises
-        TripOpening, BackendUnavailable.
+        and segments, or of those alone whose seats the trip has no more. What is booked all the while is on one page; a
+        page may have fewer although more follow. Raises TripOpening, BackendUnavailable.
         """
         ...
 

@@ -77,6 +77,7 @@ class ManifestQuery:
     alighting: str = ""
     include_held: bool = False
     with_national_ids: bool = False
+    only_without_place: bool = False
     after: str = ""
     page_size: int = 0
 

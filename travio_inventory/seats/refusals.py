@@ -208,7 +208,7 @@ class NotOnSale(FinalRefusal):
 
 
 class SalesClosed(NotOnSale):
-    """The sales of the trip are in this `state`: closed, freezing, frozen, cancelling or cancelled."""
+    """The sales of the trip are in this `state`: closed, freezing, frozen, swapping, cancelling or cancelled."""
 
     reason = "SALES_CLOSED"
 

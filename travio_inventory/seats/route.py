@@ -48,6 +48,27 @@ def rides(starts: Sequence[int], lasts: Sequence[int]) -> Iterator[tuple[int, in
     yield from ((first, last) for first, at in nearest for last in lasts[at + 1 :])
 
 
+def more_than_one(
+    origin: str, destination: str, first: tuple[int, int], others: Sequence[tuple[int, int]], *, is_all: bool
+) -> Violation:
+    """What is said of a journey that its stations alone do not name; of the first rides that fit, or of all."""
+    said = ", or ".join(f"{each[0]} to {each[1]}" for each in others)
+    return Violation(
+        "from_segment_index",
+        f"more than one journey goes from {origin!r} to {destination!r}: "
+        f"from_segment_index {first[0]} to_segment_index {first[1]}, or {said}{'' if is_all else ', or others'}",
+    )
+
+
+def not_a_stop(end: str, station: str, segment: int | None) -> Violation:
+    """What is said of a station, or of a segment, where no journey begins (`end` is "from") or ends ("to")."""
+    does = {"from": "begins", "to": "ends"}[end]
+    if segment is None:
+        return Violation(f"{end}_station_id", f"no journey of this trip {does} at {station!r}")
+    said = f"segment {segment} of this trip is none that {does} at {station!r}"
+    return Violation(f"{end}_segment_index", said)
+
+
 def check_route(found: Faults, segments: Sequence[Segment], names: Sequence[StationName]) -> None:
     """Each field by itself."""
     if found.count("segments", segments, 1, limits.SEGMENTS_MAX):

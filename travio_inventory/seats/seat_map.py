@@ -8,6 +8,7 @@ from typing import assert_never
 
 from travio_inventory.kernel.quick import quick
 from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.trip import Journey, Trip
 
@@ -18,7 +19,8 @@ _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
 @dataclass(frozen=True, slots=True)
 class SeatMap:
     """A trip's seats for one journey: of a section, or all for "". `groups` are the snapshots of their seat groups:
-    equal ones give equal maps. It has everything that was decided until `as_of_ms`, in Unix milliseconds.
+    equal ones give equal maps. Where the journey is not sold, seats that nobody has are off sale. It has everything
+    that was decided until `as_of_ms`, in Unix milliseconds.
     """
 
     trip: Trip
@@ -26,19 +28,29 @@ class SeatMap:
     groups: tuple[bytes, ...]
     section: str = ""
     as_of_ms: int = 0
+    state: SalesState = SalesState.OPEN
+    has_departed: bool = False
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether anybody can hold a seat of the journey now."""
+        return self.state is SalesState.OPEN and not self.has_departed
 
     def states(self) -> Iterator[SeatState]:
-        """Each seat's state in layout order: free only if it is free on every segment of the journey."""
+        """Each seat's state in layout order: free only if it is free on every segment of a journey that is sold."""
         places, segments = self.trip.places_in(self.section), len(self.trip.segments)
-        states = chain.from_iterable(_states(group, segments, self.journey) for group in self.groups)
+        states = chain.from_iterable(self._shown(_states(group, segments, self.journey)) for group in self.groups)
         others_before = places.start % self.trip.seats_per_group
         return islice(states, others_before, others_before + len(places))
+
+    def _shown(self, states: Iterator[SeatState]) -> Iterator[SeatState]:
+        return states if self.is_sold else (BLOCKED if isinstance(state, Available) else state for state in states)
 
     def part(self, index: int) -> tuple[int, Sequence[SeatState]]:
         """Where the seats of one of the groups begin among the section's, and their states."""
         places, size = self.trip.places_in(self.section), self.trip.seats_per_group
         first = (places.start // size + index) * size - places.start
-        states = list(_states(self.groups[index], len(self.trip.segments), self.journey))
+        states = list(self._shown(_states(self.groups[index], len(self.trip.segments), self.journey)))
         return max(first, 0), states[max(-first, 0) : len(places) - first]
 
     def seats(self) -> Iterator[tuple[Seat, SeatState]]:

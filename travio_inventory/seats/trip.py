@@ -14,6 +14,8 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.garbage import free_gradually, leave_to_counting
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
+from travio_inventory.seats.definition import read_seats, read_segment, write_each
+from travio_inventory.seats.former import FormerSeats, FormerVehicle, split_vehicles
 from travio_inventory.seats.layout import (
     Feature,
     Seat,
@@ -25,7 +27,15 @@ from travio_inventory.seats.layout import (
     ranges_of_sections,
 )
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
-from travio_inventory.seats.route import Direction, Segment, StationName, check_route, rides, route_violations
+from travio_inventory.seats.route import (
+    Segment,
+    StationName,
+    check_route,
+    more_than_one,
+    not_a_stop,
+    rides,
+    route_violations,
+)
 
 OUR_CHOICE = 0
 """Seats per seat group: chosen by the service."""
@@ -79,6 +89,7 @@ class Ambiguous(StrEnum):
 class Trip:
     """The definition of a trip. Seats are kept in layout order: by section, row, column, id. With OUR_CHOICE or
     ALL_IN_ONE_GROUP for `seats_per_group` the number is chosen here; `seats_per_group_asked` keeps what was requested.
+    `former` are the vehicles that it had before, whose seat groups come first.
 
     Raises InvalidRequest, which names every wrong field, and InvalidTrip if only their combination is wrong; neither
     for a stored definition, whatever the limits were then.
@@ -95,6 +106,7 @@ class Trip:
     features: tuple[Feature, ...] = ()
     time_zone: str = ""
     station_names: tuple[StationName, ...] = ()
+    former: tuple[FormerVehicle, ...] = ()
     is_stored: InitVar[bool] = False
     seats_per_group_asked: int = field(init=False, repr=False, compare=False)
     seat_classes: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -131,10 +143,10 @@ class Trip:
         """Whether the stored definition is what this one requests: equal, or with other seat groups if their size was
         left to the service.
         """
-        names = [field.name for field in fields(self) if field.compare]
+        names = [field.name for field in fields(self) if field.compare and field.name != "former"]
         if self.seats_per_group_asked in (OUR_CHOICE, ALL_IN_ONE_GROUP):
             names.remove("seats_per_group")
-        return _values(self, names) == _values(standing, names)
+        return all(getattr(self, name) == getattr(standing, name) for name in names)
 
     @cached_property
     def section_ranges(self) -> Mapping[str, range]:
@@ -153,34 +165,55 @@ class Trip:
 
     def groups_of(self, places: range) -> range:
         """The seat groups that have the seats at these places."""
-        size = self.seats_per_group
-        return range(places.start // size, -(-places.stop // size)) if places else range(0)
+        size, first = self.seats_per_group, self.first_group
+        return range(first + places.start // size, first - (-places.stop // size)) if places else range(0)
+
+    @cached_property
+    def before(self) -> FormerSeats:
+        """The seats that it has no more."""
+        return FormerSeats(self.former)
+
+    @cached_property
+    def first_group(self) -> int:
+        """The first seat group of the present vehicle."""
+        return len(self.before.groups)
+
+    @property
+    def groups(self) -> range:
+        """The seat groups of the present vehicle."""
+        return range(self.first_group, self.group_count)
 
     @cached_property
     def group_count(self) -> int:
-        """The number of seat groups; at least 1."""
-        return -(-len(self.seats) // self.seats_per_group)
+        """The number of seat groups that it ever had; at least 1."""
+        return self.first_group - (-len(self.seats) // self.seats_per_group)
+
+    @property
+    def seats_ever(self) -> tuple[Seat, ...]:
+        """Those of former vehicles, then its own."""
+        return sum((vehicle.seats for vehicle in self.former), ()) + self.seats
 
     @cached_property
     def definition(self) -> str:
         """The definition as JSON; `read_definition` reads it back."""
-        return self.written(write_seats(self.seats))
+        return self.written(write_each(self.seats_ever))
 
     def written(self, seats: object) -> str:
         """The definition as JSON with this in the place of its seats."""
         plain = {
             "organization": self.key.organization,
             "trip": self.key.trip,
-            "segments": [_written(segment, _SEGMENT_FIELDS, _OLDEST_OF_SEGMENT) for segment in self.segments],
+            "segments": write_each(self.segments),
             "seats": seats,
             "seats_per_group": self.seats_per_group,
             "vehicle": self.vehicle,
             "vehicle_type": self.vehicle_type,
             "currency": self.currency,
-            "sections": [_values(section, _SECTION_FIELDS) for section in self.sections],
-            "features": [_values(feature, _FEATURE_FIELDS) for feature in self.features],
+            "sections": write_each(self.sections),
+            "features": write_each(self.features),
             "time_zone": self.time_zone,
             "station_names": self.station_names,
+            "former": [(len(vehicle.seats), vehicle.seats_per_group) for vehicle in self.former],
         }
         written = {name: value for name, value in plain.items() if value or name not in _LATER_OF_TRIP}
         return dumps(written, separators=(",", ":"))
@@ -204,11 +237,31 @@ class Trip:
 
     def group_of(self, seat_id: str) -> int:
         """The seat group that the seat's cells are in. Raises KeyError for a seat of another trip."""
-        return self._positions[seat_id] // self.seats_per_group
+        return self.first_group + self._positions[seat_id] // self.seats_per_group
 
     def seats_in(self, group: int) -> tuple[Seat, ...]:
         """The seats of one seat group, in layout order."""
-        return self.seats[group * self.seats_per_group : (group + 1) * self.seats_per_group]
+        start = (group - self.first_group) * self.seats_per_group
+        return self.before.groups[group] if start < 0 else self.seats[start : start + self.seats_per_group]
+
+    def seat_in(self, group: int, seat_id: str) -> Seat:
+        """The seat of that id in the seat group, of whichever vehicle. Raises KeyError."""
+        return self.seat(seat_id) if group >= self.first_group else self.before.seat_in(group, seat_id)
+
+    def has_in(self, group: int, seat_id: str) -> bool:
+        """Whether the seat group has a seat of that id."""
+        return group < self.group_count and any(seat.id == seat_id for seat in self.seats_in(group))
+
+    def place_of(self, group: int, seat_id: str) -> int:
+        """The seat's place among all that there ever were, in the order of seat groups. Raises KeyError."""
+        before = self.before
+        return before.place_of(group, seat_id) if group < self.first_group else before.seats + self._positions[seat_id]
+
+    def group_at(self, place: int) -> int:
+        """The seat group with the seat at that place; the last one behind all."""
+        if (at := place - self.before.seats) < 0:
+            return self.before.group_at(place)
+        return self.first_group + min(at, len(self.seats) - 1) // self.seats_per_group
 
     def in_layout_order(self, seat_ids: Sequence[str]) -> tuple[str, ...]:
         """The requested seats in layout order. Raises InvalidSeats for repeated or unknown ones."""
@@ -237,16 +290,19 @@ class Trip:
     def _find_journey(self, ends: Ends, ambiguous: Ambiguous) -> Journey:
         starts = [at for at in self._starts.get(ends.origin, ()) if ends.first in (None, at)]
         if not starts:
-            raise InvalidJourney([_not_a_stop("from", ends.origin, ends.first)])
+            raise InvalidJourney([not_a_stop("from", ends.origin, ends.first)])
         lasts = [at for at in self._lasts.get(ends.destination, ()) if ends.last in (None, at)]
         if not lasts:
-            raise InvalidJourney([_not_a_stop("to", ends.destination, ends.last)])
+            raise InvalidJourney([not_a_stop("to", ends.destination, ends.last)])
         found = [Journey(*ride) for ride in islice(rides(starts, lasts), CANDIDATES_MAX + 1)]
         if not found:
             said = f"{ends.destination!r} does not come after {ends.origin!r} on this trip"
             raise InvalidJourney([Violation("to_station_id", said)])
         if len(found) > 1 and ambiguous is Ambiguous.REFUSE:
-            raise _more_than_one(ends, found)
+            first, *others = sorted(found[:CANDIDATES_MAX])
+            is_all = len(found) <= CANDIDATES_MAX
+            wrong = more_than_one(ends.origin, ends.destination, first, others, is_all=is_all)
+            raise InvalidJourney([wrong], [first, *others])
         return found[0]
 
     @cached_property
@@ -266,25 +322,15 @@ def read_definition(definition: str) -> Trip:
     return read_trip(values, read_seats(values["seats"]))
 
 
-def write_seats(seats: Iterable[Seat]) -> list[list[object]]:
-    """The seats as `read_seats` reads them."""
-    return [_written(seat, _SEAT_FIELDS, _OLDEST_OF_SEAT) for seat in seats]
-
-
-def read_seats(written: Iterable[Sequence[Any]]) -> tuple[Seat, ...]:
-    """The seats that a definition, or a part of one, says."""
-    seats = tuple([Seat(*seat) for seat in written])
-    leave_to_counting(seats)
-    return seats
-
-
 def read_trip(written: Mapping[str, Any], seats: tuple[Seat, ...]) -> Trip:
     """The trip with these seats that a definition says otherwise."""
     values = {name: value for name, value in written.items() if name != "seats"}
+    seats, former = split_vehicles(seats, values.pop("former", ()))
     return Trip(
         key=TripKey(values.pop("organization"), values.pop("trip")),
-        segments=tuple(_segment(*segment) for segment in values.pop("segments")),
+        segments=tuple(read_segment(*segment) for segment in values.pop("segments")),
         seats=seats,
+        former=former,
         sections=tuple(Section(*section) for section in values.pop("sections", ())),
         features=tuple(Feature(*feature) for feature in values.pop("features", ())),
         station_names=tuple(StationName(*name) for name in values.pop("station_names", ())),
@@ -293,28 +339,8 @@ def read_trip(written: Mapping[str, Any], seats: tuple[Seat, ...]) -> Trip:
     )
 
 
-_SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
-_SEAT_FIELDS = tuple(field.name for field in fields(Seat))
-_SECTION_FIELDS = tuple(field.name for field in fields(Section))
-_FEATURE_FIELDS = tuple(field.name for field in fields(Feature))
-_OLDEST_OF_SEGMENT, _OLDEST_OF_SEAT = 4, 10
-"""So many fields are always written; those after them only where one of them says something."""
-_LATER_OF_TRIP = {"sections", "features", "time_zone", "station_names"}
+_LATER_OF_TRIP = {"sections", "features", "time_zone", "station_names", "former"}
 """Written only where they say something."""
-_BEGINS_OR_ENDS = {"from": "begins", "to": "ends"}
-
-
-def _segment(origin: str, destination: str, departs_at_s: int = 0, arrives_at_s: int = 0, ahead: str = "") -> Segment:
-    return Segment(origin, destination, departs_at_s, arrives_at_s, Direction(ahead))
-
-
-def _written(of: object, names: Sequence[str], oldest: int) -> list[object]:
-    values = _values(of, names)
-    return values if any(values[oldest:]) else values[:oldest]
-
-
-def _values(of: object, names: Iterable[str]) -> list[object]:
-    return [getattr(of, name) for name in names]
 
 
 def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
@@ -327,31 +353,6 @@ def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
 def first_repeated(seat_ids: Iterable[str]) -> str | None:
     """The first seat that is named twice, None if none is."""
     return next((seat_id for seat_id, times in Counter(seat_ids).items() if times > 1), None)
-
-
-def _more_than_one(ends: Ends, fitting: Sequence[Journey]) -> InvalidJourney:
-    """The refusal that names the first candidates."""
-    first, *others = sorted(fitting[:CANDIDATES_MAX])
-    said = ", or ".join(f"{each.first} to {each.last}" for each in others)
-    more = "" if len(fitting) <= CANDIDATES_MAX else ", or others"
-    return InvalidJourney(
-        [
-            Violation(
-                "from_segment_index",
-                f"more than one journey goes from {ends.origin!r} to {ends.destination!r}: "
-                f"from_segment_index {first.first} to_segment_index {first.last}, or {said}{more}",
-            )
-        ],
-        [first, *others],
-    )
-
-
-def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:
-    if segment is None:
-        return Violation(f"{end}_station_id", f"no journey of this trip {_BEGINS_OR_ENDS[end]} at {station!r}")
-    return Violation(
-        f"{end}_segment_index", f"segment {segment} of this trip is none that {_BEGINS_OR_ENDS[end]} at {station!r}"
-    )
 
 
 def _check_fields(trip: Trip) -> None:

@@ -28,11 +28,11 @@ from travio_inventory.seats.commands import (
     hold_ref,
 )
 from travio_inventory.seats.explanation import SeatExplanation, in_order
-from travio_inventory.seats.hold import Hold, HoldPage, Passenger
+from travio_inventory.seats.hold import Hold, Passenger
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import SeatGroupKey
-from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
+from travio_inventory.seats.queries import OrderQuery, SeatQuery
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.listed_trips import SHARDS
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
@@ -253,11 +253,6 @@ class Sale(Life):
         command = BlockSeatsCommand(trip_id=self.trip.key.trip, updates=tuple(updates))
         return await self.inventory.block_seats(house_of(self.trip.key.organization), command)
 
-    async def manifest(self, *, include_held: bool = False, after: str = "", most: int = 0) -> HoldPage:
-        """A page of the trip's bookings."""
-        query = ManifestQuery(trip_id=self.trip.key.trip, include_held=include_held, after=after, page_size=most)
-        return (await self.inventory.read_manifest(house_of(self.trip.key.organization), query)).page
-
     async def go_on_opening(self) -> Visited[TripKey]:
         """One round of the opening of large trips."""
         return await self.inventory.go_on_opening(HOUSE)
@@ -328,12 +323,14 @@ class Sale(Life):
     async def assert_legal(self) -> None:
         """Check that cells and hold rows agree, when no step is running any more."""
         await self.market.settled()
-        assert_agree(self.trip.key.organization, await self._rows_of(Kind.HOLD), await self._rows_of(Kind.CELL))
+        holds = {key: row for (_, key), row in (await self._rows_of(Kind.HOLD)).items()}
+        assert_agree(self.trip.key.organization, holds, await self._rows_of(Kind.CELL))
 
-    async def _rows_of(self, kind: Kind) -> dict[RowKey, Row]:
-        found: dict[RowKey, Row] = {}
+    async def _rows_of(self, kind: Kind) -> dict[tuple[int, RowKey], Row]:
+        found: dict[tuple[int, RowKey], Row] = {}
         for group in range(self.trip.group_count):
-            found |= await self.market.store.read(seat_rows.group_partition(self.trip.key, group), kind)
+            read = await self.market.store.read(seat_rows.group_partition(self.trip.key, group), kind)
+            found |= {(group, key): row for key, row in read.items()}
         return found
 
 

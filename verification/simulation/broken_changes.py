@@ -26,7 +26,7 @@ CHANGING = replace(GROUPS_OF_ONE, changes=0.8)
 
 @broken("a live hold has whatever says that it is its own", "I7 L2", CHANGING.with_seed(27))
 def _has_all(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(seat_rows, "names", lambda _home, _cell, _move: True)
+    patch.setattr(seat_rows, "names", lambda _home, _group, _cell, _move: True)
 
 
 @broken("seats are given back before the step that gives them up", "I1", CHANGING)

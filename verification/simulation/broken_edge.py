@@ -207,4 +207,4 @@ def _answer_first(patch: pytest.MonkeyPatch) -> None:
 @broken("a map without the home rows", "I7", GROUPS_OF_ONE.with_seed(3))
 def _cells_alone(patch: pytest.MonkeyPatch) -> None:
     state = snapshots._state
-    patch.setattr(snapshots, "_state", lambda key, cell, _homes: state(key, cell, {}))
+    patch.setattr(snapshots, "_state", lambda group, key, cell, _homes: state(group, key, cell, {}))

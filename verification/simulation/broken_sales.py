@@ -2,10 +2,8 @@
 
 import pytest
 
-from travio_inventory.protocol.batches import Row, Rows, Write
-from travio_inventory.seats.offer import Offer
-from travio_inventory.seats.records import seat_rows, trip_sales
-from travio_inventory.seats.records.trip_sales import TripSales
+from travio_inventory.protocol.batches import Batches, Row, Rows, Write
+from travio_inventory.seats.records import cell_periods, seat_rows
 from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.trip import Trip
 from verification.simulation.broken import broken
@@ -16,33 +14,33 @@ FREEZING = Plan(0, with_gate=True, honest_edge=True, freezes=True, kills=0.0)
 
 @broken("a freeze by the row of the trip alone", "I14", FREEZING.with_seed(4))
 def _row_alone(patch: pytest.MonkeyPatch) -> None:
-    async def none(_self: TripSales, _offer: Offer) -> None:
+    async def none(_batches: Batches, _trip: Trip, _period: int) -> None:
         return None
 
-    patch.setattr(TripSales, "_tell_cells", none)
+    patch.setattr(cell_periods, "tell_cells", none)
 
 
 @broken("a freeze forgets the last seat group", "I14", FREEZING.with_seed(2))
 def _all_but_one(patch: pytest.MonkeyPatch) -> None:
-    tell = trip_sales._tell_group
+    tell = cell_periods.tell_group
 
     async def all_but_one(visit: Visit, trip: Trip, group: int, period: int) -> None:
         if group < trip.group_count - 1:
             await tell(visit, trip, group, period)
 
-    patch.setattr(trip_sales, "_tell_group", all_but_one)
+    patch.setattr(cell_periods, "tell_group", all_but_one)
 
 
 @broken("a freeze tells the cells that are free", "I5 I14 L2", FREEZING)
 def _free_ones(patch: pytest.MonkeyPatch) -> None:
-    behind = trip_sales._behind
+    behind = cell_periods.behind
 
     def free_ones(trip: Trip, group: int, standing: Rows, period: int) -> list[Write]:
         free = {cell: row for cell, row in standing.items() if row.get("status") == "available"}
         told = {write.key for write in behind(trip, group, standing, period)} & free.keys()
         return [write for write in behind(trip, group, standing, period) if write.key in told]
 
-    patch.setattr(trip_sales, "_behind", free_ones)
+    patch.setattr(cell_periods, "behind", free_ones)
 
 
 @broken("take a cell in whatever period it is", "I14", FREEZING.with_seed(1))

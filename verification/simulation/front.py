@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknow
 from travio_inventory.seats.commands import SalesAction, WaitlistPlace, WaitsQuery, trip_id
 from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.move import Move
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE, HoldEnded, NotOnSale, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
@@ -183,13 +184,14 @@ class Front:
         )
 
     async def look(self, holder: str) -> Call:
-        """Read the seat map of one segment."""
+        """Read the seat map of one segment; its seats as they are, whether they are sold or not."""
         first = self._random.randrange(len(self.trip.segments))
         ends = Ends(self.trip.stops[first], self.trip.stops[first + 1])
         seen: list[str] = []
 
         async def work(process: Process) -> None:
-            seats = await seat_map_of(process.inventory, self.trip.key, ends)
+            shown = await seat_map_of(process.inventory, self.trip.key, ends)
+            seats = replace(shown, state=SalesState.OPEN)
             seen.append("".join(type(state).__name__[0].lower() for state in seats.states()))
 
         cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)

@@ -20,6 +20,7 @@ from travio_inventory.seats.events import (
     HoldExtended,
     OfBlock,
     TripCancelled,
+    VehicleSwapped,
     data_of,
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold, base_id
@@ -299,14 +300,14 @@ def _refused(rows: Sequence[Row], post: Post | None) -> Counter[str]:
 def _hold_of(event: Event) -> str:
     """The hold's own id; that of the late booking if it is one."""
     data = data_of(event)
-    if isinstance(data, TripCancelled):
+    if isinstance(data, TripCancelled | VehicleSwapped):
         raise TypeError("of no hold")
     return data.block_id if isinstance(data, OfBlock) else data.hold_id
 
 
 def _seats_told(event: Event) -> tuple[str, ...]:
     data = data_of(event)
-    return () if isinstance(data, TripCancelled) else data.seats
+    return () if isinstance(data, TripCancelled | VehicleSwapped) else data.seats
 
 
 def _seats_of(row: Row) -> list[str]:

@@ -3,11 +3,13 @@
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import tenant_of
 from travio_inventory.api.grpc.messages import Fields, asked
+from travio_inventory.definition_messages import read_feature, read_seat, read_section
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.seats.commands import ChangeTripCommand, ControlSalesCommand
+from travio_inventory.seats.commands import ChangeTripCommand, ControlSalesCommand, SwapVehicleCommand
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.queries import TripsQuery
+from travio_inventory.seats.swapping import NewVehicle
 
 
 def change_asked(message: Fields) -> tuple[Actor, ChangeTripCommand]:
@@ -27,6 +29,35 @@ def sales_asked(message: Fields) -> tuple[Actor, ControlSalesCommand]:
         tenant_of,
         lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
     )
+
+
+def swap_asked(message: Fields) -> tuple[Actor, SwapVehicleCommand]:
+    """Read SwapVehicleRequest."""
+    return asked(message, tenant_of, _swap)
+
+
+def _swap(message: Fields) -> SwapVehicleCommand:
+    found = Faults()
+    if message.seat_plan:
+        decoding.no_seats(found, message.seat_config)
+    else:
+        decoding.announced_seats(found, message.seat_config)
+    config = message.seat_config
+    with found:
+        vehicle = NewVehicle(
+            seats=tuple(map(read_seat, config.seats)),
+            seats_per_group=message.seats_per_group,
+            vehicle=message.vehicle_id,
+            vehicle_type=message.vehicle_type,
+            sections=tuple(map(read_section, config.sections)),
+            features=tuple(map(read_feature, config.features)),
+            chosen=dict(message.seat_mapping),
+        )
+        command = SwapVehicleCommand(
+            trip_id=message.trip_id, vehicle=vehicle, plan=message.seat_plan, version=message.version
+        )
+    found.finish()
+    return command
 
 
 def _change(message: Fields) -> ChangeTripCommand:

@@ -12,6 +12,7 @@ from travio_inventory.api.grpc.written_maps import WrittenMap
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
+from travio_inventory.wire.inventory.v1 import TripState
 
 LAYOUT_BYTES_PER_SEAT: Final = 1_024
 """Approximate size of a layout: eight short texts per seat."""
@@ -53,10 +54,10 @@ class MapReplies:
         """The map as a serialized GetSeatMapResponse; `check` has admitted it. Other calls go on while much is written,
         and those for the same map share it.
         """
-        asked = _Asked(_part_of(seat_map), seat_map.journey)
+        asked = _Asked(_part_of(seat_map), seat_map.journey, sale_of(seat_map))
         written = self._maps.get(asked)
         if written is None or written.layout.trip is not seat_map.trip:
-            written = WrittenMap(self._layout(seat_map), len(seat_map.groups))
+            written = WrittenMap(self._layout(seat_map), len(seat_map.groups), asked.sale)
             self._maps.put(asked, written, written.size_bytes)
         before = written.data
         data = await written.write(seat_map)
@@ -67,7 +68,8 @@ class MapReplies:
     def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
         """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time."""
         seat_map = found.seat_map
-        asked = _Asked(_part_of(seat_map), seat_map.journey, found.seat_class, found.passengers, found.is_sold)
+        sale = sale_of(seat_map)
+        asked = _Asked(_part_of(seat_map), seat_map.journey, sale, found.seat_class, found.passengers, found.is_sold)
         kept = self._kept(asked, seat_map)
         if kept is None:
             kept = self._keep(asked, seat_map, self._layout(seat_map).availability(found))
@@ -89,6 +91,7 @@ class MapReplies:
         return reply.data
 
     def _keep(self, asked: "_Asked", seat_map: SeatMap, data: bytes) -> bytes:
+        data += asked.sale
         self._replies.put(asked, _Reply(seat_map.trip, seat_map.groups, data), len(data))
         return data
 
@@ -99,6 +102,11 @@ class MapReplies:
             layout = Layout(seat_map.trip, seat_map.section)
             self._layouts.put(part, layout, LAYOUT_BYTES_PER_SEAT * len(layout.seats))
         return layout
+
+
+def sale_of(seat_map: SeatMap) -> bytes:
+    """Whether the trip is sold, and whether it has left the journey's first stop: the same fields of each reply."""
+    return number(30, TripState[seat_map.state.name]) + number(31, seat_map.has_departed)
 
 
 class _Part(NamedTuple):
@@ -117,6 +125,7 @@ class _Asked(NamedTuple):
 
     part: _Part
     journey: Journey
+    sale: bytes
     seat_class: str = ""
     passengers: int = 0
     is_sold: bool = True

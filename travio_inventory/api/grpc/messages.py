@@ -194,6 +194,7 @@ def _manifest(message: Fields) -> ManifestQuery:
             alighting=message.alighting_station_id,
             include_held=message.include_held,
             with_national_ids=message.include_national_ids,
+            only_without_place=message.only_without_place,
             after=after,
             page_size=message.page_size,
         ),

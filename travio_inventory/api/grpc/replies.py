@@ -24,7 +24,9 @@ from travio_inventory.seats.offer import Cancellation, Offer, TripLine
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.seats.seat_plan import PlanProgress, StoredPlan
+from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.use_cases.swap_vehicle import SwapReport
 from travio_inventory.seats.waitlist import WaitlistEntry
 from travio_inventory.wire.inventory import v1
 
@@ -89,11 +91,11 @@ def _tickets(hold: Hold, trip: Trip) -> list[v1.ConfirmedSeat]:
     return [
         v1.ConfirmedSeat(
             seat_id=seat,
-            seat_number=trip.seat(seat).number,
+            seat_number=trip.seat_in(group, seat).number,
             ticket_id=ticket_id(hold.id, seat),
             price_minor=price_minor,
         )
-        for seat, price_minor in zip(hold.seats, hold.prices, strict=True)
+        for seat, group, price_minor in zip(hold.seats, hold.groups, hold.prices, strict=True)
     ]
 
 
@@ -105,7 +107,10 @@ def given_back(hold: Hold, parts: Sequence[str] | None) -> tuple[int, list[str]]
 
 def described(hold: Hold, trip: Trip) -> v1.Hold:
     status, order = _status(hold.state)
-    seats, sections = list(map(trip.seat, hold.seats)), {section.id: section for section in trip.sections}
+    seats, sections = (
+        list(map(trip.seat_in, hold.groups, hold.seats)),
+        {section.id: section for section in trip.sections},
+    )
     return v1.Hold(
         hold_id=base_id(hold.id),
         trip_id=hold.trip.trip,
@@ -130,6 +135,7 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         seat_numbers=[seat.number for seat in seats],
         seat_labels=[spoken_label(seat, sections.get(seat.section)) for seat in seats],
         version=hold.extensions,
+        without_place=hold.is_live and not has_place(trip, hold),
     )
 
 
@@ -173,6 +179,23 @@ def trip_cancelled(found: Cancellation) -> v1.CancelTripResponse:
         version=found.offer.version,
         released_holds=found.released,
         cancelled_bookings=found.cancelled,
+    )
+
+
+def swapped(report: SwapReport) -> v1.SwapVehicleResponse:
+    swap, places = report.swap, report.places
+    return v1.SwapVehicleResponse(
+        done=swap.is_over,
+        state=state_of(swap.offer),
+        version=swap.offer.version,
+        groups_done=swap.groups_done,
+        groups_total=swap.offer.trip.first_group,
+        moved=swap.moved,
+        left=swap.left,
+        left_holds=[
+            v1.LeftHold(hold=described(hold, swap.offer.trip), reasons=dict(places.reasons(hold)))
+            for hold in report.left
+        ],
     )
 
 

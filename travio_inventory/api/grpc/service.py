@@ -132,6 +132,7 @@ class InventoryService:
                 "ControlSales": self.control_sales,
                 "ChangeTrip": self.change_trip,
                 "CancelTrip": self.cancel_trip,
+                "SwapVehicle": self.swap_vehicle,
                 "ListTrips": self.list_trips,
             },
         )
@@ -297,6 +298,10 @@ class InventoryService:
 
     async def cancel_trip(self, message: Message) -> v1.CancelTripResponse:
         return replies.trip_cancelled(await self._inventory.cancel_trip(*messages.trip_named(message)))
+
+    async def swap_vehicle(self, message: Message) -> v1.SwapVehicleResponse:
+        actor, command = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, life_messages.swap_asked, message)
+        return replies.swapped(await self._inventory.swap_vehicle(actor, command))
 
     async def list_trips(self, message: Message) -> v1.ListTripsResponse:
         page = await self._inventory.list_trips(*life_messages.trips_asked(message))

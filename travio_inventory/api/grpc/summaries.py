@@ -4,6 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, summary_too_large
+from travio_inventory.api.grpc.maps import sale_of
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part, text
 from travio_inventory.kernel.off_loop import off_loop
@@ -25,13 +26,15 @@ class SummaryReplies:
         seat_map = summary.seat_map
         parts = [await self._part(each) for each in summary.parts()]
         journey = number(4, seat_map.journey.first) + number(5, seat_map.journey.last)
-        reply = b"".join((*parts, text(2, seat_map.trip.currency), number(3, seat_map.as_of_ms // 1_000), journey))
+        reply = b"".join(
+            (*parts, text(2, seat_map.trip.currency), number(3, seat_map.as_of_ms // 1_000), journey, sale_of(seat_map))
+        )
         if len(reply) > REPLY_BYTES_MAX:
             raise summary_too_large(seat_map.trip, REPLY_BYTES_MAX)
         return reply
 
     async def _part(self, seat_map: SeatMap) -> bytes:
-        asked = _Asked(seat_map.trip.key, seat_map.journey, seat_map.section)
+        asked = _Asked(seat_map.trip.key, seat_map.journey, seat_map.section, seat_map.is_sold)
         counted = self._parts.get(asked)
         if counted is None or counted.trip is not seat_map.trip or counted.groups != seat_map.groups:
             seats = len(seat_map.trip.places_in(seat_map.section))
@@ -47,6 +50,7 @@ class _Asked(NamedTuple):
     trip: TripKey
     journey: Journey
     section: str
+    is_sold: bool
 
 
 class _Counted(NamedTuple):

@@ -11,10 +11,13 @@ ROWS_AT_ONCE = 256
 
 
 class WrittenMap:
-    """The map of one journey, all but `as_of`. Calls at the same time share what is being written."""
+    """The map of one journey, all but `as_of`; `sale` are its fields that say whether it is sold. Calls at the same
+    time share what is being written.
+    """
 
-    def __init__(self, layout: Layout, groups: int) -> None:
+    def __init__(self, layout: Layout, groups: int, sale: bytes) -> None:
         self.layout = layout
+        self._sale = sale
         self.groups: tuple[bytes, ...] | None = None
         """What `data` was made from; None while that is being changed."""
         self.data = b""
@@ -39,7 +42,9 @@ class WrittenMap:
                 await self.layout.prepare()
                 await self._write_seats(seat_map)
                 await self._write_rows()
-                self.data = b"".join((*self.layout.around(self._rows), *self.layout.journey(seat_map.journey)))
+                self.data = b"".join(
+                    (*self.layout.around(self._rows), *self.layout.journey(seat_map.journey), self._sale)
+                )
                 self.groups = seat_map.groups
             return self.data
 

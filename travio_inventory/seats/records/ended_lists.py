@@ -49,7 +49,7 @@ async def forget_lists(visit: Visit, trip: Trip) -> bool:
 
 def _classes(trip: Trip) -> list[str]:
     """The classes that have a list; "" is any class."""
-    return sorted({"", *trip.seat_classes})
+    return sorted({"", *(seat.seat_class for seat in trip.seats_ever)})
 
 
 async def _forget_listings(visit: Visit, trip: Trip, seat_class: str, entries: list[tuple[RowKey, Row]]) -> None:

@@ -37,14 +37,14 @@ class Explanations:
 
     async def cells(self, trip: Trip, seat: str) -> Sequence[CellNow]:
         """See Explanations."""
-        keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(trip.segments))]
+        keys, group = [RowKey(Kind.CELL, seat, segment) for segment in range(len(trip.segments))], trip.group_of(seat)
         try:
-            cells = await self._batches.get(seat_rows.group_partition(trip.key, trip.group_of(seat)), keys)
+            cells = await self._batches.get(seat_rows.group_partition(trip.key, group), keys)
             owners = {read_title(rows.text(cell, "owner")).hold_id for cell in cells.values()} - {""}
             homes = await home_rows(self._batches, trip.key.organization, owners)
         except StoreUnavailable:
             raise BackendUnavailable from None
-        return [_cell(key, cells.get(key, {}), homes) for key in keys]
+        return [_cell(group, key, cells.get(key, {}), homes) for key in keys]
 
     async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
         """See Explanations."""
@@ -80,7 +80,7 @@ def _group(trip: Trip, seat: str, at: int) -> int:
     return at - 1 if at <= own else at
 
 
-def _cell(key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
+def _cell(group: int, key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
     owner, move = read_title(rows.text(cell, "owner"))
     home = homes.get(owner, {})
     return CellNow(
@@ -89,16 +89,16 @@ def _cell(key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
         owner,
         rows.number(cell, "since_ms"),
         _end(cell, "until_ms"),
-        _said(home, key, move),
+        _said(home, group, key, move),
         rows.text(home, "holder"),
         rows.text(home, "order_id"),
         _expires_ms(home),
     )
 
 
-def _said(home: Row, key: RowKey, move: int) -> str:
+def _said(home: Row, group: int, key: RowKey, move: int) -> str:
     """What the owner's home row says of the cell, which has a title of that move."""
-    if home.get("status") not in rows.LIVE or seat_rows.names(home, key, move):
+    if home.get("status") not in rows.LIVE or seat_rows.names(home, group, key, move):
         return rows.text(home, "status")
     return MOVING if move > rows.number(home, "moves") else GIVEN_UP
 

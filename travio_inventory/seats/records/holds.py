@@ -47,6 +47,6 @@ class SeatHolds(HoldProtocol[Hold]):
         """See Holds."""
         await self._blocks.block(trip, reasons, period=period)
 
-    async def unblock(self, trip: Trip, seat: str) -> bool:
+    async def unblock(self, trip: Trip, seat: str, *, period: int | None = None) -> bool:
         """See Holds."""
-        return await self._blocks.unblock(trip, seat)
+        return await self._blocks.unblock(trip, seat, period=period)

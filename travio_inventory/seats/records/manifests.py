@@ -1,7 +1,8 @@
 """Reads the bookings of a trip in the order of their seats, page by page and each at a bounded cost.
 
 The cells of a seat group name every booking that has a seat there, since a hold has its cells before it is committed;
-the home row of each says what it is. A booking is listed with the seat group of its first seat. No row of an ended hold
+the home row of each says what it is. A booking is listed with the seat group of its first seat; those that have
+no place in the present vehicle come first, since former vehicles have the first seat groups. No row of an ended hold
 is read, however many there are.
 """
 
@@ -34,10 +35,19 @@ class Manifests:
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
-    async def page(self, trip: Trip, wanted: Callable[[Hold], bool], *, after: SeatPlace, most: int) -> HoldPage:
+    async def page(
+        self,
+        trip: Trip,
+        wanted: Callable[[Hold], bool],
+        *,
+        after: SeatPlace,
+        most: int,
+        without_place: bool = False,
+    ) -> HoldPage:
         """See Manifests."""
-        first = trip.group_of(trip.seats[min(after.position, len(trip.seats) - 1)].id)
-        groups = range(first, trip.group_count)[:GROUPS_MAX]
+        first = trip.group_at(after.position)
+        end = trip.first_group if without_place else trip.group_count
+        groups = range(first, end)[:GROUPS_MAX]
         found: list[Hold] = []
         last, seats = after, 0
         for start in range(0, len(groups), GROUPS_AT_ONCE):
@@ -48,9 +58,9 @@ class Manifests:
                     found.append(hold)
                     seats += len(hold.seats)
                     last = place
-        if groups.stop == trip.group_count:
+        if groups.stop >= end:
             return HoldPage(found, "")
-        return HoldPage(found, str(SeatPlace(trip.position_of(trip.seats_in(groups.stop)[0].id), -1)))
+        return HoldPage(found, str(SeatPlace(trip.place_of(groups.stop, trip.seats_in(groups.stop)[0].id), -1)))
 
     async def _listed(self, trip: Trip, groups: range) -> list[tuple[SeatPlace, Hold]]:
         """What is held or booked whose first seat is in one of these seat groups, in the order of seats."""
@@ -62,7 +72,7 @@ class Manifests:
             (_place(trip, hold), hold)
             for group, holds in zip(groups, read, strict=True)
             for hold in holds
-            if trip.group_of(_first_seat(trip, hold)) == group
+            if min(hold.groups) == group
         ]
         return sorted(found, key=itemgetter(0))
 
@@ -90,8 +100,4 @@ def check_made(trip: Trip, group: int, cells: Rows) -> None:
 
 
 def _place(trip: Trip, hold: Hold) -> SeatPlace:
-    return SeatPlace(trip.position_of(_first_seat(trip, hold)), hold.journey.first)
-
-
-def _first_seat(trip: Trip, hold: Hold) -> str:
-    return min(hold.seats, key=trip.position_of)
+    return SeatPlace(min(map(trip.place_of, hold.groups, hold.seats)), hold.journey.first)

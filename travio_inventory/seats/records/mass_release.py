@@ -6,19 +6,18 @@ Its cells are of a period in which nothing is sold, so no hold comes to be any m
 import asyncio
 from collections.abc import Awaitable
 
-from travio_inventory.kernel.actor import Actor, ActorKind
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import index_entries, rows
-from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, RowKey, StoreUnavailable, Write
-from travio_inventory.protocol.event_rows import only_event
-from travio_inventory.protocol.hold import HoldId, digest_of
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Kind, StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.refusals import HoldEnded, HoldNotFound
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.events import VERSION, EventType, TripCancelled, data_text
+from travio_inventory.seats.events import EventType, TripCancelled
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.announcing import announce
 from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.trip import TripKey
 
@@ -26,34 +25,9 @@ TRIES_MAX = 8
 HOLDS_AT_ONCE = 16
 
 
-async def announce(sender: Sender, offer: Offer) -> None:
-    """Tell that the trip is cancelled: once, in the batch that brings its first cell into the new period. Raises
-    BackendUnavailable.
-    """
-    partition = seat_rows.group_partition(offer.trip.key, 0)
-    cell = RowKey(Kind.CELL, offer.trip.seats[0].id)
-    period: Row = {"period": offer.period}
-    digest = digest_of(str(offer.opened_at_ms))  # the cancellation's own: of this life of the trip
-    subject = str(HoldId(offer.trip.key.trip, 0, digest, is_late=False))
-    for _ in range(TRIES_MAX):
-        try:
-            standing = (await sender.batches.get(partition, [cell])).get(cell)
-        except StoreUnavailable:
-            await sender.pause()
-            continue
-        if standing is not None and rows.number(standing, "period") >= offer.period:
-            return
-        now = await sender.now()
-        write = Write(cell, ABSENT, {**seat_rows.NEW_CELL, **period})
-        if standing is not None:
-            write = Write(cell, {"status": standing.get("status"), "period": standing.get("period")}, period)
-        data = data_text(TripCancelled(subject, offer.trip.key.trip))
-        told = only_event(subject, EventType.TRIP_CANCELLED.value, VERSION, ActorKind.HOUSE, data, now)
-        entry = index_entries.recorded(partition, now.epoch, sender.rules.retention)
-        if isinstance(await sender.apply(partition, [write, sender.kept(told)], [entry], at_ms=now.at_ms), Applied):
-            return
-        await sender.pause()
-    raise BackendUnavailable
+async def announce_cancelled(sender: Sender, offer: Offer) -> None:
+    """Tell that the trip is cancelled: once. Raises BackendUnavailable."""
+    await announce(sender, offer, EventType.TRIP_CANCELLED, lambda subject: TripCancelled(subject, offer.trip.key.trip))
 
 
 async def end_group(holds: HoldProtocol[Hold], key: TripKey, group: int, since_ms: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import RETRY
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, Released
@@ -84,13 +85,15 @@ class SeatBlocks:
         unmade = [hold.with_state(Aborted(RETRY)) for hold in holds]
         await asyncio.gather(*(changed(hold, as_of_ms=hold.created_at_ms) for hold in unmade))
 
-    async def unblock(self, trip: Trip, seat: str) -> bool:
+    async def unblock(self, trip: Trip, seat: str, *, period: int | None) -> bool:
         """See Holds."""
         partition = seat_rows.group_partition(trip.key, trip.group_of(seat))
         first = RowKey(Kind.CELL, seat, 0)
         try:
             cell = (await self._sender.batches.get(partition, [first])).get(first)
             if cell is None or cell.get("status") in seat_rows.OFF_SALE:
+                raise TripOpening
+            if period is not None and rows.number(cell, "period") > period:
                 raise TripOpening
             if cell.get("status") == "blocked" and (ended := await self._unblock(trip, seat, cell)) is not None:
                 return ended
@@ -106,13 +109,14 @@ class SeatBlocks:
         Raises StoreUnavailable.
         """
         organization, owner = trip.key.organization, rows.text(cell, "owner")
+        hold_id = read_title(owner).hold_id
         try:
-            judged = await self._judging.judge(organization, owner, since_ms=rows.number(cell, "since_ms"))
+            judged = await self._judging.judge(organization, hold_id, since_ms=rows.number(cell, "since_ms"))
         except OutcomeUnknown:  # of what somebody else left half done
             raise BackendUnavailable from None
         match judged.verdict:
             case Verdict.TAKEN:
-                hold = await self._deciding.decide(house_of(organization), owner, Released())
+                hold = await self._deciding.decide(house_of(organization), hold_id, Released())
                 return isinstance(hold.state, Released)
             case Verdict.CONTENDED:
                 raise contended([seat])

@@ -64,12 +64,12 @@ def hold_row(hold: Hold) -> Row:
     return row
 
 
-def names(home: Row, cell: RowKey, move: int) -> bool:
-    """Whether the row of a live hold says that this cell is its own, which has a title of that move."""
+def names(home: Row, group: int, cell: RowKey, move: int) -> bool:
+    """Whether the row of a live hold says that this cell of the seat group is its own, by a title of that move."""
     if not move and home.get("given_up") is None and home.get("moves") is None:
         return True
     journey = range(number(home, "first_segment"), number(home, "last_segment") + 1)
-    return cell.segment in journey and any(seat == cell.id for _, seat in _places(home))
+    return cell.segment in journey and (group, cell.id) in _places(home)
 
 
 def if_available(period: int) -> Row:

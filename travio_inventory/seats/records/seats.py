@@ -48,9 +48,9 @@ class Seats:
         """See Resource."""
         return seat_rows.hold_row(hold)
 
-    def names(self, home: Row, _partition: Partition, key: RowKey, move: int) -> bool:
+    def names(self, home: Row, partition: Partition, key: RowKey, move: int) -> bool:
         """See Resource."""
-        return seat_rows.names(home, key, move)
+        return seat_rows.names(home, partition.number, key, move)
 
     def changes(self, before: Hold, after: Hold) -> Row:
         """See Resource."""

@@ -30,15 +30,15 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
             cell = cells.get(key)
             if cell is None or cell.get("status") in seat_rows.OFF_SALE:
                 raise TripOpening
-            states.append(_state(key, cell, homes))
+            states.append(_state(group, key, cell, homes))
     return encode_states(states)
 
 
-def _state(key: RowKey, cell: Row, homes: dict[str, Row]) -> SeatState:
+def _state(group: int, key: RowKey, cell: Row, homes: dict[str, Row]) -> SeatState:
     hold_id, move = read_title(rows.text(cell, "owner"))
     home = homes.get(hold_id)
     if home is not None:
-        return _foreign_state(cell, _deciding(home, key, move))
+        return _foreign_state(cell, _deciding(home, group, key, move))
     match cell["status"]:
         case "available":
             return AVAILABLE
@@ -52,11 +52,11 @@ def _state(key: RowKey, cell: Row, homes: dict[str, Row]) -> SeatState:
             raise ValueError(f"no cell has the status {other!r}")
 
 
-def _deciding(home: Row, key: RowKey, move: int) -> Row:
+def _deciding(home: Row, group: int, key: RowKey, move: int) -> Row:
     """The row that says what becomes of the cell: that of its owner, unless it lives and does not name the cell. Then a
     move that takes it is under way, or it was given up.
     """
-    if home.get("status") not in rows.LIVE or seat_rows.names(home, key, move):
+    if home.get("status") not in rows.LIVE or seat_rows.names(home, group, key, move):
         return home
     return _UNDER_WAY if move > rows.number(home, "moves") else _GIVEN_UP
 

@@ -65,7 +65,7 @@ class TripEnds:
             row = TripRow.read(standing) if standing is not None else None
             if row is None or row.opened_at_ms != listed.opened_at_ms:
                 await visit.write(partition, (), [entry_of(listed, keep_s=FORGOTTEN_S)])
-            elif row.stage is not Stage.FORGOTTEN:
+            elif row.stage is not Stage.FORGOTTEN and not row.is_being_swapped:
                 await self._visit_row(visit, listed, row)
         except StoreUnavailable:
             raise BackendUnavailable from None

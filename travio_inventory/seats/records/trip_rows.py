@@ -1,7 +1,9 @@
 """The row of a trip: its definition, whether it is sold, in which of its lives it is, and how far it is forgotten."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from json import dumps, loads
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from travio_inventory.protocol import rows
@@ -39,6 +41,24 @@ OPENED = (Stage.OPENING, Stage.ON_SALE)
 """Whoever opens the trip again finds it as it is."""
 
 
+class SwapNote(NamedTuple):
+    """The last swap of the trip's vehicle: what was asked, the seats chosen, what the trip is when it is over, how many
+    of the seat groups that it had are done, and how many holds and bookings have seats then, or none.
+    """
+
+    asked: str = ""
+    chosen: Mapping[str, str] = MappingProxyType({})
+    resumes: str = ""
+    reached: int = 0
+    moved: int = 0
+    left: int = 0
+
+    @property
+    def text(self) -> str:
+        """As the row keeps it."""
+        return dumps([*self[:1], dict(self.chosen), *self[2:]], separators=(",", ":"))
+
+
 class TripRow(NamedTuple):
     """What the row says; `opened_at_ms` tells the lives of one id apart. `sales` says whether the house closed them,
     and `halt` how far it is frozen or cancelled ("" if it is not).
@@ -58,6 +78,8 @@ class TripRow(NamedTuple):
     reached: int = 0
     released: int = 0
     cancelled: int = 0
+    next: str = ""
+    swap: str = ""
 
     @classmethod
     def read(cls, row: Row) -> Self:
@@ -77,6 +99,8 @@ class TripRow(NamedTuple):
             rows.number(row, "reached"),
             rows.number(row, "released"),
             rows.number(row, "cancelled"),
+            rows.text(row, "next"),
+            rows.text(row, "swap"),
         )
 
     @property
@@ -98,8 +122,19 @@ class TripRow(NamedTuple):
 
     @property
     def is_being_halted(self) -> bool:
-        """Whether a freeze or a cancellation was begun that is not done."""
-        return self.stage is Stage.ON_SALE and self.halt in (SalesState.FREEZING, SalesState.CANCELLING)
+        """Whether a freeze, a swap or a cancellation was begun that is not done."""
+        under_way = (SalesState.FREEZING, SalesState.SWAPPING, SalesState.CANCELLING)
+        return self.stage is Stage.ON_SALE and self.halt in under_way
+
+    @property
+    def is_being_swapped(self) -> bool:
+        """Whether it gets another vehicle, whose cells may not be known by its definition yet."""
+        return self.is_being_halted and self.halt == SalesState.SWAPPING
+
+    @property
+    def swapped(self) -> SwapNote:
+        """The last swap of its vehicle."""
+        return SwapNote(*loads(self.swap)) if self.swap else SwapNote()
 
     @property
     def seen(self) -> Row:

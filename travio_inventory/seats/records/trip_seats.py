@@ -26,13 +26,14 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Write,
 )
+from travio_inventory.seats.definition import read_seats, write_each
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import trip_rows
 from travio_inventory.seats.records.trip_rows import Stage, TripRow
 from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.refusals import InvalidTrip
-from travio_inventory.seats.trip import Trip, TripKey, read_seats, read_trip, write_seats
+from travio_inventory.seats.trip import Trip, TripKey, read_trip
 
 PART_CHARS_MAX = 128 * 1_024
 """In JSON, which has ASCII only; a single seat has less than 8,000."""
@@ -57,11 +58,11 @@ def written(trip: Trip, portions: Portions) -> Written:
     """The trip as rows say it. Raises InvalidTrip for more text than is stored of a trip."""
     if not portions.has_parts(trip):
         return Written(trip.definition, {})
-    parts = {_digest(part): part for part in parts_of(trip.seats, portions.seats_per_part_max)}
+    parts = {_digest(part): part for part in parts_of(trip.seats_ever, portions.seats_per_part_max)}
     if sum(map(len, parts.values())) > DEFINITION_CHARS_MAX:
         said = f"their texts are too long together: the seats of a trip take at most {DEFINITION_CHARS_MAX} characters"
         raise InvalidTrip([Violation("seat_config.seats", said)])
-    return Written(trip.written({"count": len(trip.seats), "parts": list(parts)}), parts)
+    return Written(trip.written({"count": len(trip.seats_ever), "parts": list(parts)}), parts)
 
 
 class TripSeats:
@@ -128,6 +129,7 @@ def opening_of(row: TripRow) -> Opening:
     values = loads(row.definition)
     seats, segments = values["seats"], len(values["segments"])
     count: int = seats["count"] if isinstance(seats, dict) else len(seats)
+    count -= sum(former for former, _ in values.get("former", ()))
     done = count if row.stage is Stage.ON_SALE else min(row.seeded * values["seats_per_group"], count)
     return Opening(done * segments, count * segments)
 
@@ -143,7 +145,7 @@ def parts_of(seats: Iterable[Seat], seats_max: int) -> Iterator[str]:
     part: list[str] = []
     chars = 0
     for seat in seats:
-        text = dumps(write_seats([seat])[0], separators=(",", ":"))
+        text = dumps(write_each([seat])[0], separators=(",", ":"))
         if part and (len(part) == seats_max or chars + len(text) > PART_CHARS_MAX):
             yield f"[{','.join(part)}]"
             part, chars = [], 0

@@ -27,6 +27,7 @@ from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
+from travio_inventory.seats.use_cases.swap_vehicle import SwapVehicle
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 
@@ -40,6 +41,7 @@ class Inventory:
     seat_plans: KeepSeatPlans
     cancel_trip: CancelTrip
     change_trip: ChangeTrip
+    swap_vehicle: SwapVehicle
     list_trips: ListTrips
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold

@@ -58,7 +58,7 @@ class BlockSeats:
         changed: list[str] = []
         for seat in unblocked:
             try:
-                if await self._holds.unblock(trip, seat):
+                if await self._holds.unblock(trip, seat, period=offer.period):
                     changed.append(seat)
             except RetryableRefusal:  # which would say that nothing was done
                 if reasons or changed:

@@ -1,12 +1,13 @@
 """Whether a party finds seats on a journey, and what they cost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery
 from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.refusals import NotOnSale
 from travio_inventory.seats.seat import Available, SeatState
 from travio_inventory.seats.seat_map import SeatMap
@@ -27,8 +28,9 @@ class Availability:
     is_sold: bool = True
 
     def seats(self) -> Iterator[tuple[Seat, SeatState]]:
-        """The class's seats with their states, in layout order."""
-        return (pair for pair in self.seat_map.seats() if self.seat_class in ("", pair[0].seat_class))
+        """The class's seats with their states, in layout order, whether the journey is sold or not."""
+        seat_map = replace(self.seat_map, state=SalesState.OPEN, has_departed=False)
+        return (pair for pair in seat_map.seats() if self.seat_class in ("", pair[0].seat_class))
 
     def price_minor(self) -> int:
         """The price of the cheapest free seats for the party, 0 if there are not enough; in minor units."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.commands import ControlSalesCommand, SalesAction
 from travio_inventory.seats.offer import Offer
-from travio_inventory.seats.ports import TripSales
+from travio_inventory.seats.sales_ports import TripSales
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog

@@ -9,6 +9,7 @@ from travio_inventory.seats.move import Move
 from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import HoldNotFound, InvalidSeats, NotOnSale, TripNotFound, TripOpening
+from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -25,7 +26,8 @@ class MoveHold:
         self._clock = clock
 
     async def __call__(self, actor: Actor, command: MoveHoldCommand) -> Hold:
-        """The hold as it is then. It passes no gate: the store decides. Raises PermissionDenied, InvalidSeats,
+        """The hold as it is then. It passes no gate: the store decides. What has no place in the trip's present vehicle
+        is moved also while sales are closed. Raises PermissionDenied, InvalidSeats,
         InvalidJourney, NotOnSale, and what `Holds.move` raises.
         """
         actor.needs(Scope.SEATS_HOLD)
@@ -55,5 +57,6 @@ class MoveHold:
         except NotOnSale:
             if to.of(hold) is None:  # it was moved while the trip was on sale
                 return hold
-            raise
+            if offer.state is not SalesState.CLOSED or has_place(trip, hold):
+                raise
         return await self._steps.run(self._holds.move(actor, command.hold_id, to))

@@ -57,7 +57,6 @@ class OpenTrip:
             async with at_once:
                 await self._trips.seed(standing, group, since_s=since_s)
 
-        groups = range(standing.group_count)
-        for failed in await asyncio.gather(*map(seed, groups), return_exceptions=True):
+        for failed in await asyncio.gather(*map(seed, standing.groups), return_exceptions=True):
             if failed is not None:
                 raise failed

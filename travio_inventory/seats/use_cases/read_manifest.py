@@ -32,10 +32,16 @@ class ReadManifest:
         station that is none of the trip's, BackendUnavailable.
         """
         actor.needs(Scope.BOOKINGS_READ)
-        trip = await self._trips.get(TripKey(actor.organization, query.trip_id))
+        trip = (await self._trips.offer(TripKey(actor.organization, query.trip_id))).trip
         _check_stations(trip, query)
         try:
-            found = await self._manifests.page(trip, _wanted(trip, query), after=query.place, most=query.most)
+            found = await self._manifests.page(
+                trip,
+                _wanted(trip, query),
+                after=query.place,
+                most=query.most,
+                without_place=query.only_without_place,
+            )
         except TripOpening:
             await self._trips.check(trip.key)
             raise
@@ -60,6 +66,7 @@ def _wanted(trip: Trip, query: ManifestQuery) -> Callable[[Hold], bool]:
         first, last = hold.journey
         return (
             (query.include_held or isinstance(hold.state, Confirmed))
+            and all(map(trip.has_in, hold.groups, hold.seats))
             and query.boarding in ("", trip.segments[first].origin)
             and query.alighting in ("", trip.segments[last].destination)
         )

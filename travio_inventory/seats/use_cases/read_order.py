@@ -39,6 +39,6 @@ class ReadOrder:
 
     async def _with_trip(self, hold: Hold) -> tuple[Hold, Trip] | None:
         try:
-            return hold, await self._trips.get(hold.trip)
+            return hold, await self._trips.of_hold(hold)
         except TripNotFound:
             return None

@@ -30,7 +30,17 @@ class ReadSeatMap:
     has left. A seat group that cannot be read does not affect the others: the next caller finds them cached.
     """
 
-    def __init__(self, trips: TripCatalog, holds: Holds, cache: OwnMaps, *, clock: Clock, stale_ms_max: int) -> None:
+    def __init__(
+        self,
+        trips: TripCatalog,
+        holds: Holds,
+        cache: OwnMaps,
+        *,
+        clock: Clock,
+        stale_ms_max: int,
+        sells_departed: bool = False,
+    ) -> None:
+        self._sells_departed = sells_departed
         self._trips = trips
         self._holds = holds
         self._cache = cache
@@ -47,18 +57,27 @@ class ReadSeatMap:
         """
         actor.needs(Scope.TRIPS_READ)
         key = TripKey(actor.organization, query.trip_id)
-        trip = await self._trips.get(key)
+        offer = await self._trips.offer(key)
+        trip = offer.trip
         journey = self._trips.journey(trip, query.ends)
         wanted = trip.groups_of(trip.places_in(query.section))
         check(trip, query.section)
-        as_of_ms = self._clock.now_ms() - self._stale_ms_max
+        now_ms = self._clock.now_ms()
         groups = await self._cache.read(key)
         try:
             found = tuple(map(groups.__getitem__, wanted))
         except KeyError:
             groups = await self._with_missing(trip, groups, wanted)
             found = tuple(map(groups.__getitem__, wanted))
-        return SeatMap(trip, journey, found, query.section, as_of_ms)
+        return SeatMap(
+            trip,
+            journey,
+            found,
+            query.section,
+            now_ms - self._stale_ms_max,
+            offer.state,
+            has_departed=offer.has_departed(journey, now_ms, sells_departed=self._sells_departed),
+        )
 
     async def _with_missing(self, trip: Trip, cached: Mapping[int, bytes], wanted: Sequence[int]) -> dict[int, bytes]:
         """The cached groups, and those of the wanted ones that are not cached."""

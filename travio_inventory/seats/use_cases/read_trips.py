@@ -36,6 +36,6 @@ class ReadTrips:
         if (hold.trip.organization, hold.holder) != (actor.organization, actor.user):
             raise HoldNotFound
         try:
-            return await self._trips.get(hold.trip)
+            return await self._trips.of_hold(hold)
         except TripNotFound:
             raise HoldNotFound from None

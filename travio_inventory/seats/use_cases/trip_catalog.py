@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.refusals import TripNotFound
@@ -72,6 +73,13 @@ class TripCatalog:
     def journey(self, trip: Trip, ends: Ends) -> Journey:
         """The trip's segments for these ends. Raises InvalidJourney."""
         return trip.journey(ends, self._ambiguous)
+
+    async def of_hold(self, hold: Hold) -> Trip:
+        """The trip that has, or had, the hold's seats. Raises as `get`."""
+        trip = await self.get(hold.trip)
+        if all(map(trip.has_in, hold.groups, hold.seats)):
+            return trip
+        return (await self.check(hold.trip)).trip  # its vehicle was swapped
 
     async def check(self, key: TripKey) -> Offer:
         """Some of its cells are not as the offer says: read it again. Raises as `get`."""

@@ -56,6 +56,7 @@ __all__ = (
     "JoinWaitlistResponse",
     "LeaveWaitlistRequest",
     "LeaveWaitlistResponse",
+    "LeftHold",
     "ListHoldsRequest",
     "ListHoldsResponse",
     "ListSeatPlansRequest",
@@ -96,6 +97,8 @@ __all__ = (
     "SectionDefinition",
     "SegmentDefinition",
     "SegmentTimes",
+    "SwapVehicleRequest",
+    "SwapVehicleResponse",
     "TripState",
     "UpdateInventoryRequest",
     "UpdateInventoryResponse",
@@ -345,6 +348,11 @@ class TripState(betterproto2.Enum):
 
     CANCELLED = 6
 
+    SWAPPING = 7
+    """
+    The trip gets another vehicle: holds and bookings are being moved to it.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -355,6 +363,7 @@ class TripState(betterproto2.Enum):
             4: "TRIP_STATE_FROZEN",
             5: "TRIP_STATE_CANCELLING",
             6: "TRIP_STATE_CANCELLED",
+            7: "TRIP_STATE_SWAPPING",
         }
 
     @classmethod
@@ -367,6 +376,7 @@ class TripState(betterproto2.Enum):
             "TRIP_STATE_FROZEN": 4,
             "TRIP_STATE_CANCELLING": 5,
             "TRIP_STATE_CANCELLED": 6,
+            "TRIP_STATE_SWAPPING": 7,
         }
 
 
@@ -547,6 +557,13 @@ class CheckAvailabilityResponse(betterproto2.Message):
     """
 
     checked_at: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    state: "TripState" = betterproto2.field(30, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+    """
+    Whether the trip is sold, and whether it has left the journey's first stop.
+    """
+
+    departed: "bool" = betterproto2.field(31, betterproto2.TYPE_BOOL)
 
 
 default_message_pool.register_message("inventory.v1", "CheckAvailabilityResponse", CheckAvailabilityResponse)
@@ -871,6 +888,11 @@ class GetManifestRequest(betterproto2.Message):
     Empty for the first page, then next_page_token.
     """
 
+    only_without_place: "bool" = betterproto2.field(30, betterproto2.TYPE_BOOL)
+    """
+    Only what was left without a place when the trip's vehicle was swapped.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "GetManifestRequest", GetManifestRequest)
 
@@ -1024,6 +1046,13 @@ class GetSeatMapResponse(betterproto2.Message):
 
     to_segment_index: "int" = betterproto2.field(15, betterproto2.TYPE_INT32)
 
+    state: "TripState" = betterproto2.field(30, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+    """
+    Unless the trip is open, and has not left the first stop, the seats that nobody has are SEAT_STATUS_BLOCKED.
+    """
+
+    departed: "bool" = betterproto2.field(31, betterproto2.TYPE_BOOL)
+
 
 default_message_pool.register_message("inventory.v1", "GetSeatMapResponse", GetSeatMapResponse)
 
@@ -1125,6 +1154,13 @@ class GetTripSummaryResponse(betterproto2.Message):
     from_segment_index: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
 
     to_segment_index: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+
+    state: "TripState" = betterproto2.field(30, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+    """
+    As in GetSeatMapResponse: seats that nobody has are counted as blocked unless the journey is sold.
+    """
+
+    departed: "bool" = betterproto2.field(31, betterproto2.TYPE_BOOL)
 
 
 default_message_pool.register_message("inventory.v1", "GetTripSummaryResponse", GetTripSummaryResponse)
@@ -1230,6 +1266,11 @@ class Hold(betterproto2.Message):
     seat_labels: "list[str]" = betterproto2.field(31, betterproto2.TYPE_STRING, repeated=True)
     """
     How people name each seat, as on a map: "Car 7, row 12, seat A"; empty for a seat that has only a number.
+    """
+
+    without_place: "bool" = betterproto2.field(32, betterproto2.TYPE_BOOL)
+    """
+    Whether the trip's vehicle was swapped and these are seats of an older one: move the hold, or cancel it.
     """
 
 
@@ -1443,6 +1484,21 @@ class LeaveWaitlistResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "LeaveWaitlistResponse", LeaveWaitlistResponse)
+
+
+@dataclass(eq=False, repr=False)
+class LeftHold(betterproto2.Message):
+    hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    reasons: "dict[str, str]" = betterproto2.field(
+        2, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    By seat: why it has none in the new vehicle.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "LeftHold", LeftHold)
 
 
 @dataclass(eq=False, repr=False)
@@ -2201,6 +2257,80 @@ default_message_pool.register_message("inventory.v1", "SegmentTimes", SegmentTim
 
 
 @dataclass(eq=False, repr=False)
+class SwapVehicleRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    vehicle_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    vehicle_type: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    seat_config: "SeatConfiguration | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    As in InitializeTripInventoryRequest.
+    """
+
+    seats_per_group: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+
+    seat_plan: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    """
+    Swaps to the seats of a stored plan, as it is now; then seat_config must be empty.
+    """
+
+    seat_mapping: "dict[str, str]" = betterproto2.field(
+        8, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    Seats of the trip and, for each, the seat of the new vehicle that stands for it. For others it is the one with the
+    same id and class, else the one with the same section, row, number and class.
+    """
+
+    version: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+    """
+    Only if the trip is of this version; 0: of any.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "SwapVehicleRequest", SwapVehicleRequest)
+
+
+@dataclass(eq=False, repr=False)
+class SwapVehicleResponse(betterproto2.Message):
+    """
+    Until `done` the call is to be repeated, which goes on with it; so does the service by itself.
+    """
+
+    done: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    state: "TripState" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+
+    version: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    groups_done: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    Of the seat groups that the trip had, so many have been gone through.
+    """
+
+    groups_total: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+
+    moved: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+    """
+    Holds and bookings, in these, that have seats of the new vehicle, and that have none and keep the old ones.
+    """
+
+    left: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
+
+    left_holds: "list[LeftHold]" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The first of those that were left, once it is done. GetManifest tells all of them.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "SwapVehicleResponse", SwapVehicleResponse)
+
+
+@dataclass(eq=False, repr=False)
 class UpdateInventoryRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -2880,6 +3010,28 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def swap_vehicle(
+        self,
+        message: "SwapVehicleRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "SwapVehicleResponse":
+        """
+        Gives a trip another vehicle, and moves its holds and bookings to the seats there that stand for theirs. What has
+        none keeps its old seats, which are not sold any more, until it is moved or cancelled.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/SwapVehicle",
+            message,
+            SwapVehicleResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def list_trips(
         self,
         message: "ListTripsRequest",
@@ -3149,6 +3301,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def swap_vehicle(self, message: "SwapVehicleRequest") -> "SwapVehicleResponse":
+        """
+        Gives a trip another vehicle, and moves its holds and bookings to the seats there that stand for theirs. What has
+        none keeps its old seats, which are not sold any more, until it is moved or cancelled.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def list_trips(self, message: "ListTripsRequest") -> "ListTripsResponse":
         """
         The trips of the organization by departure, page by page.
@@ -3370,6 +3530,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.cancel_trip(request)
         await stream.send_message(response)
 
+    async def __rpc_swap_vehicle(
+        self, stream: "grpclib.server.Stream[SwapVehicleRequest, SwapVehicleResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.swap_vehicle(request)
+        await stream.send_message(response)
+
     async def __rpc_list_trips(self, stream: "grpclib.server.Stream[ListTripsRequest, ListTripsResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
@@ -3551,6 +3719,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 CancelTripRequest,
                 CancelTripResponse,
+            ),
+            "/inventory.v1.InventoryService/SwapVehicle": grpclib.const.Handler(
+                self.__rpc_swap_vehicle,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                SwapVehicleRequest,
+                SwapVehicleResponse,
             ),
             "/inventory.v1.InventoryService/ListTrips": grpclib.const.Handler(
                 self.__rpc_list_trips,

@@ -1,0 +1,70 @@
+"""The seats of vehicles that a trip had before it was swapped: who has none in the new one still has these."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from travio_inventory.seats.layout import Seat
+
+VEHICLES_MAX = 8
+"""So often the vehicle of a trip is swapped: each one stays in the trip's definition."""
+
+
+class FormerVehicle(NamedTuple):
+    """The seats that a trip had, in layout order, and how many were in a seat group."""
+
+    seats: tuple[Seat, ...]
+    seats_per_group: int
+
+
+class FormerSeats:
+    """The seat groups of all former vehicles. They are numbered before those of the present one, which never change."""
+
+    def __init__(self, vehicles: Sequence[FormerVehicle]) -> None:
+        self.vehicles = vehicles
+        self.groups = [group for vehicle in vehicles for group in _groups(vehicle)]
+        self._ends = list(accumulate(map(len, self.groups)))
+        self._places: dict[tuple[int, str], int] = {}
+        for number, group in enumerate(self.groups):
+            start = self._ends[number] - len(group)
+            self._places |= {(number, seat.id): start + at for at, seat in enumerate(group)}
+
+    @property
+    def seats(self) -> int:
+        """How many there are of all former vehicles together."""
+        return self._ends[-1] if self._ends else 0
+
+    def place_of(self, group: int, seat_id: str) -> int:
+        """The seat's place among them, from 0. Raises KeyError."""
+        return self._places[group, seat_id]
+
+    def seat_in(self, group: int, seat_id: str) -> Seat:
+        """The seat of that id in the seat group. Raises KeyError."""
+        place = self._places[group, seat_id]
+        return self.groups[group][place - self._ends[group] + len(self.groups[group])]
+
+    def group_at(self, place: int) -> int:
+        """The seat group that has the seat at this place."""
+        return bisect_right(self._ends, place)
+
+    def vehicle_of(self, group: int) -> int:
+        """Which of the vehicles the seat group was of, from 0."""
+        ends = list(accumulate(len(_groups(vehicle)) for vehicle in self.vehicles))
+        return bisect_right(ends, group)
+
+
+def split_vehicles(
+    seats: tuple[Seat, ...], sizes: Sequence[Sequence[int]]
+) -> tuple[tuple[Seat, ...], tuple[FormerVehicle, ...]]:
+    """The seats of the present vehicle, and the former ones: so many seats of each, in so large seat groups."""
+    former, start = [], 0
+    for count, seats_per_group in sizes:
+        former.append(FormerVehicle(seats[start : start + count], seats_per_group))
+        start += count
+    return seats[start:], tuple(former)
+
+
+def _groups(vehicle: FormerVehicle) -> list[tuple[Seat, ...]]:
+    size = vehicle.seats_per_group
+    return [vehicle.seats[start : start + size] for start in range(0, len(vehicle.seats), size)]
