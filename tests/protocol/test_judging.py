@@ -3,8 +3,9 @@
 import pytest
 
 from tests.protocol.parts import hold_row, noted, unused_id
-from travio_inventory.protocol.batches import Row
+from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.fencing import ABANDONED
+from travio_inventory.protocol.hold import Title
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from verification.kit.clocks import START_MS
@@ -117,3 +118,23 @@ async def test_a_hold_of_the_house_never_lapses(sale: Sale, judging: Judging[Hol
     row: Row = {"status": "held", "created_at_ms": START_MS, "expires_at_ms": NEVER_MS}
     assert judging.left_ms(unused_id(sale), row) == NEVER_MS
     assert not judging.has_lapsed(unused_id(sale), row)
+
+
+async def test_a_claim_is_its_owners_where_the_row_names_it_or_a_young_move_takes_it(
+    sale: Sale, judging: Judging[Hold]
+) -> None:
+    hold = await sale.move(await sale.hold("A1 A2"), "A2>A3")
+
+    async def verdict(seat: str, move: int) -> Verdict:
+        cell, owner = RowKey(Kind.CELL, seat, 0), str(Title(hold.id, move))
+        judged = await judging.judge_claim(sale.group_partition("A1"), cell, owner, since_ms=START_MS)
+        return judged.verdict
+
+    assert (await verdict("A1", 0), await verdict("A3", 1)) == (Verdict.TAKEN, Verdict.TAKEN)
+    assert (await verdict("A2", 0), await verdict("A2", 1)) == (Verdict.DEAD, Verdict.DEAD)
+    sale.clock.pass_ms(GRACE_MS - 1)
+    assert await verdict("A2", 2) is Verdict.CONTENDED
+    sale.clock.pass_ms(1)
+    assert await verdict("A2", 2) is Verdict.DEAD
+    assert (await hold_row(sale, hold.id))["moves"] == 2, "it is fenced"
+    assert await verdict("A2", 2) is Verdict.DEAD
