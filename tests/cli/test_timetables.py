@@ -68,11 +68,13 @@ def test_the_example_feed_is_opened_and_sold(terminal: Type, coast: str, bus: st
     words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY)
     opened = terminal(*words)
     assert (opened.status, opened.err) == (0, "")
-    assert opened.out.splitlines()[-1] == "2027-06-05: 4 opened; 0 do not run on that date"
+    assert opened.out.splitlines()[-1] == "2027-06-05: 7 opened; 0 do not run on that date"
     (loop,) = (line for line in opened.out.splitlines() if "ring-0800" in line)
     assert "market is visited 2 times: begins segments 1 and 4, ends segments 0 and 3" in loop
     later = terminal("hold", "ring-0800@2027-06-05", "market", "harbour", "1A", "--segments", "4")
     assert later.status == 0, later.err
+    shuttle = terminal("trip", "show", "shuttle@2027-06-05T06:40:00", "--json").plain
+    assert [each["arrives_at"] for each in shuttle["segments"]] == ["2027-06-05T04:55:00+00:00"]
     night = terminal("trip", "show", "night-2230@2027-06-05", "--json").plain
     assert [(each["from"], each["departs_at"], each["arrives_at"]) for each in night["segments"]] == [
         ("harbour", "2027-06-05T20:30:00+00:00", "2027-06-05T21:45:00+00:00"),
@@ -86,7 +88,7 @@ def test_an_import_that_is_repeated_opens_what_is_missing_and_says_what_was_open
     words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY, "--json")
     assert terminal(*words, "--route", "ring").plain["counts"] == {"opened": 2}
     again = terminal(*words)
-    assert (again.status, again.plain["counts"]) == (0, {"was open": 2, "opened": 2})
+    assert (again.status, again.plain["counts"]) == (0, {"was open": 2, "opened": 5})
     assert {row["outcome"] for row in again.plain["trips"] if row["route"] == "ring"} == {"was open"}
 
 
@@ -98,7 +100,7 @@ def test_a_trip_that_is_open_with_other_seats_is_refused_and_the_others_are_open
     other = tmp_path / "other.toml"
     other.write_text(Path(bus).read_text().replace("price_minor = 1_200", "price_minor = 1_300"))
     refused = terminal(*words, "--seat-plan", str(other), "--json")
-    assert (refused.status, refused.plain["counts"]) == (1, {"opened": 3, "refused": 1})
+    assert (refused.status, refused.plain["counts"]) == (1, {"opened": 6, "refused": 1})
     (row,) = (row for row in refused.plain["trips"] if row["outcome"] == "refused")
     assert row["notes"] == ["this trip is already open with another definition; nothing was changed"]
     assert refused.err == "not every trip can be opened: their lines say why\n"
@@ -110,11 +112,11 @@ def test_the_trips_of_a_feed_have_the_seats_of_a_stored_plan(terminal: Type, coa
     assert (missing.status, missing.out) == (1, "")
     assert missing.err.startswith("so far: none\nseat plan not found")
     assert terminal("plan", "put", bus, "bus").status == 0
-    assert terminal(*words, "--json").plain["counts"] == {"opened": 4}
+    assert terminal(*words, "--json").plain["counts"] == {"opened": 7}
     ring = terminal("trip", "show", "ring-0800@2027-06-05", "--json").plain
     assert (len(ring["seats"]), ring["vehicle"], ring["time_zone"]) == (36, "City bus, 36 seats", "Europe/Berlin")
     again = terminal("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY, "--json")
-    assert again.plain["counts"] == {"was open": 4}
+    assert again.plain["counts"] == {"was open": 7}
 
 
 def test_a_dry_run_with_a_stored_plan_checks_what_the_feed_says(typed: Type, tmp_path: Path) -> None:
@@ -144,7 +146,11 @@ def test_a_dry_run_says_what_would_be_opened_and_asks_no_service(typed: Type, co
     words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", MONDAY, "--dry-run", "--target", NOBODY)
     said = typed(*words)
     assert (said.status, said.err) == (0, "")
-    assert said.out.splitlines()[-1] == "2027-06-07: 3 would be opened; 1 do not run on that date"
+    assert said.out.splitlines()[-1] == "2027-06-07: 3 would be opened; 2 do not run on that date"
+    shuttles = typed(*words[:-4], SATURDAY, *words[-3:], "--route", "shuttle", "--json").plain["trips"]
+    assert [each["trip"].partition("@")[2] for each in shuttles] == [
+        f"2027-06-05T06:{minute}:00" for minute in ("00", "20", "40")
+    ]
     rows = typed(*words, "--json").plain["trips"]
     assert [(row["trip"], row["departs"], row["segments"], row["outcome"]) for row in rows] == [
         ("ring-0800@2027-06-07", "2027-06-07T08:00:00+02:00", 5, "would be opened"),

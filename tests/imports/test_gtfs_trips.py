@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.feeds import STOP_TIMES, feed, hours, planned
+from tests.imports.feeds import DAY, PLAN, STOP_TIMES, feed, hours, planned
 from travio_inventory.imports.gtfs.clock import seconds_of
+from travio_inventory.imports.gtfs.feed import Feed
+from travio_inventory.imports.gtfs.timetable import read_timetable
+from travio_inventory.imports.gtfs.trips import PlannedTrip, plan_trips
 from travio_inventory.kernel import limits
 from travio_inventory.seats.trip import Trip
 
@@ -169,9 +172,42 @@ def test_a_wrong_row_of_trips_concerns_its_trip_alone(tmp_path: Path, trips: str
     assert found["t"].reason == said
 
 
-def test_a_trip_that_frequencies_repeat_has_no_departure_of_its_own(tmp_path: Path) -> None:
-    text = "trip_id,start_time,end_time,headway_secs\nt,8:00:00,12:00:00,600\nother,8:00:00,12:00:00,600\n"
-    assert planned(feed(tmp_path, frequencies=text))["t"].reason.startswith("frequencies.txt repeats it")
+def repeated(folder: Path, *rows: str) -> list[PlannedTrip]:
+    """The trips that frequencies.txt makes of t."""
+    text = "trip_id,start_time,end_time,headway_secs,exact_times\n" + "".join(f"{row}\n" for row in rows)
+    timetable = read_timetable(Feed(feed(folder, frequencies=text)), DAY)
+    return list(plan_trips(timetable, PLAN, "acme"))
+
+
+def test_each_departure_of_a_repeated_trip_is_a_trip_of_its_own(tmp_path: Path) -> None:
+    found = repeated(tmp_path, "t,24:30:00,24:50:00,600,1", "t,6:00:00,6:01:00,3600,1", "other,8:00:00,9:00:00,600,1")
+    assert [each.id for each in found] == [f"t@2027-06-02T{at}:00" for at in ("06:00", "24:30", "24:40")]
+    assert hours(found[0], MIDNIGHT_S) == [("a", 6, "b", 7), ("b", 7 + 5 / 60, "c", 8)]
+    assert hours(found[2], MIDNIGHT_S)[0] == ("a", 24 + 40 / 60, "b", 25 + 40 / 60)
+    assert [each.notes for each in found] == [("every 3600 s",), ("every 600 s",), ("every 600 s",)]
+
+
+@pytest.mark.parametrize("exact", ["", "0"])
+def test_a_trip_without_exact_times_is_opened_with_a_note(tmp_path: Path, exact: str) -> None:
+    (found,) = repeated(tmp_path, f"t,8:00:00,8:10:00,600,{exact}")
+    assert (found.id, found.notes) == ("t@2027-06-02T08:00:00", ("about every 600 s, not to the minute",))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["t,8:00:00,8:00:00,600,1"], "end_time 8:00:00 is not after start_time 8:00:00"),
+        (["t,8:00:00,9:00:00,0,1"], "headway_secs must be a whole number from 1 on, not '0'"),
+        (["t,8:00:00,9:00:00,600,2"], "exact_times must be 0 or 1, not '2'"),
+        (["t,8,9:00:00,600,1"], "start_time: a time must be H:MM:SS, not '8'"),
+        (["t,8:00:00,24:00:00,1,1"], "has more than 1500 departures of it"),
+        (["t,8:00:00,9:00:00,600,1", "t,8:50:00,9:00:00,600,1"], "has its departure 08:50:00 twice"),
+    ],
+)
+def test_a_wrong_row_of_frequencies_concerns_its_trip_alone(tmp_path: Path, rows: list[str], said: str) -> None:
+    (found,) = repeated(tmp_path, *rows)
+    assert found.trip is None
+    assert said in found.reason
 
 
 def test_the_id_of_a_trip_may_be_too_long_for_ours(tmp_path: Path) -> None:

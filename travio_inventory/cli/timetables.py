@@ -187,7 +187,7 @@ def _summary(timetable: Timetable, outcomes: Outcomes) -> str:
 def write_example(
     folder: Annotated[Path, Parameter(help="The folder to make.")], /, *, as_json: AsJson = False
 ) -> Exit:
-    """Write the feed of a small timetable: a loop, a night coach past midnight, stops without times."""
+    """Write the feed of a small timetable: a loop, a night coach past midnight, a shuttle by headway."""
     screen = Screen(as_json=as_json)
     found = examples.feed_files()
     try:

@@ -14,6 +14,11 @@ def seconds_of(said: str) -> int:
     return int(found[1]) * 3_600 + int(found[2]) * 60 + int(found[3])
 
 
+def clock_of(seconds: int) -> str:
+    """The same the other way round: "25:35:00"."""
+    return f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
 def day_begins_s(day: date, zone: tzinfo) -> int:
     """Unix seconds of noon minus 12 hours: midnight, but for the days on which clocks are changed before noon."""
     noon = datetime.combine(day, time(12), zone)

@@ -3,14 +3,16 @@
 stop_times.txt is read once and row by row; kept are only the rows of the date's trips.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, tzinfo
 from sys import intern
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from travio_inventory.imports.documents import WrongFile
+from travio_inventory.imports.gtfs import frequencies
 from travio_inventory.imports.gtfs.feed import Feed
+from travio_inventory.imports.gtfs.frequencies import DEPARTURES_MAX, Departure, Repeated, departures_of
 from travio_inventory.imports.gtfs.services import services_on
 from travio_inventory.imports.gtfs.stops import NotATrip, Route, StopTime, route_of
 from travio_inventory.kernel.limits import NAME_BYTES_MAX
@@ -28,7 +30,12 @@ class TimetabledTrip:
     headsign: str
     zone: tzinfo
     stop_times: list[StopTime] = field(default_factory=list)
+    repeated: list[Repeated] = field(default_factory=list)
     fault: str = ""
+
+    def departures(self) -> Sequence[Departure | None]:
+        """Its departures; None for its own, of a trip that nothing repeats. Raises NotATrip."""
+        return departures_of(self.repeated) if self.repeated else [None]
 
     def stops(self, stations: Mapping[str, str]) -> Route:
         """Its stops. Raises NotATrip."""
@@ -78,7 +85,7 @@ def read_timetable(
             zone, fault = (UTC, found) if isinstance(found, str) else (found, "")
             trips[trip] = TimetabledTrip(trip, route, headsign, zone, fault=fault)
     _add_stop_times(feed, trips)
-    _exclude_frequencies(feed, trips)
+    _add_frequencies(feed, trips)
     stations = _stations(feed, by_parent=by_parent_station)
     names = dict(_station_names(feed))
     return Timetable(day, tuple(trips.values()), stations, names, left_out["services"], left_out["routes"])
@@ -107,12 +114,11 @@ def _add_stop_times(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:
             found.stop_times.append(StopTime(intern(sequence), intern(stop), intern(arrives), intern(departs)))
 
 
-def _exclude_frequencies(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:
-    """A trip that frequencies.txt repeats has no departure of its own."""
+def _add_frequencies(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:
     if feed.has("frequencies.txt"):
-        for _, (trip,) in feed.rows("frequencies.txt", ("trip_id",)):
-            if trip in trips:
-                trips[trip].fault = "frequencies.txt repeats it: it has no departure of its own"
+        for _, (trip, *row) in feed.rows("frequencies.txt", frequencies.COLUMNS, ("exact_times",)):
+            if trip in trips and len(trips[trip].repeated) <= DEPARTURES_MAX:
+                trips[trip].repeated.append(Repeated(*row))
 
 
 def _zones_of_routes(feed: Feed) -> dict[str, ZoneInfo | str]:

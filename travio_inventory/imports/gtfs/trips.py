@@ -7,6 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from travio_inventory.imports.gtfs.clock import day_begins_s
+from travio_inventory.imports.gtfs.frequencies import Departure, leaving
 from travio_inventory.imports.gtfs.stops import NotATrip, Stop
 from travio_inventory.imports.gtfs.timetable import Timetable, TimetabledTrip
 from travio_inventory.imports.seat_plans import SeatPlan, StoredSeats
@@ -30,14 +31,32 @@ class PlannedTrip:
 
 
 def plan_trips(timetable: Timetable, plan: SeatPlan | StoredSeats, organization: str) -> Iterator[PlannedTrip]:
-    """Each trip of the timetable, made one by one. A trip runs on many dates, so its id here ends with the date."""
+    """Each trip of the timetable, made one by one. A trip runs on many dates, so its id here ends with the date, and
+    with the time of departure if frequencies.txt repeats it.
+    """
     for each in timetable.trips:
-        yield _planned(each, timetable, plan, TripKey(organization, f"{each.id}@{timetable.date.isoformat()}"))
+        key = TripKey(organization, f"{each.id}@{timetable.date.isoformat()}")
+        try:
+            departures = each.departures()
+        except NotATrip as fault:
+            yield _left_out(each, key, fault)
+            continue
+        for departure in departures:
+            own = key._replace(trip=f"{key.trip}T{departure.named}") if departure else key
+            yield _planned(each, departure, timetable, plan, own)
 
 
-def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan | StoredSeats, key: TripKey) -> PlannedTrip:
+def _planned(
+    each: TimetabledTrip,
+    departure: Departure | None,
+    timetable: Timetable,
+    plan: SeatPlan | StoredSeats,
+    key: TripKey,
+) -> PlannedTrip:
     try:
         stops, notes = each.stops(timetable.stations)
+        if departure:
+            stops, notes = leaving(stops, departure), (*notes, departure.note)
         names = {stop.station: timetable.station_names.get(stop.station, "") for stop in stops}
         trip = plan.trip(
             key,
@@ -46,8 +65,12 @@ def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan | Stored
             station_names=tuple(StationName(*name) for name in names.items() if name[1]),
         )
     except (NotATrip, InvalidRequest) as fault:
-        return PlannedTrip(key.trip, each.route, each.headsign, each.zone, None, reason=str(fault))
+        return _left_out(each, key, fault)
     return PlannedTrip(key.trip, each.route, each.headsign, each.zone, trip, notes)
+
+
+def _left_out(each: TimetabledTrip, key: TripKey, fault: Exception) -> PlannedTrip:
+    return PlannedTrip(key.trip, each.route, each.headsign, each.zone, None, reason=str(fault))
 
 
 def _segments(stops: Sequence[Stop], begins_s: int) -> tuple[Segment, ...]:
