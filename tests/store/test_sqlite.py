@@ -33,6 +33,9 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.store.sqlite import DataFolderInUse, Pace, SqliteBatches
 from travio_inventory.store.sqlite.committer import Committer
+from travio_inventory.store.sqlite.database import open_writer
+from travio_inventory.store.sqlite.group import Batch, try_group
+from travio_inventory.store.sqlite.statements import partition_text
 
 HOLD = RowKey(Kind.HOLD, "hold-1")
 
@@ -110,6 +113,23 @@ async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None
         await all_at_once(store, range(1000))
         assert store.counts.batches == 2000
         assert store.counts.steps <= 5, "a refusal has nothing to commit"
+
+
+@pytest.mark.parametrize("standing", [None, "7"])
+async def test_new_rows_that_are_alike_are_one_statement_and_all_or_none(tmp_path: Path, standing: str | None) -> None:
+    async with SqliteBatches.open(tmp_path) as store:
+        if standing is not None:
+            await store.apply(PARTITION, birth(standing))
+    new, said = {"status": "held"}, list[str]()
+    writes = [Write(RowKey(Kind.HOLD, str(at)), ABSENT, new) for at in range(20)]
+    with closing(open_writer(tmp_path / "inventory.db")) as connection:
+        connection.set_trace_callback(said.append)
+        outcome = try_group(connection, [Batch(PARTITION.table, partition_text(PARTITION), writes, [])], 0.0)
+        connection.execute("COMMIT")
+    assert len([text for text in said if text.startswith("INSERT")]) == 1
+    assert outcome.changed == (standing is None)
+    async with SqliteBatches.open(tmp_path) as store:
+        assert len(await ids(store)) == (20 if standing is None else 1)
 
 
 async def test_a_group_answers_each_batch_by_what_came_before_it(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def bench_hot_seat(
             )
         return found.as_plain(), found.wrong
 
-    return _run(options, bench, workers=workers)
+    return run_bench(options, bench, workers=workers)
 
 
 def show_round(board: Board, played: hot_seat.Round) -> None:
@@ -139,7 +139,7 @@ def bench_browsing(
             found = await readers.measure(writes_per_second=writes, seconds=seconds)
         return found.as_plain(), found.wrong
 
-    return _run(options, bench, workers=workers)
+    return run_bench(options, bench, workers=workers)
 
 
 def bench_claims(
@@ -224,7 +224,7 @@ def bench_compare(
                 )
         return {"A is": a, "B is": b, **found.as_plain()}, found.wrong
 
-    return _run(options, bench, workers=workers, place=places[0])
+    return run_bench(options, bench, workers=workers, place=places[0])
 
 
 def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
@@ -260,7 +260,7 @@ def bench_open(
                 board.add(number, round(took[-1], 3))
         return {"rounds": rounds, **_seconds(took)}, []
 
-    return _run(options, hall if seats else bench, workers=1)
+    return run_bench(options, hall if seats else bench, workers=1)
 
 
 def bench_start(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
@@ -276,7 +276,7 @@ def bench_start(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
                 board.add(number, round(took[-1], 3))
         return {"rounds": rounds, **_seconds(took)}, []
 
-    return _run(options, bench, workers=1)
+    return run_bench(options, bench, workers=1)
 
 
 def _seconds(took: list[float]) -> dict[str, object]:
@@ -291,7 +291,7 @@ def _throughput(
             found = await measure(on, workers=workers, seconds=seconds, show=partial(_show_slice, board))
         return found.as_plain(), found.wrong
 
-    return _run(options, bench, workers=workers, with_noops=True)
+    return run_bench(options, bench, workers=workers, with_noops=True)
 
 
 def _show_slice(board: Board, name: str, measured: Slice) -> None:
@@ -307,7 +307,7 @@ def _show_slice(board: Board, name: str, measured: Slice) -> None:
     )
 
 
-def _run(
+def run_bench(
     options: Options, bench: Bench, *, workers: int, with_noops: bool = False, place: Address | Command | None = None
 ) -> Exit:
     """Run the bench against that place, the target or its own server, and report whether the results are correct."""

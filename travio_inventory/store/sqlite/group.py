@@ -24,6 +24,7 @@ from travio_inventory.store.sqlite.ends import Ends
 from travio_inventory.store.sqlite.statements import (
     INSERT_ENTRY,
     exists_text,
+    insert_run_text,
     insert_text,
     keys_json,
     row_of,
@@ -143,11 +144,22 @@ class _Group:
         if len(run) == 1:
             return self._write(batch, run[0])
         (kind, row_id, segment), condition, values, keep_s = run[0]
+        if condition is ABSENT:
+            return self._insert_run(batch, run)
         if not condition or _all_null(condition):
             return all(self._write(batch, write) for write in run)
         text = update_run_text(batch.table, kind, tuple(values), tuple(condition), keep_s is not None)
         key = (batch.partition, row_id, segment, run[-1].key.segment)
         self.cursor.execute(text, (*self._bound(run[0]), *key, *condition.values()))
+        return self.cursor.rowcount == len(run)
+
+    def _insert_run(self, batch: Batch, run: Sequence[Write]) -> bool:
+        """Insert rows that are all alike, and say whether none of them was there: the cells of a seat group."""
+        if segment := max(write.key.segment for write in run):
+            check_segment(batch.table, segment)
+        text = insert_run_text(batch.table, run[0].key.kind, tuple(run[0].values), run[0].keep_s is not None)
+        keys = keys_json(write.key for write in run)
+        self.cursor.execute(text, (batch.partition, *self._bound(run[0]), keys))
         return self.cursor.rowcount == len(run)
 
     def _write(self, batch: Batch, write: Write) -> bool:
@@ -182,7 +194,7 @@ class _Group:
 
 
 def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
-    """The writes, those of neighbouring cells of one seat together where they ask and set the very same."""
+    """The writes, together where they ask and set the very same: of neighbouring cells of one seat, or new rows."""
     start = 0
     for end in range(1, len(writes) + 1):
         if end == len(writes) or not _goes_on(writes[end - 1], writes[end]):
@@ -192,13 +204,10 @@ def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
 
 def _goes_on(before: Write, write: Write) -> bool:
     (kind, row_id, segment), condition, values, keep_s = write
-    return (
-        before.condition is condition
-        and before.values is values
-        and before.keep_s == keep_s
-        and before.key == (kind, row_id, segment - 1)
-        and bool(condition)
-    )
+    is_alike = before.condition is condition and before.values is values and before.keep_s == keep_s
+    if condition is ABSENT:
+        return is_alike and before.key.kind is kind
+    return is_alike and bool(condition) and before.key == (kind, row_id, segment - 1)
 
 
 def _all_null(row: Row) -> bool:

@@ -37,6 +37,19 @@ def insert_text(table: Table, kind: Kind, columns: tuple[str, ...], is_whole: bo
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
+def insert_run_text(table: Table, kind: Kind, columns: tuple[str, ...], is_whole: bool) -> str:
+    """Insert the rows of these keys (`keys_json`) that are not there, all alike; binds partition, the values, their end
+    if they are whole, and the keys.
+    """
+    check_columns(table, kind, columns)
+    names = ", ".join((*_KEY, *columns, *([_END] if is_whole else ())))
+    marks = "".join(", ?" * (len(columns) + int(is_whole)))
+    return f"""INSERT INTO {table} ({names})
+        SELECT ?, '{kind}', json_extract(value, '$[1]'), json_extract(value, '$[2]'){marks} FROM json_each(?) WHERE TRUE
+        ON CONFLICT DO NOTHING"""  # noqa: S608 - checked names
+
+
+@lru_cache(maxsize=STATEMENTS_CACHED)
 def upsert_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], is_whole: bool) -> str:
     """Insert a row, or update the one that is there if it meets the conditions, all its columns if it `is_whole`.
 
@@ -113,7 +126,7 @@ SELECT_ENTRIES = {
 
 def keys_json(keys: Iterable[RowKey]) -> str:
     """The keys as `select_keys_text` takes them."""
-    return json.dumps([*keys])
+    return json.dumps([*keys], ensure_ascii=False)
 
 
 _Reader = Callable[[tuple[Any, ...]], tuple[RowKey, Row]]
