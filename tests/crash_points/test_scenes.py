@@ -46,10 +46,8 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "seat_plans.all": lambda sale: sale.inventory.seat_plans.all(sale.actor()),
 }
 """The verbs that write nothing to the store."""
-KILLED_ELSEWHERE = {"forget_trips", "go_on_opening", "seat_plans.put", "seat_plans.delete"}
-"""They take hours of visits, or many calls; `tests/seats/test_forgotten_trips.py`, `test_killed_openings.py` and
-`test_seat_plans.py` kill them before every batch.
-"""
+KILLED_ELSEWHERE = {"forget_trips"}
+"""It takes hours of visits; `tests/seats/test_forgotten_trips.py` kills it before every batch."""
 
 
 BACKGROUND = ("hold and relay", "relay", "sweep")

@@ -12,7 +12,7 @@ from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
 from travio_inventory.seats.offer import SalesState
-from travio_inventory.seats.refusals import NotOnWaitlist, SalesClosed, SeatHeld, SeatUnavailable
+from travio_inventory.seats.refusals import NotOnWaitlist, SalesClosed, SeatHeld, SeatPlanNotFound, SeatUnavailable
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from verification.crash_points.places import Opened, Place
@@ -108,9 +108,10 @@ async def judge(place: Place, cases: Sequence[Case], say: Say) -> None:
 
 
 async def _wrong(opened: Opened, case: Case, edge_s: float) -> str:
+    portions = case.play.step.portions
     async with AsyncExitStack() as stack:
-        asked = await stack.enter_async_context(Market(opened.line, edge=opened.edge))
-        looking = await stack.enter_async_context(Market(opened.store))
+        asked = await stack.enter_async_context(Market(opened.line, edge=opened.edge, portions=portions))
+        looking = await stack.enter_async_context(Market(opened.store, portions=portions))
         try:
             await _Judge(case, asked, looking, edge_s).judge()
         except Exception as error:  # noqa: BLE001 - whatever fails, the play has caused it
@@ -160,6 +161,8 @@ class _Judge:
             raise Untrue(f"acknowledged before, and lost: {lost}")
         if strange := seen.holds - (before | then):
             raise Untrue(f"nobody can have asked for {strange}")
+        if seen.plans not in (self._ending.before.plans, self._ending.then.plans):
+            raise Untrue(f"nobody can have asked for the plans {seen.plans}")
 
     # ---- asked again
 
@@ -177,13 +180,15 @@ class _Judge:
 
     def _true_refusals(self) -> set[str]:
         """A caller without a key may be told that the seat is taken, namely by their own hold. A holder who left the
-        list stays off it.
+        list stays off it, and a plan that is deleted stays deleted.
         """
         true = {self._ending.answer.refusal}
         if not self._step.names_itself:
             true |= {SeatHeld.__name__, SeatUnavailable.__name__}
         if self._play.cut.scene.step.startswith("leave"):
             true.add(NotOnWaitlist.__name__)
+        if self._play.cut.scene.step.startswith("delete"):
+            true.add(SeatPlanNotFound.__name__)
         return true
 
     async def _again(self, asked: Step, sale: Sale) -> StepResult:

@@ -16,6 +16,7 @@ from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.trip import Trip
 from travio_inventory.store.sqlite.committer import Committer
+from verification.crash_points.large_scenes import plans
 from verification.crash_points.places import Opened, Place
 from verification.crash_points.points import (
     Asked,
@@ -89,6 +90,7 @@ class View(NamedTuple):
 
     picture: Picture
     waiting: Sequence[tuple[str, str, int]]
+    plans: Sequence[tuple[str, str]]
 
     @property
     def holds(self) -> Counter[tuple[object, ...]]:
@@ -170,7 +172,7 @@ async def view(sale: Sale) -> View:
     except TripOpening:
         seen = Picture({}, [])
     waits = [entry for by in ("ann", "bob") for entry in await sale.waits(by)]
-    return View(seen, [(entry.holder, entry.seat_class, entry.position) for entry in waits])
+    return View(seen, [(entry.holder, entry.seat_class, entry.position) for entry in waits], await plans(sale))
 
 
 # ---- to the end
@@ -216,12 +218,13 @@ class Stage:
     ) -> None:
         self._step = step
         self._meter = meter
-        self._others = Market(opened.store)
+        self._others = Market(opened.store, portions=step.portions)
         self.onlooker = self._others.prepare(trip, holds_per_holder_max=step.holds_max)
         self._counted = Market(
             MeteredStore(opened.line, meter),
             edge=lambda clock: metered_edge(opened.edge(clock), meter),
             sink=partial(MeteredSink, meter, handed_over),
+            portions=step.portions,
         )
         clock = self.onlooker.clock
         self.asked = self._counted.add(Sale(self._counted, trip, clock, holds_per_holder_max=step.holds_max))

@@ -7,6 +7,7 @@ from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Hold
+from verification.crash_points.large_scenes import STEPS as LARGE
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import cells_alone
 from verification.kit.sale import Sale
@@ -137,25 +138,29 @@ async def look(sale: Sale, _: Subject) -> object:
     return await sale.map()
 
 
-STEPS: dict[str, Step] = PROTOCOL | {
-    "sweep what is due": step(sweep_what_is_due, lapsed_long_ago),
-    "sweep what a dead attempt left": replace(step(sweep_what_is_due, dead_attempt), cuts=[1]),
-    "close sales": step(close),
-    "reopen sales": step(reopen, closed),
-    "freeze": step(freeze, one_seat_held),
-    "unfreeze": step(unfreeze, frozen),
-    "change prices": step(change_prices),
-    "cancel a trip": step(cancel_trip, one_seat_held),
-    "cancel a trip that is booked": step(cancel_trip, booked),
-    "unfreeze what is half frozen": step(unfreeze, half_frozen),
-    "relay": step(relay, booked_long_ago),
-    "hold and relay": whole(step(relay_what_it_did)),
-    "join a waiting list": whole(step(join)),
-    "join a waiting list behind another": whole(step(join, bob_waits)),
-    "leave a waiting list": whole(step(leave, ann_and_bob_wait)),
-    "block several seats": step(block_all),
-    "unblock several seats": step(unblock_all, all_blocked),
-    "look at the seats": step(look, held),
-}
+STEPS: dict[str, Step] = (
+    PROTOCOL
+    | LARGE
+    | {
+        "sweep what is due": step(sweep_what_is_due, lapsed_long_ago),
+        "sweep what a dead attempt left": replace(step(sweep_what_is_due, dead_attempt), cuts=[1]),
+        "close sales": step(close),
+        "reopen sales": step(reopen, closed),
+        "freeze": step(freeze, one_seat_held),
+        "unfreeze": step(unfreeze, frozen),
+        "change prices": step(change_prices),
+        "cancel a trip": step(cancel_trip, one_seat_held),
+        "cancel a trip that is booked": step(cancel_trip, booked),
+        "unfreeze what is half frozen": step(unfreeze, half_frozen),
+        "relay": step(relay, booked_long_ago),
+        "hold and relay": whole(step(relay_what_it_did)),
+        "join a waiting list": whole(step(join)),
+        "join a waiting list behind another": whole(step(join, bob_waits)),
+        "leave a waiting list": whole(step(leave, ann_and_bob_wait)),
+        "block several seats": step(block_all),
+        "unblock several seats": step(unblock_all, all_blocked),
+        "look at the seats": step(look, held),
+    }
+)
 
 SCENES = [Scene(name, per_group) for name, played in STEPS.items() for per_group in played.cuts]

@@ -8,11 +8,13 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.seats.commands import hold_ref
 from travio_inventory.seats.hold import Hold, Passenger
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.records import seat_rows
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import GRACE_S, TTL_S, Sale
 from verification.kit.trips import PerGroup
 
+PORTIONS = Portions()
 SEATS = "A1 A2"
 """All that the trip has."""
 
@@ -32,6 +34,7 @@ class Step:
     is_opening: bool = False
     names_itself: bool = True
     """Whether a repeated call means the same step: it has a key, or names its hold."""
+    portions: Portions = PORTIONS
     cuts: Sequence[PerGroup] = ("all", 1)
     """How the trip is cut into seat groups: one for all seats, or one for each."""
 
