@@ -3,13 +3,16 @@
 import json
 import tomllib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from travio_inventory.cli import examples
+from travio_inventory.cli.trip_files import parse_trip
 from travio_inventory.imports.plan_text import plan_json, plan_toml
 from travio_inventory.imports.seat_plans import SeatPlan, plan_from, plan_of_trip
 from travio_inventory.seats.layout import Feature, Seat, Section
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, read_definition
 from verification.kit.trips import train
 
 IDS = st.text("aA1-_{} é\\\"'=#.🚌", min_size=1, max_size=6).map(str.strip).filter(bool)
@@ -69,6 +72,14 @@ def test_a_plan_is_the_same_after_it_was_written_as_toml(plan: SeatPlan) -> None
 @given(plans())
 def test_a_plan_is_the_same_after_it_was_written_as_json(plan: SeatPlan) -> None:
     assert plan_from(json.loads(plan_json(plan)), source="x.json") == plan
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_the_trip_of_an_example_is_the_same_with_its_plan_exported_and_after_it_was_stored(name: str) -> None:
+    trip = parse_trip(examples.text(name), source=name)
+    plan = plan_from(tomllib.loads(plan_toml(plan_of_trip(trip))), source="x.toml")
+    assert plan.trip(trip.key, trip.segments, time_zone=trip.time_zone, station_names=trip.station_names) == trip
+    assert read_definition(trip.definition) == trip
 
 
 def test_a_section_may_begin_before_the_end_of_the_one_before() -> None:
