@@ -1,6 +1,7 @@
 """A trip gets another vehicle: what is held and booked moves to it, and nothing of the old one is sold any more."""
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -22,6 +23,9 @@ from travio_inventory.seats.trip import Trip
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip
+
+BATCHES = 12
+"""Not more than the swap of a trip of two seat groups takes."""
 
 
 @pytest.fixture
@@ -215,3 +219,20 @@ async def test_a_cancel_a_freeze_or_a_change_waits_for_the_swap_that_was_begun(s
     other = sale.elsewhere()
     assert (await other.change(seats={"A1": 77})).trip.former
     assert (await other.cancel_trip()).released == 1
+
+
+async def test_a_swap_is_whole_wherever_its_process_is_killed(market: Market) -> None:
+    """Before each of its batches in turn, those of its moves included."""
+    for batches in range(0, BATCHES, 3):
+        sale = await market.open(seats_per_group=8, seats=12)
+        booked = await sale.confirm(await sale.hold("A1 A9"))
+        lost = await sale.hold("A11", by="bob")
+        doomed, seen = sale.elsewhere(), count()
+        stall = doomed.store.stall(lambda *_, seen=seen, last=batches: next(seen) >= last)
+        await doomed.dies(doomed.swap(seats=vehicle()), at=stall)
+        report = await sale.elsewhere().swap(seats=vehicle())
+        assert (report.swap.is_over, report.swap.moved, report.swap.left) == (True, 1, 1), batches
+        sale.trip = report.swap.offer.trip
+        assert min((await sale.find(booked)).groups) >= sale.trip.first_group
+        assert (await sale.find(lost)).is_live
+        await sale.assert_legal()
