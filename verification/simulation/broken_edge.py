@@ -43,8 +43,17 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
     "a taken entry counts from the answer, not from the sending of its batch",
     "I5",
     replace(
-        HONEST, honest_edge=False, holders=14, seats=2, popular=2, twins=1.0, faults=0.5, viewers=1, right_clocks=True
-    ).with_seed(24),
+        HONEST,
+        honest_edge=False,
+        holders=14,
+        seats=2,
+        popular=2,
+        twins=1.0,
+        faults=0.4,
+        viewers=0,
+        right_clocks=True,
+        seats_per_group=1,
+    ).with_seed(1),
 )
 def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     mark = FaultyEdge.mark
