@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.protocol.parts import hold_row, noted, unused_id
+from tests.protocol.parts import Overtaken, hold_row, noted, unused_id
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.fencing import ABANDONED
 from travio_inventory.protocol.hold import Title
@@ -127,7 +127,8 @@ async def test_a_claim_is_its_owners_where_the_row_names_it_or_a_young_move_take
 
     async def verdict(seat: str, move: int) -> Verdict:
         cell, owner = RowKey(Kind.CELL, seat, 0), str(Title(hold.id, move))
-        judged = await judging.judge_claim(sale.group_partition("A1"), cell, owner, since_ms=START_MS)
+        judged = await judging.judge_claim(sale.group_partition(seat), cell, owner, since_ms=START_MS)
+        assert judged.row == await hold_row(sale, hold.id)
         return judged.verdict
 
     assert (await verdict("A1", 0), await verdict("A3", 1)) == (Verdict.TAKEN, Verdict.TAKEN)
@@ -138,3 +139,12 @@ async def test_a_claim_is_its_owners_where_the_row_names_it_or_a_young_move_take
     assert await verdict("A2", 2) is Verdict.DEAD
     assert (await hold_row(sale, hold.id))["moves"] == 2, "it is fenced"
     assert await verdict("A2", 2) is Verdict.DEAD
+
+
+async def test_a_move_that_commits_before_it_is_fenced_has_what_it_took(sale: Sale, judging: Judging[Hold]) -> None:
+    hold, other = await sale.hold("A1"), sale.elsewhere()
+    sale.clock.pass_ms(GRACE_MS)
+    sale.process.sender.batches = Overtaken(sale.store, lambda _: other.move(hold, "A1>A2"))
+    cell, owner = RowKey(Kind.CELL, "A2", 0), str(Title(hold.id, 1))
+    judged = await judging.judge_claim(sale.group_partition("A2"), cell, owner, since_ms=START_MS)
+    assert judged == Judged(Verdict.TAKEN, await hold_row(sale, hold.id))
