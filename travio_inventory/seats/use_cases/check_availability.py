@@ -56,7 +56,7 @@ class CheckAvailability:
 
     async def _sells(self, seat_map: SeatMap) -> bool:
         """Whether the journey is sold, as far as this process knows."""
-        offer = await self._trips.offer(seat_map.trip.key)
+        offer = await self._trips.shown(seat_map.trip.key)
         try:
             offer.check_sale(seat_map.journey, self._clock.now_ms(), sells_departed=self._times.sells_departed)
         except NotOnSale:

@@ -57,7 +57,7 @@ class ReadSeatMap:
         """
         actor.needs(Scope.TRIPS_READ)
         key = TripKey(actor.organization, query.trip_id)
-        offer = await self._trips.offer(key)
+        offer = await self._trips.shown(key)
         trip = offer.trip
         journey = self._trips.journey(trip, query.ends)
         wanted = trip.groups_of(trip.places_in(query.section))

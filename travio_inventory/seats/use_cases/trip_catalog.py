@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Trips
@@ -69,6 +69,13 @@ class TripCatalog:
     async def offer(self, key: TripKey) -> Offer:
         """The trip as it was offered at most `known_within_s` ago. Raises as `get`."""
         return await self._get(key, self._known_within_s)
+
+    async def shown(self, key: TripKey) -> Offer:
+        """The same to show it: while the store does not answer, as it was at most half an hour ago. Raises as `get`."""
+        try:
+            return await self.offer(key)
+        except BackendUnavailable:
+            return await self._get(key, KEPT_S)
 
     def journey(self, trip: Trip, ends: Ends) -> Journey:
         """The trip's segments for these ends. Raises InvalidJourney."""
