@@ -174,6 +174,17 @@ async def test_a_seat_group_goes_stale_to_the_millisecond_even_if_it_is_read_all
     assert await shelf.read() is None
 
 
+async def test_a_large_trip_whose_reading_takes_long_is_cached_for_longer() -> None:
+    shelf, groups = Shelf(trips_max=1), range(1_025)
+    leases = await shelf.cache.lease(TRIP, groups)
+    for group in groups:
+        await shelf.cache.fill(TRIP, {group: (leases[group], b"map")})
+        await shelf.clock.wait(5)
+    assert (await shelf.cache.read(TRIP)).keys() == {*groups}
+    await shelf.clock.wait(6_001)
+    assert await shelf.cache.read(TRIP) == {}
+
+
 async def test_an_answer_is_the_same_object_until_something_changes() -> None:
     """So reading a trip of a hundred seat groups is as cheap as reading one."""
     shelf = Shelf(trips_max=1)

@@ -54,6 +54,24 @@ async def test_a_map_of_very_many_seat_groups_is_read_a_few_at_once_and_then_cac
         assert sale.store.reads_at_once <= GROUPS_PER_PORTION
 
 
+async def test_a_large_map_is_cached_for_longer_but_for_own_writes_and_says_so(memory: MemoryBatches) -> None:
+    async with Market(memory) as market:
+        sale = await single_seats(market, 1_030)
+        await sale.map("A-B")
+        sale.store.reads.clear()
+        sale.clock.pass_s(5)
+        found = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "B"))
+        assert found.as_of_ms < sale.clock.now_ms() - 5_000
+        assert sale.store.reads[Kind.CELL] == 0
+        await sale.hold("A1", "A-B")
+        sale.store.reads.clear()
+        assert await sale.seats("held", "A-B") == "A1"
+        assert sale.store.reads[Kind.CELL] == 1
+        sale.clock.pass_s(2)
+        await sale.map("A-B")
+        assert sale.store.reads[Kind.CELL] == 1 + 1_029
+
+
 @pytest.mark.redis
 async def test_a_map_of_very_many_seat_groups_is_cached_in_redis(
     memory: MemoryBatches, redis_node: RedisServer

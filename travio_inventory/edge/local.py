@@ -9,6 +9,7 @@ from types import MappingProxyType
 from travio_inventory.edge.lapsing import Lapsing
 from travio_inventory.edge.occupancies import KNOWN_MS, Found, is_own, lasts_ms, replaces, told
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Occupancy, SeatGroupKey
+from travio_inventory.seats.seat_map import stale_ms
 from travio_inventory.seats.trip import TripKey
 
 
@@ -93,8 +94,8 @@ class LocalGate:
 class LocalSeatMapCache:
     """SeatMapCache. Keeps the `trips_max` most recently used trips; dropping a trip revokes its leases.
 
-    Seat groups filled more than `stale_ms_max` ago are not read. A seat group filled again with equal bytes stays the
-    same object. `now_ms` is a monotonic clock.
+    Seat groups filled more than `stale_ms_max` ago are not read, of a large trip more than `seat_map.stale_ms`. A seat
+    group filled again with equal bytes stays the same object. `now_ms` is a monotonic clock.
     """
 
     def __init__(self, now_ms: Callable[[], int], *, trips_max: int, stale_ms_max: int = 2_000) -> None:
@@ -160,13 +161,14 @@ class _TripGroups:
         self._fresh_until_ms: float = inf
 
     def fresh(self, now_ms: int, stale_ms_max: int) -> Mapping[int, bytes]:
-        """The seat groups filled within `stale_ms_max`: the same answer until one changes or goes stale."""
+        """The seat groups that are not stale: the same answer until one changes or goes stale."""
         if now_ms > self._fresh_until_ms:
+            old_ms = stale_ms(stale_ms_max, len(self._filled_at_ms))
             self._filled_at_ms = {
-                group: at_ms for group, at_ms in self._filled_at_ms.items() if now_ms - at_ms <= stale_ms_max
+                group: at_ms for group, at_ms in self._filled_at_ms.items() if now_ms - at_ms <= old_ms
             }
             self._fresh = MappingProxyType({group: self._contents[group] for group in self._filled_at_ms})
-            self._fresh_until_ms = min(self._filled_at_ms.values(), default=inf) + stale_ms_max
+            self._fresh_until_ms = min(self._filled_at_ms.values(), default=inf) + old_ms
         return self._fresh
 
     def put(self, group: int, content: bytes, now_ms: int) -> None:

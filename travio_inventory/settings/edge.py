@@ -15,4 +15,10 @@ class EdgeSettings(Component):
         "selects it; absent = nowhere",
     )
     taken_ttl_ms: int = setting("TAKEN_TTL_MS", 2_000, "how long the edge remembers a seat as taken", ge=0, le=2_000)
-    map_stale_ms: int = setting("MAP_STALE_MS", 2_000, "how old a cached seat map may be", ge=0, le=10_000)
+    map_stale_ms: int = setting(
+        "MAP_STALE_MS",
+        2_000,
+        "how old a cached seat map may be; of a trip of over 512 seat groups up to 15 times as old",
+        ge=0,
+        le=10_000,
+    )

@@ -8,7 +8,7 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
 from travio_inventory.seats.refusals import TripOpening
-from travio_inventory.seats.seat_map import SeatMap
+from travio_inventory.seats.seat_map import SeatMap, stale_ms
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -74,7 +74,7 @@ class ReadSeatMap:
             journey,
             found,
             query.section,
-            now_ms - self._stale_ms_max,
+            now_ms - stale_ms(self._stale_ms_max, trip.first_group + trip.group_count),
             offer.state,
             has_departed=offer.has_departed(journey, now_ms, sells_departed=self._sells_departed),
         )
