@@ -61,6 +61,7 @@ async def test_a_seat_is_explained_to_the_organization_without_passengers() -> N
         assert (v1.SeatTraceSource.HOLD, "confirmed", hold_id) in told
         assert (v1.SeatTraceSource.EVENT, "seats.purchased", hold_id) in told
         (refusal,) = (trace for trace in found.traces if trace.source is v1.SeatTraceSource.REFUSAL)
+        assert (refusal.user_id, refusal.from_segment_index, refusal.to_segment_index) == (BOB, 1, 1)
         (taker,) = refusal.takers
         assert (taker.segment_index, taker.status, taker.hold_id) == (1, "held", "")
         assert "lost race" in found.left_out

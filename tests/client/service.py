@@ -123,7 +123,15 @@ class ScriptedService(wire.InventoryServiceBase):
     async def explain_seat(self, message: wire.ExplainSeatRequest) -> wire.ExplainSeatResponse:
         held = wire.SeatTrace(source=wire.SeatTraceSource.HOLD, at_ms=2_000, what="held", hold_id="h1")
         taker = wire.SeatTaker(segment_index=1, status="held", hold_id="h1", until_ms=5_000)
-        refusal = wire.SeatTrace(source=wire.SeatTraceSource.REFUSAL, at_ms=1_500, hold_id="h2", takers=[taker])
+        refusal = wire.SeatTrace(
+            source=wire.SeatTraceSource.REFUSAL,
+            at_ms=1_500,
+            hold_id="h2",
+            user_id="bob",
+            from_segment_index=1,
+            to_segment_index=2,
+            takers=[taker],
+        )
         first = wire.ExplainSeatResponse(
             segments=[wire.SeatOnSegment(segment_index=0, status="held", hold_id="h1", since_ms=1_001)],
             traces=[held],

@@ -223,6 +223,7 @@ async def test_a_seat_is_explained_in_the_order_of_time(service: ScriptedService
     found = await inventory.explain_seat("t1", "1A")
     assert [(trace.source, trace.hold) for trace in found.traces] == [("refusal", "h2"), ("hold", "h1")]
     assert found.traces[0].at == datetime.fromtimestamp(1.5, UTC)
+    assert (found.traces[0].user, found.traces[0].journey) == ("bob", Journey(1, 2))
     assert found.traces[0].takers == (SeatTaker(1, "held", "h1", datetime.fromtimestamp(5, UTC)),)
     (cell,) = found.segments
     assert (cell.status, cell.hold, cell.since, cell.until) == ("held", "h1", datetime.fromtimestamp(1.001, UTC), None)

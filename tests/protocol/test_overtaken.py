@@ -177,7 +177,7 @@ async def test_a_late_booking_to_which_others_came_first_keeps_who_has_its_seats
         await sale.confirm(hold)
     row = await hold_row(sale, late_id(hold.id))
     assert (row["status"], row["reason"]) == ("aborted", REFUSED)
-    assert row["taken"] != kept((), hold.claimant)["taken"]
+    assert row["taken"] != kept((), hold)["taken"]
     assert refused.value.at_ms == ENDS_MS
     with pytest.raises(HoldExpired) as again:
         await sale.confirm(hold)

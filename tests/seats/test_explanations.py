@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal, InvalidRequest
 from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.refusals import HoldExpired
 from travio_inventory.seats.explanation import SeatExplanation, Source
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import Hold, late_id
 from travio_inventory.seats.queries import SeatQuery
 from travio_inventory.seats.records import explanations
 from travio_inventory.seats.refusals import InvalidSeats, SeatHeld, TripNotFound
+from travio_inventory.seats.trip import Journey
 from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import PerGroup
@@ -89,6 +91,29 @@ async def test_a_final_refusal_says_who_had_the_seat_and_when_it_was_said(sale: 
     until_ms = hold.created_at_ms + TTL_S * 1_000
     assert [(cell.segment, cell.status, cell.until_ms) for cell in refusal.taken] == [(1, "held", until_ms)]
     assert told(await sale.explained("A1"), Source.REFUSAL) == []
+
+
+async def test_a_final_refusal_says_who_was_refused_and_for_which_journey(sale: Sale) -> None:
+    """Also after another process repeated the request, and found the fence of the first."""
+    await sale.hold("A18", "B-C")
+    for process in (sale.elsewhere(), sale.elsewhere()):
+        with pytest.raises(SeatHeld) as refused:
+            await process.hold("A1 A18", "B-D", by="bob", key="k")
+        assert [(cell.claimant, cell.hold) for cell in refused.value.cells] == [("", "")]
+        (refusal,) = (trace for trace in (await sale.explained("A18")).traces if trace.source is Source.REFUSAL)
+        assert (refusal.holder, refusal.journey) == ("bob", Journey(1, 2))
+
+
+async def test_a_late_booking_that_was_refused_says_whose_it_would_have_been(sale: Sale) -> None:
+    hold = await sale.hold("A1 A18", "B-D")
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    await sale.hold("A18", "A-D", by="bob")
+    with pytest.raises(HoldExpired):
+        await sale.confirm(hold)
+    (refusal,) = (trace for trace in (await sale.explained("A18")).traces if trace.source is Source.REFUSAL)
+    assert (refusal.hold, refusal.holder, refusal.journey) == (late_id(hold.id), hold.holder, hold.journey)
+    assert hold.holder
 
 
 async def test_a_plain_lost_race_leaves_nothing_and_the_answer_says_so(sale: Sale) -> None:

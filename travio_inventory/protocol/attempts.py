@@ -129,7 +129,7 @@ class Attempts(Generic[H]):
     async def fence(self, hold: H, why: Lost | Contended | NotMade | Unanswered) -> Row:
         """Fence the id before any refusal and before anything is returned."""
         if isinstance(why, Lost):
-            kept = self._resource.kept(why.taken, hold.claimant)
+            kept = self._resource.kept(why.taken, hold)
             return await self._fencing.fence(hold.organization, hold.id, REFUSED, kept)
         return await self._fencing.fence(hold.organization, hold.id, RETRY)
 

@@ -365,8 +365,8 @@ class Resource(Protocol[H]):
         """The refusal for the claimant if others have these claims."""
         ...
 
-    def kept(self, taken: Sequence[Taken], claimant: str) -> Row:
-        """What a fenced row keeps of a final refusal, as the claimant may see it."""
+    def kept(self, taken: Sequence[Taken], refused: H) -> Row:
+        """What a fenced row keeps of the final refusal of a hold: what its claimant may see, who asked and for what."""
         ...
 
     def no_again(self, fenced: Row, claimant: str) -> FinalRefusal:

@@ -41,8 +41,8 @@ class Source(StrEnum):
 class Trace:
     """Something that is kept about the seat. `at_ms` is when the hold was created, the refusal said, the event
     recorded; `what` the hold's status, the reason of the refusal, the event's type. `changed_at_ms` is a hold's last
-    step, `seats` those that it has now, `ordinal` the number of an event among those of its hold. `taken` says who had
-    the seat when it was refused.
+    step, `seats` those that it has now, `ordinal` the number of an event among those of its hold. Of a refusal,
+    `holder` and `journey` are who was refused and what he asked for, and `taken` says who had the seat then.
     """
 
     at_ms: int

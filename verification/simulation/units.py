@@ -300,7 +300,7 @@ class Units:
         """See Resource."""
         return NotEnough("not enough units")
 
-    def kept(self, _taken: Sequence[Taken], _claimant: str) -> Row:
+    def kept(self, _taken: Sequence[Taken], _refused: UnitHold) -> Row:
         """See Resource."""
         return {}
 

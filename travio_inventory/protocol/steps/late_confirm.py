@@ -85,7 +85,7 @@ class LateConfirming(Generic[H]):
         """Fence the late id, and say so; return if a booking stands there instead. `sent` is the late booking with
         claims elsewhere, and when they were sent.
         """
-        kept = self._resource.kept(taken, hold.claimant)
+        kept = self._resource.kept(taken, hold)
         fenced = await self._fencing.fence(hold.organization, late_id(hold.id), REFUSED, kept)
         if fenced.get("status") != "aborted":
             return

@@ -146,8 +146,16 @@ def _of_hold(trip: Trip, seat: str, hold_id: str, row: Row) -> Iterable[Trace]:
 def _of_refusal(seat: str, hold_id: str, row: Row) -> Iterable[Trace]:
     taken = tuple(cell for cell in seat_rows.read_taken(row) if cell.seat == seat)
     if taken:
-        at_ms, reason = rows.number(row, "created_at_ms"), rows.text(row, "reason")
-        yield Trace(at_ms=at_ms, source=Source.REFUSAL, what=reason, hold=hold_id, seats=(seat,), taken=taken)
+        yield Trace(
+            at_ms=rows.number(row, "created_at_ms"),
+            source=Source.REFUSAL,
+            what=rows.text(row, "reason"),
+            hold=hold_id,
+            holder=rows.text(row, "asked_by"),
+            seats=(seat,),
+            journey=Journey(rows.number(row, "first_segment"), rows.number(row, "last_segment")),
+            taken=taken,
+        )
 
 
 def _of_event(seat: str, row: Row) -> Iterable[Trace]:

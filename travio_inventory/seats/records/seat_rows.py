@@ -131,6 +131,12 @@ def _passengers(row: Row) -> tuple[Passenger, ...]:
     return tuple(Passenger(*each) for each in loads(text(row, "passengers") or "[]"))
 
 
+def refusal_row(refused: Hold, taken: Sequence[TakenCell]) -> Row:
+    """What the fenced row of a hold keeps that was finally refused: who asked for which journey, and who had it."""
+    first, last = refused.journey
+    return {"taken": taken_text(taken), "asked_by": refused.holder, "first_segment": first, "last_segment": last}
+
+
 def taken_text(cells: Sequence[TakenCell]) -> str:
     """What a final no was about, as its fenced row keeps it."""
     return "\n".join(SEPARATOR.join((cell.seat, *map(str, cell[1:]))) for cell in cells)

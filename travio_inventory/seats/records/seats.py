@@ -163,9 +163,9 @@ class Seats:
         """See Resource."""
         return refusal_of(taken_cells(taken), claimant)
 
-    def kept(self, taken: Sequence[Taken], claimant: str) -> Row:
+    def kept(self, taken: Sequence[Taken], refused: Hold) -> Row:
         """See Resource."""
-        return {"taken": seat_rows.taken_text(fit_to_keep(taken_cells(taken), claimant))}
+        return seat_rows.refusal_row(refused, fit_to_keep(taken_cells(taken), refused.claimant))
 
     def no_again(self, fenced: Row, claimant: str) -> SeatTaken:
         """See Resource."""

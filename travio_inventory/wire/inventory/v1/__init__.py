@@ -2140,6 +2140,9 @@ class SeatTrace(betterproto2.Message):
     hold_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Who held, booked or was refused.
+    """
 
     order_id: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
 
@@ -2149,6 +2152,9 @@ class SeatTrace(betterproto2.Message):
     """
 
     from_segment_index: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
+    """
+    The journey of the hold, or the one that was refused.
+    """
 
     to_segment_index: "int | None" = betterproto2.field(9, betterproto2.TYPE_INT32, optional=True)
 
