@@ -10,10 +10,13 @@ from anyio.from_thread import BlockingPortal
 from tests.client.service import ScriptedService, served
 from tests.imports.feeds import PLAN
 from tests.typed import Type
+from travio_inventory.api.grpc.replies import listed
 from travio_inventory.cli.opening import RETRIES_IN_A_ROW_MAX, Outcome, open_all
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Overloaded, PermissionDenied, Refusal
+from travio_inventory.seats.offer import SalesState, TripLine
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripDefinedOtherwise
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import TripKey
@@ -106,3 +109,16 @@ def test_a_step_on_all_seats_of_a_trip_may_take_as_long_as_a_service_allows(
             typed(*words, TRAVIO_TARGET=f"localhost:{port}")
     assert len(service.seconds_given) >= 4
     assert all(given is not None and given > 50 for given in service.seconds_given)
+
+
+def test_a_trip_that_is_being_opened_is_listed_as_such(
+    typed: Type, portal: BlockingPortal, service: ScriptedService
+) -> None:
+    line = listed(TripLine("t", SalesState.OPEN, 1, 0, "a", "b", 0, 0, 4, Opening(1, 4)))
+    service.replies[wire.ListTripsRequest] = wire.ListTripsResponse(trips=[line])
+    with portal.wrap_async_context_manager(served(service)) as port:
+        shown = typed("trip", "list", "--untimed", TRAVIO_TARGET=f"localhost:{port}").out
+        plain = typed("trip", "list", "--untimed", "--json", TRAVIO_TARGET=f"localhost:{port}").plain
+    assert "opening (25 %)" in shown
+    (trip,) = plain["trips"]
+    assert (trip["state"], trip["opened_percent"]) == ("opening", 25)

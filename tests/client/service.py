@@ -97,6 +97,9 @@ class ScriptedService(wire.InventoryServiceBase):
         last = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h2")])
         return await self._play(message, last if message.page_token else first)
 
+    async def list_trips(self, message: wire.ListTripsRequest) -> wire.ListTripsResponse:
+        return await self._play(message, wire.ListTripsResponse())
+
     async def list_trip_seats(self, message: wire.ListTripSeatsRequest) -> wire.ListTripSeatsResponse:
         return await self._play(message, wire.ListTripSeatsResponse())
 

@@ -65,7 +65,9 @@ async def test_a_large_trip_is_on_sale_only_when_it_is_whole(venue: Market) -> N
     for attempt in (sale.hold("A1"), sale.map(), sale.block("A1")):
         with pytest.raises(TripOpening):
             await attempt
+    assert [line.opening for line in await sale.listed()] == [Opening(0, CELLS)]
     await until_on_sale(sale)
+    assert [line.opening for line in await sale.listed()] == [None]
     assert await opened(sale) == await progress(sale.elsewhere()) == Opening(CELLS, CELLS)
     for process in (sale, sale.elsewhere()):
         found = await process.inventory.read_trips.one(sale.actor(), trip_id(sale.trip.key.trip))

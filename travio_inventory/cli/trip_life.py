@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from travio_inventory.cli.arguments import TripId, stamp
 from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit, Failed, Failure
+from travio_inventory.cli.opening_progress import percent
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import ListedTrip, TripSale
 from travio_inventory.client.client import InventoryClient
@@ -134,6 +135,10 @@ def _word(sale: TripSale) -> str:
     return (sale.state.name or "").lower()
 
 
+def _state(trip: ListedTrip) -> str:
+    return "opening" if trip.opening else _word(trip.sale)
+
+
 def _say_version(screen: Screen, trip: str, version: int) -> None:
     screen.answer({"trip": trip, "version": version}, lambda: screen.say(f"{trip} is of version {version}", "bold"))
 
@@ -178,7 +183,7 @@ def _day(text: str) -> datetime:
 def _as_plain(trip: ListedTrip) -> dict[str, object]:
     return {
         "trip": trip.trip,
-        "state": _word(trip.sale),
+        "state": _state(trip),
         "version": trip.sale.version,
         "opened_at": stamp(trip.opened_at),
         "from": trip.origin,
@@ -186,9 +191,11 @@ def _as_plain(trip: ListedTrip) -> dict[str, object]:
         "departs_at": stamp(trip.departs_at),
         "arrives_at": stamp(trip.arrives_at),
         "seats": trip.seats,
+        "opened_percent": percent(trip.opening) if trip.opening else 100,
     }
 
 
 def _row(trip: ListedTrip) -> list[object]:
     departs = trip.departs_at.strftime("%Y-%m-%d %H:%M") if trip.departs_at else "-"
-    return [departs, trip.trip, trip.origin, trip.destination, trip.seats, _word(trip.sale)]
+    done = f" ({percent(trip.opening)} %)" if trip.opening else ""
+    return [departs, trip.trip, trip.origin, trip.destination, trip.seats, f"{_state(trip)}{done}"]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.route import Direction
 from travio_inventory.seats.trip import Journey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus, TripState
@@ -123,7 +124,9 @@ class VehicleSwap:
 
 @dataclass(frozen=True, slots=True)
 class ListedTrip:
-    """A trip of a list; times are None if unknown."""
+    """A trip of a list; times are None if unknown. `opening` says how far it is opened, None once it is: until then it
+    has no state.
+    """
 
     trip: str
     sale: TripSale
@@ -133,6 +136,7 @@ class ListedTrip:
     departs_at: datetime | None
     arrives_at: datetime | None
     seats: int
+    opening: Opening | None = None
 
 
 class MapSeat(NamedTuple):

@@ -9,6 +9,7 @@ from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account
 from travio_inventory.client.messages import hold_record, moment, moment_or_none, seat_config
 from travio_inventory.seats.commands import SalesAction
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.trip import Trip
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -141,4 +142,5 @@ def _listed(line: wire.ListedTrip) -> ListedTrip:
         departs_at=moment_or_none(line.departure_time),
         arrives_at=moment_or_none(line.arrival_time),
         seats=line.seat_count,
+        opening=Opening(line.opening.cells_done, line.opening.cells_total) if line.opening else None,
     )

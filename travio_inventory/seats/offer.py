@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import Departed, InvalidTrip, SalesClosed
 from travio_inventory.seats.trip import Journey, Trip
 
@@ -77,7 +78,7 @@ class Swap(NamedTuple):
 
 
 class TripLine(NamedTuple):
-    """A trip as it is listed; times in Unix seconds, 0 if unknown."""
+    """A trip as it is listed; times in Unix seconds, 0 if unknown. `opening` is None once it is opened."""
 
     trip: str
     state: SalesState
@@ -88,6 +89,7 @@ class TripLine(NamedTuple):
     departs_at_s: int
     arrives_at_s: int
     seats: int
+    opening: Opening | None = None
 
 
 class TripPage(NamedTuple):

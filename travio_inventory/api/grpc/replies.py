@@ -202,7 +202,7 @@ def swapped(report: SwapReport) -> v1.SwapVehicleResponse:
 def listed(line: TripLine) -> v1.ListedTrip:
     return v1.ListedTrip(
         trip_id=line.trip,
-        state=state_of(line),
+        state=v1.TripState.UNSPECIFIED if line.opening else state_of(line),
         version=line.version,
         opened_at=line.opened_at_ms // 1_000,
         from_station_id=line.origin,
@@ -210,6 +210,7 @@ def listed(line: TripLine) -> v1.ListedTrip:
         departure_time=line.departs_at_s,
         arrival_time=line.arrives_at_s,
         seat_count=line.seats,
+        opening=progress(line.opening) if line.opening else None,
     )
 
 

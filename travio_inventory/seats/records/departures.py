@@ -11,7 +11,8 @@ from travio_inventory.protocol.batches import FOR_EVER, Batches, Index, IndexEnt
 from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.offer import TripLine, TripPage
 from travio_inventory.seats.records import trip_rows
-from travio_inventory.seats.records.trip_rows import OPENED, TRIP, TripRow
+from travio_inventory.seats.records.trip_rows import OPENED, TRIP, Stage, TripRow
+from travio_inventory.seats.records.trip_seats import opening_of
 from travio_inventory.seats.trip import Trip, TripKey
 
 UNTIMED = "untimed"
@@ -77,9 +78,9 @@ class _Place(NamedTuple):
 def _line(name: str, row: TripRow) -> TripLine:
     about = loads(row.about)
     ends = about["origin"], about["destination"]
-    return TripLine(
-        name, row.state, row.version, row.opened_at_ms, *ends, about["departs"][0], about["arrives"], about["seats"]
-    )
+    times = about["departs"][0], about["arrives"]
+    opening = opening_of(row) if row.stage is Stage.OPENING else None
+    return TripLine(name, row.state, row.version, row.opened_at_ms, *ends, *times, about["seats"], opening)
 
 
 def _month(departs_at_s: int) -> str:

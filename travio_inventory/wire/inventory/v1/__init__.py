@@ -1506,6 +1506,9 @@ class ListedTrip(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     state: "TripState" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+    """
+    Unspecified while the trip is being opened.
+    """
 
     version: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
 
@@ -1520,6 +1523,11 @@ class ListedTrip(betterproto2.Message):
     arrival_time: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
 
     seat_count: "int" = betterproto2.field(9, betterproto2.TYPE_INT32)
+
+    opening: "OpeningProgress | None" = betterproto2.field(50, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Set while the trip is being opened, as in GetTrip.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "ListedTrip", ListedTrip)
