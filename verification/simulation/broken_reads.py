@@ -1,16 +1,18 @@
 """Broken designs of what the organization reads: a page looks where it need not look, or not where it must."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from travio_inventory.protocol import listings
-from travio_inventory.protocol.batches import Index, IndexEntry
+from travio_inventory.protocol.batches import Index, IndexEntry, Row
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.queries import SeatPlace
-from travio_inventory.seats.records import explanations
+from travio_inventory.seats.records import explanations, seat_rows
 from travio_inventory.seats.records.manifests import Manifests
+from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip
 from verification.simulation.broken import GROUPS_OF_ONE, broken
 from verification.simulation.plan import Plan
@@ -42,6 +44,26 @@ def _list_everywhere(patch: pytest.MonkeyPatch) -> None:
 @broken("an explanation that looks in the seat's own group only", "I13", GROUPS_OF_ONE)
 def _look_here(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(explanations, "_group", lambda trip, seat, _: trip.group_of(seat))
+
+
+@broken("a final refusal that does not keep who was refused", "I13", QUIET)
+def _keep_no_name(patch: pytest.MonkeyPatch) -> None:
+    _without(patch, "asked_by")
+
+
+@broken("a final refusal that does not keep for which journey", "I13", QUIET)
+def _keep_no_journey(patch: pytest.MonkeyPatch) -> None:
+    _without(patch, "first_segment", "last_segment")
+
+
+def _without(patch: pytest.MonkeyPatch, *columns: str) -> None:
+    """The rows of final refusals lack these columns."""
+    refusal_row = seat_rows.refusal_row
+
+    def kept(refused: Hold, taken: Sequence[TakenCell]) -> Row:
+        return {column: value for column, value in refusal_row(refused, taken).items() if column not in columns}
+
+    patch.setattr(seat_rows, "refusal_row", kept)
 
 
 @broken("a booking that neither its confirm nor its event lists for its order", "I13", QUIET)

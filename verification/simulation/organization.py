@@ -1,12 +1,12 @@
 """What the organization reads when all is quiet, compared with the rows: manifests, orders, who had a seat (I13)."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from travio_inventory.kernel.actor import house_of
-from travio_inventory.protocol.batches import Kind, Row
+from travio_inventory.protocol.batches import Kind, Row, Table
 from travio_inventory.seats.explanation import Source, Trace
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import Hold, base_id
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from verification.simulation.oracle import LIVE, ORGANIZATION, Violated, places_of
 from verification.simulation.process import Process
@@ -26,7 +26,7 @@ async def judge_reads(world: World, prober: Process) -> None:
         if key.kind is Kind.HOLD and row.get("holder") is not None
     }
     await _judge_manifest(prober, standing)
-    await _judge_explanations(world, prober, standing)
+    await _judge_explanations(world, prober, standing, _bound(world))
     if not (world.plan.faults or world.plan.kills):
         await _judge_orders(prober, standing)
 
@@ -41,11 +41,29 @@ async def _judge_manifest(prober: Process, standing: dict[str, Row]) -> None:
         raise Violated(f"I13 the manifest has {sorted(listed)}, not {sorted(wanted)}")
 
 
-async def _judge_explanations(world: World, prober: Process, standing: dict[str, Row]) -> None:
-    """Every row of a hold that names a seat explains it, with its status and its order."""
+def _bound(world: World) -> dict[str, str]:
+    """Whose key each id is bound to, by the rows of keys."""
+    return {
+        str(row["hold"]): partition.name
+        for partition in world.batches.partitions()
+        if partition.table is Table.LEDGERS
+        for key, row in world.batches.snapshot(partition).items()
+        if key.kind is Kind.KEY
+    }
+
+
+async def _judge_explanations(
+    world: World, prober: Process, standing: dict[str, Row], bound: Mapping[str, str]
+) -> None:
+    """Every row of a hold that names a seat explains it, with its status and its order; a refusal says who was refused,
+    and a journey on which others had the seat.
+    """
     for seat in world.trip.seats:
-        found = [trace async for trace in _traces(prober, seat.id) if trace.source is Source.HOLD]
-        told = Counter((trace.hold, trace.what, trace.order) for trace in found)
+        found = [trace async for trace in _traces(prober, seat.id)]
+        for trace in found:
+            if trace.source is Source.REFUSAL and not _is_whole(trace, bound):
+                raise Violated(f"I13 the refusal of {trace.hold} names {trace.holder!r} and {trace.journey}")
+        told = Counter((trace.hold, trace.what, trace.order) for trace in found if trace.source is Source.HOLD)
         wanted = Counter(
             (hold_id, str(row["status"]), str(row.get("order_id") or ""))
             for hold_id, row in standing.items()
@@ -53,6 +71,13 @@ async def _judge_explanations(world: World, prober: Process, standing: dict[str,
         )
         if told != wanted:
             raise Violated(f"I13 of {seat.id} is told {sorted(told)}, not {sorted(wanted)}")
+
+
+def _is_whole(refusal: Trace, bound: Mapping[str, str]) -> bool:
+    """Whether it names the user whose key was refused, and a journey with every cell that was taken."""
+    wanted = refusal.journey.segments if refusal.journey else ()
+    is_on_it = all(cell.segment in wanted for cell in refusal.taken)
+    return is_on_it and refusal.holder == bound.get(base_id(refusal.hold), refusal.holder)
 
 
 async def _judge_orders(prober: Process, standing: dict[str, Row]) -> None:
