@@ -102,8 +102,18 @@ def test_a_trip_that_is_open_with_other_seats_is_refused_and_the_others_are_open
     refused = terminal(*words, "--seat-plan", str(other), "--json")
     assert (refused.status, refused.plain["counts"]) == (1, {"opened": 6, "refused": 1})
     (row,) = (row for row in refused.plain["trips"] if row["outcome"] == "refused")
-    assert row["notes"] == ["this trip is already open with another definition; nothing was changed"]
+    assert row["notes"] == ["this trip is already open with other prices; nothing was changed"]
     assert refused.err == "not every trip can be opened: their lines say why\n"
+
+
+def test_a_trip_whose_prices_and_times_were_changed_since_was_open(terminal: Type, coast: str, bus: str) -> None:
+    words = ("import", "gtfs", coast, "--date", SATURDAY, "--seat-plan", bus, "--route", "night", "--json")
+    (row,) = terminal(*words).plain["trips"]
+    assert terminal("trip", "times", row["trip"], "0=2027-06-05T20:00/").status == 0
+    assert terminal("trip", "prices", row["trip"], "--seat", "1A=77").status == 0
+    again = terminal(*words)
+    assert (again.status, again.plain["counts"]) == (0, {"was open": 1})
+    assert again.plain["trips"][0]["notes"] == ["its times and prices were changed since it was opened, and stay"]
 
 
 def test_the_trips_of_a_feed_have_the_seats_of_a_stored_plan(terminal: Type, coast: str, bus: str) -> None:

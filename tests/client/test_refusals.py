@@ -59,6 +59,8 @@ def of_one_word(kind: type[Refusal]) -> Refusal | None:
         return kind(5)
     if issubclass(kind, errors.SalesClosed):
         return kind("frozen")
+    if issubclass(kind, errors.TripDefinedOtherwise):
+        return kind(["prices", "station names"], was_changed=True)
     if issubclass(kind, errors.TripChanged):
         return kind(7)
     if issubclass(kind, errors.Departed):

@@ -1,11 +1,13 @@
 """Trips: their seats in order and in groups, their journeys, and what is wrong in a definition."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.differences import differences
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
 from travio_inventory.seats.route import Segment
@@ -333,3 +335,17 @@ def test_no_known_time_is_before_a_known_one(times: list[tuple[int, int]], expec
         assert violations(InvalidTrip, segments=segments) == expected
     else:
         assert Trip(KEY, segments, row_of(1)).segments == segments
+
+
+def test_what_differs_is_named() -> None:
+    standing = small(per_group=2)
+    first, *others = standing.seats
+    dearer = replace(standing, seats=(replace(first, price_minor=first.price_minor + 1), *others))
+    later = replace(standing.segments[0], departs_at_s=5, arrives_at_s=6)
+    assert differences(dearer, standing) == ("prices",)
+    assert differences(replace(standing, segments=(later, *standing.segments[1:])), standing) == ("times",)
+    assert differences(replace(standing, seats=(first,), vehicle="bus"), standing) == ("seats", "vehicle")
+    assert differences(replace(standing, seats=(replace(first, number="x"), *others)), standing) == ("seats",)
+    assert differences(replace(standing, segments=(Segment("X", "Y"),)), standing)[0] == "stops"
+    assert differences(small(per_group=3), standing) == ("seats per group",)
+    assert differences(small(per_group=2), standing) == ()

@@ -13,7 +13,7 @@ from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongRequest
-from travio_inventory.seats.refusals import SeatPlanNotFound, TripNotFound
+from travio_inventory.seats.refusals import SeatPlanNotFound, TripDefinedOtherwise, TripNotFound
 from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
 
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     OPENED = "opened"
     WAS_OPEN = "was open"
     REFUSED = "refused"
-    """The service refuses it, for example as it is open with another definition."""
+    """The service refuses it, for example as it is open with other stops or seats."""
     RETRY = "not opened, retry"
     LEFT_OUT = "left out"
     """It cannot be opened, whatever the service: the feed or a limit says why."""
@@ -96,6 +96,8 @@ class _Work:
             self.retries_in_a_row = 0
         except (NoService, SeatPlanNotFound):
             raise
+        except TripDefinedOtherwise as refusal:
+            self._tell_difference(each, refusal)
         except WrongRequest as refusal:
             self.tell(each, Outcome.REFUSED, str(refusal))
         except RetryableRefusal as refusal:
@@ -103,6 +105,13 @@ class _Work:
             self.retries_in_a_row += 1
             if self.retries_in_a_row >= RETRIES_IN_A_ROW_MAX:
                 raise
+
+    def _tell_difference(self, each: PlannedTrip, refusal: TripDefinedOtherwise) -> None:
+        if refusal.is_later_change:
+            said = f"its {' and '.join(refusal.differences)} were changed since it was opened, and stay"
+            self.tell(each, Outcome.WAS_OPEN, said)
+        else:
+            self.tell(each, Outcome.REFUSED, str(refusal))
 
 
 async def _opened(client: InventoryClient, trip: Trip | TripOnPlan) -> Outcome:

@@ -40,6 +40,7 @@ from travio_inventory.seats.refusals import (
     SeatUnavailable,
     TakenCell,
     TripChanged,
+    TripDefinedOtherwise,
 )
 
 DOMAIN = "inventory.travio"
@@ -195,6 +196,8 @@ def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
     """A refusal of which one thing is told, or nothing."""
     if issubclass(kind, HoldChanged):
         return kind(_whole(info.metadata["version"]))
+    if issubclass(kind, TripDefinedOtherwise) and info.metadata["differences"]:
+        return kind(info.metadata["differences"].split(","), was_changed=info.metadata["was_changed"] == "true")
     if issubclass(kind, SalesClosed):
         return kind(info.metadata["state"])
     if issubclass(kind, TripChanged):

@@ -155,12 +155,23 @@ class ReplyTooLarge(InvalidRequest):
 
 
 class TripDefinedOtherwise(WrongRequest):
-    """The trip is already open with another definition."""
+    """The trip is already open with another definition: these `differences`, as "stops", "seats", "prices"; and
+    whether the standing definition was changed since the trip was opened.
+    """
 
     reason = "TRIP_DEFINED_OTHERWISE"
 
-    def __init__(self) -> None:
-        super().__init__("this trip is already open with another definition; nothing was changed")
+    def __init__(self, differences: Sequence[str] = (), *, was_changed: bool = False) -> None:
+        what = f"other {', '.join(differences)}" if differences else "another definition"
+        since = " (it was changed since it was opened)" if was_changed else ""
+        super().__init__(f"this trip is already open with {what}{since}; nothing was changed")
+        self.differences = tuple(differences)
+        self.was_changed = was_changed
+
+    @property
+    def is_later_change(self) -> bool:
+        """Whether it is the trip that was meant, whose prices or times alone were changed since it was opened."""
+        return self.was_changed and bool(self.differences) and {*self.differences} <= {"prices", "times"}
 
 
 class SeatTaken(FinalRefusal):

@@ -166,6 +166,8 @@ def _of_trip(refusal: Refusal) -> dict[str, str]:
     match refusal:
         case errors.InvalidJourney(candidates=candidates):
             return {"candidates": ",".join(f"{first}-{last}" for first, last in candidates)} if candidates else {}
+        case errors.TripDefinedOtherwise(differences=differences, was_changed=was_changed) if differences:
+            return {"differences": ",".join(differences), "was_changed": str(was_changed).lower()}
         case errors.SalesClosed(state=state):
             return {"state": state}
         case errors.TripChanged(version=version):

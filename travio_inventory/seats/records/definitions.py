@@ -7,6 +7,7 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import ABSENT, Batches, StoreUnavailable, Write
+from travio_inventory.seats.differences import differences
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import seat_rows, trip_rows
@@ -60,8 +61,11 @@ class Definitions:
     async def _standing(self, trip: Trip, row: TripRow) -> Trip:
         """The trip as it is stored, if that is what this one asks for. Raises TripDefinedOtherwise."""
         standing = await self._seats.read(trip.key, row.definition)
-        if standing is None or not await off_loop(len(trip.seats), trip.asks_for, standing):
+        if standing is None:
             raise TripDefinedOtherwise
+        if not await off_loop(len(trip.seats), trip.asks_for, standing):
+            found = await off_loop(len(trip.seats), differences, trip, standing)
+            raise TripDefinedOtherwise(found, was_changed=row.defined > 1)
         return standing
 
     async def _begin(self, trip: Trip, new: Written, *, send_by: float) -> TripRow:
