@@ -46,12 +46,8 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "seat_plans.all": lambda sale: sale.inventory.seat_plans.all(sale.actor()),
 }
 """The verbs that write nothing to the store."""
-KILLED_ELSEWHERE = {"forget_trips", "swap_vehicle"}
-"""One takes hours of visits, one gives the trip other seat groups; `tests/seats/test_forgotten_trips.py` and
-`test_swaps.py` kill them before their batches.
-"""
-
-
+KILLED_ELSEWHERE = {"forget_trips"}
+"""It takes hours of visits: `tests/seats/test_forgotten_trips.py` kills it before its batches."""
 BACKGROUND = ("hold and relay", "relay", "sweep")
 """How the names of the scenes begin that have background jobs."""
 

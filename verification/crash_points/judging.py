@@ -30,7 +30,7 @@ from verification.crash_points.playing import (
     view,
 )
 from verification.crash_points.processes import Say
-from verification.kit.pictures import assert_events_tell_what_stands, group_rows
+from verification.kit.pictures import assert_events_tell_what_stands, group_rows, know_vehicle
 from verification.kit.sale import FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S_MAX, Market, Sale
 from verification.kit.scenes import Step, Subject, step
 
@@ -142,6 +142,7 @@ class _Judge:
         self._stands(await view(self._onlooker))
         if self._play.cut.is_asked_again:
             await self._is_asked_again()
+        await self._is_gone_on_with()
         await self._is_swept()
         await self._is_told()
         await self._can_be_won()
@@ -161,6 +162,8 @@ class _Judge:
             raise Untrue(f"acknowledged before, and lost: {lost}")
         if strange := seen.holds - (before | then):
             raise Untrue(f"nobody can have asked for {strange}")
+        if seen.holds.total() < before.total():
+            raise Untrue(f"acknowledged before, and neither as it was nor as asked: {seen}")
         if seen.plans not in (self._ending.before.plans, self._ending.then.plans):
             raise Untrue(f"nobody can have asked for the plans {seen.plans}")
 
@@ -200,6 +203,16 @@ class _Judge:
             self._clock.pass_s(AGAIN_S)
             await asyncio.sleep(self._edge_s)
         raise Untrue(f"asked {AGAIN_TRIES} times, and still told {answer}")
+
+    async def _is_gone_on_with(self) -> None:
+        """Background jobs end what was begun of a swap, whoever died in it."""
+        if await self._next.state() is SalesState.SWAPPING and (
+            failures := (await self._next.elsewhere().go_on_opening()).failures
+        ):
+            raise Untrue(f"not gone on with: {failures}")
+        await know_vehicle(self._onlooker)
+        if await self._next.elsewhere().state() is SalesState.SWAPPING:
+            raise Untrue("swapped for ever")
 
     # ---- swept
 

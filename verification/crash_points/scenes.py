@@ -13,6 +13,7 @@ from verification.kit.faulty_batches import cells_alone
 from verification.kit.sale import Sale
 from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_attempt, held, lapsed, step, whole
 from verification.kit.scenes import STEPS as PROTOCOL
+from verification.kit.trips import two_classes
 
 LONG_S = 200
 """How long after the beginning of a minute background jobs have closed it."""
@@ -69,6 +70,17 @@ async def frozen(sale: Sale) -> Hold:
     return hold
 
 
+async def booked_and_held_by_bob(sale: Sale) -> Hold:
+    booking = await sale.confirm(await sale.hold("A1"))
+    await sale.hold("A2", by="bob")
+    return booking
+
+
+async def held_and_blocked(sale: Sale) -> Hold:
+    await sale.block("A2")
+    return await sale.hold("A1")
+
+
 async def half_frozen(sale: Sale) -> Subject:
     """A process died when it had told one seat group."""
     doomed = sale.elsewhere()
@@ -97,6 +109,23 @@ async def change_prices(sale: Sale, _: Subject) -> object:
 
 async def cancel_trip(sale: Sale, _: Subject) -> object:
     return await sale.cancel_trip()
+
+
+async def swap_for_the_same_seats(sale: Sale, _: Subject) -> object:
+    return await _swap(sale, "A2 A1")
+
+
+async def swap_for_a_vehicle_without_one_seat(sale: Sale, _: Subject) -> object:
+    return await _swap(sale, "A3 A1")
+
+
+async def _swap(sale: Sale, seats: str) -> object:
+    """How far it is when it is over: a call is answered before that when the machine is slow."""
+    by_id = {seat.id: seat for seat in two_classes(3)}
+    vehicle = replace(sale.trip, seats=tuple(by_id[seat] for seat in seats.split()), former=())
+    while not (report := await sale.swap(seats=vehicle)).swap.is_over:
+        continue
+    return report.swap.moved, report.swap.left, [(hold.holder, hold.seats) for hold in report.left]
 
 
 async def unfreeze(sale: Sale, _: Subject) -> object:
@@ -151,6 +180,9 @@ STEPS: dict[str, Step] = (
         "change prices": step(change_prices),
         "cancel a trip": step(cancel_trip, one_seat_held),
         "cancel a trip that is booked": step(cancel_trip, booked),
+        "swap the vehicle of a hold": step(swap_for_the_same_seats, held),
+        "swap the vehicle of a hold and a block": step(swap_for_the_same_seats, held_and_blocked),
+        "swap the vehicle, and one has no seat": step(swap_for_a_vehicle_without_one_seat, booked_and_held_by_bob),
         "unfreeze what is half frozen": step(unfreeze, half_frozen),
         "relay": step(relay, booked_long_ago),
         "hold and relay": whole(step(relay_what_it_did)),

@@ -11,6 +11,7 @@ from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import base_id, parse_hold_id
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import TripNotFound
+from verification.kit.asking import definition
 from verification.kit.sale import Sale
 
 
@@ -33,6 +34,7 @@ class Picture(NamedTuple):
 async def picture(sale: Sale) -> Picture:
     """As a new process sees it."""
     try:
+        await know_vehicle(sale)
         seats = await sale.elsewhere().map()
     except TripNotFound:
         seats = {}
@@ -44,6 +46,13 @@ async def picture(sale: Sale) -> Picture:
     return Picture(seats, sorted(told, key=repr))
 
 
+async def know_vehicle(sale: Sale) -> None:
+    """Have the sale know the seats that the trip has now, whoever swapped its vehicle. Raises TripNotFound,
+    TripOpening.
+    """
+    sale.trip = await definition(sale.elsewhere().inventory, sale.trip.key)
+
+
 async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
     """Those of all seat groups."""
     groups = (seat_rows.group_partition(sale.trip.key, number) for number in range(sale.trip.group_count))
@@ -52,10 +61,10 @@ async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
 
 
 async def assert_events_tell_what_stands(sale: Sale) -> None:
-    """Each step of each hold exactly once, and the cancellation of the trip, where it was cancelled, as well."""
+    """Each step of each hold exactly once, and the cancellation or the swap of the trip as well."""
     recorded = Counter((row["subject"], row["type"]) for row in (await group_rows(sale, Kind.EVENT)).values())
-    cancellations = [told for told in recorded if told[1] == EventType.TRIP_CANCELLED]
-    assert sum(map(recorded.pop, cancellations)) <= 1
+    of_trip = [told for told in recorded if told[1] in (EventType.TRIP_CANCELLED, EventType.VEHICLE_SWAPPED)]
+    assert sum(map(recorded.pop, of_trip)) <= 1
     holds = await group_rows(sale, Kind.HOLD)
     assert recorded == Counter((base_id(key.id), event) for key, row in holds.items() for event in _events_of(key, row))
 
@@ -73,7 +82,7 @@ def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
     if status == "aborted":
         return
     if not row.get("holder"):
-        yield EventType.SEATS_BLOCKED
+        yield from [EventType.SEATS_BLOCKED] * (1 + rows.number(row, "extensions"))
         yield from [EventType.SEATS_UNBLOCKED] * (status == "released")
         return
     if not _is_late(key):
