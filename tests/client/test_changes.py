@@ -5,6 +5,7 @@ import pytest
 from tests.client.service import ScriptedService
 from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey
 from travio_inventory.wire.inventory import v1 as wire
+from verification.kit.trips import a_trip
 
 
 async def test_some_seats_are_named_in_the_request(service: ScriptedService, inventory: InventoryClient) -> None:
@@ -50,3 +51,23 @@ async def test_a_move_that_is_refused_says_what_the_hold_is_now(
 async def test_passengers_are_erased(service: ScriptedService, inventory: InventoryClient) -> None:
     await inventory.erase_passengers("b1")
     assert [asked.booking_id for asked in service.seen(wire.ErasePassengersRequest)] == ["b1"]
+
+
+async def test_calls_about_all_seats_of_a_trip_wait_longer_unless_a_deadline_is_set(
+    service: ScriptedService, target: str
+) -> None:
+    trip = a_trip("t1")
+    for deadline_s, usual_s, whole_s in ((None, 5, 60), (7, 7, 7)):
+        async with InventoryClient(target, deadline_s=deadline_s) as inventory:
+            service.seconds_given.clear()
+            await inventory.find_hold("h1")
+            await inventory.open_trip(trip)
+            await inventory.trip("t1")
+            await inventory.trip_summary("t1", "A", "B")
+            await inventory.put_seat_plan("p", trip)
+        given = [
+            most_s
+            for most_s, seconds in zip((usual_s, *[whole_s] * 4), service.seconds_given, strict=True)
+            if most_s - 3 < (seconds or 0) <= most_s
+        ]
+        assert given == [usual_s, *[whole_s] * 4], service.seconds_given

@@ -13,7 +13,8 @@ from cyclopts import Group, Parameter, Token
 
 from travio_inventory.cli.exits import Exit, Failed, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen, printable
-from travio_inventory.client.client import DEADLINE_S_DEFAULT, ORGANIZATION_DEFAULT, InventoryClient
+from travio_inventory.client.client import ORGANIZATION_DEFAULT, InventoryClient
+from travio_inventory.client.connection import DEADLINE_S_DEFAULT, WHOLE_TRIP_S_DEFAULT
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.addresses import Address, parse_address
@@ -72,8 +73,8 @@ class ConnectionOptions:
 HERE = ConnectionOptions()
 
 
-WHOLE_TRIP_S = 60.0
-"""The deadline of a call about all seats of a trip: the longest that a service allows."""
+WHOLE_TRIP_S = WHOLE_TRIP_S_DEFAULT
+"""The deadline of a call about all seats of a trip."""
 
 
 def ask(reach: ConnectionOptions, work: Work, *, again: str = "", deadline_s: float = DEADLINE_S_DEFAULT) -> Exit:

@@ -159,7 +159,7 @@ class MapStop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """The seats in layout order with their states on one journey, of a section or of all, up to two seconds old: it has
+    """The seats in layout order with their states on one journey, of a section or of all: it has
     everything that was decided until `as_of`. Colours as #RRGGBB.
     """
 

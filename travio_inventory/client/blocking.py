@@ -14,7 +14,6 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from travio_inventory.client.answers import Booking
 from travio_inventory.client.client import (
     ATTEMPTS_MAX_DEFAULT,
-    DEADLINE_S_DEFAULT,
     ORGANIZATION_DEFAULT,
     TARGET_DEFAULT,
     InventoryClient,
@@ -133,7 +132,7 @@ class BlockingInventoryClient:
         *,
         organization: str = ORGANIZATION_DEFAULT,
         user: str = "",
-        deadline_s: float = DEADLINE_S_DEFAULT,
+        deadline_s: float | None = None,
         attempts_max: int = ATTEMPTS_MAX_DEFAULT,
         tls: ssl.SSLContext | None = None,
     ) -> None:

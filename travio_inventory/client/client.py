@@ -36,7 +36,6 @@ from travio_inventory.wire.inventory import v1 as wire
 
 TARGET_DEFAULT = "localhost:9083"
 ORGANIZATION_DEFAULT = "default"
-DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 HOLDS_MOST_DEFAULT = 1_000
 READINESS, LIVENESS = "", "travio.liveness"
@@ -54,7 +53,7 @@ class InventoryClient(OrganizationReads, TripCalls):
     every method may raise BackendUnavailable (nothing was done; NoService if nobody answers) and Overloaded,
     methods that change something OutcomeUnknown (it may have happened or may still happen: repeat the call to get
     the answer), and ClientError for anything else (such as NoTls). Each call ends within `deadline_s` seconds, its
-    retries included.
+    retries included; where none is set, within 5, and a call about all seats of a trip within 60.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class InventoryClient(OrganizationReads, TripCalls):
         *,
         organization: str = ORGANIZATION_DEFAULT,
         user: str = "",
-        deadline_s: float = DEADLINE_S_DEFAULT,
+        deadline_s: float | None = None,
         attempts_max: int = ATTEMPTS_MAX_DEFAULT,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -222,9 +221,11 @@ class InventoryClient(OrganizationReads, TripCalls):
     async def seat_map(
         self, trip: str, origin: str, destination: str, *, segments: Journey | None = None, section: str = ""
     ) -> SeatMap:
-        """The seats in layout order with their states on one journey, of a section or of all; up to two seconds old.
+        """The seats in layout order with their states on one journey, of a section or of all; up to two seconds old,
+        of a large trip more (`as_of`).
 
         Raises TripNotFound, TripOpening, InvalidJourney, ReplyTooLarge for a map that must be read by section.
+        Waits up to 60 s where no deadline is set.
         """
         first, last = segments or (None, None)
         request = wire.GetSeatMapRequest(
@@ -236,13 +237,16 @@ class InventoryClient(OrganizationReads, TripCalls):
             to_segment_index=last,
             section_id=section,
         )
-        return messages.seat_map(await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse))
+        return messages.seat_map(
+            await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse, whole_trip=True)
+        )
 
     async def trip_summary(
         self, trip: str, origin: str, destination: str, *, segments: Journey | None = None, section: str = ""
     ) -> TripSummary:
         """How many seats of each section and class are free, held, booked and blocked on a journey; up to two seconds
-        old. Raises TripNotFound, TripOpening, InvalidJourney.
+        old, of a large trip more (`as_of`). Raises TripNotFound, TripOpening, InvalidJourney. Waits up
+        to 60 s where no deadline is set.
         """
         first, last = segments or (None, None)
         request = wire.GetTripSummaryRequest(
@@ -254,7 +258,9 @@ class InventoryClient(OrganizationReads, TripCalls):
             to_segment_index=last,
             section_id=section,
         )
-        reply = await self._connection.read_large("GetTripSummary", request, wire.GetTripSummaryResponse)
+        reply = await self._connection.read_large(
+            "GetTripSummary", request, wire.GetTripSummaryResponse, whole_trip=True
+        )
         return messages.trip_summary(reply)
 
     async def check_availability(self, question: AvailabilityQuestion) -> Availability:
@@ -275,9 +281,10 @@ class InventoryClient(OrganizationReads, TripCalls):
     async def open_trip(self, trip: Trip | TripOnPlan) -> Opening:
         """Open the trip for sale, a large one after the call (`trip_opening`); a repeated call changes nothing. A
         TripOnPlan has the seats of a stored plan. Raises InvalidTrip, SeatPlanNotFound, TripDefinedOtherwise.
+        Waits up to 60 s where no deadline is set.
         """
         asked = messages.trip_request(trip)
-        reply = await self._connection.write(self.stub.initialize_trip_inventory, asked)
+        reply = await self._connection.write(self.stub.initialize_trip_inventory, asked, whole_trip=True)
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, "the trip was not opened")
         return messages.opening(reply.opening, reply.seats_created)
@@ -287,14 +294,14 @@ class InventoryClient(OrganizationReads, TripCalls):
         return messages.opening_of(await self._get_trip(trip))
 
     async def trip(self, trip: str) -> Trip:
-        """The trip as it was opened. Raises TripNotFound, TripOpening."""
+        """The trip as it was opened. Raises TripNotFound, TripOpening. Waits up to 60 s where no deadline is set."""
         reply = await self._get_trip(trip)
         return messages.trip(reply, await seat_plans.left_out(self._connection, reply))
 
     async def put_seat_plan(self, plan: str, layout: Trip, *, sent: seat_plans.Sent = lambda _done, _all: None) -> int:
         """Store the seats of `layout`, its sections, vehicle and currency as that plan, in place of what it was, until
         it is deleted; returns how many seats it has. `sent` is told how many seats are sent, and of how many. Raises
-        InvalidRequest.
+        InvalidRequest. Each part waits up to 60 s where no deadline is set.
         """
         return await seat_plans.put(self._connection, self._account.organization, plan, layout, sent)
 
@@ -308,7 +315,7 @@ class InventoryClient(OrganizationReads, TripCalls):
 
     async def _get_trip(self, trip: str) -> wire.GetTripResponse:
         request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)
-        return await self._connection.read_large("GetTrip", request, wire.GetTripResponse)
+        return await self._connection.read_large("GetTrip", request, wire.GetTripResponse, whole_trip=True)
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
         """Take seats off sale, all of them or none; returns how many are blocked. Raises SeatHeld, SeatUnavailable,

@@ -40,16 +40,23 @@ class Rpc(Protocol[_Request_contra, _Reply_co]):
         ...
 
 
+DEADLINE_S_DEFAULT = 5.0
+WHOLE_TRIP_S_DEFAULT = 60.0
+"""Of a call about all seats of a trip: the longest that a service allows unless it is set otherwise."""
+
+
 class Connection:
     """Sends calls over one HTTP/2 connection to HOST:PORT, each within its deadline and with its retries. Raises
     ValueError for a wrong target.
 
-    It connects with the first call, and again with the first call after a loss. Pings detect a dead connection, which
+    A call has `deadline_s` seconds; where that is None, the default, or the longer one of a `whole_trip`. It connects
+    with the first call, and again with the first call after a loss. Pings detect a dead connection, which
     is dropped after about two deadlines.
     """
 
-    def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float, attempts_max: int) -> None:
-        self.retries = Retries(attempts_max, deadline_s)
+    def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float | None, attempts_max: int) -> None:
+        self.retries = Retries(attempts_max, DEADLINE_S_DEFAULT if deadline_s is None else deadline_s)
+        self._whole_trip = Retries(attempts_max, WHOLE_TRIP_S_DEFAULT) if deadline_s is None else self.retries
         self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
         self._channel: HeardChannel | None = None
@@ -77,19 +84,26 @@ class Connection:
         """The generated stub: no deadline, no retries, and GRPCError for every refusal."""
         return InventoryServiceStub(self.channel)
 
-    async def read(self, rpc: Rpc[_Request, _Reply], request: _Request) -> _Reply:
+    async def read(self, rpc: Rpc[_Request, _Reply], request: _Request, *, whole_trip: bool = False) -> _Reply:
         """Send a read; raises BackendUnavailable without an answer."""
-        return await self._call(rpc, request, writes=False)
+        return await self._call(rpc, request, writes=False, whole_trip=whole_trip)
 
     async def write(
-        self, rpc: Rpc[_Request, _Reply], request: _Request, *, on_unknown: Callable[[], None] | None = None
+        self,
+        rpc: Rpc[_Request, _Reply],
+        request: _Request,
+        *,
+        whole_trip: bool = False,
+        on_unknown: Callable[[], None] | None = None,
     ) -> _Reply:
         """Send a step that is safe to repeat; raises OutcomeUnknown without an answer. `on_unknown` is called each time
         that the outcome of an attempt is unknown, before the next one.
         """
-        return await self._call(rpc, request, writes=True, on_unknown=on_unknown)
+        return await self._call(rpc, request, writes=True, whole_trip=whole_trip, on_unknown=on_unknown)
 
-    async def read_large(self, method: str, request: object, reply: type[_Reply]) -> _Reply:
+    async def read_large(
+        self, method: str, request: object, reply: type[_Reply], *, whole_trip: bool = False
+    ) -> _Reply:
         """Like `read`, for an answer with a trip's seats in it: decoded in C, 200 times faster."""
         kind = _decoded_in_c(reply)
 
@@ -103,7 +117,7 @@ class Connection:
                 raise ClientError(Status.UNKNOWN, f"{method} answered OK without a message")
             return answer
 
-        return await self.read(rpc, request)
+        return await self.read(rpc, request, whole_trip=whole_trip)
 
     async def _reach(self, left_s: float) -> None:
         """Connect if needed, in that time. Raises NoService, NoTls."""
@@ -120,6 +134,7 @@ class Connection:
         request: _Request,
         *,
         writes: bool,
+        whole_trip: bool,
         on_unknown: Callable[[], None] | None = None,
     ) -> _Reply:
         opened = self.channel
@@ -128,7 +143,7 @@ class Connection:
             if self._channel is not opened:  # closed in the meantime: another attempt would open it again
                 raise RuntimeError("the client was closed")
             ends_at = monotonic() + left_s
-            await self._reach(left_s)
+            await self._reach(min(left_s, self.retries.deadline_s))
             try:
                 # A task of its own: grpclib wakes a waiting call by cancelling its task and never takes that
                 # back, which would turn a later `asyncio.timeout` of the caller into a cancellation.
@@ -139,7 +154,7 @@ class Connection:
                     on_unknown()
                 raise refusal from failure
 
-        return await self.retries.run(attempt)
+        return await (self._whole_trip if whole_trip else self.retries).run(attempt)
 
 
 @cache

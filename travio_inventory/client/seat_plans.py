@@ -42,7 +42,7 @@ async def _put(
     """Send them in order, and tell how many are; the answer to the last one."""
     reply = wire.PutSeatPlanResponse()
     for count, part in enumerate(parts, 1):
-        reply = await connection.write(connection.stub.put_seat_plan, part)
+        reply = await connection.write(connection.stub.put_seat_plan, part, whole_trip=True)
         sent(count)
     return reply
 

@@ -23,12 +23,12 @@ class TripCalls:
     async def control_sales(self, trip: str, action: SalesAction) -> TripSale:
         """Close the sales of a trip (other processes do within seconds), reopen them, freeze them (for every process
         from the answer on) or unfreeze them; what is held goes on. A repeated call has the same answer. Raises
-        TripNotFound, TripCancelled.
+        TripNotFound, TripCancelled. Waits up to 60 s where no deadline is set.
         """
         request = wire.ControlSalesRequest(
             trip_id=trip, organization_id=self._account.organization, action=wire.SalesAction[action.name]
         )
-        reply = await self._connection.write(self._connection.stub.control_sales, request)
+        reply = await self._connection.write(self._connection.stub.control_sales, request, whole_trip=True)
         return TripSale(wire.TripState(reply.state), reply.version)
 
     async def trip_sale(self, trip: str) -> TripSale:
@@ -66,10 +66,10 @@ class TripCalls:
     async def cancel_trip(self, trip: str) -> TripCancellation:
         """Freeze the trip for good, release its holds and cancel its bookings; what the house blocked stays. A call
         that ends as OutcomeUnknown goes on in the service: a repeated call waits for it, and has the same answer.
-        Raises TripNotFound.
+        Raises TripNotFound. Waits up to 60 s where no deadline is set.
         """
         request = wire.CancelTripRequest(trip_id=trip, organization_id=self._account.organization)
-        reply = await self._connection.write(self._connection.stub.cancel_trip, request)
+        reply = await self._connection.write(self._connection.stub.cancel_trip, request, whole_trip=True)
         sale = TripSale(wire.TripState(reply.state), reply.version)
         return TripCancellation(sale, reply.released_holds, reply.cancelled_bookings)
 
@@ -86,7 +86,8 @@ class TripCalls:
         and booked to them: each to the seat that stands for its own, which `seats` may say, else by id, or by section,
         row, number and class. What has none keeps its old seats, which are not sold any more. Repeat the call until
         `is_over`; the service goes on by itself. With `version` only if the trip is of that version. Raises
-        TripNotFound, TripCancelled, TripChanged, SeatPlanNotFound, InvalidTrip, InvalidRequest.
+        TripNotFound, TripCancelled, TripChanged, SeatPlanNotFound, InvalidTrip, InvalidRequest. Waits up to 60 s where
+        no deadline is set.
         """
         request = wire.SwapVehicleRequest(
             trip_id=trip,
@@ -99,7 +100,7 @@ class TripCalls:
             seat_mapping=dict(seats or {}),
             version=version,
         )
-        reply = await self._connection.write(self._connection.stub.swap_vehicle, request)
+        reply = await self._connection.write(self._connection.stub.swap_vehicle, request, whole_trip=True)
         return VehicleSwap(
             sale=TripSale(wire.TripState(reply.state), reply.version),
             is_over=reply.done,

@@ -2523,7 +2523,8 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetSeatMapResponse":
         """
-        The seats in layout order, with their status for one journey: of a section, or all. It may be up to two seconds old.
+        The seats in layout order, with their status for one journey: of a section, or all. It may be up to two seconds old,
+        of a large trip (over 512 seat groups) up to 30: see as_of.
         """
 
         return await self._unary_unary(
@@ -2882,7 +2883,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "GetTripSummaryResponse":
         """
         How many seats of each section and class are free, held, booked and blocked for a journey. It needs no map, and may
-        be up to two seconds old.
+        be up to two seconds old, of a large trip (over 512 seat groups) up to 30: see as_of.
         """
 
         return await self._unary_unary(
@@ -3141,7 +3142,8 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def get_seat_map(self, message: "GetSeatMapRequest") -> "GetSeatMapResponse":
         """
-        The seats in layout order, with their status for one journey: of a section, or all. It may be up to two seconds old.
+        The seats in layout order, with their status for one journey: of a section, or all. It may be up to two seconds old,
+        of a large trip (over 512 seat groups) up to 30: see as_of.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -3264,7 +3266,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
     async def get_trip_summary(self, message: "GetTripSummaryRequest") -> "GetTripSummaryResponse":
         """
         How many seats of each section and class are free, held, booked and blocked for a journey. It needs no map, and may
-        be up to two seconds old.
+        be up to two seconds old, of a large trip (over 512 seat groups) up to 30: see as_of.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
