@@ -28,7 +28,7 @@ def test_a_seat_is_explained_without_its_passengers(server: ServiceProcess, type
     assert (shown.status, shown.err) == (0, "")
     assert "Ada" not in shown.out
     now, before = shown.out.split("before\n")
-    assert [line.split()[:3] for line in now.splitlines()[2:4]] == [["0", "sold", hold.id], ["1", "sold", hold.id]]
+    assert [line.split()[:3] for line in now.splitlines()[2:3]] == [["0-1", "sold", hold.id]]
     assert [line.split()[1:3] for line in before.splitlines()[1:5]] == [
         ["hold", "confirmed"],
         ["event", "hold.created"],
@@ -36,6 +36,7 @@ def test_a_seat_is_explained_without_its_passengers(server: ServiceProcess, type
         ["refusal", "refused"],
     ]
     assert "leaves no trace" in before
+    assert "kept for 24 h" in before
     plain = typed("explain", COACH, "seat-A1", "--json", **environment).plain
     assert [trace["order"] for trace in plain["traces"]] == ["order-1", "", "order-1", ""]
     assert (plain["traces"][-1]["user"], plain["traces"][-1]["segments"]) == ("u2", "0-1")

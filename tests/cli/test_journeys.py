@@ -114,10 +114,10 @@ def test_a_summary_says_how_many_seats_are_free(on_the_loop: Type) -> None:
     [
         (("map", "loop", "park", "moon"), "to_station_id: no journey of this trip ends at 'moon'"),
         (("map", "loop", "moon", "park"), "from_station_id: no journey of this trip begins at 'moon'"),
-        (("map", "loop", "park", "centre", "--segments", "9"), "segment 9 of this trip is none that begins at 'park'"),
+        (("map", "loop", "park", "centre", "--segments", "9"), "segment 9 of this trip does not begin at 'park'"),
         (
             ("map", "loop", "park", "centre", "--segments", "3-1"),
-            "segment 1 of this trip is none that ends at 'centre'",
+            "segment 1 of this trip does not end at 'centre'",
         ),
         (("hold", "loop", "park", "harbour", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice\n"),
         (("block", "loop", "1A", "2B", "2B"), "updates: seat '2B' is named twice"),

@@ -177,8 +177,8 @@ def test_a_journey_is_the_segments_between_two_stations(ends: Ends, journey: tup
         (Ends("D", "B"), "from_station_id", "no journey of this trip begins at 'D'"),
         (Ends("A", "X"), "to_station_id", "no journey of this trip ends at 'X'"),
         (Ends("A", "A"), "to_station_id", "no journey of this trip ends at 'A'"),
-        (Ends("A", "B", 1), "from_segment_index", "segment 1 of this trip is none that begins at 'A'"),
-        (Ends("A", "B", 0, 1), "to_segment_index", "segment 1 of this trip is none that ends at 'B'"),
+        (Ends("A", "B", 1), "from_segment_index", "segment 1 of this trip does not begin at 'A'"),
+        (Ends("A", "B", 0, 1), "to_segment_index", "segment 1 of this trip does not end at 'B'"),
         (Ends("C", "B"), "to_station_id", "'B' does not come after 'C' on this trip"),
     ],
 )
@@ -218,8 +218,8 @@ TOO_LONG = "must have at most 128 bytes"
         ),
         ({"segments": ()}, [("segments", "must have 1 to 512 items, not 0")]),
         ({"segments": route("AB" * 257)}, [("segments", "must have 1 to 512 items, not 513")]),
-        ({"seats": ()}, [("seat_config.seats", "must have 1 to 100000 items, not 0")]),
-        ({"seats": row_of(1) * 100_001}, [("seat_config.seats", "must have 1 to 100000 items, not 100001")]),
+        ({"seats": ()}, [("seat_config.seats", "must have 1 to 100000 seats, not 0")]),
+        ({"seats": row_of(1) * 100_001}, [("seat_config.seats", "must have 1 to 100000 seats, not 100001")]),
         (
             {"seats": (Seat("b", "", 0, 0), Seat("", "\n", -1, 100_001, " x", "\n", -1))},
             [

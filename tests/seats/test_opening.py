@@ -242,9 +242,9 @@ async def test_a_trip_of_five_thousand_seats_and_fifty_thousand_cells_is_opened_
 @pytest.mark.parametrize(
     ("seats", "segments", "said"),
     [
-        (100_001, 1, "seat_config.seats: must have 1 to 100000 items, not 100001"),
+        (100_001, 1, "seat_config.seats: must have 1 to 100000 seats, not 100001"),
         (100_000, 21, "at most 2000000 cells"),
-        (0, 1, "seat_config.seats: must have 1 to 100000 items, not 0"),
+        (0, 1, "seat_config.seats: must have 1 to 100000 seats, not 0"),
         (1, 0, "segments: must have 1 to 512 items, not 0"),
     ],
 )

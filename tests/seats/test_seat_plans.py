@@ -222,7 +222,7 @@ def test_a_part_names_what_is_wrong_with_it() -> None:
     SeatPlanPart(PlanKey("o", "p"), "r", limits.PLAN_PARTS_MAX - 1, limits.PLAN_PARTS_MAX, most)
     with pytest.raises(InvalidRequest, match=r"part_count: must be 1 to 1000, not 1001"):
         SeatPlanPart(PlanKey("o", "p"), "r", 0, limits.PLAN_PARTS_MAX + 1, most)
-    with pytest.raises(InvalidRequest, match=r"part\.seats: must have 1 to 1000 items, not 1001"):
+    with pytest.raises(InvalidRequest, match=r"part\.seats: must have 1 to 1000 seats, not 1001"):
         SeatPlanPart(PlanKey("o", "p"), "r", 0, 1, layout(row_of(limits.SEATS_PER_PART_MAX + 1)))
 
 

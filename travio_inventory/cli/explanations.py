@@ -1,8 +1,9 @@
 """The command that explains a seat, for support and disputes."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -40,7 +41,7 @@ def explain(
 
 def _show(screen: Screen, found: SeatExplanation) -> None:
     screen.say("now", "bold")
-    _table(screen, list(map(_segment, found.segments)))
+    _table(screen, _in_ranges(map(_segment, found.segments)))
     screen.raw("")
     screen.say("before", "bold")
     if found.traces:
@@ -53,6 +54,16 @@ def _show(screen: Screen, found: SeatExplanation) -> None:
 
 def _table(screen: Screen, lines: Sequence[dict[str, object]]) -> None:
     screen.table(list(lines[0]), [["" if value is None else value for value in line.values()] for line in lines])
+
+
+def _in_ranges(segments: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """Neighbouring segments of which the same is said are one line."""
+    lines: list[dict[str, object]] = []
+    for _, same in groupby(segments, lambda line: [line[name] for name in line if name != "segment"]):
+        first, *others = same
+        segment = f"{first['segment']}-{others[-1]['segment']}" if others else first["segment"]
+        lines.append({**first, "segment": segment})
+    return lines
 
 
 def _segment(cell: SeatOnSegment) -> dict[str, object]:

@@ -85,7 +85,10 @@ class Faults:
     def count(
         self, field: str, items: Sequence[object], least: int, most: int, kind: type[InvalidRequest] = InvalidRequest
     ) -> bool:
-        """There must be `least` to `most` items, both included; False if there are too many to check each."""
+        """There must be `least` to `most` items, both included; False if there are too many to check each. Seats are
+        called so, since a file has them in other fields.
+        """
         if not least <= len(items) <= most:
-            self.wrong(field, f"must have {least} to {most} items, not {len(items)}", kind)
+            what = "seats" if field.endswith("seats") else "items"
+            self.wrong(field, f"must have {least} to {most} {what}, not {len(items)}", kind)
         return len(items) <= most

@@ -62,10 +62,10 @@ def more_than_one(
 
 def not_a_stop(end: str, station: str, segment: int | None) -> Violation:
     """What is said of a station, or of a segment, where no journey begins (`end` is "from") or ends ("to")."""
-    does = {"from": "begins", "to": "ends"}[end]
+    does = {"from": "begin", "to": "end"}[end]
     if segment is None:
-        return Violation(f"{end}_station_id", f"no journey of this trip {does} at {station!r}")
-    said = f"segment {segment} of this trip is none that {does} at {station!r}"
+        return Violation(f"{end}_station_id", f"no journey of this trip {does}s at {station!r}")
+    said = f"segment {segment} of this trip does not {does} at {station!r}"
     return Violation(f"{end}_segment_index", said)
 
 

@@ -19,10 +19,19 @@ class Kept(NamedTuple):
     events_s: int
 
     def __str__(self) -> str:
+        holds, events = _spoken(self.holds_s), _spoken(self.events_s)
         return (
             "A plain lost race leaves no trace: only a refusal that is final for its idempotency key does. "
-            f"Holds and refusals are kept for {self.holds_s} s from their end, events for {self.events_s} s."
+            f"Holds and refusals are kept for {holds} from their end, events for {events}."
         )
+
+
+def _spoken(seconds: int) -> str:
+    """As people say it: "24 h 2 min", and "45 s" only below a minute."""
+    if seconds < 60:
+        return f"{seconds} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(f"{much} {unit}" for much, unit in ((hours, "h"), (minutes, "min")) if much)
 
 
 class ExplainSeat:
