@@ -19,7 +19,8 @@ _GIVEN_UP: Row = {"status": "released"}
 async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     """The seat group's cells as `encode_states` writes them. Raises TripOpening, StoreUnavailable."""
     cells = await batches.read(seat_rows.group_partition(trip.key, group), Kind.CELL)
-    owners = {read_title(owner).hold_id for cell in cells.values() if (owner := rows.text(cell, "owner"))}
+    taken = {key: cell for key, cell in cells.items() if cell != seat_rows.NEW_CELL}
+    owners = {read_title(owner).hold_id for cell in taken.values() if (owner := rows.text(cell, "owner"))}
     foreign = {hold_id for hold_id in owners if parse_hold_id(hold_id).home != group}
     homes = {**dict.fromkeys(foreign, _UNDER_WAY), **await home_rows(batches, trip.key.organization, foreign)}
     segments = range(len(trip.segments))
@@ -30,7 +31,7 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
             cell = cells.get(key)
             if cell is None or cell.get("status") in seat_rows.OFF_SALE:
                 raise TripOpening
-            states.append(_state(group, key, cell, homes))
+            states.append(_state(group, key, cell, homes) if key in taken else AVAILABLE)
     return encode_states(states)
 
 
