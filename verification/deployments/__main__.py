@@ -23,6 +23,8 @@ from verification.servers.redis import RedisServer, redis_server
 
 BENCH_SECONDS_MAX = 900
 DEFAULT_OUT = Path("docs/measured.json")
+SEAT_GROUP_SIZES = (16, 64, 256, 0)
+"""0: all seats of the trip."""
 
 
 class Deployment(NamedTuple):
@@ -52,6 +54,16 @@ def deployed(nodes: int, edge: str = "redis") -> Iterator[Deployment]:
         stack.callback(lambda: [os.environ.pop(name) for name in settings])
         typed("schema", "apply", "--replication", str(nodes))
         yield Deployment(running, edge_server)
+
+
+@contextmanager
+def changed(name: str, value: str) -> Iterator[None]:
+    """A setting for so long."""
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def typed(*words: str) -> str:
@@ -90,6 +102,32 @@ def claims() -> Mapping[str, object]:
             name = f"{nodes} node{'s' * (nodes > 1)}"
             found[name] = bench("claims", "--seats", "2000")
             found[f"{name}, many trips"] = bench("claims", "--trips", "100", "--seats", "40")
+    return found
+
+
+def seat_groups() -> Mapping[str, object]:
+    """One trip sold by one process and by four, in seat groups of several sizes."""
+    sale = ("claims", "--seats", "1300", "--segments", "5", "--in-flight", "128")
+    with deployed(1):
+        warm_up()
+        return {
+            f"{seats or 'all'} seats in a group, {processes} process{'es' * (processes > 1)}": bench(
+                *sale, "--seats-per-group", str(seats or -1), "--processes", str(processes)
+            )
+            for seats in SEAT_GROUP_SIZES
+            for processes in (1, 4)
+        }
+
+
+def hot_group() -> Mapping[str, object]:
+    """Sixteen seats that 64 buyers hold and release, with group commit and without."""
+    found = {}
+    for most in (32, 1):
+        with deployed(1), changed("TRAVIO_GROUP_COMMIT_MAX", str(most)):
+            warm_up()
+            found[f"up to {most} in a batch"] = bench(
+                "claims", "--seats", "16", "--segments", "5", "--in-flight", "64", "--churn", "5"
+            )
     return found
 
 
@@ -135,6 +173,8 @@ def node_fault() -> Mapping[str, object]:
 PARTS: dict[str, Part] = {
     "hot-seat": hot_seat,
     "claims": claims,
+    "seat-groups": seat_groups,
+    "hot-group": hot_group,
     "browsing": browsing,
     "neighbours": neighbours,
     "redis-faults": redis_faults,
