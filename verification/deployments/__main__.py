@@ -107,7 +107,7 @@ def claims() -> Mapping[str, object]:
 
 def seat_groups() -> Mapping[str, object]:
     """One trip sold by one process and by four, in seat groups of several sizes."""
-    sale = ("claims", "--seats", "1300", "--segments", "5", "--in-flight", "128")
+    sale = ("claims", "--seats", "1000", "--segments", "5", "--in-flight", "128")
     with deployed(1):
         warm_up()
         return {
