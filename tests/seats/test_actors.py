@@ -21,8 +21,10 @@ from travio_inventory.kernel.actor import (
     user_anywhere,
 )
 from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
+from travio_inventory.seats.commands import SwapVehicleCommand
 from travio_inventory.seats.refusals import HoldNotFound, NotOnWaitlist, SeatPlanNotFound
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
+from travio_inventory.seats.swapping import NewVehicle
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 from verification.kit.commands import valid_commands
@@ -52,6 +54,7 @@ NEEDS: dict[str, Scope] = {
     "read_holds.page": Scope.HOLDS_READ,
     "control_sales": Scope.TRIPS_ADMIN,
     "cancel_trip": Scope.TRIPS_ADMIN,
+    "swap_vehicle": Scope.TRIPS_ADMIN,
     "change_trip": Scope.TRIPS_ADMIN,
     "list_trips": Scope.TRIPS_READ,
     "block_seats": Scope.SEATS_BLOCK,
@@ -83,7 +86,13 @@ async def ask(sale: Sale, verb: str, actor: Actor) -> None:
     """Do that with a valid command."""
     plan = PlanKey(sale.trip.key.organization, "p")
     part = SeatPlanPart(plan, "r", 0, 1, sale.trip)
-    of_the_trip = {"open_trip": sale.trip, "seat_plans.put": part, "seat_plans.delete": plan}
+    swap = SwapVehicleCommand(trip_id=sale.trip.key.trip, vehicle=NewVehicle(sale.trip.seats))
+    of_the_trip = {
+        "open_trip": sale.trip,
+        "seat_plans.put": part,
+        "seat_plans.delete": plan,
+        "swap_vehicle": swap,
+    }
     with_what = {**valid_commands(), **of_the_trip}
     await attrgetter(verb)(sale.inventory)(actor, *([with_what[verb]] if verb in with_what else []))
 

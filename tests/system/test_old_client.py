@@ -33,8 +33,15 @@ TYPES = {
     "SeatStatus": FieldDescriptorProto.TYPE_ENUM,
 }
 COLOURS = {"available": "#00FF00", "held": "#FFFF00", "booked": "#FF0000", "blocked": "#808080"}
-NEW_FIELDS = {"GetUserWaitlist", "GetSeatMap", "HoldSeats", "ConfirmBooking"}
-"""Answers that say more today (positions, stops, prices), which an old client ignores."""
+NEW_FIELDS = {
+    "GetUserWaitlist",
+    "GetSeatMap",
+    "CheckAvailability",
+    "BatchCheckAvailability",
+    "HoldSeats",
+    "ConfirmBooking",
+}
+"""Answers that say more today (positions, stops, prices, the state of the trip), which an old client ignores."""
 SEATS = ["bus-A1", "bus-A2", "bus-B1", "bus-B2"]
 
 

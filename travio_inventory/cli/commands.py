@@ -200,7 +200,7 @@ COMMANDS = (
         "bench compare",
         "bench:bench_compare",
         "How many times as fast one service is as another.",
-        'localhost:9083 "travio-inventory serve" --work refusals',
+        'localhost:9083 "travio-inventory serve"',
     ),
     Command("bench noop", "bench:bench_noop", "How fast a no-op call is."),
     Command("bench open", "bench:bench_open", "How long opening a train takes."),
