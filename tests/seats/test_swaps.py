@@ -20,6 +20,7 @@ from travio_inventory.seats.refusals import (
     TripChanged,
 )
 from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.use_cases import swap_vehicle
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip
@@ -123,6 +124,16 @@ async def test_no_process_sells_the_old_vehicle_whatever_it_knows(sale: Sale) ->
     await sale.assert_legal()
 
 
+async def test_a_seat_of_the_old_vehicle_is_neither_blocked_nor_unblocked(sale: Sale) -> None:
+    stale = sale.elsewhere()
+    await stale.block("A12")
+    await sale.swap(seats=vehicle())
+    for step in (stale.block, stale.unblock):
+        with pytest.raises(InvalidSeats, match="A12"):
+            await step("A12")
+        stale = sale.elsewhere()
+
+
 async def test_a_swap_back_finds_the_seats_again(sale: Sale) -> None:
     old = sale.trip
     lost = await sale.confirm(await sale.hold("A11"))
@@ -179,6 +190,16 @@ async def test_a_frozen_trip_is_frozen_with_its_new_vehicle(sale: Sale) -> None:
     await sale.assert_legal()
 
 
+async def test_a_swap_that_is_not_begun_in_time_is_not_told_to_be_over(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap_vehicle, "ANSWERED_WITHIN_S", 0.01)
+    slow = sale.elsewhere()
+    slow.store.stall(any_batch)
+    with pytest.raises(OutcomeUnknown):
+        await slow.swap(seats=vehicle())
+
+
 @pytest.mark.parametrize("only", [commits, cells_alone, any_batch])
 async def test_a_swap_that_is_cut_short_is_gone_on_with(
     sale: Sale, only: object, monkeypatch: pytest.MonkeyPatch
@@ -203,6 +224,8 @@ async def test_another_process_goes_on_with_a_swap_by_itself(sale: Sale) -> None
     other = sale.elsewhere()
     with pytest.raises(SalesClosed, match="swapping"):
         await other.hold("A2")
+    with pytest.raises(SalesClosed, match="swapping"):
+        await other.block("A2")
     visited = await other.inventory.go_on_opening(HOUSE)
     assert not visited.failures
     sale.trip = other.trip = (await other.swap(seats=vehicle())).swap.offer.trip

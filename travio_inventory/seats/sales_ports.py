@@ -38,8 +38,8 @@ class TripSales(Protocol):
         """
         ...
 
-    async def swapped(self, key: TripKey) -> Swap:
-        """How far the last swap is."""
+    async def swapped(self, key: TripKey, vehicle: NewVehicle) -> Swap:
+        """How far the swap is. Raises OutcomeUnknown also while it is not begun."""
         ...
 
     async def go_on(self, key: TripKey) -> None:

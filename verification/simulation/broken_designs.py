@@ -28,6 +28,7 @@ from verification.simulation import (
     broken_retention,
     broken_sales,
     broken_steps,
+    broken_swaps,
     broken_sweeps,
 )
 from verification.simulation.broken import BROKEN
@@ -50,5 +51,6 @@ __all__ = [
     "broken_retention",
     "broken_sales",
     "broken_steps",
+    "broken_swaps",
     "broken_sweeps",
 ]

@@ -14,11 +14,12 @@ from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.ports import Cell
-from travio_inventory.seats.refusals import BY_STORE, HoldEnded, NotOnSale, SeatTaken
+from travio_inventory.seats.refusals import BY_STORE, HoldEnded, InvalidSeats, NotOnSale, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit.asking import control_sales, hold_seats
 from verification.kit.asking import seat_map as seat_map_of
+from verification.simulation import by_house
 from verification.simulation.faulty_edge import LIE
 from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen
 from verification.simulation.oracle import seconds_of
@@ -49,9 +50,9 @@ class WantedHold:
         return HoldRequest(self.actor, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
 
     def cells(self, trip: Trip) -> tuple[Cell, ...]:
-        """The requested cells, in layout order."""
+        """The requested cells, in layout order; the trip may have another vehicle by now."""
         segments = trip.journey(self.ends).segments
-        return tuple(Cell(seat, segment) for seat in trip.in_layout_order(self.seats) for segment in segments)
+        return tuple(Cell(seat, segment) for seat in self.seats for segment in segments)
 
     @property
     def subject(self) -> str:
@@ -80,7 +81,6 @@ class Front:
         know the outcome of a key have it settled.
         """
         got: list[Hold] = []
-
         is_unknown = settles
 
         async def work(process: Process) -> Hold:
@@ -122,7 +122,7 @@ class Front:
             assert not parts or booked.moves or {*booked.seats} <= {*parts}
             return booked
 
-        return await self._step("confirm", actor.user, hold_id, work, tries=tries, order=order, parts=parts)
+        return await self.step("confirm", actor.user, hold_id, work, tries=tries, order=order, parts=parts)
 
     async def release(self, actor: Actor, hold_id: str, *, tries: int, parts: tuple[str, ...] = ()) -> Call:
         """Release it, or these of its seats."""
@@ -130,7 +130,7 @@ class Front:
         async def work(process: Process) -> Hold:
             return await process.steps.run(process.holds.release(actor, hold_id, parts or None))
 
-        return await self._step("release", actor.user, hold_id, work, tries=tries, parts=parts)
+        return await self.step("release", actor.user, hold_id, work, tries=tries, parts=parts)
 
     async def cancel(self, actor: Actor, hold_id: str, *, tries: int, parts: tuple[str, ...] = ()) -> Call:
         """Cancel a booking, or these of its seats."""
@@ -138,7 +138,7 @@ class Front:
         async def work(process: Process) -> Hold:
             return await process.steps.run(process.holds.cancel(actor, hold_id, parts or None))
 
-        return await self._step("cancel", actor.user, hold_id, work, tries=tries, parts=parts)
+        return await self.step("cancel", actor.user, hold_id, work, tries=tries, parts=parts)
 
     async def move(self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], *, tries: int) -> Call:
         """Move it from the seats that it was made with, or from what a read says that it has, to these."""
@@ -152,12 +152,15 @@ class Front:
             wanted.append(Move(self.trip, onto, self.trip.journey(ends) if ends else None, version))
             asked.clear()
             asked.extend(_cells_of(now, wanted[0]))
-            got.append(await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0])))
+            if self.plan.swaps:
+                got.append(await by_house.move(process, actor, now, wanted[0].onto, ends=ends, version=version))
+            else:
+                got.append(await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0])))
             return got[-1]
 
         wanted: list[Move] = []
         asked: list[Cell] = []
-        call = await self._step("move", actor.user, base_id(hold.id), work, tries=tries)
+        call = await self.step("move", actor.user, base_id(hold.id), work, tries=tries)
         call.cells = tuple(asked)
         if call.answer is CallOutcome.OK:
             now = got[-1]
@@ -175,27 +178,27 @@ class Front:
             assert hold.state.expires_at_ms >= until_ms
             return hold
 
-        return await self._step("extend", actor.user, hold_id, work, tries=tries, until_ms=until_ms)
+        return await self.step("extend", actor.user, hold_id, work, tries=tries, until_ms=until_ms)
 
     async def find(self, actor: Actor, hold_id: str) -> Call:
         """Read it."""
-        return await self._step(
-            "find", actor.user, hold_id, lambda process: process.holds.find(actor, hold_id), tries=1
-        )
+        return await self.step("find", actor.user, hold_id, lambda process: process.holds.find(actor, hold_id), tries=1)
 
     async def look(self, holder: str) -> Call:
         """Read the seat map of one segment; its seats as they are, whether they are sold or not."""
         first = self._random.randrange(len(self.trip.segments))
         ends = Ends(self.trip.stops[first], self.trip.stops[first + 1])
         seen: list[str] = []
+        names = [seat.id for seat in self.trip.seats]
 
         async def work(process: Process) -> None:
             shown = await seat_map_of(process.inventory, self.trip.key, ends)
             seats = replace(shown, state=SalesState.OPEN)
+            names[:] = [seat.id for seat, _ in seats.seats()]
             seen.append("".join(type(state).__name__[0].lower() for state in seats.states()))
 
-        cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)
-        call = await self._call("map", "", work, holder=holder, cells=cells)
+        call = await self._call("map", "", work, holder=holder)
+        call.cells = tuple(Cell(seat, first) for seat in names)
         call.status = seen[0] if call.answer is CallOutcome.OK else ""
         return call
 
@@ -205,7 +208,7 @@ class Front:
         async def work(process: Process) -> None:
             await control_sales(process.inventory, self.trip.key, action)
 
-        call = await self._step(action.value, HOUSE, "t", work, tries=1)
+        call = await self.step(action.value, HOUSE, "t", work, tries=1)
         if (left := self.given_up.get(call)) is not None:
             await asyncio.wait([left])
         return call
@@ -219,11 +222,14 @@ class Front:
         """Take the seats off sale."""
 
         async def work(process: Process) -> None:
+            if self.plan.swaps:
+                await by_house.update(process, seats, are_blocked=True)
+                return
             period = await self._period(process)
             await process.steps.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken"), period=period))
 
         cells = tuple(Cell(seat, segment) for seat in seats for segment in range(len(self.trip.segments)))
-        return await self._step("block", HOUSE, " ".join(seats), work, tries=tries, cells=cells)
+        return await self.step("block", HOUSE, " ".join(seats), work, tries=tries, cells=cells)
 
     async def _period(self, process: Process) -> int:
         """The period of the trip's sale that the process knows."""
@@ -236,10 +242,13 @@ class Front:
         were_blocked: list[bool] = []
 
         async def work(process: Process) -> None:
-            were_blocked.append(await process.steps.run(process.holds.unblock(self.trip, seat)))
+            if self.plan.swaps:
+                were_blocked.append((await by_house.update(process, [seat], are_blocked=False)).unblocked > 0)
+            else:
+                were_blocked.append(await process.steps.run(process.holds.unblock(self.trip, seat)))
 
         cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
-        call = await self._step("unblock", HOUSE, seat, work, tries=tries, cells=cells)
+        call = await self.step("unblock", HOUSE, seat, work, tries=tries, cells=cells)
         if call.answer is CallOutcome.OK:
             call.status = "was blocked" if were_blocked[-1] else "not blocked"
         return call
@@ -252,13 +261,13 @@ class Front:
         async def work(process: Process) -> None:
             entries.append(await process.inventory.waitlist.join(actor, place))
 
-        call = await self._step("join", actor.user, seat_class, work, tries=tries)
+        call = await self.step("join", actor.user, seat_class, work, tries=tries)
         return _write_down_places(call, entries[-1:])
 
     async def leave(self, actor: Actor, seat_class: str, *, tries: int) -> Call:
         """Leave the list of the class."""
         place = WaitlistPlace(trip_id="t", seat_class=seat_class)
-        return await self._step(
+        return await self.step(
             "leave", actor.user, seat_class,
             lambda process: process.inventory.waitlist.leave(actor, place), tries=tries,
         )  # fmt: skip
@@ -276,16 +285,17 @@ class Front:
                 if not (after := page.next):
                     return
 
-        return _write_down_places(await self._step("waits", holder, "", work, tries=1), entries)
+        return _write_down_places(await self.step("waits", holder, "", work, tries=1), entries)
 
     async def pause(self) -> None:
         """Wait a while before asking again."""
         await asyncio.sleep(self._random.choice(PAUSES_S) * self._random.random())
 
-    async def _step(
+    async def step(
         self, op: str, holder: str, subject: str, work: Work, *, tries: int,
         order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (), parts: tuple[str, ...] = (),
     ) -> Call:  # fmt: skip
+        """Ask up to so many times, until the answer is definite; the last call."""
         for turn in range(tries):
             if turn:
                 await self.pause()
@@ -339,7 +349,7 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
             _write_down_hold(call, task.result())
         case OutcomeUnknown() as refusal:
             call.told = refusal.reason
-        case RetryableRefusal() | NotOnSale() as refusal:
+        case RetryableRefusal() | NotOnSale() | InvalidSeats() as refusal if _is_nothing_done(call, refusal):
             call.answer, call.told = CallOutcome.AGAIN, refusal.reason
         case HoldEnded() as refusal if call.op == "hold":
             call.answer, call.told = CallOutcome.ENDED, refusal.reason
@@ -352,6 +362,11 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
             call.answer, call.told = CallOutcome.NO, refusal.reason
         case BaseException() as error:
             raise error
+
+
+def _is_nothing_done(call: Call, refusal: Refusal) -> bool:
+    """Also seats of a former vehicle are not held and not blocked."""
+    return not isinstance(refusal, InvalidSeats) or call.op in ("hold", "block", "unblock")
 
 
 def _cells_of(now: Hold, move: Move) -> list[Cell]:

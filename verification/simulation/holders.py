@@ -198,6 +198,8 @@ class Holder:
         everything has lapsed, must get an answer. Raises Violated.
         """
         for wanted in self.keyed[-INSISTS_ON:] if self._front.plan.forgets else self.keyed:
+            if not all(map(self._front.trip.has_seat, wanted.seats)):
+                continue  # of a former vehicle
             call, _ = await self._front.hold(wanted, tries=1, settles=True)
             if call.answer is CallOutcome.AGAIN:
                 await asyncio.sleep(LAPSES_S)
@@ -219,7 +221,7 @@ async def keep_house(front: Front, random: Random) -> None:
     while now_s() < front.plan.day_s:
         await asyncio.sleep(random.uniform(2, 20))
         chosen = random.sample(range(popular), min(popular, random.choice((1, 2, 2, 3))))
-        seats = [f"s{front.plan.seats - 1 - number}" for number in chosen]
+        seats = [front.trip.seats[-1 - number].id for number in chosen]
         await front.block(seats, tries=random.choice((1, 3)))
         await asyncio.sleep(random.uniform(0, 10))
         for seat in seats:
@@ -253,4 +255,4 @@ def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ..
     seats = sorted(random.sample(wished, min(len(wished), random.choice((1, 1, 2, 2, 3)))))
     first = random.randrange(len(trip.segments))
     last = random.randrange(first, len(trip.segments))
-    return Ends(trip.stops[first], trip.stops[last + 1]), tuple(f"s{seat}" for seat in seats)
+    return Ends(trip.stops[first], trip.stops[last + 1]), tuple(trip.seats[seat].id for seat in seats)

@@ -94,7 +94,8 @@ def judge_steps(evidence: Evidence) -> Iterator[str]:
 
 def _steps_on(evidence: Evidence, life: Life, status: str) -> list[Call]:
     if life.row.holder == HOUSE and status == "released":
-        return evidence.asked["unblock", life.row.cells[0].seat]
+        seats = dict.fromkeys(cell.seat for cell in life.had or life.row.cells)  # several where the vehicle was swapped
+        return [call for seat in seats for call in evidence.asked["unblock", seat]]
     calls = evidence.asked[STEPS[status], life.base]
     return [call for call in calls if status != "confirmed" or call.order == evidence.order_of(life)]
 

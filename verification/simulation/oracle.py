@@ -30,6 +30,9 @@ EVENTS = {
 }  # fmt: skip
 EVENTS_OF_HOUSE = {"held": "seats.blocked", "released": "seats.unblocked"}
 
+OF_TRIP = "trip."
+"""How the events of trips begin, which are of no hold."""
+
 FIXED = ("holder", "claimant", "created_at_ms")
 """What no step of a hold changes."""
 FIXED_OF_BOOKING = (*FIXED, "order_id", "expires_at_ms")
@@ -120,6 +123,7 @@ class Oracle(Generic[C]):
     skew_ms: int
     holds_max: int
     overdue_s: float = inf
+    swaps: bool = False
     rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
     landed: list[Landed[C]] = field(default_factory=list)
     steps: list[Step[C]] = field(default_factory=list)
@@ -150,7 +154,7 @@ class Oracle(Generic[C]):
                     due.update(self._hold_changed(at_s, call, key.id, before, after))
                 case Kind.CELL:
                     self._cell_changed(key, before, after)
-                case Kind.EVENT:
+                case Kind.EVENT if not str(after["type"]).startswith(OF_TRIP):
                     told[str(after["subject"]), str(after["type"]), str(after["actor"])] += 1
                 case _:
                     pass
@@ -214,6 +218,7 @@ class Oracle(Generic[C]):
         """A move that is young is fenced by nobody but a call that moves the same hold."""
         began_ms = self._moves.get(str(Title(hold_id, int(after["moves"] or 0))), 0)
         is_own = (getattr(call, "op", ""), getattr(call, "subject", "")) == ("move", base_id(hold_id))
+        is_own = is_own or (self.swaps and getattr(call, "op", "swap") == "swap")  # or the jobs that go on with one
         if not is_own and at_s < seconds_of(began_ms + GRACE_MS - self.skew_ms):
             raise Violated(f"I10 move {after['moves']} of {hold_id} was given up for abandoned at {at_s:.2f}")
 
@@ -268,7 +273,9 @@ def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:
     by_user = bool(step.row.get("holder"))
     events = EVENTS if by_user else EVENTS_OF_HOUSE
     actor = "system" if step.status == "expired" else "user" if by_user else "house"
-    if step.was == step.status and step.has != step.had:
+    if step.was == step.status and step.has != step.had and not by_user:
+        yield base_id(step.hold_id), "seats.blocked", actor
+    elif step.was == step.status and step.has != step.had:
         yield base_id(step.hold_id), "hold.changed" if step.status == "held" else "booking.changed", actor
     elif step.was == step.status == "confirmed":
         yield base_id(step.hold_id), "passengers.erased", actor

@@ -20,6 +20,8 @@ SLOW_ROUND_S = 300.0
 SEGMENTS = 3
 SPOILS = 0.2
 """How many of the drawn days spoil something for a while."""
+SWAPS = 0.3
+"""How many of the drawn days with a gate swap the vehicle."""
 HELD_S_MAX = 3 * TTL_S
 """For how long a hold is held at most, extensions included, on a day that reaches the end of what is kept."""
 QUEUED_S = 30.0
@@ -43,7 +45,8 @@ class Plan:
     there may be a second one, `far_sink`: slow, failing, or absent all day. What has ended is kept for `holds_s`, keys
     and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
     share of holds and of bookings some of whose seats are given back. With `in_company` batches of a partition that
-    arrive while one is under way go together. With `freezes` the house freezes the trip now and then. A large trip has
+    arrive while one is under way go together. With `freezes` the house freezes the trip now and then, with `swaps` it
+    gives it another vehicle. A large trip has
     its seats in rows of their own, and is opened by jobs. If it `spoils`, the first sink refuses single events until
     the night, and now and then a minute and an epoch cannot be listed for a while.
     """
@@ -74,6 +77,7 @@ class Plan:
     changes: float = 0.0
     in_company: bool = False
     freezes: bool = False
+    swaps: bool = False
     is_large: bool = False
     spoils: bool = False
 
@@ -106,7 +110,9 @@ class Plan:
             in_company=random.random() < 0.5,
             is_large=seed % 5 == 4,
         )
-        return replace(drawn, freezes=drawn.with_gate and random.random() < 0.4, spoils=random.random() < SPOILS)
+        drawn = replace(drawn, freezes=drawn.with_gate and random.random() < 0.4, spoils=random.random() < SPOILS)
+        may_swap = drawn.with_gate and not (drawn.is_large or drawn.freezes)
+        return replace(drawn, swaps=may_swap and Random(seed * 7_901).random() < SWAPS)
 
     @classmethod
     def forgetful(cls, seed: int) -> "Plan":
@@ -130,6 +136,7 @@ class Plan:
             events_s=2_400,
             is_large=False,
             freezes=False,
+            swaps=False,
         )
 
     @property

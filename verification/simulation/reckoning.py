@@ -35,7 +35,7 @@ from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import WantedHold
 from verification.simulation.hindsight import Hindsight
 from verification.simulation.holders import Holder
-from verification.simulation.oracle import LIVE, Violated, places_of, seconds_of
+from verification.simulation.oracle import LIVE, OF_TRIP, Violated, places_of, seconds_of
 from verification.simulation.organization import judge_reads
 from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, TTL_S
 from verification.simulation.process import Post, Process, Relay, Sweeper
@@ -211,7 +211,7 @@ class Reckoning:
         refused = _refused(rows, post)
         if len(events) != len(rows) - sum(refused.values()):
             raise Violated(f"I8 {len(rows)} events recorded, {len(events)} told")
-        of_holds = [event for event in events if event.type != EventType.TRIP_CANCELLED]
+        of_holds = [event for event in events if not event.type.startswith(OF_TRIP)]
         folded = {_hold_of(event): event for event in sorted(of_holds, key=lambda event: event.ordinal)}
         for hold_id, timeline in self._oracle.timelines.items():
             if base_id(hold_id) in refused:

@@ -1,11 +1,11 @@
-"""Freezes of the trip, as whoever ordered them knows of them: once one is answered, nothing new is held (I14)."""
+"""Freezes and swaps of the trip, as whoever ordered them knows of them: what nobody gets once one is answered (I14)."""
 
 from collections.abc import Sequence
 
 from travio_inventory.protocol.batches import Kind, Partition, Table
 from travio_inventory.store.memory import Change
 from verification.simulation.history import LIVE
-from verification.simulation.oracle import Violated
+from verification.simulation.oracle import Violated, places_of
 
 
 class Sales:
@@ -13,11 +13,25 @@ class Sales:
 
     def __init__(self) -> None:
         self.is_frozen = False
+        self.is_of_former = 0
+        """The first seat group that is of no former vehicle, as a swap was answered."""
 
     def applied(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
         """Judge a batch at the moment when it takes effect. Raises Violated. The house may block seats."""
+        self._judge_former(now_s, partition, changes)
         if not self.is_frozen or partition.table is not Table.SEAT_GROUPS:
             return
         for key, before, after in changes:
             if key.kind is Kind.HOLD and not before and after.get("status") in LIVE and after.get("holder"):
                 raise Violated(f"I14 {key.id} is {after['status']} at {now_s:.2f}, though the trip is frozen")
+
+    def _judge_former(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
+        """Nobody gets a seat of a former vehicle."""
+        if partition.table is not Table.SEAT_GROUPS:
+            return
+        for key, before, after in changes:
+            if key.kind is not Kind.HOLD or after.get("status") not in LIVE:
+                continue
+            had = {*places_of(before)} if before.get("status") in LIVE else set()
+            if lost := [cell for group, cell in {*places_of(after)} - had if group < self.is_of_former]:
+                raise Violated(f"I14 {key.id} has {lost} at {now_s:.2f}, of a former vehicle")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
@@ -53,6 +53,7 @@ from verification.simulation.process import (
 )
 from verification.simulation.sales import Sales
 from verification.simulation.spoilt import Unlistable
+from verification.simulation.vehicles import keep_vehicle, swapped_trip
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
 
@@ -107,6 +108,7 @@ class World:
         self.oracle: Oracle[Call] = Oracle(
             skew_ms=round(plan.skew_s * 1_000),
             holds_max=plan.holds_max,
+            swaps=plan.swaps,
             overdue_s=plan.holds_s - ENDS_APART_S if plan.forgets else inf,
         )
         self.lists = Lists()
@@ -156,10 +158,8 @@ class World:
                 day.create_task(self._spoil(Random(self.plan.seed * 1_051)))
             for number in range(self.plan.viewers):
                 day.create_task(keep_looking(self.front, Random(self.plan.seed * 1_019 + number)))
-            for house in (1_013, 1_031):
-                day.create_task(keep_house(self.front, Random(self.plan.seed * house)))
-            if self.plan.freezes:
-                day.create_task(keep_sales(self.front, self.sales, Random(self.plan.seed * 1_049)))
+            for work in self._work_of_house():
+                day.create_task(work)
             for life in (*(holder.live() for holder in holders), *(waiter.live() for waiter in waiters)):
                 day.create_task(life)
             for number, holder in enumerate(holders if self.plan.forgets else ()):
@@ -167,6 +167,14 @@ class World:
         await self._night(workers)
         self._count_faults()
         return [*holders, *waiters]
+
+    def _work_of_house(self) -> Iterator[Coroutine[object, object, None]]:
+        for house in (1_013, 1_031):
+            yield keep_house(self.front, Random(self.plan.seed * house))
+        if self.plan.freezes:
+            yield keep_sales(self.front, self.sales, Random(self.plan.seed * 1_049))
+        if self.plan.swaps:
+            yield keep_vehicle(self.front, self.sales, Random(self.plan.seed * 1_061))
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         self.very_late |= {
@@ -278,7 +286,7 @@ class World:
         plan = self.plan
         sweepers = (self._employ(number) for number in range(plan.sweepers))
         relays = [self._employ(number, sink) for number in range(plan.relays) for sink in self.processes[number].sinks]
-        openers = [self._employ(number, does=Opener) for number in range(OPENERS if plan.is_large else 0)]
+        openers = [self._employ(number, does=Opener) for number in range(OPENERS if plan.is_large or plan.swaps else 0)]
         return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays, *openers)]
 
     async def _employ(
@@ -321,6 +329,8 @@ class World:
             if not task.done():
                 raise Violated(f"L3 no end of {call}")
         await self._judge_opening()
+        if self.plan.swaps:
+            self.trip = self.front.trip = await swapped_trip(self.process(), self.trip)
         for worker in workers:
             worker.cancel()
         for process in self.processes:

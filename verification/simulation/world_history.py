@@ -7,7 +7,7 @@ from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.ports import Cell
 from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
-from verification.simulation.oracle import LIVE, START_MS, Step, places_of
+from verification.simulation.oracle import LIVE, OF_TRIP, START_MS, Step, places_of
 from verification.simulation.plan import ENDS_APART_S
 from verification.simulation.world import World
 
@@ -21,7 +21,7 @@ def history_of(world: World) -> History:
     if plan.forgets:
         holds = {hold_id: _found(passed[-1].row, passed) for hold_id, passed in timelines.items() if passed}
     cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
-    told = [event for life in world.post.lives for event in life]
+    told = [event for life in world.post.lives for event in life if not event.type.startswith(OF_TRIP)]
     return History(
         world.front.calls,
         holds,

@@ -95,9 +95,9 @@ class TripSales:
         await self._end_freezing(await self._changes.change(key, unless_cancelled(unchanged)))
         return await self._swaps.swap(key, vehicle, version=version)
 
-    async def swapped(self, key: TripKey) -> Swap:
+    async def swapped(self, key: TripKey, vehicle: NewVehicle) -> Swap:
         """See TripSales."""
-        return await self._swaps.progress(key)
+        return await self._swaps.progress(key, vehicle)
 
     async def change(self, key: TripKey, change: TripChange, *, version: int) -> Offer:
         """See TripSales. What is so already needs no version: it may be this call that was repeated."""

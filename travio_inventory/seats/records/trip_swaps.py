@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.off_loop import off_loop
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Row, StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
@@ -63,7 +63,7 @@ class TripSwaps:
             found = await self.change_after(key, unless_cancelled(unchanged), but=vehicle.digest)
             if found.row.swapped.asked == vehicle.digest:
                 await self.finish(key)
-                return await self.progress(key)
+                return await self.progress(key, vehicle)
             if version not in (0, found.row.version):
                 raise TripChanged(found.row.version)
             trip = (await self._changes.offer(found)).trip
@@ -78,10 +78,12 @@ class TripSwaps:
             await self._changes.change(key, _if_still(found.row, begun))
         raise BackendUnavailable
 
-    async def progress(self, key: TripKey) -> Swap:
-        """How far the last swap is."""
+    async def progress(self, key: TripKey, vehicle: NewVehicle) -> Swap:
+        """See TripSales.swapped: the trip may be as it was because the swap is not begun."""
         found = await self._changes.change(key, unchanged)
         note = found.row.swapped
+        if note.asked != vehicle.digest:
+            raise OutcomeUnknown
         return Swap(await self._changes.offer(found), note.reached, note.moved, note.left)
 
     async def change_after(self, key: TripKey, change: Change, *, but: str = "") -> Found:

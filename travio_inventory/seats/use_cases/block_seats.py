@@ -7,9 +7,9 @@ from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.limits import CELLS_PER_HOLD_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
-from travio_inventory.seats.offer import Offer
+from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Holds
-from travio_inventory.seats.refusals import InvalidSeats, TripOpening
+from travio_inventory.seats.refusals import InvalidSeats, SalesClosed, TripOpening
 from travio_inventory.seats.trip import Trip, TripKey, first_repeated
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -34,10 +34,11 @@ class BlockSeats:
         self._steps = steps
 
     async def __call__(self, actor: Actor, command: BlockSeatsCommand) -> SeatsUpdated:
-        """Block the first seats, all or none; then unblock the others, one by one.
+        """Block the first seats, all or none; then unblock the others, one by one. Nothing is blocked while the vehicle
+        is swapped: it would be a seat of the old one.
 
-        Raises PermissionDenied, InvalidSeats, TripNotFound, SeatHeld, SeatUnavailable, SeatContended, TripOpening,
-        BackendUnavailable, OutcomeUnknown.
+        Raises PermissionDenied, InvalidSeats, TripNotFound, SalesClosed, SeatHeld, SeatUnavailable, SeatContended,
+        TripOpening, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.SEATS_BLOCK)
         key = TripKey(actor.organization, command.trip_id)
@@ -49,10 +50,13 @@ class BlockSeats:
             now = await self._trips.check(key)
             if now.period == offer.period:
                 raise
+            _check(now.trip, command)  # it may have another vehicle
             return await self._steps.run(self._update(now, command.blocked, command.unblocked))
 
     async def _update(self, offer: Offer, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
         trip = offer.trip
+        if reasons and offer.state is SalesState.SWAPPING:
+            raise SalesClosed(offer.state.value)
         if reasons:
             await self._holds.block(trip, reasons, period=offer.period)
         changed: list[str] = []

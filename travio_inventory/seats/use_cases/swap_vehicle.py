@@ -69,7 +69,7 @@ class SwapVehicle:
         self._limits.check_seats(len(vehicle.seats), len(trip.segments))
         running = self._run(key, vehicle, command.version)
         done, _ = await asyncio.wait([running], timeout=ANSWERED_WITHIN_S)
-        swap = running.result() if done else await self._ports.sales.swapped(key)
+        swap = running.result() if done else await self._ports.sales.swapped(key, vehicle)
         left = await self._left(swap.offer.trip) if swap.is_over and swap.left else []
         return SwapReport(swap, left)
 
