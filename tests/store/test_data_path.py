@@ -22,7 +22,7 @@ from travio_inventory.protocol.batches import ANY_TIME, TOO_OLD, Partition, Tabl
 from travio_inventory.store.scylla import codec
 from travio_inventory.store.scylla import node as node_module
 from travio_inventory.store.scylla.affinity import SameOrderPolicy
-from travio_inventory.store.scylla.data_path import DataPath, Request
+from travio_inventory.store.scylla.data_path import SILENT_S, DataPath, Request
 from travio_inventory.store.scylla.driver_internals import add_tablet
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.levels import levels_of
@@ -64,6 +64,15 @@ class Way:
     ) -> asyncio.Future[codec.Reply]:
         """Send one statement."""
         return self.path.send(Request([Statement(text, [b"1"])], LEVELS, place, send_by=send_by), self._end)
+
+    async def place_of(self, node: Node) -> Place:
+        """A partition whose requests go to that server."""
+        for each in map(place, range(100)):
+            before = node.asked
+            await self.send(place=each)
+            if node.asked > before:
+                return each
+        raise LookupError("no partition is its own")
 
     def _end(self) -> None:
         self.ended += 1
@@ -293,6 +302,19 @@ async def test_a_slow_server_gets_few_requests_that_another_could_take() -> None
         replies = [await asyncio.wait({to.send()}, timeout=0.02) for _ in range(20)]
         assert sum(not done for done, _ in replies) == 1
         assert slow.asked - before == 1
+
+
+async def test_a_server_that_stands_still_gets_no_requests_though_it_has_fewer_to_answer() -> None:
+    still, other = Node(), Node()
+    async with way(still, other, request_s=0.5) as to:
+        theirs = {node: await to.place_of(node) for node in (still, other)}
+        still.is_slow = other.is_slow = True
+        replies = [to.send(place=theirs[still])]
+        await asyncio.sleep(2 * SILENT_S)
+        before = still.asked
+        replies += [*(to.send(place=theirs[other]) for _ in range(5)), to.send()]
+        await asyncio.gather(*replies)
+        assert still.asked == before
 
 
 async def test_requests_that_belong_to_a_slow_server_do_not_stop_the_others() -> None:

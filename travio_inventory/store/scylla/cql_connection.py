@@ -51,6 +51,7 @@ class _Call:
 
     got: Callable[[Message], None]
     lost: Callable[[Failure], None]
+    sent_at: float
     watch: asyncio.TimerHandle | None = None
     is_late: bool = False
 
@@ -146,6 +147,12 @@ class CqlConnection(asyncio.Protocol):
         return STREAMS_MAX - len(self._free)
 
     @property
+    def silent_s(self) -> float:
+        """How long its oldest request has had no answer; 0 where none is under way."""
+        oldest = next(iter(self._calls.values()), None)
+        return 0.0 if oldest is None else self._loop.time() - oldest.sent_at
+
+    @property
     def shard(self) -> int:
         """The shard of the server that it goes to; 0 on one without shards."""
         return int(self.features.shard_id)
@@ -171,7 +178,7 @@ class CqlConnection(asyncio.Protocol):
         except BaseException:
             self._free.append(stream)
             raise
-        call = self._calls[stream] = _Call(got, lost)
+        call = self._calls[stream] = _Call(got, lost, self._loop.time())
         call.watch = self._loop.call_later(within_s, self._too_late, call, within_s)
         self._out.append(frame)
         if len(self._out) == 1:

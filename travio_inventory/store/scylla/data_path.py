@@ -28,6 +28,8 @@ from travio_inventory.store.scylla.levels import Levels
 from travio_inventory.store.scylla.node import Node
 from travio_inventory.store.scylla.statements import Place, Statement
 
+SILENT_S = 0.02
+"""Servers that have been silent for as many times that long are equal."""
 ROUTES_MAX = 20_000
 """Partitions whose servers' order is remembered."""
 
@@ -195,9 +197,7 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
             self._routes.pop(place, None)
 
     def _first(self, place: Place | None) -> tuple[Node | None, CqlConnection | None]:
-        """Where a request goes: to the first server of the partition that is there, or to the one that has the fewest
-        requests to answer.
-        """
+        """Where a request goes: to the first server of the partition that is there, or to any."""
         if place is None:
             return self._least_busy()
         route = self._route(place)
@@ -209,9 +209,12 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
         return None, None
 
     def _least_busy(self) -> tuple[Node | None, CqlConnection | None]:
+        """One that has not been silent for longer than others; of these the one with the fewest requests to answer,
+        which a server that stands still would have.
+        """
         nodes = [self._node(host) for host in self._affinity.make_query_plan()]
         there = [(node, connection) for node in nodes if (connection := node.connection()) is not None]
-        return min(there, key=lambda found: found[0].in_flight, default=(None, None))
+        return min(there, key=lambda found: (found[0].silent_s // SILENT_S, found[0].in_flight), default=(None, None))
 
     def _route(self, place: Place) -> _Route:
         route = self._routes.get(place)

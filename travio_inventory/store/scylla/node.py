@@ -44,6 +44,11 @@ class Node:
         """How many requests have no answer yet."""
         return sum(connection.in_flight for connection in self._connections.values())
 
+    @property
+    def silent_s(self) -> float:
+        """How long its oldest request has had no answer."""
+        return max((connection.silent_s for connection in self._connections.values()), default=0.0)
+
     def connection(self, token: int = 0, shard: int | None = None) -> CqlConnection | None:
         """The best one that has room: to that shard, or to the one that has the token, else to any. What is missing is
         made anew meanwhile.
