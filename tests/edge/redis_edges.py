@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from tests.edge.edges import EdgeUnderTest
+from travio_inventory.seats.ports import Locked
 from travio_inventory.seats.trip import TripKey
 from verification.servers.redis import RedisServer
 
@@ -47,3 +48,14 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(SEEN_S_MAX):
         while not true():  # noqa: ASYNC110 - Redis sets no event of this process
             await asyncio.sleep(0.001)
+
+
+async def until_answering(edge: EdgeUnderTest) -> None:
+    """Return when locks work again."""
+    async with asyncio.timeout(SEEN_S_MAX):
+        while True:
+            gate = edge.group_gate()
+            await gate.enter("ann", "A1:0")
+            if await gate.enter("bob", "A1:0") == Locked(("A1",)):
+                return
+            await asyncio.sleep(0.02)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from tests.edge.edges import EdgeUnderTest, GroupGate, in_redis, redis_edge, who_has
-from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill
+from tests.edge.redis_edges import STALE_MS_MAX, fill, until_answering
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.remembering import MEMORY_MS
@@ -94,17 +94,6 @@ async def test_a_mark_that_redis_gets_too_late_is_not_kept(here: EdgeUnderTest, 
     await marking
     await until_answering(here)
     assert await gate.enter("bob", "A1:0") == Passed()
-
-
-async def until_answering(edge: EdgeUnderTest) -> None:
-    """Return when locks work again."""
-    async with asyncio.timeout(SEEN_S_MAX):
-        while True:
-            gate = edge.group_gate()
-            await gate.enter("ann", "A1:0")
-            if await gate.enter("bob", "A1:0") == Locked(("A1",)):
-                return
-            await asyncio.sleep(0.02)
 
 
 async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(

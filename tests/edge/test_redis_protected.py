@@ -1,5 +1,6 @@
 """The edge on a Redis with a password, TLS and few rights; its addresses as operators write them."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
@@ -7,7 +8,7 @@ from secrets import token_hex
 import pytest
 
 from tests.edge.edges import EdgeUnderTest, GroupGate, redis_edge, who_has
-from tests.edge.redis_edges import STALE_MS_MAX, fill, until_gone
+from tests.edge.redis_edges import STALE_MS_MAX, fill, until_answering, until_gone
 from travio_inventory.edge.redis_options import RIGHTS, Cluster, Sentinels, Standalone, parse_redis_address
 from travio_inventory.seats.ports import Locked, Passed
 from verification.kit.edges import redis_options
@@ -57,6 +58,7 @@ async def test_a_cluster_with_tls_and_few_rights(tmp_path: Path) -> None:
             redis_edge(known, stale_ms_max=STALE_MS_MAX) as here,
             redis_edge(known, stale_ms_max=STALE_MS_MAX) as there,
         ):
+            await asyncio.gather(until_answering(here), until_answering(there))
             for _ in range(10):
                 await everything_works(here, there)
 
