@@ -59,7 +59,7 @@ def test_a_large_trip_is_followed_until_it_is_on_sale(terminal: Type, tmp_path: 
     assert (again["cells"], again["cells_done"]) == (SEATS, SEATS)
     (tmp_path / "hall.toml").write_text(HALL.replace("price_minor = ", "price_minor = 1"))
     assert terminal("trip", "open", str(tmp_path / "hall.toml")).err.startswith(
-        "this trip is already open with another"
+        "this trip is already open with other prices"
     )
     assert terminal("plan", "list", "--json").plain == {"plans": []}
 

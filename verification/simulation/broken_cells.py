@@ -131,7 +131,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "trust 'sold' on a cell of another seat group",
     "I5 L2",
-    Plan(42, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
+    Plan(30, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
 )
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge

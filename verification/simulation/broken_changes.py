@@ -96,7 +96,7 @@ def _leave_first(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9).with_seed(5)
+    "a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9).with_seed(46)
 )
 def _free_unfenced(patch: pytest.MonkeyPatch) -> None:
     async def believe(self: Fencing[Hold], organization: str, hold_id: str, _move: int) -> Row:

@@ -39,7 +39,7 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(list_turns, "_writes", any_place)
 
 
-@broken("a join that is retried from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(39))
+@broken("a join that is retried from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(28))
 def _join_anew(patch: pytest.MonkeyPatch) -> None:
     """Even if it had joined, and its caller has left again since."""
     look = Join.look

@@ -116,7 +116,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "step", read_it)
 
 
-@broken("a retry below the protocol", "I5", Plan(31, faults=0.3))
+@broken("a retry below the protocol", "I5", Plan(15, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     async def retry(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
         outcome = await send(batch)

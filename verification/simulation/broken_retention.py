@@ -195,12 +195,3 @@ def _left_for_ever(patch: pytest.MonkeyPatch) -> None:
 )
 def _go_on_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hold, "SENT_WITHIN_MS", inf)
-
-
-@broken(
-    "a late booking that ended is forgotten no later than its hold",
-    "I4 I5 I7",
-    replace(FORGETFUL, faults=0.5).with_seed(68),
-)
-def _late_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Retention, "over_s", lambda self, _hold_id: self.ended_s)

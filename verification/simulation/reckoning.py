@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from math import inf
 from random import Random
 
 from travio_inventory.kernel.actor import HOUSE, Actor
-from travio_inventory.kernel.events import Event
+from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.epochs import EPOCH_MS
@@ -52,6 +53,12 @@ ABANDONED_S = 10.0
 """How long after its expiry a hold may still be held on a bad day, with a sweeper at work."""
 
 
+async def _round_of(work: Sweeper | Relay) -> None:
+    """One round; what is left for a sink may be what it refuses for good."""
+    with suppress(PublishFailed):
+        await work()
+
+
 class Reckoning:
     """Judges a world whose day is over."""
 
@@ -77,7 +84,7 @@ class Reckoning:
         for sink in prober.sinks:
             rest = Relay(prober, sink)
             for _ in range(3):
-                await rest()
+                await _round_of(rest)
         good_day = not (plan.faults or plan.kills)
         Hindsight(self._oracle, world.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
         world.lists.judge(world.front.calls, are_counted=not plan.faults)
@@ -99,7 +106,7 @@ class Reckoning:
         while now_s() < until_s:
             await asyncio.sleep(NIGHT_PAUSE_S)
             for work in works:
-                await work()
+                await _round_of(work)
         await prober.inventory.go_on_opening(HOUSE)
         await asyncio.sleep(FORGOTTEN_S + LEFT_S)
         forgetting.judge(now_s(), self._world.batches.standing())
