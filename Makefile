@@ -24,7 +24,7 @@ demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
 test: $(READY)  ## Run the tests, except those on real database servers and the long ones of test-once
-	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "not (scylla or redis or once)"
+	$(BIN)/pytest -q -n 4 $(PARALLEL) -m "not (scylla or redis or once)"
 
 test-once: $(READY)  ## Run the long tests that say the same on every Python: simulated days, kills, load
 	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "once and not (scylla or redis)"
