@@ -1,15 +1,18 @@
 """A process killed at any point on the embedded store leaves nothing that the next one cannot repair."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from travio_inventory.protocol.batches import Index
+from verification.crash_points import visiting
 from verification.crash_points.places import BatchesWrapper, Embedded, Place
 from verification.crash_points.planted import AnswersEarly, ForgetsIndexEntries, NeverGivesBack
-from verification.crash_points.playing import Cut
+from verification.crash_points.playing import Cut, Ending
 from verification.crash_points.points import Lane, Point, When
 from verification.crash_points.scenes import SCENES
 from verification.crash_points.visiting import Visited, parcels, rehearsed, visit, visit_all, visit_cuts
@@ -50,6 +53,30 @@ def test_a_point_that_is_not_reached_is_a_violation(members: Executor, tmp_path:
     far = Cut(Scene("hold", "all"), Point(When.BEFORE, Lane.CALL, 100))
     visited = members.submit(visit_one, Embedded(tmp_path), far).result()
     assert visited == Visited(0, [f"{far}: not reached, it asked no more"])
+
+
+def test_what_only_one_rehearsal_asked_is_no_point(members: Executor, tmp_path: Path) -> None:
+    place, scene = Embedded(tmp_path), Scene("hold", "all")
+    usual = members.submit(visit, place, [scene]).result()
+    assert members.submit(visit_after_a_busy_rehearsal, place, scene).result() == usual
+    assert usual.points
+
+
+def visit_after_a_busy_rehearsal(place: Place, scene: Scene) -> Visited:
+    """All points of the scene, of which the first rehearsal asked once more than others."""
+    rehearsals = iter([True, False])
+
+    def busy(own: Place, scenes: Sequence[Scene]) -> dict[Scene, Ending]:
+        endings = rehearsed(own, scenes)
+        if next(rehearsals):
+            ending = endings[scene]
+            calls = [*ending.asked[Lane.CALL], "once more"]
+            endings[scene] = replace(ending, asked={**ending.asked, Lane.CALL: calls})
+        return endings
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visiting, "rehearsed", busy)
+        return visit(place, [scene])
 
 
 def visit_one(place: Place, cut: Cut) -> Visited:

@@ -59,7 +59,16 @@ def visit(place: Place, scenes: Sequence[Scene]) -> Visited:
     """Every point of the scenes. Must be called in a process that never started a thread, because it forks."""
     own = place.apart()
     endings = rehearsed(own, scenes)
-    return visit_cuts(own, endings, [Cut(scene, at) for scene, end in endings.items() for at in points(end.asked)])
+    reached, missed = _reached(own, endings, _cuts(endings))
+    if missed:  # a busy machine asks twice at times: what another rehearsal does not ask is no point
+        there = _cuts(rehearsed(own, list({case.play.cut.scene for case in missed})))
+        missed = [case for case in missed if case.play.cut in there]
+    return _judged(own, reached, missed)
+
+
+def _cuts(endings: Mapping[Scene, Ending]) -> list[Cut]:
+    """All points of the scenes."""
+    return [Cut(scene, at) for scene, end in endings.items() for at in points(end.asked)]
 
 
 def rehearsed(place: Place, scenes: Sequence[Scene]) -> dict[Scene, Ending]:
@@ -70,7 +79,10 @@ def rehearsed(place: Place, scenes: Sequence[Scene]) -> dict[Scene, Ending]:
 
 def visit_cuts(place: Place, endings: Mapping[Scene, Ending], cuts: Sequence[Cut]) -> Visited:
     """These points of scenes that were rehearsed."""
-    cases, missed = _reached(place, endings, cuts)
+    return _judged(place, *_reached(place, endings, cuts))
+
+
+def _judged(place: Place, cases: Sequence[Case], missed: Sequence[Case]) -> Visited:
     visited = Visited(len(cases), [f"{case.play.cut}: not reached, {case.where}" for case in missed])
     if cases:
         (verdict,) = _said(live(partial(judge, place, cases)), Verdict)
