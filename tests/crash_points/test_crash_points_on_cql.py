@@ -14,7 +14,7 @@ from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer
 
 FOR_EVER_MS = 600_000
-VISIT_S_MAX = 600
+VISIT_S_MAX = 900
 
 
 @pytest.fixture(scope="module")
