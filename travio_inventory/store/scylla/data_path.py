@@ -29,7 +29,7 @@ from travio_inventory.store.scylla.node import Node
 from travio_inventory.store.scylla.statements import Place, Statement
 
 SILENT_S = 0.02
-"""Servers that have been silent for as many times that long are equal."""
+"""How long a server has been silent is compared in steps of this length."""
 ROUTES_MAX = 20_000
 """Partitions whose servers' order is remembered."""
 
@@ -209,8 +209,8 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
         return None, None
 
     def _least_busy(self) -> tuple[Node | None, CqlConnection | None]:
-        """One that has not been silent for longer than others; of these the one with the fewest requests to answer,
-        which a server that stands still would have.
+        """The server with the fewest requests to answer, among those that answered last: one that stands still gets
+        few requests, and would have the fewest.
         """
         nodes = [self._node(host) for host in self._affinity.make_query_plan()]
         there = [(node, connection) for node in nodes if (connection := node.connection()) is not None]
