@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.store.scylla.announcer import (
     BUCKETS_MAX,
-    GAP_S,
     TOGETHER_MAX,
     WRITERS_MAX,
     Announcer,
@@ -107,14 +106,13 @@ async def test_what_many_callers_announce_of_one_seat_group_is_written_once() ->
 async def test_who_comes_alone_does_not_wait_and_who_comes_soon_after_gathers() -> None:
     writer = Writer()
     writer.go.set()
-    announcer = Announcer(writer.write, wait_s=5)
-    loop = asyncio.get_running_loop()
-    await asyncio.sleep(GAP_S)
-    began = loop.time()
+    gap_s = 0.5
+    announcer = Announcer(writer.write, wait_s=5, gap_s=gap_s)
+    began = asyncio.get_running_loop().time()
     await announcer.announce(entries("alone"))
-    assert loop.time() - began < GAP_S
+    assert asyncio.get_running_loop().time() - began < gap_s
     soon = [asyncio.create_task(announcer.announce(entries("soon-0")))]
-    await asyncio.sleep(GAP_S / 4)
+    await until_quiet()
     soon.append(asyncio.create_task(announcer.announce(entries("soon-1"))))
     await asyncio.gather(*soon)
     assert writer.requests == [["alone"], ["soon-0", "soon-1"]]
