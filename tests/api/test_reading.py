@@ -105,7 +105,7 @@ def test_a_trip_is_read_with_segments_by_number_and_seats_by_place() -> None:
     assert (trip.vehicle, trip.vehicle_type, trip.currency) == ("bus", "coach", "BDT")
 
 
-@pytest.mark.parametrize(("sent", "kept"), [(0, 16), (-1, 2), (1, 1), (5_000, 5_000)])
+@pytest.mark.parametrize(("sent", "kept"), [(0, 64), (-1, 2), (1, 1), (5_000, 5_000)])
 def test_seats_per_group_has_a_default_and_all_in_one(sent: int, kept: int) -> None:
     message = v1.InitializeTripInventoryRequest.FromString(trip_bytes())
     message.seats_per_group = sent

@@ -90,7 +90,7 @@ async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_r
         async with refused(Status.ALREADY_EXISTS, "this trip is already open"):
             await client.open("another bus")
         found = await client.stub.get_trip(v1.GetTripRequest(trip_id="T", organization_id="org"))
-        assert (found.vehicle_id, found.seats_per_group) == ("bus", 16)
+        assert (found.vehicle_id, found.seats_per_group) == ("bus", 64)
         assert found.segments[0] == v1.SegmentDefinition(0, "A", "B", 4_000_000_000)
         assert found.seat_config is not None
         assert [seat.seat_id for seat in found.seat_config.seats] == ["1A", "1B", "1C", "1D"]

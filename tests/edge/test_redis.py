@@ -111,6 +111,30 @@ async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(
     assert await here.seat_maps.read(gate.group.trip) == {0: b"new"}
 
 
+async def test_what_is_told_is_not_waited_for_and_carries_its_script_once(
+    here: EdgeUnderTest, redis_node: RedisServer
+) -> None:
+    gate = here.group_gate()
+    redis_node.ask("SCRIPT FLUSH")
+    await gate.leave("ann", "A1:0")
+    await until_answering(here)
+    before = redis_node.ask("INFO", "commandstats")["cmdstat_eval"]["calls"]
+    redis_node.pause()
+    async with asyncio.timeout(here.taken_ttl_ms / 1_000):
+        for _ in range(3):
+            await gate.mark("ann", "A1:0")
+            await gate.clear("bob", "A2:0")
+            await gate.leave("ann", "A1:0")
+    redis_node.resume()
+    await until_answering(here)
+    assert redis_node.ask("INFO", "commandstats")["cmdstat_eval"]["calls"] - before <= len(("mark", "clear"))
+    redis_node.ask("SCRIPT FLUSH")
+    for _ in range(2):
+        await gate.mark("ann", "A1:0")
+        await until_answering(here)
+    assert who_has(await gate.enter("bob", "A1:0")) == {"A1": "held"}
+
+
 async def test_calls_of_the_same_moment_go_out_together(here: EdgeUnderTest, redis_node: RedisServer) -> None:
     gates = [here.group_gate() for _ in range(200)]
     await gates[0].enter("ann", "A1:0")
@@ -120,7 +144,7 @@ async def test_calls_of_the_same_moment_go_out_together(here: EdgeUnderTest, red
 
 
 async def test_nobody_waits_for_leaving(here: EdgeUnderTest, redis_node: RedisServer) -> None:
-    """What comes later finds the cells unlocked, even if Redis has lost the script."""
+    """What comes later finds the cells unlocked, even if Redis does not know the script."""
     gate = here.group_gate()
     await gate.enter("ann", "A1:0")
     redis_node.ask("SCRIPT FLUSH")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree
 
@@ -22,7 +22,7 @@ from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from verification.kit.asking import hold_seats, open_trip
 
-HOT, COLD = coach("hot"), coach("cold")
+HOT, COLD = coach("hot"), replace(coach("cold"), seats_per_group=16)
 NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))
 
 

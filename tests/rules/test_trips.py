@@ -73,7 +73,7 @@ def test_a_seat_is_found_by_its_id() -> None:
     ("asked", "stops", "seats", "chosen"),
     [
         (7, "AB", 3, 7),
-        (OUR_CHOICE, "AB", 3, 16),
+        (OUR_CHOICE, "AB", 3, 64),
         (ALL_IN_ONE_GROUP, "AB", 3, 3),
         (ALL_IN_ONE_GROUP, "AB", 1, 1),
         (ALL_IN_ONE_GROUP, "ABCDEFGHIJKLMNOPQRSTU", 300, 250),

@@ -11,6 +11,7 @@ from travio_inventory.bench.calls import OK, Contest, Outcome, contest_for, meth
 from travio_inventory.bench.measuring import PreparedCall, Slice, drive
 from travio_inventory.bench.session import Session
 from travio_inventory.bench.throughput import BenchResult, Tell, ok_or_error
+from travio_inventory.seats.trip import OUR_CHOICE
 
 COLD_TRIPS = 5
 SNAPSHOTS = "holds.snapshot ok"
@@ -22,6 +23,7 @@ class Size(NamedTuple):
 
     seats: int
     segments: int
+    seats_per_group: int = OUR_CHOICE
 
 
 class Browsing:
@@ -33,7 +35,10 @@ class Browsing:
         self._lines = session.service.channels
         self._readers = readers
         self._tell = show
-        self._trips = [bench_trips.wide(size.seats, segments=size.segments) for _ in range(COLD_TRIPS)]
+        self._trips = [
+            bench_trips.wide(size.seats, segments=size.segments, seats_per_group=size.seats_per_group)
+            for _ in range(COLD_TRIPS)
+        ]
         self._contests = [contest_for(trip) for trip in self._trips]
         self._groups = -(-size.seats // self._trips[0].seats_per_group)
 

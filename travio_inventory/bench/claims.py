@@ -30,8 +30,6 @@ from travio_inventory.telemetry.metrics import Figures
 
 TURNS = 3
 OPENED_AT_ONCE = 16
-ALL_IN_ONE = -1
-"""Instead of a number of seats in a seat group."""
 SERVICE, STORE, REQUESTS = "the service", "group commit alone", "requests alone"
 
 
@@ -108,8 +106,10 @@ def _open(settings: Settings, figures: Figures) -> AbstractAsyncContextManager[I
 
 async def _opened(inventory: Inventory, plan: Plan) -> Sequence[Trip]:
     """New trips, on sale."""
-    per_group = plan.seats if plan.seats_per_group == ALL_IN_ONE else plan.seats_per_group
-    trips = [bench_trips.wide(plan.seats, segments=plan.segments, seats_per_group=per_group) for _ in range(plan.trips)]
+    trips = [
+        bench_trips.wide(plan.seats, segments=plan.segments, seats_per_group=plan.seats_per_group)
+        for _ in range(plan.trips)
+    ]
     room = asyncio.Semaphore(OPENED_AT_ONCE)
 
     async def open_one(trip: Trip) -> None:

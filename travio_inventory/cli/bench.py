@@ -49,6 +49,10 @@ SLICE_COLUMNS = ("what", "calls", "per second", "per CPU second", "p50 ms", "p99
 Workers = Annotated[int, Parameter(help="Concurrent calls.", validator=Number(gte=1, lte=WORKERS_MAX))]
 Rounds = Annotated[int, Parameter(help="How often.", validator=Number(gte=1, lte=ROUNDS_MAX))]
 Seats = Annotated[int, Parameter(help="Seats of each trip.", validator=Number(gte=1, lte=5_000))]
+SeatsPerGroup = Annotated[
+    int,
+    Parameter(help="Seats of a seat group: 0 = the default, -1 = as many as may be.", validator=Number(gte=-1)),
+]
 Seconds = Annotated[float, Parameter(help="Seconds per measurement.", validator=Number(gt=0, lte=SECONDS_MAX))]
 
 
@@ -125,6 +129,7 @@ def bench_browsing(
     *,
     seats: Seats = 1_300,
     segments: Annotated[int, Parameter(help="Segments of the trip.", validator=Number(gte=1, lte=25))] = 5,
+    seats_per_group: SeatsPerGroup = 0,
     writes: Annotated[int, Parameter(help="Holds and releases per second.", validator=Number(gte=2, lte=10_000))] = 200,
     workers: Workers = 16,
     seconds: Seconds = 5.0,
@@ -133,7 +138,7 @@ def bench_browsing(
     """Read seat maps uncached, cached and while seats are sold; count the reads of the store that the cache saves."""
 
     async def bench(on: Session) -> Report:
-        size = browsing.Size(seats, segments)
+        size = browsing.Size(seats, segments, seats_per_group)
         with Board(f"{workers} read the map of {seats} seats on {segments} segments", SLICE_COLUMNS) as board:
             readers = browsing.Browsing(on, size, readers=workers, show=partial(_show_slice, board))
             found = await readers.measure(writes_per_second=writes, seconds=seconds)
@@ -151,9 +156,7 @@ def bench_claims(
     trips: Annotated[int, Parameter(help="Trips that are sold together.", validator=Number(gte=1, lte=10_000))] = 1,
     seats: Seats = 2_000,
     segments: Annotated[int, Parameter(help="Segments of each trip.", validator=Number(gte=1, lte=25))] = 2,
-    seats_per_group: Annotated[
-        int, Parameter(help="Seats of a seat group: 0 = the default, -1 = all in one.", validator=Number(gte=-1))
-    ] = 0,
+    seats_per_group: SeatsPerGroup = 0,
     processes: Annotated[int, Parameter(help="Processes that sell together.", validator=Number(gte=1, lte=64))] = 1,
     churn: Annotated[
         float,
@@ -163,9 +166,7 @@ def bench_claims(
     ] = 0.0,
     options: Options = DEFAULTS,
 ) -> Exit:
-    """Claim free seats on the scylla store, compared with bare loops that send the same batches. Needs SCYLLA_HOSTS;
-    runs without gRPC.
-    """
+    """Claim free seats on the scylla store, without gRPC, compared with bare loops. Needs SCYLLA_HOSTS."""
     from travio_inventory.bench.claims import Plan, claims  # noqa: PLC0415 - the driver is slow to import
 
     screen, settings = Screen(as_json=options.as_json), settings_or_none(background=False, events="none")

@@ -2,31 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
-from redis.asyncio import Connection, Sentinel, SSLConnection
-from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
+from redis.asyncio import Sentinel
 from redis.asyncio.sentinel import SentinelConnectionPool
-from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import (
     AskError,
     ClusterDownError,
     MovedError,
-    NoScriptError,
-    ReadOnlyError,
     RedisError,
-    ResponseError,
 )
 
-from travio_inventory.edge.invalidations import Invalidations
-from travio_inventory.edge.pipelined_connection import PipelinedConnection, RedisDown, Reply, connect
+from travio_inventory.edge.pipelined_connection import RedisDown, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
+from travio_inventory.edge.server import Listener, Server, connector, named, traits
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 SLOTS = 16_384
@@ -55,19 +48,12 @@ class Redis(Protocol):
         ...
 
 
-class Listener(NamedTuple):
-    """Called for each key that any process invalidates, with the seat groups, and when one may have been missed."""
-
-    on_change: Callable[[bytes, Sequence[int]], None]
-    on_silence: Callable[[], None]
-
-
 @asynccontextmanager
 async def open_redis(options: RedisOptions, listener: Listener) -> AsyncIterator[Redis]:
     """Redis, connected if it answers within `connect_ms_max`; otherwise retried in the background."""
     match options.address:
         case Standalone(server=server):
-            async with _open(_OneRedis(_Server(_named(server), _connector(server, options), options, listener))) as one:
+            async with _open(_OneRedis(Server(named(server), connector(server, options), options, listener))) as one:
                 yield one
         case Sentinels():
             async with _behind_sentinels(options.address, options, listener) as one:
@@ -88,67 +74,10 @@ async def _open(redis: "_AnyRedis") -> AsyncIterator["_AnyRedis"]:
         await redis.close()
 
 
-# ---- one server
-
-
-class _Server:
-    """A pipelined connection to one server, and a listener for its invalidations."""
-
-    def __init__(
-        self,
-        name: str,
-        connector: Callable[[], AbstractConnection],
-        options: RedisOptions,
-        listener: Listener,
-        on_down: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.line = PipelinedConnection(name, connector(), options, on_down)
-        self.ear = Invalidations(connector, options, listener.on_change, listener.on_silence)
-
-    async def open(self) -> None:
-        """Connect, or retry in the background."""
-        self.ear.open()
-        await self.line.open()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.ear.close()
-        await self.line.close()
-
-    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word]) -> Reply:
-        """The script's answer, even if the server has lost the script. Raises RedisDown, AskError, MovedError."""
-        try:
-            try:
-                return await self.line.ask(script.by_digest(keys, words))
-            except NoScriptError:
-                return await self.line.ask(script.in_full(keys, words))
-        except AskError:  # MovedError is one
-            raise
-        except ReadOnlyError as demoted:
-            self.ear.start_over()
-            raise RedisDown(str(demoted)) from demoted
-        except ResponseError as refused:
-            self.line.complain(refused)
-            raise RedisDown(str(refused)) from refused
-
-    def tell(
-        self, script: Script, keys: Sequence[bytes], words: Sequence[Word], on_moved: Callable[[], None] = lambda: None
-    ) -> None:
-        """See Redis. `on_moved` is called if another server has the keys; then the script does not run."""
-
-        def answered(reply: asyncio.Future[Reply]) -> None:
-            if isinstance(reply.exception(), MovedError):  # asked for in any case, or the loop would log it
-                on_moved()
-
-        with suppress(RedisDown):
-            # In full, since nobody would repeat it if the server has lost the script.
-            self.line.send(script.in_full(keys, words)).add_done_callback(answered)
-
-
 class _OneRedis:
     """Redis. One server, the same or another one after each connect."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
 
     async def open(self) -> None:
@@ -181,13 +110,13 @@ async def _behind_sentinels(
 ) -> AsyncIterator["_AnyRedis"]:
     """The present master: each connect asks the sentinels, each within its share of `connect_ms_max`."""
     share_s = options.connect_ms_max / 1_000 / (len(address.sentinels) + 1)
-    traits = _traits(options)
-    asking = {**traits, "socket_timeout": share_s, "socket_connect_timeout": share_s, "ssl": options.tls}
+    common = traits(options)
+    asking = {**common, "socket_timeout": share_s, "socket_connect_timeout": share_s, "ssl": options.tls}
     sentinel = Sentinel(address.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]  # as the library has it
-    pool = SentinelConnectionPool(address.master, sentinel, ssl=options.tls, **traits)  # type: ignore[no-untyped-call]  # too
+    pool = SentinelConnectionPool(address.master, sentinel, ssl=options.tls, **common)  # type: ignore[no-untyped-call]  # too
     try:
         name = f"{address.master} of the sentinels"
-        async with _open(_OneRedis(_Server(name, pool.make_connection, options, listener))) as one:
+        async with _open(_OneRedis(Server(name, pool.make_connection, options, listener))) as one:
             yield one
     finally:
         for client in sentinel.sentinels:
@@ -209,8 +138,8 @@ class _ClusterRedis:
         self._nodes = tuple(nodes)
         self._options = options
         self._listener = listener
-        self._servers: dict[HostPort, _Server] = {}
-        self._owners: list[_Server | None] = [None] * SLOTS
+        self._servers: dict[HostPort, Server] = {}
+        self._owners: list[Server | None] = [None] * SLOTS
         self._outdated = asyncio.Event()
         self._is_away = False
         self._log_throttle = LogThrottle()
@@ -319,7 +248,7 @@ class _ClusterRedis:
         self._servers.update(new)
         await asyncio.gather(*(server.open() for server in new.values()))
         await asyncio.gather(*(self._servers[node].close() for node in gone))
-        settled: list[_Server | None] = [None] * SLOTS
+        settled: list[Server | None] = [None] * SLOTS
         for slots, owner in owners.items():
             settled[slots.start : slots.stop] = [self._servers[owner]] * len(slots)
         for node in gone:
@@ -328,13 +257,13 @@ class _ClusterRedis:
             self._owners = settled
             self._listener.on_silence()
 
-    def _server(self, node: HostPort) -> _Server:
-        connector = _connector(node, self._options)
-        return _Server(_named(node), connector, self._options, self._listener, on_down=self._outdated.set)
+    def _server(self, node: HostPort) -> Server:
+        connect_to = connector(node, self._options)
+        return Server(named(node), connect_to, self._options, self._listener, on_down=self._outdated.set)
 
     async def _ask_once(self, node: HostPort) -> Reply:
         """The slots as that node knows them, read on a separate connection."""
-        connection = _connector(node, self._options)()
+        connection = connector(node, self._options)()
         try:
             async with asyncio.timeout(self._options.connect_ms_max / 1_000):
                 await connect(connection)
@@ -356,35 +285,4 @@ def _owners(reply: Reply, asked: HostPort) -> dict[range, HostPort]:
     return {
         range(first, last + 1): (host.decode() if host and host != b"?" else asked[0], port)
         for first, last, (host, port, *_), *_ in reply
-    }
-
-
-# ---- how connections are made
-
-
-def _named(server: HostPort) -> str:
-    return f"{server[0]}:{server[1]}"
-
-
-def _connector(server: HostPort, options: RedisOptions) -> Callable[[], AbstractConnection]:
-    """Creates connections to that server, not connected yet."""
-    kind = SSLConnection if options.tls else Connection
-    return partial(kind, host=server[0], port=server[1], **_traits(options))
-
-
-def _traits(options: RedisOptions) -> dict[str, Any]:
-    """The options of every connection. Pipelined connections and listeners bound their waits themselves: one timer for
-    many answers, and none if there is nothing to wait for.
-    """
-    trust = {"ssl_ca_certs": str(options.ca_file)} if options.ca_file else {}
-    return {
-        "username": options.user or None,
-        "password": options.password or None,
-        "socket_timeout": None,
-        "socket_connect_timeout": options.connect_ms_max / 1_000,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-        "health_check_interval": 0,
-        "driver_info": None,
-        **(trust if options.tls else {}),
     }

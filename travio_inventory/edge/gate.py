@@ -61,10 +61,10 @@ class RedisGate:
             return claimants
         return {claimant for claimant, entry in zip(claimants, found, strict=True) if entry is not None}
 
+    # What follows is told to Redis in order, and nobody waits for it: if Redis does not get it, every entry expires.
+
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
-        """Unlock the cells that `token` still locks. Nobody waits for it: if Redis does not get it, they stay locked
-        until their time to live ends.
-        """
+        """Unlock the cells that `token` still locks."""
         self._unguarded.leave(token)
         if cells:
             self._redis.tell(scripts.LEAVE, lock_keys(group, cells), word(token))
@@ -74,18 +74,12 @@ class RedisGate:
         hold, claimant, status, until_ms, as_of_ms = occupancy
         keys = [ended_key(group, hold), *taken_keys(group, cells)]
         words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
-        await self._run(scripts.MARK, keys, *words)
+        self._redis.tell(scripts.MARK, keys, *words)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """Remove the hold's entries, and accept none of it for as long as they could have lasted."""
         keys = [ended_key(group, hold), *taken_keys(group, cells)]
-        await self._run(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
-
-    async def _run(self, script: scripts.Script, keys: Sequence[bytes], *words: scripts.Word) -> None:
-        try:
-            await self._redis.run(script, keys, *words)
-        except RedisDown:
-            return  # every entry expires by itself
+        self._redis.tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
 
 def _lock(cell: Cell, entry: bytes, left_ms: int) -> Found:

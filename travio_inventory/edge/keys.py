@@ -1,5 +1,6 @@
 """Names of the edge's data in Redis: keys with one hash tag for the gate of a seat group, a hash for a trip's maps."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -12,6 +13,8 @@ INVALIDATIONS: Final = b"travio:invalidations"
 """The channel for the names of changed trips' hashes."""
 
 _KEYS_REMEMBERED_MAX = 4_096
+_IS_PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*", re.ASCII).fullmatch
+"""Whether escaping would change nothing; most ids are so."""
 
 
 @lru_cache(_KEYS_REMEMBERED_MAX)
@@ -55,7 +58,7 @@ def trip_of(map_key: bytes) -> TripKey:
 
 def word(text: str) -> str:
     """The text escaped without spaces, colons and braces; different texts stay different."""
-    return quote(text, safe="", errors="surrogatepass")
+    return text if _IS_PLAIN(text) else quote(text, safe="", errors="surrogatepass")
 
 
 def _trip(trip: TripKey) -> bytes:

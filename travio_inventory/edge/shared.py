@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from travio_inventory.edge.connection import Listener
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.gate import RedisGate
 from travio_inventory.edge.keys import trip_of
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.remembering import GateMemory, RememberingGate
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
+from travio_inventory.edge.server import Listener
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ class GroupCommit:
     """
 
     def __init__(
-        self, batches: Batches, *, under_way_max: int = 2, company_max: int = 32, wait_s: float = 10.0
+        self, batches: Batches, *, under_way_max: int = 1, company_max: int = 32, wait_s: float = 10.0
     ) -> None:
         self.counts = Counts()
         self._batches = batches
