@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import AVAILABLE, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
 from travio_inventory.seats.trip import Journey
+from travio_inventory.wire.inventory.v1 import GetSeatMapResponse
 
 SEATS, SEGMENTS = 500, 5
 TRIP = wide(SEATS, segments=SEGMENTS)
@@ -59,6 +61,13 @@ async def test_calls_for_a_map_that_is_being_made_share_it(written: list[str]) -
     maps = await asyncio.gather(*(replies.seat_map(same) for _ in range(20)))
     assert all(each is maps[0] for each in maps)
     assert len(written) == SEATS
+
+
+async def test_maps_of_the_same_second_are_one_reply_and_each_says_as_of_when_it_is() -> None:
+    replies, seen = MapReplies(), [replace(map_with(), as_of_ms=at_ms) for at_ms in (5_000, 5_999, 6_000, 5_001)]
+    maps = [await replies.seat_map(each) for each in seen]
+    assert maps[0] is maps[1]
+    assert [GetSeatMapResponse.parse(each).as_of for each in maps] == [5, 5, 6, 5]
 
 
 async def test_calls_that_saw_the_trip_in_other_states_each_get_theirs() -> None:

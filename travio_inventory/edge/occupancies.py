@@ -51,8 +51,8 @@ def is_own(occupancy: Occupancy, attempt: Attempt) -> bool:
 def told(found: Sequence[Found]) -> GateAnswer:
     """The gate's answer to an attempt that found this."""
     if taken := [(cell, by) for cell, _, by, _ in found if by is not None]:
-        cells = (TakenCell(cell.seat, cell.segment, by.status, by.claimant, by.hold, by.until_ms) for cell, by in taken)
-        return Taken(tuple(cells), min(by.as_of_ms for _, by in taken))
+        cells = [TakenCell(cell.seat, cell.segment, by.status, by.claimant, by.hold, by.until_ms) for cell, by in taken]
+        return Taken(tuple(cells), min([by.as_of_ms for _, by in taken]))
     if found:
         return Locked(tuple(dict.fromkeys(each.cell.seat for each in found)))
     return Passed()

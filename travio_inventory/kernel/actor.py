@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from travio_inventory.kernel.checking import Faults
@@ -90,6 +91,7 @@ class Actor:
             raise PermissionDenied(scope)
 
 
+@lru_cache(maxsize=1_024)
 def service_of(organization: str) -> Actor:
     """A program that acts in the organization for no user. Raises InvalidRequest."""
     return Actor(organization, "", WITHOUT_USER, ActorKind.SERVICE)

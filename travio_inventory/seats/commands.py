@@ -150,7 +150,7 @@ class HoldSeatsCommand:
             _are_usual(self.trip_id, self.ends)
             and all(map(is_plain, self.seat_ids))
             and 0 < len(self.seat_ids) <= limits.SEATS_PER_HOLD_MAX
-            and (not self.settles if self.key is None else is_plain(self.key))
+            and (not self.settles if self.key is None else is_plain(self.key) is not None)
             and not self.session_id
         )
 

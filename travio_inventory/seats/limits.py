@@ -1,7 +1,6 @@
 """The limits of trips and holds that an operator chooses, within those of the format."""
 
 from dataclasses import dataclass
-from itertools import chain
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
@@ -45,12 +44,10 @@ class SeatLimits:
     def check_hold(self, seats: int, journey: Journey) -> None:
         """Raises InvalidSeats."""
         cells = seats * len(journey.segments)
-        wrong = chain(
-            _beyond("seat_ids", "seats a hold", seats, self.seats_per_hold),
-            _beyond("seat_ids", "cells a hold (seats times segments)", cells, self.cells_per_hold),
-        )
-        if first := next(wrong, None):
-            raise InvalidSeats([first])
+        if seats > self.seats_per_hold:
+            raise InvalidSeats(_beyond("seat_ids", "seats a hold", seats, self.seats_per_hold))
+        if cells > self.cells_per_hold:
+            raise InvalidSeats(_beyond("seat_ids", "cells a hold (seats times segments)", cells, self.cells_per_hold))
 
     def check_wait(self, seats: int) -> None:
         """Raises InvalidRequest: nobody could hold so many seats."""

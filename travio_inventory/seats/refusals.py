@@ -200,7 +200,7 @@ class SeatHeld(SeatTaken):
         decided: Decided = BY_STORE,
     ) -> None:
         own = f" in your own hold {own_hold}" if own_hold else ""
-        super().__init__(f"{CONTENTION}: {_named(cell.seat for cell in cells)} held{own}", cells, decided)
+        super().__init__(f"{CONTENTION}: {_named([cell.seat for cell in cells])} held{own}", cells, decided)
         self.held_until_ms = held_until_ms
         self.own_hold = own_hold
 
@@ -211,7 +211,7 @@ class SeatUnavailable(SeatTaken):
     reason = "SEAT_UNAVAILABLE"
 
     def __init__(self, cells: Sequence[TakenCell], *, decided: Decided = BY_STORE) -> None:
-        super().__init__(f"{_named(cell.seat for cell in cells)} not available", cells, decided)
+        super().__init__(f"{_named([cell.seat for cell in cells])} not available", cells, decided)
 
 
 class NotOnSale(FinalRefusal):

@@ -1,17 +1,18 @@
 """Which refusal explains why seats are not free: the same for the same state, from edge and store."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from travio_inventory.seats.hold import is_same_holder
 from travio_inventory.seats.refusals import BY_STORE, Decided, SeatHeld, SeatTaken, SeatUnavailable, TakenCell
 
-FINAL = ("sold", "blocked")
+FINAL: Final = frozenset({"sold", "blocked"})
 """States that do not end by themselves; they are reported before cells that are only held."""
 
 
 def is_final(cells: Iterable[TakenCell]) -> bool:
     """Whether one of the cells is sold or blocked."""
-    return any(cell.status in FINAL for cell in cells)
+    return not FINAL.isdisjoint([cell.status for cell in cells])
 
 
 def refusal_of(cells: Sequence[TakenCell], claimant: str, decided: Decided = BY_STORE) -> SeatTaken:
@@ -20,7 +21,7 @@ def refusal_of(cells: Sequence[TakenCell], claimant: str, decided: Decided = BY_
         return SeatUnavailable(cells, decided=decided)
     return SeatHeld(
         cells,
-        held_until_ms=max(cell.until_ms for cell in cells),
+        held_until_ms=max([cell.until_ms for cell in cells]),
         own_hold=next((cell.hold for cell in cells if is_same_holder(cell.claimant, claimant)), ""),
         decided=decided,
     )

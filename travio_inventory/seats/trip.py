@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
@@ -350,9 +350,10 @@ def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
     return positions
 
 
-def first_repeated(seat_ids: Iterable[str]) -> str | None:
+def first_repeated(seat_ids: Collection[str]) -> str | None:
     """The first seat that is named twice, None if none is."""
-    return next((seat_id for seat_id, times in Counter(seat_ids).items() if times > 1), None)
+    is_clean = len(set(seat_ids)) == len(seat_ids)
+    return None if is_clean else next(each for each, times in Counter(seat_ids).items() if times > 1)
 
 
 def _check_fields(trip: Trip) -> None:

@@ -1,6 +1,7 @@
 """Counts and latencies by use case and outcome, in fixed buckets."""
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class Figures:
     """What was counted since the start. For one event loop: it takes no lock."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._tallies: defaultdict[tuple[str, str], _Tally] = defaultdict(_Tally)
         self._gauges: dict[str, Callable[[], int]] = {}
 
     def gauge(self, name: str, read: Callable[[], int]) -> None:
@@ -50,9 +51,7 @@ class Figures:
 
     def add(self, use_case: str, outcome: str, elapsed_ns: int) -> None:
         """Count one call."""
-        tally = self._tallies.get((use_case, outcome))
-        if tally is None:
-            tally = self._tallies[use_case, outcome] = _Tally()
+        tally = self._tallies[use_case, outcome]
         tally.buckets[bisect_left(_BUCKETS_NS, elapsed_ns)] += 1
         tally.total_ns += elapsed_ns
 

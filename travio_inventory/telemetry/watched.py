@@ -94,7 +94,7 @@ class CallWatch:
         its traceback, at most once a minute for the same use case and type; a refusal at DEBUG.
         """
         if inspect.iscoroutinefunction(type(use_case).__call__):
-            return cast(T, _Callable(self._over(name, cast(_Step, use_case))))
+            return cast(T, self._over(name, cast(_Step, use_case)))
         return cast(T, _with_methods_of(use_case, lambda method, step: self._over(f"{name}.{method}", step)))
 
     def _over(self, name: str, step: _Step) -> _Step:
@@ -126,18 +126,6 @@ class CallWatch:
                 return ERROR
             case _:
                 return CANCELLED
-
-
-class _Callable:
-    """A use case that is one verb."""
-
-    __slots__ = ("_step",)
-
-    def __init__(self, step: _Step) -> None:
-        self._step = step
-
-    def __call__(self, *args: object, **kwargs: object) -> Awaitable[Any]:
-        return self._step(*args, **kwargs)
 
 
 class _Methods:

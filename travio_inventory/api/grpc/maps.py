@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from travio_inventory.api.grpc.map_layouts import Layout
 from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, fits, too_large, too_many_free
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part
 from travio_inventory.api.grpc.written_maps import WrittenMap
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
@@ -35,7 +36,7 @@ class MapReplies:
         bytes_max: int = 64 * 1024 * 1024,
         reply_bytes_max: int = REPLY_BYTES_MAX,
     ) -> None:
-        self._maps: Memo[_Asked, WrittenMap] = Memo(entries_max=entries_max, bytes_max=bytes_max)
+        self._maps: Memo[tuple[_Part, Journey, bytes], WrittenMap] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._replies: Memo[_Asked, _Reply] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._sizes: Memo[_Part, tuple[Trip, bool]] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._layouts: Memo[_Part, Layout] = Memo(entries_max=entries_max, bytes_max=bytes_max)
@@ -43,10 +44,10 @@ class MapReplies:
 
     def check(self, trip: Trip, section: str) -> None:
         """Raises ReplyTooLarge for the map of a section that clients might not accept."""
-        known = self._sizes.get(_Part(trip.key, section))
+        known = self._sizes.get((trip.key, section))
         if known is None or known[0] is not trip:
             known = trip, fits(trip, section, self._reply_bytes_max)
-            self._sizes.put(_Part(trip.key, section), known, SIZE_BYTES)
+            self._sizes.put((trip.key, section), known, SIZE_BYTES)
         if not known[1]:
             raise too_large(trip, section, self._reply_bytes_max)
 
@@ -54,16 +55,17 @@ class MapReplies:
         """The map as a serialized GetSeatMapResponse; `check` has admitted it. Other calls go on while much is written,
         and those for the same map share it.
         """
-        asked = _Asked(_part_of(seat_map), seat_map.journey, sale_of(seat_map))
+        sale = sale_of(seat_map)
+        asked = _part_of(seat_map), seat_map.journey, sale
         written = self._maps.get(asked)
         if written is None or written.layout.trip is not seat_map.trip:
-            written = WrittenMap(self._layout(seat_map), len(seat_map.groups), asked.sale)
+            written = WrittenMap(self._layout(seat_map), len(seat_map.groups), sale)
             self._maps.put(asked, written, written.size_bytes)
-        before = written.data
-        data = await written.write(seat_map)
-        if len(data) != len(before) and self._maps.get(asked) is written:
+        before = written.size_bytes
+        reply = await written.write(seat_map)
+        if written.size_bytes != before and self._maps.get(asked) is written:
             self._maps.put(asked, written, written.size_bytes)
-        return data + number(13, seat_map.as_of_ms // 1_000)
+        return reply
 
     def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
         """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time."""
@@ -104,31 +106,35 @@ class MapReplies:
         return layout
 
 
+_SALES: Final = {
+    (state, has_departed): number(30, TripState[state.name]) + number(31, has_departed)
+    for state in SalesState
+    for has_departed in (False, True)
+}
+
+
 def sale_of(seat_map: SeatMap) -> bytes:
     """Whether the trip is sold, and whether it has left the journey's first stop: the same fields of each reply."""
-    return number(30, TripState[seat_map.state.name]) + number(31, seat_map.has_departed)
+    return _SALES[seat_map.state, seat_map.has_departed]
 
 
-class _Part(NamedTuple):
-    """A section of a trip, or all of it for ""."""
-
-    trip: TripKey
-    section: str
+_Part: TypeAlias = tuple[TripKey, str]
+"""A section of a trip, or all of it for ""."""
 
 
 def _part_of(seat_map: SeatMap) -> _Part:
-    return _Part(seat_map.trip.key, seat_map.section)
+    return seat_map.trip.key, seat_map.section
 
 
 class _Asked(NamedTuple):
-    """What a reply depends on besides the state of the seats; of a seat map it is only the first two."""
+    """What an answer depends on besides the state of the seats."""
 
     part: _Part
     journey: Journey
     sale: bytes
-    seat_class: str = ""
-    passengers: int = 0
-    is_sold: bool = True
+    seat_class: str
+    passengers: int
+    is_sold: bool
 
 
 @dataclass(frozen=True, slots=True)

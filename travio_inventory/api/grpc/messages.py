@@ -299,6 +299,6 @@ def read_ends(message: Fields) -> Ends:
     return Ends(
         message.from_station_id,
         message.to_station_id,
-        decoding.optional(message, "from_segment_index"),
-        decoding.optional(message, "to_segment_index"),
+        message.from_segment_index if message.HasField("from_segment_index") else None,
+        message.to_segment_index if message.HasField("to_segment_index") else None,
     )

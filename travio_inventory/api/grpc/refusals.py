@@ -112,14 +112,14 @@ class SerializedDetails(StatusDetailsCodecBase):
 
 def _details(refusal: Refusal) -> Iterator[bytes]:
     """The details that the caller can act upon, the reason first; each a serialized google.protobuf.Any."""
-    yield _any(ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=_metadata(refusal)))
+    yield _info(refusal.reason, tuple(_metadata(refusal).items()))
     if isinstance(refusal, RetryableRefusal):
         yield _retry(refusal.retry_after_ms)
     match refusal:
         case InvalidRequest(violations=violations):
             yield _any(_bad_request(violations))
         case errors.SeatTaken(cells=cells):
-            yield _any(_precondition_failure(cells))
+            yield _taken(cells)
         case errors.HoldLimitReached():
             exceeded = QuotaFailure.Violation(subject="user", description=str(refusal))
             yield _any(QuotaFailure(violations=[exceeded]))
@@ -129,6 +129,19 @@ def _details(refusal: Refusal) -> Iterator[bytes]:
 
 def _any(detail: Message) -> bytes:
     return text(1, f"type.googleapis.com/{detail.DESCRIPTOR.full_name}") + part(2, detail.SerializeToString())
+
+
+# In a rush on a seat all are refused for the same reason.
+
+
+@lru_cache(maxsize=1_024)
+def _info(reason: str, metadata: tuple[tuple[str, str], ...]) -> bytes:
+    return _any(ErrorInfo(reason=reason, domain=DOMAIN, metadata=dict(metadata)))
+
+
+@lru_cache(maxsize=64)
+def _taken(cells: tuple[TakenCell, ...]) -> bytes:
+    return _any(_precondition_failure(cells))
 
 
 @lru_cache(maxsize=4_096)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
@@ -28,6 +28,7 @@ EDGE = "edge"
 """Which part decided, in the gate's refusals."""
 CONTENDED_RETRY_MS = (50, 250)
 """The lifetime of a lock."""
+_NO_TURN: Final = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class HoldSeats:
         token = f"{self._process}-{next(self._attempts)}"
         asked_s = max(command.ttl_s, 0)
         request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, asked_s, token, offer.period)
-        with self._settling.turn(actor) if settles else nullcontext():
+        with self._settling.turn(actor) if settles else _NO_TURN:
             try:
                 offer.check_sale(journey, self._clock.now_ms(), sells_departed=self._times.sells_departed)
             except NotOnSale as refusal:
@@ -159,7 +160,7 @@ class HoldSeats:
         """The refusal that the store would give: taken cells first, then those being taken."""
         if taken:
             cells: list[TakenCell] = [cell for answer in taken for cell in answer.cells]
-            decided = Decided(EDGE, min(answer.as_of_ms for answer in taken))
+            decided = Decided(EDGE, min([answer.as_of_ms for answer in taken]))
             return refusal_of(cells, attempt.claimant, decided)
         retry_after_ms = self._jitter.randint(*CONTENDED_RETRY_MS)
         return SeatContended(locked, retry_after_ms=retry_after_ms, decided=Decided(EDGE, self._clock.now_ms()))
@@ -173,7 +174,8 @@ class HoldSeats:
 
 def _cells(request: HoldRequest) -> dict[SeatGroupKey, list[Cell]]:
     cells: dict[SeatGroupKey, list[Cell]] = {}
+    segments = request.journey.segments
     for seat in request.seats:
         group = SeatGroupKey(request.trip.key, request.trip.group_of(seat))
-        cells.setdefault(group, []).extend(Cell(seat, segment) for segment in request.journey.segments)
+        cells.setdefault(group, []).extend([Cell(seat, segment) for segment in segments])
     return cells

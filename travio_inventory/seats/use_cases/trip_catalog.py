@@ -73,7 +73,7 @@ class TripCatalog:
     async def shown(self, key: TripKey) -> Offer:
         """The same to show it: while the store does not answer, as it was at most half an hour ago. Raises as `get`."""
         try:
-            return await self.offer(key)
+            return await self._get(key, self._known_within_s)
         except BackendUnavailable:
             return await self._get(key, KEPT_S)
 
