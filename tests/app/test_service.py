@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,10 +72,14 @@ def published(settings: Settings, file: str = "events.jsonl") -> list[tuple[str,
     return [(line["type"], line["subject"]) for line in lines]
 
 
-async def until_published(settings: Settings, event: tuple[str, str]) -> None:
+async def until(is_so: Callable[[], bool]) -> None:
     with anyio.fail_after(10):
-        while event not in published(settings):  # noqa: ASYNC110 - a file tells nobody that it grew
+        while not is_so():  # noqa: ASYNC110 - a file tells nobody that it grew
             await anyio.sleep(0.01)
+
+
+async def until_published(settings: Settings, event: tuple[str, str]) -> None:
+    await until(lambda: event in published(settings))
 
 
 @contextmanager
@@ -186,8 +190,7 @@ async def test_a_sink_that_accepts_nothing_delays_no_other_and_has_every_event_a
         await open_trip(app.inventory, TRIP)
         held = await hold(app.inventory)
         await until_published(settings, ("hold.created", held.id))
-        await anyio.sleep(0.01)
-        assert app.figures.gauges()["relay_events.json-lines lag_ms"] == 0
+        await until(lambda: app.figures.gauges()["relay_events.json-lines lag_ms"] == 0)
         assert app.figures.gauges()["relay_events.audit lag_ms"] > 0
         assert app.figures.gauges()["relay_events.audit missed_s"] == app.figures.gauges()["store.forgotten rows"] == 0
         kept_s = settings.retention.events_seconds

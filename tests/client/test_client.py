@@ -121,13 +121,13 @@ async def test_a_release_does_not_hold_up_a_cancelled_caller_for_longer_than_a_d
 ) -> None:
     service.next(ReleaseSeatsRequest, never)
     began = monotonic()
-    async with InventoryClient(target, deadline_s=0.2) as inventory:
+    async with InventoryClient(target, deadline_s=0.5) as inventory:
         with anyio.move_on_after(5) as scope:
             async with ask(inventory):
                 scope.cancel()
                 await never()
     assert scope.cancelled_caught
-    assert 0.15 < monotonic() - began < 2
+    assert 0.45 < monotonic() - began < 3
 
 
 async def test_a_hold_cancelled_before_its_answer_is_found_by_its_key_and_given_back(
@@ -227,7 +227,7 @@ async def test_a_client_need_not_be_opened_again_when_the_service_comes_up() -> 
 
 
 async def test_a_silent_connection_is_replaced(relay: Relay, relayed: Callable[[float], InventoryClient]) -> None:
-    async with relayed(0.3) as inventory:
+    async with relayed(0.6) as inventory:
         await inventory.find_hold("h1")
         relay.freeze()
         with pytest.raises(BackendUnavailable):

@@ -17,7 +17,7 @@ from verification.kit.raw_caller import RawCaller
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
-    limits = {"idle_connection_seconds_max": 0.2}
+    limits = {"idle_connection_seconds_max": 0.6}
     async with serving(**limits) as served, served.caller() as busy, served.caller() as idle:
         stream_id = busy.call(WAIT, SEVEN)
         await idle.ends()

@@ -22,6 +22,8 @@ def reset_flood(pairs: int) -> bytes:
     return bytes(flood)
 
 
+FLOOD_SECONDS_MAX = 10
+"""On a busy machine."""
 FLOODS = {
     "resets of what is over": reset(1) * 30_000,
     "pings": frame(6, 0, 0, bytes(8)) * 30_000,
@@ -45,7 +47,7 @@ async def test_a_flood_ends_its_own_connection_while_others_are_served(served: S
         begun = loop.time()
         while not flooder.closed.is_set():
             assert is_seven(await other.ask(ECHO, SEVEN))
-        assert loop.time() - begun < 3
+        assert loop.time() - begun < FLOOD_SECONDS_MAX
         assert flooder.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
     await until(lambda: served.server.calls_open == 0 and not served.server.connections)
     assert served.probe.running == 0

@@ -31,18 +31,20 @@ async def test_the_caller_of_a_step_that_the_drain_cut_off_is_told_that_its_outc
 
 
 async def test_a_caller_who_leaves_is_cancelled_and_the_step_continues() -> None:
-    commits, ended = StepRunner(in_flight_max=1), asyncio.Event()
+    commits, begun, go, ended = StepRunner(in_flight_max=1), asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def step() -> None:
-        await asyncio.sleep(0.02)
+        begun.set()
+        await go.wait()
         ended.set()
 
     asking = asyncio.ensure_future(commits.run(step()))
-    await asyncio.sleep(0.01)
+    await begun.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert not ended.is_set()
+    go.set()
     await commits.drain(2)
     assert ended.is_set()
 

@@ -15,7 +15,7 @@ from verification.kit.clocks import Clock
 from verification.kit.edges import Edge, local_edge
 from verification.kit.sale import Market, Sale
 
-STALE_MS_MAX = 200
+STALE_MS_MAX = 600
 
 
 def absent_edge(_: Clock) -> Edge:

@@ -1,14 +1,14 @@
 """Settling is bounded: one turn at a time and five a second for each holder, and no memory that grows."""
 
 import asyncio
-from contextlib import ExitStack
 
 import pytest
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import Overloaded
 from travio_inventory.seats.use_cases import settling
-from travio_inventory.seats.use_cases.settling import PER_SECOND_MAX, Settling
+from travio_inventory.seats.use_cases.settling import PER_SECOND_MAX, WINDOW_S, Settling
+from verification.simulation.virtual_loop import run_virtually
 
 ANN, BOB = Actor("o", "ann"), Actor("o", "bob")
 
@@ -32,33 +32,38 @@ async def test_a_failed_turn_is_over() -> None:
         pass
 
 
-async def test_a_limited_number_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "WINDOW_S", 0.2)
-    turns = Settling()
-    for _ in range(PER_SECOND_MAX):
-        with turns.turn(ANN):
-            pass
-    with pytest.raises(Overloaded), turns.turn(ANN):
-        pass
-    await asyncio.sleep(0.21)
-    with turns.turn(ANN):
-        pass
-
-
-async def test_holders_above_the_limit_are_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the turns of others are over; running turns are never forgotten."""
-    monkeypatch.setattr(settling, "WINDOW_S", 0.2)
-    monkeypatch.setattr(settling, "HOLDERS_MAX", 3)
-    turns = Settling()
-    with ExitStack() as under_way:
-        under_way.enter_context(turns.turn(ANN))
-        for number in range(2):
-            with turns.turn(Actor("o", f"u{number}")):
+def test_a_limited_number_in_any_second() -> None:
+    async def play() -> None:
+        turns = Settling()
+        for _ in range(PER_SECOND_MAX):
+            with turns.turn(ANN):
                 pass
-        with pytest.raises(Overloaded), turns.turn(BOB):
-            pass
-        await asyncio.sleep(0.21)
-        with turns.turn(BOB):
-            pass
+        await asyncio.sleep(WINDOW_S - 0.01)
         with pytest.raises(Overloaded), turns.turn(ANN):
             pass
+        await asyncio.sleep(0.02)
+        with turns.turn(ANN):
+            pass
+
+    run_virtually(0, play())
+
+
+def test_holders_above_the_limit_are_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the turns of others are over; running turns are never forgotten."""
+    monkeypatch.setattr(settling, "HOLDERS_MAX", 3)
+
+    async def play() -> None:
+        turns = Settling()
+        with turns.turn(ANN):
+            for number in range(2):
+                with turns.turn(Actor("o", f"u{number}")):
+                    pass
+            with pytest.raises(Overloaded), turns.turn(BOB):
+                pass
+            await asyncio.sleep(WINDOW_S + 0.01)
+            with turns.turn(BOB):
+                pass
+            with pytest.raises(Overloaded), turns.turn(ANN):
+                pass
+
+    run_virtually(0, play())

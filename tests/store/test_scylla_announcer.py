@@ -129,13 +129,13 @@ async def test_a_caller_that_comes_again_at_once_does_not_wait_as_behind_a_slow_
 
 async def test_a_second_request_is_sent_only_while_the_first_is_slow() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0.03)
+    announcer = Announcer(writer.write, wait_s=5, gap_s=0, slow_s=0.5)
     waiting = [asyncio.create_task(announcer.announce(entries("first")))]
     await until_quiet()
     waiting += [asyncio.create_task(announcer.announce(entries(f"{n}"))) for n in range(3)]
-    await asyncio.sleep(0.01)
+    await until_quiet()
     assert writer.requests == [["first"]]
-    await asyncio.sleep(0.04)
+    await asyncio.sleep(0.6)
     assert writer.requests == [["first"], ["0", "1", "2"]]
     writer.go.set()
     assert await asyncio.gather(*waiting) == [None] * 4
@@ -190,7 +190,7 @@ async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_other
 async def test_no_caller_waits_longer_than_promised_and_entries_that_left_the_queue_are_not_written() -> None:
     """Every writer is stuck: those whose index entries are being written and those behind them are told the same."""
     writer = Writer()
-    announcer = Announcer(writer.write, wait_s=0.05, gap_s=0, slow_s=0)
+    announcer = Announcer(writer.write, wait_s=0.6, gap_s=0, slow_s=0)
     waiting = []
     for n in range(WRITERS_MAX):
         waiting.append(asyncio.create_task(announcer.announce(entries(f"{n}"))))

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from travio_inventory.store.scylla.in_flight import InFlightLimit, NoTurn
+from verification.simulation.virtual_loop import run_virtually
 
 
 async def enter_later(turns: InFlightLimit, partition: str, entered: list[int], number: int) -> None:
@@ -66,8 +67,12 @@ async def test_a_caller_that_waits_too_long_gets_no_turn_and_uses_none(limit: in
     await turns.enter("a")
 
 
-async def test_no_turn_is_lost_however_callers_come_and_go() -> None:
+def test_no_turn_is_lost_however_callers_come_and_go() -> None:
     """A thousand callers, of whom many are cancelled or out of patience just as their turn comes."""
+    run_virtually(1, callers_come_and_go())
+
+
+async def callers_come_and_go() -> None:
     random, turns = Random(1), InFlightLimit(limit=4, per_node=4, per_partition=2, wait_s=0.004)
     most = inside = served = 0
 

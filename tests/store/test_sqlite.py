@@ -184,10 +184,10 @@ async def test_a_full_queue_turns_batches_away(tmp_path: Path) -> None:
 
 
 async def test_a_batch_that_waited_too_long_for_its_turn_is_not_done(tmp_path: Path) -> None:
-    async with SqliteBatches.open(tmp_path, wait_ms_max=200) as store:
+    async with SqliteBatches.open(tmp_path, wait_ms_max=500) as store:
         waiting = asyncio.create_task(store.apply(PARTITION, birth("a")))
         await asyncio.sleep(0)
-        time.sleep(0.3)  # noqa: ASYNC251 - the loop must be late
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop must be late
         assert isinstance(await waiting, NotDone)
         assert await ids(store) == set()
         assert isinstance(await store.apply(PARTITION, birth("b")), Applied)

@@ -6,7 +6,7 @@ from time import sleep
 
 from travio_inventory.telemetry.turns import TimedTurns
 
-LONG_S = 0.02
+LONG_S = 0.3
 
 
 async def long_turn() -> None:
