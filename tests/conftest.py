@@ -5,6 +5,8 @@ from collections.abc import Generator
 
 import pytest
 
+from verification.pages.architecture import modules
+
 pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
 
 
@@ -12,6 +14,13 @@ pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
 def anyio_backend() -> str:
     """The event loop of the service, for all tests."""
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def trees_forgotten() -> Generator[None]:
+    """Forgets the syntax trees of all our modules in the end, since they take much memory."""
+    yield
+    modules.cache_clear()
 
 
 @pytest.hookimpl(wrapper=True)

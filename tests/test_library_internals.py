@@ -13,6 +13,8 @@ import pytest
 
 from verification.pages.architecture import modules
 
+pytestmark = pytest.mark.usefixtures("trees_forgotten")
+
 INTERNALS = {
     "travio_inventory/client/grpclib_internals.py": "tests/client/test_grpclib_internals.py",
     "travio_inventory/grpc_server/grpclib_internals.py": "tests/grpc_server/test_grpclib_internals.py",

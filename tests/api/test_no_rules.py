@@ -3,10 +3,14 @@
 import ast
 from collections.abc import Iterator
 
+import pytest
+
 from travio_inventory.client.refusals import KINDS
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest
 from verification.pages.architecture import modules
+
+pytestmark = pytest.mark.usefixtures("trees_forgotten")
 
 FACES = ("travio_inventory/api/", "travio_inventory/cli/", "travio_inventory/client/")
 REFUSALS = {"Violation", *(kind.__name__ for kind in KINDS.values() if issubclass(kind, InvalidRequest))}

@@ -1,7 +1,8 @@
 """Writes the module list of docs/architecture.md: `python -m verification.pages.architecture`."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -11,11 +12,15 @@ BEGIN = "<!-- modules: written by `make docs` from the first line of each module
 END = "<!-- end of modules -->"
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def modules() -> Sequence[tuple[str, ast.Module]]:
     """Our modules with their paths from the root, each package before its modules. Without generated modules."""
-    for path in sorted(PACKAGE.rglob("*.py"), key=lambda path: (path.parent, path.name != "__init__.py", path)):
-        if PACKAGE / "wire" not in path.parents:
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+    paths = sorted(PACKAGE.rglob("*.py"), key=lambda path: (path.parent, path.name != "__init__.py", path))
+    return [
+        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text()))
+        for path in paths
+        if PACKAGE / "wire" not in path.parents
+    ]
 
 
 def module_list() -> list[str]:
