@@ -222,3 +222,9 @@ def frames_of(data: bytes) -> list[Frame]:
         found.append(sent)
         data = data[9 + length :]
     return found
+
+
+def test_a_frame_that_arrives_is_not_written_out_with_its_content() -> None:
+    """h2 calls `repr` for each one, whether its log is on or not."""
+    assert "repr(frame)" in inspect.getsource(H2Connection._receive_frame)
+    assert repr(SettingsFrame(0, {1: 2})) == "SettingsFrame"

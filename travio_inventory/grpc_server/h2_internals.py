@@ -30,6 +30,13 @@ _CONFIG: Final = H2Configuration(
 )
 
 
+def _name(frame: Frame) -> str:
+    return type(frame).__name__
+
+
+Frame.__repr__ = _name  # type: ignore[method-assign]  # h2 writes out each frame that it receives, for a log that is off
+
+
 class HookedH2(H2Connection):
     """The HTTP/2 state of one connection, with hooks where h2 has none. A hook that raises a ProtocolError ends the
     connection, as `receive_data` does by itself; the GOAWAY is then ready to send.
