@@ -40,11 +40,16 @@ def _steps(notebook: Notebook, book: Book, hold: str, *ops: str) -> None:
 
 async def test_everything_is_missing_at_first_and_nothing_when_it_was_seen() -> None:
     notebook, book = _notebook()
-    assert len(enough.missing(notebook)) == 6
+    assert len(enough.missing(notebook)) == 9
     holds = [_hold(notebook, book, number, f"u{number % 3}") for number in range(enough.HOLDS_MIN)]
-    assert len(enough.missing(notebook)) == 3
-    _steps(notebook, book, holds[0], "release")
+    assert len(enough.missing(notebook)) == 6
+    _steps(notebook, book, holds[0], "release", "move")
     _steps(notebook, book, holds[1], "confirm")
+    given_back = notebook.step(book, "release", "u", holds[2], service=S)
+    given_back.parts = ("seat-1",)
+    _tell(given_back, holds[2])
+    other = notebook.open(trip_of("other", seats=1))
+    _tell(notebook.cancel_trip(other, service=S), "")
     _tell(notebook.place(book, "join", "w", service=S), "place 1")
     assert enough.missing(notebook) == []
     assert enough.is_enough(notebook)
@@ -55,7 +60,7 @@ async def test_what_is_cancelled_or_left_is_not_seen_to_last() -> None:
     _steps(notebook, book, _hold(notebook, book, 0, "u"), "confirm", "cancel")
     _tell(notebook.place(book, "join", "w", service=S), "place 1")
     _tell(notebook.place(book, "leave", "w", service=S), "OK")
-    assert {"a booking that nobody cancels", "a place on a waiting list that nobody leaves"} <= {
+    assert {"a booking that nobody cancels or moves", "a place on a waiting list that nobody leaves"} <= {
         *enough.missing(notebook)
     }
 

@@ -10,7 +10,17 @@ from travio_inventory.seats.ports import Cell
 from verification.simulation import checker, moments
 from verification.simulation.checker import violations
 from verification.simulation.exhaustive import is_explained
-from verification.simulation.history import HOUSE, Call, CallOutcome, FoundHold, History, Place, PublishedEvent, Waits
+from verification.simulation.history import (
+    CANCEL_TRIP,
+    HOUSE,
+    Call,
+    CallOutcome,
+    FoundHold,
+    History,
+    Place,
+    PublishedEvent,
+    Waits,
+)
 from verification.simulation.small_histories import right, tampered
 
 HISTORIES = 1_000
@@ -82,6 +92,14 @@ NOT_THERE.answer, NOT_THERE.told = CallOutcome.NO, "NOT_ON_WAITLIST"
 UNHEARD = _list_call(2, "leave", 5, 6)
 UNHEARD.answer = CallOutcome.UNKNOWN
 
+ENDED = Call(1, CANCEL_TRIP, "", 3, returned_s=4, answer=CallOutcome.OK)
+UNENDED = replace(RIGHT, calls=[*RIGHT.calls, replace(ENDED, answer=CallOutcome.UNKNOWN)])
+OF_ENDED_TRIP = replace(
+    RIGHT, calls=[*RIGHT.calls, ENDED], holds={"h": ROW._replace(status="released")}, owners={},
+    events=[*TOLD, PublishedEvent("2", "hold.released", "h", 1)],
+)  # fmt: skip
+"""Nobody but the end of the trip has released it."""
+
 WRONG = {
     "I1 two have it at once": replace(
         RIGHT, calls=[*RIGHT.calls, _hold(1, 3, 4, told="i")], holds={"h": ROW, "i": ROW}, events=None, holds_max=0
@@ -133,6 +151,20 @@ WRONG = {
     "I7 before who joined sooner": replace(
         WAITING, waits={("", "u"): Waits(True, 2, 2, 100), ("", "v"): Waits(True, 1, 1, 200)}
     ),
+    "I14 held when the trip has ended": replace(UNENDED, calls=OF_ENDED_TRIP.calls),
+    "I14 released after the trip has ended": replace(
+        OF_ENDED_TRIP,
+        calls=[
+            *OF_ENDED_TRIP.calls, Call(2, "find", "h", 5, returned_s=6, answer=CallOutcome.OK, told="h", status="held")
+        ],
+    ),
+    "I4 released before the trip ended": replace(
+        OF_ENDED_TRIP,
+        calls=[
+            *OF_ENDED_TRIP.calls,
+            Call(2, "find", "h", 2.1, returned_s=2.2, answer=CallOutcome.OK, told="h", status="released"),
+        ],
+    ),
     "L2 a probe is refused": replace(RIGHT, calls=[*RIGHT.calls, AGAIN], probes=frozenset({1})),
     "L3 an answer after too long": replace(RIGHT, answer_s_max=0.5),
 }  # fmt: skip
@@ -141,6 +173,10 @@ WRONG = {
 def test_a_possible_history_is_right() -> None:
     assert violations(RIGHT) == []
     assert violations(replace(RIGHT, events=[*TOLD, *TOLD])) == [], "at least once means perhaps twice"
+
+
+def test_the_end_of_a_trip_ends_its_holds() -> None:
+    assert violations(OF_ENDED_TRIP) == violations(UNENDED) == []
 
 
 def test_a_caller_without_a_key_may_be_told_that_the_hold_is_over() -> None:

@@ -9,18 +9,21 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-from travio_inventory.client import InventoryClient, Journey, Refusal, RetryableRefusal
+from travio_inventory.client import InventoryClient, Journey, NotOnSale, Refusal, RetryableRefusal
 from travio_inventory.kernel.limits import SEATS_PER_HOLD_MAX
 from travio_inventory.protocol.batches import Kind, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.rows import SEPARATOR, number, text
+from travio_inventory.seats.events import EventType
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.records.seat_rows import group_partition
 from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
+from verification.chaos.states import State, found_holds, states_of
 from verification.kit.service_process import ORGANIZATION, eventually
 from verification.kit.trips import ends
 from verification.simulation.history import LIVE, FoundHold, PublishedEvent
-from verification.simulation.oracle import places_of
+from verification.simulation.oracle import OF_TRIP
 
 QUIET_S_MAX = 60.0
 TOLD_S_MAX = 60.0
@@ -46,6 +49,10 @@ class Remains(NamedTuple):
     """The recorded steps: the hold, and the ordinal of its event."""
     places: dict[str, int]
     """Who is waiting, and with which number; later holders have greater numbers."""
+    states: dict[str, list[State]]
+    """What each hold had, one after the other."""
+    ends_told: int
+    """How many events say that the trip is cancelled."""
 
     @property
     def is_quiet(self) -> bool:
@@ -71,6 +78,8 @@ class Aftermath:
         """Every event, each time it was published, by trip."""
         told: dict[str, list[PublishedEvent]] = defaultdict(list)
         for event in chain.from_iterable(self.lives):
+            if event["type"].startswith(OF_TRIP):
+                continue
             told[event["partition_key"]].append(
                 PublishedEvent(event["id"], event["type"], event["subject"], event["ordinal"])
             )
@@ -88,36 +97,32 @@ async def _read(deployment: Deployment, book: Book) -> Remains:
 
 async def _read_once(deployment: Deployment, book: Book) -> Remains:
     """Read all rows of a trip, serially. Raises StoreUnavailable."""
-    holds: dict[str, FoundHold] = {}
+    holds: dict[str, Row] = {}
     owners: dict[Cell, str] = {}
-    events: set[tuple[str, int]] = set()
+    events: list[Row] = []
     for group in range(book.trip.group_count):
         partition = group_partition(book.trip.key, group)
         for key, row in (await deployment.batches.read(partition, Kind.HOLD)).items():
-            holds[key.id] = _found(row)
+            holds[key.id] = row
         for key, row in (await deployment.batches.read(partition, Kind.CELL)).items():
             if owner := text(row, "owner"):
-                owners[Cell(key.id, key.segment)] = owner
-        for row in (await deployment.batches.read(partition, Kind.EVENT)).values():
-            events.add((text(row, "subject"), number(row, "ordinal")))
-    return Remains(holds, owners, events, await _places(deployment, book))
+                owners[Cell(key.id, key.segment)] = read_title(owner).hold_id
+        events += (await deployment.batches.read(partition, Kind.EVENT)).values()
+    states = states_of(events)
+    return Remains(
+        found_holds(holds, states),
+        owners,
+        {(text(row, "subject"), number(row, "ordinal")) for row in events},
+        await _places(deployment, book),
+        states,
+        sum(text(row, "type") == EventType.TRIP_CANCELLED for row in events),
+    )
 
 
 async def _places(deployment: Deployment, book: Book) -> dict[str, int]:
     waitlist = Partition(Table.WAITLISTS, ORGANIZATION, SEPARATOR.join((book.name, "")))
     entries = await deployment.batches.read(waitlist, Kind.ENTRY)
     return {key.id: number(row, "sequence") for key, row in entries.items() if row.get("status") == "waiting"}
-
-
-def _found(row: Row) -> FoundHold:
-    return FoundHold(
-        text(row, "status"),
-        text(row, "holder"),
-        text(row, "claimant"),
-        tuple(cell for _, cell in places_of(row)),
-        text(row, "order_id"),
-        number(row, "expires_at_ms"),
-    )
 
 
 async def wait_for_quiet(deployment: Deployment, books: Sequence[Book], found: Aftermath) -> None:
@@ -196,7 +201,7 @@ async def measure_lateness(deployment: Deployment, books: Iterable[Book], found:
 
 
 async def probe(service: Service, books: Iterable[Book], found: Aftermath) -> None:
-    """Win every seat that is not sold, segment by segment (L2)."""
+    """Win every seat that is not sold, segment by segment (L2); of a cancelled trip none (I14)."""
     async with service.process.client() as client:
         turns = asyncio.Semaphore(PROBES_AT_ONCE)
 
@@ -206,6 +211,9 @@ async def probe(service: Service, books: Iterable[Book], found: Aftermath) -> No
 
         async with asyncio.TaskGroup() as group:
             for book in books:
+                if book.is_cancelled:
+                    group.create_task(_win_nothing(client, book, found))
+                    continue
                 for segment in range(len(book.trip.segments)):
                     free = _free(book, segment, found)
                     for first in range(0, len(free), SEATS_PER_HOLD_MAX):
@@ -250,6 +258,13 @@ async def _win(client: InventoryClient, book: Book, segment: int, seats: Sequenc
             found.won += len(seats)
             return
     found.violations.append(f"L2 {book.name}: nobody has {seats} on {stretch}, and they cannot be won: {last!r}")
+
+
+async def _win_nothing(client: InventoryClient, book: Book, found: Aftermath) -> None:
+    prober = client.acting_for(f"probe-{book.name}")
+    with suppress(NotOnSale):
+        hold = await prober.hold(book.name, *ends(Journey(0, 0)), [book.trip.seats[0].id], seconds=60, key="probe")
+        found.violations.append(f"I14 won, though the trip was cancelled: {book.name} {hold.id}")
 
 
 async def _within(limit_s: float, condition: Callable[[], Awaitable[bool]]) -> bool:

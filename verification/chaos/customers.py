@@ -1,15 +1,14 @@
 """Customers: request seats with keys, use the holds in every way, and repeat calls that were not answered."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from random import Random
 
-from travio_inventory.client import Booking, Hold, HoldExpired, HoldRecord, InventoryClient, Journey
-from verification.chaos.notebook import UNDECIDED, Book, Notebook
+from travio_inventory.client import Journey
+from verification.chaos.notebook import Notebook, is_decided, words
 from verification.chaos.season import Door, Season
-from verification.kit.trips import ends
+from verification.chaos.wishes import Wish, send
 from verification.simulation.history import Call, CallOutcome
 
 SEATS_WISHED = (1, 1, 1, 2, 2, 3)
@@ -21,99 +20,8 @@ TWINS = 0.1
 """How often a customer sends the same request twice at once, through different services."""
 OTHER_REQUESTS = 0.05
 """How often a key is used for another request."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One thing that a customer wants of a trip, however many calls it takes."""
-
-    book: Book
-    user: str
-    op: str
-    seats: tuple[str, ...] = ()
-    journey: Journey = Journey(0, 0)  # noqa: RUF009 - an immutable value
-    key: str = ""
-    seconds: int = 0
-    hold_id: str = ""
-    order: str = ""
-    settles: bool = False
-    """Whether it was requested before with an unknown outcome."""
-
-    def about(self, call: Call, op: str, *, seconds: int = 0) -> "Wish":
-        """The next step on the hold that the call returned."""
-        return replace(self, op=op, hold_id=call.told, order=f"order-{self.key}", seconds=seconds, settles=False)
-
-
-async def send(wish: Wish, door: Door, notebook: Notebook) -> Call:
-    """Call once."""
-    if wish.op == "hold":
-        return await _hold(wish, door, notebook)
-    client = door.client.acting_for(wish.user)
-    call = notebook.step(wish.book, wish.op, wish.user, wish.hold_id, service=door.service)
-    call.order = wish.order if wish.op == "confirm" else ""
-    asked: dict[str, Callable[[], Awaitable[object]]] = {
-        "confirm": lambda: client.confirm(wish.hold_id, wish.order),
-        "release": lambda: _release(client, wish.hold_id),
-        "cancel": lambda: client.cancel(wish.hold_id),
-        "extend": lambda: client.extend(wish.hold_id, wish.seconds),
-        "find": lambda: client.find_hold(wish.hold_id),
-    }
-    told = await notebook.hear(call, asked[wish.op])
-    if call.answer is CallOutcome.OK:
-        _note(call, told)
-    return call
-
-
-async def _hold(wish: Wish, door: Door, notebook: Notebook) -> Call:
-    call = notebook.hold(wish.book, wish.user, wish.seats, wish.journey, wish.key, service=door.service)
-    call.settles = wish.settles
-    client = door.client.acting_for(wish.user)
-
-    async def ask() -> Hold:
-        return await client.hold(
-            wish.book.name,
-            *ends(wish.journey),
-            wish.seats,
-            seconds=wish.seconds,
-            key=wish.key,
-            settle=wish.settles,
-        )
-
-    hold = await notebook.hear(call, ask)
-    if hold is not None:
-        call.told, call.until_ms = hold.id, _ms(hold.expires_at)
-        call.status = "held" if call.until_ms else "confirmed"
-    return call
-
-
-async def _release(client: InventoryClient, hold_id: str) -> None:
-    """A hold that cannot be released any more answers with no seats. Here nobody confirms a hold and releases it too,
-    so it has expired.
-    """
-    if not await client.release(hold_id):
-        raise HoldExpired
-
-
-def _note(call: Call, told: object) -> None:
-    call.told = call.subject
-    match told:
-        case datetime():
-            call.until_ms = _ms(told)
-        case Booking():
-            call.told = told.id
-        case HoldRecord():
-            call.status = told.status.name.lower()
-        case _:
-            pass
-
-
-def _words(call: Call) -> str:
-    """The answer, in words for the page."""
-    return "OK" if call.answer is CallOutcome.OK else call.told
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000
+CHANGES = 0.4
+"""How often a hold or a booking is moved, or gives some of its seats back."""
 
 
 @dataclass
@@ -152,8 +60,7 @@ class Customer:
     def _next(self) -> Wish:
         self._asked += 1
         book = self.random.choice(self.season.on_sale)
-        segments, seats = len(book.trip.segments), [seat.id for seat in book.trip.seats]
-        first = self.random.randrange(segments)
+        seats = [seat.id for seat in book.trip.seats]
         count = 1 if self.account else self.random.choice(SEATS_WISHED)
         wished = self.random.sample(seats, min(len(seats), count))
         return Wish(
@@ -161,44 +68,85 @@ class Customer:
             f"{self.account}-{self.season.waves}" if self.account else f"{self.name}-{self._asked // 10}",
             "hold",
             seats=book.trip.in_layout_order(wished),
-            journey=Journey(first, self.random.randrange(first, segments)),
+            journey=self._journey(len(book.trip.segments)),
             key=f"{self.name}-{self._asked}",
             seconds=self.random.choice(SECONDS_WISHED),
         )
 
+    def _journey(self, segments: int) -> Journey:
+        first = self.random.randrange(segments)
+        return Journey(first, self.random.randrange(first, segments))
+
     async def _go_on(self, wish: Wish, call: Call) -> None:
         """What becomes of a hold."""
-        random, step = self.random, wish.about
+        random = self.random
         if random.random() < OTHER_REQUESTS:
             await self._insist(replace(wish, journey=Journey(0, 0), seats=wish.seats[:1]))
         if random.random() < 0.1:
             await self._insist(wish)
+        held = replace(wish, hold_id=call.told)
         if random.random() < 0.2:
-            await self._insist(step(call, "extend", seconds=random.choice(SECONDS_WISHED)))
+            await self._insist(held.about("extend", seconds=random.choice(SECONDS_WISHED)))
+        has = await self._change(held, "release") if random.random() < CHANGES else held
+        if has is not None:
+            await self._end(has)
+        if random.random() < 0.3:
+            await self._insist(held.about("find"))
+
+    async def _end(self, has: Wish) -> None:
+        """Give it back, book it, or let it lapse; perhaps the booking is changed, or given back as well."""
+        random = self.random
         match random.choice(("lapse", "release", "confirm", "confirm", "cancel", "late", "late cancel")):
             case "release":
-                await self._wait(1.2 * wish.seconds * random.randrange(2))
-                await self._insist(step(call, "release"))
+                await self._wait(1.2 * has.seconds * random.randrange(2))
+                await self._insist(has.about("release"))
             case "confirm" | "cancel" | "late" | "late cancel" as fate:
                 await self._wait(0.1)
                 if fate.startswith("late"):
-                    await asyncio.sleep(wish.seconds + random.uniform(-0.3, 0.8))
-                booked = await self._insist(step(call, "confirm"))
+                    await asyncio.sleep(has.seconds + random.uniform(-0.3, 0.8))
+                is_some = len(has.seats) > 1 and random.random() < CHANGES
+                booking = has.of_some("confirm", self._some(has)) if is_some else has.about("confirm")
+                booked = await self._insist(booking)
+                if booked.answer is CallOutcome.OK and random.random() < CHANGES:
+                    await self._change(replace(booking, parts=()), "cancel")
                 if booked.answer is CallOutcome.OK and fate.endswith("cancel"):
-                    await self._insist(step(call, "cancel"))
+                    await self._insist(has.about("cancel"))
             case _:
                 pass
-        if random.random() < 0.3:
-            await self._insist(step(call, "find"))
+
+    async def _change(self, has: Wish, give_back: str) -> Wish | None:
+        """Move it, or give some of its seats back; what it has then, None if that is not known."""
+        if len(has.seats) > 1 and self.random.random() < 0.5:
+            change = has.of_some(give_back, self._some(has))
+        else:
+            change = await self._move_of(has)
+        call = await self._insist(change)
+        if call.answer is CallOutcome.OK:
+            return replace(change, parts=(), move=None)
+        return has if call.answer is CallOutcome.NO else None
+
+    def _some(self, has: Wish) -> tuple[str, ...]:
+        """Some of its seats, not all."""
+        return tuple(self.random.sample(has.seats, self.random.randrange(1, len(has.seats))))
+
+    async def _move_of(self, has: Wish) -> Wish:
+        """To other seats, another journey or both; half of the time only if it is as it is now."""
+        random, trip = self.random, has.book.trip
+        others = [seat.id for seat in trip.seats if seat.id not in has.seats]
+        old = random.sample(has.seats, random.randint(1, min(len(has.seats), len(others))))
+        journey = self._journey(len(trip.segments)) if random.random() < 0.3 else has.journey
+        read = await self._insist(has.about("find")) if random.random() < 0.5 else None
+        version = read.has.version if read is not None and read.has is not None else None
+        return has.moved(dict(zip(old, random.sample(others, len(old)), strict=True)), journey, version)
 
     async def _insist(self, wish: Wish, *, was_unknown: bool = False) -> Call:
         """Call until there is an answer, a few times, through any service; what gets none is settled later."""
         for _ in range(TRIES):
             call = await send(replace(wish, settles=was_unknown), self._door(), self.notebook)
             was_unknown = was_unknown or call.answer is CallOutcome.UNKNOWN
-            if call.answer not in UNDECIDED:
+            if is_decided(call):
                 if was_unknown:
-                    self.notebook.settled[wish.op, "asked again at once", _words(call)] += 1
+                    self.notebook.settled[wish.op, "asked again at once", words(call)] += 1
                 return call
             if call.answer in (CallOutcome.AGAIN, CallOutcome.SEEN) and not was_unknown and wish.op == "hold":
                 return call
@@ -217,10 +165,10 @@ class Customer:
         """Call once; whether there was an answer. Without one, it stays unsettled."""
         self.unsettled.append(wish)
         call = await send(replace(wish, settles=True), self._door(), self.notebook)
-        if call.answer in UNDECIDED:
+        if not is_decided(call):
             return False
         self.unsettled.remove(wish)
-        self.notebook.settled[wish.op, how, _words(call)] += 1
+        self.notebook.settled[wish.op, how, words(call)] += 1
         return True
 
     def _door(self) -> Door:

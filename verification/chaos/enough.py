@@ -7,7 +7,7 @@ from travio_inventory.seats.ports import Cell
 from verification.chaos.limits import judge_limits
 from verification.chaos.notebook import Book, Notebook
 from verification.chaos.verdict import CLOCK_BOUND_MS
-from verification.simulation.history import Call, CallOutcome, History
+from verification.simulation.history import CANCEL_TRIP, Call, CallOutcome, History
 
 HOLDS_MIN = 10
 TAKEN_AGAIN_MIN = 5
@@ -25,10 +25,13 @@ def missing(notebook: Notebook) -> list[str]:
     books = notebook.books
     seen = {
         f"{HOLDS_MIN} holds": sum(len(_holds(book.calls)) for book in books) >= HOLDS_MIN,
-        "a booking that nobody cancels": any(map(_has_lasting_booking, books)),
+        "a booking that nobody cancels or moves": any(map(_has_lasting_booking, books)),
         "a hold that was released": any(_ok(book.calls, "release") for book in books),
         "seats that somebody has after a hold of them lapsed": sum(map(_taken_again, books)) >= TAKEN_AGAIN_MIN,
         "two holds of one holder at once": len(_together(books)) >= TOGETHER_MIN,
+        "a hold that was moved": any(_ok(book.calls, "move") for book in books),
+        "seats that a hold gave back": any(call.parts for book in books for call in _ok(book.calls, "release")),
+        "a trip that was cancelled": any(book.is_cancelled for book in books),
         "a place on a waiting list that nobody leaves": any(map(holders_of_lasting_places, books)),
     }
     return [what for what, was_seen in seen.items() if not was_seen]
@@ -43,13 +46,14 @@ def _holds(calls: Iterable[Call]) -> list[Call]:
 
 
 def _has_lasting_booking(book: Book) -> bool:
-    cancelled = {call.subject for call in book.calls if call.op == "cancel"}
-    return any(call.subject not in cancelled for call in _ok(book.calls, "confirm"))
+    changed = {call.subject for call in book.calls if call.op in ("cancel", "move")}
+    is_ended = any(call.op == CANCEL_TRIP for call in book.calls)
+    return not is_ended and any(call.subject not in changed for call in _ok(book.calls, "confirm"))
 
 
 def _taken_again(book: Book) -> int:
     """How often a cell went from a hold that nobody ended to the next one."""
-    stepped_on = {call.subject for call in book.calls if call.op in ("release", "confirm", "extend")}
+    stepped_on = {call.subject for call in book.calls if call.op in ("release", "confirm", "extend", "move")}
     before: dict[Cell, str] = {}
     count = 0
     for call in sorted(_holds(book.calls), key=lambda call: call.returned_s):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from verification.chaos.crowds import CROWD
 from verification.chaos.deployment import Fall
 from verification.chaos.nemesis import ENDS_A_SERVICE, Struck
-from verification.chaos.notebook import UNDECIDED, Notebook
+from verification.chaos.notebook import Notebook, is_decided, words
 from verification.simulation.history import Call, CallOutcome
 
 NEXT_ANSWER_S_MAX = 1.0
@@ -18,7 +18,7 @@ FELT_S = 5.0
 """How long after its repair a fault may still have effects: the time that recovery may take."""
 NEVER = "never"
 
-_Asked = tuple[str, str, tuple[object, ...], str]
+_Asked = tuple[str, str, tuple[object, ...], str, tuple[str, ...]]
 
 
 class Felled(NamedTuple):
@@ -89,7 +89,7 @@ def settle(felled: Iterable[Felled], notebook: Notebook) -> Iterator[Settled]:
     decided: dict[_Asked, list[Call]] = defaultdict(list)
     for book in notebook.books:
         for call in book.all_calls:
-            if call.answer not in UNDECIDED and not call.holder.startswith(CROWD):
+            if is_decided(call) and not call.holder.startswith(CROWD):
                 decided[_asked(call)].append(call)
     for one in felled:
         for call in one.in_flight:
@@ -99,20 +99,16 @@ def settle(felled: Iterable[Felled], notebook: Notebook) -> Iterator[Settled]:
 
 def _settled(fall: Fall, call: Call, decided: Iterable[Call]) -> Settled:
     if call.answer is not CallOutcome.UNKNOWN:
-        return Settled(fall, call, "answered by it", _words(call), call.returned_s - fall.at_s)
+        return Settled(fall, call, "answered by it", words(call), call.returned_s - fall.at_s)
     later = [other for other in decided if other.returned_s > fall.at_s]
     if not later:
         return Settled(fall, call, NEVER, "-", inf)
     first = min(later, key=lambda other: other.returned_s)
-    return Settled(fall, call, "asked again", _words(first), first.returned_s - fall.at_s)
+    return Settled(fall, call, "asked again", words(first), first.returned_s - fall.at_s)
 
 
 def _asked(call: Call) -> _Asked:
-    return call.op, call.subject, call.cells, call.order
-
-
-def _words(call: Call) -> str:
-    return "OK" if call.answer is CallOutcome.OK else call.told
+    return call.op, call.subject, call.cells, call.order, call.parts
 
 
 def unsettled(felled: Iterable[Felled], notebook: Notebook) -> Iterator[str]:

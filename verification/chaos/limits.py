@@ -60,7 +60,8 @@ def _busy(calls: Collection[tuple[Call, History]]) -> list[Busy]:
     """One for each attempt: all calls with one key are one attempt."""
     ended_s: dict[str, float] = defaultdict(lambda: inf)
     for call, _ in calls:
-        if call.op in ("release", "confirm") and call.answer is CallOutcome.OK:
+        is_end = call.op == "confirm" or (call.op == "release" and not call.parts)
+        if is_end and call.answer is CallOutcome.OK:
             ended_s[call.subject] = min(ended_s[call.subject], call.returned_s)
     attempts: dict[str, Busy] = {}
     for call, history in calls:

@@ -14,9 +14,11 @@ from travio_inventory.client import (
     HoldEnded,
     IdempotencyKeyReused,
     Journey,
+    NotOnSale,
     OutcomeUnknown,
     Refusal,
     RetryableRefusal,
+    SalesClosed,
     SeatTaken,
     Trip,
 )
@@ -26,7 +28,7 @@ from travio_inventory.seats.hold import claimant_of
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE
 from verification.kit.service_process import ORGANIZATION
-from verification.simulation.history import Call, CallOutcome
+from verification.simulation.history import CANCEL_TRIP, HOUSE, Call, CallOutcome
 
 Result = TypeVar("Result")
 
@@ -46,6 +48,11 @@ class Book:
     def name(self) -> str:
         """The trip's."""
         return self.trip.key.trip
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the trip was said to be cancelled."""
+        return any(call.op == CANCEL_TRIP and call.answer is CallOutcome.OK for call in self.calls)
 
     @property
     def all_calls(self) -> Iterator[Call]:
@@ -88,6 +95,10 @@ class Notebook:
         book.calls.append(call)
         return call
 
+    def cancel_trip(self, book: Book, *, service: str) -> Call:
+        """The trip is cancelled now."""
+        return self.step(book, CANCEL_TRIP, HOUSE, "", service=service)
+
     def place(self, book: Book, op: str, user: str, *, service: str) -> Call:
         """A user asks for a place on the trip's waiting list now, or leaves it."""
         call = self._call(op, user, user, service)
@@ -118,7 +129,7 @@ class Notebook:
                 if is_a_bug(refusal):
                     self.strange.append(f"a bug in the place of an answer: {refusal!r} {call}")
                 return self.give_up(call)
-            case RetryableRefusal():
+            case RetryableRefusal() | NotOnSale():
                 call.answer = CallOutcome.AGAIN
             case HoldEnded() if call.op == "hold":
                 call.answer = CallOutcome.ENDED
@@ -139,6 +150,16 @@ class Notebook:
     def heard_s(self, call: Call) -> float:
         """When the caller had the answer, or was told that none comes."""
         return self.gave_up_s.get(call.number, call.returned_s)
+
+
+def is_decided(call: Call) -> bool:
+    """Whether nothing is left to ask: here sales are closed only because the trip is cancelled."""
+    return call.answer not in UNDECIDED or call.told == SalesClosed.reason
+
+
+def words(call: Call) -> str:
+    """The answer, in words for the page."""
+    return "OK" if call.answer is CallOutcome.OK else call.told
 
 
 def is_a_bug(refusal: Refusal) -> bool:

@@ -100,13 +100,15 @@ def _skipped(result: Result) -> list[str]:
 
 
 def _answers(result: Result) -> Iterable[Sequence[object]]:
-    found = Counter((_name(call.op, has_key=call.has_key), call.answer) for call in _all(result))
+    found = Counter((_name(call), call.answer) for call in _all(result))
     ops = sorted({op for op, _ in found})
     return [(op, *(found[op, answer] for answer in CallOutcome)) for op in ops]
 
 
-def _name(op: str, *, has_key: bool) -> str:
-    return op if op != "hold" else "hold with a key" if has_key else "hold without a key"
+def _name(call: Call) -> str:
+    if call.op == "hold":
+        return "hold with a key" if call.has_key else "hold without a key"
+    return f"{call.op} some seats" if call.parts else call.op.replace("_", " ")
 
 
 def _settled(result: Result) -> Iterable[Sequence[object]]:

@@ -101,7 +101,8 @@ async def run(options: Options, folder: Path, say: Say) -> Result:
     judged = verdict.judge_all(histories, found, holds_max=options.holds_max)
     judged.violations += [*shopping.notebook.strange, *falls.unsettled(felled, shopping.notebook)]
     for book in shopping.books:
-        judged.violations += judge_lists(book.of_list, found.remains[book.name].places)
+        remains = found.remains[book.name]
+        judged.violations += [*judge_lists(book.of_list, remains.places), *verdict.judge_trip(book, remains)]
     return Result(
         options=options,
         struck=shopping.struck,
@@ -142,7 +143,7 @@ class Shopping:
         self._options = options
         self._deployment = deployment
         self._say = say
-        self._season = Season(doors, notebook)
+        self._season = Season(doors, notebook, Random(f"{options.seed} season"))
         self._nemesis = Nemesis(deployment, say, options.faults_min)
         shared = [f"account-{n}" for n in range(ACCOUNTS)] * CUSTOMERS_PER_ACCOUNT
         self._customers = [
@@ -218,10 +219,12 @@ class Shopping:
         try:
             async with asyncio.timeout(SETTLE_S_MAX):
                 settling = [customer.settle() for customer in self._customers]
-                await asyncio.gather(*settling, *(waiter.settle() for waiter in self._waiters))
+                settling += [waiter.settle() for waiter in self._waiters]
+                await asyncio.gather(self._season.settle(), *settling)
         except TimeoutError:
             left: list[object] = [wish for customer in self._customers for wish in customer.unsettled]
             left += [waiter.unsettled for waiter in self._waiters if waiter.unsettled]
+            left += [f"cancel {book.name}" for book in self._season.unsettled]
             found.violations.append(f"I5 no answer {SETTLE_S_MAX:g} s after all was mended: {left}")
         self._say("waiting until nothing is held")
         await aftermath.wait_for_quiet(self._deployment, self.books, found)

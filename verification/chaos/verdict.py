@@ -8,7 +8,8 @@ from math import inf
 from typing import Any
 
 from travio_inventory.seats.ports import Cell
-from verification.chaos.aftermath import Aftermath
+from verification.chaos.aftermath import Aftermath, Remains
+from verification.chaos.changes import judge_changes
 from verification.chaos.deployment import Deployment
 from verification.chaos.limits import judge_limits
 from verification.chaos.notebook import Book
@@ -56,8 +57,8 @@ def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
 def _sold_twice(history: History) -> Iterator[str]:
     """No cell certainly belongs to two at once (I1)."""
     by_cell: dict[Cell, list[Owned]] = defaultdict(list)
-    for owned, cells in Ownership(history).of_cells():
-        for cell in cells if owned.from_s < owned.to_s else ():
+    for owned, cell in Ownership(history).of_cells():
+        if owned.from_s < owned.to_s:
             by_cell[cell].append(owned)
     for cell, owned_by in by_cell.items():
         last = Owned(-inf, -inf, "")
@@ -65,6 +66,14 @@ def _sold_twice(history: History) -> Iterator[str]:
             if owned.from_s < last.to_s and owned.hold_id != last.hold_id:
                 yield f"I1 {cell} belonged to {last.hold_id} and {owned.hold_id}, from {owned.from_s:.3f} on"
             last = max(last, owned, key=lambda one: one.to_s)
+
+
+def judge_trip(book: Book, remains: Remains) -> Iterator[str]:
+    """Judge what the record keeps of one trip: each change of a hold, and that its end was told once (I8)."""
+    prices = {seat.id: seat.price_minor for seat in book.trip.seats}
+    yield from judge_changes(book.calls, remains.states, prices)
+    if book.is_cancelled and remains.ends_told != 1:
+        yield f"I8 {book.name} was cancelled, and that is recorded {remains.ends_told} times"
 
 
 def histories(

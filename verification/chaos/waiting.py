@@ -7,7 +7,7 @@ from itertools import combinations
 from math import inf
 from random import Random
 
-from verification.chaos.notebook import UNDECIDED, Book, Notebook
+from verification.chaos.notebook import UNDECIDED, Book, Notebook, words
 from verification.chaos.season import Door, Season
 from verification.simulation.history import Call, CallOutcome
 
@@ -53,7 +53,7 @@ class Waiter:
             call = await self._ask(book, user, op)
             if call.answer not in UNDECIDED:
                 if was_unknown:
-                    self.notebook.settled[op, "asked again at once", _words(call)] += 1
+                    self.notebook.settled[op, "asked again at once", words(call)] += 1
                 return True
             was_unknown = was_unknown or call.answer is CallOutcome.UNKNOWN
             await self._pause()
@@ -140,8 +140,3 @@ def _stay(own: Sequence[Call]) -> tuple[float, float]:
     joins = [call for call in own[left + 1 :] if call.op == "join"]
     told_s = (call.returned_s for call in joins if call.answer is CallOutcome.OK)
     return min((call.invoked_s for call in joins), default=-inf), min(told_s, default=inf)
-
-
-def _words(call: Call) -> str:
-    """The answer, for the page, whatever the place."""
-    return "OK" if call.answer is CallOutcome.OK else call.told

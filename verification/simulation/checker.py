@@ -12,10 +12,11 @@ from math import inf
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.evidence import Evidence
-from verification.simulation.history import HOUSE, LIVE, CallOutcome, History
+from verification.simulation.history import CANCEL_TRIP, HOUSE, LIVE, CallOutcome, History
 from verification.simulation.judging_answers import judge_answers, judge_keys
 from verification.simulation.judging_causes import judge_makers, judge_steps
 from verification.simulation.judging_order import judge_order
+from verification.simulation.moments import NotAfter
 from verification.simulation.turns import violations_of_lists
 
 EVENTS = {
@@ -45,6 +46,18 @@ def judge_rows(evidence: Evidence) -> Iterator[str]:
         for cell, owner in history.owners.items():
             if had.get(cell) != owner:
                 yield f"I2 {cell} is kept for {owner}, which does not have it"
+
+
+def judge_end_of_trip(evidence: Evidence) -> Iterator[str]:
+    """Once a trip was said to be cancelled, none of its holds and bookings lives (I14)."""
+    ended = [call for call in evidence.asked[CANCEL_TRIP, ""] if call.answer is CallOutcome.OK]
+    until_s = min((call.returned_s for call in ended), default=inf)
+    for life in evidence.lives.values() if ended else ():
+        said = f"I14 {life.base} lives after the trip was cancelled"
+        if life.row.holder != HOUSE and life.statuses[-1] in LIVE:
+            yield said
+        elif life.row.holder != HOUSE:
+            yield from evidence.learn((NotAfter(life.began[-1], until_s),), said)
 
 
 def judge_liveness(evidence: Evidence) -> Iterator[str]:
@@ -103,6 +116,7 @@ RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     judge_answers,
     judge_makers,
     judge_steps,
+    judge_end_of_trip,
     judge_caps,
     judge_events,
     judge_order,

@@ -15,6 +15,8 @@ from travio_inventory.seats.ports import Cell
 HOUSE = ""
 """The holder of blocked seats."""
 LIVE = ("held", "confirmed")
+CANCEL_TRIP = "cancel_trip"
+"""The call that ends all that is held and booked of the trip."""
 
 
 class CallOutcome(StrEnum):
@@ -52,13 +54,32 @@ class Seen(NamedTuple):
     hold: str
 
 
+class AskedMove(NamedTuple):
+    """What a move asks for: the seat that takes the place of each of these, and the first and last segment of another
+    journey, if any.
+    """
+
+    onto: Mapping[str, str]
+    journey: tuple[int, int] | None = None
+
+
+class Told(NamedTuple):
+    """What a hold has, as an answer tells it; `version` counts its changes."""
+
+    cells: tuple[Cell, ...]
+    price_minor: int
+    version: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call as its caller saw it; times in seconds on one clock that never goes back."""
 
     number: int
     op: str
-    """hold, confirm, release, extend, cancel, find, block, unblock or map; of waiting lists join, leave and waits."""
+    """hold, confirm, release, extend, cancel, move, find, block, unblock or map; of waiting lists join, leave and
+    waits; of the trip CANCEL_TRIP.
+    """
     subject: str
     """The claimant of a hold with a key, "" for one without; else the hold's base id, the seat of a group, or the class
     that a list is for.
@@ -84,6 +105,9 @@ class Call:
     settles: bool = False
     parts: tuple[str, ...] = ()
     """The seats that a step is for, where it is not for all of the hold's."""
+    move: AskedMove | None = None
+    has: Told | None = None
+    """What the hold has after a move or a confirm, as its caller was told."""
 
     @property
     def has_key(self) -> bool:
@@ -92,6 +116,7 @@ class Call:
 
     def __str__(self) -> str:
         asked = " ".join((self.order, *self.parts)) or " ".join(f"{seat}/{segment}" for seat, segment in self.cells)
+        asked = f"{dict(self.move.onto)} to {asked}" if self.move else asked
         window = f"{self.invoked_s:.2f}-{self.returned_s:.2f}"
         said = " ".join(filter(None, (self.answer, self.told, self.status, *map(str, self.places))))
         return f"#{self.number} {window} {self.op} {self.subject} {asked}: {said}"

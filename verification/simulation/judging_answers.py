@@ -8,7 +8,7 @@ from travio_inventory.seats.ports import Cell
 from verification.simulation.evidence import Evidence, Life
 from verification.simulation.history import Call, CallOutcome, FoundHold
 from verification.simulation.moments import OneOf
-from verification.simulation.possible_answers import ABSENT, NEVER_HAD, REASONS, SAW, is_answer
+from verification.simulation.possible_answers import ABSENT, HELD_ONCE, NEVER_HAD, REASONS, SAW, is_answer
 
 
 def judge_answers(evidence: Evidence) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _judge_step(evidence: Evidence, call: Call) -> Iterator[str]:
     if call.answer not in (CallOutcome.OK, CallOutcome.NO) or call.told == NEVER_HAD:
         return
     if call.parts and call.op != "confirm" and call.answer is CallOutcome.OK:
-        saw = {call.status}
+        saw = {call.status} if call.status else set(HELD_ONCE)
     else:
         saw = SAW.get(call.op, {call.status}) if call.answer is CallOutcome.OK else REASONS[call.told]
     if call.op == "cancel" and call.told == "HOLD_NOT_FOUND":

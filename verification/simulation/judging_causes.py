@@ -7,7 +7,7 @@ from itertools import permutations
 from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.evidence import Evidence, Life
-from verification.simulation.history import HOUSE, Call, CallOutcome
+from verification.simulation.history import CANCEL_TRIP, HOUSE, Call, CallOutcome
 from verification.simulation.moments import NotBefore, OneOf
 from verification.simulation.possible_answers import REASONS, may_have_acted
 
@@ -96,7 +96,8 @@ def _steps_on(evidence: Evidence, life: Life, status: str) -> list[Call]:
     if life.row.holder == HOUSE and status == "released":
         seats = dict.fromkeys(cell.seat for cell in life.had or life.row.cells)  # several where the vehicle was swapped
         return [call for seat in seats for call in evidence.asked["unblock", seat]]
-    calls = evidence.asked[STEPS[status], life.base]
+    ends_of_trip = evidence.asked[CANCEL_TRIP, ""] if status != "confirmed" else []
+    calls = [*evidence.asked[STEPS[status], life.base], *ends_of_trip]
     return [call for call in calls if status != "confirmed" or call.order == evidence.order_of(life)]
 
 

@@ -38,7 +38,8 @@ def _met(evidence: Evidence, by_cell: dict[Cell, list[Span]]) -> Iterator[OneOf]
     within its bound; a seat that was reported as blocked was blocked.
     """
     for call in evidence.history.calls:
-        met = dict.fromkeys(span for cell in call.cells for span in by_cell[cell])
+        spans = (span for cell in call.cells for span in by_cell[cell])
+        met = dict.fromkeys(span for span in spans if span.life.base != call.subject)
         if call.answer is CallOutcome.SEEN and call.as_of_s < inf:
             since_s = min(call.as_of_s - evidence.history.clock_bound_ms / 1_000, call.returned_s)
             ways = [*_so_within(met, call.told, since_s, call.returned_s)]

@@ -37,6 +37,8 @@ REFUSALS = {
 """The reasons with which a call may be refused for good."""
 SAW = {"confirm": {"confirmed"}, "release": {"released"}, "cancel": {"cancelled"}, "extend": {"held"}}
 """The status of a hold when the step was acknowledged."""
+HELD_ONCE = ("held", "released", "expired", "confirmed", "cancelled")
+"""The statuses of whatever was held."""
 NEVER_HAD = "INVALID_SEATS"
 """The refusal of a step for seats that the hold has not, or never had."""
 
