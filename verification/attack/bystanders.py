@@ -1,4 +1,4 @@
-"""The well-behaved callers: a process that holds, releases and reads maps at a fixed rate, and reports the results."""
+"""The well-behaved callers: a process that holds, moves, releases and reads maps at a fixed rate, and reports how."""
 
 import asyncio
 import json
@@ -15,14 +15,18 @@ from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel, Reply
 from verification.attack.targets import FAIR_SEATS, FAIR_TRIP
 from verification.kit.requests import path_of, request
+from verification.kit.service_process import ORGANIZATION
 
 VISITS_PER_SECOND: Final = 60
 CHANNELS: Final = 4
 NEWCOMER_EVERY: Final = 20
 """Every n-th visit uses a new connection."""
+MOVER_EVERY: Final = 12
+"""Every n-th visit moves what it holds to another seat, if one is left."""
 SETTLE_SECONDS_MAX: Final = 45.0
 SEAT_SECONDS_MAX: Final = 30.0
 LOST: Final = "connection lost"
+ELSEWHERE: Final = "moved elsewhere"
 
 
 class Visit(NamedTuple):
@@ -52,7 +56,7 @@ class Crowd:
         self._channels = [await LeanChannel.connect("127.0.0.1", self._port) for _ in range(CHANNELS)]
 
     async def visit(self, number: int, due_s: float) -> Visit:
-        """A new caller that reads the map, or an old one that reads it or holds a seat and releases it."""
+        """A new caller that reads the map, or an old one that reads it or holds a seat, moves it and releases it."""
         newcomer, at = number % NEWCOMER_EVERY == 0, number // 2 % CHANNELS
         channel = self._channels[at]
         try:
@@ -61,7 +65,7 @@ class Crowd:
             elif number % 2:
                 outcome = await self._look(channel)
             else:
-                outcome = await self._hold_and_release(channel)
+                outcome = await self._hold_and_release(channel, moves=number % MOVER_EVERY == 0)
         except OSError:
             outcome = LOST
             if not newcomer:
@@ -78,20 +82,39 @@ class Crowd:
     async def _look(self, channel: LeanChannel) -> str:
         return _name_of(await channel.call(path_of("GetSeatMap"), self._map))
 
-    async def _hold_and_release(self, channel: LeanChannel) -> str:
+    async def _hold_and_release(self, channel: LeanChannel, *, moves: bool) -> str:
         """If all seats are held because the service is slow, it waits for the next one; the wait counts."""
         try:
-            seat = await asyncio.wait_for(self._seats.get(), SEAT_SECONDS_MAX)
+            seats = [await asyncio.wait_for(self._seats.get(), SEAT_SECONDS_MAX)]
         except TimeoutError:
             return "no seat came back in time"
+        if moves and not self._seats.empty():
+            seats.append(self._seats.get_nowait())
+        outcome = await self._use(channel, *seats)
+        for seat in seats:
+            self._seats.put_nowait(seat)
+        return outcome
+
+    async def _use(self, channel: LeanChannel, seat: str, other: str = "") -> str:
+        """Hold the seat, move to the other one if there is one, and release it; what went wrong first."""
         asked = {"trip_id": FAIR_TRIP, "seat_ids": [seat], "user_id": seat, "idempotency_key": ""}
         reply = await channel.call(path_of("HoldSeats"), request("HoldSeats", asked).SerializeToString())
-        if reply.status == Status.OK.value:
-            hold_id = calls.read("HoldSeatsResponse", reply).hold_id
-            release = request("ReleaseSeats", {"hold_id": hold_id, "user_id": seat, "seat_ids": []})
-            reply = await channel.call(path_of("ReleaseSeats"), release.SerializeToString())
-        self._seats.put_nowait(seat)
-        return _name_of(reply)
+        if reply.status != Status.OK.value:
+            return _name_of(reply)
+        hold_id = calls.read("HoldSeatsResponse", reply).hold_id
+        moved = await self._move(channel, hold_id, seat, other) if other else Status.OK.name
+        release = request("ReleaseSeats", {"hold_id": hold_id, "user_id": seat, "seat_ids": []})
+        released = _name_of(await channel.call(path_of("ReleaseSeats"), release.SerializeToString()))
+        return released if moved == Status.OK.name else moved
+
+    async def _move(self, channel: LeanChannel, hold_id: str, seat: str, other: str) -> str:
+        fields = {"hold_id": hold_id, "user_id": seat, "organization_id": ORGANIZATION}
+        moving = calls.write("MoveHoldRequest", **fields, moves=[{"from_seat_id": seat, "to_seat_id": other}])
+        reply = await channel.call(path_of("MoveHold"), moving)
+        if reply.status != Status.OK.value:
+            return _name_of(reply)
+        has = [*calls.read("MoveHoldResponse", reply).hold.seat_ids]
+        return Status.OK.name if has == [other] else ELSEWHERE
 
     async def _come_back(self, at: int, channel: LeanChannel) -> None:
         """Replace the channel, unless another caller has replaced it or the service is gone."""
