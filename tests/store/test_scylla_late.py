@@ -18,7 +18,7 @@ from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions
 from travio_inventory.store.scylla.statements import batch_of, place_of, reads_of
 from verification.kit.stores import make_tables, scylla_options
-from verification.servers.cassandra import Cassandra, Node, session
+from verification.servers.cassandra import Cassandra, Node
 
 KEYSPACE = "late_tests"
 HOLD = RowKey(Kind.HOLD, "hold-1")
@@ -97,17 +97,15 @@ def options(cassandra_cluster: Cassandra) -> ScyllaOptions:
     return chosen
 
 
+@pytest.mark.usefixtures("options")
 def test_a_proposal_that_was_begun_before_its_row_lived_and_was_forgotten_is_never_done(
-    cassandra_cluster: Cassandra, options: ScyllaOptions
+    cassandra_cluster: Cassandra,
 ) -> None:
     """A coordinator is stopped as it decides that holds begin. Others see them begin, end and be forgotten: what
     the old proposals ask is true again when it goes on. But they are older than what was decided since.
     """
     with ExitStack() as stack:
-        first, *others = (
-            Coordinator(node, stack.enter_context(session([node.address], options.port)))
-            for node in cassandra_cluster.nodes
-        )
+        first, *others = (Coordinator(node, stack.enter_context(node.session())) for node in cassandra_cluster.nodes)
         later = others[0]
         half_way = 0
         for pause_s in PAUSES_AFTER_S:
