@@ -99,7 +99,7 @@ class Node:
 
     def sees_all(self) -> bool:
         """Whether it sees all nodes running, with one schema."""
-        nodes = len(self.shape.addresses)
+        nodes = self.shape.founders
         try:
             with self.session() as own:
                 if nodes > 1:
@@ -118,6 +118,8 @@ class Cassandra:
 
     shape: Shape
     nodes: tuple[Node, ...]
+    joining: tuple[Node, ...]
+    """Not started: a node that is started joins the cluster, in a minute."""
 
     @property
     def hosts(self) -> list[str]:
@@ -149,7 +151,7 @@ class Cassandra:
 
     def close(self) -> None:
         """Kill every node and remove its data; logs and configuration stay in the folder."""
-        for node in self.nodes:
+        for node in self.nodes + self.joining:
             node.kill()
             for kind in ("data", "commitlog", "hints", "saved_caches"):
                 shutil.rmtree(node.process.folder / kind, ignore_errors=True)
@@ -160,6 +162,7 @@ def cassandra(
     folder: Path,
     nodes: Nodes = 1,
     *,
+    joining: int = 0,
     datacenters: Sequence[str] = (),
     paxos: Paxos = "v2",
     heap_mb: int = HEAP_MB,
@@ -168,22 +171,23 @@ def cassandra(
     protected_by: Certificates | None = None,
 ) -> Iterator[Cassandra]:
     """A cluster in a folder, ready for use. The keyspace chooses the replication: up to `nodes` in DATACENTER, or up to
-    the number of nodes in each of the `datacenters`, which name the datacenter of each node. `optimized` is for
-    measuring: Java optimizes fully, and takes half as long again to start. With `takes_commands` each node listens to
-    `nodetool`. Protected by certificates it asks for TLS and a password. Raises ServersMissingError if `make servers`
-    has not been run, ServerFailedError with the end of the logs.
+    the number of nodes in each of the `datacenters`, which name the datacenter of each node. So many more may join
+    later. `optimized` is for measuring: Java optimizes fully, and takes half as long again to start. With
+    `takes_commands` each node listens to `nodetool`. Protected by certificates it asks for TLS and a password. Raises
+    ServersMissingError if `make servers` has not been run, ServerFailedError with the end of the logs.
     """
     shape = _shape(
         nodes,
         datacenters,
+        joining=joining,
         paxos=paxos,
         heap_mb=heap_mb,
         optimized=optimized,
         takes_commands=takes_commands,
         protected_by=protected_by,
     )
-    addresses = shape.addresses
-    cluster = Cassandra(shape, tuple(_node(shape, address, folder / address) for address in addresses))
+    made = tuple(_node(shape, address, folder / address) for address in shape.addresses)
+    cluster = Cassandra(shape, made[:nodes], made[nodes:])
     try:
         cluster.start()
         yield cluster
@@ -195,6 +199,7 @@ def _shape(
     nodes: Nodes,
     datacenters: Sequence[str] = (),
     *,
+    joining: int = 0,
     paxos: Paxos = "v2",
     heap_mb: int = HEAP_MB,
     optimized: bool = False,
@@ -203,10 +208,11 @@ def _shape(
 ) -> Shape:
     if missing := fetch.cassandra_missing():
         raise fetch.ServersMissingError(missing)
-    addresses = [f"127.0.0.{number}" for number in range(1, nodes + 1)]
+    addresses = [f"127.0.0.{number}" for number in range(1, nodes + joining + 1)]
     return Shape(
         addresses=addresses,
-        datacenters=datacenters or [DATACENTER] * nodes,
+        datacenters=datacenters or [DATACENTER] * (nodes + joining),
+        founders=nodes,
         cql_port=free_port(*addresses),
         storage_port=free_port(*addresses),
         paxos=paxos,

@@ -11,6 +11,8 @@ from verification.servers.certificates import Certificates
 
 HEAP_MB = 384
 DIRECT_MB = 256
+RING_DELAY_MS = 2_000
+"""How long a node that joins or leaves waits for the others to hear of it: the servers' default is 30 s."""
 SUPERUSER = "cassandra"
 """The first user of a new cluster with passwords, and its password."""
 
@@ -75,6 +77,8 @@ class Shape:
     addresses: Sequence[str]
     datacenters: Sequence[str]
     """The datacenter of each node."""
+    founders: int
+    """How many of the nodes are there from the beginning; the others join them later, and take over what is theirs."""
     cql_port: int
     storage_port: int
     paxos: Paxos
@@ -88,14 +92,14 @@ class Shape:
     def configuration(self, address: str, folder: Path) -> dict[str, object]:
         """The cassandra.yaml of the node at the address."""
         token = -(2**63) + 2**64 * self.addresses.index(address) // len(self.addresses)
-        seeds = [{"seeds": ",".join(self.addresses)}]
+        seeds = [{"seeds": ",".join(self.addresses[: self.founders])}]
         return {
             "cluster_name": "travio-tests",
             "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
             "endpoint_snitch": "GossipingPropertyFileSnitch",
             "num_tokens": 1,
             "initial_token": str(token),
-            "auto_bootstrap": False,
+            "auto_bootstrap": address not in self.addresses[: self.founders],
             "seed_provider": [{"class_name": "org.apache.cassandra.locator.SimpleSeedProvider", "parameters": seeds}],
             "listen_address": address,
             "rpc_address": address,
@@ -137,6 +141,8 @@ class Shape:
             "cassandra.storagedir": str(folder),
             "logback.configurationFile": str(folder / "logback.xml"),
         }
+        if self.founders < len(self.addresses):
+            properties["cassandra.ring_delay_ms"] = str(RING_DELAY_MS)
         if address in self.jmx_ports:
             properties["cassandra.jmx.local.port"] = str(self.jmx_ports[address])
         return [
