@@ -1,9 +1,16 @@
 """Changes of holds and bookings as the client asks for them: some of the seats, other seats, no passengers."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.client.service import ScriptedService
-from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey
+from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey, seat_plans
+from travio_inventory.definition_messages import read_feature, read_seat
+from travio_inventory.seats.layout import Feature, Seat
+from travio_inventory.seats.records.seat_plans import PART_CHARS_MAX
+from travio_inventory.seats.seat_plan import NOWHERE
+from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
 from verification.kit.trips import a_trip
 
@@ -71,3 +78,20 @@ async def test_calls_about_all_seats_of_a_trip_wait_longer_unless_a_deadline_is_
             if most_s - 3 < (seconds or 0) <= most_s
         ]
         assert given == [usual_s, *[whole_s] * 4], service.seconds_given
+
+
+def test_the_parts_of_a_plan_are_as_large_as_the_service_stores_them() -> None:
+    """Of letters that are not English, which take more room there."""
+    text = "ব" * 40
+    seats = tuple(Seat(f"{text}{at}", text, at, 1, text, text, row_label=text, label=text) for at in range(600))
+    tables = tuple(Feature("table", at, 2, label=text) for at in range(400))
+    layout = Trip(TripKey("o", "t"), NOWHERE, seats, features=tables)
+    parts = seat_plans.parts_of("p", "o", layout)
+    kept = [part.part for part in parts if part.part]
+    assert [seat.seat_id for part in kept for seat in part.seats] == [seat.id for seat in seats]
+    for part in kept:
+        shown = replace(
+            layout, seats=tuple(map(read_seat, part.seats)), features=tuple(map(read_feature, part.features))
+        )
+        assert len(shown.definition) <= PART_CHARS_MAX
+    assert len({part.revision for part in parts}) == 1

@@ -148,6 +148,9 @@ def test_a_trip_that_cannot_be_opened_says_why(tmp_path: Path, rows: list[str], 
     [
         ("t,9:00:00,9:00:00,b,1", "stop_sequence 1 is there twice"),
         ("t,9:00:00,9:00:00,b,x", "stop_sequence must be a whole number, not 'x'"),
+        pytest.param(
+            f"t,9:00:00,9:00:00,b,{'9' * 5_000}", "stop_sequence must be a whole number, not '99", id="endless"
+        ),
         ("t,9:00:00,9:00:00,,2", "stop_sequence 2 has no stop_id"),
     ],
 )
@@ -198,6 +201,7 @@ def test_a_trip_without_exact_times_is_opened_with_a_note(tmp_path: Path, exact:
     [
         (["t,8:00:00,8:00:00,600,1"], "end_time 8:00:00 is not after start_time 8:00:00"),
         (["t,8:00:00,9:00:00,0,1"], "headway_secs must be a whole number from 1 on, not '0'"),
+        pytest.param([f"t,8:00:00,9:00:00,{'9' * 5_000},1"], "headway_secs must be a whole number", id="endless"),
         (["t,8:00:00,9:00:00,600,2"], "exact_times must be 0 or 1, not '2'"),
         (["t,8,9:00:00,600,1"], "start_time: a time must be H:MM:SS, not '8'"),
         (["t,8:00:00,24:00:00,1,1"], "has more than 1500 departures of it"),

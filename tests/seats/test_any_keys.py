@@ -167,7 +167,7 @@ def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
                 for asked_s in (0, 1, 11):
                     held = a_trip(TripKey("o", trip), *seats)
                     request = HoldRequest(Actor("o", "u"), held, journey, seats, 1, None, asked_s)
-                    what = (trip, seats, journey, asked_s)
+                    what = (trip, {*seats}, journey, asked_s)
                     assert asked.setdefault(request.fingerprint, what) == what
 
 

@@ -53,6 +53,18 @@ async def ended(sale: Sale, count: int) -> list[Hold]:
     return released
 
 
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_a_page_tells_of_so_many_seats_at_most(
+    sale: Sale, is_ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_pages, "SEATS_MAX", 3)
+    made = {(await sale.hold(seats)).id for seats in ("A1 A2", "A3 A4")}
+    made.add((await sale.confirm(await sale.hold("A5 A6"))).id)
+    read = await pages(sale, most=10, ended=is_ended)
+    assert [len(page.holds) for page in read if page.holds] == [1, 1, 1]
+    assert {hold.id for page in read for hold in page.holds} == made
+
+
 @pytest.mark.parametrize("taken", ["A1", "A2"])
 async def test_refused_attempts_leave_no_list_entries(market: Market, taken: str) -> None:
     """In the seat group of the first seat, or in the other."""

@@ -126,7 +126,7 @@ async def test_a_page_costs_the_same_however_many_holds_ended(market: Market) ->
         assert await whole(sale) == [booking]
         costs.add(tuple(sorted((sale.store.rows_read - before).items())))
         await sale.release(await sale.hold("A2"))
-    assert costs == {((Kind.CELL, 6), (Kind.HOLD, 1))}
+    assert costs == {((Kind.CELL, 6), (Kind.HOLD, 1), (Kind.TRIP, 1))}
 
 
 async def test_a_page_looks_at_so_many_seat_groups_only(single_seats: Sale, monkeypatch: pytest.MonkeyPatch) -> None:

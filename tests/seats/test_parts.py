@@ -43,6 +43,9 @@ async def test_seats_that_it_never_had_change_nothing(sale: Sale) -> None:
                 await step(hold, seats)
         with pytest.raises(InvalidSeats, match="A1, A2, A18, not A3"):
             await sale.confirm(hold, seats=seats)
+    for step in (sale.release, sale.cancel):
+        with pytest.raises(InvalidSeats, match="seat 'A1' is named twice"):
+            await step(hold, "A1 A2 A1")
     assert await sale.find(hold) == hold
 
 

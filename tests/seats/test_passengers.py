@@ -57,6 +57,15 @@ async def test_a_second_confirm_returns_the_stored_passengers(sale: Sale, is_lat
     assert told(await sale.find(booking)) == PASSENGERS
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_confirm_repeated_after_a_change_of_seats_returns_the_booking(sale: Sale, is_late: bool) -> None:
+    booking = await booked(sale, is_late=is_late)
+    moved = await sale.move(booking, "A1>A3")
+    assert await sale.confirm(booking, passengers=PASSENGERS) == moved
+    cut = await sale.cancel(booking, "A18")
+    assert told(await sale.confirm(booking, passengers=PASSENGERS)) == told(cut) == (replace(PASSENGERS[0], seat="A3"),)
+
+
 async def test_passengers_survive_an_answer_that_got_lost(sale: Sale) -> None:
     hold = await sale.hold("A1 A18")
     sale.store.spoil(Spoil.UNANSWERED, commits, times=1)

@@ -69,6 +69,14 @@ async def test_a_hold_beyond_the_operator_s_limits_is_refused(lowered: Market) -
     assert (await sale.join("bob", seats=4)).seats == 4
 
 
+async def test_a_move_to_a_longer_journey_is_a_hold_within_the_limits(lowered: Market) -> None:
+    sale = await lowered.open(stops="ABC", seats=6)
+    hold = await sale.hold("A1 A2 A3", "A-B")
+    with pytest.raises(InvalidSeats, match=r"^seat_ids: this service allows at most 5 cells a hold .* not 6$"):
+        await sale.move(hold, ends="A-C")
+    assert (await sale.move(hold, "A1>A4", ends="B-C")).seats == ("A2", "A3", "A4")
+
+
 @pytest.mark.parametrize("per_group", [1, 16, "all"])
 async def test_a_hold_may_have_fifty_seats_over_any_number_of_seat_groups(raised: Market, per_group: PerGroup) -> None:
     sale = await raised.open(stops="ABC", seats=100, seats_per_group=per_group)

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from travio_inventory.kernel.actor import HOUSE
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Confirmed, Passenger
 from travio_inventory.seats.offer import SalesState
@@ -20,7 +20,7 @@ from travio_inventory.seats.refusals import (
     TripChanged,
 )
 from travio_inventory.seats.trip import Trip
-from travio_inventory.seats.use_cases import swap_vehicle
+from travio_inventory.seats.use_cases import swap_vehicle, trip_catalog
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip
@@ -102,6 +102,56 @@ async def test_another_seat_stands_for_one_where_the_operator_says_so(sale: Sale
     for chosen in ({"Z9": "A1"}, {"A1": "Z9"}, {"A1": "A2", "A2": "A2"}):
         with pytest.raises(InvalidTrip, match="seat_mapping"):
             await sale.swap(seats=vehicle(), chosen=chosen)
+
+
+async def test_another_process_lists_and_explains_the_new_vehicle_at_once(sale: Sale) -> None:
+    booked = await sale.confirm(await sale.hold("A1 A11"))
+    other = sale.elsewhere()
+    assert [hold.id for hold in (await other.manifest()).holds] == [booked.id]
+    assert (await other.explained("A11")).cells[0].owner == booked.id
+    await sale.swap(seats=vehicle(), chosen={"A11": "A10"})
+    assert [hold.seats for hold in (await other.manifest()).holds] == [("A1", "A10")]
+    assert (await other.explained("A10")).cells[0].owner == booked.id
+
+
+async def test_another_process_sells_the_seats_of_the_new_vehicle_at_once(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trip_catalog, "RECENT_S", 0)
+    other, another, third = sale.elsewhere(), sale.elsewhere(), sale.elsewhere()
+    held = await other.hold("A1")
+    await another.hold("A2", by="bob")
+    await third.block("A3")
+    await sale.swap(seats=vehicle(seats=30))
+    assert (await another.hold("A29", by="bob")).seats == ("A29",)
+    assert (await other.move(held, "A1>A30")).seats == ("A30",)
+    assert await third.block("A28") == 1
+    await sale.assert_legal()
+
+
+async def test_a_seat_that_the_new_vehicle_lacks_is_still_explained(sale: Sale) -> None:
+    left = await sale.confirm(await sale.hold("A12"))
+    await sale.swap(seats=vehicle())
+    found = await sale.explained("A12")
+    assert [(cell.owner, cell.status) for cell in found.cells] == [(left.id, "sold")] * 3
+    assert {trace.hold for trace in found.traces} == {left.id}
+    with pytest.raises(InvalidSeats, match="A99"):
+        await sale.explained("A99")
+
+
+@pytest.mark.parametrize("settles", [False, True])
+async def test_a_key_s_hold_is_the_answer_whatever_became_of_its_seats(sale: Sale, settles: bool) -> None:
+    first, gone = await sale.hold("A1 A2", key="first"), await sale.hold("A3 A11", key="gone")
+    turned = replace(vehicle(), seats=tuple(replace(seat, row=100 - seat.row) for seat in vehicle().seats))
+    await sale.swap(seats=turned)
+    assert (await sale.hold("A1 A2", key="first", settles=settles)).id == first.id
+    assert (await sale.hold("A11 A3", key="gone", settles=settles)).id == gone.id
+    with pytest.raises(IdempotencyKeyReused):
+        await sale.hold("A11", key="gone", settles=settles)
+    for key in (None, "new"):
+        with pytest.raises(InvalidSeats, match="A11"):
+            await sale.hold("A3 A11", key=key)
+    await sale.assert_legal()
 
 
 async def test_no_process_sells_the_old_vehicle_whatever_it_knows(sale: Sale) -> None:

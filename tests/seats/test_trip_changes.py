@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.limits import TIME_S_MAX
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Index
 from travio_inventory.seats.events import EventType
@@ -133,6 +134,7 @@ async def test_trips_are_listed_by_their_departure_page_by_page(market: Market) 
     (line,) = await first.listed(START_S, START_S + 2 * DAY_S)
     assert (line.state, line.version, line.seats) == (SalesState.CLOSED, 2, len(first.trip.seats))
     assert (line.origin, line.destination) == ("A", "D")
+    assert await first.listed(TIME_S_MAX - 40 * DAY_S, TIME_S_MAX) == [], "to the last month that there is"
 
 
 async def test_a_trip_is_listed_once_when_its_times_have_changed(market: Market) -> None:

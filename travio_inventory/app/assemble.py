@@ -199,7 +199,7 @@ def assemble(
         list_trips=use_case("list_trips", ListTrips(Departures(batches))),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
-        move_hold=use_case("move_hold", MoveHold(trips, holds, steps, rules.times, clock)),
+        move_hold=use_case("move_hold", MoveHold(trips, holds, steps, rules.times, rules.limits, clock)),
         erase_passengers=use_case("erase_passengers", ErasePassengers(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),

@@ -1,8 +1,10 @@
 """Stored seat plans: sent part by part; and the seats of large trips, read page by page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import accumulate
+from json import dumps
 
 from grpclib.const import Status
 
@@ -11,11 +13,14 @@ from travio_inventory.client.connection import Connection
 from travio_inventory.client.messages import moment, seat_config
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.definition_messages import read_seat, seat_message
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.definition import write_each
+from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.trip import Trip
 from travio_inventory.wire.inventory import v1 as wire
 
 SEATS_PER_PART = 500
+CHARS_PER_PART = 240 * 1_024
+"""As JSON, in which a letter that is not English has six characters; the service stores a little more."""
 SEATS_IN_REPLY_MAX = 5_000
 """The service leaves more out of its answer."""
 
@@ -28,7 +33,8 @@ async def put(connection: Connection, organization: str, plan: str, layout: Trip
     """Store the seats of `layout` as the plan; returns how many there are."""
     parts = parts_of(plan, organization, layout)
     seats = len(layout.seats)
-    reply = await _put(connection, parts, lambda count: sent(min(SEATS_PER_PART * count, seats), seats))
+    done = list(accumulate(len(part.part.seats) if part.part else 0 for part in parts))
+    reply = await _put(connection, parts, lambda count: sent(done[count - 1], seats))
     if reply.missing_parts:
         reply = await _put(connection, [*(parts[index] for index in reply.missing_parts), parts[-1]])
     if not reply.stored:
@@ -49,26 +55,43 @@ async def _put(
 
 def parts_of(plan: str, organization: str, layout: Trip) -> list[wire.PutSeatPlanRequest]:
     """The parts of the plan, under a revision that is a digest of what they say."""
-    starts = range(0, len(layout.seats), SEATS_PER_PART)
+    portions = list(_portions(layout))
     parts = [
         wire.PutSeatPlanRequest(
             plan_id=plan,
             organization_id=organization,
             part_index=index,
-            part_count=len(starts),
-            part=wire.SeatConfiguration(seats=list(map(seat_message, layout.seats[start : start + SEATS_PER_PART]))),
+            part_count=len(portions),
+            part=wire.SeatConfiguration(seats=list(map(seat_message, seats))),
         )
-        for index, start in enumerate(starts)
+        for index, seats in enumerate(portions)
     ]
     parts[0] = replace(
         parts[0],
         currency=layout.currency,
         vehicle_id=layout.vehicle,
         vehicle_type=layout.vehicle_type,
-        part=seat_config(layout, layout.seats[:SEATS_PER_PART]),
+        part=seat_config(layout, portions[0]),
     )
     revision = blake2b(b"".join(map(bytes, parts)), digest_size=16).hexdigest()
     return [replace(part, revision=revision) for part in parts]
+
+
+def _portions(layout: Trip) -> Iterator[Sequence[Seat]]:
+    """The seats, so many together as the service stores in a part; the first has the sections and features too."""
+    start, chars = 0, sum(map(_chars, (*layout.sections, *layout.features)))
+    for at, seat in enumerate(layout.seats):
+        own = _chars(seat)
+        if at > start and (at - start == SEATS_PER_PART or chars + own > CHARS_PER_PART):
+            yield layout.seats[start:at]
+            start, chars = at, 0
+        chars += own
+    yield layout.seats[start:]
+
+
+def _chars(each: Seat | Section | Feature) -> int:
+    """What it takes where it is stored, with the comma behind it."""
+    return len(dumps(write_each([each])[0], separators=(",", ":"))) + 1
 
 
 async def listed(connection: Connection, organization: str) -> tuple[SeatPlanRecord, ...]:

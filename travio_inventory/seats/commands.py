@@ -13,7 +13,7 @@ from travio_inventory.seats.layout import check_layout
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.swapping import NewVehicle
-from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.trip import Ends, first_repeated
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
 """A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
@@ -379,6 +379,8 @@ def _check_parts(found: Faults, seat_ids: tuple[str, ...]) -> None:
     """Seats of a hold, none for all of them."""
     if found.count("seat_ids", seat_ids, 0, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
         found.ids("seat_ids", seat_ids)
+        if repeated := first_repeated(seat_ids):
+            found.wrong("seat_ids", f"seat {repeated!r} is named twice", InvalidSeats)
 
 
 def _are_usual(trip_id: str, ends: Ends) -> bool:

@@ -1,7 +1,8 @@
 """The seats of vehicles that a trip had before it was swapped: who has none in the new one still has these."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -34,6 +35,22 @@ class FormerSeats:
     def seats(self) -> int:
         """How many there are of all former vehicles together."""
         return self._ends[-1] if self._ends else 0
+
+    def last_with(self, seat_ids: Collection[str]) -> int | None:
+        """The last of the vehicles that has all these seats, from 0; None if none has."""
+        return next((at for at in reversed(range(len(self.vehicles))) if self._ids[at].issuperset(seat_ids)), None)
+
+    def last_group_of(self, seat_id: str) -> int | None:
+        """The seat group that the last of the vehicles with a seat of that id had it in; None if none has."""
+        return self._last_groups.get(seat_id)
+
+    @cached_property
+    def _last_groups(self) -> dict[str, int]:
+        return {seat.id: number for number, group in enumerate(self.groups) for seat in group}
+
+    @cached_property
+    def _ids(self) -> list[frozenset[str]]:
+        return [frozenset(seat.id for seat in vehicle.seats) for vehicle in self.vehicles]
 
     def place_of(self, group: int, seat_id: str) -> int:
         """The seat's place among them, from 0. Raises KeyError."""

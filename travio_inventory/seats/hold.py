@@ -108,8 +108,10 @@ class HoldRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A digest that is equal for two requests exactly if they request the same, whatever the settings are now."""
-        return digest_of(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.asked_s))
+        """A digest that is equal for two requests exactly if they request the same, whatever the settings and the
+        trip's vehicle are now.
+        """
+        return digest_of(self.trip.key.trip, *sorted(self.seats), *map(str, self.journey), str(self.asked_s))
 
 
 @dataclass(frozen=True, slots=True)

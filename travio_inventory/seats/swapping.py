@@ -207,6 +207,21 @@ class Reseat:
         return hold.reseated(found.seats, self.trip).in_period(self.period) if found.is_possible else None
 
 
+def with_former_vehicle(trip: Trip, at: int) -> Trip:
+    """The trip as it was with one of its former vehicles, from 0, as far as its seats and seat groups go."""
+    seats, size = trip.former[at]
+    sections = tuple(map(Section, dict.fromkeys(seat.section for seat in seats if seat.section)))
+    return replace(
+        trip,
+        seats=seats,
+        seats_per_group=size,
+        sections=sections,
+        features=(),
+        former=trip.former[:at],
+        is_stored=True,
+    )
+
+
 def has_place(trip: Trip, hold: Hold) -> bool:
     """Whether its seats are in the trip's present vehicle: all are, or none."""
     return hold.groups[0] >= trip.first_group

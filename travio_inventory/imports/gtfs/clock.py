@@ -3,7 +3,13 @@
 import re
 from datetime import date, datetime, time, timedelta, tzinfo
 
+DIGITS_MAX = 18
 _TIME = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)", re.ASCII)
+
+
+def is_whole(said: str) -> bool:
+    """Whether it is a whole number from 0 on that anybody counts to."""
+    return len(said) <= DIGITS_MAX and said.isascii() and said.isdigit()
 
 
 def seconds_of(said: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from travio_inventory.imports.gtfs.clock import clock_of, seconds_of
+from travio_inventory.imports.gtfs.clock import clock_of, is_whole, seconds_of
 from travio_inventory.imports.gtfs.stops import NotATrip, Stop
 
 COLUMNS = ("trip_id", "start_time", "end_time", "headway_secs")
@@ -66,8 +66,8 @@ def leaving(stops: Sequence[Stop], departure: Departure) -> tuple[Stop, ...]:
 
 def _departure(row: Repeated) -> Departure:
     """The first one of a row."""
-    if not (row.headway.isascii() and row.headway.isdigit() and int(row.headway)):
-        raise NotATrip(f"frequencies.txt: headway_secs must be a whole number from 1 on, not {row.headway!r}")
+    if not (is_whole(row.headway) and int(row.headway)):
+        raise NotATrip(f"frequencies.txt: headway_secs must be a whole number from 1 on, not {row.headway[:20]!r}")
     if row.exact not in ("", "0", "1"):
         raise NotATrip(f"frequencies.txt: exact_times must be 0 or 1, not {row.exact!r}")
     return Departure(_seconds("start_time", row.starts), int(row.headway), row.exact == "1")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from travio_inventory.imports.gtfs.clock import seconds_of
+from travio_inventory.imports.gtfs.clock import is_whole, seconds_of
 
 
 class StopTime(NamedTuple):
@@ -53,8 +53,8 @@ def route_of(rows: Sequence[StopTime], stations: Mapping[str, str]) -> Route:
 
 def _in_order(rows: Sequence[StopTime]) -> list[StopTime]:
     for row in rows:
-        if not (row.sequence.isascii() and row.sequence.isdigit()):
-            raise NotATrip(f"stop_sequence must be a whole number, not {row.sequence!r}")
+        if not is_whole(row.sequence):
+            raise NotATrip(f"stop_sequence must be a whole number, not {row.sequence[:20]!r}")
     ordered = sorted(rows, key=lambda row: int(row.sequence))
     for before, row in pairwise(ordered):
         if int(before.sequence) == int(row.sequence):

@@ -93,7 +93,7 @@ def _months(first: str, before_s: int) -> Iterator[str]:
         yield UNTIMED
         return
     last = _month(max(before_s - 1, 1))
-    while first <= last:
+    while len(first) == len(last) and first <= last:  # after the last month of 9999 there is none
         yield first
         year, month = map(int, first.split("-"))
         first = f"{year + month // 12:04d}-{month % 12 + 1:02d}"

@@ -37,7 +37,8 @@ class Explanations:
 
     async def cells(self, trip: Trip, seat: str) -> Sequence[CellNow]:
         """See Explanations."""
-        keys, group = [RowKey(Kind.CELL, seat, segment) for segment in range(len(trip.segments))], trip.group_of(seat)
+        group = _own_group(trip, seat)
+        keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(trip.segments))]
         try:
             cells = await self._batches.get(seat_rows.group_partition(trip.key, group), keys)
             owners = {read_title(rows.text(cell, "owner")).hold_id for cell in cells.values()} - {""}
@@ -72,9 +73,14 @@ class Explanations:
             raise BackendUnavailable from None
 
 
+def _own_group(trip: Trip, seat: str) -> int:
+    """Where the seat's cells are; of a seat that the trip has no more, those of the last vehicle with it."""
+    return trip.group_of(seat) if trip.has_seat(seat) else trip.before.last_group_of(seat) or 0
+
+
 def _group(trip: Trip, seat: str, at: int) -> int:
     """The seat's own group first, then the others in their order."""
-    own = trip.group_of(seat)
+    own = _own_group(trip, seat)
     if at == 0:
         return own
     return at - 1 if at <= own else at

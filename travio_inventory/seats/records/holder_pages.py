@@ -1,8 +1,8 @@
 """Reads what a holder has, page by page and each at a bounded cost: bookings and then what is held, or all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -14,6 +14,8 @@ from travio_inventory.seats.refusals import HoldNotFound
 NAMES_MAX: Final = 400
 """So many entries of each list a page looks at, whatever of it is shown."""
 READS_AT_ONCE: Final = 32
+SEATS_MAX: Final = 1_000
+"""So many seats a page tells of: clients accept a reply of 4 MiB."""
 GONE_S: Final = 1
 """An entry whose hold is forgotten is to be forgotten as soon: no later page looks at it."""
 
@@ -31,16 +33,17 @@ class HolderPages:
         self._find = find
 
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
-        """At most so many holds of the caller from behind `after` on, of one trip where it is named. With `ended` all
-        of them, the newest first; else the bookings and then what is held: so no number of holds that ended hides a
-        booking. Raises BackendUnavailable.
+        """At most so many holds of the caller, and SEATS_MAX seats, from behind `after` on, of one trip where it is
+        named. With `ended` all of them, the newest first; else the bookings and then what is held: so no number of
+        holds that ended hides a booking. Raises BackendUnavailable.
         """
         parts = [_HOLDS] if ended else [_BOOKINGS, _HOLDS]
         start, behind = (after[0], after[1:]) if after else (parts[0], "")
         found: list[Hold] = []
         for part in parts[parts.index(start) if start in parts else 0 :]:
             kind = Hold if ended else Confirmed if part == _BOOKINGS else Held
-            holds, last = await self._part(actor, part, trip, kind, behind, most - len(found))
+            room = _Room(most - len(found), SEATS_MAX - sum(len(hold.seats) for hold in found))
+            holds, last = await self._part(actor, part, trip, kind, behind, room)
             found += holds
             if last is not None:
                 return HoldPage(found, part + last)
@@ -48,9 +51,9 @@ class HolderPages:
         return HoldPage(found, "")
 
     async def _part(
-        self, actor: Actor, part: str, trip: str, kind: type, behind: str, most: int
+        self, actor: Actor, part: str, trip: str, kind: type, behind: str, room: "_Room"
     ) -> tuple[list[Hold], str | None]:
-        """So many of one list, and behind which entry it goes on, if it does."""
+        """As many of one list as there is room for, and behind which entry it goes on, if it does."""
         bucket_of = listings.bookings_bucket if part == _BOOKINGS else listings.holds_bucket
         bucket = bucket_of(actor.organization, actor.user)
         found: dict[str, Hold] = {}
@@ -67,7 +70,7 @@ class HolderPages:
                 hold_id = listings.hold_of(name)
                 hold = read[hold_id] if hold_id != seen else None
                 if hold is not None and (kind is Hold or isinstance(hold.state, kind)):
-                    if len(found) == most and hold.id not in found:
+                    if hold.id not in found and not room.has(found, hold):
                         return list(found.values()), last
                     found[hold.id] = hold
                 last = name
@@ -98,3 +101,15 @@ class HolderPages:
         if names:
             gone = [IndexEntry(Index.HOLDS, bucket, name, GONE_S) for name in names]
             await self._batches.apply(_NOWHERE, (), gone)
+
+
+class _Room(NamedTuple):
+    """How many holds, and how many seats, a page may still tell of."""
+
+    holds: int
+    seats: int
+
+    def has(self, found: Mapping[str, Hold], more: Hold) -> bool:
+        """Whether there is room for one more hold."""
+        seats = sum(len(hold.seats) for hold in found.values())
+        return len(found) < self.holds and seats + len(more.seats) <= self.seats

@@ -42,7 +42,7 @@ class BlockSeats:
         """
         actor.needs(Scope.SEATS_BLOCK)
         key = TripKey(actor.organization, command.trip_id)
-        offer = await self._trips.offer(key)
+        offer = await self._trips.offer_with(key, [update.seat_id for update in command.updates])
         _check(offer.trip, command)
         try:
             return await self._steps.run(self._update(offer, command.blocked, command.unblocked))

@@ -43,12 +43,12 @@ class ExplainSeat:
         self._left_out = str(kept)
 
     async def __call__(self, actor: Actor, query: SeatQuery) -> SeatExplanation:
-        """A page, see `Explanations`. Raises PermissionDenied, TripNotFound, InvalidSeats for a seat that the trip does
-        not have, BackendUnavailable.
+        """A page, see `Explanations`, of a seat that the trip has or had with an earlier vehicle. Raises
+        PermissionDenied, TripNotFound, InvalidSeats for any other, BackendUnavailable.
         """
         actor.needs(Scope.SEATS_EXPLAIN)
-        trip = await self._trips.get(TripKey(actor.organization, query.trip_id))
-        if not trip.has_seat(query.seat_id):
+        trip = (await self._trips.check(TripKey(actor.organization, query.trip_id))).trip
+        if not trip.has_seat(query.seat_id) and trip.before.last_group_of(query.seat_id) is None:
             raise InvalidSeats([Violation("seat_id", f"this trip has no seat {query.seat_id!r}")])
         cells = await self._explanations.cells(trip, query.seat_id) if not query.after else ()
         traces, following = await self._explanations.traces(trip, query.seat_id, query.place)

@@ -11,15 +11,17 @@ from typing import Any, Final
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
-from travio_inventory.seats.refusals import Decided, NotOnSale, SeatContended, TakenCell, TripOpening
+from travio_inventory.seats.refusals import Decided, InvalidSeats, NotOnSale, SeatContended, TakenCell, TripOpening
+from travio_inventory.seats.swapping import with_former_vehicle
 from travio_inventory.seats.taken import is_final, refusal_of
-from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.settling import Settling
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -86,7 +88,7 @@ class HoldSeats:
         """
         actor.needs(Scope.SEATS_HOLD)
         key = TripKey(actor.organization, command.trip_id)
-        offer = await self._trips.offer(key)
+        offer = await self._trips.offer_with(key, command.seat_ids)
         if offer.state is not SalesState.OPEN:
             offer = await self._trips.check(key)  # it may have been opened since
         try:
@@ -101,21 +103,23 @@ class HoldSeats:
         trip = offer.trip
         journey = self._trips.journey(trip, command.ends)
         self._limits.check_hold(len(command.seat_ids), journey)
-        seats = trip.in_layout_order(command.seat_ids)
+        trip, seats, gone = await _find_seats(trip, command)
         ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000
         key, settles = command.key, command.settles
         token = f"{self._process}-{next(self._attempts)}"
         asked_s = max(command.ttl_s, 0)
         request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, asked_s, token, offer.period)
         with self._settling.turn(actor) if settles else _NO_TURN:
+            if gone is not None:
+                return await self._held_before(request, gone, settles=settles)
             try:
                 offer.check_sale(journey, self._clock.now_ms(), sells_departed=self._times.sells_departed)
             except NotOnSale as refusal:
                 return await self._held_before(request, refusal, settles=settles)
             return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
 
-    async def _held_before(self, request: HoldRequest, refusal: NotOnSale, *, settles: bool) -> Hold:
-        """What the key made while the trip was on sale. Raises the refusal where that is nothing."""
+    async def _held_before(self, request: HoldRequest, refusal: Refusal, *, settles: bool) -> Hold:
+        """What the key made while the seats were on sale. Raises the refusal where that is nothing."""
         if request.key is not None:
             found = await self._steps.run(self._holds.held_before(request, settles=settles))
             if found is not None:
@@ -170,6 +174,20 @@ class HoldSeats:
             return await self._holds.hold(request)
         finally:
             await leave()
+
+
+async def _find_seats(trip: Trip, command: HoldSeatsCommand) -> tuple[Trip, tuple[str, ...], InvalidSeats | None]:
+    """The seats in layout order. A key may stand for a hold of seats that the trip has no more: then the trip as it had
+    them, and the refusal of a new hold. Raises InvalidSeats.
+    """
+    try:
+        return trip, trip.in_layout_order(command.seat_ids), None
+    except InvalidSeats as refusal:
+        had = trip.before.last_with(command.seat_ids)
+        if command.key is None or had is None:
+            raise
+        earlier = await off_loop(len(trip.former[had].seats), with_former_vehicle, trip, had)
+        return earlier, earlier.in_layout_order(command.seat_ids), refusal
 
 
 def _cells(request: HoldRequest) -> dict[SeatGroupKey, list[Cell]]:

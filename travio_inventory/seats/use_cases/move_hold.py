@@ -5,6 +5,7 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.commands import MoveHoldCommand
 from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Holds
@@ -18,11 +19,20 @@ from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 class MoveHold:
     """All or none: the old seats are free only if the new ones are won. A repeated move has the same answer."""
 
-    def __init__(self, trips: TripCatalog, holds: Holds, steps: StepRunner, times: HoldTimes, clock: Clock) -> None:
+    def __init__(
+        self,
+        trips: TripCatalog,
+        holds: Holds,
+        steps: StepRunner,
+        times: HoldTimes,
+        limits: SeatLimits,
+        clock: Clock,
+    ) -> None:
         self._trips = trips
         self._holds = holds
         self._steps = steps
         self._times = times
+        self._limits = limits
         self._clock = clock
 
     async def __call__(self, actor: Actor, command: MoveHoldCommand) -> Hold:
@@ -33,7 +43,7 @@ class MoveHold:
         actor.needs(Scope.SEATS_HOLD)
         hold = await self._holds.find(actor, command.hold_id)
         try:
-            offer = await self._trips.offer(hold.trip)
+            offer = await self._trips.offer_with(hold.trip, [seat for _, seat in command.moves])
             if offer.state is not SalesState.OPEN:
                 offer = await self._trips.check(hold.trip)  # it may have been opened since
             try:
@@ -59,4 +69,6 @@ class MoveHold:
                 return hold
             if offer.state is not SalesState.CLOSED or has_place(trip, hold):
                 raise
+        if journey is not None and len(journey.segments) > len(hold.journey.segments):
+            self._limits.check_hold(len(hold.seats), journey)
         return await self._steps.run(self._holds.move(actor, command.hold_id, to))

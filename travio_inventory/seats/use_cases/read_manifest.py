@@ -8,7 +8,7 @@ from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage
 from travio_inventory.seats.ports import Manifests
 from travio_inventory.seats.queries import ManifestQuery
-from travio_inventory.seats.refusals import InvalidJourney, TripOpening
+from travio_inventory.seats.refusals import InvalidJourney
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
@@ -28,23 +28,15 @@ class ReadManifest:
         self._manifests = manifests
 
     async def __call__(self, actor: Actor, query: ManifestQuery) -> ManifestPage:
-        """A page, see `Manifests.page`. Raises PermissionDenied, TripNotFound, TripOpening, InvalidJourney for a
-        station that is none of the trip's, BackendUnavailable.
+        """A page, see `Manifests.page`, of the trip with the vehicle that it has now. Raises PermissionDenied,
+        TripNotFound, TripOpening, InvalidJourney for a station that is none of the trip's, BackendUnavailable.
         """
         actor.needs(Scope.BOOKINGS_READ)
-        trip = (await self._trips.offer(TripKey(actor.organization, query.trip_id))).trip
+        trip = (await self._trips.check(TripKey(actor.organization, query.trip_id))).trip
         _check_stations(trip, query)
-        try:
-            found = await self._manifests.page(
-                trip,
-                _wanted(trip, query),
-                after=query.place,
-                most=query.most,
-                without_place=query.only_without_place,
-            )
-        except TripOpening:
-            await self._trips.check(trip.key)
-            raise
+        found = await self._manifests.page(
+            trip, _wanted(trip, query), after=query.place, most=query.most, without_place=query.only_without_place
+        )
         if not query.with_national_ids:
             found = HoldPage([hold.without_national_ids() for hold in found.holds], found.next)
         return ManifestPage(trip, found)

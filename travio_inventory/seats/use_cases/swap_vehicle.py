@@ -25,6 +25,8 @@ from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 ANSWERED_WITHIN_S: Final = 2.0
 """A swap that takes longer goes on; its caller is told how far it is."""
 LEFT_TOLD_MAX: Final = 100
+LEFT_SEATS_TOLD_MAX: Final = 1_000
+"""About so many seats are told of at most: clients accept a reply of 4 MiB."""
 
 
 class SwapReport(NamedTuple):
@@ -105,7 +107,7 @@ class SwapVehicle:
     async def _left(self, trip: Trip) -> Sequence[Hold]:
         found: list[Hold] = []
         after = BEFORE_ALL
-        while len(found) < LEFT_TOLD_MAX:
+        while len(found) < LEFT_TOLD_MAX and sum(len(hold.seats) for hold in found) < LEFT_SEATS_TOLD_MAX:
             page = await self._ports.manifests.page(
                 trip, lambda _: True, after=after, most=LEFT_TOLD_MAX - len(found), without_place=True
             )
