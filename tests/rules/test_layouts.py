@@ -82,6 +82,10 @@ def test_people_name_a_seat_by_all_that_is_known(seat: Seat, section: Section | 
         ),
         ({"features": (Feature("door", 1, 1, "c8"),)}, ("seat_config.features", "there is no section 'c8'")),
         (
+            {"features": (Feature("door", 1, 1),)},
+            ("seat_config.features", "one is in no section, and the trip has sections"),
+        ),
+        (
             {"station_names": (StationName("A", "x"), StationName("A", "y"))},
             ("station_names", "must name stations of this trip, each once"),
         ),

@@ -7,7 +7,7 @@ import pytest
 
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.limits import TIME_S_MAX
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown
 from travio_inventory.protocol.batches import Index
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Cancelled, Confirmed, Released
@@ -87,6 +87,12 @@ async def test_a_change_is_for_the_version_that_was_seen(sale: Sale) -> None:
 async def test_what_the_trip_has_not_cannot_be_changed(sale: Sale) -> None:
     with pytest.raises(InvalidTrip, match=r"class_prices.*seat_prices.*times"):
         await sale.change(classes={"none": 1}, seats={"Z9": 1}, times={9: (1, 2)})
+    for wrong, field in (
+        ({"classes": {"standard": -1}}, "class_prices.standard"),
+        ({"seats": {"A1": 10**13}}, "seat_prices.A1"),
+    ):
+        with pytest.raises(InvalidRequest, match=rf"^{field}.: must be 0 to"):
+            await sale.change(**wrong)  # type: ignore[arg-type]
     with pytest.raises(InvalidTrip, match="is before"):
         await sale.change(times={0: (START_S + 50, START_S + 20)})
 

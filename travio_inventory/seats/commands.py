@@ -79,6 +79,9 @@ class ChangeTripCommand:
             found.wrong("version", "must be 0 or a version")
         if not any(self.change):
             found.wrong("class_prices", "name a price or a time to change")
+        for name in ("class_prices", "seat_prices"):
+            for of, price in getattr(self.change, name).items():
+                found.number(f"{name}[{of}]", price, 0, limits.PRICE_MINOR_MAX)
         found.finish()
 
 

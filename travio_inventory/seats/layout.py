@@ -134,9 +134,11 @@ def layout_violations(
     if repeated := _repeated(section.id for section in sections):
         yield Violation("seat_config.sections", f"section {repeated!r} is defined twice")
     yield from _section_violations(seats, places_of(sections))
-    unknown = {feature.section for feature in features} - {"", *places_of(sections)}
+    unknown = {feature.section for feature in features} - ({*places_of(sections)} or {""})
     if unknown:
-        yield Violation("seat_config.features", f"there is no section {min(unknown)!r}")
+        name = max(unknown)
+        said = f"there is no section {name!r}" if name else "one is in no section, and the trip has sections"
+        yield Violation("seat_config.features", said)
 
 
 def _section_violations(seats: Sequence[Seat], known: Mapping[str, int]) -> Iterator[Violation]:
