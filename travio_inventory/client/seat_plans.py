@@ -79,7 +79,7 @@ def parts_of(plan: str, organization: str, layout: Trip) -> list[wire.PutSeatPla
 
 def _portions(layout: Trip) -> Iterator[Sequence[Seat]]:
     """The seats, so many together as the service stores in a part; the first has the sections and features too."""
-    start, chars = 0, sum(map(_chars, (*layout.sections, *layout.features)))
+    start, chars = 0, _chars(*layout.sections, *layout.features)
     for at, seat in enumerate(layout.seats):
         own = _chars(seat)
         if at > start and (at - start == SEATS_PER_PART or chars + own > CHARS_PER_PART):
@@ -89,9 +89,9 @@ def _portions(layout: Trip) -> Iterator[Sequence[Seat]]:
     yield layout.seats[start:]
 
 
-def _chars(each: Seat | Section | Feature) -> int:
-    """What it takes where it is stored, with the comma behind it."""
-    return len(dumps(write_each([each])[0], separators=(",", ":"))) + 1
+def _chars(*of: Seat | Section | Feature) -> int:
+    """What they take where they are stored."""
+    return len(dumps(write_each(of), separators=(",", ":")))
 
 
 async def listed(connection: Connection, organization: str) -> tuple[SeatPlanRecord, ...]:
