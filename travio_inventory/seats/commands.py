@@ -75,13 +75,11 @@ class ChangeTripCommand:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("trip_id", self.trip_id)
-        if self.version < 0:
-            found.wrong("version", "must be 0 or a version")
+        found.number("version", self.version, 0, limits.TIME_S_MAX)
         if not any(self.change):
             found.wrong("class_prices", "name a price or a time to change")
-        for name in ("class_prices", "seat_prices"):
-            for of, price in getattr(self.change, name).items():
-                found.number(f"{name}[{of}]", price, 0, limits.PRICE_MINOR_MAX)
+        for field, price in self.change.prices():
+            found.number(field, price, 0, limits.PRICE_MINOR_MAX)
         found.finish()
 
 

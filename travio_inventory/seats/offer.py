@@ -119,6 +119,11 @@ class TripChange(NamedTuple):
         )
         return replace(trip, seats=seats, segments=segments)
 
+    def prices(self) -> Iterator[tuple[str, int]]:
+        """Each new price with the field that has it."""
+        yield from ((f"class_prices[{of}]", price) for of, price in self.class_prices.items())
+        yield from ((f"seat_prices[{of}]", price) for of, price in self.seat_prices.items())
+
     def _unknown(self, trip: Trip) -> Iterator[Violation]:
         for name in {*self.class_prices} - trip.seat_classes:
             yield Violation("class_prices", f"no seat is of class {name!r}")
