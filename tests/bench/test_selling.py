@@ -1,14 +1,19 @@
 """What `bench claims` sells, and what it says of it."""
 
+import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench import bench_trips
-from travio_inventory.bench.claims import recorded_claims
-from travio_inventory.bench.selling import Seller, check, claims_of
+from travio_inventory.bench.claims import DATABASE_CPU_MS, note, recorded_claims, with_cpu_of
+from travio_inventory.bench.measuring import Slice
+from travio_inventory.bench.selling import Seller, Sold, check, claims_of
+from travio_inventory.bench.throughput import BenchResult
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats.trip import Trip
@@ -63,3 +68,21 @@ async def test_bare_loops_have_the_batch_of_each_seat() -> None:
     batches = await recorded_claims(bench_trips.wide(SEATS))
     assert len(batches) == SEATS
     assert all(any(write.key.kind is Kind.HOLD for write in batch.writes) for batch in batches)
+
+
+async def test_cpu_time_of_the_database_is_counted_and_shared_among_the_calls() -> None:
+    """This process plays the database: it works for 60 ms, which the kernel counts in steps of 10."""
+
+    async def work() -> Sold:
+        until = process_time() + 0.06
+        while process_time() < until:
+            pass
+        return Sold(Slice(1.0, 1.0, [0.1] * 4), Counter())
+
+    found = BenchResult()
+    note(found, "work", await with_cpu_of([os.getpid()], work()))
+    in_all, each = found.numbers[f"work: {DATABASE_CPU_MS}"], found.numbers[f"work: {DATABASE_CPU_MS} a call"]
+    assert in_all is not None
+    assert each is not None
+    assert 40 <= in_all <= 200
+    assert each == pytest.approx(in_all / 4)

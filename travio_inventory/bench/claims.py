@@ -13,7 +13,7 @@ from travio_inventory.app.backends.scylla import open_scylla
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.claim_processes import sellers
-from travio_inventory.bench.measuring import ratio
+from travio_inventory.bench.measuring import cpu_seconds, ratio
 from travio_inventory.bench.selling import ASKED, TTL_S, Sold, check, driven, hold, whole_trip
 from travio_inventory.bench.throughput import BenchResult, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
@@ -31,6 +31,9 @@ from travio_inventory.telemetry.metrics import Figures
 TURNS = 3
 OPENED_AT_ONCE = 16
 SERVICE, STORE, REQUESTS = "the service", "group commit alone", "requests alone"
+DATABASE_CPU_MS = "database CPU ms"
+A_CALL = {ASKED: "requests a call", DATABASE_CPU_MS: f"{DATABASE_CPU_MS} a call"}
+"""What is also shown as a share of each call."""
 
 
 class Plan(NamedTuple):
@@ -61,12 +64,14 @@ class _Batch(NamedTuple):
 _Work = Callable[[Sequence[Trip], int], Awaitable[Sold]]
 
 
-async def claims(settings: Settings, *, in_flight: Sequence[int], plan: Plan, show: Tell) -> BenchResult:
+async def claims(
+    settings: Settings, *, in_flight: Sequence[int], plan: Plan, show: Tell, database: Sequence[int] = ()
+) -> BenchResult:
     """The trips of the plan are sold out, one seat a claim, so many claims at a time: the service's own way, gate and
     all, but without gRPC; and by bare loops that send the same batches, each as a request and through group commit.
 
     The settings are those of a service without background jobs and events. CPU seconds are those of the processes that
-    sell. Raises StartFailed.
+    sell; `database` names the database's own, whose CPU time is shown too. Raises StartFailed.
     """
     found = BenchResult()
     async with AsyncExitStack() as stack:
@@ -76,8 +81,8 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], plan: Plan, sh
             for _ in range(TURNS):
                 for way, work in ways.items():
                     trips, name = await _opened(inventory, plan), f"{way}, {at_once} in flight"
-                    sold = await work(trips, at_once)
-                    _note(found, name, sold)
+                    sold = await with_cpu_of(database, work(trips, at_once))
+                    note(found, name, sold)
                     show(name, sold.measured)
                     if way == SERVICE and not plan.churn_s:
                         found.wrong += await check(inventory, trips, sold.measured)
@@ -120,13 +125,25 @@ async def _opened(inventory: Inventory, plan: Plan) -> Sequence[Trip]:
     return trips
 
 
-def _note(found: BenchResult, name: str, sold: Sold) -> None:
+def note(found: BenchResult, name: str, sold: Sold) -> None:
     """Add what was measured, and what the store counted for each call."""
     found.add(name, sold.measured)
     for what, count in sold.counted.items():
         found.numbers[f"{name}: {what}"] = (found.numbers.get(f"{name}: {what}") or 0) + count
-    if asked := found.numbers.get(f"{name}: {ASKED}"):
-        found.numbers[f"{name}: requests a call"] = round(asked / found.slices[name].calls, 3)
+    for what, share in A_CALL.items():
+        if count_in_all := found.numbers.get(f"{name}: {what}"):
+            found.numbers[f"{name}: {share}"] = round(count_in_all / found.slices[name].calls, 3)
+
+
+async def with_cpu_of(database: Sequence[int], selling: Awaitable[Sold]) -> Sold:
+    """What was sold, and the CPU time that those processes took meanwhile."""
+    before = _cpu_ms(database)
+    sold = await selling
+    return sold._replace(counted=sold.counted + Counter({DATABASE_CPU_MS: _cpu_ms(database) - before}))
+
+
+def _cpu_ms(processes: Sequence[int]) -> int:
+    return round(1_000 * sum(filter(None, map(cpu_seconds, processes))))
 
 
 class _Bare:

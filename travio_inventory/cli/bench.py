@@ -1,9 +1,8 @@
 """The commands of the bench: their options, output and exit status."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from socket import gaierror
@@ -18,10 +17,11 @@ from cyclopts.validators import Number
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.bench import bench_trips, browsing, compare, hot_seat, throughput, venue
 from travio_inventory.bench.calls import Outcome, contest_for
-from travio_inventory.bench.measuring import Slice, latency_ms, rounded
+from travio_inventory.bench.measuring import Slice, cpu_seconds, latency_ms, rounded
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, cores_apart
-from travio_inventory.bench.report import Board, command, commit, machine, versions
+from travio_inventory.bench.report import Board
 from travio_inventory.bench.session import Command, Session, session, settings_given
+from travio_inventory.cli.bench_reports import finish, report_of
 from travio_inventory.cli.connection_options import (
     AsJson,
     CaFile,
@@ -147,16 +147,27 @@ def bench_browsing(
     return run_bench(options, bench, workers=workers)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """The trips whose seats are claimed."""
+
+    trips: Annotated[int, Parameter(help="Trips that are sold together.", validator=Number(gte=1, lte=10_000))] = 1
+    seats: Seats = 2_000
+    segments: Annotated[int, Parameter(help="Segments of each trip.", validator=Number(gte=1, lte=25))] = 2
+    seats_per_group: SeatsPerGroup = 0
+
+
+ONE_TRIP = Trips()
+
+
 def bench_claims(
     *,
     in_flight: Annotated[
         tuple[int, ...],
         Parameter(help="Concurrent claims; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
     ] = (32, 128),
-    trips: Annotated[int, Parameter(help="Trips that are sold together.", validator=Number(gte=1, lte=10_000))] = 1,
-    seats: Seats = 2_000,
-    segments: Annotated[int, Parameter(help="Segments of each trip.", validator=Number(gte=1, lte=25))] = 2,
-    seats_per_group: SeatsPerGroup = 0,
+    trips: Trips = ONE_TRIP,
     processes: Annotated[int, Parameter(help="Processes that sell together.", validator=Number(gte=1, lte=64))] = 1,
     churn: Annotated[
         float,
@@ -164,6 +175,12 @@ def bench_claims(
             help="Hold and release any seats for so many seconds, instead of selling all.", validator=Number(gte=0)
         ),
     ] = 0.0,
+    database_pid: Annotated[
+        tuple[int, ...],
+        Parameter(
+            help="Process id of a database server on this machine, for its CPU time; may be given several times."
+        ),
+    ] = (),
     options: Options = DEFAULTS,
 ) -> Exit:
     """Claim free seats on the scylla store, without gRPC, compared with bare loops. Needs SCYLLA_HOSTS."""
@@ -174,22 +191,28 @@ def bench_claims(
         return Exit.WRONG
     if settings.store.kind != "scylla":
         return fail(screen, Failure(Exit.WRONG, "NO_CLUSTER", "set SCYLLA_HOSTS: the bench measures a cluster"))
+    try:
+        for pid in database_pid:
+            cpu_seconds(pid)
+    except OSError as failed:
+        return fail(screen, Failure(Exit.WRONG, "BAD_PID", f"--database-pid {pid}: {failed.strerror}"))
 
     async def measure() -> Report:
         with Board("claims of free seats", SLICE_COLUMNS) as board:
             found = await claims(
                 settings,
                 in_flight=in_flight,
-                plan=Plan(trips, seats, segments, seats_per_group, churn, processes),
+                plan=Plan(**asdict(trips), churn_s=churn, processes=processes),
+                database=database_pid,
                 show=partial(_show_slice, board),
             )
         return found.as_plain(), found.wrong
 
     try:
-        report = _report({"settings": settings_given()}, *asyncio.run(measure()))
+        report = report_of({"settings": settings_given()}, *asyncio.run(measure()))
     except StartFailed as failed:
         return fail(screen, Failure(Exit.NO_SERVICE, "START_FAILED", str(failed)))
-    _finish(screen, report, options.out)
+    finish(screen, report, options.out)
     return Exit.NO if report["wrong"] else Exit.DONE
 
 
@@ -325,27 +348,15 @@ def run_bench(
 
     async def measure() -> dict[str, object]:
         async with session(place, tls=tls, workers=workers, with_noops=with_noops) as on:
-            return _report(on.as_plain(), *await bench(on))
+            return report_of(on.as_plain(), *await bench(on))
 
     try:
         report = asyncio.run(measure())
     except (Refusal, ClientError, ServerFailed, OSError, ExceptionGroup) as failed:
         target = str(place) if isinstance(place, Address) else "its own address"
         return fail(screen, _failure(failed, target, with_tls=tls is not None))
-    _finish(screen, report, options.out)
+    finish(screen, report, options.out)
     return Exit.NO if report["wrong"] else Exit.DONE
-
-
-def _report(server: dict[str, object], results: dict[str, object], wrong: list[str]) -> dict[str, object]:
-    return {
-        "command": command(),
-        "commit": commit(),
-        "machine": machine(),
-        "versions": versions(),
-        "server": server,
-        "results": results,
-        "wrong": wrong,
-    }
 
 
 def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
@@ -370,29 +381,3 @@ def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
             return Failure(Exit.WRONG, "NOT_POSSIBLE", str(failed))
         case _:
             raise failed
-
-
-def _finish(screen: Screen, report: dict[str, object], out: Path | None) -> None:
-    """Write the report: to the file if one is named, and to the screen as JSON or text."""
-    if out is not None:
-        out.write_text(json.dumps(report, indent=2) + "\n")
-    screen.answer(report, lambda: _show(screen, report))
-
-
-def _show(screen: Screen, report: dict[str, object]) -> None:
-    results = report["results"]
-    if isinstance(results, dict):
-        screen.fields({name: _words(value) for name, value in results.items()})
-    wrong = report["wrong"]
-    if isinstance(wrong, list) and wrong:
-        for line in wrong:
-            screen.say(f"WRONG: {line}", "bold red")
-    else:
-        screen.say("the counts and the store are correct", "green")
-
-
-def _words(value: object) -> str:
-    """A nested value on one line."""
-    if isinstance(value, dict):
-        return "  ".join(f"{name} {_words(inner)}" for name, inner in value.items())
-    return "-" if value is None else str(value)

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,10 +72,16 @@ def typed(*words: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=BENCH_SECONDS_MAX).stdout
 
 
-def bench(*words: str) -> dict[str, Any]:
-    """The results of a bench, with its command."""
-    results: dict[str, Any] = json.loads(typed("bench", *words, "--json"))["results"]
+def bench(*words: str, of_these_servers: Sequence[str] = ()) -> dict[str, Any]:
+    """The results of a bench, with its command as anybody may give it."""
+    results: dict[str, Any] = json.loads(typed("bench", *words, *of_these_servers, "--json"))["results"]
     return {"command": " ".join(["travio-inventory", "bench", *words]), **results}
+
+
+def claims_bench(servers: Deployment, *words: str) -> dict[str, Any]:
+    """The results of the bench of claims, with the CPU time of the database."""
+    pids = [f"--database-pid={node.process.pid}" for node in servers.nodes.nodes]
+    return bench("claims", *words, of_these_servers=pids)
 
 
 def warm_up() -> None:
@@ -97,22 +103,22 @@ def claims() -> Mapping[str, object]:
     """Free seats of one trip and of many, compared with bare loops of the same batches."""
     found = {}
     for nodes in (1, 3):
-        with deployed(nodes):
+        with deployed(nodes) as servers:
             warm_up()
             name = f"{nodes} node{'s' * (nodes > 1)}"
-            found[name] = bench("claims", "--seats", "2000")
-            found[f"{name}, many trips"] = bench("claims", "--trips", "100", "--seats", "40")
+            found[name] = claims_bench(servers, "--seats", "2000")
+            found[f"{name}, many trips"] = claims_bench(servers, "--trips", "100", "--seats", "40")
     return found
 
 
 def seat_groups() -> Mapping[str, object]:
     """One trip sold by one process and by four, in seat groups of several sizes."""
-    sale = ("claims", "--seats", "1000", "--segments", "5", "--in-flight", "128")
-    with deployed(1):
+    sale = ("--seats", "1000", "--segments", "5", "--in-flight", "128")
+    with deployed(1) as servers:
         warm_up()
         return {
-            f"{seats or 'all'} seats in a group, {processes} process{'es' * (processes > 1)}": bench(
-                *sale, "--seats-per-group", str(seats or -1), "--processes", str(processes)
+            f"{seats or 'all'} seats in a group, {processes} process{'es' * (processes > 1)}": claims_bench(
+                servers, *sale, "--seats-per-group", str(seats or -1), "--processes", str(processes)
             )
             for seats in SEAT_GROUP_SIZES
             for processes in (1, 4)
@@ -123,10 +129,10 @@ def hot_group() -> Mapping[str, object]:
     """Sixteen seats that 64 buyers hold and release, with group commit and without."""
     found = {}
     for most in (32, 1):
-        with deployed(1), changed("TRAVIO_GROUP_COMMIT_MAX", str(most)):
+        with deployed(1) as servers, changed("TRAVIO_GROUP_COMMIT_MAX", str(most)):
             warm_up()
-            found[f"up to {most} in a batch"] = bench(
-                "claims", "--seats", "16", "--segments", "5", "--in-flight", "64", "--churn", "5"
+            found[f"up to {most} in a batch"] = claims_bench(
+                servers, "--seats", "16", "--segments", "5", "--in-flight", "64", "--churn", "5"
             )
     return found
 
