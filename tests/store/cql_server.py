@@ -29,6 +29,7 @@ class Server:
         self.supported = {"CQL_VERSION": ["3.4.7"], **(supported or {})}
         self.password = password
         self.node = node
+        self.is_slow = False
         self.asked: list[int] = []
         self.said: list[bytes] = []
         self.writer: asyncio.StreamWriter | None = None
@@ -82,7 +83,8 @@ class Server:
 
 
 class Node:
-    """A server that prepares statements and says done to whatever is asked, unless it is slow: then nothing.
+    """A server that prepares statements and says done to whatever is asked, unless it or the connection is slow: then
+    nothing.
 
     With shards it says so, and a connection to `shard_port` goes to the shard that its own port chooses.
     """
@@ -140,7 +142,7 @@ class Node:
         if opcode == PREPARE:
             connection.asked.pop()
             self._prepare(connection, stream, body[4:].decode())
-        elif self.is_slow:
+        elif self.is_slow or connection.is_slow:
             return
         elif opcode == EXECUTE and body[2:18] not in self.statements:
             unknown = struct.pack(">i", 0x2500) + string("unknown") + struct.pack(">H", 16) + body[2:18]

@@ -22,10 +22,11 @@ from travio_inventory.protocol.batches import ANY_TIME, TOO_OLD, Partition, Tabl
 from travio_inventory.store.scylla import codec
 from travio_inventory.store.scylla import node as node_module
 from travio_inventory.store.scylla.affinity import SameOrderPolicy
-from travio_inventory.store.scylla.data_path import SILENT_S, DataPath, Request
+from travio_inventory.store.scylla.data_path import DataPath, Request
 from travio_inventory.store.scylla.driver_internals import add_tablet
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.levels import levels_of
+from travio_inventory.store.scylla.node import SILENT_S
 from travio_inventory.store.scylla.statements import Place, Statement, place_of
 from verification.servers.certificates import make_certificates
 
@@ -220,6 +221,26 @@ async def test_a_shard_whose_connection_was_lost_is_asked_through_another_and_co
             assert await to.send(place=place(number)) is None
         await to.until(lambda: len(node.connections) == SHARDS)
         assert sorted(shard_of(each.supported) for each in node.connections) == list(range(SHARDS))
+
+
+async def test_a_shard_that_stands_still_is_not_asked_in_place_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "RECONNECT_S", 60.0)
+    async with way(Node(shards=SHARDS)) as to:
+        (node,) = to.nodes
+        rule = codec.features_of(node.connections[0].supported).sharding_info.shard_id_from_token
+        places: dict[int, list[Place]] = {shard: [] for shard in range(SHARDS)}
+        for each in map(place, range(40)):
+            await to.send(place=each)
+            places[rule(Murmur3Token.hash_fn(each.routing_key))].append(each)
+        lost, still, *_ = node.connections
+        assert lost.writer is not None
+        lost.writer.transport.abort()
+        still.is_slow = True
+        waiting = to.send(place=places[shard_of(still.supported)][0])
+        await asyncio.sleep(2 * SILENT_S)
+        async with asyncio.timeout(1):
+            await asyncio.gather(*(to.send(place=each) for each in places[shard_of(lost.supported)]))
+        assert not waiting.done()
 
 
 async def test_where_ports_are_changed_on_the_way_one_connection_has_to_do() -> None:

@@ -25,11 +25,9 @@ from travio_inventory.store.scylla.connecting import CONNECT_S_MAX
 from travio_inventory.store.scylla.cql_connection import ConnectFailed, CqlConnection, Endpoint
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.levels import Levels
-from travio_inventory.store.scylla.node import Node
+from travio_inventory.store.scylla.node import Node, readiness
 from travio_inventory.store.scylla.statements import Place, Statement
 
-SILENT_S = 0.02
-"""How long a server has been silent is compared in steps of this length."""
 ROUTES_MAX = 20_000
 """Partitions whose servers' order is remembered."""
 
@@ -199,7 +197,7 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
     def _first(self, place: Place | None) -> tuple[Node | None, CqlConnection | None]:
         """Where a request goes: to the first server of the partition that is there, or to any."""
         if place is None:
-            return self._least_busy()
+            return self._readiest()
         route = self._route(place)
         for host in route.hosts:
             node = self._node(host)
@@ -208,13 +206,11 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
                 return node, connection
         return None, None
 
-    def _least_busy(self) -> tuple[Node | None, CqlConnection | None]:
-        """The server with the fewest requests to answer, among those that answered last: one that stands still gets
-        few requests, and would have the fewest.
-        """
+    def _readiest(self) -> tuple[Node | None, CqlConnection | None]:
+        """The readiest server that has a connection."""
         nodes = [self._node(host) for host in self._affinity.make_query_plan()]
         there = [(node, connection) for node in nodes if (connection := node.connection()) is not None]
-        return min(there, key=lambda found: (found[0].silent_s // SILENT_S, found[0].in_flight), default=(None, None))
+        return min(there, key=lambda found: readiness(found[0]), default=(None, None))
 
     def _route(self, place: Place) -> _Route:
         route = self._routes.get(place)

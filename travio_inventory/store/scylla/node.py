@@ -14,6 +14,8 @@ from travio_inventory.store.scylla.codec import Shards
 from travio_inventory.store.scylla.connecting import RECONNECT_S
 from travio_inventory.store.scylla.cql_connection import ConnectFailed, CqlConnection, Endpoint, PortTaken
 
+SILENT_S = 0.02
+"""How long somebody has been silent is compared in steps of this length."""
 PORTS = range(49_152, 65_536)
 """From which a client may connect."""
 PORTS_TRIED_MAX = 64
@@ -24,6 +26,13 @@ Connect: TypeAlias = Callable[[Endpoint, int | None, Callable[[CqlConnection], N
 
 _ANY = None
 """Whichever shard the server chooses."""
+
+
+def readiness(of: "Node | CqlConnection") -> tuple[float, int]:
+    """The less the better: who answered last, and of these who has the fewest requests to answer. One that stands still
+    gets few requests, and would have the fewest.
+    """
+    return of.silent_s // SILENT_S, of.in_flight
 
 
 class Node:
@@ -50,8 +59,8 @@ class Node:
         return max((connection.silent_s for connection in self._connections.values()), default=0.0)
 
     def connection(self, token: int = 0, shard: int | None = None) -> CqlConnection | None:
-        """The best one that has room: to that shard, or to the one that has the token, else to any. What is missing is
-        made anew meanwhile.
+        """The best one that has room: to that shard, or to the one that has the token, else to the readiest. What is
+        missing is made anew meanwhile.
         """
         if shard is None:
             shard = self._shards.of_token(token) if self._shards is not None else 0
@@ -60,7 +69,7 @@ class Node:
             return best
         self.open_soon(shard)
         usable = (each for each in self._connections.values() if each.can_send)
-        return min(usable, key=lambda each: each.in_flight, default=None)
+        return min(usable, key=readiness, default=None)
 
     def open_soon(self, shard: int | None = _ANY) -> asyncio.Task[None] | None:
         """Make the connection to the shard, or the first one of all, unless it is there or was tried a moment ago."""
