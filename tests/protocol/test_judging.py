@@ -141,6 +141,21 @@ async def test_a_claim_is_its_owners_where_the_row_names_it_or_a_young_move_take
     assert await verdict("A2", 2) is Verdict.DEAD
 
 
+async def test_moves_of_a_clock_that_is_ahead_have_their_grace_each(sale: Sale, judging: Judging[Hold]) -> None:
+    hold = await sale.hold("A1")
+
+    async def verdict(move: int) -> Verdict:
+        cell, owner = RowKey(Kind.CELL, "A2", 0), str(Title(hold.id, move))
+        there = sale.group_partition("A2")
+        return (await judging.judge_claim(there, cell, owner, since_ms=START_MS + 3_600_000)).verdict
+
+    assert await verdict(1) is Verdict.CONTENDED
+    sale.clock.pass_ms(GRACE_MS - 1)
+    assert (await verdict(1), await verdict(2)) == (Verdict.CONTENDED, Verdict.CONTENDED)
+    sale.clock.pass_ms(1)
+    assert (await verdict(2), await verdict(1)) == (Verdict.CONTENDED, Verdict.DEAD)
+
+
 async def test_a_move_that_commits_before_it_is_fenced_has_what_it_took(sale: Sale, judging: Judging[Hold]) -> None:
     hold, other = await sale.hold("A1"), sale.elsewhere()
     sale.clock.pass_ms(GRACE_MS)

@@ -12,8 +12,8 @@ from travio_inventory.protocol.hold import Aborted, Expired, HoldState
 from travio_inventory.protocol.refusals import HoldExpired
 from travio_inventory.protocol.resource import Taken
 from travio_inventory.protocol.steps.expire import TRIES_MAX
-from travio_inventory.seats.hold import Hold, late_id
-from travio_inventory.seats.refusals import SeatTaken
+from travio_inventory.seats.hold import Hold, Passenger, late_id
+from travio_inventory.seats.refusals import InvalidSeats, SeatTaken
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.passing import Batch, Passing
@@ -233,3 +233,11 @@ async def test_a_refusal_is_told_and_what_it_took_elsewhere_is_given_back(sale: 
     assert (seats, as_of_ms) == (["A1"] * 3, START_MS + LASTS_MS)
     assert heard.changes == [(refused, Aborted(RETRY), sale.clock.now_ms())]
     assert await sale.statuses("A2") == ["available"] * 3
+
+
+async def test_a_hold_of_which_a_seat_is_released_meanwhile_is_not_booked_with_its_passenger(sale: Sale) -> None:
+    hold, other = await sale.hold("A1 A2"), sale.elsewhere()
+    sale.process.sender.batches = Meanwhile(sale.store, hold.id, 1, lambda: other.release(hold, "A2"))
+    with pytest.raises(InvalidSeats, match="the hold has the seats A1, not A2"):
+        await sale.confirm(hold, passengers=[Passenger("A1"), Passenger("A2")])
+    assert (await sale.find(hold)).state == hold.state

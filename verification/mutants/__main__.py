@@ -8,16 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from verification.mutants.judging import SECONDS
-from verification.mutants.mutated import modules_of, write_tree
+from verification.mutants.mutated import CODE, ROOT, modules_of, write_tree
 
-PURE = ("commands", "events", "hold", "refusals", "seat_map", "taken", "trip")
-MODULES = (
-    "travio_inventory/kernel",
-    "travio_inventory/protocol",
-    *(f"travio_inventory/seats/{name}.py" for name in PURE),
-)
+RULES = sorted(str(module.relative_to(ROOT)) for module in (ROOT / CODE / "seats").glob("*.py"))
+"""Those of seats, without use cases and records."""
+MODULES = (f"{CODE}/kernel", f"{CODE}/protocol", f"{CODE}/store/group_commit.py", *RULES)
 TESTS = (
-    "tests/kernel", "tests/rules", "tests/protocol", "tests/seats",
+    "tests/kernel", "tests/rules", "tests/protocol", "tests/seats", "tests/store/test_group_commit.py",
     "tests/simulation/test_units.py::test_units_are_conserved_and_every_answer_is_true_on_bad_days",
     "tests/simulation/test_simulation.py::test_no_promise_is_broken[0]",
     "tests/simulation/test_hard_days.py::test_a_hard_day_breaks_no_promise[0]",

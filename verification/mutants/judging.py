@@ -32,9 +32,11 @@ ALIVE, UNREACHED, TOO_SLOW = "alive", "unreached", "too slow"
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Judge every mutant, in place of running the tests; prints a row of docs/mutants.md for each module."""
     reaching, took_s = _reaching(session.items)
+    caches = [each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper)]
+    gc.freeze()  # else each fork copies what its collector looks through
     for module, mutants in json.loads(Path(NAMES).read_text()).items():
         killers = Counter[pytest.Item]()
-        fates = Counter(_judged(mutant, reaching, took_s, killers) for mutant in mutants)
+        fates = Counter(_judged(mutant, reaching, took_s, killers, caches) for mutant in mutants)
         killed = fates.total() - fates[ALIVE] - fates[UNREACHED]
         print(f"| `{module}` | {len(mutants)} | {killed} | {fates[ALIVE] + fates[UNREACHED]} |", flush=True)  # noqa: T201 - the report
     return True
@@ -63,22 +65,22 @@ def _judged(
     reaching: Mapping[str, Sequence[pytest.Item]],
     took_s: Mapping[pytest.Item, float],
     killers: Counter[pytest.Item],
+    caches: Sequence["_lru_cache_wrapper[object]"],
 ) -> str:
     """The fate of one mutant: what killed it, or that nothing did; the tests that killed the most are run first."""
     items = sorted(reaching[mangled_name_from_mutant_name(mutant)], key=lambda item: -killers[item])
     slowest_s = max(map(took_s.__getitem__, items), default=0)
     limit_s = 2 * (float(os.environ[SECONDS]) + slowest_s)
-    fate = in_fork(lambda: _first_failing(mutant, items), limit_s) if items else UNREACHED
+    fate = in_fork(lambda: _first_failing(mutant, items, caches), limit_s) if items else UNREACHED
     killers.update(item for item in items if item.nodeid == fate)
     if fate in {ALIVE, UNREACHED}:
         print(f"\n{mutant}: {fate}\n{change(Path(), mutant)}", flush=True)  # noqa: T201 - the report
     return fate
 
 
-def _first_failing(mutant: str, items: Sequence[pytest.Item]) -> str:
-    for each in gc.get_objects():
-        if isinstance(each, _lru_cache_wrapper):
-            each.cache_clear()  # tests share what they computed without the mutant
+def _first_failing(mutant: str, items: Sequence[pytest.Item], caches: Sequence["_lru_cache_wrapper[object]"]) -> str:
+    for each in caches:
+        each.cache_clear()  # tests share what they computed without the mutant
     set_mutant_under_test(mutant)
     end_s = process_time() + float(os.environ[SECONDS])
     for item in items:

@@ -17,7 +17,7 @@ from travio_inventory.protocol.resource import H
 
 def aim_at(hold: H, state: HoldState, parts: Collection[str] | None) -> H | None:
     """The hold after the step to `state`, of these parts alone if they are named; None if nothing leads there any
-    more, or nothing is left to do. Raises the refusal for parts that it never had.
+    more, or nothing is left to do. Raises the refusal for parts that it never had, or has given up and is to book.
     """
     if isinstance(hold.state, Aborted | Forgotten):
         return None
@@ -27,19 +27,14 @@ def aim_at(hold: H, state: HoldState, parts: Collection[str] | None) -> H | None
         return None
     if isinstance(hold.state, Confirmed):
         state = Cancelled(hold.state.order)
+    if isinstance(state, Confirmed) and parts is not None and (lost := {*parts}.difference(hold.parts)):
+        raise hold.never_had(lost)
     if parts is None or not {*hold.parts}.difference(parts):
         return hold.with_state(state)
     if isinstance(state, Confirmed):
-        return _booked(hold, state, parts)
+        return hold.keeping(parts, state)
     kept = [part for part in hold.parts if part not in parts]
     return hold.keeping(kept, hold.state) if len(kept) < len(hold.parts) else None
-
-
-def _booked(hold: H, state: Confirmed, parts: Collection[str]) -> H:
-    """These parts are booked, the others given back. Raises the refusal if it has given up one of them."""
-    if lost := {*parts}.difference(hold.parts):
-        raise hold.never_had(lost)
-    return hold.keeping(parts, state)
 
 
 def is_done(hold: H, parts: Collection[str] | None) -> bool:

@@ -22,13 +22,12 @@ class ConfirmHold:
         Raises PermissionDenied, and what `Holds.confirm` raises.
         """
         actor.needs(Scope.BOOKINGS_CONFIRM)
-        hold_id, passengers = command.hold_id, command.passengers
-        if passengers:
-            hold = await self._holds.find(actor, hold_id)
-            listed = [passenger.seat for passenger in passengers]
-            booked = command.seat_ids or hold.seats
-            if not isinstance(hold.state, Confirmed) and sorted(listed) != sorted(booked):
-                said = f"the seats to book are {', '.join(booked)}, the list has {', '.join(listed)}"
+        hold_id, passengers, seats = command.hold_id, command.passengers, command.seat_ids
+        if passengers and not isinstance((hold := await self._holds.find(actor, hold_id)).state, Confirmed):
+            listed, seats = [passenger.seat for passenger in passengers], seats or hold.seats
+            if sorted(listed) != sorted(seats):
+                said = f"the seats to book are {', '.join(seats)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        booking, parts = Confirmed(command.order_id, passengers), command.seat_ids or None
-        return await self._steps.run(self._holds.confirm(actor, hold_id, booking, parts))
+        return await self._steps.run(
+            self._holds.confirm(actor, hold_id, Confirmed(command.order_id, passengers), seats or None)
+        )

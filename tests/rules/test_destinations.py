@@ -1,0 +1,175 @@
+"""Where holds are moved: to seats by their names, or to those of another vehicle that stand for theirs."""
+
+from dataclasses import replace
+
+import pytest
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.refusals import HoldChanged
+from travio_inventory.seats.former import VEHICLES_MAX, FormerVehicle
+from travio_inventory.seats.hold import Hold, HoldRequest
+from travio_inventory.seats.layout import Feature, Section
+from travio_inventory.seats.move import Move
+from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
+from travio_inventory.seats.swapping import NewVehicle, Places, Reseat, Swapped, Why, has_place
+from travio_inventory.seats.trip import Journey, Trip, read_definition
+from verification.kit.trips import a_trip, row_of
+
+CAR = a_trip("t", organization="org", seats=row_of(5), seats_per_group=2)
+DEARER = tuple(replace(seat, price_minor=9) for seat in row_of(4))
+VAN = NewVehicle(DEARER[:3], 2, "van", "small").of(CAR)
+BUS = NewVehicle(DEARER, 3).of(VAN)
+
+
+def held(trip: Trip, *seats: str) -> Hold:
+    """Seats from the first stop to the third."""
+    request = HoldRequest(Actor("org", "ann"), trip, Journey(0, 1), seats, ttl_ms=1_000, key=None)
+    return request.hold(request.new_id("0" * 32), 5)
+
+
+# The trip with its new vehicle
+
+
+def test_a_trip_has_its_new_vehicle_and_knows_the_old_one() -> None:
+    assert (VAN.seats, VAN.seats_per_group, VAN.vehicle, VAN.vehicle_type) == (DEARER[:3], 2, "van", "small")
+    assert VAN.former == (FormerVehicle(CAR.seats, 2),)
+    assert BUS.former == (*VAN.former, FormerVehicle(VAN.seats, 2))
+    assert BUS.seats_ever == CAR.seats + VAN.seats + BUS.seats
+    assert read_definition(BUS.definition) == BUS
+
+
+def test_seat_groups_of_the_new_vehicle_are_numbered_behind_those_of_the_old_one() -> None:
+    assert (CAR.groups, VAN.groups, BUS.groups) == (range(3), range(3, 5), range(5, 7))
+    assert [VAN.group_of(seat.id) for seat in VAN.seats] == [3, 3, 4]
+    assert [VAN.seats_in(group) for group in range(5)] == [
+        CAR.seats[:2], CAR.seats[2:4], CAR.seats[4:], VAN.seats[:2], VAN.seats[2:],
+    ]  # fmt: skip
+    assert [VAN.groups_of(places) for places in (range(3), range(2, 3), range(1), range(0))] == [
+        range(3, 5), range(4, 5), range(3, 4), range(0),
+    ]  # fmt: skip
+
+
+def test_a_seat_is_found_in_the_vehicle_of_its_seat_group() -> None:
+    assert (VAN.seat_in(0, "A1").price_minor, VAN.seat_in(3, "A1").price_minor) == (0, 9)
+    assert [group for group in range(7) if VAN.has_in(group, "A1")] == [0, 3]
+    places = [(group, seat.id) for group in range(5) for seat in VAN.seats_in(group)]
+    assert [VAN.place_of(*each) for each in places] == [*range(8)]
+    assert [VAN.group_at(place) for place in range(10)] == [*(group for group, _ in places), 4, 4]
+
+
+def test_what_a_vehicle_is_chosen_for_must_be_there_and_no_two_seats_become_one() -> None:
+    vehicle = replace(NewVehicle(DEARER), chosen={"A1": "A7", "B1": "A2", "A3": "A2"})
+    with pytest.raises(InvalidTrip) as refused:
+        vehicle.of(CAR)
+    assert list(refused.value.violations) == [
+        ("seat_mapping", "the new vehicle has no seat 'A7'"),
+        ("seat_mapping", "the trip has no seat 'B1'"),
+        ("seat_mapping", "two seats cannot become one"),
+    ]
+
+
+def test_a_vehicle_is_swapped_only_so_often() -> None:
+    trip = CAR
+    for _ in range(VEHICLES_MAX):
+        trip = NewVehicle(DEARER).of(trip)
+    with pytest.raises(InvalidTrip, match=f"at most {VEHICLES_MAX} times"):
+        NewVehicle(DEARER).of(trip)
+
+
+def test_two_requests_for_the_same_vehicle_have_one_digest() -> None:
+    one = NewVehicle(DEARER, 2, "v", "t", (Section("s"),), (Feature("door", 1, 1),), {"A1": "A2", "A2": "A1"})
+    assert replace(one, chosen={"A2": "A1", "A1": "A2"}).digest == one.digest
+    others = [
+        replace(one, seats=DEARER[:3]), replace(one, seats_per_group=3), replace(one, vehicle="w"),
+        replace(one, vehicle_type="u"), replace(one, sections=()), replace(one, features=()), replace(one, chosen={}),
+        replace(one, vehicle="t", vehicle_type="v"),
+    ]  # fmt: skip
+    assert len({one.digest, *(other.digest for other in others)}) == 9
+
+
+def test_a_vehicle_has_the_seats_of_a_plan_and_what_it_does_not_say_itself() -> None:
+    plan = replace(CAR, vehicle="p", vehicle_type="q", features=(Feature("door", 1, 1),))
+    assert NewVehicle(seats_per_group=4, chosen={"A1": "A2"}).on(plan) == NewVehicle(
+        plan.seats, 4, "p", "q", plan.sections, plan.features, {"A1": "A2"}
+    )
+    own = NewVehicle(vehicle="v", vehicle_type="t").on(plan)
+    assert (own.vehicle, own.vehicle_type) == ("v", "t")
+
+
+# Holds of the old vehicle
+
+
+def test_a_hold_gets_the_seats_that_stand_for_its_own_at_its_prices() -> None:
+    hold = held(CAR, "A1", "A3")
+    moved = Reseat(VAN, Places(VAN), 7).of(hold)
+    assert moved == hold.reseated(("A1", "A3"), VAN)
+    assert moved is not None
+    assert (moved.groups, moved.prices, moved.period) == ((3, 4), (0, 0), 7)
+    assert (has_place(VAN, hold), has_place(VAN, moved)) == (False, True)
+    assert Reseat(VAN, Places(VAN), 7).of(moved) is None
+
+
+def test_a_hold_of_which_one_seat_has_none_keeps_all() -> None:
+    hold, places = held(CAR, "A1", "A5"), Places(VAN)
+    assert Reseat(VAN, places, 7).of(hold) is None
+    assert places.of(hold) == Swapped((), {"A5": Why.NOT_THERE})
+    assert places.reasons(hold) == {"A5": Why.NOT_THERE}
+    assert places.reasons(held(CAR, "A1", "A2")) == {"A1": Why.TAKEN, "A2": Why.TAKEN}
+
+
+def test_chosen_seats_are_those_of_the_last_vehicle() -> None:
+    places = Places(BUS, {"A2": "A4"})
+    assert places.of(held(VAN, "A2")).seats == ("A4",)
+    assert places.of(held(CAR, "A2")).seats == ("A2",)
+    assert places.of(held(CAR, "A1", "A4")).seats == ("A1", "A4")
+
+
+# Holds that their holder moves
+
+
+def test_a_hold_is_moved_once_whatever_version_its_caller_saw_before() -> None:
+    hold = held(CAR, "A1", "A2")
+    for onto in ({"A1": "A3"}, {"A1": "A2", "A2": "A3"}):
+        move = Move(CAR, onto, version=0, period=7)
+        moved = move.of(hold)
+        assert moved == hold.moved(onto, CAR, hold.journey)
+        assert moved is not None
+        assert ({*moved.seats}, moved.period) == ({"A2", "A3"}, 7)
+        assert move.of(moved) is None
+
+
+def test_a_hold_is_moved_to_another_journey_on_its_seats() -> None:
+    hold, move = held(CAR, "A1", "A2"), Move(CAR, {}, Journey(1, 2))
+    moved = move.of(hold)
+    assert moved is not None
+    assert (moved.seats, moved.journey, moved.moves) == (hold.seats, (1, 2), 1)
+    assert move.of(moved) is None
+
+
+def test_a_hold_of_the_old_vehicle_is_moved_to_seats_of_the_same_name() -> None:
+    moved = Move(VAN, {"A1": "A1"}).of(held(CAR, "A1"))
+    assert moved is not None
+    assert moved.groups == (3,)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_a_hold_that_has_changed_is_not_moved(version: int) -> None:
+    hold = replace(held(CAR, "A1"), extensions=1)
+    with pytest.raises(HoldChanged) as refused:
+        Move(CAR, {"A1": "A2"}, version=version).of(hold)
+    assert refused.value.version == 1
+    assert Move(CAR, {"A1": "A2"}, version=1).of(hold)
+
+
+@pytest.mark.parametrize(
+    ("onto", "field", "said"),
+    [
+        ({"A4": "A5"}, "seat_ids", "the hold has the seats A1, A2, A3, not A4"),
+        ({"A3": "A2", "A2": "A1"}, "moves", "the hold has A1 already"),
+        ({"A3": "A2"}, "moves", "the hold has A2 already"),
+    ],
+)
+def test_a_move_that_makes_no_sense_is_refused(onto: dict[str, str], field: str, said: str) -> None:
+    with pytest.raises(InvalidSeats) as refused:
+        Move(CAR, onto).of(held(CAR, "A1", "A2", "A3"))
+    assert list(refused.value.violations) == [(field, said)]
