@@ -1,0 +1,98 @@
+"""What is bounded in group commit, what it keeps, and what it passes on as it is."""
+
+import asyncio
+
+import pytest
+
+from tests.store.partitions import new_partition
+from tests.store.test_group_commit import HOLDS, claim, entries_of, for_sale, settle
+from travio_inventory.protocol.batches import Applied, Index, Kind, NotDone, Refused, Unknown
+from travio_inventory.store import group_commit
+
+
+async def test_only_so_many_wait_for_a_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "WAITING_MAX", 2)
+    sale = await for_sale()
+    async with sale.meanwhile():
+        holds = [sale.hold(at) for at in range(3)]
+    outcomes = [await hold for hold in holds]
+    assert [type(outcome) for outcome in outcomes] == [Applied, Applied, NotDone]
+    assert outcomes[2] == NotDone("2 batches wait for this partition")
+
+
+async def test_a_company_has_only_so_much_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [value for write in claim(0) for value in write.values.values() if isinstance(value, str)]
+    monkeypatch.setattr(group_commit, "CHARS_MAX", 2 * sum(map(len, texts)))
+    sale = await for_sale()
+    async with sale.meanwhile():
+        holds = [sale.hold(at) for at in range(3)]
+    assert [type(await hold) for hold in holds] == [Applied] * 3
+    assert sale.road.companies[1:] == [["hold-0", "hold-1"], ["hold-2"]]
+
+
+async def test_only_so_many_are_asked_to_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LOOKS_MAX", 2)
+    sale = await for_sale()
+    async with sale.meanwhile():
+        holds = [sale.hold(at, seat=seat) for at, seat in ((0, 0), (1, 0), (2, 0), (3, 3))]
+    assert [type(await hold) for hold in holds] == [Applied, Refused, Refused, Applied]
+    assert sale.road.companies[1:] == [["hold-0"], ["hold-1", "hold-3"], ["hold-3", "hold-2"], ["hold-3"]]
+
+
+async def test_only_so_many_unknown_outcomes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "DOUBTFUL_MAX", 1)
+    sale = await for_sale()
+    for answer in (Unknown("lost"), None):
+        async with sale.meanwhile():
+            holds = [sale.hold(at) for at in range(3)]
+            await settle()
+            sale.road.answer = lambda batch, answer=answer: answer if len(batch.writes) > 3 else None  # type: ignore[misc]
+        outcomes = [await hold for hold in holds]
+    assert [type(outcome) for outcome in outcomes] == [Applied] * 3
+    assert sale.road.companies[-2:] == [["hold-0", "hold-1"], ["hold-2"]]
+
+
+async def test_a_company_is_sent_by_the_time_of_its_most_urgent_member() -> None:
+    sale = await for_sale()
+    now = asyncio.get_running_loop().time()
+    async with sale.meanwhile():
+        tasks = [
+            asyncio.ensure_future(sale.store.apply(sale.group.partition, claim(at), send_by=now + within))
+            for at, within in enumerate((50, 40, 60))
+        ]
+    assert [type(await task) for task in tasks] == [Applied] * 3
+    assert sale.road.passed[-1].send_by == now + 40
+
+
+async def test_nothing_is_kept_of_a_partition_for_which_nothing_is_under_way() -> None:
+    sale = await for_sale(under_way_max=2)
+    async with sale.meanwhile():
+        holds = [sale.hold(at) for at in range(6)]
+    assert [type(await hold) for hold in holds] == [Applied] * 6
+    await settle()
+    assert (sale.store._lanes, sale.store._sending, sale.store._doubtful) == ({}, set(), {})
+
+
+async def test_a_batch_without_writes_waits_for_nobody() -> None:
+    sale = await for_sale()
+    bucket = new_partition().name
+    async with sale.meanwhile():
+        noting = asyncio.ensure_future(sale.group.apply(entries=entries_of(1, bucket)))
+        await settle()
+        assert [len(batch.writes) for batch in sale.road.passed[-2:]] == [3, 0]
+    assert isinstance(await noting, Applied)
+
+
+async def test_reads_pass_as_they_are() -> None:
+    sale = await for_sale()
+    bucket = new_partition().name
+    for at in range(5):
+        await sale.group.apply(*claim(at), entries=entries_of(at, bucket))
+    partition, ids = sale.group.partition, [f"hold-{at}" for at in range(5)]
+    assert [key.id for key in await sale.store.get(partition, HOLDS[:2])] == ids[:2]
+    held = await sale.store.read(partition, Kind.HOLD, start=ids[1], end=ids[4], most=2)
+    assert [key.id for key in held] == ids[1:3]
+    assert [key.id for key in await sale.store.read(partition, Kind.HOLD, start=ids[1], end=ids[3])] == ids[1:3]
+    assert [key.id for key in await sale.store.read(partition, Kind.HOLD)] == ids
+    assert await sale.store.read_index(Index.HOLDS, bucket, after="h-1", most=2) == ["h-2", "h-3"]
+    assert await sale.store.read_index(Index.HOLDS, bucket) == [f"h-{at}" for at in range(5)]
