@@ -62,6 +62,7 @@ async def test_a_hold_is_moved_by_an_intent_a_commit_and_a_return(sale: Sale) ->
         due(sale, home, ends_ms),
     ]
     assert taken(commit) == []
+    assert (await sale.find(hold)).recorded == (epoch, now_ms)
 
 
 async def test_a_hold_gets_more_at_home_by_its_commit_alone(sale: Sale) -> None:
