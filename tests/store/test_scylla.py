@@ -17,6 +17,7 @@ from travio_inventory.protocol.batches import (
     Applied,
     Condition,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -47,6 +48,7 @@ RECOVERY_S_MAX = 30
 ANSWER_S_MAX = 8
 """Shorter than the driver's own timeout."""
 HALT_S_MAX = 30
+SOON_S_MAX = 5.0
 
 
 @pytest.fixture
@@ -61,6 +63,13 @@ def birth(name: object) -> list[Write]:
     return [Write(RowKey(Kind.HOLD, str(name)), ABSENT, {"status": "held"})]
 
 
+async def until_listed(batches: ScyllaBatches) -> None:
+    """Wait until what follows the batches is written."""
+    async with asyncio.timeout(SOON_S_MAX):
+        while batches.entries_on_their_way:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+
+
 async def test_a_hold_is_one_batch_whether_it_wins_or_loses(batches: ScyllaBatches) -> None:
     """The winner's has an entry in its holder's list after it, and, once in a minute, its group in the minute's index
     before it; the loser reads whose the seat is.
@@ -70,13 +79,44 @@ async def test_a_hold_is_one_batch_whether_it_wins_or_loses(batches: ScyllaBatch
         await sale.confirm(await sale.hold("A1", "A-B"))
         rival = sale.elsewhere()
         await rival.hold("A2", by="bob")
+        await until_listed(batches)
         batches.counts = Counts()
         await rival.hold("A3 A4 A5", "B-D", by="bob")
+        assert batches.counts == Counts(applied=1, requests=1)
+        await until_listed(batches)
         assert batches.counts == Counts(applied=1, entries=1, requests=2)
         batches.counts = Counts()
         with pytest.raises(SeatTaken):
             await rival.hold("A6 A1", "A-D", by="bob")
         assert batches.counts == Counts(refused=1, reads=1, requests=2)
+
+
+async def test_a_list_shows_a_hold_at_once_here_and_soon_in_another_process(
+    batches: ScyllaBatches, scylla: ScyllaOptions
+) -> None:
+    partition, bucket = new_partition(), uuid4().hex
+    entries = [IndexEntry(Index.HOLDS, bucket, name, 600) for name in ("b", "d", "a", "c")]
+    async with scylla_store(scylla) as another:
+        for listed in entries:
+            assert await batches.apply(partition, birth(listed.entry), [listed]) == Applied()
+        assert await batches.read_index(Index.HOLDS, bucket) == ["a", "b", "c", "d"]
+        assert await batches.read_index(Index.HOLDS, bucket, after="a", most=2) == ["b", "c"]
+        async with asyncio.timeout(SOON_S_MAX):
+            while len(await another.read_index(Index.HOLDS, bucket)) < 4:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.01)
+    written = batches.counts.entries
+    await batches.apply(partition, (), entries)
+    assert batches.counts.entries == written, "their event need not add them again"
+    await batches.apply(partition, (), [entries[0]._replace(keep_s=60)])
+    assert batches.counts.entries == written + 1
+
+
+async def test_what_follows_the_last_batches_is_written_before_the_store_is_closed(scylla: ScyllaOptions) -> None:
+    partition, bucket = new_partition(), uuid4().hex
+    async with scylla_store(scylla) as first:
+        assert await first.apply(partition, birth("a"), [IndexEntry(Index.HOLDS, bucket, "a", 600)]) == Applied()
+    async with scylla_store(scylla) as second:
+        assert await second.read_index(Index.HOLDS, bucket) == ["a"]
 
 
 async def test_of_many_attempts_for_one_seat_one_wins(batches: ScyllaBatches) -> None:

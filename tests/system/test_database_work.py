@@ -123,7 +123,7 @@ async def test_a_refused_caller_costs_the_database_nothing(sale: Sale) -> None:
 
 async def test_holds_in_many_seat_groups_share_the_writes_of_their_index_entries(sale: Sale) -> None:
     """Each seat is a seat group of its own, which has two entries in its first minute; each hold has one in its
-    holder's list. A write that travels with few others would cost as much as the batch.
+    holder's list, which nobody waits for. A write that travels with few others would cost as much as the batch.
     """
     seats = [f"A{number}" for number in range(1, SPREAD + 1)]
     trip = a_trip(uuid4().hex, organization="acme", stops="ABC", seats=SPREAD, seats_per_group=1)
@@ -137,11 +137,13 @@ async def test_holds_in_many_seat_groups_share_the_writes_of_their_index_entries
     async def requests_a_hold(ends: Ends) -> float:
         before = sale.counted("store.requests")
         await asyncio.gather(*(hold(seat, ends) for seat in seats))
+        while sale.counted("store.entries on their way"):  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
         return (sale.counted("store.requests") - before) / SPREAD
 
     first, later = await requests_a_hold(Ends("A", "B")), await requests_a_hold(Ends("B", "C"))
-    assert first <= 1.3
-    assert later <= 1.25
+    assert first <= 1.3, f"{first} and then {later}"
+    assert later <= 1.15, f"{later} after {first}"
 
 
 async def test_steps_that_share_a_batch_are_counted(sale: Sale) -> None:

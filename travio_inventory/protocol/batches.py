@@ -63,7 +63,7 @@ class Index(StrEnum):
 
 
 FOLLOWING = frozenset({Index.HOLDS, Index.ORDERS})
-"""Indexes whose entries follow their batch: they are added once it is applied, or never."""
+"""Indexes whose entries follow their batch: they are added soon after it is applied, or never."""
 
 
 class Partition(NamedTuple):
@@ -126,9 +126,10 @@ class Write(NamedTuple):
 
 
 class IndexEntry(NamedTuple):
-    """An entry of an index, durable before the batch that carries it is tried; one of a FOLLOWING index is added once
-    the batch was applied, and may be lost. A batch without writes adds them all. It is forgotten `keep_s` seconds after
-    it was last added; a repetition changes nothing else.
+    """An entry of an index, durable before the batch that carries it is tried; one of a FOLLOWING index is added soon
+    after the batch was applied, and may be lost. Reads of this process see it once the batch is answered. A batch
+    without writes adds them all. It is forgotten `keep_s` seconds after it was last added; a repetition changes nothing
+    else.
     """
 
     of: Index
@@ -138,7 +139,7 @@ class IndexEntry(NamedTuple):
 
 
 def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Sequence[IndexEntry], Sequence[IndexEntry]]:
-    """The index entries to write before these writes, and those to write after them."""
+    """The index entries to write before these writes, and those that follow them."""
     if not writes or not any(index_entry.of in FOLLOWING for index_entry in entries):
         return entries, ()
     return [index_entry for index_entry in entries if index_entry.of not in FOLLOWING], [

@@ -31,7 +31,6 @@ from itertools import chain
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
-    Applied,
     Batches,
     Index,
     IndexEntry,
@@ -82,15 +81,10 @@ class Member:
     outcome: asyncio.Future[Outcome]
     refusals: int = 0
     keys: frozenset[RowKey] = field(init=False)
-    announced: Sequence[IndexEntry] = field(init=False)
-    """The entries that must be durable before it is sent."""
-    following: Sequence[IndexEntry] = field(init=False)
-    """The entries that are added once it is applied."""
     chars: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = frozenset(write.key for write in self.writes)
-        self.announced, self.following = split(self.writes, self.entries)
         values = chain.from_iterable(write.values.values() for write in self.writes)
         self.chars = sum(len(value) for value in values if isinstance(value, str))
 
@@ -265,27 +259,22 @@ class GroupCommit:
             return
         finally:
             self._left(partition, lane)
-        await self._tell(partition, company, outcome)
+        self._tell(partition, company, outcome)
 
     async def _together(self, partition: Partition, company: list[Member]) -> Outcome:
         self.counts.groups += 1
         self.counts.members += len(company)
         writes = [write for member in company for write in member.writes]
-        announced = [index_entry for member in company for index_entry in member.announced]
+        entries = [index_entry for member in company for index_entry in member.entries]
         send_by = min(member.send_by for member in company)
-        return await self._batches.apply(partition, writes, announced, send_by=send_by)
+        return await self._batches.apply(partition, writes, entries, send_by=send_by)
 
-    async def _tell(self, partition: Partition, company: list[Member], outcome: Outcome) -> None:
-        """Tell each the outcome of all, once the entries that follow are there."""
-        following = [index_entry for member in company for index_entry in member.following]
-        try:
-            if following and isinstance(outcome, Applied):
-                await self._batches.apply(partition, (), following)
-        finally:
-            for member in company:
-                if isinstance(outcome, Unknown):
-                    self._doubt(partition, member.writes)
-                member.end(outcome)
+    def _tell(self, partition: Partition, company: list[Member], outcome: Outcome) -> None:
+        """Tell each the outcome of all."""
+        for member in company:
+            if isinstance(outcome, Unknown):
+                self._doubt(partition, member.writes)
+            member.end(outcome)
 
     def _judge(self, lane: Lane, company: list[Member], rows: Rows) -> None:
         """Refuse those whose own conditions failed; the others had no effect and go again, before all who wait."""
@@ -296,7 +285,7 @@ class GroupCommit:
             member.end(Refused({key: rows[key] for key in keys if key in rows}))
         for member in others:
             member.refusals += 1
-            member.announced = ()
+            _, member.entries = split(member.writes, member.entries)
             if member.refusals > 1 or not refused:
                 member.company_max = max(1, len(company) // 2)
         self.counts.refused += len(refused)

@@ -32,9 +32,9 @@ def _applied_in_a_refused_company(patch: pytest.MonkeyPatch) -> None:
 def _unknown_as_not_done(patch: pytest.MonkeyPatch) -> None:
     tell = GroupCommit._tell
 
-    async def told(self: GroupCommit, partition: Partition, company: list[Member], outcome: Outcome) -> None:
+    def told(self: GroupCommit, partition: Partition, company: list[Member], outcome: Outcome) -> None:
         is_unknown = isinstance(outcome, Unknown) and len(company) > 1
-        await tell(self, partition, company, NotDone("no answer") if is_unknown else outcome)
+        tell(self, partition, company, NotDone("no answer") if is_unknown else outcome)
 
     patch.setattr(GroupCommit, "_tell", told)
 

@@ -114,6 +114,7 @@ def _gauges(scylla: "ScyllaBatches", grouped: GroupCommit) -> Mapping[str, Calla
     return {
         "store.requests": lambda: scylla.counts.requests,
         "store.index entries": lambda: scylla.counts.entries,
+        "store.entries on their way": lambda: scylla.entries_on_their_way,
         "group commit.batches": lambda: counts.groups,
         "group commit.steps": lambda: counts.members,
         "group commit.refused": lambda: counts.refused,

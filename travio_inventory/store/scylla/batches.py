@@ -13,6 +13,7 @@ from cassandra.cluster import Session
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
+    FOLLOWING,
     TOO_OLD,
     Applied,
     Index,
@@ -38,6 +39,7 @@ from travio_inventory.store.scylla.codec import Reply
 from travio_inventory.store.scylla.connecting import ResultRows, ScyllaOptions, affinity_of, connect
 from travio_inventory.store.scylla.data_path import DataPath, Request
 from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
+from travio_inventory.store.scylla.following import FollowingEntries, JustWritten
 from travio_inventory.store.scylla.in_flight import InFlightLimit, NoTurn
 from travio_inventory.store.scylla.levels import levels_of
 from travio_inventory.store.scylla.servers import Servers
@@ -101,6 +103,8 @@ class ScyllaBatches:
             wait_s=options.wait_ms_max / 1000,
         )
         self._announcer = Announcer(self._write_plainly, wait_s=(options.wait_ms_max + options.request_ms_max) / 1_000)
+        self._following = FollowingEntries(self._add)
+        self._just_written = JustWritten()
         self._shut: Failure | None = None
         self._unfit = ""
         self._agreed: Mapping[str, str] = {}
@@ -122,6 +126,7 @@ class ScyllaBatches:
                 with switching_fast():
                     yield batches
             finally:
+                await batches._following.close(options.request_ms_max / 1_000)
                 batches._shut = _CLOSED
                 batches._servers.close()
                 batches.path.close()
@@ -132,6 +137,11 @@ class ScyllaBatches:
         """Check every minute what `watch.check_start` checked. Runs until cancelled; a long-lived store must run it."""
         await watch.go_on(self._session, self._options, self._agreed, self.bar, self.note_unfit)
         await asyncio.Event().wait()  # barred, for good
+
+    @property
+    def entries_on_their_way(self) -> int:
+        """How many entries that follow a batch are not durable yet, as far as is known."""
+        return len(self._following)
 
     @property
     def problem(self) -> str:
@@ -191,6 +201,7 @@ class ScyllaBatches:
 
     async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         entries: list[str] = []
+        own = self._following.of(index, bucket)
         while most is None or len(entries) < most:
             page = self._page if most is None else min(self._page, most - len(entries))
             behind = entries[-1] if entries else after
@@ -199,21 +210,18 @@ class ScyllaBatches:
             entries += [entry for (entry,) in rows]
             if len(rows) < page:
                 break
-        return entries
+        return sorted({*entries, *(entry for entry in own if entry > after)})[:most] if own else entries
 
     async def _apply(
         self, partition: Partition, writes: Sequence[Write], entries: Sequence[IndexEntry], send_by: float
     ) -> Outcome:
         place = place_of(partition)
         statements = batch_of(self._keyspace, place, writes)
-        before, following = split(writes, entries)
-        if before:
-            failure = await self._announce(before)
-            if failure is not None:
-                raise_wrong(failure)
-                return NotDone(cause(failure.error))
         if not statements:
-            return _APPLIED
+            return await self._added(self._just_written.without(entries))
+        before, following = split(writes, entries)
+        if before and (failed := await self._added(before)) is not _APPLIED:
+            return failed
         request = Request(statements, self._levels, place, is_batch=True, is_conditional=True, send_by=send_by)
         reply = await self._ask(request, partition)
         if isinstance(reply, Failure):
@@ -222,8 +230,28 @@ class ScyllaBatches:
         if not is_applied(answer):
             return await self._refused(partition, writes, answer)
         if following:
-            await self._announce(following)
+            self._following.add(following)
         return _APPLIED
+
+    async def _added(self, entries: Sequence[IndexEntry]) -> Applied | NotDone:
+        failure = await self._announce(entries)
+        if failure is not None:
+            raise_wrong(failure)
+            return NotDone(cause(failure.error))
+        self._just_written.note([index_entry for index_entry in entries if index_entry.of in FOLLOWING])
+        return _APPLIED
+
+    async def _add(self, entries: Sequence[IndexEntry]) -> bool:
+        """Write entries that nobody waits for, unless their event was faster; whether they are durable."""
+        missing = self._just_written.without(entries)
+        self.counts.entries += len(missing)
+        statements = [entry_of(self._keyspace, index_entry) for index_entry in missing]
+        failure = await self._write_plainly(statements) if missing else None
+        if failure is not None:
+            raise_wrong(failure)
+            return False
+        self._just_written.note(missing)
+        return True
 
     async def _announce(self, entries: Sequence[IndexEntry]) -> Failure | None:
         """Write the index entries; a failure if one of them may not be durable."""
