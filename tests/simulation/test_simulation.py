@@ -46,7 +46,7 @@ FAULTS = {
     "relay killed", "clock jumps", "hand-over fails", "caller hangs up", "caller loses patience", "asked twice at once",
     "edge is slow", "edge forgets everything", "edge lets through", "edge lies", "edge loses a word", "edge hears late",
     "process stands still", "trip frozen", "minute cannot be listed",
-    "vehicle swapped",
+    "vehicle swapped", "trip cancelled",
 }  # fmt: skip
 ANSWERS = {
     "hold": "ok unknown seen reused SEAT_HELD SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT OVERLOADED "
@@ -60,6 +60,7 @@ ANSWERS = {
     "block": "ok unknown SEAT_HELD SEAT_UNAVAILABLE",
     "unblock": "ok unknown BACKEND_UNAVAILABLE",
     "swap": "ok unknown BACKEND_UNAVAILABLE",
+    "cancel_trip": "ok unknown",
     "join": "ok unknown BACKEND_UNAVAILABLE",
     "leave": "ok unknown NOT_ON_WAITLIST BACKEND_UNAVAILABLE",
     "waits": "ok unknown BACKEND_UNAVAILABLE",

@@ -13,6 +13,7 @@ only reads again.
 
 from verification.simulation import (
     broken_blocking,
+    broken_cancels,
     broken_cells,
     broken_changes,
     broken_company,
@@ -36,6 +37,7 @@ from verification.simulation.broken import BROKEN
 __all__ = [
     "BROKEN",
     "broken_blocking",
+    "broken_cancels",
     "broken_cells",
     "broken_changes",
     "broken_company",

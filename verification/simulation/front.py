@@ -233,7 +233,7 @@ class Front:
 
     async def _period(self, process: Process) -> int:
         """The period of the trip's sale that the process knows."""
-        if not self.plan.freezes:
+        if not (self.plan.freezes or self.plan.cancels):
             return 0
         return (await process.inventory.read_trips.one(house_of(self.trip.key.organization), trip_id("t"))).period
 

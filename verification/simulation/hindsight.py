@@ -13,7 +13,7 @@ from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
-from verification.simulation.history import Call, CallOutcome
+from verification.simulation.history import CANCEL_TRIP, Call, CallOutcome
 from verification.simulation.oracle import LIVE, Oracle, Span, Step, Violated, seconds_of
 from verification.simulation.possible_answers import NEVER_HAD
 
@@ -85,11 +85,13 @@ class Hindsight:
 
     def _judge_unasked(self) -> None:
         """No hold is released or cancelled that nobody had asked to end by then (I4)."""
+        trip_ends_s = self._invoked[CANCEL_TRIP, ""]
         for step in self.oracle.steps:
             base = base_id(step.hold_id)
-            if step.status == "released" and step.row.get("holder") and self._invoked["release", base] > step.at_s:
+            released_s = min(self._invoked["release", base], trip_ends_s)
+            if step.status == "released" and step.row.get("holder") and released_s > step.at_s:
                 raise Violated(f"I4 {step.hold_id} released unasked")
-            if step.status == "cancelled" and self._invoked["cancel", base] > step.at_s:
+            if step.status == "cancelled" and min(self._invoked["cancel", base], trip_ends_s) > step.at_s:
                 raise Violated(f"I4 {step.hold_id} cancelled unasked")
 
     def _judge_late_effects(self) -> None:

@@ -22,6 +22,8 @@ SPOILS = 0.2
 """How many of the drawn days spoil something for a while."""
 SWAPS = 0.3
 """How many of the drawn days with a gate swap the vehicle."""
+CANCELS = 0.25
+"""How many of the other drawn days with a gate cancel the trip before they are over."""
 HELD_S_MAX = 3 * TTL_S
 """For how long a hold is held at most, extensions included, on a day that reaches the end of what is kept."""
 QUEUED_S = 30.0
@@ -46,7 +48,7 @@ class Plan:
     and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
     share of holds and of bookings some of whose seats are given back. With `in_company` batches of a partition that
     arrive while one is under way go together. With `freezes` the house freezes the trip now and then, with `swaps` it
-    gives it another vehicle. A large trip has
+    gives it another vehicle, and if it `cancels`, the trip ends before the day does. A large trip has
     its seats in rows of their own, and is opened by jobs. If it `spoils`, the first sink refuses single events until
     the night, and now and then a minute and an epoch cannot be listed for a while.
     """
@@ -78,6 +80,7 @@ class Plan:
     in_company: bool = False
     freezes: bool = False
     swaps: bool = False
+    cancels: bool = False
     is_large: bool = False
     spoils: bool = False
 
@@ -112,7 +115,9 @@ class Plan:
         )
         drawn = replace(drawn, freezes=drawn.with_gate and random.random() < 0.4, spoils=random.random() < SPOILS)
         may_swap = drawn.with_gate and not (drawn.is_large or drawn.freezes)
-        return replace(drawn, swaps=may_swap and Random(seed * 7_901).random() < SWAPS)
+        drawn = replace(drawn, swaps=may_swap and Random(seed * 7_901).random() < SWAPS)
+        may_cancel = drawn.with_gate and not (drawn.swaps or drawn.freezes)
+        return replace(drawn, cancels=may_cancel and Random(seed * 7_879).random() < CANCELS)
 
     @classmethod
     def forgetful(cls, seed: int) -> "Plan":
@@ -137,6 +142,7 @@ class Plan:
             is_large=False,
             freezes=False,
             swaps=False,
+            cancels=False,
         )
 
     @property

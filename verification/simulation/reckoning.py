@@ -27,6 +27,7 @@ from travio_inventory.seats.events import (
 from travio_inventory.seats.hold import NEVER_MS, Hold, base_id
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
+from travio_inventory.seats.refusals import SalesClosed
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends
@@ -91,7 +92,7 @@ class Reckoning:
         if broken := [*world.edge.complaints, *violations(history_of(world))]:
             raise Violated("; ".join(broken))
         await asyncio.sleep(LAPSES_S)
-        if plan.holds_max:
+        if plan.holds_max and not plan.cancels:
             await self._judge_limits(prober)
         await self._judge_seats(prober)
         await judge_reads(world, prober)
@@ -243,16 +244,17 @@ class Reckoning:
                 await self._world.front.release(Actor("o", hold.holder), hold.id, tries=1)
 
     async def _judge_seats(self, prober: Process) -> None:
-        """Every cell that is not sold can be won, blocked ones after they are unblocked (L2)."""
+        """Every cell that is not sold can be won, blocked ones after they are unblocked (L2); none of a cancelled trip
+        (I14).
+        """
         for seat in self._trip.seats:
             await prober.holds.unblock(self._trip, seat.id)
         for seat in self._trip.seats:
             for segment in range(SEGMENTS):
                 if not self._is_sold(seat.id, segment):
                     ends = Ends(STOPS[segment], STOPS[segment + 1])
-                    await self._win(
-                        prober, WantedHold(Actor("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None)
-                    )
+                    wanted = WantedHold(Actor("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None)
+                    await (self._win_not(prober, wanted) if self._world.plan.cancels else self._win(prober, wanted))
 
     async def _win(self, prober: Process, wanted: WantedHold) -> Hold:
         try:
@@ -261,6 +263,11 @@ class Reckoning:
             )
         except Refusal as refusal:
             raise Violated(f"L2 {wanted} cannot be won: {refusal!r}") from refusal
+
+    async def _win_not(self, prober: Process, wanted: WantedHold) -> None:
+        with suppress(SalesClosed):
+            hold = await asking.hold_seats(prober.inventory, wanted.actor, "t", wanted.ends, wanted.seats, ttl_s=TTL_S)
+            raise Violated(f"I14 the trip is cancelled, and {hold.id} was won")
 
     def _is_sold(self, seat: str, segment: int) -> bool:
         return self._home(RowKey(Kind.CELL, seat, segment), self._cell(seat, segment)).get("status") == "confirmed"

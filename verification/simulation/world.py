@@ -29,6 +29,7 @@ from travio_inventory.store.memory import Change, Faults, Sleep
 from verification.kit import asking
 from verification.kit.passing import Batch, PassingMemory, Send
 from verification.kit.trips import a_trip, row_of
+from verification.simulation.cancelling import cancel_at_last, cancel_trip
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import Front
@@ -175,6 +176,8 @@ class World:
             yield keep_sales(self.front, self.sales, Random(self.plan.seed * 1_049))
         if self.plan.swaps:
             yield keep_vehicle(self.front, self.sales, Random(self.plan.seed * 1_061))
+        if self.plan.cancels:
+            yield cancel_trip(self.front, self.sales, Random(self.plan.seed * 1_063))
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         self.very_late |= {
@@ -286,7 +289,8 @@ class World:
         plan = self.plan
         sweepers = (self._employ(number) for number in range(plan.sweepers))
         relays = [self._employ(number, sink) for number in range(plan.relays) for sink in self.processes[number].sinks]
-        openers = [self._employ(number, does=Opener) for number in range(OPENERS if plan.is_large or plan.swaps else 0)]
+        go_on = plan.is_large or plan.swaps or plan.cancels
+        openers = [self._employ(number, does=Opener) for number in range(OPENERS if go_on else 0)]
         return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays, *openers)]
 
     async def _employ(
@@ -323,6 +327,8 @@ class World:
             post.mend()
         self.post.is_picky = False
         await asyncio.sleep(QUIET_S + (2.5 * SLOW_ROUND_S if self.plan.is_very_late else 0))
+        if self.plan.cancels and await cancel_at_last(self.front, self.sales, self.process()):
+            await asyncio.sleep(QUIET_S)
         await self._until_its_last_epoch_is_over()
         await self.front.end_freezes()
         for call, task in self.front.given_up.items():
