@@ -162,6 +162,16 @@ async def test_a_freeze_goes_on_where_another_process_died(sale: Sale) -> None:
     await sale.hold("A1 A18")
 
 
+async def test_a_freeze_that_cannot_be_completed_is_not_told_to_be_nothing(sale: Sale) -> None:
+    doomed = sale.elsewhere()
+    doomed.store.spoil(Spoil.NOT_DONE, cells_alone)
+    with pytest.raises(OutcomeUnknown):
+        await doomed.freeze()
+    with pytest.raises(SalesClosed, match="freezing"):
+        await sale.elsewhere().hold("A1")
+    assert (await sale.freeze()).state is SalesState.FROZEN
+
+
 async def test_cells_that_are_not_made_yet_are_frozen_too(market: Market) -> None:
     sale = market.prepare(a_trip(seats_per_group=1))
     doomed = sale.elsewhere()

@@ -1,10 +1,11 @@
 """Changes the row of a trip, on condition that nothing of it has changed, and its definition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from travio_inventory.kernel.off_loop import off_loop
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Batches, IndexEntry, Partition, Row, StoreUnavailable, Write
 from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.opening import Portions
@@ -105,6 +106,17 @@ class TripChanges:
         if row.stage is Stage.OPENING:
             raise TripOpening
         return row
+
+
+@contextmanager
+def once_begun() -> Iterator[None]:
+    """For what goes on with a change that a trip's row says: others go on with it too, so a failure is no refusal.
+    Raises OutcomeUnknown in place of BackendUnavailable.
+    """
+    try:
+        yield
+    except BackendUnavailable:
+        raise OutcomeUnknown from None
 
 
 def unless_cancelled(change: Change) -> Change:

@@ -26,7 +26,14 @@ from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Cancellation, Offer, SalesState, Swap, TripChange
 from travio_inventory.seats.records import cell_periods
 from travio_inventory.seats.records.mass_release import announce_cancelled, end_group
-from travio_inventory.seats.records.trip_changes import Change, Found, TripChanges, unchanged, unless_cancelled
+from travio_inventory.seats.records.trip_changes import (
+    Change,
+    Found,
+    TripChanges,
+    once_begun,
+    unchanged,
+    unless_cancelled,
+)
 from travio_inventory.seats.records.trip_rows import TripRow
 from travio_inventory.seats.records.trip_swaps import TripSwaps
 from travio_inventory.seats.refusals import TripChanged
@@ -58,7 +65,9 @@ class TripSales:
 
     async def freeze(self, key: TripKey) -> Offer:
         """See TripSales."""
-        return await self._end_freezing(await self._swaps.change_after(key, unless_cancelled(_freeze)))
+        found = await self._swaps.change_after(key, unless_cancelled(_freeze))
+        with once_begun():
+            return await self._end_freezing(found)
 
     async def unfreeze(self, key: TripKey) -> Offer:
         """See TripSales. A freeze that was begun is completed first: all cells must be of one period."""
@@ -70,13 +79,18 @@ class TripSales:
         """See TripSales."""
         now_ms = self._sender.clock.now_ms()
         found = await self._swaps.change_after(key, lambda row: _cancel(row, now_ms))
+        with once_begun():
+            return await self._end_cancelling(found)
+
+    async def _end_cancelling(self, found: Found) -> Cancellation:
         offer = await self._changes.offer(found)
         if found.row.halt == SalesState.CANCELLING:
             await announce_cancelled(self._sender, offer)
             await cell_periods.tell_cells(self._sender.batches, offer.trip, offer.period)
             found = await self._end_holds(found, offer.trip)
             over: Row = {"halt": SalesState.CANCELLED.value}
-            found = await self._changes.change(key, lambda row: over if row.halt == SalesState.CANCELLING else None)
+            change = self._changes.change(found.key, lambda row: over if row.halt == SalesState.CANCELLING else None)
+            found = await change
         row = found.row
         return Cancellation(row.offer(offer.trip), row.released, row.cancelled, row.reached)
 

@@ -35,7 +35,14 @@ from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Offer, SalesState, Swap
 from travio_inventory.seats.records import cell_periods, seat_rows
 from travio_inventory.seats.records.announcing import announce
-from travio_inventory.seats.records.trip_changes import Change, Found, TripChanges, unchanged, unless_cancelled
+from travio_inventory.seats.records.trip_changes import (
+    Change,
+    Found,
+    TripChanges,
+    once_begun,
+    unchanged,
+    unless_cancelled,
+)
 from travio_inventory.seats.records.trip_rows import SwapNote, TripRow
 from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.refusals import SeatContended, SeatTaken, TripChanged
@@ -62,7 +69,8 @@ class TripSwaps:
         for _ in range(TRIES_MAX):
             found = await self.change_after(key, unless_cancelled(unchanged), but=vehicle.digest)
             if found.row.swapped.asked == vehicle.digest:
-                await self.finish(key)
+                with once_begun():
+                    await self.finish(key)
                 return await self.progress(key, vehicle)
             if version not in (0, found.row.version):
                 raise TripChanged(found.row.version)
