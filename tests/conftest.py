@@ -5,6 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
+from travio_inventory.app.run import GARBAGE_THRESHOLDS
 from verification.pages.architecture import modules
 
 pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
@@ -31,6 +32,7 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         gc.enable()
 
 

@@ -116,6 +116,7 @@ def test_the_wheel_is_what_runs_here(installed: Installed, tmp_path: Path) -> No
     assert Path(said.strip()).is_relative_to(installed.folder)
 
 
+@pytest.mark.once
 def test_all_that_the_help_says_to_begin_with_works(shell: Shell) -> None:
     lines = re.findall(rf"^  ({NAME} .*)$", BEGIN.partition("Exit status")[0], re.MULTILINE)
     assert len(lines) == 6

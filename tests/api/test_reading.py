@@ -54,6 +54,7 @@ def test_random_bytes_are_read_or_refused(kind: type[betterproto2.Message], data
         read(kind, data)
 
 
+@pytest.mark.once
 @each_kind
 @given(data=st.data())
 def test_a_damaged_request_is_read_or_refused(kind: type[betterproto2.Message], data: st.DataObject) -> None:
@@ -67,6 +68,7 @@ def test_a_damaged_request_is_read_or_refused(kind: type[betterproto2.Message], 
         read(kind, bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))
 
 
+@pytest.mark.once
 @each_kind
 @given(field=st.integers(1, 12), wire=st.integers(0, 7), payload=st.binary(max_size=12))
 def test_a_field_of_another_type_is_read_or_refused(

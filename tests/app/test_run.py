@@ -19,9 +19,16 @@ READY_SECONDS_MAX = 20
 SAID_SECONDS_MAX = 5
 
 
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("role", ["serve", "work"])
-async def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, told: signal.Signals, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        ("serve", signal.SIGTERM),
+        ("work", signal.SIGINT),
+        pytest.param("serve", signal.SIGINT, marks=pytest.mark.once),
+        pytest.param("work", signal.SIGTERM, marks=pytest.mark.once),
+    ],
+)
+async def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, role: str, told: signal.Signals) -> None:
     began = time.monotonic()
     async with serving(tmp_path, role) as service:
         assert time.monotonic() - began < READY_SECONDS_MAX
@@ -48,9 +55,14 @@ async def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_s
     ("host", "shown", "reached"),
     [
         ("::", "[::]:", ("127.0.0.1", "::1")),
-        ("[::]", "[::]:", ("127.0.0.1", "::1")),
-        ("[::1]", "[::1]:", ("::1",)),
-        ("0.0.0.0", "0.0.0.0:", ("127.0.0.1",)),  # noqa: S104 - only during the test
+        *(
+            pytest.param(*where, marks=pytest.mark.once)
+            for where in (
+                ("[::]", "[::]:", ("127.0.0.1", "::1")),
+                ("[::1]", "[::1]:", ("::1",)),
+                ("0.0.0.0", "0.0.0.0:", ("127.0.0.1",)),  # noqa: S104 - only during the test
+            )
+        ),
     ],
 )
 async def test_it_listens_where_it_is_told_and_reports_the_address_as_it_was_given(

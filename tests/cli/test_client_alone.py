@@ -39,7 +39,7 @@ def test_a_client_alone_can_call_a_service(server: ServiceProcess) -> None:
         assert (done.returncode, done.stderr) == (0, ""), words
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(shell, marks=pytest.mark.once) for shell in ("zsh", "fish"))])
 def test_a_shell_completes_the_words_of_a_client_alone(shell: str) -> None:
     done = typed("completion", shell)
     assert (done.returncode, done.stderr) == (0, "")
@@ -47,7 +47,14 @@ def test_a_shell_completes_the_words_of_a_client_alone(shell: str) -> None:
     assert "serve" not in done.stdout.replace("service", "")
 
 
-@pytest.mark.parametrize("words", [["serve"], ["work"], ["settings"], ["schema", "check"], ["bench", "noop"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serve"],
+        ["schema", "check"],
+        *(pytest.param(words, marks=pytest.mark.once) for words in (["work"], ["settings"], ["bench", "noop"])),
+    ],
+)
 def test_a_command_that_needs_the_service_says_what_to_install(words: list[str]) -> None:
     done = typed(*words)
     assert done.returncode == 2

@@ -262,7 +262,7 @@ def test_a_command_that_answers_can_answer_in_json() -> None:
     assert {command.words for command in COMMANDS} - with_json == NO_ANSWER
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(shell, marks=pytest.mark.once) for shell in ("zsh", "fish"))])
 def test_a_shell_is_told_every_command(typed: Type, shell: str) -> None:
     said = typed("completion", shell)
     assert (said.status, said.err) == (0, "")

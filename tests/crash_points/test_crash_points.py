@@ -18,7 +18,7 @@ from verification.crash_points.scenes import SCENES
 from verification.crash_points.visiting import Visited, parcels, rehearsed, visit, visit_all, visit_cuts
 from verification.kit.scenes import Scene
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 VISIT_S_MAX = 300
 

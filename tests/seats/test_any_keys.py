@@ -163,9 +163,9 @@ def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
     asked: dict[str, object] = {}
     for trip, one, other in permutations(ids, 3):
         for seats in ((one,), (one, other)):
+            held = a_trip(TripKey("o", trip), *seats)
             for journey in (Journey(0, 1), Journey(0, 11), Journey(1, 1)):
                 for asked_s in (0, 1, 11):
-                    held = a_trip(TripKey("o", trip), *seats)
                     request = HoldRequest(Actor("o", "u"), held, journey, seats, 1, None, asked_s)
                     what = (trip, {*seats}, journey, asked_s)
                     assert asked.setdefault(request.fingerprint, what) == what

@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from verification.simulation.plan import Plan
 from verification.simulation.shrinking import shrunk
 from verification.simulation.simulate import simulate
@@ -23,6 +25,7 @@ def test_many_seeds_end_with_a_verdict() -> None:
     assert "seeds: 4/4" in ran.stderr
 
 
+@pytest.mark.once
 def test_a_bad_seed_is_shown_with_its_command_and_ends_with_status_1() -> None:
     ran = _simulation("--seeds", "1", "--from", "0", "--cores", "1", "--broken", TAKES_ANY, "--shrink", "12")
     assert ran.returncode == 1
@@ -34,6 +37,7 @@ def test_a_bad_seed_is_shown_with_its_command_and_ends_with_status_1() -> None:
     assert any("VIOLATED" in line and " I1 " in line for line in lines)
 
 
+@pytest.mark.once
 def test_the_seeds_that_catch_a_broken_design_are_searched_on_all_cores() -> None:
     ran = _simulation("--find-broken", TAKES_ANY, "--cores", "2")
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -119,7 +119,9 @@ async def test_a_caller_that_is_refused_at_once_knows_that_nothing_was_done(
         assert await stopping == 0
 
 
-@pytest.mark.parametrize(("first", "second"), [("serve", "work"), ("work", "serve")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("serve", "work"), pytest.param("work", "serve", marks=pytest.mark.once)]
+)
 async def test_a_data_folder_has_one_process(processes: Callable[..., ServiceProcess], first: str, second: str) -> None:
     having, wanting = processes(first), processes(second)
     await having.start()
@@ -135,9 +137,9 @@ async def test_a_data_folder_has_one_process(processes: Callable[..., ServicePro
     ("name", "value"),
     [
         ("GRPC_PORT", "ninety"),
-        ("HOLD_TTL_SECONDS", "0"),
-        ("SCYLLA_HOSTS", "db1:port"),
-        ("TRAVIO_HOLDS_PER_HOLDER", "3"),
+        pytest.param("HOLD_TTL_SECONDS", "0", marks=pytest.mark.once),
+        pytest.param("SCYLLA_HOSTS", "db1:port", marks=pytest.mark.once),
+        pytest.param("TRAVIO_HOLDS_PER_HOLDER", "3", marks=pytest.mark.once),
     ],
 )
 async def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(

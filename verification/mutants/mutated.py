@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path
 
-from mutmut.mutation.file_mutation import mutate_file_contents
-
 ROOT = Path(__file__).parent.parent.parent
 CODE = "travio_inventory"
 COPIED = (CODE, "verification", "tests", "pyproject.toml", "schema.cql")
@@ -57,6 +55,8 @@ def _copy(source: Path, target: Path) -> None:
 
 def _mutate(tree: Path, module: Path) -> list[str]:
     """Write the module with all its mutants; their names."""
+    from mutmut.mutation.file_mutation import mutate_file_contents  # noqa: PLC0415 - takes long, and few need it
+
     mutated = mutate_file_contents(str(module), (ROOT / module).read_text())
     (tree / module).write_text(mutated.code)
     dotted = ".".join(module.with_suffix("").parts)
