@@ -111,6 +111,19 @@ async def test_a_list_shows_a_hold_at_once_here_and_soon_in_another_process(
     assert batches.counts.entries == written + 1
 
 
+async def test_a_view_shows_at_once_what_was_answered_and_takes_no_place_from_batches(
+    batches: ScyllaBatches, scylla: ScyllaOptions
+) -> None:
+    partition = new_partition()
+    for number in range(1, 11):
+        assert await batches.apply(partition, birth(number)) == Applied()
+        assert len(await batches.views.read(partition, Kind.HOLD)) == number
+        assert await batches.views.get(partition, [RowKey(Kind.HOLD, str(number))]) != {}
+    async with scylla_store(replace(scylla, calls_per_partition_max=1, wait_ms_max=1)) as narrow:
+        await narrow.views.get(partition, [HOLD])
+        assert await asyncio.gather(*(narrow.views.get(partition, [HOLD]) for _ in range(20))) == [{}] * 20
+
+
 async def test_what_follows_the_last_batches_is_written_before_the_store_is_closed(scylla: ScyllaOptions) -> None:
     partition, bucket = new_partition(), uuid4().hex
     async with scylla_store(scylla) as first:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
-from travio_inventory.protocol.batches import Batches, Table
+from travio_inventory.protocol.batches import Batches, Reads, Table
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
@@ -81,6 +81,8 @@ class Ports(NamedTuple):
     """By name: the name keeps the position of each."""
     archive: TripArchive | None = None
     """Where trips are kept that are forgotten."""
+    views: Reads | None = None
+    """What reads rows that are shown and not decided by, where the batches do not do it themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +167,9 @@ def assemble(
     steps = StepRunner(in_flight_max=rules.steps_at_once_max)
     maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
-    seat_holds = SeatHolds(
-        sender, EdgeUpkeep(taken, maps), steps.in_background, sells_departed=rules.times.sells_departed
-    )
+    views = watch.port("store", ports.views) if ports.views else batches
+    upkeep, sells_departed = EdgeUpkeep(taken, maps), rules.times.sells_departed
+    seat_holds = SeatHolds(sender, upkeep, steps.in_background, views=views, sells_departed=sells_departed)
     holds = watch.port("holds", seat_holds)
     definitions = Definitions(batches, clock, portions=rules.portions, cells_per_batch_max=rules.cells_per_batch_max)
     known_within_s, ambiguous = rules.changes_known_within_s, rules.ambiguous_journeys

@@ -146,7 +146,7 @@ async def _opened(
         edge = await stack.enter_async_context(open_edge(settings, store.deployment))
         sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
-        ports = Ports(store.batches, *edge, sinks, _archive(settings.retention.trip_archive))
+        ports = Ports(store.batches, *edge, sinks, _archive(settings.retention.trip_archive), store.views)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)

@@ -189,9 +189,29 @@ class StoreUnavailable(Exception):
     """A read was not answered."""
 
 
-class Batches(Protocol):
-    """Conditional batches, reads and index entries. Every call has a bound; none retries by itself. A partition that
-    its table cannot have raises ValueError.
+class Reads(Protocol):
+    """Reads of rows. Every call has a bound; none retries by itself. A partition that its table cannot have raises
+    ValueError.
+    """
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """The present ones of the rows. Sees every batch that was answered before. Raises StoreUnavailable."""
+        ...
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        """The first `most` rows of a kind, at least one, or all, with an id from `start` on and before `end` ("" = to
+        the last), in the order of (id, segment), as one moment saw them; beyond ROWS_AT_ONCE_MAX rows, as a later
+        moment may have. Sees every batch that was answered before. Raises StoreUnavailable, and ValueError for a kind
+        that the table does not have.
+        """
+        ...
+
+
+class Batches(Reads, Protocol):
+    """Conditional batches, reads and index entries; see Reads, whose promises hold for all calls. A read also finishes
+    half-done batches.
 
     What is forgotten is absent for conditions, reads and refusals. It is forgotten a few seconds early or late where
     clocks differ, and later by a store that forgets at intervals.
@@ -210,22 +230,6 @@ class Batches(Protocol):
 
         Never raises if the store is down: the outcome says so. Raises ValueError and the like for an impossible batch:
         a kind or a column that its table does not have, an integer wider than 64 bits.
-        """
-        ...
-
-    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        """The present ones of the rows. Sees every batch that was answered before, and finishes half-done ones. Raises
-        StoreUnavailable.
-        """
-        ...
-
-    async def read(
-        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
-    ) -> Rows:
-        """The first `most` rows of a kind, at least one, or all, with an id from `start` on and before `end` ("" = to
-        the last), in the order of (id, segment), as one moment saw them; beyond ROWS_AT_ONCE_MAX rows, as a later
-        moment may have. Sees every batch that was answered before. Raises StoreUnavailable, and ValueError for a kind
-        that the table does not have.
         """
         ...
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
@@ -31,7 +31,8 @@ MAPS_CACHED_MAX = 256
 
 class Store(NamedTuple):
     """The record, and a name that only the processes on it share. `problem` says why nothing may be written to it, ""
-    if nothing is known to be wrong; `jobs` maintain it while it is open; `gauges` are figures of it, by name.
+    if nothing is known to be wrong; `jobs` maintain it while it is open; `gauges` are figures of it, by name; `views`
+    reads for maps, where the batches are not to.
     """
 
     batches: Batches
@@ -39,6 +40,7 @@ class Store(NamedTuple):
     problem: Callable[[], str] = lambda: ""
     jobs: Mapping[str, Callable[[], Awaitable[None]]] = MappingProxyType({})
     gauges: Mapping[str, Callable[[], int]] = MappingProxyType({})
+    views: Reads | None = None
 
 
 class Edge(NamedTuple):
@@ -66,7 +68,9 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
             async with open_scylla(settings) as scylla:
                 jobs = {"watch over the keyspace": scylla.keep_watch}
                 grouped = GroupCommit(scylla, company_max=settings.scylla.group_commit_max)
-                yield Store(grouped, scylla.deployment, lambda: scylla.problem, jobs, _gauges(scylla, grouped))
+                yield Store(
+                    grouped, scylla.deployment, lambda: scylla.problem, jobs, _gauges(scylla, grouped), scylla.views
+                )
 
 
 @asynccontextmanager

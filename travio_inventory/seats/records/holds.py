@@ -5,7 +5,7 @@ from typing import Any
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.protocol.batches import Reads, StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.resource import HoldWatch
 from travio_inventory.protocol.sending import Sender
@@ -18,7 +18,7 @@ from travio_inventory.seats.trip import Trip
 
 
 class SeatHolds(HoldProtocol[Hold]):
-    """Implements `seats.ports.Holds` over conditional batches."""
+    """Implements `seats.ports.Holds` over conditional batches; maps are read by `views`."""
 
     def __init__(
         self,
@@ -26,9 +26,11 @@ class SeatHolds(HoldProtocol[Hold]):
         watch: HoldWatch[Hold],
         background: Callable[[Coroutine[Any, Any, None]], None],
         *,
+        views: Reads,
         sells_departed: bool = False,
     ) -> None:
         super().__init__(sender, Seats(sells_departed=sells_departed), watch, background)
+        self._views = views
         self._blocks = SeatBlocks(self)
 
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
@@ -39,7 +41,7 @@ class SeatHolds(HoldProtocol[Hold]):
     async def snapshot(self, trip: Trip, group: int) -> bytes:
         """See Holds."""
         try:
-            return await snapshot(self.sender.batches, trip, group)
+            return await snapshot(self._views, trip, group)
         except StoreUnavailable:
             raise BackendUnavailable from None
 

@@ -1,7 +1,7 @@
 """Reads a seat group for the seat map: its cells, as the home rows of their owners say."""
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
+from travio_inventory.protocol.batches import Kind, Reads, Row, RowKey
 from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.records import seat_rows
@@ -16,13 +16,13 @@ _UNDER_WAY: Row = {}
 _GIVEN_UP: Row = {"status": "released"}
 
 
-async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
+async def snapshot(reads: Reads, trip: Trip, group: int) -> bytes:
     """The seat group's cells as `encode_states` writes them. Raises TripOpening, StoreUnavailable."""
-    cells = await batches.read(seat_rows.group_partition(trip.key, group), Kind.CELL)
+    cells = await reads.read(seat_rows.group_partition(trip.key, group), Kind.CELL)
     taken = {key: cell for key, cell in cells.items() if cell != seat_rows.NEW_CELL}
     owners = {read_title(owner).hold_id for cell in taken.values() if (owner := rows.text(cell, "owner"))}
     foreign = {hold_id for hold_id in owners if parse_hold_id(hold_id).home != group}
-    homes = {**dict.fromkeys(foreign, _UNDER_WAY), **await home_rows(batches, trip.key.organization, foreign)}
+    homes = {**dict.fromkeys(foreign, _UNDER_WAY), **await home_rows(reads, trip.key.organization, foreign)}
     segments = range(len(trip.segments))
     states = []
     for seat in trip.seats_in(group):

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import assert_never
 
 from cassandra.cluster import Session
@@ -22,8 +21,8 @@ from travio_inventory.protocol.batches import (
     NotDone,
     Outcome,
     Partition,
+    Reads,
     Refused,
-    Row,
     RowKey,
     Rows,
     StoreUnavailable,
@@ -42,17 +41,14 @@ from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, r
 from travio_inventory.store.scylla.following import FollowingEntries, JustWritten
 from travio_inventory.store.scylla.in_flight import InFlightLimit, NoTurn
 from travio_inventory.store.scylla.levels import levels_of
+from travio_inventory.store.scylla.row_reads import RowReads
 from travio_inventory.store.scylla.servers import Servers
 from travio_inventory.store.scylla.statements import (
-    Place,
     PlainWrite,
-    Statement,
     batch_of,
     entries_of,
     entry_of,
     place_of,
-    read_of,
-    reads_of,
 )
 from travio_inventory.store.threads import switching_fast
 
@@ -91,7 +87,10 @@ class ScyllaBatches:
         self._options = options
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
-        self._levels = levels_of(is_global=options.serial == "global")
+        self._levels = levels = levels_of(is_global=options.serial == "global")
+        self._rows = RowReads(self._keyspace, levels.serial_read, self._read, page=self._page)
+        self.views: Reads = RowReads(self._keyspace, levels.plain, self._view, page=self._page)
+        """For what is shown and not decided by: without the rounds of a serial read, and in nobody's way."""
         self.path = DataPath(
             session.cluster, options.keyspace, affinity=affinity_of(session), request_s=options.request_ms_max / 1000
         )
@@ -179,25 +178,13 @@ class ScyllaBatches:
         return outcome
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        place, found = place_of(partition), dict[RowKey, Row]()
-        for statement in reads_of(self._keyspace, place, list(dict.fromkeys(keys))):
-            found.update(await self._read(partition, place, statement))
-        return found
+        return await self._rows.get(partition, keys)
 
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
     ) -> Rows:
         """Rows beyond `rows_per_read_max` are read in further requests, each of which sees its own moment."""
-        if end and end <= start:
-            return {}
-        place, found = place_of(partition), dict[RowKey, Row]()
-        page = self._page if most is None else min(self._page, most)
-        while True:
-            rows = await self._read(partition, place, read_of(self._keyspace, place, kind, start, end, page))
-            found.update(rows)
-            if len(rows) < page or (most is not None and len(found) >= most):
-                return dict(islice(found.items(), most))
-            start = next(reversed(found)).id  # once more: the page may have ended among its segments
+        return await self._rows.read(partition, kind, start=start, end=end, most=most)
 
     async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         entries: list[str] = []
@@ -276,9 +263,14 @@ class ScyllaBatches:
         except StoreUnavailable as error:
             return NotDone(f"refused, and the rows could not be read: {error}")
 
-    async def _read(self, partition: Partition, place: Place, statement: Statement) -> Rows:
+    async def _read(self, request: Request, partition: Partition) -> ResultRows:
         self.counts.reads += 1
-        return rows_of(_answer(await self._ask(Request([statement], self._levels.serial_read, place), partition)))
+        return _answer(await self._ask(request, partition))
+
+    async def _view(self, request: Request, _: Partition) -> ResultRows:
+        """It takes no place from the batches of its partition."""
+        self.counts.reads += 1
+        return _answer(await self._ask(request))
 
     async def _ask(self, request: Request, partition: Partition | None = None) -> Reply:
         reply = await self._reply_to(request, partition)
