@@ -17,8 +17,10 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from travio_inventory.api.grpc.descriptors import pool
 from travio_inventory.api.grpc.service import BACKGROUND, LIVENESS, SERVICE
 from travio_inventory.app.background import VisitJob
+from travio_inventory.app.listening import ADMIN_METHODS
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.kernel.actor import Actor, house_of
@@ -356,3 +358,15 @@ async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
         with channel_to(app, trusting) as channel:
             answer = await HealthStub(channel).Check(HealthCheckRequest())
     assert answer.status == HealthCheckResponse.SERVING
+
+
+def test_every_call_that_may_name_all_seats_of_a_trip_may_be_large() -> None:
+    """One with seats in its message, or with something for each of them."""
+    large = {
+        method.name
+        for method in pool().FindServiceByName(SERVICE).methods
+        for field in method.input_type.fields
+        if (kind := field.message_type)
+        and (kind.name in ("SeatConfiguration", "SeatUpdate") or kind.GetOptions().map_entry)
+    }
+    assert large == {*ADMIN_METHODS}

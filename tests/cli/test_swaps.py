@@ -72,7 +72,10 @@ def test_a_trip_gets_another_vehicle(terminal: Type, organization: str, server: 
         seat_class = client.trip(COACH).seat("seat-A1").seat_class
     plan = tmp_path / "small.toml"
     plan.write_text(PLAN % seat_class)
-    assert "OLD=NEW" in terminal("trip", "swap", COACH, str(plan), "--seat", "seat-J1").err
+    for wrong, said in (("seat-J1", "OLD=NEW"), ("seat-J1=Z9", "has no seat 'Z9'"), ("Z9=seat-A1", "has no seat 'Z9'")):
+        for also in ((), ("--dry-run",)):
+            refused = terminal("trip", "swap", COACH, str(plan), "--seat", wrong, *also)
+            assert (refused.status, said in refused.err) == (2, True)
     done = terminal("trip", "swap", COACH, str(plan))
     assert (done.status, done.err) == (0, "")
     assert f"{COACH} is open with its new vehicle: 1 moved, 1 left without a seat" in done.out

@@ -20,7 +20,7 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.seat_plans import SeatPlan, read_plan
 from travio_inventory.seats.seat_plan import NOWHERE
-from travio_inventory.seats.swapping import SeatMatches, Swapped, match_seats, swapped
+from travio_inventory.seats.swapping import NewVehicle, SeatMatches, Swapped, match_seats, swapped
 from travio_inventory.seats.trip import TripKey
 
 PAUSE_S = 0.2
@@ -40,22 +40,24 @@ def swap(
     """Give a trip the vehicle of a seat plan, and move its holds and bookings there.
 
     A seat keeps its id; where the plan has none of that id, it is found by section, row, number and class. What has no
-    seat there keeps the old ones, which are not sold any more, until it is moved or cancelled: `manifest
-    --without-place` lists it. Repeat the command if it is interrupted.
+    seat there keeps the old ones, which are not sold any more, until it is moved or cancelled:
+    `trip manifest --without-place` lists it. Repeat the command if it is interrupted.
     """
     screen = Screen(as_json=reach.as_json)
-    chosen = dict(map(_chosen, seat))
     try:
         new = read_plan(plan)
     except WrongFile as wrong:
         return fail(screen, failure_of_plan(wrong, plan))
 
     async def work(client: InventoryClient, screen: Screen) -> None:
+        chosen = dict(map(_chosen, seat))
         if not dry_run:
             done = await _swap(client, screen, trip, new, chosen, version)
             screen.answer(_swap_as_plain(trip, done), lambda: _show_swap(screen, trip, done))
             return
-        matches = match_seats((await client.trip(trip)).seats, new.seats, chosen)
+        before = await client.trip(trip)
+        after = NewVehicle(new.seats, new.seats_per_group, new.name, chosen=chosen, sections=new.sections).of(before)
+        matches = match_seats(before.seats, after.seats, chosen)
         records = await client.manifest(trip, include_held=True)
         becomes = [(record, swapped(record.seats, matches)) for record in records]
         screen.answer(_as_plain(trip, matches, becomes), lambda: _show(screen, matches, becomes))
