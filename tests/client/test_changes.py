@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.client.service import ScriptedService
-from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey, seat_plans
+from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey, OutcomeUnknown, seat_plans
 from travio_inventory.definition_messages import read_feature, read_seat
 from travio_inventory.seats.layout import Feature, Seat
 from travio_inventory.seats.records.seat_plans import PART_CHARS_MAX
@@ -41,6 +41,9 @@ async def test_a_move_says_from_where_to_where(service: ScriptedService, invento
     assert (asked.from_segment_index, asked.to_segment_index) == (0, 1)
     await inventory.move("h1", {"1A": "2A"})
     assert service.seen(wire.MoveHoldRequest)[1].expected_version is None
+    service.next(wire.MoveHoldRequest, OutcomeUnknown())
+    await inventory.move("h1", {"1A": "2A"})
+    assert [asked.settle for asked in service.seen(wire.MoveHoldRequest)] == [False, False, False, True]
 
 
 async def test_a_move_that_is_refused_says_what_the_hold_is_now(

@@ -1,13 +1,15 @@
 """A hold or a booking gets other seats, or another journey: all or none, by one commit."""
 
 import asyncio
+from random import Random
 
 import pytest
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol.batches import Kind
+from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.events import BookingChanged, HoldChanged, data_of
-from travio_inventory.seats.hold import Confirmed, Held, Passenger, late_id
+from travio_inventory.seats.hold import Confirmed, Held, Hold, Passenger, late_id
 from travio_inventory.seats.refusals import (
     BookingCancelled,
     HoldExpired,
@@ -16,8 +18,10 @@ from travio_inventory.seats.refusals import (
     SeatTaken,
 )
 from travio_inventory.seats.refusals import HoldChanged as HoldHasChanged
+from travio_inventory.store.memory import Faults, MemoryBatches
 from verification.kit.faulty_batches import Spoil, cells_alone, commits
-from verification.kit.sale import FIRST_ROUNDS, GRACE_S, TTL_S, Sale
+from verification.kit.sale import FIRST_ROUNDS, GRACE_S, TTL_S, Market, Sale
+from verification.simulation.virtual_loop import run_virtually
 
 SEATS = "A1 A2"
 ONTO = "A1>A3 A2>A18"
@@ -302,7 +306,7 @@ async def test_a_move_that_an_earlier_call_left_on_its_way_is_fenced_before_the_
     with pytest.raises(OutcomeUnknown):
         await cut_off.move(hold, "A1>A2")
     with pytest.raises(SeatTaken):
-        await sale.move(hold, "A1>A2")
+        await sale.move(hold, "A1>A2", settles=True)
     await sale.release(rival)
     await cut_off.store.deliver_late()
     assert (await sale.find(hold)).seats == ("A1",)
@@ -318,4 +322,29 @@ async def test_no_row_keeps_more_of_the_past_than_a_hundred_seats(sale: Sale) ->
     for number in range(2, 10):
         hold = await sale.move(hold, f"A{number - 1}>A{number}")
     (row,) = (await sale.market.store.read(sale.group_partition("A1"), Kind.HOLD)).values()
-    assert str(row["given_up"]).split() == [f"A{number}" for number in range(1, 9)]
+    kept = [line.split(SEPARATOR) for line in str(row["given_up"]).split("\n")]
+    assert kept == [[f"A{number}", f"A{number + 1}"] for number in range(1, 9)]
+
+
+@pytest.mark.parametrize("seats_per_group", [1, 16])
+def test_of_many_moves_of_one_hold_at_once_one_is_always_done_and_no_other_is_told_of_an_outage(
+    seats_per_group: int,
+) -> None:
+    """They share a title, and who fails fences the others: who is too slow four times is told to try again."""
+
+    async def play(random: Random) -> list[Hold | BaseException]:
+        async with Market(MemoryBatches(Faults(delay_s_max=0.05), random, asyncio.sleep)) as market:
+            sale = await market.open(seats_per_group=seats_per_group)
+            hold = await sale.hold("A1 A5", "A-B")
+            ends = ("A-C", "A-D", "B-C", "B-D", "C-D", "A-B")
+            moves = (sale.elsewhere().move(hold, ends=each) for each in ends)
+            answers = await asyncio.gather(*moves, return_exceptions=True)
+            await market.settled()
+            now = await sale.find(hold)
+            assert (now.seats, now.is_live) == (hold.seats, True)
+            await sale.assert_legal()
+            return answers
+
+    answers = [answer for seed in range(4) for answer in run_virtually(seed, play(Random(seed)))]
+    assert {type(answer) for answer in answers} == {Hold, SeatContended}
+    assert sum(isinstance(answer, Hold) for answer in answers) >= len(answers) // 2

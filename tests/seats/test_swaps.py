@@ -20,7 +20,7 @@ from travio_inventory.seats.refusals import (
     TripChanged,
 )
 from travio_inventory.seats.trip import Trip
-from travio_inventory.seats.use_cases import swap_vehicle, trip_catalog
+from travio_inventory.seats.use_cases import swap_vehicle
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip
@@ -114,10 +114,7 @@ async def test_another_process_lists_and_explains_the_new_vehicle_at_once(sale: 
     assert (await other.explained("A10")).cells[0].owner == booked.id
 
 
-async def test_another_process_sells_the_seats_of_the_new_vehicle_at_once(
-    sale: Sale, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trip_catalog, "RECENT_S", 0)
+async def test_another_process_sells_the_seats_of_the_new_vehicle_at_once(sale: Sale) -> None:
     other, another, third = sale.elsewhere(), sale.elsewhere(), sale.elsewhere()
     held = await other.hold("A1")
     await another.hold("A2", by="bob")

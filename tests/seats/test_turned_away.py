@@ -1,17 +1,21 @@
 """Contenders turned away for the moment: by the gate, or by a running attempt."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from travio_inventory.edge.local import LocalGate
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import GateAnswer
 from travio_inventory.seats.refusals import BY_STORE, Decided, SeatContended, SeatHeld, SeatTaken, SeatUnavailable
 from verification.kit.edges import TAKEN_TTL_S
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import Sale
+
+Step = Callable[[], Coroutine[Any, Any, Hold]]
 
 
 async def test_the_gate_turns_others_away_from_a_seat_it_knows_taken(sale: Sale) -> None:
@@ -77,6 +81,51 @@ async def test_the_crowd_costs_the_store_one_read_in_two_seconds(sale: Sale) -> 
         with pytest.raises(SeatUnavailable):
             await sale.hold("A1", by=f"rival-{number}")
     assert sale.store.batches - sent == 1
+
+
+async def test_the_gate_turns_a_move_away_from_a_seat_it_knows_taken_and_the_store_is_not_asked(sale: Sale) -> None:
+    """Its own seats never stand in its way, nor do those that it comes back to."""
+    hold, rival = await sale.hold("A1 A2", "A-C", by="ann"), await sale.hold("A3", by="bob")
+    await sale.settled()
+    sent = sale.store.batches
+    for _ in range(20):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.move(hold, "A1>A4 A2>A3")
+        assert refused.value.decided.by == "edge"
+    assert (sale.store.batches, (await sale.find(hold)).seats) == (sent, ("A1", "A2"))
+    with pytest.raises(SeatHeld) as refused:
+        await sale.move(hold, "A1>A4 A2>A3", settles=True)
+    assert refused.value.decided == BY_STORE
+    await sale.release(rival)
+    for moves, ends in (("A2>A3", None), ("A3>A2 A1>A4", None), ("A4>A1", "A-D"), ("", "B-C")):
+        await sale.move(hold, moves, ends)
+    await sale.hold("A3 A4", by="bob")
+
+
+async def test_of_a_hold_and_a_move_to_its_seat_one_passes_the_gate(sale: Sale) -> None:
+    moved = await sale.hold("A1", by="ann")
+    moving: tuple[Step, Step] = lambda: sale.move(moved, "A1>A3"), lambda: sale.hold("A3", by="bob")
+    holding: tuple[Step, Step] = lambda: sale.hold("A5", by="bob"), lambda: sale.move(moved, "A3>A5")
+    for first, second in (moving, holding):
+        at_commit = sale.store.stall(commits)
+        attempt = asyncio.ensure_future(first())
+        await at_commit.reached.wait()
+        sent = sale.store.batches
+        with pytest.raises(SeatContended) as refused:
+            await second()
+        assert (refused.value.decided.by, sale.store.batches) == ("edge", sent)
+        at_commit.go.set()
+        await attempt
+
+
+async def test_a_move_that_the_store_refuses_leaves_the_gate_open(sale: Sale) -> None:
+    hold, rival = await sale.hold("A1"), await sale.elsewhere().hold("A3", by="bob")
+    with pytest.raises(SeatHeld) as refused:
+        await sale.move(hold, "A1>A3")
+    assert refused.value.decided == BY_STORE
+    sale.clock.pass_s(TAKEN_TTL_S)
+    await sale.elsewhere().release(rival)
+    assert (await sale.move(hold, "A1>A3")).seats == ("A3",)
 
 
 async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sale) -> None:

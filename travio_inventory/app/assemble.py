@@ -49,6 +49,7 @@ from travio_inventory.seats.use_cases.explain_seat import ExplainSeat, Kept
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
+from travio_inventory.seats.use_cases.guarded_steps import GuardedSteps
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.seats.use_cases.list_trips import ListTrips
 from travio_inventory.seats.use_cases.move_hold import MoveHold
@@ -61,6 +62,7 @@ from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
+from travio_inventory.seats.use_cases.settling import Settling
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.swap_vehicle import SwapPorts, SwapVehicle
@@ -177,15 +179,17 @@ def assemble(
     plans = SeatPlans(batches, clock)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = _read_seat_map(trips, holds, maps, clock, rules)
+    guarded = GuardedSteps(gate, steps, clock, random, ttl_ms=rules.times.gate_ttl_ms)
+    settling = Settling()
     hold_seats = HoldSeats(
         trips=trips,
         holds=holds,
-        gate=gate,
+        guarded=guarded,
         steps=steps,
         times=rules.times,
         limits=rules.limits,
         clock=clock,
-        jitter=random,
+        settling=settling,
     )
     sales, manifests = _sales(seat_holds, rules), Manifests(batches)
     swaps = SwapPorts(trips, sales, plans, manifests)
@@ -201,7 +205,7 @@ def assemble(
         list_trips=use_case("list_trips", ListTrips(Departures(batches))),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
-        move_hold=use_case("move_hold", MoveHold(trips, holds, steps, rules.times, rules.limits, clock)),
+        move_hold=use_case("move_hold", MoveHold(trips, holds, guarded, settling, rules.times, rules.limits, clock)),
         erase_passengers=use_case("erase_passengers", ErasePassengers(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),

@@ -120,7 +120,11 @@ class HoldSteps:
             to_segment_index=last,
             expected_version=version,
         )
-        reply = await self.connection.write(self.connection.stub.move_hold, request)
+
+        def settle() -> None:
+            request.settle = True
+
+        reply = await self.connection.write(self.connection.stub.move_hold, request, on_unknown=settle)
         if reply.hold is None:
             raise ClientError(Status.UNKNOWN, "answered OK without a hold")
         return messages.hold_record(reply.hold)

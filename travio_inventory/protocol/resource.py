@@ -95,6 +95,11 @@ class Hold(Protocol):
         """Parts that it had once."""
         ...
 
+    @property
+    def given_back(self) -> Sequence[str]:
+        """Those of them for which it got no others."""
+        ...
+
     def with_state(self, state: HoldState) -> Self:
         """The same hold in another state."""
         ...
@@ -233,9 +238,7 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Findings(Generic[H]):
-    """One read of what refused a claim: what was met, and its verdicts. Some live, some belong to running attempts,
-    some were returned; some the store did not answer.
-    """
+    """One read of what refused a claim: who was met lives, is an attempt, has returned it, or was not answered for."""
 
     claim: Claim[H]
     met: InTheWay
@@ -312,9 +315,7 @@ class Resource(Protocol[H]):
         ...
 
     async def late(self, batches: Batches, booking: H, now_ms: int) -> H | None:
-        """The late booking as it may be claimed now; None where nothing new is sold any more. Raises
-        StoreUnavailable.
-        """
+        """The late booking as it may be claimed now; None where nothing new is sold. Raises StoreUnavailable."""
         ...
 
     def depends_on(self, partition: Partition) -> Sequence[RowKey]:

@@ -42,7 +42,7 @@ HOLD = RowKind(
         ),
         _text("holder", "the user who holds the seats; empty for blocked seats"),
         _text("seats", "its seats, one a line: seat group, space, seat"),
-        _text("given_up", "seats that it had once, one a line; null while it has all that it was made with"),
+        _text("given_up", "seats that it had once, one a line, with those that it got for them; null if none"),
         _text("prices", "the currency, then the price of each seat in minor units, joined by spaces; null where none"),
         _number("first_segment", "the first segment of its journey, or of the one that was finally refused"),
         _number("last_segment", "the last segment of its journey, included"),
@@ -117,6 +117,7 @@ TRIP = RowKind(
         _number("released", "how many holds were released in these"),
         _number("cancelled", "how many bookings were cancelled in these"),
         _text("next", "its definition with the vehicle that it gets, until it has its cells"),
+        _number("parts_left", "how often rows of seats were left that its definition names no more"),
         _text("swap", "what the last swap of its vehicle was, and how far it is, as JSON"),
     ),
 )
@@ -126,7 +127,7 @@ SEATS = RowKind(
     "as the trip; a week where no trip came to refer to it",
     (
         _text("seats", "the seats, as JSON"),
-        _text("status", "waiting until the trip is being opened, then kept; forgotten once it is over"),
+        _text("status", "waiting for a definition that names it, then kept, then waiting again; forgotten in the end"),
     ),
 )
 TAIL = RowKind(

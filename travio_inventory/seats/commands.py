@@ -129,8 +129,7 @@ class AvailabilityQuery:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldSeatsCommand:
     """Seats to hold for `ttl_s` seconds, 0 or less for the default. With `settles` the outcome of the key is unknown
-    and the store must decide it. Nothing depends on `session_id`. Raises InvalidSeats if only the number of seats is
-    wrong.
+    and the store must decide it. `session_id` changes nothing. Raises InvalidSeats for a wrong number of them.
     """
 
     trip_id: str
@@ -218,14 +217,15 @@ class ConfirmHoldCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveHoldCommand:
-    """A hold or a booking to move: seats of its own, each with the one that takes its place, and another journey if one
-    is named. With a version it must be as its caller saw it.
+    """A hold or booking to move: its seats, each with the one that takes its place, and another journey if named. Of a
+    version it must be as its caller saw it; with `settles` the store decides.
     """
 
     hold_id: str
     moves: tuple[tuple[str, str], ...] = ()
     ends: Ends | None = None
     version: int | None = None
+    settles: bool = False
 
     def __post_init__(self) -> None:
         found = Faults()

@@ -149,6 +149,8 @@ class Hold:
     """Where its last event is."""
     given_up: tuple[str, ...] = ()
     """Seats that it had once: the last GIVEN_UP_MAX."""
+    replaced: tuple[tuple[str, str], ...] = ()
+    """Those of them for which it got other seats by a move or a swap of the vehicle, each with the other one."""
     moves: int = 0
     before: "Hold | None" = field(default=None, compare=False, repr=False)
     """What it was before the step that takes seats from it; None once that is done."""
@@ -172,6 +174,7 @@ class Hold:
         another. Of the passengers those of its seats stay.
         """
         kept = [at for at, seat in enumerate(self.seats) if seat in parts]
+        given_up = self._given_up({*parts})
         if isinstance(state, Confirmed):
             state = replace(state, named=tuple(each for each in _passengers(state) if each.seat in parts))
         return replace(
@@ -181,7 +184,8 @@ class Hold:
             prices=tuple(self.prices[at] for at in kept),
             state=state,
             extensions=self.extensions + (type(state) is type(self.state)),
-            given_up=self._given_up({*parts}),
+            given_up=given_up,
+            replaced=tuple(each for each in self.replaced if each[0] in given_up),
             before=self,
         )
 
@@ -207,6 +211,8 @@ class Hold:
         state = self.state
         if isinstance(state, Confirmed):
             state = replace(state, named=tuple(replace(p, seat=onto.get(p.seat, p.seat)) for p in self.passengers))
+        given_up = self._given_up({*seats})
+        replaced = {**dict(self.replaced), **onto}
         return replace(
             self,
             seats=seats,
@@ -214,7 +220,8 @@ class Hold:
             state=state,
             extensions=self.extensions + 1,
             moves=self.moves + 1,
-            given_up=self._given_up({*seats}),
+            given_up=given_up,
+            replaced=tuple((seat, replaced[seat]) for seat in given_up if seat in replaced),
             before=self,
         )
 
@@ -237,6 +244,12 @@ class Hold:
     def parts(self) -> tuple[str, ...]:
         """Its seats, each of which can be given back by itself."""
         return self.seats
+
+    @property
+    def given_back(self) -> tuple[str, ...]:
+        """Seats that it had once, and got no others for."""
+        replaced = dict(self.replaced)
+        return tuple(seat for seat in self.given_up if seat not in replaced)
 
     def in_period(self, period: int) -> "Hold":
         """The same hold, to be claimed in that period of the trip's sale."""

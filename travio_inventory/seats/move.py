@@ -14,7 +14,7 @@ from travio_inventory.seats.trip import Journey, Trip
 @dataclass(frozen=True, slots=True)
 class Move:
     """Implements `protocol.resource.Destination`: seats of a hold, each with the one that takes its place, and another
-    journey, if any. With a version the hold must be as its caller saw it, unless it is there already. `period` is
+    journey, if any. With a version the hold must be as its caller saw it, unless it was moved so already. `period` is
     that of the trip's sale.
     """
 
@@ -26,10 +26,12 @@ class Move:
 
     def of(self, hold: Hold) -> Hold | None:
         """See Destination. Raises HoldChanged, InvalidSeats."""
+        if self._is_done(hold):
+            return None
         journey, seats = self.journey or hold.journey, {*hold.seats}
         new, old = {*self.onto.values()}, {*self.onto}
-        if journey == hold.journey and new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold):
-            return None
+        if unknown := [seat for seat in self.onto.values() if not self.trip.has_seat(seat)]:
+            raise InvalidSeats([Violation("moves", f"this trip has no seat {unknown[0]!r}")])
         if self.version is not None and self.version != hold.extensions:
             raise HoldChanged(hold.extensions)
         if lost := old - seats:
@@ -37,3 +39,11 @@ class Move:
         if twice := new & (seats - old):
             raise InvalidSeats([Violation("moves", f"the hold has {', '.join(sorted(twice))} already")])
         return hold.moved(self.onto, self.trip, journey).in_period(self.period)
+
+    def _is_done(self, hold: Hold) -> bool:
+        """Whether the hold is there, or has moved on from there since: by another move, or with the vehicle."""
+        if self.journey not in (None, hold.journey):
+            return False
+        seats, new, old, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
+        is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)
+        return is_there or all(replaced.get(seat) == other for seat, other in self.onto.items())

@@ -202,15 +202,18 @@ class Sale(Life):
         return await self.inventory.cancel_booking(_holder(hold), command)
 
     async def move(
-        self, hold: Hold, moves: str = "", ends: str | Ends | None = None, *, version: int | None = None
+        self,
+        hold: Hold,
+        moves: str = "",
+        ends: str | Ends | None = None,
+        *,
+        version: int | None = None,
+        settles: bool = False,
     ) -> Hold:
         """Move it, "A1>A2 A3>A4", or to another journey."""
-        command = MoveHoldCommand(
-            hold_id=hold.id,
-            moves=tuple((old, new) for old, new in (move.split(">") for move in moves.split())),
-            ends=_ends(ends) if ends is not None else None,
-            version=version,
-        )
+        onto = tuple((old, new) for old, new in (move.split(">") for move in moves.split()))
+        to = _ends(ends) if ends is not None else None
+        command = MoveHoldCommand(hold_id=hold.id, moves=onto, ends=to, version=version, settles=settles)
         return await self.inventory.move_hold(_holder(hold), command)
 
     async def find(self, hold: Hold) -> Hold:

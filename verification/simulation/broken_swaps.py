@@ -3,6 +3,7 @@
 import pytest
 
 from travio_inventory.protocol.batches import Batches
+from travio_inventory.seats.former import FormerSeats
 from travio_inventory.seats.records import cell_periods
 from travio_inventory.seats.records.trip_changes import Found
 from travio_inventory.seats.records.trip_swaps import TripSwaps
@@ -33,6 +34,11 @@ def _left_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TripSwaps, "_move_all", none)
 
 
-@broken("seats are blocked while the vehicle is swapped", "I14", SWAPPING.with_seed(1))
+@broken("seats are blocked while the vehicle is swapped", "I14", SWAPPING.with_seed(9))
 def _block_old_ones(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(block_seats, "SalesState", type("Never", (), {"SWAPPING": None}))
+
+
+@broken("a repeated hold is told that its seats are not there any more", "I6", SWAPPING.with_seed(4))
+def _no_such_seat(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(FormerSeats, "last_with", lambda _self, _seats: None)

@@ -177,5 +177,5 @@ class FaultyEdge:
 
 
 def _is_again(attempt: Attempt, other: Attempt) -> bool:
-    """Whether they are the same attempt, or have the same key."""
-    return attempt.token == other.token or (attempt.has_key and attempt.claimant == other.claimant)
+    """Whether they are the same attempt, have the same key, or move the same hold."""
+    return attempt.token == other.token or attempt.claimant == other.claimant

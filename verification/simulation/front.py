@@ -29,8 +29,8 @@ from verification.simulation.process import Process
 PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
 PAUSES_S = (0, 0.1, 1, 6)
 GONE_S = 60.0
-SETTLES = 0.7
-"""How often a caller who does not know the outcome of a key has it settled."""
+SETTLES, MOVES_SETTLE = 0.7, 0.3
+"""How often a caller who does not know the outcome of a key has it settled, and any who moves a hold."""
 
 Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
 
@@ -148,12 +148,11 @@ class Front:
             now = await process.holds.find(actor, base_id(hold.id))
             onto = {old: new for old, new in zip(now.seats, seats, strict=False) if old != new}
             version = None if self._random.random() < 0.3 else now.extensions
-            wanted.clear()
-            wanted.append(Move(self.trip, onto, self.trip.journey(ends) if ends else None, version))
-            asked.clear()
-            asked.extend(_cells_of(now, wanted[0]))
+            wanted[:] = [Move(self.trip, onto, self.trip.journey(ends) if ends else None, version)]
+            asked[:] = _cells_of(now, wanted[0])
             if self.plan.swaps:
-                got.append(await by_house.move(process, actor, now, wanted[0].onto, ends=ends, version=version))
+                settles = self._random.random() < MOVES_SETTLE
+                got.append(await by_house.move(process, actor, now, wanted[0], ends, settles=settles))
             else:
                 got.append(await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0])))
             return got[-1]
@@ -161,7 +160,7 @@ class Front:
         wanted: list[Move] = []
         asked: list[Cell] = []
         call = await self.step("move", actor.user, base_id(hold.id), work, tries=tries)
-        call.cells = tuple(asked)
+        call.cells = tuple(dict.fromkeys((*asked, *(seen.cell for seen in call.seen))))
         if call.answer is CallOutcome.OK:
             now = got[-1]
             call.cells = tuple(Cell(seat, segment) for seat in now.seats for segment in now.journey.segments)

@@ -31,6 +31,10 @@ CAUSES = {
 """What a call that changes a hold does to its row; a confirm leads to confirmed from any status."""
 
 
+SAYS_NOTHING_OF_KEYS = ("SALES_CLOSED", "DEPARTED", "INVALID_SEATS")
+"""Refusals of a hold that say nothing of its key, unless this has a hold."""
+
+
 ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
 """The call on whose behalf something is done: inherited by every task, timer and late batch."""
 
@@ -66,9 +70,10 @@ class Hindsight:
             self._judge_unknown()
         self._judge_parts()
         self._judge_moves()
+        self._judge_repeats()
         for call in self.calls:
             match call.op:
-                case "hold" if call.answer is CallOutcome.SEEN:
+                case "hold" | "move" if call.answer is CallOutcome.SEEN:
                     self._judge_seen(call)
                 case "hold" | "block":
                     self._judge_taken(call)
@@ -252,13 +257,23 @@ class Hindsight:
             if call.answer is CallOutcome.OK:
                 if not any(step.has == {*call.cells} for step in passed if step.at_s <= call.returned_s):
                     raise Violated(f"I3 moved, and never was there: {call} {passed}")
-            elif call.told in ("SEAT_HELD", "SEAT_UNAVAILABLE"):
+            elif call.answer is CallOutcome.NO and call.told in ("SEAT_HELD", "SEAT_UNAVAILABLE"):
                 segments = {cell.segment for step in passed for _, cell in step.places}  # its journey may have changed
                 asked = {*call.cells, *(Cell(cell.seat, each) for cell in call.cells for each in segments)}
                 windows = (window for span in self._spans(asked) for window in self._windows(span)
                            if base_id(span.hold_id) != base)  # fmt: skip
                 if not any(from_s <= call.returned_s and to_s >= call.invoked_s for from_s, to_s in windows):
                     raise Violated(f"I5 not moved as taken, though nobody had it: {call}")
+
+    def _judge_repeats(self) -> None:
+        """Who has the hold of a key, and repeats the request, gets it, whatever became of the trip (I6)."""
+        had: dict[str, float] = defaultdict(lambda: inf)
+        for call in self.calls:
+            if call.has_key and call.answer is CallOutcome.OK:
+                had[call.subject] = min(had[call.subject], call.returned_s)
+        for call in self.calls:
+            if call.has_key and call.told in SAYS_NOTHING_OF_KEYS and had[call.subject] <= call.invoked_s:
+                raise Violated(f"I6 the key has a hold, and its repeated request is refused: {call}")
 
     def _judge_find(self, call: Call) -> None:
         """What was read was true at some moment of the reading (I7)."""

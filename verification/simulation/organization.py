@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.protocol.batches import Kind, Row, Table
+from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.explanation import Source, Trace
 from travio_inventory.seats.hold import Hold, base_id
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
@@ -67,7 +68,7 @@ async def _judge_explanations(
         wanted = Counter(
             (hold_id, str(row["status"]), str(row.get("order_id") or ""))
             for hold_id, row in standing.items()
-            if seat.id in (*_named(row), *str(row.get("given_up") or "").split("\n"))
+            if seat.id in (*_named(row), *_given_up(row))
         )
         if told != wanted:
             raise Violated(f"I13 of {seat.id} is told {sorted(told)}, not {sorted(wanted)}")
@@ -110,6 +111,11 @@ async def _traces(prober: Process, seat: str) -> AsyncIterator[Trace]:
             yield trace
         if not (after := page.next):
             return
+
+
+def _given_up(row: Row) -> list[str]:
+    """The seats that the row says it had once."""
+    return [line.split(SEPARATOR)[0] for line in str(row.get("given_up") or "").split("\n")]
 
 
 def _named(row: Row) -> list[str]:

@@ -53,7 +53,8 @@ def is_answer(call: Call) -> bool:
         case CallOutcome.ENDED:
             return call.op == "hold" and call.told in REFUSALS["confirm"] - {"HOLD_NOT_FOUND"}
         case CallOutcome.SEEN:
-            return call.op == "hold" and call.told in REFUSALS["hold"] and not (call.settles and call.as_of_s < inf)
+            may_be_told = call.op in ("hold", "move") and call.told in REFUSALS["hold"]
+            return may_be_told and not (call.settles and call.as_of_s < inf)
         case CallOutcome.REUSED:
             return call.has_key
         case CallOutcome.OK:

@@ -75,6 +75,11 @@ class UnitHold:
     """None: a line has no title, and a hold of units stays where it is."""
 
     @property
+    def given_back(self) -> tuple[str, ...]:
+        """See Hold."""
+        return self.given_up
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """See Hold: all of its units in a partition are one part."""
         return tuple(str(number) for number, _ in self.units)

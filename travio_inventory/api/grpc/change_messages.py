@@ -47,4 +47,5 @@ def _move(message: Fields) -> MoveHoldCommand:
         moves=tuple((move.from_seat_id, move.to_seat_id) for move in message.moves),
         ends=None if ends == _NO_ENDS else ends,
         version=decoding.optional(message, "expected_version"),
+        settles=message.settle,
     )

@@ -6,7 +6,8 @@
     cancel     gives P back, the others stay booked     cancelled
     confirm    books P, gives the others back           confirmed
 
-Parts that the hold has given up already are done: a repeated step finds what it wanted, and says so.
+Parts that the hold has given back already are done: a repeated step finds what it wanted, and says so. Parts that it
+got others for by a move are not: who names them does not know what the hold has.
 """
 
 from collections.abc import Collection
@@ -17,11 +18,13 @@ from travio_inventory.protocol.resource import H
 
 def aim_at(hold: H, state: HoldState, parts: Collection[str] | None) -> H | None:
     """The hold after the step to `state`, of these parts alone if they are named; None if nothing leads there any
-    more, or nothing is left to do. Raises the refusal for parts that it never had, or has given up and is to book.
+    more, or nothing is left to do. Raises the refusal for parts that it never had, or got others for, or gave up and is
+    to book.
     """
     if isinstance(hold.state, Aborted | Forgotten):
         return None
-    if parts is not None and (unknown := {*parts}.difference(hold.parts, hold.given_up)):
+    had = hold.given_up if isinstance(state, Confirmed) else hold.given_back
+    if parts is not None and (unknown := {*parts}.difference(hold.parts, had)):
         raise hold.never_had(unknown)
     if not isinstance(hold.state, Confirmed if isinstance(state, Cancelled) else Held):
         return None
@@ -38,8 +41,8 @@ def aim_at(hold: H, state: HoldState, parts: Collection[str] | None) -> H | None
 
 
 def is_done(hold: H, parts: Collection[str] | None) -> bool:
-    """Whether the hold has given up these parts, whatever became of the others."""
-    return parts is not None and {*hold.given_up}.issuperset(parts)
+    """Whether the hold has given back these parts, whatever became of the others."""
+    return parts is not None and {*hold.given_back}.issuperset(parts)
 
 
 def has_more(hold: H, parts: Collection[str] | None) -> bool:

@@ -65,12 +65,14 @@ class Moving(Generic[H]):
     async def move(self, actor: Actor, hold_id: str, to: Destination[H]) -> H:
         """See Holds."""
         tried: tuple[H, H] | None = None
+        is_reached = True
         for _ in range(TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
                 hold = await self._now(actor, hold_id)
                 seen = await writing.see_home(self._sender, self._resource, [hold])
             except StoreUnavailable:
+                is_reached = False
                 await self._sender.pause()
                 continue
             if not writing.is_alive(hold):
@@ -91,8 +93,9 @@ class Moving(Generic[H]):
             is_there = (was_taken or claimed.in_doubt or is_final) and to.of(await self._undo(hold, after)) is None
             if not (is_there or claimed.in_doubt or isinstance(claimed.result, AlreadyThere)):
                 raise self._no(hold, claimed.result)
+            is_reached = is_reached and not claimed.in_doubt
             await self._sender.pause()
-        raise BackendUnavailable  # each attempt was undone, or had no effect
+        raise self._overtaken(tried[1] if tried is not None and is_reached else None)
 
     async def _now(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold, or its late booking. Raises HoldNotFound, StoreUnavailable, BackendUnavailable."""
@@ -170,6 +173,13 @@ class Moving(Generic[H]):
             if left:
                 await self._rolling.roll(str(title), other, left, Released())
         return self._resource.read(before.organization, before.id, row) if row else before
+
+    def _overtaken(self, after: H | None) -> Exception:
+        """Each attempt was undone, or had no effect: since other moves of the hold were faster, if it was to be so."""
+        if after is None:
+            return BackendUnavailable()
+        where = self._resource.partitions(after)
+        return self._resource.contended([key for each in where for key in self._resource.keys(after, each)])
 
     def _no(self, hold: H, why: Result) -> Exception:
         match why:

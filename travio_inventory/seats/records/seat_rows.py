@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from json import dumps, loads
 
-from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Rows, Table
 from travio_inventory.protocol.rows import CLOSED, FORGOTTEN, SEPARATOR, number, of_hold, read_state, text
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, HoldState, Passenger, Recorded, parse_hold_id
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, TripKey
@@ -58,7 +59,7 @@ def hold_row(hold: Hold) -> Row:
     if hold.moves:
         row["moves"] = hold.moves
     if hold.given_up:
-        row["given_up"] = "\n".join(hold.given_up)
+        row["given_up"] = _given_up_text(hold)
     if hold.reason:
         row["reason"] = hold.reason
     return row
@@ -70,6 +71,13 @@ def names(home: Row, group: int, cell: RowKey, move: int) -> bool:
         return True
     journey = range(number(home, "first_segment"), number(home, "last_segment") + 1)
     return cell.segment in journey and (group, cell.id) in _places(home)
+
+
+def are_made(cells: Rows, seats: Sequence[Seat], segments: int) -> bool:
+    """Whether all cells of these seats, which are a whole seat group, are among those of its partition."""
+    if len(cells) == len(seats) * segments:
+        return True
+    return all(RowKey(Kind.CELL, seat.id, segment) in cells for seat in seats for segment in range(segments))
 
 
 def if_available(period: int) -> Row:
@@ -88,6 +96,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
     """The hold that a row says; an aborted one has no seats."""
     places = _places(row) if row.get("holder") is not None else []
     currency, *prices = text(row, "prices").split(" ")
+    given_up = [tuple(line.split(SEPARATOR)) for line in text(row, "given_up").split("\n") if line]
     return Hold(
         id=hold_id,
         trip=TripKey(organization, parse_hold_id(hold_id).name),
@@ -103,7 +112,8 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         prices=tuple(map(int, prices)),
         currency=currency,
         moves=number(row, "moves"),
-        given_up=tuple(given_up.split("\n")) if (given_up := text(row, "given_up")) else (),
+        given_up=tuple(seat for seat, *_ in given_up),
+        replaced=tuple((seat, other[0]) for seat, *other in given_up if other),
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
 
@@ -154,6 +164,12 @@ def read_taken(row: Row) -> list[TakenCell]:
 def places_text(hold: Hold) -> str:
     """The hold's seats, each with its seat group, as a row keeps them."""
     return "\n".join([f"{group} {seat}" for seat, group in zip(hold.seats, hold.groups, strict=True)])
+
+
+def _given_up_text(hold: Hold) -> str:
+    """The seats that it had once, each with the one that it got for it."""
+    replaced = dict(hold.replaced)
+    return "\n".join([seat + SEPARATOR + replaced[seat] if seat in replaced else seat for seat in hold.given_up])
 
 
 def _places(row: Row) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ class ConfirmHold:
 
     async def __call__(self, actor: Actor, command: ConfirmHoldCommand) -> Hold:
         """The booking. A passenger list, if given, must name exactly the seats to book: InvalidRequest. It is stored
-        with the booking; a repeated confirm returns the stored one.
+        with the booking; a repeated confirm returns the stored one, whatever seats it has by now.
 
         Raises PermissionDenied, and what `Holds.confirm` raises.
         """

@@ -1,13 +1,8 @@
 """Holds seats: past the gate, then won or lost in the store."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
-from random import Random
-from typing import Any, Final
+from typing import Final
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
@@ -16,20 +11,17 @@ from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.limits import SeatLimits
-from travio_inventory.seats.offer import Offer, SalesState
-from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
-from travio_inventory.seats.refusals import Decided, InvalidSeats, NotOnSale, SeatContended, TakenCell, TripOpening
+from travio_inventory.seats.offer import Offer
+from travio_inventory.seats.ports import Attempt, Cell, Holds, SeatGroupKey
+from travio_inventory.seats.refusals import InvalidSeats, NotOnSale
 from travio_inventory.seats.swapping import with_former_vehicle
-from travio_inventory.seats.taken import is_final, refusal_of
 from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.use_cases.as_offered import sell_as_offered
+from travio_inventory.seats.use_cases.guarded_steps import GuardedSteps
 from travio_inventory.seats.use_cases.settling import Settling
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
-EDGE = "edge"
-"""Which part decided, in the gate's refusals."""
-CONTENDED_RETRY_MS = (50, 250)
-"""The lifetime of a lock."""
 _NO_TURN: Final = nullcontext()
 
 
@@ -60,24 +52,21 @@ class HoldSeats:
         *,
         trips: TripCatalog,
         holds: Holds,
-        gate: Gate,
+        guarded: GuardedSteps,
         steps: StepRunner,
         times: HoldTimes,
         limits: SeatLimits,
         clock: Clock,
-        jitter: Random,
+        settling: Settling,
     ) -> None:
         self._trips = trips
         self._holds = holds
-        self._gate = gate
+        self._guarded = guarded
         self._steps = steps
         self._times = times
         self._limits = limits
         self._clock = clock
-        self._settling = Settling()
-        self._jitter = jitter
-        self._process = f"{jitter.getrandbits(64):016x}"
-        self._attempts = count()
+        self._settling = settling
 
     async def __call__(self, actor: Actor, command: HoldSeatsCommand) -> Hold:
         """The hold, also if this key created it before. With `settles` the store answers, whatever the gate remembers.
@@ -89,15 +78,7 @@ class HoldSeats:
         actor.needs(Scope.SEATS_HOLD)
         key = TripKey(actor.organization, command.trip_id)
         offer = await self._trips.offer_with(key, command.seat_ids)
-        if offer.state is not SalesState.OPEN:
-            offer = await self._trips.check(key)  # it may have been opened since
-        try:
-            return await self._of(offer, actor, command)
-        except TripOpening:
-            now = await self._trips.check(key)
-            if now.period == offer.period:
-                raise
-            return await self._of(now, actor, command)  # it was sold from by what is over
+        return await sell_as_offered(self._trips, offer, lambda offer: self._of(offer, actor, command))
 
     async def _of(self, offer: Offer, actor: Actor, command: HoldSeatsCommand) -> Hold:
         trip = offer.trip
@@ -106,7 +87,7 @@ class HoldSeats:
         trip, seats, gone = await _find_seats(trip, command)
         ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000
         key, settles = command.key, command.settles
-        token = f"{self._process}-{next(self._attempts)}"
+        token = self._guarded.new_token()
         asked_s = max(command.ttl_s, 0)
         request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, asked_s, token, offer.period)
         with self._settling.turn(actor) if settles else _NO_TURN:
@@ -116,7 +97,8 @@ class HoldSeats:
                 offer.check_sale(journey, self._clock.now_ms(), sells_departed=self._times.sells_departed)
             except NotOnSale as refusal:
                 return await self._held_before(request, refusal, settles=settles)
-            return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
+            attempt = Attempt(token, request.claimant, key is not None, settles)
+            return await self._guarded.run(_cells(request), attempt, lambda: self._holds.hold(request))
 
     async def _held_before(self, request: HoldRequest, refusal: Refusal, *, settles: bool) -> Hold:
         """What the key made while the seats were on sale. Raises the refusal where that is nothing."""
@@ -125,55 +107,6 @@ class HoldSeats:
             if found is not None:
                 return found
         raise refusal
-
-    async def _hold(self, request: HoldRequest, attempt: Attempt) -> Hold:
-        cells = _cells(request)
-        leave = partial(self._leave, cells, attempt.token)
-        try:
-            await self._enter(cells, attempt)
-        except asyncio.CancelledError:
-            self._steps.in_background(leave())
-            raise
-        return await self._steps.run(self._commit(request, leave), if_never_begun=leave)
-
-    async def _enter(self, cells: dict[SeatGroupKey, list[Cell]], attempt: Attempt) -> None:
-        """Pass the gate of every seat group, or of none; then the reason is raised."""
-        entered: dict[SeatGroupKey, list[Cell]] = {}
-        taken: list[Taken] = []
-        locked: list[str] = []
-        for group, wanted in cells.items():
-            match await self._gate.enter(group, wanted, attempt, ttl_ms=self._times.gate_ttl_ms):
-                case Passed():
-                    entered[group] = wanted
-                case Locked(seats=seats):
-                    locked += seats
-                case Taken() as answer:
-                    taken.append(answer)
-                    if is_final(answer.cells):
-                        break
-        if taken or locked:
-            await self._leave(entered, attempt.token)
-            raise self._turned_away(taken, locked, attempt)
-
-    async def _leave(self, cells: dict[SeatGroupKey, list[Cell]], token: str) -> None:
-        """Unlock what the token has locked, perhaps not all cells."""
-        for group, locked in cells.items():
-            await self._gate.leave(group, locked, token=token)
-
-    def _turned_away(self, taken: Sequence[Taken], locked: Sequence[str], attempt: Attempt) -> Refusal:
-        """The refusal that the store would give: taken cells first, then those being taken."""
-        if taken:
-            cells: list[TakenCell] = [cell for answer in taken for cell in answer.cells]
-            decided = Decided(EDGE, min([answer.as_of_ms for answer in taken]))
-            return refusal_of(cells, attempt.claimant, decided)
-        retry_after_ms = self._jitter.randint(*CONTENDED_RETRY_MS)
-        return SeatContended(locked, retry_after_ms=retry_after_ms, decided=Decided(EDGE, self._clock.now_ms()))
-
-    async def _commit(self, request: HoldRequest, leave: Callable[[], Coroutine[Any, Any, None]]) -> Hold:
-        try:
-            return await self._holds.hold(request)
-        finally:
-            await leave()
 
 
 async def _find_seats(trip: Trip, command: HoldSeatsCommand) -> tuple[Trip, tuple[str, ...], InvalidSeats | None]:

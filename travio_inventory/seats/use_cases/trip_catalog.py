@@ -19,7 +19,6 @@ from travio_inventory.seats.trip import Ambiguous, Ends, Journey, Trip, TripKey
 
 SEATS_MAX: Final = 500_000
 """About 500 bytes each."""
-RECENT_S: Final = 1.0
 KEPT_S: Final = 1_800.0
 """A definition is read again after so long: sooner than the id of its trip can stand for another one."""
 
@@ -73,10 +72,10 @@ class TripCatalog:
 
     async def offer_with(self, key: TripKey, seats: Iterable[str]) -> Offer:
         """The same for a caller who names seats: where the trip lacks one, they may be those of a newer vehicle, so it
-        is as it was offered at most RECENT_S ago. Raises as `get`.
+        is read again. Raises as `get`.
         """
         offer = await self.offer(key)
-        return offer if all(map(offer.trip.has_seat, seats)) else await self._get(key, RECENT_S)
+        return offer if all(map(offer.trip.has_seat, seats)) else await self.check(key)
 
     async def shown(self, key: TripKey) -> Offer:
         """The same to show it: while the store does not answer, as it was at most half an hour ago. Raises as `get`."""

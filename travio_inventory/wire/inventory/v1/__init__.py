@@ -1724,8 +1724,14 @@ class MoveHoldRequest(betterproto2.Message):
 
     expected_version: "int | None" = betterproto2.field(12, betterproto2.TYPE_INT64, optional=True)
     """
-    The version that the caller saw: the move is refused (HOLD_CHANGED) if the hold has another one, unless it is where it
-    is to be already. Absent: whatever it is.
+    The version that the caller saw: the move is refused (HOLD_CHANGED) if the hold has another one, unless it was moved
+    so already. Absent: whatever it is.
+    """
+
+    settle: "bool" = betterproto2.field(13, betterproto2.TYPE_BOOL)
+    """
+    For a caller that does not know the outcome of an earlier call: the store is asked, whatever the edge remembers, so
+    the answer is final. Limit for each user, with that of HoldSeatsRequest: one at a time, five a second.
     """
 
 
@@ -1826,6 +1832,11 @@ class PutSeatPlanRequest(betterproto2.Message):
     vehicle_id: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
 
     vehicle_type: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+    seats_per_group: "int" = betterproto2.field(10, betterproto2.TYPE_INT32)
+    """
+    As in InitializeTripInventoryRequest: of trips with this plan that do not say it.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "PutSeatPlanRequest", PutSeatPlanRequest)
