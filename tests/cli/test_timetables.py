@@ -18,6 +18,7 @@ from tests.typed import ROOT, Type
 from travio_inventory.cli import examples
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.opening import Outcome, Outcomes, open_all
+from travio_inventory.cli.trip_files import read_trip
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.imports.plan_text import plan_toml
@@ -320,6 +321,28 @@ def test_a_trip_with_the_exported_plan_of_another_is_the_same(terminal: Type, tm
     again = terminal("trip", "open", str(tmp_path / "train.toml"))
     assert again.status == 0, again.err
     assert terminal("plan", "export", "nozomi-1", str(out)).err == f"{out}: is there already; name another file\n"
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_an_exported_trip_is_opened_as_the_same_trip(terminal: Type, tmp_path: Path, *, apart: bool) -> None:
+    """With prices and times as they were changed; under another id it is the same but for that."""
+    file, out, seats = (tmp_path / f"{name}.toml" for name in ("launch", "out", "seats"))
+    file.write_text(examples.text("launch"))
+    trip = read_trip(file).key.trip
+    assert terminal("trip", "open", str(file)).status == 0
+    assert terminal("trip", "prices", trip, "--class", "vip=777").status == 0
+    assert terminal("trip", "times", trip, "0=/").status == 0
+    words = ["trip", "export", trip, str(out), *(["--seat-plan", str(seats)] if apart else [])]
+    exported = terminal(*words)
+    assert (exported.status, exported.err) == (0, "")
+    assert exported.out == f"{out}: {len(read_trip(out).stops)} stops, 128 seats\n"
+    assert "price_minor = 777" in (seats if apart else out).read_text()
+    assert terminal("trip", "open", str(out)).status == 0
+    assert terminal("trip", "open", str(out), "--id", "other").status == 0
+    first, other = (json.loads(terminal("trip", "show", each, "--json").out) for each in (trip, "other"))
+    assert {**first, "trip": "other", "version": 1} == other
+    again = terminal(*words)
+    assert (again.status, again.err) == (2, f"{seats if apart else out}: is there already; name another file\n")
 
 
 @pytest.mark.parametrize("price", ["Floor", "Floor=", "=5", "Floor=1.5", "Floor=-1"])

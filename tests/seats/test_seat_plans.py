@@ -10,6 +10,7 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Table
+from travio_inventory.seats.definition import write_each
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import seat_plans
@@ -93,6 +94,19 @@ async def test_a_plan_is_stored_once_for_any_number_of_trips(house: Sale) -> Non
         trip = await open_on_plan(house.elsewhere(), trip=name)
         assert (trip.seats, trip.vehicle, trip.currency, trip.segments) == (HALL, "hall", "EUR", ROUTE)
         assert await house.inventory.open_trip(actor(house), on_plan(house, trip=name)) == Opening(14, 14)
+
+
+@pytest.mark.parametrize(("of_plan", "own", "got"), [(2, 0, 2), (2, 3, 3), (-1, 0, 7), (0, 0, 16), (0, 4, 4)])
+async def test_a_trip_has_seat_groups_as_its_plan_says_unless_it_says_it(
+    house: Sale, of_plan: int, own: int, got: int
+) -> None:
+    sent = [replace(part, layout=replace(part.layout, seats_per_group=of_plan)) for part in parts(house, HALL)]
+    await put(house, sent)
+    await house.inventory.open_trip(actor(house), replace(on_plan(house), seats_per_group=own))
+    await house.go_on_opening()
+    assert (await definition(house.inventory, on_plan(house).key)).seats_per_group == got
+    with pytest.raises(InvalidRequest, match="seats_per_group"):
+        replace(sent[0], layout=replace(sent[0].layout, seats_per_group=-2, is_stored=True))
 
 
 async def test_a_part_that_is_sent_again_must_say_the_same(house: Sale) -> None:
@@ -204,7 +218,7 @@ async def test_an_organization_has_a_bounded_number_of_plans(house: Sale, monkey
 
 async def test_a_part_has_bounded_text(house: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
     (part,) = parts(house, HALL, size=7)
-    size = len(part.layout.definition)
+    size = len(part.layout.written(write_each(part.layout.seats), as_asked=True))
     monkeypatch.setattr(seat_plans, "PART_CHARS_MAX", size - 1)
     with pytest.raises(InvalidRequest, match=f"^part: its text has {size} characters as JSON; at most {size - 1}"):
         await put(house, [part])

@@ -15,7 +15,7 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnState, draw
 from travio_inventory.cli.vehicles import drawn_seat, drawn_vehicle
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.imports.documents import WrongFile
+from travio_inventory.imports.documents import WrongFile, write_new
 from travio_inventory.imports.hall_rows import Converted, Prices
 from travio_inventory.imports.plan_text import plan_fields, plan_json, plan_toml
 from travio_inventory.imports.pretix import read_pretix
@@ -120,7 +120,7 @@ def convert(
     prices = Prices(currency, _by_class(price or []))
     try:
         found = READERS[system](file, prices)
-        _write(out, found.plan)
+        write_plan(out, found.plan)
     except WrongFile as wrong:
         return fail(screen, _wrong_plan(wrong))
     classes = Counter(seat.seat_class for seat in found.plan.seats)
@@ -152,7 +152,7 @@ def export(
     async def work(client: InventoryClient, screen: Screen) -> None:
         plan = plan_of_trip(await client.trip(trip))
         try:
-            _write(out, plan)
+            write_plan(out, plan)
         except WrongFile as wrong:
             failed.append(wrong)
             return
@@ -163,15 +163,9 @@ def export(
     return fail(Screen(as_json=reach.as_json), _wrong_plan(failed[0])) if failed else ended
 
 
-def _write(path: Path, plan: SeatPlan) -> None:
+def write_plan(path: Path, plan: SeatPlan) -> None:
     """Write the plan to a new file. Raises WrongFile."""
-    try:
-        with path.open("x", encoding="utf-8") as out:
-            out.write(plan_json(plan) if path.suffix.lower() == ".json" else plan_toml(plan))
-    except FileExistsError:
-        raise WrongFile(f"{path}: is there already; name another file") from None
-    except OSError as failed:
-        raise WrongFile(f"{path}: {failed.strerror or failed}") from None
+    write_new(path, plan_json(plan) if path.suffix.lower() == ".json" else plan_toml(plan))
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -11,16 +11,11 @@ from travio_inventory.imports.documents import Table, WrongFile, parse_toml, rea
 from travio_inventory.imports.file_fields import IN_A_TRIP, IN_A_TRIP_WITH_A_PLAN, in_the_file
 from travio_inventory.imports.layouts import FileLayout, read_layout
 from travio_inventory.imports.seat_plans import SeatPlan, read_plan, seats_per_group
+from travio_inventory.imports.trip_text import TURNED
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey
-
-TURNED = {
-    Direction.FIRST_ROW_AHEAD: Direction.LAST_ROW_AHEAD,
-    Direction.LAST_ROW_AHEAD: Direction.FIRST_ROW_AHEAD,
-    Direction.UNSPECIFIED: Direction.UNSPECIFIED,
-}
 
 
 def read_trip(path: Path, *, organization: str | None = None, trip_id: str | None = None) -> Trip:
@@ -126,7 +121,7 @@ def plan_layout(plan: SeatPlan) -> FileLayout:
 
 
 def _route(head: Table, stops: list[Table]) -> tuple[tuple[Segment, ...], tuple[StationName, ...]]:
-    """The segments, and what the stations are called; a vehicle that turns at a stop goes on in the other direction."""
+    """The segments, and what the stations are called; a stop may say that the vehicle turns, or which end is ahead."""
     direction = _direction(head)
     read = []
     names: dict[str, str] = {}
@@ -136,6 +131,8 @@ def _route(head: Table, stops: list[Table]) -> tuple[tuple[Segment, ...], tuple[
             raise stop.wrong("name", f"station {station!r} has another name above: {names[station]!r}")
         if stop.take("turns", bool, False):
             direction = TURNED[direction]
+        if stop.has("ahead"):
+            direction = _direction(stop)
         read.append((station, _time(stop, "arrives"), _time(stop, "departs"), direction))
         stop.done()
     segments = (

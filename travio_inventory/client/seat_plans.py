@@ -71,6 +71,7 @@ def parts_of(plan: str, organization: str, layout: Trip) -> list[wire.PutSeatPla
         currency=layout.currency,
         vehicle_id=layout.vehicle,
         vehicle_type=layout.vehicle_type,
+        seats_per_group=layout.seats_per_group_asked,
         part=seat_config(layout, portions[0]),
     )
     revision = blake2b(b"".join(map(bytes, parts)), digest_size=16).hexdigest()

@@ -1,4 +1,7 @@
-"""Reads tables of a TOML or JSON file field by field; an error names the file, the table, the field and the value."""
+"""Reads tables of a TOML or JSON file field by field; an error names the file, the table, the field and the value.
+
+New files are never written over old ones.
+"""
 
 import json
 import tomllib
@@ -37,6 +40,17 @@ def read_text(path: Path, bytes_max: int = FILE_BYTES_MAX) -> str:
         raise WrongFile(f"{path}: {failed.strerror or failed}") from None
     except UnicodeDecodeError as failed:
         raise WrongFile(f"{path}: not UTF-8 text: byte {failed.start + 1}: {failed.reason}") from None
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write the text to a file that is not there yet. Raises WrongFile."""
+    try:
+        with path.open("x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise WrongFile(f"{path}: is there already; name another file") from None
+    except OSError as failed:
+        raise WrongFile(f"{path}: {failed.strerror or failed}") from None
 
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:

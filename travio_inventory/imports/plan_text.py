@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import chain, count, groupby, pairwise, repeat
 from typing import Any
 
@@ -22,21 +23,29 @@ Fields = dict[str, Any]
 
 def plan_fields(plan: SeatPlan) -> Fields:
     """The plan as tables, lists, texts and numbers, which `plan_from` reads back."""
-    size: object = {OUR_CHOICE: None, ALL_IN_ONE_GROUP: ALL_SEATS}.get(plan.seats_per_group, plan.seats_per_group)
+    size = size_field(plan.seats_per_group)
     head = {"name": plan.name, "vehicle_type": plan.vehicle_type or None, "currency": plan.currency or None}
-    return {"plan": _without_none({**head, "seats_per_group": size}), "sections": list(_tables(plan))}
+    return {"plan": without_none({**head, "seats_per_group": size}), "sections": list(_tables(plan))}
+
+
+def size_field(seats_per_group: int) -> int | str | None:
+    """How a file says it."""
+    return {OUR_CHOICE: None, ALL_IN_ONE_GROUP: ALL_SEATS}.get(seats_per_group, seats_per_group)
 
 
 def plan_toml(plan: SeatPlan) -> str:
     """The plan as a TOML file."""
     fields = plan_fields(plan)
-    lines = ["[plan]", *_assignments(fields["plan"])]
-    for section in fields["sections"]:
+    return "\n".join(["[plan]", *assignments(fields["plan"]), *section_lines(fields["sections"])]) + "\n"
+
+
+def section_lines(sections: Sequence[Fields]) -> Iterator[str]:
+    """The tables of the sections in TOML."""
+    for section in sections:
         lists = {name: section.pop(name) for name in ("rows", "features") if name in section}
-        lines += ["", "[[sections]]", *_assignments(section)]
+        yield from ("", "[[sections]]", *assignments(section))
         for name, tables in lists.items():
-            lines += [f"{name} = [", *(f"  {{ {', '.join(_assignments(table))} }}," for table in tables), "]"]
-    return "\n".join(lines) + "\n"
+            yield from (f"{name} = [", *(f"  {{ {', '.join(assignments(table))} }}," for table in tables), "]")
 
 
 def plan_json(plan: SeatPlan) -> str:
@@ -44,10 +53,14 @@ def plan_json(plan: SeatPlan) -> str:
     return json.dumps(plan_fields(plan), indent=1, ensure_ascii=False) + "\n"
 
 
-def _assignments(fields: Fields) -> Iterator[str]:
+def assignments(fields: Fields) -> Iterator[str]:
+    """The fields of a table in TOML; times are moments in UTC."""
     for name, value in fields.items():
-        # TOML's basic strings are JSON's, but for the delete character, and they have no surrogates.
-        yield f"{name} = " + json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        if isinstance(value, datetime):
+            yield f"{name} = {value:%Y-%m-%dT%H:%M:%SZ}"
+        else:
+            # TOML's basic strings are JSON's, but for the delete character, and they have no surrogates.
+            yield f"{name} = " + json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _tables(plan: SeatPlan) -> Iterator[Fields]:
@@ -62,13 +75,13 @@ def _tables(plan: SeatPlan) -> Iterator[Fields]:
         for table, said in zip(tables, chain([first], repeat({})), strict=False):
             own_id = section_id if section else str(next(numbers))
             own_features = features or None if said is first else None
-            yield _without_none({"id": own_id, **said, **table, "features": own_features})
+            yield without_none({"id": own_id, **said, **table, "features": own_features})
 
 
 def _feature(feature: Feature) -> Fields:
     place = {"row": feature.row, "column": feature.column}
     size = {name: said for name, said in (("rows", feature.rows), ("columns", feature.columns)) if said > 1}
-    return _without_none({"kind": feature.kind, **place, **size, "label": feature.label or None})
+    return without_none({"kind": feature.kind, **place, **size, "label": feature.label or None})
 
 
 def _tables_of(seats: Sequence[Seat], *, has_sections: bool) -> Iterator[Fields]:
@@ -84,7 +97,7 @@ def _tables_of(seats: Sequence[Seat], *, has_sections: bool) -> Iterator[Fields]
         rows = [style.row(line, before + 1) for before, line in zip(befores, lines, strict=False)]
         row_before = max(befores) + SECTION_GAP_ROWS
         head = {"class": seat_class or None, "type": seat_type or None, "price_minor": price_minor}
-        yield _without_none({**head, **style.templates, "rows": rows})
+        yield without_none({**head, **style.templates, "rows": rows})
 
 
 def _lines(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
@@ -122,7 +135,7 @@ class _Style:
         label = line[0].row_label if self._is_labelled else _row_label([seat.number for seat in line])
         names = [seat.number if self._is_labelled else seat.number.removeprefix(label) for seat in line]
         spoken = label if self._has_sections else ""
-        return _without_none(
+        return without_none(
             {
                 "row": label or None,
                 "label": None if line[0].row_label == spoken else line[0].row_label,
@@ -209,5 +222,6 @@ def _chosen(names: Sequence[str], wanted: Sequence[bool]) -> bool | list[str] | 
     return [name for name, is_wanted in zip(names, wanted, strict=True) if is_wanted] or None
 
 
-def _without_none(fields: Fields) -> Fields:
+def without_none(fields: Fields) -> Fields:
+    """Those that say something."""
     return {name: value for name, value in fields.items() if value is not None}

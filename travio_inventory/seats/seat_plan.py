@@ -8,7 +8,7 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.seats.layout import check_layout
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.route import Segment, StationName, check_route, route_violations
-from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey, check_key, check_vehicle
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip, TripKey, check_key, check_vehicle
 
 NOWHERE = (Segment("A", "B"),)
 """The route of a plan, which is read and written as a trip: seats, sections, vehicle and currency are the plan's."""
@@ -66,6 +66,7 @@ class SeatPlanPart:
         if found.count("part.seats", self.layout.seats, 1, limits.SEATS_PER_PART_MAX):
             layout = self.layout
             check_layout(found.at("part."), layout.seats, layout.sections, layout.features)
+        found.number("seats_per_group", self.layout.seats_per_group_asked, ALL_IN_ONE_GROUP, limits.SEATS_MAX)
         check_vehicle(found, self.layout)
         found.finish()
 
@@ -116,7 +117,7 @@ class TripOnPlan:
             self.key,
             self.segments,
             plan.seats,
-            seats_per_group=self.seats_per_group,
+            seats_per_group=self.seats_per_group or plan.seats_per_group_asked,
             vehicle=self.vehicle or plan.vehicle,
             vehicle_type=self.vehicle_type or plan.vehicle_type,
             currency=self.currency or plan.currency,

@@ -121,6 +121,7 @@ class NewVehicle:
         return replace(
             self,
             seats=plan.seats,
+            seats_per_group=self.seats_per_group or plan.seats_per_group_asked,
             sections=plan.sections,
             features=plan.features,
             vehicle=self.vehicle or plan.vehicle,

@@ -198,14 +198,14 @@ class Trip:
         """The definition as JSON; `read_definition` reads it back."""
         return self.written(write_each(self.seats_ever))
 
-    def written(self, seats: object) -> str:
-        """The definition as JSON with this in the place of its seats."""
+    def written(self, seats: object, *, as_asked: bool = False) -> str:
+        """The definition as JSON with this in the place of its seats; or what was asked for, with nothing chosen."""
         plain = {
             "organization": self.key.organization,
             "trip": self.key.trip,
             "segments": write_each(self.segments),
             "seats": seats,
-            "seats_per_group": self.seats_per_group,
+            "seats_per_group": self.seats_per_group_asked if as_asked else self.seats_per_group,
             "vehicle": self.vehicle,
             "vehicle_type": self.vehicle_type,
             "currency": self.currency,

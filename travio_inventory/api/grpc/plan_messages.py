@@ -47,6 +47,7 @@ def _part(message: Fields) -> SeatPlanPart:
         TripKey(*key),
         NOWHERE,
         tuple(map(read_seat, config.seats)),
+        seats_per_group=message.seats_per_group,
         vehicle=message.vehicle_id,
         vehicle_type=message.vehicle_type,
         currency=message.currency,

@@ -27,6 +27,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.seats.definition import write_each
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
 from travio_inventory.seats.records.trip_seats import READ_TOGETHER, WAITS_S
 from travio_inventory.seats.records.until_known import until_known
@@ -96,7 +97,7 @@ class SeatPlans:
 
     async def _put_part(self, part: SeatPlanPart) -> None:
         key = _part(part.revision, part.index)
-        definition = part.layout.definition
+        definition = part.layout.written(write_each(part.layout.seats), as_asked=True)
         if len(definition) > PART_CHARS_MAX:
             said = f"its text has {len(definition)} characters as JSON; at most {PART_CHARS_MAX}: send smaller parts"
             raise InvalidRequest([Violation("part", said)])
@@ -212,7 +213,8 @@ async def _joined(parts: Sequence[Row]) -> Trip:
     """The whole of these parts, unchecked."""
     layouts = [read_definition(rows.text(part, "definition")) async for part in _one_by_one(parts)]
     seats = tuple(chain.from_iterable(layout.seats for layout in layouts))
-    return await off_loop(len(seats), replace, layouts[0], seats=seats, is_stored=True)
+    seats_per_group = layouts[0].seats_per_group_asked
+    return await off_loop(len(seats), replace, layouts[0], seats=seats, seats_per_group=seats_per_group, is_stored=True)
 
 
 async def _one_by_one(parts: Sequence[Row]) -> AsyncIterator[Row]:
