@@ -25,9 +25,11 @@ from tests.seats.long_after import (
 )
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.protocol.batches import Kind, Table
+from travio_inventory.protocol.batches import ANY_TIME, Kind, Table
 from travio_inventory.seats.hold import Confirmed, Held, Hold
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.records import closing, seat_rows
+from travio_inventory.seats.records.trip_seats import TripSeats, written
 from travio_inventory.seats.refusals import (
     HoldNotFound,
     NotOnWaitlist,
@@ -70,6 +72,23 @@ def test_a_trip_goes_whole(segments: tuple[Segment, ...]) -> None:
             (("A1",), "ann", ""), (("A2", "A3"), "bob", ""), (("A4",), "", "broken"), (("A5",), "", "broken")
         }  # fmt: skip
         assert [hold.passengers for hold in kept.holds if hold.holder] == [each.passengers for each in bookings]
+
+    run(play())
+
+
+def test_seats_of_definitions_that_the_trip_has_no_more_go_with_it() -> None:
+    """As whoever died while the trip was changed left them."""
+
+    async def play() -> None:
+        store = Store()
+        shop, seats = Shop(store), TripSeats(store)
+        await sold(shop, a_trip())
+        left = written(a_trip(), Portions(seats_at_once_max=1, seats_per_part_max=1))
+        await seats.put(KEY, left.parts)
+        assert await seats.keep(KEY, left.definition, send_by=ANY_TIME)
+        await until_it_is_due(a_trip())
+        assert await shop.forget(for_s=SOON_S) == []
+        assert await store.left() == []
 
     run(play())
 

@@ -184,3 +184,52 @@ async def test_few_seats_on_many_segments_are_opened_later_too(venue: Market) ->
     assert await opened(sale) == Opening(0, 33)
     await until_on_sale(sale)
     assert len(await sale.map("A-B")) == 3
+
+
+# ---- what a new definition does not name any more
+
+
+async def parts(sale: Sale) -> tuple[set[str], set[str]]:
+    """The rows of seats that are kept for good, and those that have an end."""
+    found = await sale.market.store.read(trip_rows.partition(sale.trip.key), Kind.SEATS)
+    kept = {key.id for key, row in found.items() if row["status"] == "kept"}
+    return kept, {key.id for key in found} - kept
+
+
+async def on_sale(venue: Market) -> Sale:
+    sale = await prepared(venue)
+    await until_on_sale(sale)
+    return sale
+
+
+async def test_rows_that_a_new_definition_does_not_name_get_an_end_until_one_does_again(venue: Market) -> None:
+    sale = await on_sale(venue)
+    first, _ = await parts(sale)
+    await sale.change(seats={"A6": 77})
+    second, ended = await parts(sale)
+    assert (len(first), len(second), first - second) == (4, 4, ended)
+    offer = await sale.change(seats={"A6": 0})
+    assert await parts(sale) == (first, second - first)
+    assert offer.version == 3, "no change of the trip that anybody asked for"
+    assert len(await sale.elsewhere().map()) == SEATS
+
+
+@pytest.mark.parametrize("leaves_first", [True, False])
+async def test_who_goes_back_to_the_old_definition_meanwhile_keeps_its_rows(
+    venue: Market, *, leaves_first: bool
+) -> None:
+    sale, other = await on_sale(venue), None
+    first, _ = await parts(sale)
+    other = sale.elsewhere()
+    leaving = other.store.stall(lambda _, writes: [write.key.kind for write in writes] == [Kind.TRIP, Kind.SEATS])
+    changing = asyncio.ensure_future(other.change(seats={"A6": 77}))
+    await leaving.reached.wait()
+    redefining = sale.store.stall(lambda _, writes: [write.key.kind for write in writes] == [Kind.TRIP])
+    going_back = asyncio.ensure_future(sale.change(seats={"A6": 0}))
+    await redefining.reached.wait()
+    for stall, call in ((leaving, changing), (redefining, going_back))[:: 1 if leaves_first else -1]:
+        stall.go.set()
+        await call
+    kept, _ = await parts(sale)
+    assert first <= kept
+    assert len(await sale.elsewhere().map()) == SEATS

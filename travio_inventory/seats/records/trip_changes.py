@@ -1,7 +1,7 @@
 """Changes the row of a trip, on condition that nothing of it has changed, and its definition."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, TypeAlias
 
 from travio_inventory.kernel.off_loop import off_loop
@@ -90,6 +90,8 @@ class TripChanges:
         }  # fmt: skip
         if not await visit.write(trip_rows.partition(new.key), [Write(TRIP, row.seen, values)], entries):
             return False
+        with suppress(BackendUnavailable, OutcomeUnknown):  # the trip is redefined: what is left goes with it
+            await self._seats.leave(new.key, row.changed(values), row.definition)
         left = [entry for entry in _listings(trip, row.opened_at_ms) if entry not in entries]
         ended = [entry._replace(keep_s=FORGOTTEN_S) for entry in left]
         await visit.write(trip_rows.partition(new.key), (), [*entries, *ended])

@@ -93,6 +93,7 @@ class TripEnds:
         if stage is Stage.CLOSED:
             are_seats_gone = await forget_seats(visit, trip)
             if await forget_lists(visit, trip) and are_seats_gone:
+                await self._seats.forget_left(visit, trip.key, row.definition)
                 await self._forget_row(visit, listed, row._replace(stage=stage), trip)
 
     async def _is_closed(self, visit: Visit, listed: ListedTrip, trip: Trip) -> bool:

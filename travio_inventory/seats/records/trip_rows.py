@@ -80,6 +80,7 @@ class TripRow(NamedTuple):
     cancelled: int = 0
     next: str = ""
     swap: str = ""
+    parts_left: int = 0
 
     @classmethod
     def read(cls, row: Row) -> Self:
@@ -101,6 +102,7 @@ class TripRow(NamedTuple):
             rows.number(row, "cancelled"),
             rows.text(row, "next"),
             rows.text(row, "swap"),
+            rows.number(row, "parts_left"),
         )
 
     @property
@@ -139,7 +141,12 @@ class TripRow(NamedTuple):
     @property
     def seen(self) -> Row:
         """The condition that nothing of it has changed."""
-        return {"opened_at_ms": self.opened_at_ms, "version": self.version, "stage": self.stage.value or None}
+        return {
+            "opened_at_ms": self.opened_at_ms,
+            "version": self.version,
+            "stage": self.stage.value or None,
+            "parts_left": self.parts_left or None,
+        }
 
     def changed(self, values: Row) -> Self:
         """The row with these values."""

@@ -1,7 +1,12 @@
 """The seats of a large trip, in rows of bounded size beside the trip's own, which names them by their digests.
 
-A row is written before the trip's row names it, with an end, in case that never happens; it is kept for good while the
-trip is being opened. Its id is the digest of what it says, so no write of one can change what another one says.
+A row is written before the trip's row names it, with an end, in case that never happens; it is kept for good before a
+definition that names it is the trip's. Its id is the digest of what it says, so no write of one can change what another
+one says.
+
+A row that the trip's new definition does not name any more gets an end again, later than anybody reads the old one. Who
+goes back to the old prices meanwhile relies on rows that were kept: so leaving some is a change of the trip's row too,
+which whoever redefines the trip has seen, or begins anew.
 """
 
 import asyncio
@@ -30,8 +35,9 @@ from travio_inventory.seats.definition import read_seats, write_each
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import trip_rows
-from travio_inventory.seats.records.trip_rows import Stage, TripRow
+from travio_inventory.seats.records.trip_rows import TRIP, Stage, TripRow
 from travio_inventory.seats.records.until_known import until_known
+from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.trip import Trip, TripKey, read_trip
 
@@ -91,6 +97,29 @@ class TripSeats:
                 if standing is not None and standing.get(_part(digest), {}).get("status") != _KEPT["status"]:
                     return False
         return True
+
+    async def leave(self, key: TripKey, row: TripRow, definition: str) -> None:
+        """Give those an end that this definition named, and the trip's row does not. It stops where somebody changes
+        the trip: what is left then is forgotten with the trip. Raises BackendUnavailable, OutcomeUnknown.
+        """
+        visit, named = Visit(self._batches), {*_named(loads(row.definition))}
+        for digest in _named(loads(definition)):
+            if digest in named or (found := (await self._read(key, [digest])).get(_part(digest))) is None:
+                continue
+            values: Row = {"parts_left": row.parts_left + 1}
+            writes = [Write(TRIP, row.seen, values), Write(_part(digest), _KEPT, {**found, **_WAITING}, WAITS_S)]
+            if not await visit.write(trip_rows.partition(key), writes):
+                return
+            row = row.changed(values)
+
+    async def forget_left(self, visit: Visit, key: TripKey, definition: str) -> None:
+        """Forget those that were kept for a definition that the trip has no more, or never had. Raises
+        StoreUnavailable, BackendUnavailable, OutcomeUnknown.
+        """
+        partition, named = trip_rows.partition(key), {*_named(loads(definition))}
+        async for part, row in visit.rows(partition, Kind.SEATS, together=READ_TOGETHER):
+            if row.get("status") == _KEPT["status"] and part.id not in named:
+                await visit.write(partition, [Write(part, _KEPT, _FORGOTTEN, trip_rows.FORGOTTEN_S)])
 
     async def read(self, key: TripKey, definition: str) -> Trip | None:
         """The trip of that definition; None if seats are gone that were never kept. Raises BackendUnavailable."""

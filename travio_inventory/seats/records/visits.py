@@ -52,15 +52,17 @@ class Visit:
             case Unknown():
                 raise OutcomeUnknown
 
-    async def rows(self, partition: Partition, kind: Kind) -> AsyncIterator[tuple[RowKey, Row]]:
-        """All rows of a kind. Raises StoreUnavailable."""
+    async def rows(
+        self, partition: Partition, kind: Kind, *, together: int = READ_TOGETHER
+    ) -> AsyncIterator[tuple[RowKey, Row]]:
+        """All rows of a kind, so many read at once. Raises StoreUnavailable."""
         start = ""
         while True:
-            found = await self.batches.read(partition, kind, start=start, most=READ_TOGETHER)
+            found = await self.batches.read(partition, kind, start=start, most=together)
             for key, row in found.items():
                 if key.id != start or not start:
                     yield key, row
-            if len(found) < READ_TOGETHER:
+            if len(found) < together:
                 return
             start = max(found).id
 
