@@ -1,6 +1,6 @@
 """Seat maps and availability that are put together from parts equal the messages that they stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import astuple, replace
 
 import pytest
@@ -174,7 +174,13 @@ def naive_stops(trip: Trip) -> list[v1.MapStop]:
 
 def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvailabilityResponse:
     """The reply, built field by field."""
-    free = [one for one, state in found.seats() if isinstance(state, seat.Available)]
+    open_map = replace(found.seat_map, state=SalesState.OPEN, has_departed=False)
+    free = [
+        one
+        for one, state in open_map.seats()
+        if isinstance(state, seat.Available) and found.seat_class in ("", one.seat_class)
+    ]
+    prices = sorted(one.price_minor for one in free)[: found.passengers]
     sections = {each.id: each for each in found.seat_map.trip.sections}
     return v1.CheckAvailabilityResponse(
         is_available=len(free) >= found.passengers,
@@ -191,21 +197,28 @@ def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvaila
             )
             for one in free
         ],
-        price_paisa=found.price_minor(),
+        price_paisa=sum(prices) if len(prices) == found.passengers else 0,
         checked_at=checked_at_s,
         state=v1.TripState[found.seat_map.state.name],
         departed=found.seat_map.has_departed,
     )
 
 
-def written_by(replies: MapReplies, seat_map: SeatMap) -> bytes:
-    """The map, with nobody else there to go on."""
-    writing = replies.seat_map(seat_map)
+def alone(writing: Coroutine[None, None, bytes]) -> bytes:
+    """What is written, with nobody else there to go on."""
     while True:
         try:
             writing.send(None)
         except StopIteration as done:
             return bytes(done.value)
+
+
+def written_by(replies: MapReplies, seat_map: SeatMap) -> bytes:
+    return alone(replies.seat_map(seat_map))
+
+
+def told_by(replies: MapReplies, found: Availability, checked_at_s: int = 1) -> bytes:
+    return alone(replies.availability(found, checked_at_s=checked_at_s))
 
 
 @given(seat_maps())
@@ -219,7 +232,7 @@ def test_a_seat_map_is_what_its_message_would_be(seat_map: SeatMap) -> None:
 @given(seat_maps(), st.sampled_from(["", "economy", "none has it"]), st.integers(1, 13))
 def test_availability_is_what_its_message_would_be(seat_map: SeatMap, seat_class: str, passengers: int) -> None:
     found = Availability(seat_map, seat_class, passengers)
-    written, naive = MapReplies().availability(found, checked_at_s=7), naive_availability(found, 7)
+    written, naive = told_by(MapReplies(), found, 7), naive_availability(found, 7)
     assert v1.CheckAvailabilityResponse.FromString(written) == naive
     google = message_type("CheckAvailabilityResponse")
     assert google.FromString(written) == google.FromString(bytes(naive))
@@ -234,7 +247,7 @@ def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: Sea
         changed = replace(seat_map, groups=groups, state=data.draw(st.sampled_from(SalesState)))
         assert written_by(replies, changed) == written_by(MapReplies(), changed)
         found = Availability(changed, "", data.draw(st.integers(1, 3)))
-        assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
+        assert told_by(replies, found) == told_by(MapReplies(), found)
 
 
 @given(seat_maps())
@@ -256,7 +269,7 @@ def test_sections_do_not_share_a_reply() -> None:
         for each in maps
     ]
     assert (len(seats[1]), seats[0]) == (4, [*seats[1], *seats[2]])
-    free = [replies.availability(Availability(each, "", 1), checked_at_s=1) for each in maps]
+    free = [told_by(replies, Availability(each, "", 1)) for each in maps]
     assert len(set(free)) == 3
 
 
@@ -277,12 +290,12 @@ def test_a_map_that_is_too_large_is_refused_and_told_how_to_ask() -> None:
 def test_a_list_of_free_seats_that_is_too_large_is_refused() -> None:
     found = Availability(small_map([AVAILABLE], [AVAILABLE]), "", 1)
     with pytest.raises(ReplyTooLarge, match=r"seat_class: the free seats .* ask for a class or a section"):
-        MapReplies(reply_bytes_max=10).availability(found, checked_at_s=1)
+        told_by(MapReplies(reply_bytes_max=10), found)
 
 
 def test_answers_that_are_too_large_together_are_refused() -> None:
     replies = MapReplies(reply_bytes_max=50)
-    answer = replies.availability(Availability(small_map([AVAILABLE]), "", 1), checked_at_s=1)
+    answer = told_by(replies, Availability(small_map([AVAILABLE]), "", 1))
     assert len(answer) < 50
     with pytest.raises(ReplyTooLarge, match="the free seats would have more than 50 bytes"):
         replies.batch([answer] * 4)
@@ -291,9 +304,7 @@ def test_answers_that_are_too_large_together_are_refused() -> None:
 def test_what_is_not_sold_is_not_available_though_seats_are_free() -> None:
     replies = MapReplies()
     sold, closed = (Availability(small_map([AVAILABLE]), "", 1, is_sold) for is_sold in (True, False))
-    answers = [
-        v1.CheckAvailabilityResponse.FromString(replies.availability(each, checked_at_s=1)) for each in (sold, closed)
-    ]
+    answers = [v1.CheckAvailabilityResponse.FromString(told_by(replies, each)) for each in (sold, closed)]
     assert [(each.is_available, each.available_seats) for each in answers] == [(True, 1), (False, 1)]
 
 
@@ -321,7 +332,7 @@ def test_journeys_trips_classes_and_party_sizes_do_not_share_a_reply() -> None:
     for seat_class in ("", "first"):
         for passengers in (1, 2):
             found = Availability(one, seat_class, passengers)
-            assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
+            assert told_by(replies, found) == told_by(MapReplies(), found)
 
 
 def test_another_definition_with_the_same_id_gets_a_new_reply() -> None:
@@ -336,7 +347,7 @@ def test_each_answer_carries_the_time_it_was_given() -> None:
     replies = MapReplies()
     found = Availability(small_map([AVAILABLE]), "", 1)
     for checked_at_s in (1_700_000_000, 1_700_000_001):
-        answer = replies.availability(found, checked_at_s=checked_at_s)
+        answer = told_by(replies, found, checked_at_s)
         assert v1.CheckAvailabilityResponse.FromString(answer).checked_at == checked_at_s
 
 

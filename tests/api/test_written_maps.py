@@ -8,13 +8,14 @@ import pytest
 
 from tests.api.test_maps import written_by
 from travio_inventory.api.grpc import map_layouts
+from travio_inventory.api.grpc.map_layouts import SEATS_AT_ONCE
 from travio_inventory.api.grpc.maps import MapReplies
-from travio_inventory.api.grpc.written_maps import SEATS_AT_ONCE
 from travio_inventory.bench.bench_trips import wide
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import AVAILABLE, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
 from travio_inventory.seats.trip import Journey
+from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory.v1 import GetSeatMapResponse
 
 SEATS, SEGMENTS = 500, 5
@@ -87,8 +88,13 @@ async def test_a_caller_who_leaves_while_a_map_is_made_leaves_no_wrong_one() -> 
         assert await replies.seat_map(now) == written_by(MapReplies(), now)
 
 
-async def test_others_go_on_while_a_large_map_is_made() -> None:
-    turns = 0
+@pytest.mark.parametrize("of", ["map", "availability"])
+async def test_others_go_on_while_much_is_written(of: str) -> None:
+    turns, seat_map, replies = 0, map_with(), MapReplies()
+    writing = replies.seat_map(seat_map)
+    if of == "availability":
+        writing.close()
+        writing = replies.availability(Availability(seat_map, "", 1), checked_at_s=1)
 
     async def others() -> None:
         nonlocal turns
@@ -97,6 +103,6 @@ async def test_others_go_on_while_a_large_map_is_made() -> None:
             await asyncio.sleep(0)
 
     going_on = asyncio.ensure_future(others())
-    await MapReplies().seat_map(map_with())
+    await writing
     going_on.cancel()
     assert turns >= SEATS // (2 * SEATS_AT_ONCE)

@@ -72,6 +72,8 @@ def encode_states(states: Sequence[SeatState]) -> bytes:
     """Write the states of a seat group's cells, seat by seat and segment by segment: two bytes of how many cells, one
     byte a cell, then the `until_ms` of each held one, in order.
     """
+    if states.count(AVAILABLE) == len(states):
+        return pack(">H", len(states)) + bytes([_FREE]) * len(states)
     letters = bytearray()
     untils: list[int] = []
     for state in states:

@@ -67,14 +67,16 @@ class MapReplies:
             self._maps.put(asked, written, written.size_bytes)
         return reply
 
-    def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
-        """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time."""
+    async def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
+        """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time. Other calls go on
+        while much is written.
+        """
         seat_map = found.seat_map
         sale = sale_of(seat_map)
         asked = _Asked(_part_of(seat_map), seat_map.journey, sale, found.seat_class, found.passengers, found.is_sold)
         kept = self._kept(asked, seat_map)
         if kept is None:
-            kept = self._keep(asked, seat_map, self._layout(seat_map).availability(found))
+            kept = self._keep(asked, seat_map, await self._layout(seat_map).availability(found))
         return self._sized(kept + number(5, checked_at_s))
 
     def batch(self, answers: Sequence[bytes]) -> bytes:

@@ -149,7 +149,7 @@ class InventoryService:
 
     async def _check(self, actor: Actor, query: AvailabilityQuery) -> bytes:
         found = await self._inventory.check_availability(actor, query)
-        return self._maps.availability(found, checked_at_s=self._clock.now_ms() // 1_000)
+        return await self._maps.availability(found, checked_at_s=self._clock.now_ms() // 1_000)
 
     async def get_seat_map(self, message: Message) -> bytes:
         actor, query = messages.map_asked(message)

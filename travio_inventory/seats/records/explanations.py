@@ -4,6 +4,7 @@ A hold is found in its home, which may be any seat group of the trip. So the row
 scanned, those of the seat's own group first: as many as the trip keeps, page by page and each at a bounded cost.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from json import loads
 from typing import Any, Final
@@ -22,6 +23,7 @@ from travio_inventory.seats.trip import Journey, Trip
 ROWS_MAX: Final = 500
 """So many rows of holds and events a page looks at, whatever they tell."""
 READS_MAX: Final = 64
+READS_AT_ONCE: Final = 8
 GIVEN_UP: Final = "given up"
 """What an owner that lives says of a seat that it had once."""
 MOVING: Final = "moving"
@@ -50,27 +52,34 @@ class Explanations:
     async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
         """See Explanations."""
         found: list[Trace] = []
-        place, left = after, ROWS_MAX
-        for _ in range(READS_MAX):
-            if place.step >= len(KINDS) * trip.group_count:
-                return found, None
-            kind, group = KINDS[place.step % len(KINDS)], _group(trip, seat, place.step // len(KINDS))
-            read = await self._read(trip, group, kind, place.start, left + 1)
-            fresh = {key: row for key, row in read.items() if key.id != place.start}
-            found += _traces(trip, seat, kind, fresh)
-            if len(read) > left:
-                return found, place._replace(start=max(read).id)
-            left -= len(fresh)
-            place = ScanPlace(place.step + 1)
-            if not left:
-                break
-        return found, place
+        left, end = ROWS_MAX, len(KINDS) * trip.group_count
+        places = [ScanPlace(step) for step in range(after.step, end)[:READS_MAX]]
+        places[:1] = [after] if places else []
+        for at in range(0, len(places), READS_AT_ONCE):
+            together = places[at : at + READS_AT_ONCE]
+            for place, read in zip(together, await self._read(trip, seat, together, left + 1), strict=True):
+                fresh = {key: row for key, row in read.items() if key.id != place.start}
+                found += _traces(trip, seat, _kind(place), fresh)
+                if len(read) > left:
+                    return found, place._replace(start=max(read).id)
+                left -= len(fresh)
+        after = ScanPlace(after.step + len(places))
+        return found, after if after.step < end else None
 
-    async def _read(self, trip: Trip, group: int, kind: Kind, start: str, most: int) -> Rows:
+    async def _read(self, trip: Trip, seat: str, places: Sequence[ScanPlace], most: int) -> Sequence[Rows]:
+        """At most so many of the rows at each of these places."""
         try:
-            return await self._batches.read(seat_rows.group_partition(trip.key, group), kind, start=start, most=most)
+            return await asyncio.gather(*(self._read_one(trip, seat, place, most) for place in places))
         except StoreUnavailable:
             raise BackendUnavailable from None
+
+    async def _read_one(self, trip: Trip, seat: str, place: ScanPlace, most: int) -> Rows:
+        partition = seat_rows.group_partition(trip.key, _group(trip, seat, place.step // len(KINDS)))
+        return await self._batches.read(partition, _kind(place), start=place.start, most=most)
+
+
+def _kind(place: ScanPlace) -> Kind:
+    return KINDS[place.step % len(KINDS)]
 
 
 def _own_group(trip: Trip, seat: str) -> int:

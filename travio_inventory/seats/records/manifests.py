@@ -13,7 +13,7 @@ from typing import Final
 
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Batches, Kind, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.batches import Batches, Kind, Rows, StoreUnavailable
 from travio_inventory.protocol.hold import read_title
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.queries import SeatPlace
@@ -92,11 +92,9 @@ class Manifests:
 
 def check_made(trip: Trip, group: int, cells: Rows) -> None:
     """Raises TripOpening unless all cells of the seat group are there and on sale."""
-    for seat in trip.seats_in(group):
-        for segment in range(len(trip.segments)):
-            cell = cells.get(RowKey(Kind.CELL, seat.id, segment))
-            if cell is None or cell.get("status") in seat_rows.OFF_SALE:
-                raise TripOpening
+    is_on_sale = all(cell.get("status") not in seat_rows.OFF_SALE for cell in cells.values())
+    if not (is_on_sale and seat_rows.are_made(cells, trip.seats_in(group), len(trip.segments))):
+        raise TripOpening
 
 
 def _place(trip: Trip, hold: Hold) -> SeatPlace:

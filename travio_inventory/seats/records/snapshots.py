@@ -23,15 +23,14 @@ async def snapshot(reads: Reads, trip: Trip, group: int) -> bytes:
     owners = {read_title(owner).hold_id for cell in taken.values() if (owner := rows.text(cell, "owner"))}
     foreign = {hold_id for hold_id in owners if parse_hold_id(hold_id).home != group}
     homes = {**dict.fromkeys(foreign, _UNDER_WAY), **await home_rows(reads, trip.key.organization, foreign)}
-    segments = range(len(trip.segments))
-    states = []
-    for seat in trip.seats_in(group):
-        for segment in segments:
-            key = RowKey(Kind.CELL, seat.id, segment)
-            cell = cells.get(key)
-            if cell is None or cell.get("status") in seat_rows.OFF_SALE:
-                raise TripOpening
-            states.append(_state(group, key, cell, homes) if key in taken else AVAILABLE)
+    seats, segments = trip.seats_in(group), len(trip.segments)
+    is_on_sale = all(cell.get("status") not in seat_rows.OFF_SALE for cell in taken.values())
+    if not (is_on_sale and seat_rows.are_made(cells, seats, segments)):
+        raise TripOpening
+    states: list[SeatState] = [AVAILABLE] * (len(seats) * segments)
+    places = {seat.id: place for place, seat in enumerate(seats)}
+    for key, cell in taken.items():
+        states[places[key.id] * segments + key.segment] = _state(group, key, cell, homes)
     return encode_states(states)
 
 

@@ -1,6 +1,6 @@
 """Whether a party finds seats on a journey, and what they cost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from travio_inventory.kernel.actor import Actor
@@ -9,7 +9,7 @@ from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.refusals import NotOnSale
-from travio_inventory.seats.seat import Available, SeatState
+from travio_inventory.seats.seat import Available
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
@@ -27,15 +27,24 @@ class Availability:
     passengers: int
     is_sold: bool = True
 
-    def seats(self) -> Iterator[tuple[Seat, SeatState]]:
-        """The class's seats with their states, in layout order, whether the journey is sold or not."""
+    def free(self) -> Iterator[Sequence[Seat]]:
+        """The free seats, seat group by seat group in layout order, whether the journey is sold or not."""
         seat_map = replace(self.seat_map, state=SalesState.OPEN, has_departed=False)
-        return (pair for pair in seat_map.seats() if self.seat_class in ("", pair[0].seat_class))
+        places = seat_map.trip.places_in(seat_map.section)
+        for index in range(len(seat_map.groups)):
+            start, states = seat_map.part(index)
+            first = places.start + start
+            seats = seat_map.trip.seats[first : first + len(states)]
+            yield [
+                seat
+                for seat, state in zip(seats, states, strict=True)
+                if isinstance(state, Available) and self.seat_class in ("", seat.seat_class)
+            ]
 
-    def price_minor(self) -> int:
-        """The price of the cheapest free seats for the party, 0 if there are not enough; in minor units."""
-        prices = sorted(seat.price_minor for seat, state in self.seats() if isinstance(state, Available))
-        return sum(prices[: self.passengers]) if len(prices) >= self.passengers else 0
+    def price_minor(self, prices: Iterable[int]) -> int:
+        """What the cheapest of the free seats, which have these prices, cost the party; 0 if there are not enough."""
+        cheapest = sorted(prices)[: self.passengers]
+        return sum(cheapest) if len(cheapest) == self.passengers else 0
 
 
 class CheckAvailability:
