@@ -33,9 +33,11 @@ async def claiming(sale: Sale, seats: str) -> Claiming:
     return lambda late_ms=0: sale.process.holds.attempts.claim([hold], sale.clock.now_ms() - late_ms)
 
 
-async def test_one_seat_group_is_won_at_once(sale: Sale) -> None:
+async def test_one_seat_group_is_won_at_once_without_a_look(sale: Sale) -> None:
     claim = await claiming(sale, "A1")
+    read = sale.store.rows_read.total()
     assert await claim() == (Claimed(Won(), in_doubt=False, as_of_ms=START_MS), False)
+    assert sale.store.rows_read.total() == read
 
 
 async def test_the_home_is_won_last(sale: Sale) -> None:
@@ -168,3 +170,13 @@ async def test_what_cannot_be_freed_is_freed_again_after_a_pause(sale: Sale) -> 
     ended, _ = await claim()
     assert (ended.result, ended.in_doubt) == (Unanswered(), False)
     assert pauses(sale) == 1
+
+
+async def test_what_a_living_hold_gave_up_elsewhere_is_free_whoever_gives_it_back(sale: Sale) -> None:
+    hold = await sale.hold("A1 A2")
+    sale.store.spoil(Spoil.LOST, cells_alone)
+    await sale.release(hold, "A2")
+    await sale.settled()
+    assert await sale.statuses("A2") == ["held"] * 3
+    assert (await sale.elsewhere().hold("A2", by="bob")).seats == ("A2",)
+    assert await sale.statuses("A1") == ["held"] * 3

@@ -1,28 +1,43 @@
 """A move: which batches it sends, what it takes and gives back, and of which moment others are told."""
 
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import pytest
 
 from tests.protocol.parts import Overtaken, hold_row, noted, nothing, pauses
 from tests.protocol.test_overtaken import LASTS_MS, Heard, slow
+from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import index_entries
-from travio_inventory.protocol.batches import IndexEntry, Kind, Partition
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
 from travio_inventory.protocol.claims import ERRORS_MAX
 from travio_inventory.protocol.steps.deciding import TRIES_MAX
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.move import Move
-from travio_inventory.seats.refusals import SeatContended, SeatTaken
+from travio_inventory.seats.refusals import SeatContended, SeatTaken, TripOpening
+from travio_inventory.seats.trip import Trip
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, cells_alone, commits, fences
 from verification.kit.passing import Batch
 from verification.kit.sale import GRACE_S, TTL_S, Sale
+from verification.kit.trips import a_trip
 
 GRACE_MS = GRACE_S * 1_000
 ENDS_MS = START_MS + TTL_S * 1_000
 LATE_MS = 55_000
 """So late in a minute that the grace ends in the next one."""
+
+
+class Onto(NamedTuple):
+    """A Destination: that seat, at the old price."""
+
+    trip: Trip
+    seat: str
+
+    def of(self, hold: Hold) -> Hold | None:
+        """See Destination."""
+        return None if hold.seats == (self.seat,) else hold.reseated((self.seat,), self.trip)
 
 
 def due(sale: Sale, partition: Partition, at_ms: int) -> IndexEntry:
@@ -163,6 +178,40 @@ async def test_a_commit_that_has_no_effect_is_undone(sale: Sale, spoil: Spoil) -
     with pytest.raises(BackendUnavailable):
         await sale.move(hold, "A1>A2")
     assert await sale.statuses("A2") == ["available"] * 3
+
+
+async def test_a_move_that_another_call_commits_before_it_is_undone_is_done(sale: Sale) -> None:
+    hold, other = await sale.hold("A1"), sale.elsewhere()
+    sale.store.spoil(Spoil.NOT_DONE, commits)
+    before = [nothing] * (1 + ERRORS_MAX + 1)
+    sale.process.sender.batches = Overtaken(sale.store, *before, lambda _: other.move(hold, "A1>A2"))
+    assert (await sale.move(hold, "A1>A2")).seats == ("A2",)
+    await sale.settled()
+    await sale.assert_legal()
+
+
+async def test_a_seat_that_others_take_and_return_all_the_time_is_contended(sale: Sale) -> None:
+    hold = await sale.hold("A1")
+    sale.store.spoil(Spoil.REFUSED, cells_alone)
+    with pytest.raises(SeatContended) as refused:
+        await sale.move(hold, "A1>A2")
+    assert refused.value.seats == ("A2",)
+
+
+async def test_seats_whose_rows_are_not_made_yet_are_not_said_to_be_taken(sale: Sale) -> None:
+    hold = await sale.hold("A1")
+    larger = a_trip(sale.trip.key.trip, organization=sale.trip.key.organization, seats=20, seats_per_group=1)
+    with pytest.raises(TripOpening):
+        await sale.process.holds.move(sale.actor(), hold.id, Move(larger, {"A1": "A19"}))
+
+
+async def test_what_the_house_blocks_is_moved_and_falls_due_never(sale: Sale) -> None:
+    await sale.block("A1")
+    (key,) = await sale.market.store.read(sale.group_partition("A1"), Kind.HOLD)
+    sent = noted(sale)
+    await sale.process.holds.move(house_of(sale.trip.key.organization), key.id, Onto(sale.trip, "A2"))
+    last = max(entry.bucket for batch in sent for entry in batch.entries if entry.of is Index.EXPIRY)
+    assert last == due(sale, sale.group_partition("A2"), START_MS + GRACE_MS).bucket
 
 
 async def test_a_hold_that_cannot_be_read_is_asked_for_a_few_times(sale: Sale) -> None:
