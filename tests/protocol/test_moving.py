@@ -20,7 +20,7 @@ from travio_inventory.seats.trip import Trip
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, cells_alone, commits, fences
 from verification.kit.passing import Batch
-from verification.kit.sale import GRACE_S, TTL_S, Sale
+from verification.kit.sale import GRACE_S, TTL_S, Market, Sale
 from verification.kit.trips import a_trip
 
 GRACE_MS = GRACE_S * 1_000
@@ -134,6 +134,15 @@ async def test_who_lost_gives_back_what_he_took_before_he_says_so(sale: Sale) ->
     assert (await hold_row(sale, hold.id))["moves"] == 1
     assert pauses(sale) == 0
     assert [batch.partition for batch in sent if fences(*batch[:2])] == [sale.group_partition("A1")]
+
+
+async def test_who_loses_a_seat_of_his_home_is_told_so_at_once(market: Market) -> None:
+    sale = await market.open(seats_per_group=18)
+    hold, _ = await sale.hold("A1"), await sale.hold("A2", by="bob")
+    sent = noted(sale)
+    with pytest.raises(SeatTaken):
+        await sale.move(hold, "A1>A2")
+    assert [fences(*batch[:2]) for batch in sent] == [False, True]
 
 
 async def test_a_seat_that_another_is_taking_is_contended_and_the_move_is_fenced(sale: Sale) -> None:
