@@ -6,7 +6,7 @@ import pytest
 
 from tests.store.partitions import new_partition
 from tests.store.test_group_commit import HOLDS, claim, entries_of, for_sale, settle
-from travio_inventory.protocol.batches import Applied, Index, Kind, NotDone, Refused, Unknown
+from travio_inventory.protocol.batches import TOO_OLD, Applied, Index, Kind, NotDone, Outcome, Refused, Unknown
 from travio_inventory.store import group_commit
 
 
@@ -96,3 +96,11 @@ async def test_reads_pass_as_they_are() -> None:
     assert [key.id for key in await sale.store.read(partition, Kind.HOLD)] == ids
     assert await sale.store.read_index(Index.HOLDS, bucket, after="h-1", most=2) == ["h-2", "h-3"]
     assert await sale.store.read_index(Index.HOLDS, bucket) == [f"h-{at}" for at in range(5)]
+
+
+async def test_a_member_is_late_only_after_its_time() -> None:
+    outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    too_old = group_commit.Member((), (), 5, 9, 1, outcome)
+    assert [too_old.is_late(now) for now in (5, 5.1)] == [None, TOO_OLD]
+    too_long = group_commit.Member((), (), 9, 5, 1, outcome)
+    assert [too_long.is_late(now) for now in (5, 5.1)] == [None, "its turn did not come in time"]
