@@ -6,7 +6,20 @@ import pytest
 
 from tests.store.partitions import new_partition
 from tests.store.test_group_commit import HOLDS, claim, entries_of, for_sale, settle
-from travio_inventory.protocol.batches import TOO_OLD, Applied, Index, Kind, NotDone, Outcome, Refused, Unknown
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    ANY_TIME,
+    TOO_OLD,
+    Applied,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Refused,
+    RowKey,
+    Unknown,
+    Write,
+)
 from travio_inventory.store import group_commit
 
 
@@ -104,3 +117,21 @@ async def test_a_member_is_late_only_after_its_time() -> None:
     assert [too_old.is_late(now) for now in (5, 5.1)] == [None, TOO_OLD]
     too_long = group_commit.Member((), (), 9, 5, 1, outcome)
     assert [too_long.is_late(now) for now in (5, 5.1)] == [None, "its turn did not come in time"]
+
+
+def member(name: str, *, rows: int = 1, company_max: int = 32) -> group_commit.Member:
+    """A batch of so many rows."""
+    writes = [Write(RowKey(Kind.CELL, name, number), ABSENT, {}) for number in range(rows)]
+    outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    return group_commit.Member(writes, (), ANY_TIME, ANY_TIME, company_max, outcome)
+
+
+async def test_a_company_admits_to_the_last_row_and_nobody_who_wants_less_company() -> None:
+    company = group_commit._Company()
+    for name in "ab":
+        assert company.admits(member(name))
+        company.add(member(name))
+    assert [company.admits(member("c", company_max=most)) for most in (2, 3)] == [False, True]
+    rows = group_commit.ROWS_MAX - 2
+    assert [company.admits(member("c", rows=count)) for count in (rows, rows + 1)] == [True, False]
+    assert not company.admits(member("a")), "it names the same row"
