@@ -231,11 +231,11 @@ async def test_who_waits_too_long_is_not_done() -> None:
 async def test_a_caller_that_leaves_while_it_waits_is_not_sent() -> None:
     sale = await for_sale()
     async with sale.meanwhile():
-        left, other = sale.hold(0), sale.hold(1)
+        first, left, other = (sale.hold(at) for at in range(3))
         await settle()
         left.cancel()
-    assert isinstance(await other, Applied)
-    assert sale.road.companies[-1] == ["hold-1"]
+    assert [type(await hold) for hold in (first, other)] == [Applied] * 2
+    assert sale.road.companies[-1] == ["hold-0", "hold-2"]
 
 
 async def test_a_company_has_limits() -> None:
