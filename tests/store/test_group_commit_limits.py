@@ -21,6 +21,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.store import group_commit
+from verification.kit.passing import Batch
 
 
 async def test_only_so_many_wait_for_a_partition(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,14 +87,23 @@ async def test_nothing_is_kept_of_a_partition_for_which_nothing_is_under_way() -
     assert (sale.store._lanes, sale.store._sending, sale.store._doubtful) == ({}, set(), {})
 
 
-async def test_a_batch_without_writes_waits_for_nobody() -> None:
+async def test_a_batch_without_writes_waits_for_nobody_and_passes_as_it_is() -> None:
     sale = await for_sale()
-    bucket = new_partition().name
+    asked = Batch(sale.group.partition, (), entries_of(1, new_partition().name), asyncio.get_running_loop().time() + 9)
     async with sale.meanwhile():
-        noting = asyncio.ensure_future(sale.group.apply(entries=entries_of(1, bucket)))
+        noting = asyncio.ensure_future(sale.store.apply(*asked[:3], send_by=asked.send_by))
         await settle()
-        assert [len(batch.writes) for batch in sale.road.passed[-2:]] == [3, 0]
+        assert sale.road.passed[-1] == asked
     assert isinstance(await noting, Applied)
+
+
+async def test_a_batch_for_an_idle_partition_passes_as_it_is() -> None:
+    sale = await for_sale()
+    asked = Batch(
+        sale.group.partition, claim(1), entries_of(1, new_partition().name), asyncio.get_running_loop().time() + 9
+    )
+    assert isinstance(await sale.store.apply(*asked[:3], send_by=asked.send_by), Applied)
+    assert sale.road.passed[-1] == asked
 
 
 async def test_reads_pass_as_they_are() -> None:
