@@ -4,7 +4,6 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +36,7 @@ def routes(draw: st.DrawFn) -> tuple[Segment, ...]:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(plans(), routes(), IDS, st.sampled_from(["", "Asia/Dhaka"]), st.booleans())
 def test_a_trip_is_the_same_after_it_was_written(
     plan: SeatPlan, segments: tuple[Segment, ...], name: str, time_zone: str, are_named: bool
@@ -47,11 +46,8 @@ def test_a_trip_is_the_same_after_it_was_written(
     assert same(trip, trip_toml(trip))
 
 
-@pytest.mark.parametrize("name", examples.names())
-def test_the_trip_of_an_example_is_the_same_after_it_was_written_also_with_its_seats_apart(
-    name: str, tmp_path: Path
-) -> None:
-    trip = parse_trip(examples.text(name), source=name)
+def test_the_trip_of_an_example_is_the_same_after_it_was_written_also_with_its_seats_apart(tmp_path: Path) -> None:
+    trip = parse_trip(examples.text("launch"), source="launch.toml")
     assert same(trip, trip_toml(trip))
     write_new(tmp_path / "seats.toml", plan_toml(plan_of_trip(trip)))
     write_new(tmp_path / "trip.toml", trip_toml(trip, seat_plan="seats.toml"))
