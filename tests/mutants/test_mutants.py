@@ -43,6 +43,7 @@ def judged(*tests: str, module: str = MODULE, seconds: float = 5) -> str:
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.once
 def test_what_no_test_notices_is_shown_and_the_rest_is_counted() -> None:
     told = judged("tests/kernel/test_log_throttle.py")
     assert f"| `{MODULE}` | 14 | 12 | 2 |" in told

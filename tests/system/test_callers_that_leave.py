@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+import pytest
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.exceptions import StreamClosedError
 
@@ -112,6 +113,7 @@ async def maps_agree(client: InventoryClient) -> bool:
     return True
 
 
+@pytest.mark.once
 async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> None:
     """The callers of three hundred calls leave after 1 to 50 ms; the same key, or the same order, then shows the
     outcome.
