@@ -141,7 +141,7 @@ async def test_who_loses_a_seat_of_his_home_is_told_so_at_once(market: Market) -
     hold, _ = await sale.hold("A1"), await sale.hold("A2", by="bob")
     sent = noted(sale)
     with pytest.raises(SeatTaken):
-        await sale.move(hold, "A1>A2")
+        await sale.process.holds.move(sale.actor(), hold.id, Move(sale.trip, {"A1": "A2"}))
     assert [fences(*batch[:2]) for batch in sent] == [False, True]
 
 
