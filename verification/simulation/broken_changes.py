@@ -1,13 +1,14 @@
 """Broken designs of changes: steps after which a hold has other claims than before."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Outcome, Partition, Row, RowKey, Rows, Write
-from travio_inventory.protocol.claims import Claimed
+from travio_inventory.protocol.claims import Claimed, Lost
 from travio_inventory.protocol.fencing import Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed, Released
 from travio_inventory.protocol.judging import Verdict
@@ -20,8 +21,11 @@ from travio_inventory.protocol.steps.move import Moving
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.records import seat_rows
 from verification.simulation.broken import GROUPS_OF_ONE, broken
+from verification.simulation.plan import Plan
 
 CHANGING = replace(GROUPS_OF_ONE, changes=0.8)
+MOVING = Plan(0, seats_per_group=3, seats=3, popular=3, changes=0.5, faults=0.5, kills=0.3)
+"""Movers die while their batch is on its way, others have the seat when they ask again, and soon not any more."""
 
 
 @broken("a live hold has whatever says that it is its own", "I7 L2", CHANGING.with_seed(27))
@@ -121,6 +125,23 @@ def _move_uncounted(patch: pytest.MonkeyPatch) -> None:
 def _no_title(patch: pytest.MonkeyPatch) -> None:
     stake = Moving._stake
     patch.setattr(Moving, "_stake", lambda self, before, keys: stake(self, before, keys)._replace(owner=before.id))
+
+
+@broken("the final no of a move is not fenced", "I5", MOVING.with_seed(9))
+def _plain_no(patch: pytest.MonkeyPatch) -> None:
+    claim, undo = Moving._claim, Moving._undo
+    is_plain = ContextVar("is_plain", default=False)
+
+    async def claimed(self: Moving[Hold], before: Hold, after: Hold, seen: Rows) -> tuple[Claimed, bool]:
+        claimed, was_taken = await claim(self, before, after, seen)
+        is_plain.set(isinstance(claimed.result, Lost) and not (was_taken or claimed.in_doubt))
+        return claimed, was_taken
+
+    async def undone(self: Moving[Hold], before: Hold, after: Hold) -> Hold:
+        return before if is_plain.get() else await undo(self, before, after)
+
+    patch.setattr(Moving, "_claim", claimed)
+    patch.setattr(Moving, "_undo", undone)
 
 
 @broken("a move returns what it has won", "I1", CHANGING)

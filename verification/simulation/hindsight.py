@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
-from travio_inventory.protocol.batches import Kind, RowKey
+from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import base_id, late_id
@@ -249,7 +249,7 @@ class Hindsight:
 
     def _judge_moves(self) -> None:
         """A move that was acknowledged was done: the hold had exactly the cells that it was answered (I3). One that was
-        refused as taken met an owner (I5).
+        refused as taken met an owner, and what an earlier call of it had left on its way comes to nothing (I5).
         """
         for call in (call for call in self.calls if call.op == "move"):
             base = base_id(call.subject)
@@ -264,6 +264,18 @@ class Hindsight:
                            if base_id(span.hold_id) != base)  # fmt: skip
                 if not any(from_s <= call.returned_s and to_s >= call.invoked_s for from_s, to_s in windows):
                     raise Violated(f"I5 not moved as taken, though nobody had it: {call}")
+                self._judge_on_its_way(call, passed)
+
+    def _judge_on_its_way(self, refused: Call, passed: Sequence[Step[Call]]) -> None:
+        """No earlier call makes the same move of what the hold was when this one was refused for good: its batch was on
+        its way by then.
+        """
+        began_s, asked = refused.invoked_s, {*refused.cells}
+        moves = max((_moves(step.row) for step in passed if step.at_s <= began_s), default=0)
+        for step in passed:
+            is_earlier = step.call is not None and step.call.op == "move" and step.call.invoked_s < began_s
+            if is_earlier and step.at_s > refused.returned_s and step.has == asked and _moves(step.before) <= moves:
+                raise Violated(f"I5 told no for good, and moved there by an earlier call: {refused} {step}")
 
     def _judge_repeats(self) -> None:
         """Who has the hold of a key, and repeats the request, gets it, whatever became of the trip (I6)."""
@@ -346,6 +358,10 @@ class Hindsight:
     def _spans(self, cells: Iterable[Cell]) -> Iterator[Span]:
         for cell in cells:
             yield from self.oracle.spans[cell]
+
+
+def _moves(row: Row) -> int:
+    return int(row.get("moves") or 0)
 
 
 def _shown(step: Step[Call]) -> str:
