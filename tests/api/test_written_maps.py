@@ -1,8 +1,9 @@
 """A map that changes is written in part; while much is written other calls go on, and share what is made."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from travio_inventory.wire.inventory.v1 import GetSeatMapResponse
 
 SEATS, SEGMENTS = 500, 5
 TRIP = wide(SEATS, segments=SEGMENTS)
+ONE_GROUP = replace(TRIP, seats_per_group=SEATS)
 
 
 def map_with(*, sold: Iterable[int] = (), held: int = 0) -> SeatMap:
@@ -88,13 +90,23 @@ async def test_a_caller_who_leaves_while_a_map_is_made_leaves_no_wrong_one() -> 
         assert await replies.seat_map(now) == written_by(MapReplies(), now)
 
 
-@pytest.mark.parametrize("of", ["map", "availability"])
-async def test_others_go_on_while_much_is_written(of: str) -> None:
-    turns, seat_map, replies = 0, map_with(), MapReplies()
-    writing = replies.seat_map(seat_map)
-    if of == "availability":
-        writing.close()
-        writing = replies.availability(Availability(seat_map, "", 1), checked_at_s=1)
+def availability_of(seat_map: SeatMap) -> Coroutine[Any, Any, bytes]:
+    return MapReplies().availability(Availability(seat_map, "", 1), checked_at_s=1)
+
+
+@pytest.mark.parametrize(
+    ("write", "seat_map"),
+    [
+        (MapReplies().seat_map, map_with()),
+        (availability_of, map_with()),
+        (availability_of, SeatMap(ONE_GROUP, Journey(0, 4), (encode_states([AVAILABLE] * SEATS * SEGMENTS),))),
+    ],
+    ids=["map", "availability", "availability of one seat group"],
+)
+async def test_others_go_on_while_much_is_written(
+    write: Callable[[SeatMap], Coroutine[Any, Any, bytes]], seat_map: SeatMap
+) -> None:
+    turns = 0
 
     async def others() -> None:
         nonlocal turns
@@ -103,6 +115,6 @@ async def test_others_go_on_while_much_is_written(of: str) -> None:
             await asyncio.sleep(0)
 
     going_on = asyncio.ensure_future(others())
-    await writing
+    await write(seat_map)
     going_on.cancel()
     assert turns >= SEATS // (2 * SEATS_AT_ONCE)

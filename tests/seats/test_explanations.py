@@ -146,6 +146,13 @@ async def test_what_a_cell_says_stands_beside_what_decides(single_seats: Sale) -
     assert {(cell.status, cell.home) for cell in (await single_seats.explained("A2")).cells} == {("sold", "cancelled")}
 
 
+async def test_seat_groups_are_read_several_at_once(single_seats: Sale) -> None:
+    await single_seats.hold("A1 A18")
+    single_seats.store.reads_at_once = 0
+    await single_seats.explained("A18")
+    assert single_seats.store.reads_at_once == explanations.READS_AT_ONCE
+
+
 async def test_a_seat_that_a_booking_gave_up_is_told_as_given_up(single_seats: Sale) -> None:
     """Also while its cells still name the booking."""
     booking = await single_seats.confirm(await single_seats.hold("A1 A2"))

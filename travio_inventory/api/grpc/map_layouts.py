@@ -76,14 +76,16 @@ class Layout:
         """A CheckAvailabilityResponse, all but `checked_at`; other calls go on in between."""
         free: list[bytes] = []
         prices: list[int] = []
-        looked_at, size = 0, self.trip.seats_per_group
-        for some in found.free():
-            free += [self._free[seat.id] for seat in some]
-            prices += [seat.price_minor for seat in some]
-            looked_at += size
-            if looked_at >= SEATS_AT_ONCE:
-                looked_at = 0
-                await asyncio.sleep(0)
+        looked_at, size = 0, min(self.trip.seats_per_group, SEATS_AT_ONCE)
+        for of_group in found.free():
+            for start in range(0, max(1, len(of_group)), SEATS_AT_ONCE):
+                some = of_group[start : start + SEATS_AT_ONCE]
+                free += [self._free[seat.id] for seat in some]
+                prices += [seat.price_minor for seat in some]
+                looked_at += size
+                if looked_at >= SEATS_AT_ONCE:
+                    looked_at = 0
+                    await asyncio.sleep(0)
         enough = number(1, found.is_sold and len(free) >= found.passengers)
         return b"".join((enough, number(2, len(free)), *free, number(4, found.price_minor(prices))))
 
