@@ -119,9 +119,11 @@ def test_entries_of_a_bucket_are_written_one_after_the_other_and_the_last_says_h
 def test_what_could_not_be_written_goes_again_after_a_pause_and_what_came_since_counts() -> None:
     async def day(road: Road) -> None:
         road.is_failing = True
+        road.open.clear()
         road.entries.add([entry("a", keep_s=1), entry("b")])
         await asyncio.sleep(2 * GAP_S)
         road.entries.add([entry("a", keep_s=2)])
+        road.open.set()
         await asyncio.sleep(RETRY_S / 2)
         assert len(road.requests) == 1
         assert road.entries.of(Index.HOLDS, "ann") == {"a", "b"}
