@@ -10,6 +10,7 @@ from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknow
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Confirmed, Passenger
 from travio_inventory.seats.offer import SalesState
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.records import trip_swaps
 from travio_inventory.seats.refusals import (
     HoldExpired,
@@ -21,6 +22,7 @@ from travio_inventory.seats.refusals import (
 )
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases import swap_vehicle
+from verification.kit.asking import definition
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip
@@ -102,6 +104,21 @@ async def test_another_seat_stands_for_one_where_the_operator_says_so(sale: Sale
     for chosen in ({"Z9": "A1"}, {"A1": "Z9"}, {"A1": "A2", "A2": "A2"}):
         with pytest.raises(InvalidTrip, match="seat_mapping"):
             await sale.swap(seats=vehicle(), chosen=chosen)
+
+
+async def test_a_large_trip_may_get_the_seats_again_that_it_had(market: Market) -> None:
+    """Both vehicles have the same parts in the rows of its seats."""
+    large = Market(market.store, portions=Portions(seats_at_once_max=5, seats_per_part_max=2))
+    sale = large.prepare(a_trip(seats=6, seats_per_group=2))
+    await sale.open_trip()
+    await sale.go_on_opening()
+    booked, whole = await sale.confirm(await sale.hold("A2")), sale.trip
+    for seats in (4, 6):
+        report = await sale.swap(seats=replace(whole, seats=whole.seats[:seats]))
+        assert (report.swap.is_over, report.swap.moved) == (True, 1)
+        for process in (sale, sale.elsewhere()):
+            assert len((await definition(process.inventory, sale.trip.key)).seats) == seats
+            assert (await process.find(booked)).seats == ("A2",)
 
 
 async def test_another_process_lists_and_explains_the_new_vehicle_at_once(sale: Sale) -> None:

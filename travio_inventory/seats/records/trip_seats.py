@@ -64,11 +64,13 @@ def written(trip: Trip, portions: Portions) -> Written:
     """The trip as rows say it. Raises InvalidTrip for more text than is stored of a trip."""
     if not portions.has_parts(trip):
         return Written(trip.definition, {})
-    parts = {_digest(part): part for part in parts_of(trip.seats_ever, portions.seats_per_part_max)}
+    texts = list(parts_of(trip.seats_ever, portions.seats_per_part_max))
+    named = list(map(_digest, texts))
+    parts = dict(zip(named, texts, strict=True))  # two vehicles may have the same part
     if sum(map(len, parts.values())) > DEFINITION_CHARS_MAX:
         said = f"their texts are too long together: the seats of a trip take at most {DEFINITION_CHARS_MAX} characters"
         raise InvalidTrip([Violation("seat_config.seats", said)])
-    return Written(trip.written({"count": len(trip.seats_ever), "parts": list(parts)}), parts)
+    return Written(trip.written({"count": len(trip.seats_ever), "parts": named}), parts)
 
 
 class TripSeats:
@@ -87,7 +89,7 @@ class TripSeats:
 
     async def keep(self, key: TripKey, definition: str, *, send_by: float) -> bool:
         """Keep those that the definition names for as long as the trip; False if one is gone."""
-        for digest in _named(loads(definition)):
+        for digest in dict.fromkeys(_named(loads(definition))):
             part = (await self._read(key, [digest])).get(_part(digest))
             if part is None:
                 return False
@@ -103,7 +105,7 @@ class TripSeats:
         the trip: what is left then is forgotten with the trip. Raises BackendUnavailable, OutcomeUnknown.
         """
         visit, named = Visit(self._batches), {*_named(loads(row.definition))}
-        for digest in _named(loads(definition)):
+        for digest in dict.fromkeys(_named(loads(definition))):
             if digest in named or (found := (await self._read(key, [digest])).get(_part(digest))) is None:
                 continue
             values: Row = {"parts_left": row.parts_left + 1}
@@ -140,7 +142,7 @@ class TripSeats:
 
     async def _read(self, key: TripKey, digests: Sequence[str]) -> Rows:
         try:
-            return await self._batches.get(trip_rows.partition(key), [_part(digest) for digest in digests])
+            return await self._batches.get(trip_rows.partition(key), [_part(each) for each in dict.fromkeys(digests)])
         except StoreUnavailable:
             raise BackendUnavailable from None
 
@@ -150,7 +152,8 @@ class TripSeats:
 
 def forgotten_parts(definition: str) -> list[Write]:
     """The rows of a closed trip's seats with an end, for the batch that ends the trip's own."""
-    return [Write(_part(digest), {}, _FORGOTTEN, trip_rows.FORGOTTEN_S) for digest in _named(loads(definition))]
+    named = dict.fromkeys(_named(loads(definition)))
+    return [Write(_part(digest), {}, _FORGOTTEN, trip_rows.FORGOTTEN_S) for digest in named]
 
 
 def opening_of(row: TripRow) -> Opening:
