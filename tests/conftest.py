@@ -4,9 +4,14 @@ import gc
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from travio_inventory.app.run import GARBAGE_THRESHOLDS
 from verification.pages.architecture import modules
+
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
+"""On a busy machine an example may take long."""
 
 pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
 

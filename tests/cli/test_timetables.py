@@ -28,6 +28,10 @@ from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
 from verification.kit.service_process import ServiceProcess
 
+LETTERS = 100
+"""Of the names of many trips, so that their lines are long."""
+PIPE_BYTES = 4_096
+"""An import whose lines nobody reads goes no further than this, and what has been read ahead."""
 SATURDAY, MONDAY = "2027-06-05", "2027-06-07"
 NOBODY = "localhost:1"
 
@@ -56,7 +60,7 @@ def coast(typed: Type, tmp_path: Path) -> str:
 
 def many(folder: Path, trips: int) -> Path:
     """A feed of so many trips on one day."""
-    ids = [f"t{at}" for at in range(trips)]
+    ids = [f"{'t' * LETTERS}{at}" for at in range(trips)]
     return feed(
         folder,
         trips="route_id,service_id,trip_id\n" + "".join(f"r,daily,{each}\n" for each in ids),
@@ -268,7 +272,9 @@ def test_an_interrupted_import_says_how_far_it_came_and_goes_on_where_it_was(
     words = ("import", "gtfs", str(zipped(many(tmp_path / "feed", 400))), "--seat-plan", str(plan))
     where = ("--date", SATURDAY, "--target", server.target, "--organization", token_hex(4), "--at-once", "2")
     command = [sys.executable, "-m", "travio_inventory.cli", *words, *where]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=PIPE_BYTES
+    ) as running:
         assert running.stdout is not None
         before = list(islice(running.stdout, 20))
         running.send_signal(signal.SIGINT)

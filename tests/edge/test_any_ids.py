@@ -37,7 +37,7 @@ async def tell(edge: EdgeUnderTest, ids: list[str]) -> None:
     assert [dict(await edge.seat_maps.read(trip)) for trip in trips] == [{0: b"map"}, {}, {}, {}]
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(several(6))
 async def test_any_ids_are_told_apart_and_given_back(lasting_edge: EdgeUnderTest, ids: list[str]) -> None:
     await tell(lasting_edge, ids)

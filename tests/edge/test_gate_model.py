@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.edge.edges import EdgeUnderTest, local_edge
@@ -93,7 +93,6 @@ async def asked(gate: Gate, group: SeatGroupKey, wanted: list[Cell], attempt: At
     return await gate.enter(group, wanted, attempt, ttl_ms=60_000)
 
 
-@settings(deadline=None)  # a server may take its time
 @given(st.lists(calls, max_size=30))
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: EdgeUnderTest, script: list[Call]) -> None:
     """An edge that remembers answers like the model; one that forgets may only differ by letting an attempt pass."""
@@ -117,7 +116,6 @@ async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edg
                 model.clear(wanted, occupancy.hold)
 
 
-@settings(deadline=None)  # on a busy machine
 @given(st.lists(calls, max_size=30))
 async def test_a_process_that_remembers_refuses_only_whom_the_gate_would(script: list[Call]) -> None:
     """And all of them, though its refusal may name fewer seats. Ann has a key, Bob has none."""

@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.edge.edges import EdgeUnderTest
@@ -188,7 +188,6 @@ Step: TypeAlias = tuple[str, int]
 steps = st.tuples(st.sampled_from(["look", "look", "fill", "fill", "write"]), st.integers(0, 2))
 
 
-@settings(deadline=None)  # a server may take its time
 @given(st.lists(steps, max_size=40))
 async def test_no_order_of_readers_and_writers_brings_old_data_back(edge: EdgeUnderTest, script: list[Step]) -> None:
     """What is cached is always what the store says.

@@ -4,7 +4,7 @@ import json
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.cli import examples
@@ -62,13 +62,11 @@ def plans(draw: st.DrawFn) -> SeatPlan:
     )
 
 
-@settings(deadline=None)
 @given(plans())
 def test_a_plan_is_the_same_after_it_was_written_as_toml(plan: SeatPlan) -> None:
     assert plan_from(tomllib.loads(plan_toml(plan)), source="x.toml") == plan
 
 
-@settings(deadline=None)
 @given(plans())
 def test_a_plan_is_the_same_after_it_was_written_as_json(plan: SeatPlan) -> None:
     assert plan_from(json.loads(plan_json(plan)), source="x.json") == plan

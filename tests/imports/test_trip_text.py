@@ -36,7 +36,7 @@ def routes(draw: st.DrawFn) -> tuple[Segment, ...]:
     )
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(plans(), routes(), IDS, st.sampled_from(["", "Asia/Dhaka"]), st.booleans())
 def test_a_trip_is_the_same_after_it_was_written(
     plan: SeatPlan, segments: tuple[Segment, ...], name: str, time_zone: str, are_named: bool

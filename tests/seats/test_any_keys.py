@@ -144,7 +144,7 @@ def clashes(space: Keys, ids: Sequence[str]) -> list[object]:
 
 
 @pytest.mark.parametrize("space", SPACES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(confusable())
 def test_no_two_lists_of_ids_share_a_key(space: str, ids: list[str]) -> None:
     assert clashes(SPACES[space], ids) == []
@@ -156,7 +156,7 @@ def test_each_table_that_is_named_by_ids_is_here() -> None:
     assert {each.table for each in made} == {*Table} - {Table.CURSORS}, "add its keys to SPACES"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(confusable())
 def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
     """Nor with journeys and times whose numbers could be taken for seats."""
@@ -171,7 +171,7 @@ def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
                     assert asked.setdefault(request.fingerprint, what) == what
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(confusable())
 def test_ids_that_are_stored_in_one_text_are_split_again(ids: list[str]) -> None:
     """In entries, in rows, in the ids of holds, in lists of ids."""

@@ -20,7 +20,7 @@ STOPS = "ABCD"
 SEATS = 4
 JOURNEYS = [f"{origin}-{destination}" for origin, destination in combinations(STOPS, 2)]
 HOLDERS = ("ann", "bob")
-SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, database=None)
+SETTINGS = settings(max_examples=20, derandomize=True, database=None)
 GROUPS = pytest.mark.parametrize("per_group", [1, pytest.param(3, marks=pytest.mark.once), "all"])
 
 

@@ -20,7 +20,7 @@ from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import PerGroup
 
-SETTINGS = settings(max_examples=10, deadline=None, derandomize=True, database=None)
+SETTINGS = settings(max_examples=10, derandomize=True, database=None)
 
 
 def told(found: SeatExplanation, source: Source) -> list[tuple[str, str]]:

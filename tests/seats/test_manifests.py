@@ -19,7 +19,7 @@ from verification.kit.faulty_batches import Spoil, cells_alone, everything_after
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import PerGroup, a_trip
 
-SETTINGS = settings(max_examples=15, deadline=None, derandomize=True, database=None)
+SETTINGS = settings(max_examples=15, derandomize=True, database=None)
 SEATS = 6
 
 

@@ -141,7 +141,7 @@ def test_an_order_is_named_by_an_id() -> None:
 
 
 @given(orders=st.lists(st.sampled_from("ox"), max_size=6), most=st.integers(1, 3), names=st.integers(1, 3))
-@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@settings(max_examples=15, derandomize=True, database=None)
 async def test_every_booking_is_on_one_page_while_others_are_made(
     store: Batches, orders: list[str], most: int, names: int
 ) -> None:

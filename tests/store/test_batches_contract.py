@@ -238,7 +238,7 @@ def required(batch: Sequence[Write], outcome: Outcome) -> Outcome:
 
 
 @given(batches=_BATCHES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 async def test_all_stores_answer_alike_for_any_batches(store: Batches, batches: Sequence[Sequence[Write]]) -> None:
     """The store in memory, which simulations use, is the reference."""
     group = Group(store, new_partition())
