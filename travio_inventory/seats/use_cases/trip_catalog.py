@@ -141,7 +141,7 @@ class TripCatalog:
         self._drop(key)
         if (offer := read.result()) is not None:
             self._kept[key] = _Kept(offer, began_s, self._again_s(began_s))
-            self._seats += len(offer.trip.seats)
+            self._seats += _size(offer.trip)
             while len(self._kept) > self._trips_max or (self._seats > self._seats_max and len(self._kept) > 1):
                 self._drop(next(iter(self._kept)))
 
@@ -151,4 +151,9 @@ class TripCatalog:
     def _drop(self, key: TripKey) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
-            self._seats -= len(kept.offer.trip.seats)
+            self._seats -= _size(kept.offer.trip)
+
+
+def _size(trip: Trip) -> int:
+    """How many seats it takes with it, those of former vehicles too."""
+    return len(trip.seats) + sum(len(vehicle.seats) for vehicle in trip.former)
