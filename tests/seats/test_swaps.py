@@ -1,14 +1,19 @@
 """A trip gets another vehicle: what is held and booked moves to it, and nothing of the old one is sold any more."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from threading import current_thread, main_thread
 
 import pytest
 
+from travio_inventory.kernel import off_loop
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown
+from travio_inventory.seats import swapping
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Confirmed, Passenger
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.records import trip_swaps
@@ -323,3 +328,19 @@ async def test_a_swap_is_whole_wherever_its_process_is_killed(market: Market) ->
         assert min((await sale.find(booked)).groups) >= sale.trip.first_group
         assert (await sale.find(lost)).is_live
         await sale.assert_legal()
+
+
+async def test_seats_of_large_vehicles_are_matched_in_a_thread(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(off_loop, "AT_ONCE_MAX", 5)
+    busy: list[str] = []
+
+    def noted(old: Sequence[Seat], new: Sequence[Seat], chosen: Mapping[str, str]) -> swapping.SeatMatches:
+        busy.append(current_thread().name)
+        return match_seats(old, new, chosen)
+
+    match_seats = swapping.match_seats
+    monkeypatch.setattr(swapping, "match_seats", noted)
+    await sale.hold("A1")
+    assert (await sale.swap(seats=vehicle())).swap.moved == 1
+    assert busy
+    assert main_thread().name not in busy

@@ -2,8 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from travio_inventory.seats.layout import Seat
@@ -20,12 +19,19 @@ class FormerVehicle(NamedTuple):
 
 
 class FormerSeats:
-    """The seat groups of all former vehicles. They are numbered before those of the present one, which never change."""
+    """The seat groups of all former vehicles. They are numbered before those of the present one, which never change.
+
+    All that is asked of them is made with it, which is in a thread where there are many.
+    """
 
     def __init__(self, vehicles: Sequence[FormerVehicle]) -> None:
         self.vehicles = vehicles
-        self.groups = [group for vehicle in vehicles for group in _groups(vehicle)]
+        by_vehicle = list(map(_groups, vehicles))
+        self.groups = list(chain.from_iterable(by_vehicle))
         self._ends = list(accumulate(map(len, self.groups)))
+        self._vehicle_ends = list(accumulate(map(len, by_vehicle)))
+        self._ids = [frozenset(seat.id for seat in vehicle.seats) for vehicle in vehicles]
+        self._last_groups = {seat.id: number for number, group in enumerate(self.groups) for seat in group}
         self._places: dict[tuple[int, str], int] = {}
         for number, group in enumerate(self.groups):
             start = self._ends[number] - len(group)
@@ -44,14 +50,6 @@ class FormerSeats:
         """The seat group that the last of the vehicles with a seat of that id had it in; None if none has."""
         return self._last_groups.get(seat_id)
 
-    @cached_property
-    def _last_groups(self) -> dict[str, int]:
-        return {seat.id: number for number, group in enumerate(self.groups) for seat in group}
-
-    @cached_property
-    def _ids(self) -> list[frozenset[str]]:
-        return [frozenset(seat.id for seat in vehicle.seats) for vehicle in self.vehicles]
-
     def place_of(self, group: int, seat_id: str) -> int:
         """The seat's place among them, from 0. Raises KeyError."""
         return self._places[group, seat_id]
@@ -67,8 +65,7 @@ class FormerSeats:
 
     def vehicle_of(self, group: int) -> int:
         """Which of the vehicles the seat group was of, from 0."""
-        ends = list(accumulate(len(_groups(vehicle)) for vehicle in self.vehicles))
-        return bisect_right(ends, group)
+        return bisect_right(self._vehicle_ends, group)
 
 
 def split_vehicles(

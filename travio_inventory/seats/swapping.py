@@ -165,6 +165,11 @@ class Places:
         self._chosen = chosen
         self._matches: dict[int, SeatMatches] = {}
 
+    def prepare(self) -> "Places":
+        """The same, with what takes long made for the last vehicle: in a thread where there are many seats."""
+        self._matches_of(len(self._trip.former) - 1)
+        return self
+
     def of(self, hold: Hold) -> Swapped:
         """What becomes of a hold that has no seats in the trip's present vehicle."""
         seats, left = [], {}

@@ -111,6 +111,8 @@ class Trip:
     seats_per_group_asked: int = field(init=False, repr=False, compare=False)
     seat_classes: frozenset[str] = field(init=False, repr=False, compare=False)
     """The classes that the trip's seats have."""
+    before: FormerSeats = field(init=False, repr=False, compare=False)
+    """The seats that it has no more."""
     _positions: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self, is_stored: bool) -> None:
@@ -121,6 +123,7 @@ class Trip:
         free_gradually(self, ordered)
         object.__setattr__(self, "seats", ordered)
         object.__setattr__(self, "seat_classes", frozenset([seat.seat_class for seat in ordered]))
+        object.__setattr__(self, "before", FormerSeats(self.former))
         object.__setattr__(self, "features", features_in_order(self.features, self.sections))
         object.__setattr__(self, "station_names", tuple(sorted(self.station_names)))
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
@@ -167,11 +170,6 @@ class Trip:
         """The seat groups that have the seats at these places."""
         size, first = self.seats_per_group, self.first_group
         return range(first + places.start // size, first - (-places.stop // size)) if places else range(0)
-
-    @cached_property
-    def before(self) -> FormerSeats:
-        """The seats that it has no more."""
-        return FormerSeats(self.former)
 
     @cached_property
     def first_group(self) -> int:

@@ -131,6 +131,7 @@ class TripSwaps:
         """Move what can be moved, some of the old seat groups after the others, and note how far that is."""
         offer = await self._changes.offer(found)
         places = Places(offer.trip, found.row.swapped.chosen)
+        await off_loop(len(offer.trip.seats), places.prepare)
         while (note := found.row.swapped).reached < offer.trip.first_group:
             until = min(note.reached + GROUPS_AT_ONCE, offer.trip.first_group)
             done = await _all(self._move_group(offer, places, group) for group in range(note.reached, until))
