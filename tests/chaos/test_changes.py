@@ -9,10 +9,13 @@ import pytest
 
 from travio_inventory.protocol.batches import Row
 from travio_inventory.seats.ports import Cell
+from verification.chaos.aftermath import Remains
 from verification.chaos.changes import judge_changes
+from verification.chaos.notebook import Notebook
 from verification.chaos.ownership import Ownership
 from verification.chaos.states import State, found_holds, states_of
-from verification.chaos.verdict import judge
+from verification.chaos.verdict import judge, judge_trip
+from verification.kit.trips import trip_of
 from verification.simulation.history import AskedMove, Call, CallOutcome, History, Told
 
 HOLD = "t~0~h"
@@ -106,6 +109,15 @@ def test_an_acknowledged_move_that_was_never_made_is_noticed() -> None:
 def test_a_new_seat_at_the_price_of_the_old_one_is_noticed() -> None:
     cheap = MOVED._replace(prices=(PRICES["b"], PRICES["a"]))
     assert "I4" in _said([_move("a", "c", "bc", answer=UNKNOWN)], cheap)
+
+
+@pytest.mark.parametrize(("told", "is_right"), [(0, False), (1, True), (2, False)])
+def test_the_end_of_a_trip_is_recorded_once(told: int, *, is_right: bool) -> None:
+    notebook = Notebook()
+    book = notebook.open(trip_of("t", seats=1))
+    notebook.cancel_trip(book, service="s").answer = CallOutcome.OK
+    remains = Remains({}, {}, set(), {}, {}, told)
+    assert ([*judge_trip(book, remains)] == []) is is_right
 
 
 def _twice(*calls: Call) -> list[str]:

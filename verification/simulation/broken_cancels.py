@@ -16,6 +16,14 @@ from verification.simulation.plan import Plan
 CANCELLING = Plan(0, with_gate=True, cancels=True, holders=9, faults=0.3)
 
 
+@broken("a cancellation ends what the first seat group has", "I14", CANCELLING)
+def _first_group(patch: pytest.MonkeyPatch) -> None:
+    async def end(holds: HoldProtocol[Hold], key: TripKey, group: int, since_ms: int) -> tuple[int, int]:
+        return (0, 0) if group else await end_group(holds, key, group, since_ms)
+
+    patch.setattr("travio_inventory.seats.records.trip_sales.end_group", end)
+
+
 @broken("a cancelled trip's hold is released without looking at its status", "I4", CANCELLING.with_seed(22))
 def _whatever_it_is(patch: pytest.MonkeyPatch) -> None:
     as_seen = deciding.as_seen
