@@ -164,7 +164,7 @@ def test_a_hold_that_has_changed_is_not_moved(version: int) -> None:
 @pytest.mark.parametrize(
     ("onto", "field", "said"),
     [
-        ({"A4": "A5"}, "seat_ids", "the hold has the seats A1, A2, A3, not A4"),
+        ({"A4": "A5"}, "moves", "the hold has the seats A1, A2, A3, not A4"),
         ({"A3": "A2", "A2": "A1"}, "moves", "the hold has A1 already"),
         ({"A3": "A2"}, "moves", "the hold has A2 already"),
     ],

@@ -79,8 +79,11 @@ async def test_who_has_no_seat_keeps_the_old_one_is_told_of_and_moved_later(sale
     assert [hold.id for hold in (await sale.manifest(without_place=True)).holds] == [lost.id]
     assert [hold.id for hold in (await sale.manifest()).holds] == [lost.id]
     await sale.hold("A2", by="bob")
-    with pytest.raises(InvalidSeats, match="A11"):
-        await sale.move(lost, "A1>A3")
+    for moves in ("A1>A3", ""):
+        with pytest.raises(InvalidSeats, match=r"^moves: the trip's vehicle has no seat A11 any more: name others"):
+            await sale.move(lost, moves, ends="A-C")
+    with pytest.raises(InvalidSeats, match=r"^moves: the hold has the seats A1, A11, not A5$"):
+        await sale.move(lost, "A5>A3")
     moved = await sale.move(lost, "A11>A4")
     assert (moved.seats, min(moved.groups) >= sale.trip.first_group) == (("A1", "A4"), True)
     assert not (await sale.manifest(without_place=True)).holds

@@ -1,6 +1,6 @@
 """Where a hold of seats is to be moved: which of its seats give way to which others, and on which journey."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from travio_inventory.kernel.refusals import Violation
@@ -28,17 +28,13 @@ class Move:
         """See Destination. Raises HoldChanged, InvalidSeats."""
         if self._is_done(hold):
             return None
-        journey, seats = self.journey or hold.journey, {*hold.seats}
-        new, old = {*self.onto.values()}, {*self.onto}
         if unknown := [seat for seat in self.onto.values() if not self.trip.has_seat(seat)]:
             raise InvalidSeats([Violation("moves", f"this trip has no seat {unknown[0]!r}")])
         if self.version is not None and self.version != hold.extensions:
             raise HoldChanged(hold.extensions)
-        if lost := old - seats:
-            raise hold.never_had(lost)
-        if twice := new & (seats - old):
-            raise InvalidSeats([Violation("moves", f"the hold has {', '.join(sorted(twice))} already")])
-        return hold.moved(self.onto, self.trip, journey).in_period(self.period)
+        if said := self._wrong(hold, {*self.onto}, {*self.onto.values()}):
+            raise InvalidSeats([Violation("moves", said)])
+        return hold.moved(self.onto, self.trip, self.journey or hold.journey).in_period(self.period)
 
     def _is_done(self, hold: Hold) -> bool:
         """Whether the hold is there, or has moved on from there since: by another move, or with the vehicle."""
@@ -47,3 +43,14 @@ class Move:
         seats, new, old, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
         is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)
         return is_there or all(replaced.get(seat) == other for seat, other in self.onto.items())
+
+    def _wrong(self, hold: Hold, old: Set[str], new: Set[str]) -> str:
+        """What is wrong with the seats, "" if nothing."""
+        stay = {*hold.seats} - old
+        if lost := old - {*hold.seats}:
+            return f"the hold has the seats {', '.join(hold.seats)}, not {', '.join(sorted(lost))}"
+        if twice := new & stay:
+            return f"the hold has {', '.join(sorted(twice))} already"
+        if gone := [seat for seat in hold.seats if seat in stay and not self.trip.has_seat(seat)]:
+            return f"the trip's vehicle has no seat {', '.join(gone)} any more: name others for them"
+        return ""
