@@ -26,6 +26,12 @@ def test_what_a_hold_was_made_with_is_owned_by_its_id() -> None:
     assert read_title("") == ("", 0)
 
 
+@pytest.mark.parametrize("hold_id", [f"a+1~0~{'0' * 32}", f"a+b~0~{'0' * 32}", "7", "a+", "a+b", "a+\u0663"])
+def test_a_mark_in_the_id_of_a_hold_is_none_of_a_move(hold_id: str) -> None:
+    assert read_title(hold_id) == (hold_id, 0)
+    assert read_title(str(Title(hold_id, 3))) == (hold_id, 3)
+
+
 @pytest.mark.parametrize(
     ("row", "cell", "move", "is_named"),
     [
