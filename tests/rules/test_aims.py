@@ -67,6 +67,14 @@ def test_seats_that_it_never_had_are_refused_whatever_became_of_it(hold: Hold, s
         aim_at(hold, state, ("D2", "A1", "D1"))
 
 
+def test_a_seat_that_it_got_another_for_is_not_given_back_by_its_name() -> None:
+    moved = replace(HOLD, given_up=("C1", "D1"), replaced=(("D1", "A1"),))
+    for hold, aim in ((moved, Released()), (replace(moved, state=Confirmed("o")), Cancelled(""))):
+        with pytest.raises(InvalidSeats, match="not D1"):
+            aim_at(hold, aim, ("D1",))
+    assert aim_at(replace(moved, state=Confirmed("o")), Confirmed("o"), ("D1", "A2", "B1")) is None
+
+
 @pytest.mark.parametrize("state", [Aborted("retry"), Forgotten()])
 def test_what_never_was_has_no_seats_to_name(state: HoldState) -> None:
     assert aim_at(HOLD.with_state(state), Released(), ("D1",)) is None

@@ -17,8 +17,16 @@ from verification.kit.trips import a_trip, row_of
 
 CAR = a_trip("t", organization="org", seats=row_of(5), seats_per_group=2)
 DEARER = tuple(replace(seat, price_minor=9) for seat in row_of(4))
-VAN = NewVehicle(DEARER[:3], 2, "van", "small").of(CAR)
-BUS = NewVehicle(DEARER, 3).of(VAN)
+
+
+def van() -> Trip:
+    """The trip with a smaller vehicle."""
+    return NewVehicle(DEARER[:3], 2, "van", "small").of(CAR)
+
+
+def bus() -> Trip:
+    """The trip with a third vehicle."""
+    return NewVehicle(DEARER, 3).of(van())
 
 
 def held(trip: Trip, *seats: str) -> Hold:
@@ -31,30 +39,35 @@ def held(trip: Trip, *seats: str) -> Hold:
 
 
 def test_a_trip_has_its_new_vehicle_and_knows_the_old_one() -> None:
-    assert (VAN.seats, VAN.seats_per_group, VAN.vehicle, VAN.vehicle_type) == (DEARER[:3], 2, "van", "small")
-    assert VAN.former == (FormerVehicle(CAR.seats, 2),)
-    assert BUS.former == (*VAN.former, FormerVehicle(VAN.seats, 2))
-    assert BUS.seats_ever == CAR.seats + VAN.seats + BUS.seats
-    assert read_definition(BUS.definition) == BUS
+    small = van()
+    third = bus()
+    assert (small.seats, small.seats_per_group, small.vehicle, small.vehicle_type) == (DEARER[:3], 2, "van", "small")
+    assert small.former == (FormerVehicle(CAR.seats, 2),)
+    assert third.former == (*small.former, FormerVehicle(small.seats, 2))
+    assert third.seats_ever == CAR.seats + small.seats + third.seats
+    assert read_definition(third.definition) == third
 
 
 def test_seat_groups_of_the_new_vehicle_are_numbered_behind_those_of_the_old_one() -> None:
-    assert (CAR.groups, VAN.groups, BUS.groups) == (range(3), range(3, 5), range(5, 7))
-    assert [VAN.group_of(seat.id) for seat in VAN.seats] == [3, 3, 4]
-    assert [VAN.seats_in(group) for group in range(5)] == [
-        CAR.seats[:2], CAR.seats[2:4], CAR.seats[4:], VAN.seats[:2], VAN.seats[2:],
+    small = van()
+    third = bus()
+    assert (CAR.groups, small.groups, third.groups) == (range(3), range(3, 5), range(5, 7))
+    assert [small.group_of(seat.id) for seat in small.seats] == [3, 3, 4]
+    assert [small.seats_in(group) for group in range(5)] == [
+        CAR.seats[:2], CAR.seats[2:4], CAR.seats[4:], small.seats[:2], small.seats[2:],
     ]  # fmt: skip
-    assert [VAN.groups_of(places) for places in (range(3), range(2, 3), range(1), range(0))] == [
+    assert [small.groups_of(places) for places in (range(3), range(2, 3), range(1), range(0))] == [
         range(3, 5), range(4, 5), range(3, 4), range(0),
     ]  # fmt: skip
 
 
 def test_a_seat_is_found_in_the_vehicle_of_its_seat_group() -> None:
-    assert (VAN.seat_in(0, "A1").price_minor, VAN.seat_in(3, "A1").price_minor) == (0, 9)
-    assert [group for group in range(7) if VAN.has_in(group, "A1")] == [0, 3]
-    places = [(group, seat.id) for group in range(5) for seat in VAN.seats_in(group)]
-    assert [VAN.place_of(*each) for each in places] == [*range(8)]
-    assert [VAN.group_at(place) for place in range(10)] == [*(group for group, _ in places), 4, 4]
+    small = van()
+    assert (small.seat_in(0, "A1").price_minor, small.seat_in(3, "A1").price_minor) == (0, 9)
+    assert [group for group in range(7) if small.has_in(group, "A1")] == [0, 3]
+    places = [(group, seat.id) for group in range(5) for seat in small.seats_in(group)]
+    assert [small.place_of(*each) for each in places] == [*range(8)]
+    assert [small.group_at(place) for place in range(10)] == [*(group for group, _ in places), 4, 4]
 
 
 def test_what_a_vehicle_is_chosen_for_must_be_there_and_no_two_seats_become_one() -> None:
@@ -100,26 +113,30 @@ def test_a_vehicle_has_the_seats_of_a_plan_and_what_it_does_not_say_itself() -> 
 
 
 def test_a_hold_gets_the_seats_that_stand_for_its_own_at_its_prices() -> None:
+    small = van()
     hold = held(CAR, "A1", "A3")
-    moved = Reseat(VAN, Places(VAN), 7).of(hold)
-    assert moved == hold.reseated(("A1", "A3"), VAN)
+    moved = Reseat(small, Places(small), 7).of(hold)
+    assert moved == hold.reseated(("A1", "A3"), small)
     assert moved is not None
     assert (moved.groups, moved.prices, moved.period) == ((3, 4), (0, 0), 7)
-    assert (has_place(VAN, hold), has_place(VAN, moved)) == (False, True)
-    assert Reseat(VAN, Places(VAN), 7).of(moved) is None
+    assert (has_place(small, hold), has_place(small, moved)) == (False, True)
+    assert Reseat(small, Places(small), 7).of(moved) is None
 
 
 def test_a_hold_of_which_one_seat_has_none_keeps_all() -> None:
-    hold, places = held(CAR, "A1", "A5"), Places(VAN)
-    assert Reseat(VAN, places, 7).of(hold) is None
+    small = van()
+    hold, places = held(CAR, "A1", "A5"), Places(small)
+    assert Reseat(small, places, 7).of(hold) is None
     assert places.of(hold) == Swapped((), {"A5": Why.NOT_THERE})
     assert places.reasons(hold) == {"A5": Why.NOT_THERE}
     assert places.reasons(held(CAR, "A1", "A2")) == {"A1": Why.TAKEN, "A2": Why.TAKEN}
 
 
 def test_chosen_seats_are_those_of_the_last_vehicle() -> None:
-    places = Places(BUS, {"A2": "A4"})
-    assert places.of(held(VAN, "A2")).seats == ("A4",)
+    small = van()
+    third = bus()
+    places = Places(third, {"A2": "A4"})
+    assert places.of(held(small, "A2")).seats == ("A4",)
     assert places.of(held(CAR, "A2")).seats == ("A2",)
     assert places.of(held(CAR, "A1", "A4")).seats == ("A1", "A4")
 
@@ -147,7 +164,8 @@ def test_a_hold_is_moved_to_another_journey_on_its_seats() -> None:
 
 
 def test_a_hold_of_the_old_vehicle_is_moved_to_seats_of_the_same_name() -> None:
-    moved = Move(VAN, {"A1": "A1"}).of(held(CAR, "A1"))
+    small = van()
+    moved = Move(small, {"A1": "A1"}).of(held(CAR, "A1"))
     assert moved is not None
     assert moved.groups == (3,)
 
@@ -167,6 +185,7 @@ def test_a_hold_that_has_changed_is_not_moved(version: int) -> None:
         ({"A4": "A5"}, "moves", "the hold has the seats A1, A2, A3, not A4"),
         ({"A3": "A2", "A2": "A1"}, "moves", "the hold has A1 already"),
         ({"A3": "A2"}, "moves", "the hold has A2 already"),
+        ({"A3": "Z9"}, "moves", "this trip has no seat 'Z9'"),
     ],
 )
 def test_a_move_that_makes_no_sense_is_refused(onto: dict[str, str], field: str, said: str) -> None:
