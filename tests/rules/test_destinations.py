@@ -155,6 +155,20 @@ def test_a_hold_is_moved_once_whatever_version_its_caller_saw_before() -> None:
         assert move.of(moved) is None
 
 
+def test_a_move_is_done_though_the_hold_has_moved_on_since() -> None:
+    first, second = Move(CAR, {"A1": "A3", "A2": "A4"}), Move(CAR, {"A3": "A5"})
+    there = first.of(held(CAR, "A1", "A2"))
+    assert there is not None
+    now = second.of(there)
+    assert now is not None
+    assert now.seats == ("A4", "A5")
+    assert (first.of(now), second.of(now)) == (None, None)
+    with pytest.raises(InvalidSeats, match="not A1"):
+        Move(CAR, {"A1": "A2"}).of(now)
+    with pytest.raises(InvalidSeats, match="not A1"):
+        replace(first, journey=Journey(1, 2)).of(now)
+
+
 def test_a_hold_is_moved_to_another_journey_on_its_seats() -> None:
     hold, move = held(CAR, "A1", "A2"), Move(CAR, {}, Journey(1, 2))
     moved = move.of(hold)
