@@ -16,8 +16,8 @@ GAP_S = 0.006
 """Between the beginnings of two requests that have room left: who comes alone does not wait, and a crowd gathers."""
 BUCKETS_MAX = 10
 """Each is a partition, and servers warn of batches over more of them."""
-TOGETHER_MAX = 100
-"""Entries in one request. Those of many seat groups are in few buckets: of a minute, of an epoch."""
+TOGETHER_MAX = 80
+"""Entries in one request: servers warn of 5 KiB. Those of many seat groups are in few buckets, of a minute or epoch."""
 
 
 class NotAnnounced(Exception):
