@@ -178,7 +178,8 @@ def bench_claims(
     database_pid: Annotated[
         tuple[int, ...],
         Parameter(
-            help="Process id of a database server on this machine, for its CPU time; may be given several times."
+            help="Process id of a database server on this machine, for its CPU time; may be given several times.",
+            validator=Number(gte=1),
         ),
     ] = (),
     options: Options = DEFAULTS,
