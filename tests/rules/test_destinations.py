@@ -184,6 +184,17 @@ def test_a_hold_of_the_old_vehicle_is_moved_to_seats_of_the_same_name() -> None:
     assert moved.groups == (3,)
 
 
+def test_seats_that_the_new_vehicle_has_not_must_give_way_all_together() -> None:
+    hold = held(CAR, "A1", "A4", "A5")
+    with pytest.raises(InvalidSeats, match="has no seat A4, A5 any more"):
+        Move(van(), {"A1": "A2"}).of(hold)
+    moved = Move(van(), {"A4": "A2", "A5": "A3"}).of(hold)
+    assert moved is not None
+    assert (moved.seats, moved.groups) == (("A1", "A2", "A3"), (3, 3, 4))
+    with pytest.raises(InvalidSeats, match=r"not A2, A3$"):
+        Move(CAR, {"A2": "A1", "A3": "A4"}).of(held(CAR, "A5"))
+
+
 @pytest.mark.parametrize("version", [0, 2])
 def test_a_hold_that_has_changed_is_not_moved(version: int) -> None:
     hold = replace(held(CAR, "A1"), extensions=1)

@@ -83,3 +83,14 @@ def test_the_parts_of_a_summary_are_the_whole(states: str, per_group: int) -> No
 def test_a_trip_without_sections_has_a_line_for_each_class() -> None:
     lines = summaries(drawn(a_trip(seats=6), "......"))
     assert [(line.section, line.seat_class, line.free) for line in lines] == [("", "first", 4), ("", "second", 2)]
+
+
+def test_the_lowest_price_is_that_of_any_free_seat() -> None:
+    trip = a_trip(seats=4, seats_per_group=4)
+    seats = tuple(
+        replace(seat, seat_class="", price_minor=price) for seat, price in zip(trip.seats, (5, 7, 3, 9), strict=True)
+    )
+    (of_all,) = summaries(drawn(replace(trip, seats=seats), "...."))
+    assert of_all.lowest_price_minor == 3
+    (of_three,) = summaries(drawn(replace(trip, seats=seats), "..S."))
+    assert of_three.lowest_price_minor == 5

@@ -10,7 +10,7 @@ from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.differences import differences
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
-from travio_inventory.seats.route import Segment
+from travio_inventory.seats.route import Direction, Segment
 from travio_inventory.seats.trip import (
     ALL_IN_ONE_GROUP,
     OUR_CHOICE,
@@ -349,3 +349,11 @@ def test_what_differs_is_named() -> None:
     assert differences(replace(standing, segments=(Segment("X", "Y"),)), standing)[0] == "stops"
     assert differences(small(per_group=3), standing) == ("seats per group",)
     assert differences(small(per_group=2), standing) == ()
+
+
+def test_directions_differ_and_a_size_that_was_left_to_the_service_does_not() -> None:
+    one = small()
+    turned = tuple(replace(segment, direction=Direction.LAST_ROW_AHEAD) for segment in one.segments)
+    assert differences(replace(one, segments=turned), one) == ("directions",)
+    assert differences(replace(one, seats_per_group=OUR_CHOICE), one) == ()
+    assert differences(replace(one, seats_per_group=3), one) == ("seats per group",)
