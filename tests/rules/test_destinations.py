@@ -11,7 +11,17 @@ from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.layout import Feature, Section
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
-from travio_inventory.seats.swapping import NewVehicle, Places, Reseat, Swapped, Why, has_place
+from travio_inventory.seats.swapping import (
+    NewVehicle,
+    Places,
+    Reseat,
+    Swapped,
+    Why,
+    has_place,
+    match_seats,
+    swapped,
+    with_former_vehicle,
+)
 from travio_inventory.seats.trip import Journey, Trip, read_definition
 from verification.kit.trips import a_trip, row_of
 
@@ -85,8 +95,18 @@ def test_a_vehicle_is_swapped_only_so_often() -> None:
     trip = CAR
     for _ in range(VEHICLES_MAX):
         trip = NewVehicle(DEARER).of(trip)
-    with pytest.raises(InvalidTrip, match=f"at most {VEHICLES_MAX} times"):
+    with pytest.raises(InvalidTrip, match=f"at most {VEHICLES_MAX} times") as refused:
         NewVehicle(DEARER).of(trip)
+    assert [violation.field for violation in refused.value.violations] == ["seat_config"]
+
+
+def test_a_trip_has_the_sections_and_features_of_its_new_vehicle() -> None:
+    seats = tuple(replace(seat, section="s") for seat in DEARER)
+    trip = NewVehicle(seats, 3, sections=(Section("s"),), features=(Feature("door", 1, 1, section="s"),)).of(CAR)
+    assert (trip.seats_per_group, trip.sections) == (3, (Section("s"),))
+    assert trip.features == (Feature("door", 1, 1, section="s"),)
+    of_plan = NewVehicle().on(trip)
+    assert (of_plan.seats_per_group, of_plan.sections, of_plan.features) == (3, trip.sections, trip.features)
 
 
 def test_two_requests_for_the_same_vehicle_have_one_digest() -> None:
@@ -130,6 +150,30 @@ def test_a_hold_of_which_one_seat_has_none_keeps_all() -> None:
     assert places.of(hold) == Swapped((), {"A5": Why.NOT_THERE})
     assert places.reasons(hold) == {"A5": Why.NOT_THERE}
     assert places.reasons(held(CAR, "A1", "A2")) == {"A1": Why.TAKEN, "A2": Why.TAKEN}
+
+
+def test_a_hold_is_told_why_a_seat_of_another_class_is_not_its_own() -> None:
+    first = NewVehicle(tuple(replace(seat, seat_class="first") for seat in DEARER), 2).of(CAR)
+    places = Places(first)
+    places.prepare()
+    assert [*places._matches] == [0]
+    assert places.of(held(CAR, "A1", "A5")).left == {"A1": Why.OTHER_CLASS, "A5": Why.NOT_THERE}
+    assert swapped(("A1", "A5"), match_seats(CAR.seats, first.seats)).left["A1"] is Why.OTHER_CLASS
+
+
+def test_a_trip_is_seen_as_it_was_with_a_former_vehicle() -> None:
+    seats = tuple(replace(seat, section="s") for seat in DEARER)
+    first = NewVehicle(seats, 3, sections=(Section("s"),), features=(Feature("door", 1, 1, section="s"),)).of(CAR)
+    now = NewVehicle(DEARER, 2, features=(Feature("door", 2, 2),)).of(first)
+    was = with_former_vehicle(now, 1)
+    assert (was.key, was.seats, was.seats_per_group, was.former) == (CAR.key, first.seats, 3, first.former)
+    assert (was.sections, was.features) == ((Section("s"),), ())
+    assert (with_former_vehicle(now, 0).seats, with_former_vehicle(now, 0).former) == (CAR.seats, ())
+
+
+def test_a_place_is_one_of_a_row() -> None:
+    old, new = (replace(CAR.seats[0], id=name, row=row) for name, row in (("a", 1), ("b", 2)))
+    assert match_seats([old], [new]).left == {"a": Why.NOT_THERE}
 
 
 def test_chosen_seats_are_those_of_the_last_vehicle() -> None:
