@@ -9,6 +9,7 @@ from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.occupancies import Found
 from travio_inventory.seats.ports import Attempt, Cell, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
+from verification.simulation.hindsight import ASKING
 
 CHANCES = {
     "edge forgets everything": 0.02,
@@ -44,6 +45,8 @@ class FaultyEdge:
         self._random = random
         self._inside: dict[tuple[SeatGroupKey, Cell], tuple[Attempt, int]] = {}
         self._known: set[tuple[SeatGroupKey, str]] = set()
+        self._moves: set[str] = set()
+        """The tokens of those who move a hold."""
         self._ended: dict[tuple[SeatGroupKey, Cell, str], int] = {}
         self._forget()
 
@@ -51,6 +54,8 @@ class FaultyEdge:
         self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> Sequence[Found]:
         """See AskedGate."""
+        if (call := ASKING.get()) is not None and call.op == "move":
+            self._moves.add(attempt.token)
         await self._travel()
         if self._happens("edge forgets everything"):
             self._forget()
@@ -144,14 +149,19 @@ class FaultyEdge:
             other, until_ms = self._inside.get((group, cell), (attempt, 0))
             if until_ms <= now_ms:
                 self._inside[group, cell] = attempt, now_ms + ttl_ms
-            elif not may_pass and not _is_again(attempt, other):
+            elif not may_pass and not self._is_again(attempt, other):
                 self.complaints.append(f"E1 two at {cell} at once: {other} is inside, and {attempt} was let in")
         if attempt.has_key:
             self._known.add((group, attempt.claimant))
 
     def _is_another_inside(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
         inside = [self._inside.get((group, cell), (attempt, 0)) for cell in cells]
-        return any(not _is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
+        return any(not self._is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
+
+    def _is_again(self, attempt: Attempt, other: Attempt) -> bool:
+        """Whether they are the same attempt, have the same key, or move the same hold."""
+        is_known = attempt.has_key or not self._moves.isdisjoint((attempt.token, other.token))
+        return attempt.token == other.token or (is_known and attempt.claimant == other.claimant)
 
     def _judge_words(self, group: SeatGroupKey, found: Sequence[Found]) -> None:
         """A hold whose end was reported is never shown again, however late another message about it arrives."""
@@ -174,8 +184,3 @@ class FaultyEdge:
         if self._random.random() < SLOW:
             self.seen["edge is slow"] += 1
             await asyncio.sleep(self._random.uniform(0, SLOW_S_MAX))
-
-
-def _is_again(attempt: Attempt, other: Attempt) -> bool:
-    """Whether they are the same attempt, have the same key, or move the same hold."""
-    return attempt.token == other.token or attempt.claimant == other.claimant
