@@ -59,6 +59,14 @@ def test_rows_may_be_shorter_or_longer_than_their_header(tmp_path: Path) -> None
     assert found["t"].headsign == ""
 
 
+def test_an_empty_file_is_as_none(tmp_path: Path) -> None:
+    folder = tmp_path / "feed"
+    folder.mkdir()
+    feed(folder, calendar_dates=b"", frequencies=b"")
+    assert list(planned(folder)) == list(planned(zipped(folder))) == ["t"]
+    assert "routes.txt: is missing or empty" in wrong(feed(folder, routes=b""))
+
+
 @pytest.mark.parametrize("name", ["agency", "stops", "routes", "trips", "stop_times"])
 def test_a_file_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
     assert f"{name}.txt: is missing" in wrong(feed(tmp_path, **{name: None}))

@@ -31,7 +31,7 @@ class Feed:
         self._in_zip = not path.is_dir()
         with self._told(""):
             self._folder = self._folder_in_zip() if self._in_zip else ""
-            self._names = self._members() if self._in_zip else {file.name for file in path.iterdir() if file.is_file()}
+            self._names = self._members() if self._in_zip else self._files()
 
     def _folder_in_zip(self) -> str:
         """Where the zip has its files: at the top, else in the one folder that has a timetable, as "feed/"."""
@@ -41,10 +41,14 @@ class Feed:
 
     def _members(self) -> set[str]:
         with ZipFile(self.path) as packed:
-            return {name.removeprefix(self._folder) for name in packed.namelist() if name.startswith(self._folder)}
+            found = [each.filename for each in packed.infolist() if each.file_size]
+        return {name.removeprefix(self._folder) for name in found if name.startswith(self._folder)}
+
+    def _files(self) -> set[str]:
+        return {file.name for file in self.path.iterdir() if file.is_file() and file.stat().st_size}
 
     def has(self, name: str) -> bool:
-        """Whether the feed has the file."""
+        """Whether the feed has the file, with something in it."""
         return name in self._names
 
     def rows(self, name: str, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
@@ -52,7 +56,7 @@ class Feed:
         are skipped.
         """
         if not self.has(name):
-            raise WrongFile(f"{self.path}: {name}: is missing")
+            raise WrongFile(f"{self.path}: {name}: is missing or empty")
         with self._told(name), self._opened(name) as text:
             lines = csv.reader(text)
             header = [column.strip() for column in next(lines, [])]
