@@ -76,7 +76,7 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
     ("name", "text", "said"),
     [
         ("trips", "route_id,trip_id\nr,t\n", "trips.txt: has no column service_id"),
-        ("trips", "", "trips.txt: has no column route_id"),
+        ("trips", "\n", "trips.txt: has no column route_id"),
         ("stops", b"stop_id\n\xff\n", "stops.txt: not UTF-8 text"),
         ("stops", 'stop_id\n"' + "x" * 200_000, "stops.txt: not CSV: field larger than field limit"),
         ("agency", "agency_timezone\nEurope/Nowhere\n", "agency.txt: line 2: this machine knows no time zone"),
