@@ -79,11 +79,11 @@ class HoldRequest:
     attempt: str = ""
     period: int = 0
     """The period of the trip's sale."""
-    claimant: str = field(init=False, repr=False, compare=False)
-    """The digest of the caller and the key, or of the attempt without one."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "claimant", claimant_of(self.actor, self.key, self.attempt))
+    @cached_property
+    def claimant(self) -> str:
+        """The digest of the caller and the key, or of the attempt without one."""
+        return claimant_of(self.actor, self.key, self.attempt)
 
     def new_id(self, digest: str) -> str:
         """The id of a hold of these seats: its home is the seat group of the first."""
