@@ -54,10 +54,13 @@ async def test_each_sink_begins_where_it_stopped(sale: Sale, sink: str) -> None:
     assert await published(again) == events[-1:] if sink == "told" else events
 
 
-async def test_it_says_of_how_many_seconds_the_events_are_no_longer_kept(sale: Sale) -> None:
+async def test_it_says_of_how_many_seconds_the_events_are_no_longer_kept(
+    sale: Sale, caplog: pytest.LogCaptureFixture
+) -> None:
     until = Write(ROW, {}, {"reached": START_MS - (Retention().events_s + 7) * 1_000}, FOR_EVER)
     await sale.store.apply(JOURNAL, [until])
     assert (await begun(sale)).missed_s() == 7
+    assert caplog.messages[0].startswith("events for told from ")
 
 
 async def test_a_process_that_never_learned_of_an_epoch_cannot_say_what_is_unpublished(sale: Sale) -> None:

@@ -21,7 +21,7 @@ from tests.protocol.recorded import (
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.back_off import WAITS_MS
-from travio_inventory.protocol.batches import Index, Write
+from travio_inventory.protocol.batches import Index, StoreUnavailable, Write
 from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
@@ -78,6 +78,16 @@ async def test_what_cannot_be_noted_as_unreadable_is_read_again(sale: Sale) -> N
     assert len(await published(reader)) == 1
 
 
+async def test_while_it_is_known_to_be_unreadable_it_is_not_noted_again(sale: Sale) -> None:
+    reader = await begun(sale)
+    await odd(sale, "A1", 1)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert await rounds(sale, reader, OPEN + 1) == []
+    assert (len(await entries(sale, OPEN)), await entries(sale, OPEN + 1)) == (2, [])
+
+
 # ---- a partition that cannot be read
 
 
@@ -93,6 +103,15 @@ async def test_a_partition_that_cannot_be_read_waits_and_its_events_come_in_orde
     assert await published(reader) == []
     sale.clock.pass_ms(1)
     assert await published(reader) == events
+
+
+async def test_the_log_says_why_it_waits(sale: Sale, caplog: pytest.LogCaptureFixture) -> None:
+    reader = await begun(sale)
+    await recorded(sale, "A1", 1)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+    assert [record.getMessage().split(": ")[-2] for record in caplog.records] == [StoreUnavailable.__name__]
 
 
 async def test_its_later_epochs_wait_with_it(sale: Sale) -> None:

@@ -108,6 +108,21 @@ async def test_a_longer_gap_in_what_is_read_is_read_first(sale: Sale, monkeypatc
     assert told == [*missing, last]
 
 
+async def test_a_longer_gap_that_begins_in_the_place_itself_is_closed_when_that_is_read_from_its_beginning(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of who recorded the last event is behind, so it is read first."""
+    monkeypatch.setattr(journal, "GAPS_MAX", 1)
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 1)
+    missing = [await recorded(sale, "A1", 1, n, before=OPEN) for n in (0, 1)]
+    last = await recorded(sale, "A1", 1, 2, after_ms=-1, before=OPEN)
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    assert await published(reader) == []
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert await published(reader) == [*missing, last]
+
+
 async def test_those_of_several_holds_are_fetched_together(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "GAPS_MAX", 1)
     reader = await begun(sale)
@@ -156,6 +171,17 @@ async def test_a_refused_event_is_tried_again_after_a_pause(sale: Sale) -> None:
     assert await rounds(sale, reader, *range(OPEN, OPEN + 10)) == []
 
 
+async def test_it_is_not_tried_sooner_when_its_partition_is_read(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1)
+    for wait_ms in (*(WAITS_MS[0] * 2**n for n in range(6)), LOOK_EVERY_MS):
+        await set_aside(reader, refused)
+        sale.clock.pass_ms(wait_ms)
+    assert await published(reader) == []
+    sale.clock.pass_ms(WAITS_MS[1] - LOOK_EVERY_MS)
+    assert await published(reader) == [refused]
+
+
 async def test_it_holds_up_the_later_events_of_its_hold_and_no_others(sale: Sale) -> None:
     reader = await begun(sale)
     refused = await own(sale, "A1", 1, 0)
@@ -199,6 +225,23 @@ async def test_the_log_says_how_many_are_set_aside_now(sale: Sale, caplog: pytes
     await set_aside(reader, await own(sale, "A2", 1))
     told = [record.getMessage().split(" set aside")[0] for record in caplog.records]
     assert told == ["events for told: 1"] * 2
+
+
+async def test_the_log_says_why_the_first_one_is_set_aside(sale: Sale, caplog: pytest.LogCaptureFixture) -> None:
+    reader = await begun(sale)
+    refused, _ = [await own(sale, "A1", 1, n, before=OPEN) for n in (0, 1)]
+    await set_aside(reader, refused)
+    assert [record.getMessage().split(": ")[-2:] for record in caplog.records] == [["ValueError", "refused"]]
+
+
+async def test_what_is_set_aside_twice_waits_once(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1)
+    events = await reader.unpublished()
+    for _ in range(2):
+        await reader.set_aside(dict.fromkeys(events, REFUSED))
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert await published(reader) == [refused]
 
 
 async def test_what_is_set_aside_is_noted_in_the_open_epoch_for_as_long_as_an_entry_is_kept(sale: Sale) -> None:

@@ -51,6 +51,24 @@ async def test_a_refused_event_comes_first_also_while_its_note_cannot_be_read(sa
     assert await rounds(sale, again, *range(later, later + 20)) == [], "its note is known to be done with"
 
 
+async def test_once_published_it_is_carried_on_no_more(sale: Sale) -> None:
+    refused = await carried_on(sale)
+    await cannot_list(sale, refused)
+    again = EventJournal(sale.process.sender, "told")
+    await rounds(sale, again, CARRIED)
+    await own(sale, "A1", 1, 1, epoch=CARRIED, before=OPEN)
+    first, second = await again.unpublished()
+    await again.mark_published([first])
+    await again.set_aside({second: REFUSED})
+    sale.store.mend()
+    sale.store.cannot_read(sale.group_partition("A1"))
+    later = range(CARRIED + 1, CARRIED + 20)
+    assert await rounds(sale, again, *later) == []
+    noted = [await sale.store.read_index(Index.JOURNAL, bucket_of(epoch)) for epoch in later]
+    singles = [entry.rsplit("~", 1)[1] for entries in noted for entry in entries if refused[:-1] in entry]
+    assert set(singles) == {second.id[-1:]}
+
+
 async def test_it_comes_first_also_if_its_note_is_read_rounds_later(sale: Sale) -> None:
     """The first journal catches up, and so does the next: the note is in the newest epoch."""
     await opens(sale, 5 * MINUTES_AT_ONCE)

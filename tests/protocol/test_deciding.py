@@ -1,0 +1,48 @@
+"""A step on a hold that is read: what is done where it is already so, and what is written with it."""
+
+import pytest
+
+from tests.protocol.parts import noted
+from tests.protocol.test_overtaken import LAPSES_MS, Heard
+from tests.protocol.test_written import listed
+from travio_inventory.protocol import listings, rows
+from travio_inventory.protocol.batches import FOR_EVER, Write
+from travio_inventory.protocol.refusals import HoldConfirmed
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.seats.hold import Hold
+from verification.kit.passing import Batch
+from verification.kit.sale import Sale
+
+
+async def test_what_is_booked_already_is_told_and_listed_again_and_nothing_else_is(sale: Sale) -> None:
+    """The process that booked it may have died before it said so."""
+    booking = await sale.confirm(await sale.hold("A1"))
+    heard, sent = Heard(sale), noted(sale)
+    with pytest.raises(HoldConfirmed):
+        await sale.release(booking)
+    assert (heard.changes, sent) == ([], [])
+    sale.clock.pass_ms(1)
+    assert await sale.confirm(booking) == booking
+    assert heard.changes == [(booking.id, booking.state, sale.clock.now_ms())]
+    assert [batch.writes for batch in sent] == [()]
+    assert listed(sent) == listings.of_hold(booking, Retention())
+
+
+async def test_an_expired_hold_is_kept_with_its_late_booking_and_forgotten_with_the_whole_of_it(sale: Sale) -> None:
+    hold = await sale.hold("A1 A2")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    sent = noted(sale)
+    for step, kept_s in (
+        (sale.confirm(hold), [FOR_EVER]),
+        (sale.cancel(hold, "A2"), []),
+        (sale.cancel(hold), [Retention().ended_s]),
+    ):
+        sent.clear()
+        await step
+        assert [write.keep_s for write in kept(hold, sent)] == kept_s
+
+
+def kept(hold: Hold, sent: list[Batch]) -> list[Write]:
+    """What is written of the expired hold."""
+    return [write for batch in sent for write in batch.writes if write.key == rows.hold_key(hold.id)]
