@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.protocol.parts import Overtaken, noted, nothing, pauses
+from tests.protocol.test_moving import LATE_MS, due, taken
+from tests.protocol.test_overtaken import LAPSES_MS
 from travio_inventory.protocol.batches import Index, Write
 from travio_inventory.protocol.claims import Claimed, Contended, Lost, Unanswered, Won
 from travio_inventory.protocol.hold import DIGEST_CHARS, HoldId
@@ -122,6 +124,45 @@ async def test_a_claim_of_which_others_gave_back_a_part_is_contended_at_once(sal
     ended, _ = await claim()
     assert isinstance(ended.result, Contended)
     assert ([key.id for key in ended.result.keys], len(sent.sent)) == (["A2"] * 3, 2)
+
+
+async def test_what_others_have_is_as_of_the_first_answer_whichever_seat_group_gave_it(sale: Sale) -> None:
+    claim = await claiming(sale, "A1 A2 A3")
+    await sale.elsewhere().hold("A2 A3", by="bob")
+    late = sale.group_partition("A2")
+    sale.store.spoil(Spoil.LOST, lambda asked, writes: asked == late and cells_alone(asked, writes), times=2)
+    ended, _ = await claim()
+    assert isinstance(ended.result, Lost)
+    assert (len(ended.result.taken), ended.as_of_ms) == (6, START_MS + LASTS_MS)
+
+
+async def test_the_sweeper_is_led_to_each_seat_group_for_when_the_attempt_and_the_hold_are_over(sale: Sale) -> None:
+    sale.clock.pass_ms(LATE_MS)
+    now_ms = sale.clock.now_ms()
+    sent = noted(sale)
+    await sale.hold("A1 A2", ttl_s=150)
+    for batch, seat in zip(sent[-2:], ("A2", "A1"), strict=True):
+        where = sale.group_partition(seat)
+        entries = [due(sale, where, at_ms) for at_ms in (now_ms + 150_000, now_ms + GRACE_S * 1_000)]
+        assert [entry for entry in batch.entries if entry.of is Index.EXPIRY] == entries
+        assert taken(batch)[0] == (seat, 0, "held", now_ms + 150_000)
+
+
+async def test_intents_of_the_house_are_looked_at_after_the_grace_and_those_of_late_bookings_at_once(
+    sale: Sale,
+) -> None:
+    hold = await sale.hold("A3 A4")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    now_ms = sale.clock.now_ms()
+    sent = noted(sale)
+    for step, seat, until_ms in (
+        (sale.block("A1 A2"), "A2", now_ms + GRACE_S * 1_000),
+        (sale.confirm(hold), "A4", now_ms),
+    ):
+        sent.clear()
+        await step
+        assert {(each[0], each[3]) for batch in sent for each in taken(batch) if each[0] == seat} >= {(seat, until_ms)}
 
 
 async def test_what_is_held_for_ever_falls_due_never(sale: Sale) -> None:

@@ -82,3 +82,22 @@ async def test_only_what_has_ended_or_is_booked_is_rolled_forward(sale: Sale, ro
     await rolling.settled(replace(hold, state=Released()), as_of_ms=START_MS)
     await sale.settled()
     assert [batch.partition for batch in sent] == [sale.group_partition("A2")]
+
+
+async def test_seats_that_cannot_be_read_are_freed_if_the_hold_was_never_moved(sale: Sale) -> None:
+    hold = await sale.hold("A1 A2")
+    sale.store.cannot_read(sale.group_partition("A2"))
+    await sale.release(hold)
+    await sale.settled()
+    assert await sale.statuses("A2") == ["available"] * 3
+
+
+async def test_what_another_has_by_now_is_not_freed_with_a_moved_hold(
+    sale: Sale, rolling: RollingForward[Hold]
+) -> None:
+    hold = await sale.move(await sale.hold("A1 A2"), "A2>A3")
+    await sale.release(hold)
+    await sale.settled()
+    await sale.hold("A3", by="bob")
+    await rolling.roll_forward(replace(hold, state=Released()))
+    assert await sale.statuses("A3") == ["held"] * 3

@@ -13,7 +13,7 @@ from travio_inventory.protocol.fencing import ABANDONED
 from travio_inventory.protocol.lapses import AT_ONCE, LapseFinder, _a_few_at_once
 from travio_inventory.seats.hold import Hold
 from verification.kit.clocks import START_MS
-from verification.kit.faulty_batches import Spoil, cells_alone
+from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.passing import Batch
 from verification.kit.sale import CLOCK_BOUND_MS, GRACE_S, TTL_S, Market, Sale
 
@@ -222,6 +222,30 @@ async def test_they_are_looked_up_when_due_or_old_or_of_a_clock_that_is_ahead(
     await claim(sale, hold.id, 1, since_ms=START_MS, until_ms=START_MS + TTL_MS)
     await sweep(sale, "A2")
     assert await sale.statuses("A2") == (["available"] * 3 if is_read else ["held", "held", "available"])
+
+
+async def test_of_a_hold_that_lives_only_what_its_row_names_is_left_alone(sale: Sale) -> None:
+    hold = await sale.hold("A1 A2")
+    sale.store.spoil(Spoil.LOST, lambda at, writes: at == sale.group_partition("A2") and cells_alone(at, writes))
+    await sale.move(hold, "A2>A3")
+    await sale.settled()
+    sale.clock.pass_ms(GRACE_MS)
+    sale.store.mend()
+    for seat, shown in (("A2", "available"), ("A3", "held")):
+        await sweep(sale, seat)
+        assert await sale.statuses(seat) == [shown] * 3
+
+
+async def test_what_a_move_took_is_given_back_once_it_had_its_time(sale: Sale) -> None:
+    hold, mover = await sale.hold("A1"), sale.elsewhere()
+    await mover.dies(mover.move(hold, "A1>A3"), at=mover.store.stall(commits))
+    sale.clock.pass_ms(GRACE_MS - 1)
+    await sweep(sale, "A3")
+    assert await sale.statuses("A3") == ["held"] * 3
+    sale.clock.pass_ms(1)
+    await sweep(sale, "A3")
+    assert await sale.statuses("A3") == ["available"] * 3
+    assert (await hold_row(sale, hold.id))["moves"] == 1
 
 
 async def test_a_booking_that_was_cancelled_since_is_given_back(sale: Sale) -> None:

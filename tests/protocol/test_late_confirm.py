@@ -1,0 +1,49 @@
+"""A late confirm: for which seats it is, and what is said where they are not sold."""
+
+import pytest
+
+from tests.protocol.parts import hold_row, noted
+from tests.protocol.test_overtaken import LAPSES_MS
+from travio_inventory.protocol.fencing import REFUSED
+from travio_inventory.protocol.refusals import HoldConfirmed, HoldExpired
+from travio_inventory.seats.commands import SalesAction
+from travio_inventory.seats.hold import Hold, late_id
+from travio_inventory.seats.refusals import InvalidSeats
+from verification.kit import asking
+from verification.kit.sale import Sale
+
+
+@pytest.fixture
+async def expired(sale: Sale) -> Hold:
+    """A hold on A1 and A2."""
+    hold = await sale.hold("A1 A2")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    return hold
+
+
+async def test_a_part_is_booked_late_and_answers_only_those_who_asked_for_it(sale: Sale, expired: Hold) -> None:
+    booking = await sale.confirm(expired, seats="A2")
+    assert booking.seats == ("A2",)
+    assert await sale.confirm(expired, seats="A2") == booking
+    with pytest.raises(HoldConfirmed):
+        await sale.confirm(expired, seats="A1")
+    assert await sale.seats("sold") == "A2"
+
+
+async def test_what_the_hold_gave_up_before_its_end_is_named(sale: Sale) -> None:
+    hold = await sale.release(await sale.hold("A1 A2"), "A1")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    with pytest.raises(InvalidSeats, match="A1"):
+        await sale.confirm(hold, seats="A1 A2")
+
+
+async def test_what_is_sold_no_more_is_refused_for_good(sale: Sale, expired: Hold) -> None:
+    await asking.control_sales(sale.inventory, sale.trip.key, SalesAction.FREEZE)
+    sent = noted(sale)
+    for _ in range(2):
+        with pytest.raises(HoldExpired):
+            await sale.confirm(expired)
+    row = await hold_row(sale, late_id(expired.id))
+    assert (row["status"], row["reason"], len(sent)) == ("aborted", REFUSED, 1)
