@@ -68,8 +68,8 @@ format: $(READY)  ## Format the code
 wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
-docs: $(READY)  ## Generate docs/settings.md, schema.cql, and the lists in docs/architecture.md, invariants.md and data-model.md
-	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model
+docs: $(READY)  ## Generate docs/settings.md, schema.cql, and the lists and figures in docs/*.md
+	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model && $(BIN)/python -m verification.pages.performance
 
 servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
 	$(BIN)/python -m verification.servers fetch

@@ -1,8 +1,8 @@
-"""Writes the tables of docs/performance.md from docs/measured.json: `python -m verification.pages.performance`."""
+"""Writes the figures of docs/performance.md from docs/measured.json: `python -m verification.pages.performance`."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from verification.pages.architecture import ROOT, parts
 
@@ -10,20 +10,32 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 MEASURED = ROOT / "docs" / "measured.json"
 BEGIN = "<!-- figures: written by `make docs` from docs/measured.json -->"
 END = "<!-- end of figures -->"
-Figures = Mapping[str, Any]
+SERVICE = "the service"
+
+Figures: TypeAlias = Mapping[str, Any]
+_Rows: TypeAlias = Callable[[Figures], Iterable[str]]
 
 
 def figures(measured: Figures) -> list[str]:
-    """All tables and the plot."""
-    return [
-        *_headed("Sold out, beside bare batches", measured["claims"], _claims),
-        *_headed("Size of a seat group", measured["seat-groups"], _seat_groups),
-        *_headed("Sixteen seats, 64 buyers who hold and release", measured["hot-group"], _claims),
-        *_headed("Seat maps", measured["browsing"], _maps),
-    ]
+    """The tables and the plot of the parts of `python -m verification.deployments`."""
+    lines: list[str] = []
+    for title, part, rows in (
+        ("Seats sold, beside the same batches without the service", "claims", _claims),
+        ("Size of a seat group: one trip of 1,000 seats", "seat-groups", _seat_groups),
+        ("Sixteen seats that 64 buyers hold and release", "hot-group", _claims),
+        ("Seat maps", "browsing", _maps),
+    ):
+        lines += _headed(title, measured[part], rows)
+    return lines
 
 
-def _headed(title: str, part: Figures, rows: Any) -> Iterator[str]:  # noqa: ANN401 - one of those below
+def rewrite(document: str, measured: Figures) -> str:
+    """The document with these figures between the markers and nothing else changed."""
+    before, _, after = parts(document, BEGIN, END)
+    return before + "\n".join([BEGIN, *figures(measured), END]) + after
+
+
+def _headed(title: str, part: Figures, rows: _Rows) -> Iterator[str]:
     machine = part["machine"]
     yield f"### {title}"
     where = f"{machine['cores']} cores of {machine['cpu']}, Python {machine['python']}"
@@ -34,18 +46,25 @@ def _headed(title: str, part: Figures, rows: Any) -> Iterator[str]:  # noqa: ANN
 
 
 def _claims(found: Figures) -> Iterator[str]:
-    yield "| deployment | what | a second | client CPU, ms | p50, ms | p99, ms | requests a call |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    """A row for each way and number in flight."""
+    yield "| deployment | who sends | a second | own CPU, ms | database CPU, ms | p50, ms | p99, ms | requests |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for deployment, bench in found.items():
         for what, one in _slices(bench):
-            asked = bench.get(f"{what}: requests a call", "")
             latency = one["latency_ms"]
-            cells = (f"{one['per_second']:.0f}", _cpu_ms(one), latency["p50"], latency["p99"], asked)
+            cells = (
+                f"{one['per_second']:.0f}",
+                _cpu_ms(one),
+                bench.get(f"{what}: database CPU ms a call", ""),
+                latency["p50"],
+                latency["p99"],
+                bench.get(f"{what}: requests a call", ""),
+            )
             yield f"| {deployment} | {what} | {' | '.join(map(str, cells))} |"
 
 
 def _seat_groups(found: Figures) -> Iterator[str]:
-    """A row and a bar a size; `found` has each size with one process, then with four."""
+    """A plot, then the rows; `found` has each size with one process, then with four."""
     names = list(found)
     rates = [_service(found[name])["per_second"] for name in names]
     sizes = ", ".join(f'"{name.split(" ", 1)[0]}"' for name in names[::2])
@@ -53,21 +72,23 @@ def _seat_groups(found: Figures) -> Iterator[str]:
     yield "xychart-beta"
     yield '    title "Holds a second by seats in a group: bars one process, line four"'
     yield f"    x-axis [{sizes}]"
-    yield f'    y-axis "holds a second" 0 --> {round(max(rates) * 1.1, -2):.0f}'
+    yield f'    y-axis "holds a second" 0 --> {max(rates) * 1.1:.0f}'
     yield f"    bar [{', '.join(f'{rate:.0f}' for rate in rates[::2])}]"
     yield f"    line [{', '.join(f'{rate:.0f}' for rate in rates[1::2])}]"
     yield "```"
     yield ""
-    yield from _claims(found)
+    yield from _claims(
+        {name: {what: one for what, one in bench.items() if what.startswith(SERVICE)} for name, bench in found.items()}
+    )
 
 
 def _maps(found: Figures) -> Iterator[str]:
-    yield "| trip | when | maps a second | p50, ms | p99, ms | server CPU a map, ms |"
+    yield "| trip | when | maps a second | CPU of the service, ms | p50, ms | p99, ms |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for trip, bench in found.items():
         for when, one in _slices(bench):
             latency = one["latency_ms"]
-            cells = (f"{one['per_second']:.0f}", latency["p50"], latency["p99"], _cpu_ms(one))
+            cells = (f"{one['per_second']:.0f}", _cpu_ms(one), latency["p50"], latency["p99"])
             yield f"| {trip} | {when} | {' | '.join(map(str, cells))} |"
 
 
@@ -77,7 +98,7 @@ def _slices(bench: Figures) -> Iterator[tuple[str, Figures]]:
 
 
 def _service(bench: Figures) -> Figures:
-    return next(one for name, one in _slices(bench) if name.startswith("the service"))
+    return next(one for name, one in _slices(bench) if name.startswith(SERVICE))
 
 
 def _cpu_ms(one: Figures) -> str:
@@ -86,5 +107,4 @@ def _cpu_ms(one: Figures) -> str:
 
 
 if __name__ == "__main__":
-    before, _, after = parts(DOCUMENT.read_text(), BEGIN, END)
-    DOCUMENT.write_text(before + "\n".join([BEGIN, *figures(json.loads(MEASURED.read_text())), END]) + after)
+    DOCUMENT.write_text(rewrite(DOCUMENT.read_text(), json.loads(MEASURED.read_text())))
