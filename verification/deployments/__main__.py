@@ -85,8 +85,8 @@ def claims_bench(servers: Deployment, *words: str) -> dict[str, Any]:
 
 
 def warm_up() -> None:
-    """Servers become faster during their first thousands of requests."""
-    bench("claims", "--seats", "1000", "--in-flight", "32")
+    """Servers become faster during their first tens of thousands of requests."""
+    bench("claims", "--seats", "2000", "--in-flight", "128")
 
 
 def hot_seat() -> Mapping[str, object]:
