@@ -237,10 +237,11 @@ def form(nodes: Sequence[RedisServer]) -> None:
     bus_port = int(nodes[0].ask("CONFIG GET", "cluster-port")["cluster-port"])
     for number, node in enumerate(nodes):
         first, beyond = (SLOTS * share // len(nodes) for share in (number, number + 1))
+        node.ask("CLUSTER RESET HARD")  # a cluster that had its port before may have found it
         node.ask("CLUSTER SET-CONFIG-EPOCH", number + 1)
         node.ask("CLUSTER ADDSLOTSRANGE", first, beyond - 1)
-        if number:
-            node.ask("CLUSTER MEET", HOST, nodes[0].port, bus_port)
+    for node in nodes[1:]:
+        node.ask("CLUSTER MEET", HOST, nodes[0].port, bus_port)
     processes = [node.process for node in nodes]
     wait_until(lambda: all(map(_complete, nodes)), "the cluster is complete", processes, limit_s=START_S_MAX)
 
