@@ -10,7 +10,7 @@ from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.differences import differences
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
-from travio_inventory.seats.route import Direction, Segment
+from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.seats.trip import (
     ALL_IN_ONE_GROUP,
     OUR_CHOICE,
@@ -245,6 +245,14 @@ TOO_LONG = "must have at most 128 bytes"
         ({"currency": "eur"}, [("currency", "must be three capital letters (ISO 4217) or empty")]),
         ({"currency": "EURO"}, [("currency", "must be three capital letters (ISO 4217) or empty")]),
         ({"vehicle": "\n", "vehicle_type": "x" * 129}, [("vehicle_id", CONTROL), ("vehicle_type", TOO_LONG)]),
+        (
+            {"station_names": (StationName("A", "x" * 257), StationName("B", "x" * 256))},
+            [("station_names[A]", "must have at most 256 bytes")],
+        ),
+        (
+            {"station_names": (StationName("A", "x"),) * 514},
+            [("station_names", "must have 0 to 513 items, not 514")],
+        ),
     ],
 )
 def test_every_field_that_is_wrong_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
