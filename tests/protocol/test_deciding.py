@@ -46,3 +46,15 @@ async def test_an_expired_hold_is_kept_with_its_late_booking_and_forgotten_with_
 def kept(hold: Hold, sent: list[Batch]) -> list[Write]:
     """What is written of the expired hold."""
     return [write for batch in sent for write in batch.writes if write.key == rows.hold_key(hold.id)]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_booking_that_names_nobody_is_told_again_where_it_is_to_be_erased(sale: Sale, *, is_late: bool) -> None:
+    hold = await sale.hold("A1")
+    if is_late:
+        sale.clock.pass_ms(LAPSES_MS)
+        await sale.sweep()
+    booking = await sale.confirm(hold)
+    heard = Heard(sale)
+    assert await sale.process.holds.erase(sale.actor(), booking.id) == booking
+    assert [(hold_id, state) for hold_id, state, _ in heard.changes] == [(booking.id, booking.state)]

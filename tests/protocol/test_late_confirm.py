@@ -3,7 +3,7 @@
 import pytest
 
 from tests.protocol.parts import hold_row, noted
-from tests.protocol.test_overtaken import LAPSES_MS
+from tests.protocol.test_overtaken import LAPSES_MS, LASTS_MS, Heard, slow
 from travio_inventory.protocol.fencing import REFUSED
 from travio_inventory.protocol.refusals import HoldConfirmed, HoldExpired
 from travio_inventory.seats.commands import SalesAction
@@ -47,3 +47,14 @@ async def test_what_is_sold_no_more_is_refused_for_good(sale: Sale, expired: Hol
             await sale.confirm(expired)
     row = await hold_row(sale, late_id(expired.id))
     assert (row["status"], row["reason"], len(sent)) == ("aborted", REFUSED, 1)
+
+
+async def test_it_is_told_as_of_its_commit_and_again_as_of_when_it_was_read(sale: Sale, expired: Hold) -> None:
+    heard, now_ms = Heard(sale), sale.clock.now_ms()
+    slow(sale)
+    booking = await sale.confirm(expired)
+    assert heard.changes == [(booking.id, booking.state, now_ms + LASTS_MS)]
+    await sale.settled()
+    now_ms = sale.clock.now_ms()
+    assert await sale.confirm(expired) == booking
+    assert heard.changes[1:] == [(booking.id, booking.state, now_ms)]

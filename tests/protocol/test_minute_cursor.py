@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from random import Random
+from typing import Never
 
 import pytest
 
@@ -56,6 +57,13 @@ class Spoiled(MemoryBatches):
         if bucket in self.unreadable:
             raise StoreUnavailable("no answer")
         return await super().read_index(index, bucket, after=after, most=most)
+
+
+class Wrong(Spoiled):
+    """Reads no bucket, and not because of the connection."""
+
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Never:
+        raise ZeroDivisionError((index, bucket, after, most))
 
 
 @pytest.fixture
@@ -324,3 +332,41 @@ async def test_where_another_process_has_moved_the_cursor_is_as_good(store: Spoi
         [Write(CURSOR, None, {"reached": NOW - 4}), RAN],
         [Write(CURSOR, {"reached": NOW}, {"reached": NOW - 3}), RAN],
     ]
+
+
+async def test_minutes_that_another_job_left_open_are_unseen_until_they_are_read(store: Spoiled, clock: Clock) -> None:
+    await close_all_before_now(store, clock)
+    minutes = cursor_of(store, clock)
+    await minutes.begin(START_MS + 2 * MINUTE_MS)
+    assert minutes.unseen == {NOW, NOW + 1, NOW + 2}
+    await minutes.named([NOW + 1])
+    assert minutes.unseen == {NOW, NOW + 2}
+    late_ms = START_MS + (KEEP_S + 120) * 1_000
+    await minutes.carry([Place(NOW, ""), Place(NOW + 2, "")], late_ms)
+    assert minutes.unseen == {NOW + 2}, "the older one is given up"
+    first = cursor_of(Spoiled(), clock)
+    await first.begin(START_MS)
+    assert first.unseen == set(), "nobody left anything"
+
+
+async def test_minutes_that_are_carried_on_whole_are_unread_until_they_are_read(
+    store: Spoiled, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    minutes = cursor_of(store, clock)
+    await minutes.begin(after_end(NOW, 130))
+    store.unreadable = {bucket_of(NOW)}
+    await minutes.named([NOW])
+    assert [record.getMessage().split(": ")[-2] for record in caplog.records] == [StoreUnavailable.__name__]
+    await minutes.named([NOW + 1])
+    assert minutes.unread == {NOW}
+    store.unreadable.clear()
+    clock.pass_ms(250)
+    await minutes.named([NOW])
+    assert minutes.unread == set()
+
+
+async def test_what_is_wrong_with_the_program_is_raised(clock: Clock) -> None:
+    minutes = cursor_of(Wrong(), clock)
+    await minutes.begin(START_MS)
+    with pytest.raises(ZeroDivisionError):
+        await minutes.named([NOW])

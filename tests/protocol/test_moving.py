@@ -1,16 +1,17 @@
 """A move: which batches it sends, what it takes and gives back, and of which moment others are told."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import pytest
 
+from tests.protocol.parts import Move as Step
 from tests.protocol.parts import Overtaken, hold_row, noted, nothing, pauses
 from tests.protocol.test_overtaken import LASTS_MS, Heard, slow
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import index_entries
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.claims import ERRORS_MAX
 from travio_inventory.protocol.steps.deciding import TRIES_MAX
 from travio_inventory.seats.hold import Hold
@@ -38,6 +39,18 @@ class Onto(NamedTuple):
     def of(self, hold: Hold) -> Hold | None:
         """See Destination."""
         return None if hold.seats == (self.seat,) else hold.reseated((self.seat,), self.trip)
+
+
+class Unread(Overtaken):
+    """The first reads are not answered."""
+
+    left = 0
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        self.left -= 1
+        if self.left >= 0:
+            raise StoreUnavailable("no answer")
+        return await super().get(partition, keys)
 
 
 def due(sale: Sale, partition: Partition, at_ms: int) -> IndexEntry:
@@ -112,10 +125,11 @@ async def test_a_move_is_told_as_of_its_commit_and_again_as_of_when_it_was_seen(
 
 
 async def test_a_move_without_an_answer_is_told_and_what_it_left_given_back(sale: Sale) -> None:
-    hold = await sale.hold("A1 A2")
+    hold, heard = await sale.hold("A1 A2"), Heard(sale)
     sale.store.spoil(Spoil.UNANSWERED, commits)
     sent = noted(sale)
     assert (await sale.move(hold, "A2>A3")).seats == ("A1", "A3")
+    assert heard.changes == [(hold.id, hold.state, START_MS)]
     await sale.settled()
     assert await sale.statuses("A2") == ["available"] * 3
     assert sent[-1].partition == sale.group_partition("A2")
@@ -243,4 +257,20 @@ async def test_a_hold_that_changes_before_the_commit_is_moved_as_it_is_then(
     assert (after.seats, after.state) == (("A2",), (await sale.find(hold)).state)
     assert pauses(sale) == 1
     await sale.settled()
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize(("unread", "said"), [(0, SeatContended), (1, BackendUnavailable)])
+async def test_a_move_that_others_overtake_each_time_is_contended_if_all_was_read(
+    sale: Sale, unread: int, said: type[Exception]
+) -> None:
+    hold, other = await sale.hold("A1"), sale.elsewhere()
+    until_s = iter(range(TTL_S + 1, TTL_S + 9))
+    extend: list[Step] = [nothing, lambda _: other.extend(hold, ttl_s=next(until_s)), nothing, nothing]
+    sale.process.sender.batches = Unread(sale.store, *extend * TRIES_MAX)
+    sale.process.sender.batches.left = unread
+    with pytest.raises(said) as refused:
+        await sale.process.holds.move(sale.actor(), hold.id, Move(sale.trip, {"A1": "A2"}))
+    assert getattr(refused.value, "seats", ("A2",)) == ("A2",)
+    assert pauses(sale) == TRIES_MAX
     await sale.assert_legal()

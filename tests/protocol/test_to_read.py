@@ -58,3 +58,62 @@ def test_only_partitions_keep_further_epochs_from_being_read(places: ToRead) -> 
     assert not places.is_full
     add(places, Place(2, ENTRY))
     assert places.is_full
+
+
+OTHER = partition_entry(Partition(Table.SEAT_GROUPS, "o", "t", 1))
+WHOLE = Place(1, "")
+"""An epoch that could not be read."""
+
+
+def refused(places: ToRead, *failed: Place) -> None:
+    for place in failed:
+        places.back_off.failed(place, ValueError("refused"))
+
+
+def test_a_single_event_that_was_taken_in_is_known_until_its_epoch_is_closed_or_it_is_set_aside_again(
+    places: ToRead,
+) -> None:
+    single, late = SINGLES[:2]
+    add(places, single)
+    places.begin(single)
+    places.finish(single, 5)
+    assert (places.has(single), places.is_aside("a")) == (False, False)
+    places.forget(5)
+    assert places.unfinished([single, late]) == [late]
+    places.forget(6)
+    assert places.unfinished([single]) == [single]
+    places.finish(single, 7)
+    add(places, single)
+    assert places.unfinished([single]) == [single]
+
+
+def test_what_was_forgotten_meanwhile_may_be_read_to_its_end(places: ToRead) -> None:
+    places.begin(SINGLES[0])
+    places.finish(SINGLES[0], OPEN)
+    places.was_read(Place(1, ENTRY))
+    assert places.left([SINGLES[0], Place(1, ENTRY)]) == set()
+
+
+def test_of_an_epoch_is_left_what_is_to_be_read_and_the_whole_of_one_that_was_not(places: ToRead) -> None:
+    add(places, Place(1, ENTRY), SINGLES[0])
+    left = places.left([WHOLE, Place(1, ENTRY), Place(2, ENTRY), SINGLES[0]])
+    assert left == {WHOLE, Place(1, ENTRY), SINGLES[0]}
+    assert not places.can_wait(left, {SINGLES[0]})
+    assert places.can_wait(left, {SINGLES[0], Place(1, ENTRY)})
+
+
+def test_later_epochs_of_a_partition_wait_for_an_earlier_one_that_failed(places: ToRead) -> None:
+    later, earlier, other = Place(2, ENTRY), Place(1, ENTRY), Place(1, OTHER)
+    add(places, later, earlier, other, *SINGLES[:2])
+    refused(places, later, SINGLES[0])
+    assert places.failed() == {later, SINGLES[0]}
+    assert [[*line] for line in places.lines()] == [[earlier, later], [SINGLES[1]], [other]]
+    refused(places, earlier)
+    assert places.failed() == {earlier, later, SINGLES[0]}
+    assert [[*line] for line in places.lines()] == [[SINGLES[1]], [other]]
+
+
+def test_the_oldest_epoch_of_a_partition_is_that_of_its_own_places(places: ToRead) -> None:
+    add(places, Place(3, ENTRY), Place(2, ENTRY), Place(1, OTHER))
+    partitions = [Partition(Table.SEAT_GROUPS, "o", "t", number) for number in (0, 1, 2)]
+    assert [places.oldest(partition) for partition in partitions] == [2, 1, None]

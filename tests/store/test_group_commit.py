@@ -23,7 +23,7 @@ from travio_inventory.protocol.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.store.group_commit import ROWS_MAX, GroupCommit
+from travio_inventory.store.group_commit import ROWS_MAX, Counts, GroupCommit
 from travio_inventory.store.memory import Faults, MemoryBatches
 from verification.kit.passing import Batch, Passing, Send
 from verification.simulation.virtual_loop import run_virtually
@@ -138,6 +138,16 @@ async def test_who_lost_is_refused_with_its_own_rows_and_the_others_are_applied(
     assert (sale.store.counts.refused, sale.store.counts.again) == (1, 3)
 
 
+async def test_what_is_counted_adds_up() -> None:
+    sale = await for_sale()
+    assert isinstance(await sale.hold(30), Applied)
+    for at in (0, 10):
+        async with sale.meanwhile():
+            holds = [sale.hold(at), sale.hold(at + 1), sale.hold(at + 2, seat=30)]
+        assert [type(await hold) for hold in holds] == [Applied, Applied, Refused]
+    assert sale.store.counts == Counts(groups=4, members=10, refused=2, again=4)
+
+
 async def test_two_that_want_the_same_row_never_share_a_batch_and_one_wins() -> None:
     sale = await for_sale()
     async with sale.meanwhile():
@@ -194,17 +204,22 @@ async def test_an_impossible_batch_fails_alone() -> None:
         await wrong
 
 
-async def test_a_refusal_that_no_row_explains_halves_the_company_until_each_is_answered() -> None:
+@pytest.mark.parametrize(
+    ("count", "companies"), [(3, [1, 3, 1, 1, 1]), (8, [1, 8, 4, 2, 1, 1, 2, 1, 1, 4, 2, 1, 1, 2, 1, 1])]
+)
+async def test_a_refusal_that_no_row_explains_halves_the_company_until_each_is_answered(
+    count: int, companies: list[int]
+) -> None:
     """The rows were read after the decision, and show the seats free."""
     sale = await for_sale()
     async with sale.meanwhile():
-        holds = [sale.hold(at) for at in range(8)]
+        holds = [sale.hold(at) for at in range(count)]
         await settle()
         free = Refused(dict.fromkeys(SEATS, FREE))
         sale.road.answer = lambda batch: free if len(batch.writes) > 3 else None
     outcomes = [await hold for hold in holds]
     assert {type(outcome) for outcome in outcomes} == {Applied}
-    assert [len(company) for company in sale.road.companies] == [1, 8, 4, 2, 1, 1, 2, 1, 1, 4, 2, 1, 1, 2, 1, 1]
+    assert [len(company) for company in sale.road.companies] == companies
 
 
 async def test_a_member_whose_time_is_up_is_not_sent() -> None:
