@@ -44,3 +44,11 @@ def test_objects_outlive_their_owner_until_they_are_freed_little_by_little() -> 
         sleep(0.001)
     assert len(freed) == count
     assert freed[0] >= count - LITTLE
+
+
+def test_as_many_as_are_freed_at_once_are_not_kept_until_their_owner_is_gone() -> None:
+    freed: list[int] = []
+    owner, things = Thing(), [Watched(freed, number) for number in range(MANY)]
+    free_gradually(owner, things)
+    del things
+    assert len(freed) == MANY

@@ -41,6 +41,21 @@ class Quick(Named):
             raise ValueError("must not be empty")
 
 
+@quick
+@dataclass(frozen=True)
+class Plain:
+    """It has no check of its own."""
+
+    name: str
+
+
+def test_a_value_without_a_check_is_made_too() -> None:
+    made = Plain("a")
+    assert made == replace(made)
+    del made.name
+    assert not vars(made), "no guard is left"
+
+
 def test_no_field_is_set_by_a_call() -> None:
     assert "__setattr__" in Guarded.__init__.__code__.co_names
     assert "__setattr__" not in Quick.__init__.__code__.co_names
