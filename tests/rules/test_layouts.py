@@ -119,3 +119,70 @@ def test_each_wrong_field_of_a_layout_is_named() -> None:
         "seat_config.features[0].rows",
         "time_zone",
     ]
+
+
+CONTROL = "must not have control characters"
+ENDS = "must not begin or end with white space"
+MOST = 100_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"sections": (Section("c10", "", "\n"), Section("c9"))}, [("sections[0].kind", CONTROL)]),
+        (
+            {"sections": (Section("c9"),) * (limits.SECTIONS_MAX + 1)},
+            [("sections", f"must have 0 to {limits.SECTIONS_MAX} items, not {limits.SECTIONS_MAX + 1}")],
+        ),
+        (
+            {"features": (Feature("door", 1, 1, "c9"),) * (limits.FEATURES_MAX + 1)},
+            [("features", f"must have 0 to {limits.FEATURES_MAX} items, not {limits.FEATURES_MAX + 1}")],
+        ),
+        (
+            {"seats": (Seat("a", "", 0, 0, section=" c9", row_label="\n", label="\n"),)},
+            [("seats[0].section_id", ENDS), ("seats[0].row_label", CONTROL), ("seats[0].label", CONTROL)],
+        ),
+        (
+            {
+                "features": (
+                    Feature("", -1, MOST + 1, " c9", 0, MOST + 1, "\n"),
+                    Feature("a", MOST, MOST, "c9", MOST, MOST),
+                    Feature("b", MOST + 1, -1, "c9", MOST + 1, 0),
+                )
+            },
+            [
+                ("features[0].kind", "must not be empty"),
+                ("features[0].section_id", ENDS),
+                ("features[0].row", f"must be 0 to {MOST}, not -1"),
+                ("features[0].column", f"must be 0 to {MOST}, not {MOST + 1}"),
+                ("features[0].rows", f"must be 1 to {MOST}, not 0"),
+                ("features[0].columns", f"must be 1 to {MOST}, not {MOST + 1}"),
+                ("features[0].label", CONTROL),
+                ("features[2].row", f"must be 0 to {MOST}, not {MOST + 1}"),
+                ("features[2].column", f"must be 0 to {MOST}, not -1"),
+                ("features[2].rows", f"must be 1 to {MOST}, not {MOST + 1}"),
+                ("features[2].columns", f"must be 1 to {MOST}, not 0"),
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_field_of_a_layout_is_said(
+    fields: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    assert violations(InvalidRequest, **fields) == [(f"seat_config.{field}", said) for field, said in expected]
+
+
+def test_of_several_unknown_or_repeated_names_one_is_named() -> None:
+    features = tuple(Feature("door", 1, 1, section) for section in ("c7", "c8", "c7"))
+    assert violations(InvalidTrip, features=features) == [("seat_config.features", "there is no section 'c8'")]
+    sections = tuple(map(Section, ("c9", "c9", "c10", "c10", "c10")))
+    said = "section 'c10' is defined twice"
+    assert violations(InvalidTrip, sections=sections) == [("seat_config.sections", said)]
+
+
+def test_what_has_one_place_is_in_order_of_its_column_and_its_name() -> None:
+    seats = tuple(Seat(name, "", 1, column) for name, column in (("a", 2), ("c", 1), ("b", 1)))
+    features = tuple(Feature(kind, 1, column) for kind, column in (("a", 2), ("c", 1), ("b", 1)))
+    trip = Trip(TripKey("org", "t"), route("AB"), seats, features=features)
+    assert [seat.id for seat in trip.seats] == ["b", "c", "a"]
+    assert [feature.kind for feature in trip.features] == ["b", "c", "a"]

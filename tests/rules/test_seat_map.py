@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
-from travio_inventory.seats.seat_map import SeatMap, encode_states
+from travio_inventory.seats.seat_map import SeatMap, encode_states, stale_ms
 from travio_inventory.seats.trip import Journey
-from verification.kit.trips import a_trip
+from verification.kit.trips import a_trip, train
 
 SEGMENTS = 3
 states = st.sampled_from([AVAILABLE, SOLD, BLOCKED]) | st.integers(0, 2**64 - 1).map(HeldUntil)
@@ -84,3 +85,46 @@ def test_a_map_of_fewer_seats_than_the_trip_has_is_a_mistake() -> None:
     full = a_map([(AVAILABLE,) * 3] * 2, Journey(0, 0), per_group=1)
     with pytest.raises(ValueError, match="zip"):
         list(SeatMap(full.trip, full.journey, full.groups[:1]).seats())
+
+
+def of_train(section: str, **sale: Any) -> SeatMap:  # noqa: ANN401 - any field
+    """A map of the section, of the seat groups that have seats of it; the n-th seat of the trip is held until n, and
+    the first is free.
+    """
+    trip = train()
+    size, cells = trip.seats_per_group, len(trip.segments)
+    shown = [AVAILABLE, *map(HeldUntil, range(1, len(trip.seats)))]
+    starts = range(0, len(shown), size)
+    groups = [encode_states([each for each in shown[start : start + size] for _ in range(cells)]) for start in starts]
+    places = trip.places_in(section)
+    own = groups[places.start // size : (places.stop - 1) // size + 1]
+    return SeatMap(trip, Journey(0, cells - 1), tuple(own), section, **sale)
+
+
+def test_a_map_of_a_section_has_its_seats_alone_also_where_a_seat_group_has_others() -> None:
+    first, second = of_train("c10"), of_train("c9")
+    assert list(first.states()) == [AVAILABLE, *map(HeldUntil, (1, 2, 3))]
+    assert list(second.states()) == [*map(HeldUntil, (4, 5, 6, 7))]
+    assert [seat.id for seat, _ in second.seats()] == ["c9-1A", "c9-1B", "c9-2A", "c9-2B"]
+    assert [first.part(index) for index in (0, 1)] == [
+        (0, [AVAILABLE, HeldUntil(1), HeldUntil(2)]),
+        (3, [HeldUntil(3)]),
+    ]
+    assert [second.part(index) for index in (0, 1)] == [
+        (0, [HeldUntil(4), HeldUntil(5)]),
+        (2, [HeldUntil(6), HeldUntil(7)]),
+    ]
+
+
+@pytest.mark.parametrize("sale", [{"state": SalesState.CLOSED}, {"has_departed": True}])
+def test_what_is_free_on_a_journey_that_is_not_sold_is_off_sale(sale: dict[str, Any]) -> None:
+    shown = of_train("c10", **sale)
+    assert list(shown.states()) == [BLOCKED, *map(HeldUntil, (1, 2, 3))]
+    assert shown.part(0) == (0, [BLOCKED, HeldUntil(1), HeldUntil(2)])
+
+
+@pytest.mark.parametrize(
+    ("groups", "times"), [(1, 1), (512, 1), (513, 2), (1_024, 2), (1_025, 3), (512 * 15, 15), (512 * 15 + 1, 15)]
+)
+def test_a_map_of_many_seat_groups_may_be_older(groups: int, times: int) -> None:
+    assert stale_ms(7, groups) == 7 * times
