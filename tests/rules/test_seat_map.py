@@ -93,7 +93,7 @@ def of_train(section: str, **sale: Any) -> SeatMap:  # noqa: ANN401 - any field
     """
     trip = train()
     size, cells = trip.seats_per_group, len(trip.segments)
-    shown = [AVAILABLE, *map(HeldUntil, range(1, len(trip.seats)))]
+    shown: list[SeatState] = [AVAILABLE, *map(HeldUntil, range(1, len(trip.seats)))]
     starts = range(0, len(shown), size)
     groups = [encode_states([each for each in shown[start : start + size] for _ in range(cells)]) for start in starts]
     places = trip.places_in(section)
