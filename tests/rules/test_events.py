@@ -17,6 +17,7 @@ from travio_inventory.seats.hold import (
     Held,
     Hold,
     HoldState,
+    Passenger,
     Released,
 )
 from travio_inventory.seats.trip import Journey, TripKey
@@ -113,3 +114,35 @@ def test_an_unknown_state_has_no_event() -> None:
     lost: Any = "lost"
     with pytest.raises(AssertionError, match="lost"):
         step_to(replace(HOLD, state=lost))
+
+
+WAS = replace(HOLD, seats=("B1", "A1"), groups=(0, 0), journey=Journey(0, 1), prices=(100, 200))
+BEFORE = (("B1", "A1"), 0, 1, (100, 200))
+NAMED = Confirmed("o", (Passenger("A1", "Ann"),))
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "ordinal", "data"),
+    [
+        (Held(7), WAS, 2, events.HoldChanged(*ABOUT, *BEFORE, 7, **PRICES)),
+        (
+            Confirmed("o"),
+            replace(WAS, state=Confirmed("o")),
+            3,
+            events.BookingChanged(*ABOUT, *BEFORE, "o", 5, **PRICES),
+        ),
+        (Confirmed("o"), WAS, 3, events.SeatsPurchased(*ABOUT, "o", 5, given_back=("B1",), **PRICES)),
+        (Confirmed("o"), replace(WAS, state=Expired(7)), 3, events.SeatsPurchased(*ABOUT, "o", 5, **PRICES)),
+        (Confirmed("o"), replace(HOLD, state=NAMED), 3, events.PassengersErased(*ABOUT, "o", **PRICES)),
+    ],
+)
+def test_a_step_from_what_was_before_says_what_that_was(
+    state: HoldState, before: Hold, ordinal: int, data: Data
+) -> None:
+    found = step_to(replace(HOLD, state=state, extensions=2, before=before))
+    assert (found.ordinal, found.type, found.data) == (ordinal, data.type, data_text(data))
+    assert data_of(an_event(found)) == data
+
+
+def test_a_block_that_was_changed_counts_on() -> None:
+    assert [step_to(replace(BLOCK, state=state, extensions=2)).ordinal for state in (Held(7), Released())] == [2, 3]
