@@ -1,5 +1,7 @@
 """A late confirm: for which seats it is, and what is said where they are not sold."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.protocol.parts import hold_row, noted
@@ -10,7 +12,9 @@ from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Hold, late_id
 from travio_inventory.seats.refusals import InvalidSeats
 from verification.kit import asking
-from verification.kit.sale import Sale
+from verification.kit.clocks import START_MS
+from verification.kit.sale import TTL_S, Market, Sale
+from verification.kit.trips import a_trip
 
 
 @pytest.fixture
@@ -58,3 +62,28 @@ async def test_it_is_told_as_of_its_commit_and_again_as_of_when_it_was_read(sale
     now_ms = sale.clock.now_ms()
     assert await sale.confirm(expired) == booking
     assert heard.changes[1:] == [(booking.id, booking.state, now_ms)]
+
+
+async def test_a_refusal_that_asked_no_other_seat_group_leaves_nothing_to_tell(sale: Sale) -> None:
+    hold = await sale.hold("A1")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    await sale.elsewhere().hold("A1", by="bob")
+    heard = Heard(sale)
+    with pytest.raises(HoldExpired):
+        await sale.confirm(hold)
+    assert heard.changes == []
+
+
+async def test_what_has_departed_is_not_booked_late(market: Market) -> None:
+    departs_at_s = START_MS // 1_000 + 2 * TTL_S
+    segments = tuple(replace(each, departs_at_s=departs_at_s) for each in a_trip().segments)
+    sale = market.prepare(replace(a_trip(seats_per_group=1), segments=segments))
+    await sale.open_trip()
+    holds = [await sale.hold(seat) for seat in ("A1", "A2")]
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    await sale.confirm(holds[0])
+    sale.clock.pass_ms(LAPSES_MS)
+    with pytest.raises(HoldExpired):
+        await sale.confirm(holds[1])
