@@ -87,3 +87,8 @@ async def test_what_has_departed_is_not_booked_late(market: Market) -> None:
     sale.clock.pass_ms(LAPSES_MS)
     with pytest.raises(HoldExpired):
         await sale.confirm(holds[1])
+
+
+async def test_what_was_never_booked_late_has_expired_also_for_who_erases_it(sale: Sale, expired: Hold) -> None:
+    with pytest.raises(HoldExpired):
+        await sale.process.holds.erase(sale.actor(), expired.id)
