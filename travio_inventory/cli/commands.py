@@ -77,7 +77,7 @@ COMMANDS = (
         usage="[OPTIONS] [NAME]",
     ),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
-    Command("trip export", "trip_exports:export", "Write an open trip as a trip file.", f"{COACH} coach.toml"),
+    Command("trip export", "trip_exports:export", "Write an open trip as a trip file.", f"{COACH} exported.toml"),
     Command(
         "trip manifest",
         "manifests:show_manifest",

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.kernel import refusals as common
+from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
 from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
@@ -198,7 +199,7 @@ class _Judge:
         """The definite answer; another process makes each try."""
         for _ in range(AGAIN_TRIES):
             answer = await answer_of(asked, sale.elsewhere(), self._subject)
-            if not answer.refusal or not issubclass(getattr(errors, answer.refusal), RetryableRefusal):
+            if not answer.refusal or not issubclass(_kind_of(answer.refusal), RetryableRefusal):
                 return answer
             self._clock.pass_s(AGAIN_S)
             await asyncio.sleep(self._edge_s)
@@ -274,3 +275,9 @@ def _buying(seats: str, ends: Ends) -> Step:
         return await sale.hold(seats, ends, by=f"eve from {ends.origin}")
 
     return step(buy)
+
+
+def _kind_of(refusal: str) -> type[Refusal]:
+    """The class of that name."""
+    kind: type[Refusal] = getattr(errors, refusal, None) or getattr(common, refusal)
+    return kind

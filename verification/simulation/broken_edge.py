@@ -17,7 +17,7 @@ from travio_inventory.seats.ports import Attempt, Cell, Lease, Occupancy, SeatGr
 from travio_inventory.seats.records import snapshots
 from travio_inventory.seats.refusals import BY_STORE
 from travio_inventory.seats.trip import TripKey
-from travio_inventory.seats.use_cases import hold_seats
+from travio_inventory.seats.use_cases import guarded_steps
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from verification.simulation.broken import GROUPS_OF_ONE, HONEST, broken
@@ -31,7 +31,7 @@ CROWD = replace(HONEST, seats=2, popular=2, holders=14, faults=0.3)
 
 @broken("a refusal by the edge counts as the store's", "I5", Plan(0, with_gate=True))
 def _edge_refuses(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(hold_seats, "Decided", lambda _by, _as_of_ms: BY_STORE)
+    patch.setattr(guarded_steps, "Decided", lambda _by, _as_of_ms: BY_STORE)
 
 
 @broken("a taken entry that lives as long as the hold", "I5 L2", Plan(0, with_gate=True))

@@ -30,6 +30,14 @@ def optional(message: Any, field: str) -> int | None:  # noqa: ANN401 - messages
     return int(getattr(message, field)) if message.HasField(field) else None
 
 
+def limited(field: str, items: Sequence[Any], most: int) -> Sequence[Any]:
+    """The items. Raises InvalidRequest for more than so many: to read millions of them would stop all other calls."""
+    found = Faults()
+    found.count(field, items, 0, most)
+    found.finish()
+    return items
+
+
 def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  # noqa: ANN401 - see above
     """The questions of a batch, each with its own collection of violations; none if there are too many."""
     if found.count("requests", batch.requests, 0, CHECKS_PER_BATCH_MAX):
@@ -40,7 +48,7 @@ def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  #
 def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
     """The segments in the order of their numbers, which must be 0, 1, 2 and so on; of too many the trip says so."""
     if len(parts) > SEGMENTS_MAX:
-        return tuple(map(_segment, parts))
+        return tuple(map(_segment, parts[: SEGMENTS_MAX + 1]))
     numbered: dict[int, Segment] = {}
     for index, part in enumerate(parts):
         each = found.at(f"segments[{index}].")
@@ -58,10 +66,13 @@ def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
 
 
 def times(found: Faults, parts: Sequence[Any]) -> dict[int, tuple[int, int]]:
-    """The times of segments by their numbers."""
-    if found.count("times", parts, 0, SEGMENTS_MAX) and len({part.segment_index for part in parts}) < len(parts):
+    """The times of segments by their numbers; none if there are too many."""
+    if not found.count("times", parts, 0, SEGMENTS_MAX):
+        return {}
+    by_number = {part.segment_index: (part.departure_time, part.arrival_time) for part in parts}
+    if len(by_number) < len(parts):
         found.wrong("times", "a segment is named twice")
-    return {part.segment_index: (part.departure_time, part.arrival_time) for part in parts}
+    return by_number
 
 
 def sales_action(value: int) -> str:
@@ -83,8 +94,8 @@ def no_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above
 
 
 def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
-    """The updates, each to one of the two statuses that a seat can be given; of too many the command says so."""
-    for index, part in enumerate(parts if len(parts) <= UPDATES_MAX else ()):
+    """The updates, each to one of the two statuses that a seat can be given. Raises InvalidRequest for too many."""
+    for index, part in enumerate(limited("updates", parts, UPDATES_MAX)):
         if part.new_status not in (SeatStatus.BLOCKED, SeatStatus.AVAILABLE):
             said = "must be SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE"
             found.wrong(f"updates[{index}].new_status", said)

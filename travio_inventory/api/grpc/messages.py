@@ -5,7 +5,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
+from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
+from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -226,7 +228,8 @@ def _confirm(message: Fields) -> ConfirmHoldCommand:
         hold_id=message.hold_id,
         order_id=message.order_id,
         passengers=tuple(
-            Passenger(each.seat_id, each.passenger_name, each.passenger_nid) for each in message.passengers
+            Passenger(each.seat_id, each.passenger_name, each.passenger_nid)
+            for each in limited("passengers", message.passengers, limits.SEATS_PER_HOLD_MAX)
         ),
         seat_ids=tuple(message.seat_ids),
     )
@@ -235,18 +238,23 @@ def _confirm(message: Fields) -> ConfirmHoldCommand:
 def _trip(message: Fields) -> Trip:
     found = Faults()
     segments = decoding.segments(found, message.segments)
-    decoding.announced_seats(found, message.seat_config)
+    config = message.seat_config
+    decoding.announced_seats(found, config)
     with found:
         trip = Trip(
             TripKey(message.organization_id, message.trip_id),
             segments,
-            tuple(map(read_seat, message.seat_config.seats)),
+            tuple(map(read_seat, limited("seat_config.seats", config.seats, limits.SEATS_MAX))),
             seats_per_group=message.seats_per_group,
             vehicle=message.vehicle_id,
             vehicle_type=message.vehicle_type,
             currency=message.currency,
-            sections=tuple(map(read_section, message.seat_config.sections)),
-            features=tuple(map(read_feature, message.seat_config.features)),
+            sections=tuple(
+                map(read_section, limited("seat_config.sections", message.seat_config.sections, limits.SECTIONS_MAX))
+            ),
+            features=tuple(
+                map(read_feature, limited("seat_config.features", message.seat_config.features, limits.FEATURES_MAX))
+            ),
             time_zone=message.time_zone,
             station_names=tuple(StationName(*name) for name in message.station_names.items()),
         )
@@ -276,8 +284,8 @@ def _trip_on_plan(message: Fields) -> TripOnPlan:
 
 def _updates(message: Fields) -> BlockSeatsCommand:
     found = Faults()
-    updates = decoding.seat_updates(found, message.updates)
     with found:
+        updates = decoding.seat_updates(found, message.updates)
         command = BlockSeatsCommand(trip_id=message.trip_id, updates=updates)
     found.finish()
     return command
