@@ -24,6 +24,7 @@ from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.event_rows import epoch_of
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, bucket_of, minute_of
 from travio_inventory.seats.records.definitions import Definitions
+from travio_inventory.seats.refusals import TripDefinedOtherwise
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, Sleep
 from verification.kit import asking
@@ -245,7 +246,8 @@ class World:
         async def open_trip(process: Process) -> None:
             for _ in range(20):
                 with suppress(RetryableRefusal):
-                    await asking.open_trip(process.inventory, self.trip)
+                    with suppress(TripDefinedOtherwise):  # the other one has opened it, and it was changed since
+                        await asking.open_trip(process.inventory, self.trip)
                     return
 
         await asyncio.gather(*(open_trip(process) for process in self.processes[:2]))

@@ -3,7 +3,6 @@
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import user_of
 from travio_inventory.api.grpc.messages import Fields, asked, read_ends
-from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.commands import GiveBackCommand, HoldRef, MoveHoldCommand, hold_ref
 from travio_inventory.seats.trip import Ends
@@ -43,7 +42,7 @@ def booking_named(message: Fields) -> tuple[Actor, HoldRef]:
 
 def _move(message: Fields) -> MoveHoldCommand:
     ends = read_ends(message)
-    moves = decoding.limited("moves", message.moves, limits.SEATS_PER_HOLD_MAX)
+    moves = decoding.limited("moves", message.moves)
     return MoveHoldCommand(
         hold_id=message.hold_id,
         moves=tuple((move.from_seat_id, move.to_seat_id) for move in moves),

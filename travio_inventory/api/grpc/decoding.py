@@ -7,14 +7,27 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEGMENTS_MAX, UPDATES_MAX
+from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEGMENTS_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
 from travio_inventory.seats.route import Direction, Segment
 from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SalesAction, SeatStatus
 
 T = TypeVar("T")
+_MOST = {
+    "seat_config.seats": limits.SEATS_MAX,
+    "seat_config.sections": limits.SECTIONS_MAX,
+    "seat_config.features": limits.FEATURES_MAX,
+    "part.seats": limits.SEATS_PER_PART_MAX,
+    "part.sections": limits.SECTIONS_MAX,
+    "part.features": limits.FEATURES_MAX,
+    "updates": limits.UPDATES_MAX,
+    "passengers": limits.SEATS_PER_HOLD_MAX,
+    "moves": limits.SEATS_PER_HOLD_MAX,
+}
+"""Items of a list of messages."""
 TOKEN_BYTES_MAX = 2_048
 _SALES_ACTIONS = {int(wire): wire.name or "" for wire in SalesAction if wire}
 DIRECTIONS = {int(wire): Direction[wire.name] for wire in DirectionOfTravel if wire.name}
@@ -30,10 +43,12 @@ def optional(message: Any, field: str) -> int | None:  # noqa: ANN401 - messages
     return int(getattr(message, field)) if message.HasField(field) else None
 
 
-def limited(field: str, items: Sequence[Any], most: int) -> Sequence[Any]:
-    """The items. Raises InvalidRequest for more than so many: to read millions of them would stop all other calls."""
+def limited(field: str, items: Sequence[Any]) -> Sequence[Any]:
+    """The items of the field. Raises InvalidRequest for more than there may be: to read millions of them would stop all
+    other calls.
+    """
     found = Faults()
-    found.count(field, items, 0, most)
+    found.count(field, items, 0, _MOST[field])
     found.finish()
     return items
 
@@ -95,7 +110,7 @@ def no_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above
 
 def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
     """The updates, each to one of the two statuses that a seat can be given. Raises InvalidRequest for too many."""
-    for index, part in enumerate(limited("updates", parts, UPDATES_MAX)):
+    for index, part in enumerate(limited("updates", parts)):
         if part.new_status not in (SeatStatus.BLOCKED, SeatStatus.AVAILABLE):
             said = "must be SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE"
             found.wrong(f"updates[{index}].new_status", said)

@@ -5,7 +5,6 @@ from travio_inventory.api.grpc.actor import tenant_of
 from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
-from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.seats.commands import ChangeTripCommand, ControlSalesCommand, SwapVehicleCommand
@@ -47,12 +46,12 @@ def _swap(message: Fields) -> SwapVehicleCommand:
     config = message.seat_config
     with found:
         vehicle = NewVehicle(
-            seats=tuple(map(read_seat, limited("seat_config.seats", config.seats, limits.SEATS_MAX))),
+            seats=tuple(map(read_seat, limited("seat_config.seats", config.seats))),
             seats_per_group=message.seats_per_group,
             vehicle=message.vehicle_id,
             vehicle_type=message.vehicle_type,
-            sections=tuple(map(read_section, limited("seat_config.sections", config.sections, limits.SECTIONS_MAX))),
-            features=tuple(map(read_feature, limited("seat_config.features", config.features, limits.FEATURES_MAX))),
+            sections=tuple(map(read_section, limited("seat_config.sections", config.sections))),
+            features=tuple(map(read_feature, limited("seat_config.features", config.features))),
             chosen=dict(message.seat_mapping),
         )
         command = SwapVehicleCommand(

@@ -7,7 +7,6 @@ from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
 from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
-from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -229,7 +228,7 @@ def _confirm(message: Fields) -> ConfirmHoldCommand:
         order_id=message.order_id,
         passengers=tuple(
             Passenger(each.seat_id, each.passenger_name, each.passenger_nid)
-            for each in limited("passengers", message.passengers, limits.SEATS_PER_HOLD_MAX)
+            for each in limited("passengers", message.passengers)
         ),
         seat_ids=tuple(message.seat_ids),
     )
@@ -244,17 +243,13 @@ def _trip(message: Fields) -> Trip:
         trip = Trip(
             TripKey(message.organization_id, message.trip_id),
             segments,
-            tuple(map(read_seat, limited("seat_config.seats", config.seats, limits.SEATS_MAX))),
+            tuple(map(read_seat, limited("seat_config.seats", config.seats))),
             seats_per_group=message.seats_per_group,
             vehicle=message.vehicle_id,
             vehicle_type=message.vehicle_type,
             currency=message.currency,
-            sections=tuple(
-                map(read_section, limited("seat_config.sections", message.seat_config.sections, limits.SECTIONS_MAX))
-            ),
-            features=tuple(
-                map(read_feature, limited("seat_config.features", message.seat_config.features, limits.FEATURES_MAX))
-            ),
+            sections=tuple(map(read_section, limited("seat_config.sections", message.seat_config.sections))),
+            features=tuple(map(read_feature, limited("seat_config.features", message.seat_config.features))),
             time_zone=message.time_zone,
             station_names=tuple(StationName(*name) for name in message.station_names.items()),
         )

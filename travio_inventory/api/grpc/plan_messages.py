@@ -5,7 +5,6 @@ from travio_inventory.api.grpc.actor import tenant_of
 from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
-from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.seats.commands import TripId, trip_id
@@ -48,13 +47,13 @@ def _part(message: Fields) -> SeatPlanPart:
     layout = Trip(
         TripKey(*key),
         NOWHERE,
-        tuple(map(read_seat, limited("part.seats", config.seats, limits.SEATS_PER_PART_MAX))),
+        tuple(map(read_seat, limited("part.seats", config.seats))),
         seats_per_group=message.seats_per_group,
         vehicle=message.vehicle_id,
         vehicle_type=message.vehicle_type,
         currency=message.currency,
-        sections=tuple(map(read_section, limited("part.sections", config.sections, limits.SECTIONS_MAX))),
-        features=tuple(map(read_feature, limited("part.features", config.features, limits.FEATURES_MAX))),
+        sections=tuple(map(read_section, limited("part.sections", config.sections))),
+        features=tuple(map(read_feature, limited("part.features", config.features))),
         is_stored=True,
     )
     return SeatPlanPart(key, message.revision, message.part_index, message.part_count, layout)
