@@ -9,7 +9,6 @@ from google.protobuf.message import Message
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEGMENTS_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
 from travio_inventory.seats.route import Direction, Segment
@@ -55,15 +54,15 @@ def limited(field: str, items: Sequence[Any]) -> Sequence[Any]:
 
 def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  # noqa: ANN401 - see above
     """The questions of a batch, each with its own collection of violations; none if there are too many."""
-    if found.count("requests", batch.requests, 0, CHECKS_PER_BATCH_MAX):
+    if found.count("requests", batch.requests, 0, limits.CHECKS_PER_BATCH_MAX):
         for index, question in enumerate(batch.requests):
             yield found.at(f"requests[{index}]."), question
 
 
 def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
     """The segments in the order of their numbers, which must be 0, 1, 2 and so on; of too many the trip says so."""
-    if len(parts) > SEGMENTS_MAX:
-        return tuple(map(_segment, parts[: SEGMENTS_MAX + 1]))
+    if len(parts) > limits.SEGMENTS_MAX:
+        return tuple(map(_segment, parts[: limits.SEGMENTS_MAX + 1]))
     numbered: dict[int, Segment] = {}
     for index, part in enumerate(parts):
         each = found.at(f"segments[{index}].")
@@ -82,7 +81,7 @@ def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
 
 def times(found: Faults, parts: Sequence[Any]) -> dict[int, tuple[int, int]]:
     """The times of segments by their numbers; none if there are too many."""
-    if not found.count("times", parts, 0, SEGMENTS_MAX):
+    if not found.count("times", parts, 0, limits.SEGMENTS_MAX):
         return {}
     by_number = {part.segment_index: (part.departure_time, part.arrival_time) for part in parts}
     if len(by_number) < len(parts):

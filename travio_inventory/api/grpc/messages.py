@@ -248,8 +248,8 @@ def _trip(message: Fields) -> Trip:
             vehicle=message.vehicle_id,
             vehicle_type=message.vehicle_type,
             currency=message.currency,
-            sections=tuple(map(read_section, limited("seat_config.sections", message.seat_config.sections))),
-            features=tuple(map(read_feature, limited("seat_config.features", message.seat_config.features))),
+            sections=tuple(map(read_section, limited("seat_config.sections", config.sections))),
+            features=tuple(map(read_feature, limited("seat_config.features", config.features))),
             time_zone=message.time_zone,
             station_names=tuple(StationName(*name) for name in message.station_names.items()),
         )
