@@ -16,6 +16,7 @@ from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SalesAction, S
 
 T = TypeVar("T")
 _MOST = {
+    "segments": limits.SEGMENTS_MAX,
     "seat_config.seats": limits.SEATS_MAX,
     "seat_config.sections": limits.SECTIONS_MAX,
     "seat_config.features": limits.FEATURES_MAX,
@@ -60,11 +61,9 @@ def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  #
 
 
 def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
-    """The segments in the order of their numbers, which must be 0, 1, 2 and so on; of too many the trip says so."""
-    if len(parts) > limits.SEGMENTS_MAX:
-        return tuple(map(_segment, parts[: limits.SEGMENTS_MAX + 1]))
+    """The segments in the order of their numbers, which must be 0, 1, 2 and so on. Raises InvalidRequest."""
     numbered: dict[int, Segment] = {}
-    for index, part in enumerate(parts):
+    for index, part in enumerate(limited("segments", parts)):
         each = found.at(f"segments[{index}].")
         each.number("segment_index", part.segment_index, 0, len(parts) - 1)
         each.number("direction", part.direction, 0, len(DIRECTIONS) - 1)

@@ -236,13 +236,12 @@ def _confirm(message: Fields) -> ConfirmHoldCommand:
 
 def _trip(message: Fields) -> Trip:
     found = Faults()
-    segments = decoding.segments(found, message.segments)
     config = message.seat_config
     decoding.announced_seats(found, config)
     with found:
         trip = Trip(
             TripKey(message.organization_id, message.trip_id),
-            segments,
+            decoding.segments(found, message.segments),
             tuple(map(read_seat, limited("seat_config.seats", config.seats))),
             seats_per_group=message.seats_per_group,
             vehicle=message.vehicle_id,
@@ -259,12 +258,11 @@ def _trip(message: Fields) -> Trip:
 
 def _trip_on_plan(message: Fields) -> TripOnPlan:
     found = Faults()
-    segments = decoding.segments(found, message.segments)
     decoding.no_seats(found, message.seat_config)
     with found:
         trip = TripOnPlan(
             TripKey(message.organization_id, message.trip_id),
-            segments,
+            decoding.segments(found, message.segments),
             message.seat_plan,
             seats_per_group=message.seats_per_group,
             vehicle=message.vehicle_id,
