@@ -27,6 +27,7 @@ from travio_inventory.kernel.refusals import (
     PermissionDenied,
     Refusal,
     RetryableRefusal,
+    Unauthenticated,
     Violation,
 )
 from travio_inventory.seats import refusals as errors
@@ -57,6 +58,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.TripNotFound(),
     errors.SeatPlanNotFound(),
     errors.NotOnWaitlist(),
+    Unauthenticated("invalid_token", "the token has expired"),
     PermissionDenied("seats:hold"),
     errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),
     errors.TripOpening(),
@@ -153,6 +155,9 @@ def test_a_retryable_refusal_says_when_to_try_again() -> None:
             {"held_until": "0", "own_hold_id": "t~0~h", "decided_by": "edge", "as_of": "1700000000.012"},
         ),
         (errors.SeatUnavailable([]), {"decided_by": "store"}),
+        (Unauthenticated(), {}),
+        (Unauthenticated("invalid_token"), {"error": "invalid_token"}),
+        (PermissionDenied("hold"), {"scope": "hold"}),
         (
             errors.SeatContended(["a,b", "50%"], retry_after_ms=50),
             {"seats": "a%2Cb,50%25", "decided_by": "store"},

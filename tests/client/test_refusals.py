@@ -30,6 +30,7 @@ from travio_inventory.kernel.refusals import (
     Overloaded,
     PermissionDenied,
     Refusal,
+    Unauthenticated,
     Violation,
 )
 from travio_inventory.seats import refusals as errors
@@ -67,6 +68,8 @@ def of_one_word(kind: type[Refusal]) -> Refusal | None:
         return kind(AT_MS // 1_000)
     if issubclass(kind, PermissionDenied):
         return kind("seats:hold")
+    if issubclass(kind, Unauthenticated):
+        return kind("invalid_token")
     return None
 
 

@@ -36,6 +36,7 @@ from travio_inventory.kernel.refusals import (
     PermissionDenied,
     Refusal,
     RetryableRefusal,
+    Unauthenticated,
     Violation,
     WrongRequest,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "TripSale",
     "TripState",
     "TripSummary",
+    "Unauthenticated",
     "Unblocked",
     "VehicleSwap",
     "Violation",

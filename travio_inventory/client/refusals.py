@@ -22,6 +22,7 @@ from travio_inventory.kernel.refusals import (
     PermissionDenied,
     Refusal,
     RetryableRefusal,
+    Unauthenticated,
     Violation,
 )
 from travio_inventory.seats.refusals import (
@@ -206,6 +207,8 @@ def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
         return kind(_whole(info.metadata["at"]))
     if issubclass(kind, PermissionDenied):
         return kind(info.metadata["scope"])
+    if issubclass(kind, Unauthenticated):
+        return kind(info.metadata["error"])
     return kind()
 
 

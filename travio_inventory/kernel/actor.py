@@ -92,14 +92,14 @@ class Actor:
 
 
 @lru_cache(maxsize=1_024)
-def service_of(organization: str) -> Actor:
+def service_of(organization: str, scopes: frozenset[Scope] = EVERY_SCOPE) -> Actor:
     """A program that acts in the organization for no user. Raises InvalidRequest."""
-    return Actor(organization, "", WITHOUT_USER, ActorKind.SERVICE)
+    return Actor(organization, "", WITHOUT_USER & scopes, ActorKind.SERVICE)
 
 
-def user_anywhere(user: str) -> Actor:
+def user_anywhere(user: str, scopes: frozenset[Scope] = EVERY_SCOPE) -> Actor:
     """A user of any organization, who may read their own places on waiting lists everywhere. Raises InvalidRequest."""
-    return Actor("", user, WITHOUT_ORGANIZATION)
+    return Actor("", user, WITHOUT_ORGANIZATION & scopes)
 
 
 def house_of(organization: str) -> Actor:

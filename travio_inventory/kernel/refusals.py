@@ -5,6 +5,7 @@ Refusal
 │   ├── InvalidRequest
 │   └── IdempotencyKeyReused
 ├── FinalRefusal         give up
+│   ├── Unauthenticated
 │   └── PermissionDenied
 └── RetryableRefusal     the same request may succeed later
     ├── Overloaded
@@ -57,13 +58,25 @@ class FinalRefusal(Refusal):
     """A retry of the same request will not help."""
 
 
+class Unauthenticated(FinalRefusal):
+    """Nobody knows whose call it is; nothing was done. `error` is "invalid_token" if the caller showed something that
+    cannot be believed, "" if it showed nothing.
+    """
+
+    reason = "UNAUTHENTICATED"
+
+    def __init__(self, error: str = "", said: str = "this call needs a token") -> None:
+        super().__init__(said)
+        self.error = error
+
+
 class PermissionDenied(FinalRefusal):
-    """The actor may not do that; nothing was done."""
+    """The actor may not do that; nothing was done. `scope` is the one that it needs, "" if none would help."""
 
     reason = "PERMISSION_DENIED"
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"this needs the scope {scope}")
+    def __init__(self, scope: str, said: str = "") -> None:
+        super().__init__(said or f"this needs the scope {scope}")
         self.scope = scope
 
 

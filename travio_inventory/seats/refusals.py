@@ -29,6 +29,7 @@ Refusal
 │   ├── TripNotFound
 │   ├── SeatPlanNotFound
 │   ├── NotOnWaitlist
+│   ├── Unauthenticated
 │   └── PermissionDenied
 └── RetryableRefusal     the same request may succeed later
     ├── SeatContended

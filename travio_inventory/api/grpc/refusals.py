@@ -29,6 +29,7 @@ from travio_inventory.kernel.refusals import (
     PermissionDenied,
     Refusal,
     RetryableRefusal,
+    Unauthenticated,
     Violation,
 )
 from travio_inventory.seats import refusals as errors
@@ -71,6 +72,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.TripNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.SeatPlanNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.NotOnWaitlist: WireStatus(Status.NOT_FOUND, 404),
+    Unauthenticated: WireStatus(Status.UNAUTHENTICATED, 401),
     PermissionDenied: WireStatus(Status.PERMISSION_DENIED, 403),
     errors.SeatContended: WireStatus(Status.ABORTED, 409),
     errors.TripOpening: WireStatus(Status.UNAVAILABLE, 503),
@@ -163,8 +165,8 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"at": str(at_ms // 1_000)}
         case errors.ExtensionTooLong(until_ms=until_ms):
             return {"until": str(until_ms // 1_000)}
-        case PermissionDenied(scope=scope):
-            return {"scope": scope}
+        case PermissionDenied() | Unauthenticated():
+            return _of_caller(refusal)
         case errors.ReplyTooLarge(sections=sections):
             return {"sections": _named(sections)} if sections else {}
         case errors.HoldChanged(version=version):
@@ -173,6 +175,12 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"holds_max": str(holds_max)}
         case _:
             return _of_trip(refusal)
+
+
+def _of_caller(refusal: PermissionDenied | Unauthenticated) -> dict[str, str]:
+    if isinstance(refusal, PermissionDenied):
+        return {"scope": refusal.scope}
+    return {"error": refusal.error} if refusal.error else {}
 
 
 def _of_trip(refusal: Refusal) -> dict[str, str]:

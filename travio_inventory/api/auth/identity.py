@@ -1,0 +1,111 @@
+"""An identity: for whom a caller may act, and what it may ask for. It makes the Actor of every request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from travio_inventory.kernel.actor import EVERY_SCOPE, Actor, Scope, service_of, user_anywhere
+from travio_inventory.kernel.refusals import PermissionDenied, Unauthenticated
+
+
+class Grant(StrEnum):
+    """A word of a token's scope: what its holder may ask for. Each call names the one that it needs."""
+
+    VIEW = "view"
+    """Seat maps, availability and live feeds: what anybody may see if an operator allows it. READ has it too."""
+    READ = "read"
+    """Trips, and one's own holds and places on waiting lists."""
+    HOLD = "hold"
+    """Hold, extend, move and release seats; join waiting lists and leave them."""
+    CONFIRM = "confirm"
+    """Book, and cancel bookings."""
+    ADMIN = "admin"
+    """Open trips, change them, take seats off sale, read whose bookings there are."""
+    DELEGATE = "delegate"
+    """Act for users of the organization, whom each request names."""
+
+
+GRANTS: Final[Mapping[Grant, frozenset[Scope]]] = MappingProxyType(
+    {
+        Grant.VIEW: frozenset({Scope.TRIPS_READ}),
+        Grant.READ: frozenset({Scope.TRIPS_READ, Scope.HOLDS_READ, Scope.WAITLISTS_READ}),
+        Grant.HOLD: frozenset({Scope.SEATS_HOLD, Scope.WAITLISTS_JOIN}),
+        Grant.CONFIRM: frozenset({Scope.BOOKINGS_CONFIRM, Scope.BOOKINGS_CANCEL}),
+        Grant.ADMIN: frozenset(
+            {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.SEATS_EXPLAIN, Scope.BOOKINGS_READ}
+        ),
+        Grant.DELEGATE: frozenset(),
+    }
+)
+"""What an actor with the grant may do."""
+EVERY_GRANT: Final = frozenset(Grant)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The caller. `organization` and `user` are who it is, "" where it is nobody in particular; who it may be besides,
+    `names_organization` and `names_user` say. `subject` is the caller itself, where that is not the user.
+    """
+
+    grants: frozenset[Grant]
+    organization: str = ""
+    user: str = ""
+    subject: str = ""
+    names_organization: bool = False
+    """Whether a request may name any organization."""
+    names_user: bool = False
+    """Whether a request may name any user."""
+    is_anonymous: bool = False
+
+    def needs(self, grant: Grant) -> None:
+        """Raises PermissionDenied if the caller may not ask for that; Unauthenticated if it has only not said who it
+        is.
+        """
+        if grant in self.grants or (grant is Grant.VIEW and Grant.READ in self.grants):
+            return
+        if self.is_anonymous:
+            raise Unauthenticated
+        raise PermissionDenied(Grant.READ if grant is Grant.VIEW else grant)
+
+    def placed_in(self, organization: str) -> "Identity":
+        """The same caller, in that organization if it is in none: for requests that cannot name one."""
+        return self if self.organization else replace(self, organization=organization)
+
+    def as_user(self, organization: str, user: str) -> Actor:
+        """The user whom the request names, or the caller. Raises InvalidRequest; PermissionDenied, if the caller may
+        not act for them, whether or not they exist, as all of these do.
+        """
+        return Actor(self._organization(organization), self._user(user), scopes_of(self.grants))
+
+    def as_organization(self, organization: str) -> Actor:
+        """The organization alone, where a request has no user."""
+        return service_of(self._organization(organization), scopes_of(self.grants))
+
+    def as_reader(self, organization: str, user: str) -> Actor:
+        """A user, of every organization where neither the request nor the caller names one."""
+        if organization or self.organization:
+            return self.as_user(organization, user)
+        return user_anywhere(self._user(user), scopes_of(self.grants))
+
+    def _organization(self, named: str) -> str:
+        if not named or named == self.organization:
+            return self.organization
+        if not self.names_organization:
+            raise PermissionDenied("", "organization: the caller may not act in another one than its own")
+        return named
+
+    def _user(self, named: str) -> str:
+        if not named or named == self.user:
+            return self.user
+        if not self.names_user:
+            raise PermissionDenied(Grant.DELEGATE, "user: the caller may act for another one only with scope delegate")
+        return named
+
+
+@lru_cache(maxsize=64)
+def scopes_of(grants: frozenset[Grant]) -> frozenset[Scope]:
+    """What an actor with these grants may do."""
+    return EVERY_SCOPE if grants == EVERY_GRANT else frozenset().union(*(GRANTS[grant] for grant in grants))

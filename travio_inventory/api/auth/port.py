@@ -1,0 +1,27 @@
+"""The port of authentication: what a call shows of its caller, and who says whose call it is."""
+
+from typing import NamedTuple, Protocol
+
+from travio_inventory.api.auth.identity import Identity
+
+
+class Credentials(NamedTuple):
+    """What a call shows of its caller, "" for what it does not show. A face fills in what it has."""
+
+    token: str = ""
+    """The bearer token, without the word before it."""
+    certificate: str = ""
+    """The name in the client certificate that the TLS layer has verified."""
+    organization: str = ""
+    user: str = ""
+    """Who the caller says it is; believed only where nobody is authenticated."""
+    address: str = ""
+    """Where the call comes from."""
+
+
+class Authentication(Protocol):
+    """Says whose call it is."""
+
+    async def identify(self, credentials: Credentials) -> Identity:
+        """The identity. Raises Unauthenticated; and BackendUnavailable, if what it needs for that is down."""
+        ...
