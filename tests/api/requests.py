@@ -6,6 +6,8 @@ from typing import Any
 import betterproto2
 import pytest
 
+from travio_inventory.api.auth.identity import Identity
+from travio_inventory.api.auth.off import ANYBODY
 from travio_inventory.api.grpc import change_messages, life_messages, messages, plan_messages
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
@@ -24,7 +26,7 @@ SEATS = [
     v1.SeatDefinition(seat_id="1B", row=1, column=2, price_paisa=5, is_accessible=True, has_power=True),
 ]
 CLOSE = v1.SalesAction.CLOSE
-VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[[Any], object]]] = {
+VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[[Identity, Any], object]]] = {
     type(message): (message, read)
     for message, read in [
         (CHECK, messages.check_asked),
@@ -205,7 +207,7 @@ each_kind = pytest.mark.parametrize("kind", VALID, ids=lambda kind: kind.__name_
 
 def read(kind: type[betterproto2.Message], data: bytes) -> object:
     """The bytes as a use case would get them. Raises DecodeError, InvalidRequest."""
-    return VALID[kind][1](message_type(kind.__name__).FromString(data))
+    return VALID[kind][1](ANYBODY, message_type(kind.__name__).FromString(data))
 
 
 def read_changed(kind: type[betterproto2.Message], **changes: object) -> object:

@@ -9,6 +9,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.testing import ChannelFor
 
+from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.refusals import SerializedDetails
 from travio_inventory.api.grpc.service import Refusals, services
 from travio_inventory.app.service import open_inventory
@@ -101,7 +102,7 @@ def check(passengers: int, journey: str) -> v1.CheckAvailabilityRequest:
 async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) -> AsyncIterator[Client]:
     """A service with the trip open."""
     async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max)) as inventory:
-        handlers = services(inventory, refusals=refusals, clock=SystemClock())
+        handlers = services(inventory, authentication=AuthenticationOff(), refusals=refusals, clock=SystemClock())
         served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
             client = Client(channel)

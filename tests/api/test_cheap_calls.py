@@ -1,7 +1,7 @@
 """What is asked all the time is cheap: how many functions a map that nobody has changed calls, and a refusal."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from grpclib.const import Handler
 from grpclib.exceptions import GRPCError
 
+from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import InventoryService
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench.bench_trips import coach
@@ -28,6 +29,7 @@ class Call:
     def __init__(self, handler: Handler, request: bytes) -> None:
         self._handler = handler
         self._request = request
+        self.metadata: Mapping[str, str] = {}
         self.answer: Any = None
         self.functions = 0
 
@@ -55,7 +57,9 @@ async def selling() -> AsyncIterator[tuple[dict[str, Handler], Contest]]:
     async with open_inventory(settings_of()) as inventory:
         trip = coach()
         await inventory.open_trip(Actor(ORGANIZATION, "admin"), trip)
-        service = InventoryService(inventory, refusals="status", clock=SystemClock())
+        service = InventoryService(
+            inventory, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
+        )
         yield dict(service.__mapping__()), contest_for(trip, trip.seats[0].id)
 
 

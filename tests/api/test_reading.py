@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.requests import VALID, each_kind, read, read_changed, trip_bytes
+from travio_inventory.api.auth.off import ANYBODY
 from travio_inventory.api.grpc import messages
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type, pool
@@ -96,7 +97,7 @@ def test_a_hold_is_read_with_every_field() -> None:
 
 
 def test_a_trip_is_read_with_segments_by_number_and_seats_by_place() -> None:
-    actor, trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(trip_bytes()))
+    actor, trip = messages.trip_asked(ANYBODY, message_type("InitializeTripInventoryRequest").FromString(trip_bytes()))
     assert isinstance(trip, Trip)
     assert (actor, trip.key) == (service_of("org"), TripKey("org", "T1"))
     assert trip.segments == (Segment("A", "B", 0, 10), Segment("B", "C", 20, 30))
@@ -111,7 +112,7 @@ def test_a_trip_is_read_with_segments_by_number_and_seats_by_place() -> None:
 def test_seats_per_group_has_a_default_and_all_in_one(sent: int, kept: int) -> None:
     message = v1.InitializeTripInventoryRequest.FromString(trip_bytes())
     message.seats_per_group = sent
-    _, trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(bytes(message)))
+    _, trip = messages.trip_asked(ANYBODY, message_type("InitializeTripInventoryRequest").FromString(bytes(message)))
     assert trip.seats_per_group == kept
 
 

@@ -8,6 +8,7 @@ from grpclib.health.check import ServiceStatus
 from grpclib.server import Server
 
 from tests.typed import Type
+from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import services
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.clock import SystemClock
@@ -20,7 +21,15 @@ from verification.servers.process import free_port
 async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
     """A service with this readiness; its port."""
     async with open_inventory(settings_of()) as inventory:
-        server = Server(services(inventory, refusals="status", clock=SystemClock(), readiness=readiness))
+        server = Server(
+            services(
+                inventory,
+                authentication=AuthenticationOff(),
+                refusals="status",
+                clock=SystemClock(),
+                readiness=readiness,
+            )
+        )
         port = free_port()
         await server.start("127.0.0.1", port)
         try:

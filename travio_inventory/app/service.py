@@ -12,6 +12,7 @@ from random import Random, SystemRandom
 import anyio
 from grpclib.health.check import ServiceStatus
 
+from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import services
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
@@ -69,6 +70,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     async with _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app:
         served = services(
             app.inventory,
+            authentication=AuthenticationOff(),
             refusals=server.refusals,
             clock=SystemClock(),
             readiness=ready,

@@ -78,11 +78,11 @@ class Identity:
         """The user whom the request names, or the caller. Raises InvalidRequest; PermissionDenied, if the caller may
         not act for them, whether or not they exist, as all of these do.
         """
-        return Actor(self._organization(organization), self._user(user), scopes_of(self.grants))
+        return Actor(self.organization_for(organization), self._user(user), scopes_of(self.grants))
 
     def as_organization(self, organization: str) -> Actor:
         """The organization alone, where a request has no user."""
-        return service_of(self._organization(organization), scopes_of(self.grants))
+        return service_of(self.organization_for(organization), scopes_of(self.grants))
 
     def as_reader(self, organization: str, user: str) -> Actor:
         """A user, of every organization where neither the request nor the caller names one."""
@@ -90,7 +90,8 @@ class Identity:
             return self.as_user(organization, user)
         return user_anywhere(self._user(user), scopes_of(self.grants))
 
-    def _organization(self, named: str) -> str:
+    def organization_for(self, named: str) -> str:
+        """The organization that the request names, or the caller's own. Raises PermissionDenied."""
         if not named or named == self.organization:
             return self.organization
         if not self.names_organization:

@@ -25,3 +25,9 @@ class Authentication(Protocol):
     async def identify(self, credentials: Credentials) -> Identity:
         """The identity. Raises Unauthenticated; and BackendUnavailable, if what it needs for that is down."""
         ...
+
+
+def bearer_token(authorization: str) -> str:
+    """The token in the value of an Authorization header, "" if there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,5 +1,6 @@
 """Turns messages about what becomes of holds and bookings later into an actor and a request."""
 
+from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import user_of
 from travio_inventory.api.grpc.messages import Fields, asked, read_ends
@@ -10,18 +11,20 @@ from travio_inventory.seats.trip import Ends
 _NO_ENDS = Ends("", "")
 
 
-def release_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
+def release_asked(caller: Identity, message: Fields) -> tuple[Actor, GiveBackCommand]:
     """Read ReleaseSeatsRequest."""
     return asked(
+        caller,
         message,
         user_of,
         lambda message: GiveBackCommand(hold_id=message.hold_id, seat_ids=tuple(message.seat_ids)),
     )
 
 
-def cancel_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
+def cancel_asked(caller: Identity, message: Fields) -> tuple[Actor, GiveBackCommand]:
     """Read CancelBookingRequest."""
     return asked(
+        caller,
         message,
         user_of,
         lambda message: GiveBackCommand(
@@ -30,14 +33,14 @@ def cancel_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
     )
 
 
-def move_asked(message: Fields) -> tuple[Actor, MoveHoldCommand]:
+def move_asked(caller: Identity, message: Fields) -> tuple[Actor, MoveHoldCommand]:
     """Read MoveHoldRequest."""
-    return asked(message, user_of, _move)
+    return asked(caller, message, user_of, _move)
 
 
-def booking_named(message: Fields) -> tuple[Actor, HoldRef]:
+def booking_named(caller: Identity, message: Fields) -> tuple[Actor, HoldRef]:
     """Read ErasePassengersRequest: the actor and the booking."""
-    return asked(message, user_of, lambda message: hold_ref(message.booking_id, "booking_id"))
+    return asked(caller, message, user_of, lambda message: hold_ref(message.booking_id, "booking_id"))
 
 
 def _move(message: Fields) -> MoveHoldCommand:

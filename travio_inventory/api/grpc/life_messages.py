@@ -1,5 +1,6 @@
 """Turns the messages about the life of a trip into an actor and a request."""
 
+from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import tenant_of
 from travio_inventory.api.grpc.decoding import limited
@@ -13,28 +14,29 @@ from travio_inventory.seats.queries import TripsQuery
 from travio_inventory.seats.swapping import NewVehicle
 
 
-def change_asked(message: Fields) -> tuple[Actor, ChangeTripCommand]:
+def change_asked(caller: Identity, message: Fields) -> tuple[Actor, ChangeTripCommand]:
     """Read ChangeTripRequest."""
-    return asked(message, tenant_of, _change)
+    return asked(caller, message, tenant_of, _change)
 
 
-def trips_asked(message: Fields) -> tuple[Actor, TripsQuery]:
+def trips_asked(caller: Identity, message: Fields) -> tuple[Actor, TripsQuery]:
     """Read ListTripsRequest."""
-    return asked(message, tenant_of, _trips)
+    return asked(caller, message, tenant_of, _trips)
 
 
-def sales_asked(message: Fields) -> tuple[Actor, ControlSalesCommand]:
+def sales_asked(caller: Identity, message: Fields) -> tuple[Actor, ControlSalesCommand]:
     """Read ControlSalesRequest."""
     return asked(
+        caller,
         message,
         tenant_of,
         lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
     )
 
 
-def swap_asked(message: Fields) -> tuple[Actor, SwapVehicleCommand]:
+def swap_asked(caller: Identity, message: Fields) -> tuple[Actor, SwapVehicleCommand]:
     """Read SwapVehicleRequest."""
-    return asked(message, tenant_of, _swap)
+    return asked(caller, message, tenant_of, _swap)
 
 
 def _swap(message: Fields) -> SwapVehicleCommand:

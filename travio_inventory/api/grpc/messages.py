@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
 from travio_inventory.api.grpc.decoding import limited
@@ -36,14 +37,18 @@ Fields: TypeAlias = Any
 """A message of protobuf: it has its fields at run time only."""
 
 
-def asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fields], T]) -> tuple[Actor, T]:
-    """The actor and the request. Raises InvalidRequest for all that is wrong with either, as all of these do."""
+def asked(
+    caller: Identity, message: Fields, who: Callable[[Identity, Fields], Actor], what: Callable[[Fields], T]
+) -> tuple[Actor, T]:
+    """The actor and the request. Raises InvalidRequest for all that is wrong with either, as all of these do; and
+    PermissionDenied, if the caller may not act for whom the message names.
+    """
     try:
-        actor = who(message)
+        actor = who(caller, message)
     except InvalidRequest:  # which covers only that
         found = Faults()
         with found:
-            who(message)
+            who(caller, message)
         with found:
             what(message)
         found.finish()
@@ -51,105 +56,109 @@ def asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Field
     return actor, what(message)
 
 
-def check_asked(message: Fields) -> tuple[Actor, AvailabilityQuery]:
+def check_asked(caller: Identity, message: Fields) -> tuple[Actor, AvailabilityQuery]:
     """Read CheckAvailabilityRequest."""
-    return asked(message, tenant_of, _availability)
+    return asked(caller, message, tenant_of, _availability)
 
 
-def checks_asked(message: Fields) -> list[tuple[Actor, AvailabilityQuery]]:
+def checks_asked(caller: Identity, message: Fields) -> list[tuple[Actor, AvailabilityQuery]]:
     """Read BatchCheckRequest."""
     found, asked = Faults(), []
     for of_one, question in decoding.questions(found, message):
         with of_one:
-            asked.append(check_asked(question))
+            asked.append(check_asked(caller, question))
     found.finish()
     return asked
 
 
-def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
+def map_asked(caller: Identity, message: Fields) -> tuple[Actor, SeatMapQuery]:
     """Read GetSeatMapRequest or GetTripSummaryRequest."""
     return asked(
+        caller,
         message,
         tenant_of,
         lambda message: SeatMapQuery(trip_id=message.trip_id, ends=read_ends(message), section=message.section_id),
     )
 
 
-def hold_asked(message: Fields) -> tuple[Actor, HoldSeatsCommand]:
+def hold_asked(caller: Identity, message: Fields) -> tuple[Actor, HoldSeatsCommand]:
     """Read HoldSeatsRequest. Raises InvalidSeats if only the number of seats is wrong."""
-    return asked(message, user_of, _hold)
+    return asked(caller, message, user_of, _hold)
 
 
-def hold_named(message: Fields) -> tuple[Actor, HoldRef]:
+def hold_named(caller: Identity, message: Fields) -> tuple[Actor, HoldRef]:
     """Read GetHoldRequest: the actor and the hold."""
-    return asked(message, user_of, lambda message: hold_ref(message.hold_id))
+    return asked(caller, message, user_of, lambda message: hold_ref(message.hold_id))
 
 
-def extend_asked(message: Fields) -> tuple[Actor, ExtendHoldCommand]:
+def extend_asked(caller: Identity, message: Fields) -> tuple[Actor, ExtendHoldCommand]:
     """Read ExtendHoldRequest."""
     return asked(
+        caller,
         message,
         user_of,
         lambda message: ExtendHoldCommand(hold_id=message.hold_id, ttl_s=message.hold_duration_seconds),
     )
 
 
-def holds_asked(message: Fields) -> tuple[Actor, HoldsQuery]:
+def holds_asked(caller: Identity, message: Fields) -> tuple[Actor, HoldsQuery]:
     """Read ListHoldsRequest."""
-    return asked(message, user_of, _holds)
+    return asked(caller, message, user_of, _holds)
 
 
-def confirm_asked(message: Fields) -> tuple[Actor, ConfirmHoldCommand]:
+def confirm_asked(caller: Identity, message: Fields) -> tuple[Actor, ConfirmHoldCommand]:
     """Read ConfirmBookingRequest."""
-    return asked(message, user_of, _confirm)
+    return asked(caller, message, user_of, _confirm)
 
 
-def trip_named(message: Fields) -> tuple[Actor, TripId]:
+def trip_named(caller: Identity, message: Fields) -> tuple[Actor, TripId]:
     """Read GetTripRequest."""
-    return asked(message, tenant_of, lambda message: trip_id(message.trip_id))
+    return asked(caller, message, tenant_of, lambda message: trip_id(message.trip_id))
 
 
-def manifest_asked(message: Fields) -> tuple[Actor, ManifestQuery]:
+def manifest_asked(caller: Identity, message: Fields) -> tuple[Actor, ManifestQuery]:
     """Read GetManifestRequest."""
-    return asked(message, tenant_of, _manifest)
+    return asked(caller, message, tenant_of, _manifest)
 
 
-def order_asked(message: Fields) -> tuple[Actor, OrderQuery]:
+def order_asked(caller: Identity, message: Fields) -> tuple[Actor, OrderQuery]:
     """Read GetOrderBookingsRequest."""
-    return asked(message, tenant_of, _order)
+    return asked(caller, message, tenant_of, _order)
 
 
-def seat_asked(message: Fields) -> tuple[Actor, SeatQuery]:
+def seat_asked(caller: Identity, message: Fields) -> tuple[Actor, SeatQuery]:
     """Read ExplainSeatRequest."""
-    return asked(message, tenant_of, _seat_query)
+    return asked(caller, message, tenant_of, _seat_query)
 
 
-def trip_asked(message: Fields) -> tuple[Actor, Trip | TripOnPlan]:
+def trip_asked(caller: Identity, message: Fields) -> tuple[Actor, Trip | TripOnPlan]:
     """Read InitializeTripInventoryRequest. Raises InvalidTrip if only the combination of fields is wrong."""
-    trip = _trip_on_plan(message) if message.seat_plan else _trip(message)
-    return tenant_of(message), trip
+    organization = caller.organization_for(message.organization_id)
+    read = _trip_on_plan if message.seat_plan else _trip
+    trip = read(TripKey(organization, message.trip_id), message)
+    return tenant_of(caller, message), trip
 
 
-def update_asked(message: Fields) -> tuple[Actor, BlockSeatsCommand]:
+def update_asked(caller: Identity, message: Fields) -> tuple[Actor, BlockSeatsCommand]:
     """Read UpdateInventoryRequest."""
-    return asked(message, tenant_of, _updates)
+    return asked(caller, message, tenant_of, _updates)
 
 
-def join_asked(message: Fields) -> tuple[Actor, WaitlistPlace]:
+def join_asked(caller: Identity, message: Fields) -> tuple[Actor, WaitlistPlace]:
     """Read JoinWaitlistRequest."""
-    return asked(message, user_of, _place)
+    return asked(caller, message, user_of, _place)
 
 
-def leave_asked(message: Fields) -> tuple[Actor, WaitlistPlace]:
+def leave_asked(caller: Identity, message: Fields) -> tuple[Actor, WaitlistPlace]:
     """Read LeaveWaitlistRequest."""
     return asked(
-        message, user_of, lambda message: WaitlistPlace(trip_id=message.trip_id, seat_class=message.seat_class)
+        caller, message, user_of, lambda message: WaitlistPlace(trip_id=message.trip_id, seat_class=message.seat_class)
     )
 
 
-def waitlist_asked(message: Fields) -> tuple[Actor, WaitsQuery]:
+def waitlist_asked(caller: Identity, message: Fields) -> tuple[Actor, WaitsQuery]:
     """Read GetUserWaitlistRequest."""
-    return asked(message, reader_of, _waits)
+    return asked(caller, message, reader_of, _waits)
 
 
 def _availability(message: Fields) -> AvailabilityQuery:
@@ -234,13 +243,13 @@ def _confirm(message: Fields) -> ConfirmHoldCommand:
     )
 
 
-def _trip(message: Fields) -> Trip:
+def _trip(key: TripKey, message: Fields) -> Trip:
     found = Faults()
     config = message.seat_config
     decoding.announced_seats(found, config)
     with found:
         trip = Trip(
-            TripKey(message.organization_id, message.trip_id),
+            key,
             decoding.segments(found, message.segments),
             tuple(map(read_seat, limited("seat_config.seats", config.seats))),
             seats_per_group=message.seats_per_group,
@@ -256,12 +265,12 @@ def _trip(message: Fields) -> Trip:
     return trip
 
 
-def _trip_on_plan(message: Fields) -> TripOnPlan:
+def _trip_on_plan(key: TripKey, message: Fields) -> TripOnPlan:
     found = Faults()
     decoding.no_seats(found, message.seat_config)
     with found:
         trip = TripOnPlan(
-            TripKey(message.organization_id, message.trip_id),
+            key,
             decoding.segments(found, message.segments),
             message.seat_plan,
             seats_per_group=message.seats_per_group,

@@ -1,5 +1,8 @@
 """Turns messages about seat plans, and about the seats of large trips, into an actor and a request."""
 
+from functools import partial
+
+from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import tenant_of
 from travio_inventory.api.grpc.decoding import limited
@@ -12,25 +15,30 @@ from travio_inventory.seats.seat_plan import NOWHERE, PlanKey, SeatPlanPart, pla
 from travio_inventory.seats.trip import Trip, TripKey
 
 
-def seats_asked(message: Fields) -> tuple[Actor, TripId, int]:
+def seats_asked(caller: Identity, message: Fields) -> tuple[Actor, TripId, int]:
     """Read ListTripSeatsRequest: of which trip, and from which place in layout order on."""
-    actor, (trip, start) = asked(message, tenant_of, _seats_page)
+    actor, (trip, start) = asked(caller, message, tenant_of, _seats_page)
     return actor, trip, start
 
 
-def part_put(message: Fields) -> tuple[Actor, SeatPlanPart]:
+def part_put(caller: Identity, message: Fields) -> tuple[Actor, SeatPlanPart]:
     """Read PutSeatPlanRequest."""
-    return asked(message, tenant_of, _part)
+    return asked(caller, message, tenant_of, partial(_part, caller))
 
 
-def organization_named(message: Fields) -> Actor:
+def organization_named(caller: Identity, message: Fields) -> Actor:
     """Read ListSeatPlansRequest."""
-    return tenant_of(message)
+    return tenant_of(caller, message)
 
 
-def plan_named(message: Fields) -> tuple[Actor, PlanKey]:
+def plan_named(caller: Identity, message: Fields) -> tuple[Actor, PlanKey]:
     """Read DeleteSeatPlanRequest."""
-    return asked(message, tenant_of, lambda message: plan_key(message.organization_id, message.plan_id))
+    return asked(
+        caller,
+        message,
+        tenant_of,
+        partial(_plan_key, caller),
+    )
 
 
 def _seats_page(message: Fields) -> tuple[TripId, int]:
@@ -42,8 +50,12 @@ def _seats_page(message: Fields) -> tuple[TripId, int]:
     return trip, start
 
 
-def _part(message: Fields) -> SeatPlanPart:
-    key, config = PlanKey(message.organization_id, message.plan_id), message.part
+def _plan_key(caller: Identity, message: Fields) -> PlanKey:
+    return plan_key(caller.organization_for(message.organization_id), message.plan_id)
+
+
+def _part(caller: Identity, message: Fields) -> SeatPlanPart:
+    key, config = PlanKey(caller.organization_for(message.organization_id), message.plan_id), message.part
     layout = Trip(
         TripKey(*key),
         NOWHERE,

@@ -1,26 +1,27 @@
 """Every call of the wire contract: read the request, run the use case, write the reply."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
-import betterproto2
 from google.protobuf.message import Message
-from grpclib.const import Cardinality, Handler, Status
+from grpclib.const import Handler, Status
 from grpclib.health.check import CheckBase
 from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
-from grpclib.server import Stream
 
+from travio_inventory.api.auth.identity import Grant, Identity
+from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
-from travio_inventory.api.grpc.decoding import no_message, token_of
+from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.maps import MapReplies
+from travio_inventory.api.grpc.methods import unary_methods
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.seats.commands import AvailabilityQuery
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import (
@@ -59,17 +60,19 @@ class Servable(Protocol):
 def services(
     inventory: Inventory,
     *,
+    authentication: Authentication,
     refusals: Refusals,
     clock: Clock,
     readiness: CheckBase | None = None,
     background: CheckBase | None = None,
 ) -> list[Servable]:
-    """All that is served: the inventory, reflection, and health: of the inventory and in all as `readiness` says,
-    always SERVING where there is none; of `LIVENESS`, which is always SERVING; and of `BACKGROUND`, where there is one.
+    """All that is served: the inventory, to callers whom `authentication` knows; and to everybody reflection, and
+    health: of the inventory and in all as `readiness` says, always SERVING where there is none; of `LIVENESS`, which is
+    always SERVING; and of `BACKGROUND`, where there is one.
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
-    service = InventoryService(inventory, refusals=refusals, clock=clock)
+    service = InventoryService(inventory, authentication=authentication, refusals=refusals, clock=clock)
     ready = [readiness] if readiness is not None else []
     by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
     if background is not None:
@@ -91,77 +94,81 @@ class _Named:
 class InventoryService:
     """InventoryService over the use cases. An answer is a message, or the bytes of one."""
 
-    def __init__(self, inventory: Inventory, *, refusals: Refusals, clock: Clock) -> None:
+    def __init__(
+        self, inventory: Inventory, *, authentication: Authentication, refusals: Refusals, clock: Clock
+    ) -> None:
         self._inventory = inventory
+        self._authentication = authentication
         self._is_legacy = refusals == "legacy"
         self._clock = clock
         self._maps = MapReplies()
         self._summaries = SummaryReplies()
 
     def __mapping__(self) -> Mapping[str, Handler]:
-        """What grpclib serves: each method by its path."""
-        return _unary_methods(
+        """What grpclib serves: each method by its path. Each names the grant that its caller needs."""
+        return unary_methods(
             SERVICE,
+            self._authentication,
             {
-                "CheckAvailability": self.check_availability,
-                "BatchCheckAvailability": self.batch_check_availability,
-                "HoldSeats": self.hold_seats,
-                "ReleaseSeats": self.release_seats,
-                "ConfirmBooking": self.confirm_booking,
-                "GetSeatMap": self.get_seat_map,
-                "InitializeTripInventory": self.initialize_trip_inventory,
-                "UpdateInventory": self.update_inventory,
-                "JoinWaitlist": self.join_waitlist,
-                "GetUserWaitlist": self.get_user_waitlist,
-                "GetHold": self.get_hold,
-                "ListHolds": self.list_holds,
-                "ExtendHold": self.extend_hold,
-                "CancelBooking": self.cancel_booking,
-                "MoveHold": self.move_hold,
-                "ErasePassengers": self.erase_passengers,
-                "LeaveWaitlist": self.leave_waitlist,
-                "GetTrip": self.get_trip,
-                "GetTripSummary": self.get_trip_summary,
-                "GetManifest": self.get_manifest,
-                "GetOrderBookings": self.get_order_bookings,
-                "ListTripSeats": self.list_trip_seats,
-                "PutSeatPlan": self.put_seat_plan,
-                "ListSeatPlans": self.list_seat_plans,
-                "DeleteSeatPlan": self.delete_seat_plan,
-                "ExplainSeat": self.explain_seat,
-                "ControlSales": self.control_sales,
-                "ChangeTrip": self.change_trip,
-                "CancelTrip": self.cancel_trip,
-                "SwapVehicle": self.swap_vehicle,
-                "ListTrips": self.list_trips,
+                "CheckAvailability": (Grant.VIEW, self.check_availability),
+                "BatchCheckAvailability": (Grant.VIEW, self.batch_check_availability),
+                "HoldSeats": (Grant.HOLD, self.hold_seats),
+                "ReleaseSeats": (Grant.HOLD, self.release_seats),
+                "ConfirmBooking": (Grant.CONFIRM, self.confirm_booking),
+                "GetSeatMap": (Grant.VIEW, self.get_seat_map),
+                "InitializeTripInventory": (Grant.ADMIN, self.initialize_trip_inventory),
+                "UpdateInventory": (Grant.ADMIN, self.update_inventory),
+                "JoinWaitlist": (Grant.HOLD, self.join_waitlist),
+                "GetUserWaitlist": (Grant.READ, self.get_user_waitlist),
+                "GetHold": (Grant.READ, self.get_hold),
+                "ListHolds": (Grant.READ, self.list_holds),
+                "ExtendHold": (Grant.HOLD, self.extend_hold),
+                "CancelBooking": (Grant.CONFIRM, self.cancel_booking),
+                "MoveHold": (Grant.HOLD, self.move_hold),
+                "ErasePassengers": (Grant.CONFIRM, self.erase_passengers),
+                "LeaveWaitlist": (Grant.HOLD, self.leave_waitlist),
+                "GetTrip": (Grant.READ, self.get_trip),
+                "GetTripSummary": (Grant.VIEW, self.get_trip_summary),
+                "GetManifest": (Grant.ADMIN, self.get_manifest),
+                "GetOrderBookings": (Grant.ADMIN, self.get_order_bookings),
+                "ListTripSeats": (Grant.READ, self.list_trip_seats),
+                "PutSeatPlan": (Grant.ADMIN, self.put_seat_plan),
+                "ListSeatPlans": (Grant.ADMIN, self.list_seat_plans),
+                "DeleteSeatPlan": (Grant.ADMIN, self.delete_seat_plan),
+                "ExplainSeat": (Grant.ADMIN, self.explain_seat),
+                "ControlSales": (Grant.ADMIN, self.control_sales),
+                "ChangeTrip": (Grant.ADMIN, self.change_trip),
+                "CancelTrip": (Grant.ADMIN, self.cancel_trip),
+                "SwapVehicle": (Grant.ADMIN, self.swap_vehicle),
+                "ListTrips": (Grant.READ, self.list_trips),
             },
         )
 
     # Seats that are free.
 
-    async def check_availability(self, message: Message) -> bytes:
-        return await self._check(*messages.check_asked(message))
+    async def check_availability(self, caller: Identity, message: Message) -> bytes:
+        return await self._check(*messages.check_asked(caller, message))
 
-    async def batch_check_availability(self, message: Message) -> bytes:
+    async def batch_check_availability(self, caller: Identity, message: Message) -> bytes:
         """If one question is refused, all are."""
-        asked = messages.checks_asked(message)
+        asked = messages.checks_asked(caller, message)
         return self._maps.batch([await self._check(*question) for question in asked])
 
     async def _check(self, actor: Actor, query: AvailabilityQuery) -> bytes:
         found = await self._inventory.check_availability(actor, query)
         return await self._maps.availability(found, checked_at_s=self._clock.now_ms() // 1_000)
 
-    async def get_seat_map(self, message: Message) -> bytes:
-        actor, query = messages.map_asked(message)
+    async def get_seat_map(self, caller: Identity, message: Message) -> bytes:
+        actor, query = messages.map_asked(caller, message)
         return await self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
 
-    async def get_trip_summary(self, message: Message) -> bytes:
-        return await self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(message)))
+    async def get_trip_summary(self, caller: Identity, message: Message) -> bytes:
+        return await self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(caller, message)))
 
     # Holds and bookings.
 
-    async def hold_seats(self, message: Message) -> v1.HoldSeatsResponse | bytes:
-        actor, command = messages.hold_asked(message)
+    async def hold_seats(self, caller: Identity, message: Message) -> v1.HoldSeatsResponse | bytes:
+        actor, command = messages.hold_asked(caller, message)
         try:
             hold = await self._inventory.hold_seats(actor, command)
         except (SeatContended, SeatTaken, HoldLimitReached) as refusal:
@@ -170,18 +177,18 @@ class InventoryService:
             raise
         return replies.held(hold)
 
-    async def release_seats(self, message: Message) -> v1.ReleaseSeatsResponse:
+    async def release_seats(self, caller: Identity, message: Message) -> v1.ReleaseSeatsResponse:
         """If there is nothing to release, the reply says so; it is not a refusal."""
         try:
-            actor, command = change_messages.release_asked(message)
+            actor, command = change_messages.release_asked(caller, message)
             hold = await self._inventory.release_hold(actor, command)
         except (HoldNotFound, HoldEnded):
             return v1.ReleaseSeatsResponse(success=False)
         count, left = replies.given_back(hold, command.parts)
         return v1.ReleaseSeatsResponse(success=True, released_count=count, remaining_seat_ids=left)
 
-    async def confirm_booking(self, message: Message) -> v1.ConfirmBookingResponse:
-        actor, command = messages.confirm_asked(message)
+    async def confirm_booking(self, caller: Identity, message: Message) -> v1.ConfirmBookingResponse:
+        actor, command = messages.confirm_asked(caller, message)
         try:
             hold = await self._inventory.confirm_hold(actor, command)
         except HoldNotFound as refusal:
@@ -193,24 +200,24 @@ class InventoryService:
         except BackendUnavailable:  # it would mean that nothing was done
             raise OutcomeUnknown from None
 
-    async def get_hold(self, message: Message) -> v1.GetHoldResponse:
-        actor, hold_id = messages.hold_named(message)
+    async def get_hold(self, caller: Identity, message: Message) -> v1.GetHoldResponse:
+        actor, hold_id = messages.hold_named(caller, message)
         hold = await self._inventory.read_holds.one(actor, hold_id)
         return v1.GetHoldResponse(hold=await self._describe(actor, hold))
 
-    async def list_holds(self, message: Message) -> v1.ListHoldsResponse:
-        actor, query = messages.holds_asked(message)
+    async def list_holds(self, caller: Identity, message: Message) -> v1.ListHoldsResponse:
+        actor, query = messages.holds_asked(caller, message)
         page = await self._inventory.read_holds.page(actor, query)
         holds = [await self._describe(actor, hold) for hold in page.holds]
         return v1.ListHoldsResponse(holds=holds, next_page_token=token_of(page.next))
 
-    async def extend_hold(self, message: Message) -> v1.ExtendHoldResponse:
-        actor, command = messages.extend_asked(message)
+    async def extend_hold(self, caller: Identity, message: Message) -> v1.ExtendHoldResponse:
+        actor, command = messages.extend_asked(caller, message)
         hold = await self._inventory.extend_hold(actor, command)
         return v1.ExtendHoldResponse(success=True, expires_at=replies.expires_at_s(hold))
 
-    async def move_hold(self, message: Message) -> v1.MoveHoldResponse:
-        actor, command = change_messages.move_asked(message)
+    async def move_hold(self, caller: Identity, message: Message) -> v1.MoveHoldResponse:
+        actor, command = change_messages.move_asked(caller, message)
         hold = await self._inventory.move_hold(actor, command)
         try:
             trip = await self._inventory.read_trips.of_hold(actor, hold)
@@ -218,12 +225,12 @@ class InventoryService:
             raise OutcomeUnknown from None
         return replies.moved(hold, trip)
 
-    async def erase_passengers(self, message: Message) -> v1.ErasePassengersResponse:
-        await self._inventory.erase_passengers(*change_messages.booking_named(message))
+    async def erase_passengers(self, caller: Identity, message: Message) -> v1.ErasePassengersResponse:
+        await self._inventory.erase_passengers(*change_messages.booking_named(caller, message))
         return v1.ErasePassengersResponse(success=True)
 
-    async def cancel_booking(self, message: Message) -> v1.CancelBookingResponse:
-        actor, command = change_messages.cancel_asked(message)
+    async def cancel_booking(self, caller: Identity, message: Message) -> v1.CancelBookingResponse:
+        actor, command = change_messages.cancel_asked(caller, message)
         hold = await self._inventory.cancel_booking(actor, command)
         count, left = replies.given_back(hold, command.parts)
         return v1.CancelBookingResponse(success=True, cancelled_count=count, remaining_seat_ids=left)
@@ -233,20 +240,20 @@ class InventoryService:
 
     # Trips.
 
-    async def initialize_trip_inventory(self, message: Message) -> v1.InitializeTripInventoryResponse:
-        actor, trip = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, messages.trip_asked, message)
+    async def initialize_trip_inventory(self, caller: Identity, message: Message) -> v1.InitializeTripInventoryResponse:
+        actor, trip = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, messages.trip_asked, caller, message)
         return replies.opened(len(trip.segments), await self._inventory.open_trip(actor, trip))
 
-    async def update_inventory(self, message: Message) -> v1.UpdateInventoryResponse:
-        updated = await self._inventory.block_seats(*messages.update_asked(message))
+    async def update_inventory(self, caller: Identity, message: Message) -> v1.UpdateInventoryResponse:
+        updated = await self._inventory.block_seats(*messages.update_asked(caller, message))
         return v1.UpdateInventoryResponse(
             success=True,
             updated_count=updated.blocked + updated.unblocked,
             not_blocked_seat_ids=list(updated.not_blocked),
         )
 
-    async def get_trip(self, message: Message) -> v1.GetTripResponse | bytes:
-        actor, trip_id = messages.trip_named(message)
+    async def get_trip(self, caller: Identity, message: Message) -> v1.GetTripResponse | bytes:
+        actor, trip_id = messages.trip_named(caller, message)
         try:
             offer = await self._inventory.read_trips.one(actor, trip_id)
         except TripOpening:
@@ -256,99 +263,69 @@ class InventoryService:
             )
         return await off_loop(len(offer.trip.seats) * SEATS_WRITTEN_AS, replies.defined, offer)
 
-    async def list_trip_seats(self, message: Message) -> bytes:
-        actor, trip_id, start = plan_messages.seats_asked(message)
+    async def list_trip_seats(self, caller: Identity, message: Message) -> bytes:
+        actor, trip_id, start = plan_messages.seats_asked(caller, message)
         trip = (await self._inventory.read_trips.one(actor, trip_id)).trip
         return await off_loop(replies.SEATS_PER_PAGE * SEATS_WRITTEN_AS, replies.seats_page, trip, start)
 
     # Seat plans.
 
-    async def put_seat_plan(self, message: Message) -> v1.PutSeatPlanResponse:
-        return replies.put(await self._inventory.seat_plans.put(*plan_messages.part_put(message)))
+    async def put_seat_plan(self, caller: Identity, message: Message) -> v1.PutSeatPlanResponse:
+        return replies.put(await self._inventory.seat_plans.put(*plan_messages.part_put(caller, message)))
 
-    async def list_seat_plans(self, message: Message) -> v1.ListSeatPlansResponse:
-        return replies.plans(await self._inventory.seat_plans.all(plan_messages.organization_named(message)))
+    async def list_seat_plans(self, caller: Identity, message: Message) -> v1.ListSeatPlansResponse:
+        return replies.plans(await self._inventory.seat_plans.all(plan_messages.organization_named(caller, message)))
 
-    async def delete_seat_plan(self, message: Message) -> v1.DeleteSeatPlanResponse:
-        await self._inventory.seat_plans.delete(*plan_messages.plan_named(message))
+    async def delete_seat_plan(self, caller: Identity, message: Message) -> v1.DeleteSeatPlanResponse:
+        await self._inventory.seat_plans.delete(*plan_messages.plan_named(caller, message))
         return v1.DeleteSeatPlanResponse(success=True)
 
     # What the organization reads.
 
-    async def get_manifest(self, message: Message) -> v1.GetManifestResponse:
-        trip, page = await self._inventory.read_manifest(*messages.manifest_asked(message))
+    async def get_manifest(self, caller: Identity, message: Message) -> v1.GetManifestResponse:
+        trip, page = await self._inventory.read_manifest(*messages.manifest_asked(caller, message))
         holds = [replies.described(hold, trip) for hold in page.holds]
         return v1.GetManifestResponse(holds=holds, next_page_token=token_of(page.next))
 
-    async def get_order_bookings(self, message: Message) -> v1.GetOrderBookingsResponse:
-        found = await self._inventory.read_order(*messages.order_asked(message))
+    async def get_order_bookings(self, caller: Identity, message: Message) -> v1.GetOrderBookingsResponse:
+        found = await self._inventory.read_order(*messages.order_asked(caller, message))
         holds = [replies.described(hold, trip) for hold, trip in found.bookings]
         return v1.GetOrderBookingsResponse(holds=holds, next_page_token=token_of(found.next))
 
-    async def explain_seat(self, message: Message) -> v1.ExplainSeatResponse:
-        return explained(await self._inventory.explain_seat(*messages.seat_asked(message)))
+    async def explain_seat(self, caller: Identity, message: Message) -> v1.ExplainSeatResponse:
+        return explained(await self._inventory.explain_seat(*messages.seat_asked(caller, message)))
 
-    async def control_sales(self, message: Message) -> v1.ControlSalesResponse:
-        changed = await self._inventory.control_sales(*life_messages.sales_asked(message))
+    async def control_sales(self, caller: Identity, message: Message) -> v1.ControlSalesResponse:
+        changed = await self._inventory.control_sales(*life_messages.sales_asked(caller, message))
         return v1.ControlSalesResponse(state=replies.state_of(changed), version=changed.version)
 
-    async def change_trip(self, message: Message) -> v1.ChangeTripResponse:
-        changed = await self._inventory.change_trip(*life_messages.change_asked(message))
+    async def change_trip(self, caller: Identity, message: Message) -> v1.ChangeTripResponse:
+        changed = await self._inventory.change_trip(*life_messages.change_asked(caller, message))
         return v1.ChangeTripResponse(version=changed.version)
 
-    async def cancel_trip(self, message: Message) -> v1.CancelTripResponse:
-        return replies.trip_cancelled(await self._inventory.cancel_trip(*messages.trip_named(message)))
+    async def cancel_trip(self, caller: Identity, message: Message) -> v1.CancelTripResponse:
+        return replies.trip_cancelled(await self._inventory.cancel_trip(*messages.trip_named(caller, message)))
 
-    async def swap_vehicle(self, message: Message) -> v1.SwapVehicleResponse:
-        actor, command = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, life_messages.swap_asked, message)
+    async def swap_vehicle(self, caller: Identity, message: Message) -> v1.SwapVehicleResponse:
+        actor, command = await off_loop(
+            message.ByteSize() // BYTES_OF_A_SEAT, life_messages.swap_asked, caller, message
+        )
         return replies.swapped(await self._inventory.swap_vehicle(actor, command))
 
-    async def list_trips(self, message: Message) -> v1.ListTripsResponse:
-        page = await self._inventory.list_trips(*life_messages.trips_asked(message))
+    async def list_trips(self, caller: Identity, message: Message) -> v1.ListTripsResponse:
+        page = await self._inventory.list_trips(*life_messages.trips_asked(caller, message))
         return v1.ListTripsResponse(trips=list(map(replies.listed, page.lines)), next_page_token=token_of(page.next))
 
     # Waiting lists.
 
-    async def join_waitlist(self, message: Message) -> v1.JoinWaitlistResponse:
-        return replies.joined(await self._inventory.waitlist.join(*messages.join_asked(message)))
+    async def join_waitlist(self, caller: Identity, message: Message) -> v1.JoinWaitlistResponse:
+        return replies.joined(await self._inventory.waitlist.join(*messages.join_asked(caller, message)))
 
-    async def leave_waitlist(self, message: Message) -> v1.LeaveWaitlistResponse:
-        await self._inventory.waitlist.leave(*messages.leave_asked(message))
+    async def leave_waitlist(self, caller: Identity, message: Message) -> v1.LeaveWaitlistResponse:
+        await self._inventory.waitlist.leave(*messages.leave_asked(caller, message))
         return v1.LeaveWaitlistResponse(success=True)
 
-    async def get_user_waitlist(self, message: Message) -> v1.GetUserWaitlistResponse:
-        found = await self._inventory.waitlist.page(*messages.waitlist_asked(message))
+    async def get_user_waitlist(self, caller: Identity, message: Message) -> v1.GetUserWaitlistResponse:
+        found = await self._inventory.waitlist.page(*messages.waitlist_asked(caller, message))
         entries = [replies.waiting(entry) for entry in found.entries]
         return v1.GetUserWaitlistResponse(entries=entries, next_page_token=token_of(found.next))
-
-
-UnaryMethod: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]
-
-
-def _unary_methods(service: str, answers: Mapping[str, UnaryMethod]) -> dict[str, Handler]:
-    """The methods of a service, with the types that the contract gives them."""
-    return {
-        f"/{service}/{method.name}": Handler(
-            _answering(answers[method.name]),
-            Cardinality.UNARY_UNARY,
-            descriptors.message_type(method.input_type.name),
-            getattr(v1, method.output_type.name),
-        )
-        for method in descriptors.pool().FindServiceByName(service).methods
-    }
-
-
-def _answering(answer: UnaryMethod) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
-    """The method as grpclib calls it. A refusal becomes its status; other errors go to the server."""
-
-    async def handle(stream: Stream[Any, Any]) -> None:
-        request = await stream.recv_message()
-        try:
-            if request is None:
-                raise no_message()
-            reply = await answer(request)
-        except Refusal as refusal:
-            raise grpc_error(refusal) from None
-        await stream.send_message(reply)
-
-    return handle

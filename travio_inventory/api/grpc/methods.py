@@ -1,0 +1,71 @@
+"""The methods of a service: who may call each, its types, and how its answer or its refusal is told."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import betterproto2
+from google.protobuf.message import Message
+from grpclib.const import Cardinality, Handler
+from grpclib.server import Stream
+
+from travio_inventory.api.auth.identity import Grant, Identity
+from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+from travio_inventory.api.grpc import descriptors
+from travio_inventory.api.grpc.decoding import no_message
+from travio_inventory.api.grpc.refusals import grpc_error
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.wire.inventory import v1
+
+Answer: TypeAlias = Callable[[Identity, Message], Awaitable[betterproto2.Message | bytes]]
+UnaryMethod: TypeAlias = tuple[Grant, Answer]
+"""What its caller needs, and the answer."""
+NOTHING_SHOWN: Final = Credentials()
+
+
+def unary_methods(
+    service: str, authentication: Authentication, answers: Mapping[str, UnaryMethod]
+) -> dict[str, Handler]:
+    """The methods of a service by their paths, with the types that the contract gives them. Raises KeyError if one of
+    the contract is missing: no method is served before it is said who may call it.
+    """
+    return {
+        f"/{service}/{method.name}": Handler(
+            _answering(authentication, *answers[method.name]),
+            Cardinality.UNARY_UNARY,
+            descriptors.message_type(method.input_type.name),
+            getattr(v1, method.output_type.name),
+        )
+        for method in descriptors.pool().FindServiceByName(service).methods
+    }
+
+
+async def caller_of(stream: Stream[Any, Any], authentication: Authentication, grant: Grant) -> Identity:
+    """The caller of a call that needs the grant. Raises Unauthenticated, PermissionDenied."""
+    caller = await authentication.identify(credentials_of(stream))
+    caller.needs(grant)
+    return caller
+
+
+def credentials_of(stream: Stream[Any, Any]) -> Credentials:
+    """What the call shows of its caller."""
+    shown = None if stream.metadata is None else stream.metadata.get("authorization")
+    return Credentials(token=bearer_token(shown)) if isinstance(shown, str) else NOTHING_SHOWN
+
+
+def _answering(
+    authentication: Authentication, grant: Grant, answer: Answer
+) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
+    """The method as grpclib calls it. A refusal becomes its status; other errors go to the server."""
+
+    async def handle(stream: Stream[Any, Any]) -> None:
+        try:
+            caller = await caller_of(stream, authentication, grant)
+            request = await stream.recv_message()
+            if request is None:
+                raise no_message()
+            reply = await answer(caller, request)
+        except Refusal as refusal:
+            raise grpc_error(refusal) from None
+        await stream.send_message(reply)
+
+    return handle
