@@ -115,6 +115,12 @@ class GroupGate:
         """Report that the claimant's hold has ended."""
         await self.edge.taken.clear(self.group, cells(words), hold=hold or f"hold-{claimant}")
 
+    async def told(self) -> None:
+        """Return when the edge has done what this process told it before, whose answers nobody waits for: it answers
+        in the order in which it is asked.
+        """
+        await self.enter("nobody", "Z9:0")
+
 
 def who_has(answer: GateAnswer) -> dict[str, str]:
     """For each seat that the answer says is taken, in its order, the status."""

@@ -22,6 +22,7 @@ async def test_two_processes_exclude_each_other(here: EdgeUnderTest, there: Edge
     assert await GroupGate(here, group).enter("ann", "A1:0") == Passed()
     assert await GroupGate(there, group).enter("bob", "A1:0") == Locked(("A1",))
     await GroupGate(there, group).mark("ann", "A2:0")
+    await GroupGate(there, group).told()
     assert who_has(await GroupGate(here, group).enter("bob", "A2:0")) == {"A2": "held"}
 
 
@@ -189,6 +190,7 @@ async def test_a_seat_that_is_free_again_elsewhere_is_forgotten_when_redis_tells
     ours = here.group_gate()
     theirs = GroupGate(there, ours.group)
     await ours.mark("ann", "A1:0")
+    await ours.told()
     assert who_has(await theirs.enter("bob", "A1:0")) == {"A1": "held"}
     await ours.clear("ann", "A1:0")
     freed = time.monotonic()

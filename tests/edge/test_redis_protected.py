@@ -71,6 +71,7 @@ async def everything_works(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     assert await theirs.enter("bob", "A1:0") == Locked(("A1",))
     await ours.leave("ann", "A1:0")
     await ours.mark("ann", "A2:0")
+    await ours.told()
     assert who_has(await theirs.enter("bob", "A2:0")) == {"A2": "held"}
     await theirs.clear("ann", "A2:0")
     assert await theirs.enter("bob", "A2:0") == Passed()
