@@ -35,8 +35,8 @@ PROBES_AT_ONCE = 8
 PROBE_TRIES = 10
 READ_TRIES = 10
 _GROUP = f"FROM {KEYSPACE}.seat_groups WHERE organization = %s AND trip = %s AND seat_group = %s"
-EXPIRED = f"SELECT subject, type, WRITETIME(type) AS at_us {_GROUP} AND kind = 'event'"  # noqa: S608 - all our own texts
-EXPIRIES = f"SELECT id, expires_at_ms {_GROUP} AND kind = 'hold'"  # noqa: S608
+EXPIRED = f"SELECT subject, type, WRITETIME(type) AS at_us {_GROUP} AND kind = 'event'"
+EXPIRIES = f"SELECT id, expires_at_ms {_GROUP} AND kind = 'hold'"
 
 
 class Remains(NamedTuple):
