@@ -23,7 +23,7 @@ class Installed:
         """In which Python and the shell find the wheel's package and command before all others."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
         path = os.pathsep.join([str(self.folder / "bin"), own["PATH"]])
-        return own | {"PYTHONPATH": str(self.folder), "PATH": path}
+        return own | {"PYTHONPATH": str(self.folder), "PATH": path, "TRAVIO_HTTP_PORT": "off"}
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.metadata import encode_bin_value, encode_grpc_message
 
-from travio_inventory.api.grpc.refusals import TABLE, SerializedDetails, grpc_error
+from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error
+from travio_inventory.api.refusals import TABLE
 from travio_inventory.kernel.refusals import (
     BackendUnavailable,
     IdempotencyKeyReused,

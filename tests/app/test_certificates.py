@@ -43,7 +43,7 @@ async def serving(shown: OwnCertificate) -> AsyncIterator[int]:
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=shown.context)
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=shown.grpc)
     keeping_up = asyncio.create_task(shown.keep_up(every_s=LOOK_EVERY_S))
     async with server:
         yield server.sockets[0].getsockname()[1]

@@ -9,7 +9,7 @@ from anyio.from_thread import BlockingPortal
 from grpclib.exceptions import GRPCError
 
 from tests.typed import Type
-from travio_inventory.api.grpc.refusals import MESSAGE_CHARS_MAX
+from travio_inventory.api.refusals import MESSAGE_CHARS_MAX
 from travio_inventory.client import InventoryClient
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.kernel.actor import Actor, service_of

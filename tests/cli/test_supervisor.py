@@ -233,7 +233,7 @@ def test_a_port_in_use_is_refused_in_one_line(typed: Type) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         shared = {"SCYLLA_HOSTS": "127.0.0.1:1", "TRAVIO_EDGE": "absent", "TRAVIO_GRPC_HOST": "127.0.0.1"}
-        answer = typed("serve", "--workers", "2", GRPC_PORT=port, **shared)
+        answer = typed("serve", "--workers", "2", GRPC_PORT=port, HTTP_PORT="off", **shared)
     assert answer.status == 1
     (line,) = answer.err.splitlines()
     said = f"cannot start: cannot listen on 127.0.0.1:{port}: Address already in use: stop what listens there, or name "

@@ -1,4 +1,4 @@
-"""The gRPC server at its address, within its limits."""
+"""The gRPC server at its address, within its limits; and how any server gets its address."""
 
 import errno
 import os
@@ -7,8 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-
-import anyio
+from typing import Protocol
 
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
 from travio_inventory.api.grpc.service import SERVICE, Servable
@@ -32,11 +31,13 @@ LINGER_SECONDS_MAX = 1
 EVERY_ADDRESS = "::"
 ADVICE = MappingProxyType(
     {
-        errno.EADDRINUSE: "stop what listens there, or name another port in TRAVIO_GRPC_PORT",
-        errno.EACCES: "name a port from 1024 on in TRAVIO_GRPC_PORT",
+        errno.EADDRINUSE: "stop what listens there, or name another port in TRAVIO_{}_PORT",
+        errno.EACCES: "name a port from 1024 on in TRAVIO_{}_PORT",
     }
 )
-OTHER_HOST = "name an address of this machine in TRAVIO_GRPC_HOST"
+OTHER_HOST = "name an address of this machine in TRAVIO_{}_HOST"
+GRPC, HTTP = "GRPC", "HTTP"
+"""Which of our servers, in the names of its settings."""
 SERVER_REFUSALS = ServerRefusals(
     crowded=lambda: grpc_error(Overloaded()),
     stopping=lambda: grpc_error(BackendUnavailable("the service is stopping")),
@@ -45,13 +46,30 @@ SERVER_REFUSALS = ServerRefusals(
 """The refusals of the server itself, with reasons."""
 
 
+class Listener(Protocol):
+    """A server that can be told to listen, on a host and port or on a socket that is bound already."""
+
+    async def start(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        sock: socket.socket | None = None,
+        ssl: ssl.SSLContext | None = None,
+        reuse_port: bool | None = None,
+    ) -> None:
+        """Raises OSError."""
+        ...
+
+
 @asynccontextmanager
-async def listening(
+async def grpc_listening(
     server: ServerSettings,
     limits: LimitSettings,
     served: Collection[Servable],
     tls: ssl.SSLContext | None,
 ) -> AsyncIterator[GuardedServer]:
+    """The gRPC server; it is to be drained before the block is left. Raises StartFailed."""
     guarded = GuardedServer(
         served,
         limits=_server_limits(limits),
@@ -59,22 +77,25 @@ async def listening(
         status_details_codec=SerializedDetails(),
         refusals=SERVER_REFUSALS,
     )
-    address = Address(server.host, server.port)
     async with guarded:
-        try:
-            await _listen(guarded, address, tls, reuse_port=server.reuse_port)
-        except OSError as failed:
-            raise StartFailed(cannot_listen(address, failed)) from failed
-        try:
-            yield guarded
-        finally:
-            with anyio.CancelScope(shield=True):
-                await guarded.drain()
+        await listen(guarded, Address(server.host, server.port), tls, named=GRPC, reuse_port=server.reuse_port)
+        yield guarded
 
 
-def cannot_listen(address: Address, failed: OSError) -> str:
-    """Why nothing can listen at the address, and what to do."""
-    return f"cannot listen on {address}: {_why(failed)}: {ADVICE.get(failed.errno or 0, OTHER_HOST)}"
+async def listen(
+    server: Listener, address: Address, tls: ssl.SSLContext | None, *, named: str, reuse_port: bool
+) -> None:
+    """Let the server listen at the address. Raises StartFailed."""
+    try:
+        await _listen(server, address, tls, reuse_port=reuse_port)
+    except OSError as failed:
+        raise StartFailed(cannot_listen(address, failed, named=named)) from failed
+
+
+def cannot_listen(address: Address, failed: OSError, *, named: str = GRPC) -> str:
+    """Why that one of our servers cannot listen at the address, and what to do."""
+    advice = ADVICE.get(failed.errno or 0, OTHER_HOST).format(named)
+    return f"cannot listen on {address}: {_why(failed)}: {advice}"
 
 
 def _why(failed: OSError) -> str:
@@ -84,7 +105,7 @@ def _why(failed: OSError) -> str:
     return failed.strerror or str(failed)
 
 
-async def _listen(server: GuardedServer, address: Address, tls: ssl.SSLContext | None, *, reuse_port: bool) -> None:
+async def _listen(server: Listener, address: Address, tls: ssl.SSLContext | None, *, reuse_port: bool) -> None:
     """Listen at the address; at :: for IPv4 as well, which asyncio leaves out. Raises OSError."""
     if address.host != EVERY_ADDRESS or not socket.has_dualstack_ipv6():
         await server.start(*address, ssl=tls, reuse_port=reuse_port)

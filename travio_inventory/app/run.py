@@ -12,6 +12,7 @@ import anyio
 
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running, working
+from travio_inventory.app.serving import Face
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import ScyllaSettings, Settings, StoreSettings, shadowed
 from travio_inventory.telemetry.logs import set_up_logs
@@ -27,14 +28,14 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then finish running calls; a second signal ends it at once. SIGUSR1 logs the
-    figures.
+def serve(settings: Settings, *, only: Face | None = None) -> int:
+    """Serve over gRPC and HTTP, or over one of them, until SIGTERM or SIGINT; then finish running calls. A second
+    signal ends it at once. SIGUSR1 logs the figures.
 
     Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, if the service
     could not start.
     """
-    return _run(settings, running(settings))
+    return _run(settings, running(settings, only=only))
 
 
 def work(settings: Settings) -> int:
@@ -87,10 +88,12 @@ def _say_ready(settings: Settings, app: App) -> None:
         log.warning("SCYLLA_HOSTS=%s is ignored: TRAVIO_STORE=%s", scylla.hosts, store.kind)
     if "addr" in redis.model_fields_set and edge.kind != "redis":
         log.warning("REDIS_ADDR=%s is ignored: TRAVIO_EDGE=%s", redis.addr, edge.kind)
-    address = Address(server.host, app.port)
-    where = f"{address}{' with TLS' if server.tls_cert else ''}" if app.port else "background jobs only"
+    tls = " with TLS" if server.tls_cert else ""
+    where = f"{Address(server.host, app.port)}{tls}" if app.port else ""
+    web = f"HTTP at {Address(settings.http.host, app.http_port)}{tls}" if app.http_port else ""
+    listens = ", ".join(filter(None, (where, web))) or "background jobs only"
     edge_named = f"redis at {redis.addr}" if edge.kind == "redis" else edge.kind
-    log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(store, scylla), edge_named, os.getpid())
+    log.info("ready: %s, store %s, edge %s, pid %s", listens, _store_named(store, scylla), edge_named, os.getpid())
     notify(READY)
 
 

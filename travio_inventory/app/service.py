@@ -3,7 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +20,11 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.off import AuthenticationOff
-from travio_inventory.api.grpc.service import services
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
-from travio_inventory.app.listening import listening
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
+from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.events.choice import NONE, parse_sinks
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
@@ -28,7 +34,6 @@ from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.limits import SeatLimits
-from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -56,11 +61,12 @@ class App:
     figures: Figures
     readiness: Readiness
     port: int
+    http_port: int = 0
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[App]:
-    """The service with its server and, if they are on, its background jobs.
+async def running(settings: Settings, *, only: Face | None = None) -> AsyncIterator[App]:
+    """The service with its servers, or only with one of them; and, if they are on, with its background jobs.
 
     On leaving: no new calls, the running ones finish, background jobs stop, steps commit, events are relayed, the store
     closes. Raises StartFailed.
@@ -68,21 +74,14 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     server, is_on = settings.server, settings.background.is_on
     certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
     ready, at_work = ServiceStatus(), ServiceStatus()
-    async with _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app:
-        served = services(
-            app.inventory,
-            authentication=AuthenticationOff(),
-            refusals=server.refusals,
-            clock=SystemClock(),
-            readiness=ready,
-            background=at_work if is_on else None,
-        )
-        async with (
-            _kept_at_work({"certificate": certificate.keep_up} if certificate else {}),
-            listening(server, settings.limits, served, certificate.context if certificate else None) as listener,
-        ):
+    async with (
+        _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app,
+        _kept_at_work({"certificate": certificate.keep_up} if certificate else {}),
+    ):
+        served = Served(app.inventory, AuthenticationOff(), app.readiness, ready, at_work if is_on else None)
+        async with serving(settings, served, certificate, only=only) as ports:
             try:
-                yield replace(app, port=listener.port or 0)
+                yield replace(app, port=ports.grpc, http_port=ports.http)
             finally:
                 app.readiness.stop()
                 with anyio.CancelScope(shield=True):
@@ -146,11 +145,10 @@ async def _opened(
     """See open_inventory; and the store that it is on."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
-        edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals := MapSignals()))
+        edge = await stack.enter_async_context(open_edge(settings, store.deployment))
         sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
-        archive = _archive(settings.retention.trip_archive)
-        ports = Ports(store.batches, *edge, sinks, archive, store.views, signals)
+        ports = Ports(store.batches, *edge, sinks, _archive(settings.retention.trip_archive), store.views)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)

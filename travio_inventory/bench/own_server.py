@@ -70,6 +70,7 @@ class OwnServer:
             "TRAVIO_TLS_CERT": "",
             "TRAVIO_TLS_KEY": "",
             "TRAVIO_GRPC_PORT": str(server.port),
+            "TRAVIO_HTTP_PORT": "off",
             "TRAVIO_DATA": str(server.folder / "data"),
         }
         return server

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import NoReturn
 
-SERVICE_PACKAGES = frozenset({"cassandra", "pydantic", "pydantic_settings", "redis"})
+SERVICE_PACKAGES = frozenset(
+    {
+        "cassandra",
+        "fastapi",
+        "httptools",
+        "pydantic",
+        "pydantic_settings",
+        "redis",
+        "starlette",
+        "uvicorn",
+        "websockets",
+    }
+)
 """Packages that the extra `server` installs; a client does not need them."""
 
 

@@ -1,9 +1,10 @@
-"""Runs one of a supervisor's processes, which ends with its supervisor: `python -m ... SECONDS`, a pipe as input."""
+"""Runs one of a supervisor's processes, which ends with its supervisor: `... SECONDS [OPTIONS]`, a pipe as input."""
 
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from threading import Thread
 
 from travio_inventory.cli import main
@@ -11,8 +12,9 @@ from travio_inventory.cli import main
 STANDARD_INPUT = 0
 
 
-def serve_until_told(stop_seconds_max: float) -> None:
-    """Serve until standard input ends, then drain; killed if that takes longer than `stop_seconds_max`.
+def serve_until_told(stop_seconds_max: float, options: Sequence[str]) -> None:
+    """Serve, with these options, until standard input ends, then drain; killed if that takes longer than
+    `stop_seconds_max`.
 
     Nothing is ever written to the pipe: it ends when the supervisor closes it or dies, for whatever reason, on every
     POSIX system. Ctrl-C and service managers signal supervisor and processes alike. A second signal would cut the drain
@@ -20,7 +22,7 @@ def serve_until_told(stop_seconds_max: float) -> None:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     Thread(target=_stop_at_end_of_input, args=[stop_seconds_max], daemon=True).start()
-    main(["serve"])
+    main(["serve", *options])
 
 
 def _stop_at_end_of_input(stop_seconds_max: float) -> None:
@@ -35,4 +37,4 @@ def _stop_at_end_of_input(stop_seconds_max: float) -> None:
 
 
 if __name__ == "__main__":
-    serve_until_told(float(sys.argv[1]))
+    serve_until_told(float(sys.argv[1]), sys.argv[2:])

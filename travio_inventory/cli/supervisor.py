@@ -10,11 +10,14 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 
-from travio_inventory.app.listening import EVERY_ADDRESS, cannot_listen
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.listening import EVERY_ADDRESS, GRPC, HTTP, cannot_listen
+from travio_inventory.app.serving import Face
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry.logs import set_up_logs
@@ -35,9 +38,9 @@ STOPPED_STATUSES = (0, -signal.SIGTERM)
 """Exit status of a process that drained, and of one that was stopped before it served."""
 
 
-def serve(settings: Settings, processes: int) -> int:
-    """Serve with so many processes until SIGTERM or SIGINT; then all drain. A second signal ends them at once. At
-    SIGUSR1 each logs its figures.
+def serve(settings: Settings, processes: int, *, only: Face | None = None) -> int:
+    """Serve with so many processes, over gRPC and HTTP or `only` over one of them, until SIGTERM or SIGINT; then all
+    drain. A second signal ends them at once. At SIGUSR1 each logs its figures.
 
     Returns an exit status: 0 if all drained; 128 + the second signal; EXIT_WRONG, with one line, for wrong input;
     EXIT_FAILED, or that of the first process if it never became ready.
@@ -50,18 +53,18 @@ def serve(settings: Settings, processes: int) -> int:
         sys.stderr.write(f"--workers {processes}: {wrong}\n")
         return EXIT_WRONG
     set_up_logs(level=settings.logs.level, form=settings.logs.format)
-    server = settings.server
     with ExitStack() as stack:
         try:
-            port = stack.enter_context(reserved_port(server.host, server.port))
-        except OSError as failed:
-            log.critical("cannot start: %s", cannot_listen(Address(server.host, server.port), failed))
+            ports = [stack.enter_context(_reserved(place)) for place in _places(settings, only)]
+        except StartFailed as failed:
+            log.critical("cannot start: %s", failed)
             return EXIT_FAILED
         stop_seconds_max = 2 * settings.limits.drain_seconds + STOP_MARGIN_SECONDS
+        options = ["--only", only] if only else []
         supervisor = Supervisor(
-            [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max)],
-            [_environment(port, relays=number == 0) for number in range(processes)],
-            where=str(Address(server.host, port)),
+            [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max), *options],
+            [_environment(ports, relays=number == 0) for number in range(processes)],
+            where=", ".join(map(str, ports)),
             stop_seconds_max=stop_seconds_max,
         )
         return anyio.run(_until_told, stack.enter_context(closing(supervisor)))
@@ -78,6 +81,36 @@ def why_not(settings: Settings, processes: int) -> str:
     if not hasattr(socket, "SO_REUSEPORT"):
         return "processes on this system cannot share a port: use --workers 1"
     return ""
+
+
+class SharedPort(NamedTuple):
+    """An address that all processes share; `named` is which of their servers listens there."""
+
+    named: str
+    address: Address
+
+    def __str__(self) -> str:
+        return f"{'HTTP at ' if self.named == HTTP else ''}{self.address}"
+
+
+def _places(settings: Settings, only: Face | None) -> Iterator[SharedPort]:
+    """Where the processes are to listen."""
+    if only != "http":
+        yield SharedPort(GRPC, Address(settings.server.host, settings.server.port))
+    if only != "grpc" and settings.http.port != "off":
+        yield SharedPort(HTTP, Address(settings.http.host, settings.http.port))
+
+
+@contextmanager
+def _reserved(place: SharedPort) -> Iterator[SharedPort]:
+    """The place with the port that is reserved while the block lasts. Raises StartFailed."""
+    host, port = place.address
+    with ExitStack() as stack:
+        try:
+            port = stack.enter_context(reserved_port(host, port))
+        except OSError as failed:
+            raise StartFailed(cannot_listen(place.address, failed, named=place.named)) from failed
+        yield SharedPort(place.named, Address(host, port))
 
 
 @contextmanager
@@ -100,9 +133,10 @@ def reserved_port(host: str, port: int) -> Iterator[int]:
         yield port
 
 
-def _environment(port: int, *, relays: bool) -> dict[str, str]:
-    """The environment of one process: this one's, with the shared port."""
-    shared = {"TRAVIO_GRPC_PORT": str(port), "TRAVIO_GRPC_REUSE_PORT": "on"}
+def _environment(ports: Sequence[SharedPort], *, relays: bool) -> dict[str, str]:
+    """The environment of one process: this one's, with the shared ports."""
+    shared = {f"TRAVIO_{named}_PORT": str(address.port) for named, address in ports}
+    shared |= {f"TRAVIO_{named}_REUSE_PORT": "on" for named, _ in ports}
     return {**os.environ, **shared, **({} if relays else {"TRAVIO_RELAY": "off"})}
 
 

@@ -5,6 +5,7 @@ from travio_inventory.settings.edge import EdgeSettings
 from travio_inventory.settings.environment import BARE_NAMES, PREFIX, names
 from travio_inventory.settings.events import EventSettings
 from travio_inventory.settings.holds import HoldSettings
+from travio_inventory.settings.http import HttpSettings
 from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.listing import Setting, listed
 from travio_inventory.settings.loading import COMPONENTS, KEYS, Settings, SettingsError, load_settings, shadowed
@@ -25,6 +26,7 @@ __all__ = [
     "EdgeSettings",
     "EventSettings",
     "HoldSettings",
+    "HttpSettings",
     "LimitSettings",
     "LogSettings",
     "RedisSettings",

@@ -13,6 +13,7 @@ from travio_inventory.settings.edge import EdgeSettings
 from travio_inventory.settings.environment import is_set, name_used, names, shadowed_variables, unknown_variables
 from travio_inventory.settings.events import EventSettings
 from travio_inventory.settings.holds import HoldSettings
+from travio_inventory.settings.http import HttpSettings
 from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.logs import LogSettings
 from travio_inventory.settings.redis import RedisSettings
@@ -37,6 +38,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     server: ServerSettings = Field(default_factory=ServerSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     scylla: ScyllaSettings = Field(default_factory=ScyllaSettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)

@@ -93,8 +93,7 @@ class Process:
             portions,
             steps_at_once_max=STEPS_MAX,
         )
-        assembly = assemble(ports, clock, Hasty(), rules)
-        self.inventory, relays, self.steps, self.sender, self.holds, self.signals = assembly
+        self.inventory, relays, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
         self.relay = relays[SINK].round
 
 

@@ -21,7 +21,7 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
 
 
 class OwnCertificate:
-    """What the server shows of itself: `context` is for its connections, and shows renewed files to new ones.
+    """What the service shows of itself: `grpc` and `http` are for connections, and show renewed files to new ones.
 
     Raises StartFailed where the files are no certificate and key.
     """
@@ -29,8 +29,7 @@ class OwnCertificate:
     def __init__(self, certificate: Path, key: Path | None) -> None:
         self._files = (certificate, key)
         self._seen = self._state()
-        self.context = self._loaded(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
-        self.context.set_alpn_protocols(["h2"])
+        self.grpc, self.http = self._speaking("h2"), self._speaking("http/1.1")
 
     async def keep_up(self, *, every_s: float = LOOK_EVERY_S) -> None:
         """Load the files when they change. Files that do not match are logged once, and the old certificate stays. Runs
@@ -44,11 +43,17 @@ class OwnCertificate:
             self._seen = now
             try:
                 self._loaded(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))  # both are good, and belong together
-                self._loaded(self.context)
+                self._loaded(self.grpc)
+                self._loaded(self.http)
             except StartFailed as failed:
                 _log.error("the old certificate stays in use: %s", failed)
             else:
                 _log.info("the certificate in %s is used from now on", self._files[0])
+
+    def _speaking(self, protocol: str) -> ssl.SSLContext:
+        context = self._loaded(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+        context.set_alpn_protocols([protocol])
+        return context
 
     def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
         certificate, key = self._files

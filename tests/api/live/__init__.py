@@ -1,1 +1,0 @@
-"""Tests of live seat maps: what watchers are told, whatever happens."""

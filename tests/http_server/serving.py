@@ -1,0 +1,129 @@
+"""A server with an application of three paths, and connections to it on which anything can be written."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+from starlette.types import Receive, Scope, Send
+
+from travio_inventory.http_server.limits import HttpLimits
+from travio_inventory.http_server.server import HttpServer
+
+LIMITS = HttpLimits(
+    connections_max=8,
+    header_bytes_max=1_024,
+    headers_max=10,
+    read_bytes_max=65_536,
+    pipelined_max=4,
+    idle_connection_seconds_max=30,
+    request_read_seconds_max=30.0,
+    write_stalled_seconds_max=30.0,
+    socket_message_bytes_max=1_024,
+    socket_ping_seconds=30.0,
+    drain_seconds_max=5.0,
+    linger_seconds_max=0.5,
+)
+QUICK = "GET /quick HTTP/1.1\r\nHost: here\r\n\r\n"
+SLOW = "GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
+HUGE = "GET /huge HTTP/1.1\r\nHost: here\r\n\r\n"
+HUGE_BYTES = 32 * 1024 * 1024
+
+
+class Application:
+    """Answers /quick at once, /slow when it is let go, and /huge with more than buffers can have."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b"done"
+        self.running += 1
+        try:
+            if scope["path"] == "/slow":
+                await self.let_go.wait()
+            elif scope["path"] == "/huge":
+                body = b"." * HUGE_BYTES
+            length = str(len(body)).encode()
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            self.running -= 1
+
+
+class Caller:
+    """One connection to the server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def say(self, text: str) -> None:
+        self._writer.write(text.encode("latin1"))
+        await self._writer.drain()
+
+    async def answer(self) -> str:
+        """The next answer, whole; "" where the connection has ended."""
+        try:
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin1")
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            return ""
+        length = int(head.lower().partition("content-length: ")[2].partition("\r\n")[0])
+        return head + (await self._reader.readexactly(length)).decode()
+
+    async def ended(self) -> bool:
+        """Wait for the end of the connection; whether nothing came before it."""
+        try:
+            return await self._reader.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Site:
+    """The server and its application."""
+
+    def __init__(self, server: HttpServer, application: Application) -> None:
+        self.server = server
+        self.application = application
+        self._callers: list[Caller] = []
+
+    async def call(self, text: str = "", *, limit: int = 65_536) -> Caller:
+        """A new connection on which that is written."""
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self.server.port, limit=limit))
+        self._callers.append(caller)
+        await caller.say(text)
+        return caller
+
+    async def until_left(self) -> None:
+        """Wait until somebody has come and all have gone."""
+        while self.server.connections == 0:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        while self.server.connections:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    async def until_running(self, count: int) -> None:
+        while self.application.running != count:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    def close(self) -> None:
+        for caller in self._callers:
+            caller.close()
+        self.server.close()
+
+
+@asynccontextmanager
+async def serving(**changed: float) -> AsyncIterator[Site]:
+    """A site with the limits, some of them changed."""
+    application = Application()
+    site = Site(HttpServer(application, limits=replace(LIMITS, **cast(dict[str, Any], changed))), application)
+    await site.server.start("127.0.0.1", 0)
+    try:
+        yield site
+    finally:
+        application.let_go.set()
+        site.close()

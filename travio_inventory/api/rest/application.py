@@ -1,0 +1,85 @@
+"""The HTTP application: the routers of all faces, their refusals as problems, and one description of it all."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from travio_inventory.api.refusals import MESSAGE_CHARS_MAX
+from travio_inventory.api.rest import problems
+from travio_inventory.api.rest.guard import BodyLimits, Guard
+from travio_inventory.kernel.refusals import InvalidRequest, Refusal
+
+EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate")
+"""What a page of another origin may read of an answer."""
+PREFLIGHT_SECONDS = 600
+VERSION = "1.0"
+
+
+class WebRules(NamedTuple):
+    """The choices of one deployment."""
+
+    bodies: BodyLimits
+    origins: Sequence[str] = ()
+    """Of pages that may call; "*" stands for all."""
+
+
+def application(routers: Sequence[APIRouter], rules: WebRules) -> ASGIApp:
+    """Serves the routers. Whatever they raise is answered by a problem; no cookie is read or set."""
+    app = FastAPI(title="Seat inventory", version=VERSION, docs_url=None, redoc_url=None)
+    for router in routers:
+        app.include_router(router)
+    app.exception_handler(Refusal)(_refused)
+    app.exception_handler(RequestValidationError)(_not_valid)
+    app.exception_handler(HTTPException)(_not_served)
+    app.exception_handler(Exception)(_failed)
+    if rules.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=rules.origins,
+            allow_methods=("DELETE", "GET", "PATCH", "POST", "PUT"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED_HEADERS,
+            max_age=PREFLIGHT_SECONDS,
+        )
+    return Guard(app, rules.bodies)
+
+
+async def _refused(_: Request, refusal: Refusal) -> Response:
+    return problems.refused(refusal)
+
+
+async def _not_valid(_: Request, error: RequestValidationError) -> Response:
+    """What is wrong with the form of a request. A body that is no JSON is no request; others have wrong fields."""
+    found = error.errors()
+    is_json = all(each["type"] != "json_invalid" for each in found)
+    fields = [(field_of(each), str(each["msg"])) for each in found]
+    said = "; ".join(f"{field}: {detail}" for field, detail in fields)[:MESSAGE_CHARS_MAX]
+    members = problems.members(422 if is_json else 400, said, reason=InvalidRequest.reason)
+    return problems.answer(members | {"metadata": {}, "errors": problems.wrong_fields(fields)})
+
+
+def field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
+    """The field as our own refusals name it: "seats[2].seat_id"."""
+    path = ""
+    for part in error["loc"][1:]:
+        path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
+    return path
+
+
+async def _not_served(_: Request, error: HTTPException) -> Response:
+    """No such path, no such method, a body that is too large."""
+    reason = HTTPStatus(error.status_code).name
+    return problems.answer(problems.members(error.status_code, error.detail, reason=reason), error.headers)
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    """A bug of ours: it is logged where it is raised, and the caller is told no more than that."""
+    return problems.answer(problems.members(500, "the service failed, which is a bug", reason="INTERNAL"))

@@ -1,0 +1,85 @@
+"""What is done to every request and every answer over HTTP: bodies have limits, browsers are told to be careful."""
+
+from typing import Final, NamedTuple
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from travio_inventory.kernel.refusals import Overloaded
+
+DEFAULT_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""Of each answer that does not say otherwise itself."""
+
+
+class BodyLimits(NamedTuple):
+    """How large the body of a request may be; of an administrator's; and all that are being read together."""
+
+    usual_max: int
+    large_max: int
+    unread_max: int
+
+
+class LargeBodyRoute(APIRoute):
+    """A route whose body may be as large as an administrator's."""
+
+
+class Guard:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
+        self._app = app
+        self._limits = limits
+        self._unread_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body_bytes = 0
+
+        async def receive_within_limits() -> Message:
+            nonlocal body_bytes
+            message = await receive()
+            if message["type"] == "http.request":
+                size_bytes = len(message.get("body", b""))
+                body_bytes += size_bytes
+                self._unread_bytes += size_bytes
+                self._check(scope, max(body_bytes, _declared(scope)))
+            return message
+
+        try:
+            await self._app(scope, receive_within_limits, _with_default_headers(send))
+        finally:
+            self._unread_bytes -= body_bytes
+
+    def _check(self, scope: Scope, body_bytes: int) -> None:
+        """Raises HTTPException for a body that is too large, Overloaded where there are too many of them."""
+        is_large = isinstance(scope.get("route"), LargeBodyRoute)
+        bytes_max = self._limits.large_max if is_large else self._limits.usual_max
+        if body_bytes > bytes_max:
+            raise HTTPException(413, f"the body may have {bytes_max} bytes")
+        if self._unread_bytes > self._limits.unread_max:
+            raise Overloaded
+
+
+def _declared(scope: Scope) -> int:
+    """How large the body will be, as far as its sender says: 0 if not. The server has checked that it is a number."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+
+
+def _with_default_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = message.setdefault("headers", [])
+            said = {name for name, _ in headers}
+            message["headers"] = [*headers, *(header for header in DEFAULT_HEADERS if header[0] not in said)]
+        await send(message)
+
+    return send_with_headers

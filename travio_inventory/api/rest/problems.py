@@ -1,0 +1,88 @@
+"""Refusals as RFC 9457 has them: the status of the table, and the same details as gRPC's."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from travio_inventory.api.auth.challenges import challenge
+from travio_inventory.api.refusals import (
+    DOMAIN,
+    MESSAGE_CHARS_MAX,
+    TABLE,
+    cells_told,
+    metadata,
+    while_there_is_room,
+)
+from travio_inventory.kernel.refusals import InvalidRequest, Refusal, RetryableRefusal
+from travio_inventory.seats.refusals import SeatTaken
+
+MEDIA_TYPE: Final = "application/problem+json"
+UNKNOWN_TYPE: Final = "about:blank"
+"""The type of a problem that says no more than its status; `reason` says what it was."""
+
+
+def members_of(refusal: Refusal, *, status: int | None = None) -> dict[str, Any]:
+    """The members of the problem, with the status of the table unless another is given."""
+    said = str(refusal)[:MESSAGE_CHARS_MAX]
+    told = members(status or TABLE[type(refusal)].http, said, reason=refusal.reason)
+    told["metadata"] = metadata(refusal)
+    match refusal:
+        case InvalidRequest(violations=violations):
+            told["errors"] = wrong_fields(violations)
+        case SeatTaken(cells=cells):
+            told["taken"] = [_cell(*cell) for cell in cells_told(cells)]
+        case RetryableRefusal(retry_after_ms=retry_after_ms):
+            told["retry_after_ms"] = retry_after_ms
+        case _:
+            pass
+    return told
+
+
+def members(status: int, detail: str, *, reason: str) -> dict[str, Any]:
+    """The members that every problem has."""
+    title = HTTPStatus(status).phrase
+    return {
+        "type": UNKNOWN_TYPE,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+        "domain": DOMAIN,
+    }
+
+
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """The headers of the answer besides its type: when to retry, and how to be let in."""
+    headers = {}
+    if isinstance(refusal, RetryableRefusal):
+        headers["retry-after"] = str(-(-refusal.retry_after_ms // 1_000))
+    if asked := challenge(refusal):
+        headers["www-authenticate"] = asked
+    return headers
+
+
+def wrong_fields(violations: Iterable[tuple[str, str]]) -> Sequence[Mapping[str, str]]:
+    """What is wrong with each field, as much of it as there is room for."""
+    return [{"field": field, "detail": detail} for field, detail in while_there_is_room(violations)]
+
+
+def answer(members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """The problem as an answer, with the status among its members."""
+    return Response(written(members), int(members["status"]), headers, MEDIA_TYPE)
+
+
+def refused(refusal: Refusal) -> Response:
+    """The refusal as an answer."""
+    return answer(members_of(refusal), headers_of(refusal))
+
+
+def written(members: Mapping[str, Any]) -> bytes:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _cell(status: str, subject: str) -> Mapping[str, Any]:
+    seat, _, segment = subject.rpartition("/")
+    return {"seat_id": seat, "segment_index": int(segment), "status": status}

@@ -1,0 +1,101 @@
+"""The servers of a process, gRPC, HTTP or both: they listen together, and drain together."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+
+import anyio
+from grpclib.health.check import ServiceStatus
+
+from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.grpc.service import services
+from travio_inventory.app.backends import OwnCertificate
+from travio_inventory.app.listening import grpc_listening
+from travio_inventory.app.readiness import Readiness
+from travio_inventory.grpc_server.server import GuardedServer
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.settings import Settings
+
+if TYPE_CHECKING:
+    from travio_inventory.http_server.server import HttpServer
+
+Face: TypeAlias = Literal["grpc", "http"]
+"""What a process may serve alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the servers have in common; `ready` and `at_work` are for the health service of gRPC."""
+
+    inventory: Inventory
+    authentication: Authentication
+    readiness: Readiness
+    ready: ServiceStatus
+    at_work: ServiceStatus | None
+
+
+class Ports(NamedTuple):
+    """Where the servers listen, 0 = nowhere."""
+
+    grpc: int
+    http: int
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, served: Served, certificate: OwnCertificate | None, *, only: Face | None
+) -> AsyncIterator[Ports]:
+    """Both servers, or only that one; HTTP if it is on. On leaving, they take no new calls and finish the running
+    ones. Raises StartFailed.
+    """
+    async with AsyncExitStack() as listening:
+        grpc = http = None
+        if only != "http":
+            grpc = await listening.enter_async_context(_grpc(settings, served, certificate))
+        if only != "grpc" and settings.http.is_on:
+            http = await listening.enter_async_context(_http(settings, served, certificate))
+        try:
+            yield Ports(grpc.port or 0 if grpc else 0, http.port or 0 if http else 0)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _drain(grpc, http)
+
+
+class _Drained(Protocol):
+    """A server that stops without losing a call, within its bounds."""
+
+    async def drain(self) -> None: ...
+
+
+async def _drain(*servers: _Drained | None) -> None:
+    async with anyio.create_task_group() as draining:
+        for server in servers:
+            if server is not None:
+                draining.start_soon(server.drain)
+
+
+def _grpc(
+    settings: Settings, served: Served, certificate: OwnCertificate | None
+) -> AbstractAsyncContextManager[GuardedServer]:
+    """The gRPC server, listening. Raises StartFailed."""
+    handlers = services(
+        served.inventory,
+        authentication=served.authentication,
+        refusals=settings.server.refusals,
+        clock=SystemClock(),
+        readiness=served.ready,
+        background=served.at_work,
+    )
+    return grpc_listening(settings.server, settings.limits, handlers, certificate.grpc if certificate else None)
+
+
+def _http(
+    settings: Settings, served: Served, certificate: OwnCertificate | None
+) -> AbstractAsyncContextManager["HttpServer"]:
+    """The HTTP server, listening. Raises StartFailed."""
+    from travio_inventory.app.web import Web, http_listening  # noqa: PLC0415 - gRPC alone pays for no web framework
+
+    web = Web(served.inventory, served.readiness, served.authentication, SystemClock(), settings)
+    return http_listening(web, certificate.http if certificate else None)

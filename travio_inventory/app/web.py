@@ -1,0 +1,110 @@
+"""The HTTP listener at its address, within its limits, and what it serves. Only who needs it imports it.
+
+A face is a router: it is made in `_routers`, from the use cases and from what `Web` has besides.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.rest.application import WebRules, application
+from travio_inventory.api.rest.guard import BodyLimits
+from travio_inventory.api.rest.health import health_router
+from travio_inventory.api.rest.problems import MEDIA_TYPE, members, written
+from travio_inventory.app.listening import (
+    HEADER_BYTES_MAX,
+    HTTP,
+    LINGER_SECONDS_MAX,
+    MESSAGE_READ_SECONDS_MAX,
+    WRITE_STALLED_SECONDS_MAX,
+    listen,
+)
+from travio_inventory.app.readiness import Readiness
+from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
+from travio_inventory.http_server.server import HttpServer
+from travio_inventory.kernel.addresses import Address
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.settings import HttpSettings, LimitSettings, Settings
+from travio_inventory.settings.http import origins_in
+
+HEADERS_MAX = 100
+READ_BYTES_MAX = 65_536
+PIPELINED_MAX = 32
+SOCKET_PING_SECONDS = 20.0
+
+
+def _of_server(status: int, said: str, reason: str) -> OwnAnswer:
+    return OwnAnswer(status, MEDIA_TYPE.encode(), written(members(status, said, reason=reason)))
+
+
+SERVER_REFUSALS = HttpRefusals(
+    not_http=_of_server(400, "this is no HTTP request that can be understood", "BAD_REQUEST"),
+    headers_too_large=_of_server(431, "the path or the headers are too large", "REQUEST_HEADER_FIELDS_TOO_LARGE"),
+    crowded=_of_server(503, "too many connections; retry in a moment", Overloaded.reason),
+    stopping=_of_server(503, "the service is stopping; retry", BackendUnavailable.reason),
+    too_slow=_of_server(408, "the request did not arrive in time", "REQUEST_TIMEOUT"),
+)
+"""The answers of the server itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What the faces are made from."""
+
+    inventory: Inventory
+    readiness: Readiness
+    authentication: Authentication
+    clock: Clock
+    settings: Settings
+
+
+def _routers(web: Web) -> Iterator[APIRouter]:
+    """The faces. A new one is a line here."""
+    yield health_router(lambda: web.readiness.problems)
+
+
+@asynccontextmanager
+async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[HttpServer]:
+    """The HTTP server; it is to be drained before the block is left. Raises StartFailed."""
+    http, limits = web.settings.http, web.settings.limits
+    rules = WebRules(_body_limits(limits), origins=origins_in(http.cors_origin))
+    server = HttpServer(
+        application(list(_routers(web)), rules), limits=_http_limits(http, limits), refusals=SERVER_REFUSALS
+    )
+    address = Address(http.host, int(http.port))
+    await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _body_limits(limits: LimitSettings) -> BodyLimits:
+    return BodyLimits(
+        usual_max=limits.message_bytes_max,
+        large_max=limits.admin_message_bytes_max,
+        unread_max=limits.unread_bytes_max,
+    )
+
+
+def _http_limits(http: HttpSettings, limits: LimitSettings) -> HttpLimits:
+    return HttpLimits(
+        connections_max=http.connections_max,
+        header_bytes_max=HEADER_BYTES_MAX,
+        headers_max=HEADERS_MAX,
+        read_bytes_max=READ_BYTES_MAX,
+        pipelined_max=PIPELINED_MAX,
+        idle_connection_seconds_max=http.idle_connection_seconds,
+        request_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
+        write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,
+        socket_message_bytes_max=limits.message_bytes_max,
+        socket_ping_seconds=SOCKET_PING_SECONDS,
+        drain_seconds_max=limits.drain_seconds,
+        linger_seconds_max=LINGER_SECONDS_MAX,
+    )

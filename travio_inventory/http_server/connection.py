@@ -1,0 +1,193 @@
+"""A connection of one caller: uvicorn's, within limits."""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
+
+HEADER_OVERHEAD_BYTES: Final = 4
+"""Of each header: ": " and the end of its line."""
+
+
+class TooLarge(Exception):
+    """The head of a request is larger than it may be; the parser passes it on as an error of the request."""
+
+
+class Room(Protocol):
+    """Where the connections are that exist."""
+
+    def add(self, connection: "CallerConnection") -> bool:
+        """Whether there is room for one more."""
+        ...
+
+    def remove(self, connection: "CallerConnection") -> None:
+        """It has ended, or is no connection for requests any more."""
+        ...
+
+    def became_busy(self, connection: "CallerConnection") -> None:
+        """It has a request."""
+        ...
+
+    def became_idle(self, connection: "CallerConnection") -> None:
+        """It has none any more."""
+        ...
+
+
+class CallerConnection(HttpToolsProtocol):
+    """Reads requests and writes answers; `inspect` ends it where its peer is too slow."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        *,
+        limits: HttpLimits,
+        refusals: HttpRefusals,
+        room: Room,
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self._limits = limits
+        self._refusals = refusals
+        self._room = room
+        self._head_bytes = 0
+        self._is_too_large = False
+        self._reading_since: float | None = None
+        self._stalled_since: float | None = None
+        self._idle_since: float | None = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]    # as uvicorn has it
+        super().connection_made(transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = self._limits.read_bytes_max  # of each read; asyncio's own are 256 KiB
+        if not self._room.add(self):
+            self._answer(self._refusals.crowded)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._room.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return  # what is left of a request that is refused already
+        super().data_received(data)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._room.remove(self)
+        super().handle_websocket_upgrade()
+
+    def inspect(self, now: float) -> None:
+        """End the connection if its peer lets it wait for too long."""
+        limits = self._limits
+        if _is_over(self._stalled_since, limits.write_stalled_seconds_max, now):
+            self.transport.abort()
+        elif self._is_answered_early() and _is_over(self._idle_since, limits.linger_seconds_max, now):
+            self.transport.close()
+        elif _is_over(self._reading_since, limits.request_read_seconds_max, now):
+            self._give_up_reading()
+        elif self._reading_since is None and _is_over(self._idle_since, limits.idle_connection_seconds_max, now):
+            self.transport.close()
+
+    def end(self) -> None:
+        """End the connection, because the server stops; a request without an answer is told so."""
+        request = self._request
+        if request is None or request.response_started:
+            self.transport.abort()
+        else:
+            self._answer(self._refusals.stopping)
+
+    def _give_up_reading(self) -> None:
+        """Tell who sent half a request, unless the request is being answered."""
+        if self._idle_since is not None:
+            self._answer(self._refusals.too_slow)
+        else:
+            self.transport.close()
+
+    def _is_answered_early(self) -> bool:
+        """Whether the answer is sent, but not all of its request is read."""
+        request = self._request
+        return request is not None and request.response_complete and request.more_body
+
+    @property
+    def _request(self) -> RequestResponseCycle | None:
+        """The last one that has begun, None if none has."""
+        return self.cycle
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        self._head_bytes = 0
+        self._reading_since = self.loop.time()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + HEADER_OVERHEAD_BYTES)
+        if len(self.headers) >= self._limits.headers_max:
+            self._refuse_head()
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= self._limits.pipelined_max:
+            self._refuse_head()
+        self._idle_since = None
+        self._room.became_busy(self)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._reading_since = None
+        super().on_message_complete()
+
+    def _count(self, size_bytes: int) -> None:
+        self._head_bytes += size_bytes
+        if self._head_bytes > self._limits.header_bytes_max:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        self._is_too_large = True
+        raise TooLarge
+
+    # What the application answers, and what we do.
+
+    def on_response_complete(self) -> None:
+        if not self.pipeline:
+            self._idle_since = self.loop.time()
+            self._room.became_idle(self)
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's answer to what it cannot parse. Where another answer is under way it would be taken for that."""
+        request = self._request
+        if request is not None and not request.response_complete:
+            self.transport.abort()
+        else:
+            self._answer(self._refusals.headers_too_large if self._is_too_large else self._refusals.not_http)
+
+    def _answer(self, answer: OwnAnswer) -> None:
+        head = [
+            STATUS_LINE[answer.status],
+            *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
+            b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            % (answer.content_type, len(answer.body)),
+        ]
+        self.transport.write(b"".join((*head, answer.body)))
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        self._stalled_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None
+        super().resume_writing()
+
+
+def _is_over(since: float | None, seconds_max: float, now: float) -> bool:
+    return since is not None and now - since > seconds_max

@@ -1,0 +1,64 @@
+"""The limits of the HTTP server, for one caller and for all together, and what it answers where one is reached."""
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """Every bound of the HTTP server. None has a default: whoever creates the server decides.
+
+    How large a body may be the application decides, which reads it: until it does, no more than `read_bytes_max` wait.
+    """
+
+    connections_max: int
+    """One more takes the place of one without a request, and is refused where all have one."""
+    header_bytes_max: int
+    """Of one request: its path with the query, and the names and values of its headers."""
+    headers_max: int
+    read_bytes_max: int
+    """Of a connection, in one turn of the loop."""
+    pipelined_max: int
+    """Requests that may wait on a connection for the answer to the one before."""
+    idle_connection_seconds_max: int
+    """Without a request."""
+    request_read_seconds_max: float
+    """From the first byte of a request to the end of its body."""
+    write_stalled_seconds_max: float
+    """How long a peer may leave what we have sent unread."""
+    socket_message_bytes_max: int
+    """Of a message on a WebSocket."""
+    socket_ping_seconds: float
+    """Between two pings on a WebSocket, and as long until one that is not answered ends it."""
+    drain_seconds_max: float
+    """How long a drain lets running requests go on."""
+    linger_seconds_max: float
+    """How long what is left of a request is read whose answer is sent already."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a bound that lets nothing through."""
+        for field in fields(self):
+            if getattr(self, field.name) <= 0:
+                raise ValueError(f"{field.name} must be positive, not {getattr(self, field.name)}")
+
+
+class OwnAnswer(NamedTuple):
+    """What the server answers itself: a status, a content type and a body."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+
+
+def _plain(status: int, said: str) -> OwnAnswer:
+    return OwnAnswer(status, b"text/plain; charset=utf-8", said.encode())
+
+
+class HttpRefusals(NamedTuple):
+    """The answers to requests that the application never sees."""
+
+    not_http: OwnAnswer = _plain(400, "this is no HTTP request that can be understood")
+    headers_too_large: OwnAnswer = _plain(431, "the path or the headers are too large")
+    crowded: OwnAnswer = _plain(503, "too many connections: retry in a moment")
+    stopping: OwnAnswer = _plain(503, "the server is stopping")
+    too_slow: OwnAnswer = _plain(408, "the request did not arrive in time")
