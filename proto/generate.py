@@ -1,6 +1,7 @@
 """Writes the Python package of the wire contract: `python proto/generate.py FOLDER` replaces FOLDER."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,11 @@ from pathlib import Path
 
 PROTO = Path(__file__).parent
 SOURCES = ["inventory/v1/inventory.proto", "inventory/v1/noop.proto"]
+
+DATACLASS = "@dataclass(eq=False, repr=False)"
+MESSAGE = re.compile(rf"{re.escape(DATACLASS)}(.*?)(?=\n\ndefault_message_pool)", re.DOTALL)
+FIELD = re.compile(r'^    (\w+): "(.+)" = betterproto2\.field\(', re.MULTILINE)
+UNSET = {"str": '""', "int": "0", "float": "0.0", "bool": "False", "bytes": 'b""'}
 
 
 def generate(folder: Path) -> None:
@@ -34,6 +40,44 @@ def generate(folder: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
+    messages = folder / "inventory" / "v1" / "__init__.py"
+    messages.write_text(MESSAGE.sub(_with_constructor, messages.read_text()))
+
+
+def _with_constructor(message: re.Match[str]) -> str:
+    """The message with its constructor written out, which `dataclass` would compile at each start of a process."""
+    fields = FIELD.findall(message[1])
+    return "\n".join(
+        [
+            f"{DATACLASS[:-1]}, init=False){message[1].rstrip()}",
+            "",
+            "    def __init__(",
+            "        self,",
+            *(f"        {name}: {_parameter(kind)}," for name, kind in fields),
+            "    ) -> None:",
+            *(f"        self.{name} = {_value(name, kind)}" for name, kind in fields),
+            "        self.__post_init__()",
+            "",
+        ]
+    )
+
+
+def _parameter(kind: str) -> str:
+    return f'"{kind} | None" = None' if _own(kind) else f'"{kind}" = {_unset(kind)}'
+
+
+def _value(name: str, kind: str) -> str:
+    return f"{_own(kind)} if {name} is None else {name}" if _own(kind) else name
+
+
+def _own(kind: str) -> str:
+    """An empty list or map, which each message has for itself; nothing for a field of another kind."""
+    return {"list": "[]", "dict": "{}"}.get(kind.partition("[")[0], "")
+
+
+def _unset(kind: str) -> str:
+    """What a field has that is not set; of what is neither optional nor known here, an enumeration, the number 0."""
+    return "None" if kind.endswith(" | None") else UNSET.get(kind, f"{kind}(0)")
 
 
 if __name__ == "__main__":

@@ -380,23 +380,37 @@ class TripState(betterproto2.Enum):
         }
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class BatchCheckRequest(betterproto2.Message):
     requests: "list[CheckAvailabilityRequest]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    def __init__(
+        self,
+        requests: "list[CheckAvailabilityRequest] | None" = None,
+    ) -> None:
+        self.requests = [] if requests is None else requests
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "BatchCheckRequest", BatchCheckRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class BatchCheckResponse(betterproto2.Message):
     results: "list[CheckAvailabilityResponse]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    def __init__(
+        self,
+        results: "list[CheckAvailabilityResponse] | None" = None,
+    ) -> None:
+        self.results = [] if results is None else results
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "BatchCheckResponse", BatchCheckResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class CancelBookingRequest(betterproto2.Message):
     booking_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -410,11 +424,24 @@ class CancelBookingRequest(betterproto2.Message):
     booking gave back before are done.
     """
 
+    def __init__(
+        self,
+        booking_id: "str" = "",
+        user_id: "str" = "",
+        organization_id: "str" = "",
+        seat_ids: "list[str] | None" = None,
+    ) -> None:
+        self.booking_id = booking_id
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.seat_ids = [] if seat_ids is None else seat_ids
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "CancelBookingRequest", CancelBookingRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class CancelBookingResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -430,21 +457,43 @@ class CancelBookingResponse(betterproto2.Message):
     What the booking still has.
     """
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        cancelled_count: "int" = 0,
+        failure_reason: "str" = "",
+        remaining_seat_ids: "list[str] | None" = None,
+    ) -> None:
+        self.success = success
+        self.cancelled_count = cancelled_count
+        self.failure_reason = failure_reason
+        self.remaining_seat_ids = [] if remaining_seat_ids is None else remaining_seat_ids
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "CancelBookingResponse", CancelBookingResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class CancelTripRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "CancelTripRequest", CancelTripRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class CancelTripResponse(betterproto2.Message):
     state: "TripState" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
 
@@ -457,11 +506,24 @@ class CancelTripResponse(betterproto2.Message):
 
     cancelled_bookings: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
 
+    def __init__(
+        self,
+        state: "TripState" = TripState(0),
+        version: "int" = 0,
+        released_holds: "int" = 0,
+        cancelled_bookings: "int" = 0,
+    ) -> None:
+        self.state = state
+        self.version = version
+        self.released_holds = released_holds
+        self.cancelled_bookings = cancelled_bookings
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "CancelTripResponse", CancelTripResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ChangeTripRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -485,19 +547,43 @@ class ChangeTripRequest(betterproto2.Message):
     Only if the trip is of this version; 0: of any.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        class_prices: "dict[str, int] | None" = None,
+        seat_prices: "dict[str, int] | None" = None,
+        times: "list[SegmentTimes] | None" = None,
+        version: "int" = 0,
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.class_prices = {} if class_prices is None else class_prices
+        self.seat_prices = {} if seat_prices is None else seat_prices
+        self.times = [] if times is None else times
+        self.version = version
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ChangeTripRequest", ChangeTripRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ChangeTripResponse(betterproto2.Message):
     version: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        version: "int" = 0,
+    ) -> None:
+        self.version = version
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "ChangeTripResponse", ChangeTripResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class CheckAvailabilityRequest(betterproto2.Message):
     """
     --- availability ---
@@ -532,11 +618,34 @@ class CheckAvailabilityRequest(betterproto2.Message):
     Only seats of this section. Empty: of all of them.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        passengers: "int" = 0,
+        seat_class: "str" = "",
+        organization_id: "str" = "",
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        section_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.passengers = passengers
+        self.seat_class = seat_class
+        self.organization_id = organization_id
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.section_id = section_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "CheckAvailabilityRequest", CheckAvailabilityRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class CheckAvailabilityResponse(betterproto2.Message):
     is_available: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
     """
@@ -565,11 +674,30 @@ class CheckAvailabilityResponse(betterproto2.Message):
 
     departed: "bool" = betterproto2.field(31, betterproto2.TYPE_BOOL)
 
+    def __init__(
+        self,
+        is_available: "bool" = False,
+        available_seats: "int" = 0,
+        seats: "list[SeatAvailability] | None" = None,
+        price_paisa: "int" = 0,
+        checked_at: "int" = 0,
+        state: "TripState" = TripState(0),
+        departed: "bool" = False,
+    ) -> None:
+        self.is_available = is_available
+        self.available_seats = available_seats
+        self.seats = [] if seats is None else seats
+        self.price_paisa = price_paisa
+        self.checked_at = checked_at
+        self.state = state
+        self.departed = departed
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "CheckAvailabilityResponse", CheckAvailabilityResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ClassSummary(betterproto2.Message):
     """
     The seats of one class in one section; on a trip without sections, of one class.
@@ -601,11 +729,36 @@ class ClassSummary(betterproto2.Message):
     Of the free seats; 0 if there is none.
     """
 
+    def __init__(
+        self,
+        section_id: "str" = "",
+        section_label: "str" = "",
+        section_kind: "str" = "",
+        seat_class: "str" = "",
+        free: "int" = 0,
+        held: "int" = 0,
+        booked: "int" = 0,
+        blocked: "int" = 0,
+        largest_run: "int" = 0,
+        lowest_price_paisa: "int" = 0,
+    ) -> None:
+        self.section_id = section_id
+        self.section_label = section_label
+        self.section_kind = section_kind
+        self.seat_class = seat_class
+        self.free = free
+        self.held = held
+        self.booked = booked
+        self.blocked = blocked
+        self.largest_run = largest_run
+        self.lowest_price_paisa = lowest_price_paisa
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ClassSummary", ClassSummary)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ConfirmBookingRequest(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -627,11 +780,28 @@ class ConfirmBookingRequest(betterproto2.Message):
     any, are those of these seats.
     """
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        order_id: "str" = "",
+        user_id: "str" = "",
+        passengers: "list[PassengerSeat] | None" = None,
+        organization_id: "str" = "",
+        seat_ids: "list[str] | None" = None,
+    ) -> None:
+        self.hold_id = hold_id
+        self.order_id = order_id
+        self.user_id = user_id
+        self.passengers = [] if passengers is None else passengers
+        self.organization_id = organization_id
+        self.seat_ids = [] if seat_ids is None else seat_ids
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ConfirmBookingRequest", ConfirmBookingRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ConfirmBookingResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -648,11 +818,28 @@ class ConfirmBookingResponse(betterproto2.Message):
 
     currency: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        booking_id: "str" = "",
+        confirmed_seats: "list[ConfirmedSeat] | None" = None,
+        failure_reason: "str" = "",
+        price_minor: "int" = 0,
+        currency: "str" = "",
+    ) -> None:
+        self.success = success
+        self.booking_id = booking_id
+        self.confirmed_seats = [] if confirmed_seats is None else confirmed_seats
+        self.failure_reason = failure_reason
+        self.price_minor = price_minor
+        self.currency = currency
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ConfirmBookingResponse", ConfirmBookingResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ConfirmedSeat(betterproto2.Message):
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -662,11 +849,24 @@ class ConfirmedSeat(betterproto2.Message):
 
     price_minor: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        seat_number: "str" = "",
+        ticket_id: "str" = "",
+        price_minor: "int" = 0,
+    ) -> None:
+        self.seat_id = seat_id
+        self.seat_number = seat_number
+        self.ticket_id = ticket_id
+        self.price_minor = price_minor
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ConfirmedSeat", ConfirmedSeat)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ControlSalesRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -674,39 +874,75 @@ class ControlSalesRequest(betterproto2.Message):
 
     action: "SalesAction" = betterproto2.field(3, betterproto2.TYPE_ENUM, default_factory=lambda: SalesAction(0))
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        action: "SalesAction" = SalesAction(0),
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.action = action
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ControlSalesRequest", ControlSalesRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ControlSalesResponse(betterproto2.Message):
     state: "TripState" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
 
     version: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        state: "TripState" = TripState(0),
+        version: "int" = 0,
+    ) -> None:
+        self.state = state
+        self.version = version
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ControlSalesResponse", ControlSalesResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class DeleteSeatPlanRequest(betterproto2.Message):
     plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        plan_id: "str" = "",
+        organization_id: "str" = "",
+    ) -> None:
+        self.plan_id = plan_id
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "DeleteSeatPlanRequest", DeleteSeatPlanRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class DeleteSeatPlanResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    def __init__(
+        self,
+        success: "bool" = False,
+    ) -> None:
+        self.success = success
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "DeleteSeatPlanResponse", DeleteSeatPlanResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ErasePassengersRequest(betterproto2.Message):
     booking_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -714,19 +950,37 @@ class ErasePassengersRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        booking_id: "str" = "",
+        user_id: "str" = "",
+        organization_id: "str" = "",
+    ) -> None:
+        self.booking_id = booking_id
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ErasePassengersRequest", ErasePassengersRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ErasePassengersResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    def __init__(
+        self,
+        success: "bool" = False,
+    ) -> None:
+        self.success = success
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "ErasePassengersResponse", ErasePassengersResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ExplainSeatRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -739,11 +993,24 @@ class ExplainSeatRequest(betterproto2.Message):
     Empty for the first page, then next_page_token.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        seat_id: "str" = "",
+        page_token: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.seat_id = seat_id
+        self.page_token = page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ExplainSeatRequest", ExplainSeatRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ExplainSeatResponse(betterproto2.Message):
     segments: "list[SeatOnSegment]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -765,11 +1032,24 @@ class ExplainSeatResponse(betterproto2.Message):
     What no page can tell, in words: plain lost races, and what is kept no longer.
     """
 
+    def __init__(
+        self,
+        segments: "list[SeatOnSegment] | None" = None,
+        traces: "list[SeatTrace] | None" = None,
+        next_page_token: "str" = "",
+        left_out: "str" = "",
+    ) -> None:
+        self.segments = [] if segments is None else segments
+        self.traces = [] if traces is None else traces
+        self.next_page_token = next_page_token
+        self.left_out = left_out
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ExplainSeatResponse", ExplainSeatResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ExtendHoldRequest(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -782,11 +1062,24 @@ class ExtendHoldRequest(betterproto2.Message):
     Counted from now. 0 or less: the default.
     """
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        user_id: "str" = "",
+        organization_id: "str" = "",
+        hold_duration_seconds: "int" = 0,
+    ) -> None:
+        self.hold_id = hold_id
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.hold_duration_seconds = hold_duration_seconds
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ExtendHoldRequest", ExtendHoldRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ExtendHoldResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -794,11 +1087,22 @@ class ExtendHoldResponse(betterproto2.Message):
 
     failure_reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        expires_at: "int" = 0,
+        failure_reason: "str" = "",
+    ) -> None:
+        self.success = success
+        self.expires_at = expires_at
+        self.failure_reason = failure_reason
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ExtendHoldResponse", ExtendHoldResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class FeatureDefinition(betterproto2.Message):
     """
     Something that is no seat: so many rows and columns of a section, from its place on.
@@ -824,11 +1128,30 @@ class FeatureDefinition(betterproto2.Message):
 
     label: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        kind: "str" = "",
+        section_id: "str" = "",
+        row: "int" = 0,
+        column: "int" = 0,
+        rows: "int" = 0,
+        columns: "int" = 0,
+        label: "str" = "",
+    ) -> None:
+        self.kind = kind
+        self.section_id = section_id
+        self.row = row
+        self.column = column
+        self.rows = rows
+        self.columns = columns
+        self.label = label
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "FeatureDefinition", FeatureDefinition)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetHoldRequest(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -836,19 +1159,37 @@ class GetHoldRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        user_id: "str" = "",
+        organization_id: "str" = "",
+    ) -> None:
+        self.hold_id = hold_id
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetHoldRequest", GetHoldRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetHoldResponse(betterproto2.Message):
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        hold: "Hold | None" = None,
+    ) -> None:
+        self.hold = hold
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "GetHoldResponse", GetHoldResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetManifestRequest(betterproto2.Message):
     """
     --- what the organization reads ---
@@ -893,11 +1234,34 @@ class GetManifestRequest(betterproto2.Message):
     Only what was left without a place when the trip's vehicle was swapped.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        boarding_station_id: "str" = "",
+        alighting_station_id: "str" = "",
+        include_held: "bool" = False,
+        include_national_ids: "bool" = False,
+        page_size: "int" = 0,
+        page_token: "str" = "",
+        only_without_place: "bool" = False,
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.boarding_station_id = boarding_station_id
+        self.alighting_station_id = alighting_station_id
+        self.include_held = include_held
+        self.include_national_ids = include_national_ids
+        self.page_size = page_size
+        self.page_token = page_token
+        self.only_without_place = only_without_place
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetManifestRequest", GetManifestRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetManifestResponse(betterproto2.Message):
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -909,11 +1273,20 @@ class GetManifestResponse(betterproto2.Message):
     Empty after the last page.
     """
 
+    def __init__(
+        self,
+        holds: "list[Hold] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.holds = [] if holds is None else holds
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetManifestResponse", GetManifestResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetOrderBookingsRequest(betterproto2.Message):
     order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -939,11 +1312,28 @@ class GetOrderBookingsRequest(betterproto2.Message):
     Empty for the first page, then next_page_token.
     """
 
+    def __init__(
+        self,
+        order_id: "str" = "",
+        organization_id: "str" = "",
+        include_cancelled: "bool" = False,
+        include_national_ids: "bool" = False,
+        page_size: "int" = 0,
+        page_token: "str" = "",
+    ) -> None:
+        self.order_id = order_id
+        self.organization_id = organization_id
+        self.include_cancelled = include_cancelled
+        self.include_national_ids = include_national_ids
+        self.page_size = page_size
+        self.page_token = page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetOrderBookingsRequest", GetOrderBookingsRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetOrderBookingsResponse(betterproto2.Message):
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -956,11 +1346,20 @@ class GetOrderBookingsResponse(betterproto2.Message):
     Empty after the last page.
     """
 
+    def __init__(
+        self,
+        holds: "list[Hold] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.holds = [] if holds is None else holds
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetOrderBookingsResponse", GetOrderBookingsResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetSeatMapRequest(betterproto2.Message):
     """
     --- seat map ---
@@ -987,11 +1386,30 @@ class GetSeatMapRequest(betterproto2.Message):
     refused with REPLY_TOO_LARGE, which names the sections.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        organization_id: "str" = "",
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        section_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.organization_id = organization_id
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.section_id = section_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetSeatMapRequest", GetSeatMapRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetSeatMapResponse(betterproto2.Message):
     vehicle_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1053,21 +1471,69 @@ class GetSeatMapResponse(betterproto2.Message):
 
     departed: "bool" = betterproto2.field(31, betterproto2.TYPE_BOOL)
 
+    def __init__(
+        self,
+        vehicle_id: "str" = "",
+        vehicle_type: "str" = "",
+        total_rows: "int" = 0,
+        total_columns: "int" = 0,
+        rows: "list[SeatRow] | None" = None,
+        legend: "SeatMapLegend | None" = None,
+        sections: "list[SectionDefinition] | None" = None,
+        features: "list[FeatureDefinition] | None" = None,
+        currency: "str" = "",
+        stops: "list[MapStop] | None" = None,
+        time_zone: "str" = "",
+        direction: "DirectionOfTravel" = DirectionOfTravel(0),
+        as_of: "int" = 0,
+        from_segment_index: "int" = 0,
+        to_segment_index: "int" = 0,
+        state: "TripState" = TripState(0),
+        departed: "bool" = False,
+    ) -> None:
+        self.vehicle_id = vehicle_id
+        self.vehicle_type = vehicle_type
+        self.total_rows = total_rows
+        self.total_columns = total_columns
+        self.rows = [] if rows is None else rows
+        self.legend = legend
+        self.sections = [] if sections is None else sections
+        self.features = [] if features is None else features
+        self.currency = currency
+        self.stops = [] if stops is None else stops
+        self.time_zone = time_zone
+        self.direction = direction
+        self.as_of = as_of
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.state = state
+        self.departed = departed
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetSeatMapResponse", GetSeatMapResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetTripRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetTripRequest", GetTripRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetTripResponse(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1110,11 +1576,46 @@ class GetTripResponse(betterproto2.Message):
     The number of its seats. More than 5,000 are left out of seat_config.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        vehicle_id: "str" = "",
+        vehicle_type: "str" = "",
+        segments: "list[SegmentDefinition] | None" = None,
+        seat_config: "SeatConfiguration | None" = None,
+        seats_per_group: "int" = 0,
+        currency: "str" = "",
+        time_zone: "str" = "",
+        station_names: "dict[str, str] | None" = None,
+        state: "TripState" = TripState(0),
+        version: "int" = 0,
+        opened_at: "int" = 0,
+        opening: "OpeningProgress | None" = None,
+        seat_count: "int" = 0,
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.vehicle_id = vehicle_id
+        self.vehicle_type = vehicle_type
+        self.segments = [] if segments is None else segments
+        self.seat_config = seat_config
+        self.seats_per_group = seats_per_group
+        self.currency = currency
+        self.time_zone = time_zone
+        self.station_names = {} if station_names is None else station_names
+        self.state = state
+        self.version = version
+        self.opened_at = opened_at
+        self.opening = opening
+        self.seat_count = seat_count
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetTripResponse", GetTripResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetTripSummaryRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1133,11 +1634,30 @@ class GetTripSummaryRequest(betterproto2.Message):
 
     section_id: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        organization_id: "str" = "",
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        section_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.organization_id = organization_id
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.section_id = section_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetTripSummaryRequest", GetTripSummaryRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetTripSummaryResponse(betterproto2.Message):
     classes: "list[ClassSummary]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -1162,11 +1682,30 @@ class GetTripSummaryResponse(betterproto2.Message):
 
     departed: "bool" = betterproto2.field(31, betterproto2.TYPE_BOOL)
 
+    def __init__(
+        self,
+        classes: "list[ClassSummary] | None" = None,
+        currency: "str" = "",
+        as_of: "int" = 0,
+        from_segment_index: "int" = 0,
+        to_segment_index: "int" = 0,
+        state: "TripState" = TripState(0),
+        departed: "bool" = False,
+    ) -> None:
+        self.classes = [] if classes is None else classes
+        self.currency = currency
+        self.as_of = as_of
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.state = state
+        self.departed = departed
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetTripSummaryResponse", GetTripSummaryResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetUserWaitlistRequest(betterproto2.Message):
     user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1185,11 +1724,24 @@ class GetUserWaitlistRequest(betterproto2.Message):
     Empty for the first page, then next_page_token.
     """
 
+    def __init__(
+        self,
+        user_id: "str" = "",
+        organization_id: "str" = "",
+        page_size: "int" = 0,
+        page_token: "str" = "",
+    ) -> None:
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.page_size = page_size
+        self.page_token = page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetUserWaitlistRequest", GetUserWaitlistRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class GetUserWaitlistResponse(betterproto2.Message):
     entries: "list[WaitlistEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -1201,11 +1753,20 @@ class GetUserWaitlistResponse(betterproto2.Message):
     Empty after the last page.
     """
 
+    def __init__(
+        self,
+        entries: "list[WaitlistEntry] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.entries = [] if entries is None else entries
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "GetUserWaitlistResponse", GetUserWaitlistResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class Hold(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1273,11 +1834,58 @@ class Hold(betterproto2.Message):
     Whether the trip's vehicle was swapped and these are seats of an older one: move the hold, or cancel it.
     """
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        trip_id: "str" = "",
+        user_id: "str" = "",
+        status: "HoldStatus" = HoldStatus(0),
+        seat_ids: "list[str] | None" = None,
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        from_segment_index: "int" = 0,
+        to_segment_index: "int" = 0,
+        created_at: "int" = 0,
+        expires_at: "int" = 0,
+        order_id: "str" = "",
+        booking_id: "str" = "",
+        passengers: "list[PassengerSeat] | None" = None,
+        seat_prices_minor: "list[int] | None" = None,
+        price_minor: "int" = 0,
+        currency: "str" = "",
+        seat_numbers: "list[str] | None" = None,
+        version: "int" = 0,
+        seat_labels: "list[str] | None" = None,
+        without_place: "bool" = False,
+    ) -> None:
+        self.hold_id = hold_id
+        self.trip_id = trip_id
+        self.user_id = user_id
+        self.status = status
+        self.seat_ids = [] if seat_ids is None else seat_ids
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.created_at = created_at
+        self.expires_at = expires_at
+        self.order_id = order_id
+        self.booking_id = booking_id
+        self.passengers = [] if passengers is None else passengers
+        self.seat_prices_minor = [] if seat_prices_minor is None else seat_prices_minor
+        self.price_minor = price_minor
+        self.currency = currency
+        self.seat_numbers = [] if seat_numbers is None else seat_numbers
+        self.version = version
+        self.seat_labels = [] if seat_labels is None else seat_labels
+        self.without_place = without_place
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "Hold", Hold)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class HoldSeatsRequest(betterproto2.Message):
     """
     --- holds and bookings ---
@@ -1322,11 +1930,40 @@ class HoldSeatsRequest(betterproto2.Message):
     remembers, so the answer is final. Needs idempotency_key. Limit for each user: one at a time, five a second.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        seat_ids: "list[str] | None" = None,
+        user_id: "str" = "",
+        session_id: "str" = "",
+        hold_duration_seconds: "int" = 0,
+        organization_id: "str" = "",
+        idempotency_key: "str" = "",
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        settle: "bool" = False,
+    ) -> None:
+        self.trip_id = trip_id
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.seat_ids = [] if seat_ids is None else seat_ids
+        self.user_id = user_id
+        self.session_id = session_id
+        self.hold_duration_seconds = hold_duration_seconds
+        self.organization_id = organization_id
+        self.idempotency_key = idempotency_key
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.settle = settle
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "HoldSeatsRequest", HoldSeatsRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class HoldSeatsResponse(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1350,11 +1987,34 @@ class HoldSeatsResponse(betterproto2.Message):
 
     currency: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        success: "bool" = False,
+        held_seat_ids: "list[str] | None" = None,
+        failed_seat_ids: "list[str] | None" = None,
+        expires_at: "int" = 0,
+        failure_reason: "str" = "",
+        seat_prices_minor: "list[int] | None" = None,
+        price_minor: "int" = 0,
+        currency: "str" = "",
+    ) -> None:
+        self.hold_id = hold_id
+        self.success = success
+        self.held_seat_ids = [] if held_seat_ids is None else held_seat_ids
+        self.failed_seat_ids = [] if failed_seat_ids is None else failed_seat_ids
+        self.expires_at = expires_at
+        self.failure_reason = failure_reason
+        self.seat_prices_minor = [] if seat_prices_minor is None else seat_prices_minor
+        self.price_minor = price_minor
+        self.currency = currency
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "HoldSeatsResponse", HoldSeatsResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class InitializeTripInventoryRequest(betterproto2.Message):
     """
     --- trips ---
@@ -1401,11 +2061,38 @@ class InitializeTripInventoryRequest(betterproto2.Message):
     vehicle_id and vehicle_type hold where the request leaves them empty.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        vehicle_id: "str" = "",
+        segments: "list[SegmentDefinition] | None" = None,
+        seat_config: "SeatConfiguration | None" = None,
+        seats_per_group: "int" = 0,
+        currency: "str" = "",
+        vehicle_type: "str" = "",
+        time_zone: "str" = "",
+        station_names: "dict[str, str] | None" = None,
+        seat_plan: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.vehicle_id = vehicle_id
+        self.segments = [] if segments is None else segments
+        self.seat_config = seat_config
+        self.seats_per_group = seats_per_group
+        self.currency = currency
+        self.vehicle_type = vehicle_type
+        self.time_zone = time_zone
+        self.station_names = {} if station_names is None else station_names
+        self.seat_plan = seat_plan
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "InitializeTripInventoryRequest", InitializeTripInventoryRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class InitializeTripInventoryResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -1422,13 +2109,26 @@ class InitializeTripInventoryResponse(betterproto2.Message):
     Until it is on sale, calls about its seats are refused with TRIP_OPENING.
     """
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        segments_created: "int" = 0,
+        seats_created: "int" = 0,
+        opening: "OpeningProgress | None" = None,
+    ) -> None:
+        self.success = success
+        self.segments_created = segments_created
+        self.seats_created = seats_created
+        self.opening = opening
+        self.__post_init__()
+
 
 default_message_pool.register_message(
     "inventory.v1", "InitializeTripInventoryResponse", InitializeTripInventoryResponse
 )
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class JoinWaitlistRequest(betterproto2.Message):
     """
     --- waitlist ---
@@ -1444,11 +2144,26 @@ class JoinWaitlistRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        user_id: "str" = "",
+        seat_class: "str" = "",
+        requested_seats: "int" = 0,
+        organization_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.user_id = user_id
+        self.seat_class = seat_class
+        self.requested_seats = requested_seats
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "JoinWaitlistRequest", JoinWaitlistRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class JoinWaitlistResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -1460,11 +2175,22 @@ class JoinWaitlistResponse(betterproto2.Message):
     less than a minute ago. Nobody moves back.
     """
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        message: "str" = "",
+        position: "int" = 0,
+    ) -> None:
+        self.success = success
+        self.message = message
+        self.position = position
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "JoinWaitlistResponse", JoinWaitlistResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class LeaveWaitlistRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1474,19 +2200,39 @@ class LeaveWaitlistRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        user_id: "str" = "",
+        seat_class: "str" = "",
+        organization_id: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.user_id = user_id
+        self.seat_class = seat_class
+        self.organization_id = organization_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "LeaveWaitlistRequest", LeaveWaitlistRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class LeaveWaitlistResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    def __init__(
+        self,
+        success: "bool" = False,
+    ) -> None:
+        self.success = success
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "LeaveWaitlistResponse", LeaveWaitlistResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class LeftHold(betterproto2.Message):
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
@@ -1497,11 +2243,20 @@ class LeftHold(betterproto2.Message):
     By seat: why it has none in the new vehicle.
     """
 
+    def __init__(
+        self,
+        hold: "Hold | None" = None,
+        reasons: "dict[str, str] | None" = None,
+    ) -> None:
+        self.hold = hold
+        self.reasons = {} if reasons is None else reasons
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "LeftHold", LeftHold)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListedTrip(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1529,11 +2284,36 @@ class ListedTrip(betterproto2.Message):
     Set while the trip is being opened, as in GetTrip.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        state: "TripState" = TripState(0),
+        version: "int" = 0,
+        opened_at: "int" = 0,
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        departure_time: "int" = 0,
+        arrival_time: "int" = 0,
+        seat_count: "int" = 0,
+        opening: "OpeningProgress | None" = None,
+    ) -> None:
+        self.trip_id = trip_id
+        self.state = state
+        self.version = version
+        self.opened_at = opened_at
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.departure_time = departure_time
+        self.arrival_time = arrival_time
+        self.seat_count = seat_count
+        self.opening = opening
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListedTrip", ListedTrip)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListHoldsRequest(betterproto2.Message):
     user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1559,11 +2339,28 @@ class ListHoldsRequest(betterproto2.Message):
     Empty for the first page, then next_page_token.
     """
 
+    def __init__(
+        self,
+        user_id: "str" = "",
+        organization_id: "str" = "",
+        trip_id: "str" = "",
+        include_ended: "bool" = False,
+        page_size: "int" = 0,
+        page_token: "str" = "",
+    ) -> None:
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.trip_id = trip_id
+        self.include_ended = include_ended
+        self.page_size = page_size
+        self.page_token = page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListHoldsRequest", ListHoldsRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListHoldsResponse(betterproto2.Message):
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -1575,30 +2372,53 @@ class ListHoldsResponse(betterproto2.Message):
     Empty after the last page.
     """
 
+    def __init__(
+        self,
+        holds: "list[Hold] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.holds = [] if holds is None else holds
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListHoldsResponse", ListHoldsResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListSeatPlansRequest(betterproto2.Message):
     organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        organization_id: "str" = "",
+    ) -> None:
+        self.organization_id = organization_id
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "ListSeatPlansRequest", ListSeatPlansRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListSeatPlansResponse(betterproto2.Message):
     plans: "list[SeatPlan]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     By id; an organization has at most 1,000.
     """
 
+    def __init__(
+        self,
+        plans: "list[SeatPlan] | None" = None,
+    ) -> None:
+        self.plans = [] if plans is None else plans
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListSeatPlansResponse", ListSeatPlansResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListTripSeatsRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1609,11 +2429,22 @@ class ListTripSeatsRequest(betterproto2.Message):
     Empty for the first page.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        page_token: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.page_token = page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListTripSeatsRequest", ListTripSeatsRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListTripSeatsResponse(betterproto2.Message):
     seats: "list[SeatDefinition]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -1625,11 +2456,20 @@ class ListTripSeatsResponse(betterproto2.Message):
     Empty on the last page.
     """
 
+    def __init__(
+        self,
+        seats: "list[SeatDefinition] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.seats = [] if seats is None else seats
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListTripSeatsResponse", ListTripSeatsResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListTripsRequest(betterproto2.Message):
     organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1650,11 +2490,26 @@ class ListTripsRequest(betterproto2.Message):
     Empty for the first page, then next_page_token.
     """
 
+    def __init__(
+        self,
+        organization_id: "str" = "",
+        departs_from: "int" = 0,
+        departs_before: "int" = 0,
+        page_size: "int" = 0,
+        page_token: "str" = "",
+    ) -> None:
+        self.organization_id = organization_id
+        self.departs_from = departs_from
+        self.departs_before = departs_before
+        self.page_size = page_size
+        self.page_token = page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListTripsRequest", ListTripsRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ListTripsResponse(betterproto2.Message):
     trips: "list[ListedTrip]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
@@ -1666,11 +2521,20 @@ class ListTripsResponse(betterproto2.Message):
     Empty after the last page.
     """
 
+    def __init__(
+        self,
+        trips: "list[ListedTrip] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.trips = [] if trips is None else trips
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ListTripsResponse", ListTripsResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class MapStop(betterproto2.Message):
     station_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1690,11 +2554,26 @@ class MapStop(betterproto2.Message):
     From this stop on; unspecified at the trip's last one.
     """
 
+    def __init__(
+        self,
+        station_id: "str" = "",
+        name: "str" = "",
+        arrival_time: "int" = 0,
+        departure_time: "int" = 0,
+        direction: "DirectionOfTravel" = DirectionOfTravel(0),
+    ) -> None:
+        self.station_id = station_id
+        self.name = name
+        self.arrival_time = arrival_time
+        self.departure_time = departure_time
+        self.direction = direction
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "MapStop", MapStop)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class MoveHoldRequest(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
@@ -1734,11 +2613,36 @@ class MoveHoldRequest(betterproto2.Message):
     the answer is final. Limit for each user, with that of HoldSeatsRequest: one at a time, five a second.
     """
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        user_id: "str" = "",
+        organization_id: "str" = "",
+        moves: "list[SeatMove] | None" = None,
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        expected_version: "int | None" = None,
+        settle: "bool" = False,
+    ) -> None:
+        self.hold_id = hold_id
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.moves = [] if moves is None else moves
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.expected_version = expected_version
+        self.settle = settle
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "MoveHoldRequest", MoveHoldRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class MoveHoldResponse(betterproto2.Message):
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
@@ -1747,27 +2651,46 @@ class MoveHoldResponse(betterproto2.Message):
     The tickets of a booking, those of seats that stayed unchanged.
     """
 
+    def __init__(
+        self,
+        hold: "Hold | None" = None,
+        confirmed_seats: "list[ConfirmedSeat] | None" = None,
+    ) -> None:
+        self.hold = hold
+        self.confirmed_seats = [] if confirmed_seats is None else confirmed_seats
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "MoveHoldResponse", MoveHoldResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class NothingRequest(betterproto2.Message):
     pass
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "NothingRequest", NothingRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class NothingResponse(betterproto2.Message):
     pass
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "NothingResponse", NothingResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class OpeningProgress(betterproto2.Message):
     """
     A cell is one seat on one segment. The trip is on sale once all are done.
@@ -1777,11 +2700,20 @@ class OpeningProgress(betterproto2.Message):
 
     cells_total: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        cells_done: "int" = 0,
+        cells_total: "int" = 0,
+    ) -> None:
+        self.cells_done = cells_done
+        self.cells_total = cells_total
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "OpeningProgress", OpeningProgress)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class PassengerSeat(betterproto2.Message):
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1792,11 +2724,22 @@ class PassengerSeat(betterproto2.Message):
 
     passenger_name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        passenger_nid: "str" = "",
+        passenger_name: "str" = "",
+    ) -> None:
+        self.seat_id = seat_id
+        self.passenger_nid = passenger_nid
+        self.passenger_name = passenger_name
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "PassengerSeat", PassengerSeat)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class PutSeatPlanRequest(betterproto2.Message):
     """
     --- seat plans ---
@@ -1838,11 +2781,36 @@ class PutSeatPlanRequest(betterproto2.Message):
     As in InitializeTripInventoryRequest: of trips with this plan that do not say it.
     """
 
+    def __init__(
+        self,
+        plan_id: "str" = "",
+        organization_id: "str" = "",
+        revision: "str" = "",
+        part_index: "int" = 0,
+        part_count: "int" = 0,
+        part: "SeatConfiguration | None" = None,
+        currency: "str" = "",
+        vehicle_id: "str" = "",
+        vehicle_type: "str" = "",
+        seats_per_group: "int" = 0,
+    ) -> None:
+        self.plan_id = plan_id
+        self.organization_id = organization_id
+        self.revision = revision
+        self.part_index = part_index
+        self.part_count = part_count
+        self.part = part
+        self.currency = currency
+        self.vehicle_id = vehicle_id
+        self.vehicle_type = vehicle_type
+        self.seats_per_group = seats_per_group
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "PutSeatPlanRequest", PutSeatPlanRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class PutSeatPlanResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -1861,11 +2829,24 @@ class PutSeatPlanResponse(betterproto2.Message):
     The number of seats of the plan, once it is stored.
     """
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        stored: "bool" = False,
+        missing_parts: "list[int] | None" = None,
+        seat_count: "int" = 0,
+    ) -> None:
+        self.success = success
+        self.stored = stored
+        self.missing_parts = [] if missing_parts is None else missing_parts
+        self.seat_count = seat_count
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "PutSeatPlanResponse", PutSeatPlanResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ReleaseSeatsRequest(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1878,11 +2859,24 @@ class ReleaseSeatsRequest(betterproto2.Message):
     The seats to give back; the others stay held. Empty: all of them. Seats that the hold gave back before are done.
     """
 
+    def __init__(
+        self,
+        hold_id: "str" = "",
+        user_id: "str" = "",
+        organization_id: "str" = "",
+        seat_ids: "list[str] | None" = None,
+    ) -> None:
+        self.hold_id = hold_id
+        self.user_id = user_id
+        self.organization_id = organization_id
+        self.seat_ids = [] if seat_ids is None else seat_ids
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ReleaseSeatsRequest", ReleaseSeatsRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class ReleaseSeatsResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -1896,11 +2890,22 @@ class ReleaseSeatsResponse(betterproto2.Message):
     What the hold still has.
     """
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        released_count: "int" = 0,
+        remaining_seat_ids: "list[str] | None" = None,
+    ) -> None:
+        self.success = success
+        self.released_count = released_count
+        self.remaining_seat_ids = [] if remaining_seat_ids is None else remaining_seat_ids
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "ReleaseSeatsResponse", ReleaseSeatsResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatAvailability(betterproto2.Message):
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1921,11 +2926,32 @@ class SeatAvailability(betterproto2.Message):
     As in SeatCell.
     """
 
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        seat_number: "str" = "",
+        seat_class: "str" = "",
+        status: "SeatStatus" = SeatStatus(0),
+        hold_expires_at: "int" = 0,
+        seat_type: "str" = "",
+        section_id: "str" = "",
+        label: "str" = "",
+    ) -> None:
+        self.seat_id = seat_id
+        self.seat_number = seat_number
+        self.seat_class = seat_class
+        self.status = status
+        self.hold_expires_at = hold_expires_at
+        self.seat_type = seat_type
+        self.section_id = section_id
+        self.label = label
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatAvailability", SeatAvailability)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatCell(betterproto2.Message):
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1954,11 +2980,40 @@ class SeatCell(betterproto2.Message):
     How people name the seat: "Car 7, row 12, seat A, window". Empty if there is only the number.
     """
 
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        seat_number: "str" = "",
+        column: "int" = 0,
+        seat_type: "str" = "",
+        seat_class: "str" = "",
+        status: "SeatStatus" = SeatStatus(0),
+        price_paisa: "int" = 0,
+        is_accessible: "bool" = False,
+        has_power: "bool" = False,
+        is_exit_row: "bool" = False,
+        hold_expires_at: "int" = 0,
+        label: "str" = "",
+    ) -> None:
+        self.seat_id = seat_id
+        self.seat_number = seat_number
+        self.column = column
+        self.seat_type = seat_type
+        self.seat_class = seat_class
+        self.status = status
+        self.price_paisa = price_paisa
+        self.is_accessible = is_accessible
+        self.has_power = has_power
+        self.is_exit_row = is_exit_row
+        self.hold_expires_at = hold_expires_at
+        self.label = label
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatCell", SeatCell)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatConfiguration(betterproto2.Message):
     total_seats: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
@@ -1971,11 +3026,24 @@ class SeatConfiguration(betterproto2.Message):
 
     features: "list[FeatureDefinition]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
 
+    def __init__(
+        self,
+        total_seats: "int" = 0,
+        seats: "list[SeatDefinition] | None" = None,
+        sections: "list[SectionDefinition] | None" = None,
+        features: "list[FeatureDefinition] | None" = None,
+    ) -> None:
+        self.total_seats = total_seats
+        self.seats = [] if seats is None else seats
+        self.sections = [] if sections is None else sections
+        self.features = [] if features is None else features
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatConfiguration", SeatConfiguration)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatDefinition(betterproto2.Message):
     """
     Neighbours are found by row and column within a section, never by the printed seat_number. Layout order is by section,
@@ -2017,11 +3085,42 @@ class SeatDefinition(betterproto2.Message):
     How people name the seat; empty: made of the section, the row, the number and the type.
     """
 
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        seat_number: "str" = "",
+        row: "int" = 0,
+        column: "int" = 0,
+        seat_type: "str" = "",
+        seat_class: "str" = "",
+        price_paisa: "int" = 0,
+        is_accessible: "bool" = False,
+        has_power: "bool" = False,
+        is_exit_row: "bool" = False,
+        section_id: "str" = "",
+        row_label: "str" = "",
+        label: "str" = "",
+    ) -> None:
+        self.seat_id = seat_id
+        self.seat_number = seat_number
+        self.row = row
+        self.column = column
+        self.seat_type = seat_type
+        self.seat_class = seat_class
+        self.price_paisa = price_paisa
+        self.is_accessible = is_accessible
+        self.has_power = has_power
+        self.is_exit_row = is_exit_row
+        self.section_id = section_id
+        self.row_label = row_label
+        self.label = label
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatDefinition", SeatDefinition)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatMapLegend(betterproto2.Message):
     """
     Colours as #RRGGBB.
@@ -2035,21 +3134,39 @@ class SeatMapLegend(betterproto2.Message):
         2, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
     )
 
+    def __init__(
+        self,
+        status_colors: "dict[str, str] | None" = None,
+        class_colors: "dict[str, str] | None" = None,
+    ) -> None:
+        self.status_colors = {} if status_colors is None else status_colors
+        self.class_colors = {} if class_colors is None else class_colors
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatMapLegend", SeatMapLegend)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatMove(betterproto2.Message):
     from_seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     to_seat_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        from_seat_id: "str" = "",
+        to_seat_id: "str" = "",
+    ) -> None:
+        self.from_seat_id = from_seat_id
+        self.to_seat_id = to_seat_id
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatMove", SeatMove)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatOnSegment(betterproto2.Message):
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
@@ -2082,11 +3199,34 @@ class SeatOnSegment(betterproto2.Message):
 
     hold_expires_at_ms: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        segment_index: "int" = 0,
+        status: "str" = "",
+        hold_id: "str" = "",
+        since_ms: "int" = 0,
+        until_ms: "int" = 0,
+        hold_status: "str" = "",
+        user_id: "str" = "",
+        order_id: "str" = "",
+        hold_expires_at_ms: "int" = 0,
+    ) -> None:
+        self.segment_index = segment_index
+        self.status = status
+        self.hold_id = hold_id
+        self.since_ms = since_ms
+        self.until_ms = until_ms
+        self.hold_status = hold_status
+        self.user_id = user_id
+        self.order_id = order_id
+        self.hold_expires_at_ms = hold_expires_at_ms
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatOnSegment", SeatOnSegment)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatPlan(betterproto2.Message):
     plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -2096,11 +3236,24 @@ class SeatPlan(betterproto2.Message):
 
     stored_at: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        plan_id: "str" = "",
+        revision: "str" = "",
+        seat_count: "int" = 0,
+        stored_at: "int" = 0,
+    ) -> None:
+        self.plan_id = plan_id
+        self.revision = revision
+        self.seat_count = seat_count
+        self.stored_at = stored_at
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatPlan", SeatPlan)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatRow(betterproto2.Message):
     row_number: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
@@ -2116,11 +3269,24 @@ class SeatRow(betterproto2.Message):
     As people know it. Seats of one row with different labels come as several rows with the same number.
     """
 
+    def __init__(
+        self,
+        row_number: "int" = 0,
+        seats: "list[SeatCell] | None" = None,
+        section_id: "str" = "",
+        row_label: "str" = "",
+    ) -> None:
+        self.row_number = row_number
+        self.seats = [] if seats is None else seats
+        self.section_id = section_id
+        self.row_label = row_label
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatRow", SeatRow)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatTaker(betterproto2.Message):
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
@@ -2136,11 +3302,24 @@ class SeatTaker(betterproto2.Message):
 
     until_ms: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        segment_index: "int" = 0,
+        status: "str" = "",
+        hold_id: "str" = "",
+        until_ms: "int" = 0,
+    ) -> None:
+        self.segment_index = segment_index
+        self.status = status
+        self.hold_id = hold_id
+        self.until_ms = until_ms
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatTaker", SeatTaker)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatTrace(betterproto2.Message):
     source: "SeatTraceSource" = betterproto2.field(
         1, betterproto2.TYPE_ENUM, default_factory=lambda: SeatTraceSource(0)
@@ -2207,11 +3386,46 @@ class SeatTrace(betterproto2.Message):
     The number of the event among those of its hold, from 0.
     """
 
+    def __init__(
+        self,
+        source: "SeatTraceSource" = SeatTraceSource(0),
+        at_ms: "int" = 0,
+        what: "str" = "",
+        hold_id: "str" = "",
+        user_id: "str" = "",
+        order_id: "str" = "",
+        seat_ids: "list[str] | None" = None,
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        until_ms: "int" = 0,
+        changed_at_ms: "int" = 0,
+        reason: "str" = "",
+        actor: "str" = "",
+        takers: "list[SeatTaker] | None" = None,
+        ordinal: "int" = 0,
+    ) -> None:
+        self.source = source
+        self.at_ms = at_ms
+        self.what = what
+        self.hold_id = hold_id
+        self.user_id = user_id
+        self.order_id = order_id
+        self.seat_ids = [] if seat_ids is None else seat_ids
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.until_ms = until_ms
+        self.changed_at_ms = changed_at_ms
+        self.reason = reason
+        self.actor = actor
+        self.takers = [] if takers is None else takers
+        self.ordinal = ordinal
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatTrace", SeatTrace)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SeatUpdate(betterproto2.Message):
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -2222,11 +3436,22 @@ class SeatUpdate(betterproto2.Message):
 
     reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        new_status: "SeatStatus" = SeatStatus(0),
+        reason: "str" = "",
+    ) -> None:
+        self.seat_id = seat_id
+        self.new_status = new_status
+        self.reason = reason
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SeatUpdate", SeatUpdate)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SectionDefinition(betterproto2.Message):
     """
     A part of a vehicle or a hall with rows of its own: a car, a deck, a cabin, a saloon, a block of a stand.
@@ -2241,11 +3466,22 @@ class SectionDefinition(betterproto2.Message):
 
     kind: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    def __init__(
+        self,
+        section_id: "str" = "",
+        label: "str" = "",
+        kind: "str" = "",
+    ) -> None:
+        self.section_id = section_id
+        self.label = label
+        self.kind = kind
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SectionDefinition", SectionDefinition)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SegmentDefinition(betterproto2.Message):
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
@@ -2261,11 +3497,28 @@ class SegmentDefinition(betterproto2.Message):
         6, betterproto2.TYPE_ENUM, default_factory=lambda: DirectionOfTravel(0)
     )
 
+    def __init__(
+        self,
+        segment_index: "int" = 0,
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        departure_time: "int" = 0,
+        arrival_time: "int" = 0,
+        direction: "DirectionOfTravel" = DirectionOfTravel(0),
+    ) -> None:
+        self.segment_index = segment_index
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.departure_time = departure_time
+        self.arrival_time = arrival_time
+        self.direction = direction
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SegmentDefinition", SegmentDefinition)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SegmentTimes(betterproto2.Message):
     """
     The times of a segment; 0: unknown.
@@ -2277,11 +3530,22 @@ class SegmentTimes(betterproto2.Message):
 
     arrival_time: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
 
+    def __init__(
+        self,
+        segment_index: "int" = 0,
+        departure_time: "int" = 0,
+        arrival_time: "int" = 0,
+    ) -> None:
+        self.segment_index = segment_index
+        self.departure_time = departure_time
+        self.arrival_time = arrival_time
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SegmentTimes", SegmentTimes)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SwapVehicleRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -2316,11 +3580,34 @@ class SwapVehicleRequest(betterproto2.Message):
     Only if the trip is of this version; 0: of any.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        vehicle_id: "str" = "",
+        vehicle_type: "str" = "",
+        seat_config: "SeatConfiguration | None" = None,
+        seats_per_group: "int" = 0,
+        seat_plan: "str" = "",
+        seat_mapping: "dict[str, str] | None" = None,
+        version: "int" = 0,
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.vehicle_id = vehicle_id
+        self.vehicle_type = vehicle_type
+        self.seat_config = seat_config
+        self.seats_per_group = seats_per_group
+        self.seat_plan = seat_plan
+        self.seat_mapping = {} if seat_mapping is None else seat_mapping
+        self.version = version
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SwapVehicleRequest", SwapVehicleRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class SwapVehicleResponse(betterproto2.Message):
     """
     Until `done` the call is to be repeated, which goes on with it; so does the service by itself.
@@ -2351,11 +3638,32 @@ class SwapVehicleResponse(betterproto2.Message):
     The first of those that were left, once it is done. GetManifest tells all of them.
     """
 
+    def __init__(
+        self,
+        done: "bool" = False,
+        state: "TripState" = TripState(0),
+        version: "int" = 0,
+        groups_done: "int" = 0,
+        groups_total: "int" = 0,
+        moved: "int" = 0,
+        left: "int" = 0,
+        left_holds: "list[LeftHold] | None" = None,
+    ) -> None:
+        self.done = done
+        self.state = state
+        self.version = version
+        self.groups_done = groups_done
+        self.groups_total = groups_total
+        self.moved = moved
+        self.left = left
+        self.left_holds = [] if left_holds is None else left_holds
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "SwapVehicleResponse", SwapVehicleResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class UpdateInventoryRequest(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -2367,11 +3675,22 @@ class UpdateInventoryRequest(betterproto2.Message):
     number. If one of the seats is held or booked, the call is refused with SEAT_UNAVAILABLE and blocks none.
     """
 
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        updates: "list[SeatUpdate] | None" = None,
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.updates = [] if updates is None else updates
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "UpdateInventoryRequest", UpdateInventoryRequest)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class UpdateInventoryResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
@@ -2385,11 +3704,22 @@ class UpdateInventoryResponse(betterproto2.Message):
     Seats that the call should have unblocked but that were not blocked: they are free, held or booked, and unchanged.
     """
 
+    def __init__(
+        self,
+        success: "bool" = False,
+        updated_count: "int" = 0,
+        not_blocked_seat_ids: "list[str] | None" = None,
+    ) -> None:
+        self.success = success
+        self.updated_count = updated_count
+        self.not_blocked_seat_ids = [] if not_blocked_seat_ids is None else not_blocked_seat_ids
+        self.__post_init__()
+
 
 default_message_pool.register_message("inventory.v1", "UpdateInventoryResponse", UpdateInventoryResponse)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, init=False)
 class WaitlistEntry(betterproto2.Message):
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -2410,6 +3740,25 @@ class WaitlistEntry(betterproto2.Message):
     """
     The position is this or better; join again to learn what it was less than a minute ago.
     """
+
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        organization_id: "str" = "",
+        seat_class: "str" = "",
+        requested_seats: "int" = 0,
+        status: "str" = "",
+        created_at: "str" = "",
+        position: "int" = 0,
+    ) -> None:
+        self.trip_id = trip_id
+        self.organization_id = organization_id
+        self.seat_class = seat_class
+        self.requested_seats = requested_seats
+        self.status = status
+        self.created_at = created_at
+        self.position = position
+        self.__post_init__()
 
 
 default_message_pool.register_message("inventory.v1", "WaitlistEntry", WaitlistEntry)
