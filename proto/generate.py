@@ -12,6 +12,7 @@ SOURCES = ["inventory/v1/inventory.proto", "inventory/v1/noop.proto"]
 
 DATACLASS = "@dataclass(eq=False, repr=False)"
 MESSAGE = re.compile(rf"{re.escape(DATACLASS)}(.*?)(?=\n\ndefault_message_pool)", re.DOTALL)
+NAMED = re.compile(r'^class (\w+)\(betterproto2\.Message\):\n(?!    """)', re.MULTILINE)
 FIELD = re.compile(r'^    (\w+): "(.+)" = betterproto2\.field\(', re.MULTILINE)
 UNSET = {"str": '""', "int": "0", "float": "0.0", "bool": "False", "bytes": 'b""'}
 
@@ -45,11 +46,14 @@ def generate(folder: Path) -> None:
 
 
 def _with_constructor(message: re.Match[str]) -> str:
-    """The message with its constructor written out, which `dataclass` would compile at each start of a process."""
+    """The message with its constructor written out, and a docstring if it has none: `dataclass` would make both at each
+    start of a process.
+    """
     fields = FIELD.findall(message[1])
+    documented = NAMED.sub(r'\g<0>    """\1."""\n\n', message[1])
     return "\n".join(
         [
-            f"{DATACLASS[:-1]}, init=False){message[1].rstrip()}",
+            f"{DATACLASS[:-1]}, init=False){documented.rstrip()}",
             "",
             "    def __init__(",
             "        self,",

@@ -382,6 +382,8 @@ class TripState(betterproto2.Enum):
 
 @dataclass(eq=False, repr=False, init=False)
 class BatchCheckRequest(betterproto2.Message):
+    """BatchCheckRequest."""
+
     requests: "list[CheckAvailabilityRequest]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
 
     def __init__(
@@ -397,6 +399,8 @@ default_message_pool.register_message("inventory.v1", "BatchCheckRequest", Batch
 
 @dataclass(eq=False, repr=False, init=False)
 class BatchCheckResponse(betterproto2.Message):
+    """BatchCheckResponse."""
+
     results: "list[CheckAvailabilityResponse]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
 
     def __init__(
@@ -412,6 +416,8 @@ default_message_pool.register_message("inventory.v1", "BatchCheckResponse", Batc
 
 @dataclass(eq=False, repr=False, init=False)
 class CancelBookingRequest(betterproto2.Message):
+    """CancelBookingRequest."""
+
     booking_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -443,6 +449,8 @@ default_message_pool.register_message("inventory.v1", "CancelBookingRequest", Ca
 
 @dataclass(eq=False, repr=False, init=False)
 class CancelBookingResponse(betterproto2.Message):
+    """CancelBookingResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     cancelled_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
@@ -476,6 +484,8 @@ default_message_pool.register_message("inventory.v1", "CancelBookingResponse", C
 
 @dataclass(eq=False, repr=False, init=False)
 class CancelTripRequest(betterproto2.Message):
+    """CancelTripRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -495,6 +505,8 @@ default_message_pool.register_message("inventory.v1", "CancelTripRequest", Cance
 
 @dataclass(eq=False, repr=False, init=False)
 class CancelTripResponse(betterproto2.Message):
+    """CancelTripResponse."""
+
     state: "TripState" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
 
     version: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
@@ -525,6 +537,8 @@ default_message_pool.register_message("inventory.v1", "CancelTripResponse", Canc
 
 @dataclass(eq=False, repr=False, init=False)
 class ChangeTripRequest(betterproto2.Message):
+    """ChangeTripRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -570,6 +584,8 @@ default_message_pool.register_message("inventory.v1", "ChangeTripRequest", Chang
 
 @dataclass(eq=False, repr=False, init=False)
 class ChangeTripResponse(betterproto2.Message):
+    """ChangeTripResponse."""
+
     version: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
 
     def __init__(
@@ -647,6 +663,8 @@ default_message_pool.register_message("inventory.v1", "CheckAvailabilityRequest"
 
 @dataclass(eq=False, repr=False, init=False)
 class CheckAvailabilityResponse(betterproto2.Message):
+    """CheckAvailabilityResponse."""
+
     is_available: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
     """
     Whether there are at least as many free seats as passengers, and the journey is sold: the sales of its trip are open,
@@ -760,6 +778,8 @@ default_message_pool.register_message("inventory.v1", "ClassSummary", ClassSumma
 
 @dataclass(eq=False, repr=False, init=False)
 class ConfirmBookingRequest(betterproto2.Message):
+    """ConfirmBookingRequest."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     order_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -803,6 +823,8 @@ default_message_pool.register_message("inventory.v1", "ConfirmBookingRequest", C
 
 @dataclass(eq=False, repr=False, init=False)
 class ConfirmBookingResponse(betterproto2.Message):
+    """ConfirmBookingResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     booking_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -841,6 +863,8 @@ default_message_pool.register_message("inventory.v1", "ConfirmBookingResponse", 
 
 @dataclass(eq=False, repr=False, init=False)
 class ConfirmedSeat(betterproto2.Message):
+    """ConfirmedSeat."""
+
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     seat_number: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -868,6 +892,8 @@ default_message_pool.register_message("inventory.v1", "ConfirmedSeat", Confirmed
 
 @dataclass(eq=False, repr=False, init=False)
 class ControlSalesRequest(betterproto2.Message):
+    """ControlSalesRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -891,6 +917,8 @@ default_message_pool.register_message("inventory.v1", "ControlSalesRequest", Con
 
 @dataclass(eq=False, repr=False, init=False)
 class ControlSalesResponse(betterproto2.Message):
+    """ControlSalesResponse."""
+
     state: "TripState" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
 
     version: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
@@ -910,6 +938,8 @@ default_message_pool.register_message("inventory.v1", "ControlSalesResponse", Co
 
 @dataclass(eq=False, repr=False, init=False)
 class DeleteSeatPlanRequest(betterproto2.Message):
+    """DeleteSeatPlanRequest."""
+
     plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -929,6 +959,8 @@ default_message_pool.register_message("inventory.v1", "DeleteSeatPlanRequest", D
 
 @dataclass(eq=False, repr=False, init=False)
 class DeleteSeatPlanResponse(betterproto2.Message):
+    """DeleteSeatPlanResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     def __init__(
@@ -944,6 +976,8 @@ default_message_pool.register_message("inventory.v1", "DeleteSeatPlanResponse", 
 
 @dataclass(eq=False, repr=False, init=False)
 class ErasePassengersRequest(betterproto2.Message):
+    """ErasePassengersRequest."""
+
     booking_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -967,6 +1001,8 @@ default_message_pool.register_message("inventory.v1", "ErasePassengersRequest", 
 
 @dataclass(eq=False, repr=False, init=False)
 class ErasePassengersResponse(betterproto2.Message):
+    """ErasePassengersResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     def __init__(
@@ -982,6 +1018,8 @@ default_message_pool.register_message("inventory.v1", "ErasePassengersResponse",
 
 @dataclass(eq=False, repr=False, init=False)
 class ExplainSeatRequest(betterproto2.Message):
+    """ExplainSeatRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1012,6 +1050,8 @@ default_message_pool.register_message("inventory.v1", "ExplainSeatRequest", Expl
 
 @dataclass(eq=False, repr=False, init=False)
 class ExplainSeatResponse(betterproto2.Message):
+    """ExplainSeatResponse."""
+
     segments: "list[SeatOnSegment]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     The seat on each segment, as the store has it now; on the first page only.
@@ -1051,6 +1091,8 @@ default_message_pool.register_message("inventory.v1", "ExplainSeatResponse", Exp
 
 @dataclass(eq=False, repr=False, init=False)
 class ExtendHoldRequest(betterproto2.Message):
+    """ExtendHoldRequest."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1081,6 +1123,8 @@ default_message_pool.register_message("inventory.v1", "ExtendHoldRequest", Exten
 
 @dataclass(eq=False, repr=False, init=False)
 class ExtendHoldResponse(betterproto2.Message):
+    """ExtendHoldResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     expires_at: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
@@ -1153,6 +1197,8 @@ default_message_pool.register_message("inventory.v1", "FeatureDefinition", Featu
 
 @dataclass(eq=False, repr=False, init=False)
 class GetHoldRequest(betterproto2.Message):
+    """GetHoldRequest."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1176,6 +1222,8 @@ default_message_pool.register_message("inventory.v1", "GetHoldRequest", GetHoldR
 
 @dataclass(eq=False, repr=False, init=False)
 class GetHoldResponse(betterproto2.Message):
+    """GetHoldResponse."""
+
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
     def __init__(
@@ -1263,6 +1311,8 @@ default_message_pool.register_message("inventory.v1", "GetManifestRequest", GetM
 
 @dataclass(eq=False, repr=False, init=False)
 class GetManifestResponse(betterproto2.Message):
+    """GetManifestResponse."""
+
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     A page may have fewer holds than page_size, even none, and still not be the last.
@@ -1288,6 +1338,8 @@ default_message_pool.register_message("inventory.v1", "GetManifestResponse", Get
 
 @dataclass(eq=False, repr=False, init=False)
 class GetOrderBookingsRequest(betterproto2.Message):
+    """GetOrderBookingsRequest."""
+
     order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1335,6 +1387,8 @@ default_message_pool.register_message("inventory.v1", "GetOrderBookingsRequest",
 
 @dataclass(eq=False, repr=False, init=False)
 class GetOrderBookingsResponse(betterproto2.Message):
+    """GetOrderBookingsResponse."""
+
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     Bookings. A page may have fewer than page_size, even none, and still not be the last. One that was confirmed in
@@ -1411,6 +1465,8 @@ default_message_pool.register_message("inventory.v1", "GetSeatMapRequest", GetSe
 
 @dataclass(eq=False, repr=False, init=False)
 class GetSeatMapResponse(betterproto2.Message):
+    """GetSeatMapResponse."""
+
     vehicle_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     vehicle_type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1516,6 +1572,8 @@ default_message_pool.register_message("inventory.v1", "GetSeatMapResponse", GetS
 
 @dataclass(eq=False, repr=False, init=False)
 class GetTripRequest(betterproto2.Message):
+    """GetTripRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1535,6 +1593,8 @@ default_message_pool.register_message("inventory.v1", "GetTripRequest", GetTripR
 
 @dataclass(eq=False, repr=False, init=False)
 class GetTripResponse(betterproto2.Message):
+    """GetTripResponse."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1617,6 +1677,8 @@ default_message_pool.register_message("inventory.v1", "GetTripResponse", GetTrip
 
 @dataclass(eq=False, repr=False, init=False)
 class GetTripSummaryRequest(betterproto2.Message):
+    """GetTripSummaryRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     from_station_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1659,6 +1721,8 @@ default_message_pool.register_message("inventory.v1", "GetTripSummaryRequest", G
 
 @dataclass(eq=False, repr=False, init=False)
 class GetTripSummaryResponse(betterproto2.Message):
+    """GetTripSummaryResponse."""
+
     classes: "list[ClassSummary]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     In layout order: each class of a section by itself.
@@ -1707,6 +1771,8 @@ default_message_pool.register_message("inventory.v1", "GetTripSummaryResponse", 
 
 @dataclass(eq=False, repr=False, init=False)
 class GetUserWaitlistRequest(betterproto2.Message):
+    """GetUserWaitlistRequest."""
+
     user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1743,6 +1809,8 @@ default_message_pool.register_message("inventory.v1", "GetUserWaitlistRequest", 
 
 @dataclass(eq=False, repr=False, init=False)
 class GetUserWaitlistResponse(betterproto2.Message):
+    """GetUserWaitlistResponse."""
+
     entries: "list[WaitlistEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     The oldest of the page first. A page may have fewer entries than page_size, even none, and still not be the last.
@@ -1768,6 +1836,8 @@ default_message_pool.register_message("inventory.v1", "GetUserWaitlistResponse",
 
 @dataclass(eq=False, repr=False, init=False)
 class Hold(betterproto2.Message):
+    """Hold."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     trip_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1965,6 +2035,8 @@ default_message_pool.register_message("inventory.v1", "HoldSeatsRequest", HoldSe
 
 @dataclass(eq=False, repr=False, init=False)
 class HoldSeatsResponse(betterproto2.Message):
+    """HoldSeatsResponse."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     success: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
@@ -2094,6 +2166,8 @@ default_message_pool.register_message("inventory.v1", "InitializeTripInventoryRe
 
 @dataclass(eq=False, repr=False, init=False)
 class InitializeTripInventoryResponse(betterproto2.Message):
+    """InitializeTripInventoryResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     segments_created: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
@@ -2165,6 +2239,8 @@ default_message_pool.register_message("inventory.v1", "JoinWaitlistRequest", Joi
 
 @dataclass(eq=False, repr=False, init=False)
 class JoinWaitlistResponse(betterproto2.Message):
+    """JoinWaitlistResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     message: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2192,6 +2268,8 @@ default_message_pool.register_message("inventory.v1", "JoinWaitlistResponse", Jo
 
 @dataclass(eq=False, repr=False, init=False)
 class LeaveWaitlistRequest(betterproto2.Message):
+    """LeaveWaitlistRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2219,6 +2297,8 @@ default_message_pool.register_message("inventory.v1", "LeaveWaitlistRequest", Le
 
 @dataclass(eq=False, repr=False, init=False)
 class LeaveWaitlistResponse(betterproto2.Message):
+    """LeaveWaitlistResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     def __init__(
@@ -2234,6 +2314,8 @@ default_message_pool.register_message("inventory.v1", "LeaveWaitlistResponse", L
 
 @dataclass(eq=False, repr=False, init=False)
 class LeftHold(betterproto2.Message):
+    """LeftHold."""
+
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
     reasons: "dict[str, str]" = betterproto2.field(
@@ -2258,6 +2340,8 @@ default_message_pool.register_message("inventory.v1", "LeftHold", LeftHold)
 
 @dataclass(eq=False, repr=False, init=False)
 class ListedTrip(betterproto2.Message):
+    """ListedTrip."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     state: "TripState" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
@@ -2315,6 +2399,8 @@ default_message_pool.register_message("inventory.v1", "ListedTrip", ListedTrip)
 
 @dataclass(eq=False, repr=False, init=False)
 class ListHoldsRequest(betterproto2.Message):
+    """ListHoldsRequest."""
+
     user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2362,6 +2448,8 @@ default_message_pool.register_message("inventory.v1", "ListHoldsRequest", ListHo
 
 @dataclass(eq=False, repr=False, init=False)
 class ListHoldsResponse(betterproto2.Message):
+    """ListHoldsResponse."""
+
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     A page may have fewer holds than page_size, even none, and still not be the last.
@@ -2387,6 +2475,8 @@ default_message_pool.register_message("inventory.v1", "ListHoldsResponse", ListH
 
 @dataclass(eq=False, repr=False, init=False)
 class ListSeatPlansRequest(betterproto2.Message):
+    """ListSeatPlansRequest."""
+
     organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     def __init__(
@@ -2402,6 +2492,8 @@ default_message_pool.register_message("inventory.v1", "ListSeatPlansRequest", Li
 
 @dataclass(eq=False, repr=False, init=False)
 class ListSeatPlansResponse(betterproto2.Message):
+    """ListSeatPlansResponse."""
+
     plans: "list[SeatPlan]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     By id; an organization has at most 1,000.
@@ -2420,6 +2512,8 @@ default_message_pool.register_message("inventory.v1", "ListSeatPlansResponse", L
 
 @dataclass(eq=False, repr=False, init=False)
 class ListTripSeatsRequest(betterproto2.Message):
+    """ListTripSeatsRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2446,6 +2540,8 @@ default_message_pool.register_message("inventory.v1", "ListTripSeatsRequest", Li
 
 @dataclass(eq=False, repr=False, init=False)
 class ListTripSeatsResponse(betterproto2.Message):
+    """ListTripSeatsResponse."""
+
     seats: "list[SeatDefinition]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     In layout order, at most 2,000.
@@ -2471,6 +2567,8 @@ default_message_pool.register_message("inventory.v1", "ListTripSeatsResponse", L
 
 @dataclass(eq=False, repr=False, init=False)
 class ListTripsRequest(betterproto2.Message):
+    """ListTripsRequest."""
+
     organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     departs_from: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
@@ -2511,6 +2609,8 @@ default_message_pool.register_message("inventory.v1", "ListTripsRequest", ListTr
 
 @dataclass(eq=False, repr=False, init=False)
 class ListTripsResponse(betterproto2.Message):
+    """ListTripsResponse."""
+
     trips: "list[ListedTrip]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     In the order of departure. A page may have fewer trips than page_size, even none, and still not be the last.
@@ -2536,6 +2636,8 @@ default_message_pool.register_message("inventory.v1", "ListTripsResponse", ListT
 
 @dataclass(eq=False, repr=False, init=False)
 class MapStop(betterproto2.Message):
+    """MapStop."""
+
     station_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2575,6 +2677,8 @@ default_message_pool.register_message("inventory.v1", "MapStop", MapStop)
 
 @dataclass(eq=False, repr=False, init=False)
 class MoveHoldRequest(betterproto2.Message):
+    """MoveHoldRequest."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
     A hold, or a booking by its own id or by its hold's.
@@ -2644,6 +2748,8 @@ default_message_pool.register_message("inventory.v1", "MoveHoldRequest", MoveHol
 
 @dataclass(eq=False, repr=False, init=False)
 class MoveHoldResponse(betterproto2.Message):
+    """MoveHoldResponse."""
+
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
     confirmed_seats: "list[ConfirmedSeat]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
@@ -2666,6 +2772,8 @@ default_message_pool.register_message("inventory.v1", "MoveHoldResponse", MoveHo
 
 @dataclass(eq=False, repr=False, init=False)
 class NothingRequest(betterproto2.Message):
+    """NothingRequest."""
+
     pass
 
     def __init__(
@@ -2679,6 +2787,8 @@ default_message_pool.register_message("inventory.v1", "NothingRequest", NothingR
 
 @dataclass(eq=False, repr=False, init=False)
 class NothingResponse(betterproto2.Message):
+    """NothingResponse."""
+
     pass
 
     def __init__(
@@ -2715,6 +2825,8 @@ default_message_pool.register_message("inventory.v1", "OpeningProgress", Opening
 
 @dataclass(eq=False, repr=False, init=False)
 class PassengerSeat(betterproto2.Message):
+    """PassengerSeat."""
+
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     passenger_nid: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2812,6 +2924,8 @@ default_message_pool.register_message("inventory.v1", "PutSeatPlanRequest", PutS
 
 @dataclass(eq=False, repr=False, init=False)
 class PutSeatPlanResponse(betterproto2.Message):
+    """PutSeatPlanResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     stored: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
@@ -2848,6 +2962,8 @@ default_message_pool.register_message("inventory.v1", "PutSeatPlanResponse", Put
 
 @dataclass(eq=False, repr=False, init=False)
 class ReleaseSeatsRequest(betterproto2.Message):
+    """ReleaseSeatsRequest."""
+
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2878,6 +2994,8 @@ default_message_pool.register_message("inventory.v1", "ReleaseSeatsRequest", Rel
 
 @dataclass(eq=False, repr=False, init=False)
 class ReleaseSeatsResponse(betterproto2.Message):
+    """ReleaseSeatsResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     released_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
@@ -2907,6 +3025,8 @@ default_message_pool.register_message("inventory.v1", "ReleaseSeatsResponse", Re
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatAvailability(betterproto2.Message):
+    """SeatAvailability."""
+
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     seat_number: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2953,6 +3073,8 @@ default_message_pool.register_message("inventory.v1", "SeatAvailability", SeatAv
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatCell(betterproto2.Message):
+    """SeatCell."""
+
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     seat_number: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3015,6 +3137,8 @@ default_message_pool.register_message("inventory.v1", "SeatCell", SeatCell)
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatConfiguration(betterproto2.Message):
+    """SeatConfiguration."""
+
     total_seats: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
     seats: "list[SeatDefinition]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
@@ -3149,6 +3273,8 @@ default_message_pool.register_message("inventory.v1", "SeatMapLegend", SeatMapLe
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatMove(betterproto2.Message):
+    """SeatMove."""
+
     from_seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     to_seat_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3168,6 +3294,8 @@ default_message_pool.register_message("inventory.v1", "SeatMove", SeatMove)
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatOnSegment(betterproto2.Message):
+    """SeatOnSegment."""
+
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
     status: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3228,6 +3356,8 @@ default_message_pool.register_message("inventory.v1", "SeatOnSegment", SeatOnSeg
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatPlan(betterproto2.Message):
+    """SeatPlan."""
+
     plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     revision: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3255,6 +3385,8 @@ default_message_pool.register_message("inventory.v1", "SeatPlan", SeatPlan)
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatRow(betterproto2.Message):
+    """SeatRow."""
+
     row_number: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
     Rows with this number are one row if they are of the same section.
@@ -3288,6 +3420,8 @@ default_message_pool.register_message("inventory.v1", "SeatRow", SeatRow)
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatTaker(betterproto2.Message):
+    """SeatTaker."""
+
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
     status: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3321,6 +3455,8 @@ default_message_pool.register_message("inventory.v1", "SeatTaker", SeatTaker)
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatTrace(betterproto2.Message):
+    """SeatTrace."""
+
     source: "SeatTraceSource" = betterproto2.field(
         1, betterproto2.TYPE_ENUM, default_factory=lambda: SeatTraceSource(0)
     )
@@ -3427,6 +3563,8 @@ default_message_pool.register_message("inventory.v1", "SeatTrace", SeatTrace)
 
 @dataclass(eq=False, repr=False, init=False)
 class SeatUpdate(betterproto2.Message):
+    """SeatUpdate."""
+
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     new_status: "SeatStatus" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0))
@@ -3483,6 +3621,8 @@ default_message_pool.register_message("inventory.v1", "SectionDefinition", Secti
 
 @dataclass(eq=False, repr=False, init=False)
 class SegmentDefinition(betterproto2.Message):
+    """SegmentDefinition."""
+
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
     from_station_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3547,6 +3687,8 @@ default_message_pool.register_message("inventory.v1", "SegmentTimes", SegmentTim
 
 @dataclass(eq=False, repr=False, init=False)
 class SwapVehicleRequest(betterproto2.Message):
+    """SwapVehicleRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3665,6 +3807,8 @@ default_message_pool.register_message("inventory.v1", "SwapVehicleResponse", Swa
 
 @dataclass(eq=False, repr=False, init=False)
 class UpdateInventoryRequest(betterproto2.Message):
+    """UpdateInventoryRequest."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -3692,6 +3836,8 @@ default_message_pool.register_message("inventory.v1", "UpdateInventoryRequest", 
 
 @dataclass(eq=False, repr=False, init=False)
 class UpdateInventoryResponse(betterproto2.Message):
+    """UpdateInventoryResponse."""
+
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     updated_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
@@ -3721,6 +3867,8 @@ default_message_pool.register_message("inventory.v1", "UpdateInventoryResponse",
 
 @dataclass(eq=False, repr=False, init=False)
 class WaitlistEntry(betterproto2.Message):
+    """WaitlistEntry."""
+
     trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
