@@ -15,6 +15,7 @@ from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import Gate, Holds, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
@@ -47,6 +48,7 @@ from travio_inventory.seats.use_cases.erase_passengers import ErasePassengers
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.explain_seat import ExplainSeat, Kept
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
+from travio_inventory.seats.use_cases.follow_maps import FollowMaps
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.guarded_steps import GuardedSteps
@@ -85,6 +87,8 @@ class Ports(NamedTuple):
     """Where trips are kept that are forgotten."""
     views: Reads | None = None
     """What reads rows that are shown and not decided by, where the batches do not do it themselves."""
+    signals: MapSignals | None = None
+    """Where the edge tells what other processes changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +154,16 @@ class Relay(NamedTuple):
 
 
 class Assembly(NamedTuple):
-    """The inventory, and what its process needs besides: a relay for each sink, the running steps, and the protocol."""
+    """The inventory, and what its process needs besides: a relay for each sink, the running steps, the protocol, and
+    what tells of changed maps.
+    """
 
     inventory: Inventory
     relays: Mapping[str, Relay]
     steps: StepRunner
     sender: Sender
     holds: SeatHolds
+    signals: MapSignals
 
 
 def assemble(
@@ -167,7 +174,8 @@ def assemble(
     batches, use_case = watch.port("store", ports.batches), watch.use_case
     gate, taken = watch.port("gate", ports.gate), watch.port("taken", ports.taken)
     steps = StepRunner(in_flight_max=rules.steps_at_once_max)
-    maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
+    signals, stale_ms_max = ports.signals or MapSignals(), rules.map_stale_ms_max
+    maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=stale_ms_max, signals=signals)
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
     views = watch.port("store", ports.views) if ports.views else batches
     upkeep, sells_departed = EdgeUpkeep(taken, maps), rules.times.sells_departed
@@ -215,6 +223,7 @@ def assemble(
         read_order=use_case("read_order", ReadOrder(trips, OrderPages(batches))),
         explain_seat=use_case("explain_seat", _explain_seat(trips, batches, rules)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
+        follow_maps=use_case("follow_maps", FollowMaps(read_seat_map)),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map, trips, rules.times, clock)),
         summarize_trip=use_case("summarize_trip", SummarizeTrip(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
@@ -224,7 +233,7 @@ def assemble(
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
-    return Assembly(inventory, relays, steps, sender, seat_holds)
+    return Assembly(inventory, relays, steps, sender, seat_holds, signals)
 
 
 def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:

@@ -34,6 +34,7 @@ from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -145,10 +146,11 @@ async def _opened(
     """See open_inventory; and the store that it is on."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
-        edge = await stack.enter_async_context(open_edge(settings, store.deployment))
+        edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals := MapSignals()))
         sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
-        ports = Ports(store.batches, *edge, sinks, _archive(settings.retention.trip_archive), store.views)
+        archive = _archive(settings.retention.trip_archive)
+        ports = Ports(store.batches, *edge, sinks, archive, store.views, signals)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)

@@ -11,6 +11,7 @@ from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.remembering import GateMemory, RememberingGate
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
 from travio_inventory.edge.server import Listener
+from travio_inventory.seats.map_signals import MapSignals
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,15 @@ async def open_shared_edge(
     unguarded_max: int,
     trips_max: int,
     stale_ms_max: int,
+    signals: MapSignals | None = None,
 ) -> AsyncIterator[SharedEdge]:
     """The edge on one Redis; it opens within a few `connect_ms_max`, whether Redis answers or not.
 
     Only processes of the same `deployment`, those on one store, see its data. `now_ms` is a clock that never goes back;
-    for the rest see RedisGate, RedisSeatMapCache and MapCopies.
+    `signals` tell what any of them changed; for the rest see RedisGate, RedisSeatMapCache and MapCopies.
     """
     copies, memory = MapCopies(trips_max=trips_max), GateMemory(now_ms)
-    async with open_own(options, _listener(copies, memory), deployment) as redis:
+    async with open_own(options, _listener(copies, memory, signals or MapSignals()), deployment) as redis:
         distant = RedisGate(redis, now_ms, taken_ttl_ms=taken_ttl_ms, unguarded_max=unguarded_max)
         gate = RememberingGate(distant, memory)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
@@ -48,15 +50,18 @@ async def open_shared_edge(
             await seat_maps.close()
 
 
-def _listener(copies: MapCopies, memory: GateMemory) -> Listener:
+def _listener(copies: MapCopies, memory: GateMemory, signals: MapSignals) -> Listener:
     """Whatever changes a seat group changes its map, and what was said of its cells."""
 
     def on_change(key: bytes, groups: Sequence[int]) -> None:
         copies.changed(key, groups)
-        memory.changed(trip_of(key), groups)
+        trip = trip_of(key)
+        memory.changed(trip, groups)
+        signals.changed(trip)
 
     def on_silence() -> None:
         copies.void_all()
         memory.forget_all()
+        signals.all_changed()
 
     return Listener(on_change, on_silence)

@@ -93,7 +93,8 @@ class Process:
             portions,
             steps_at_once_max=STEPS_MAX,
         )
-        self.inventory, relays, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
+        assembly = assemble(ports, clock, Hasty(), rules)
+        self.inventory, relays, self.steps, self.sender, self.holds, self.signals = assembly
         self.relay = relays[SINK].round
 
 

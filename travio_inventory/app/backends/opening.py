@@ -16,6 +16,7 @@ from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.protocol.batches import Batches, Reads
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
@@ -74,8 +75,10 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
-    """The edge of the store's deployment. Raises StartFailed if a file that it needs is wrong."""
+async def open_edge(settings: Settings, deployment: str, signals: MapSignals) -> AsyncIterator[Edge]:
+    """The edge of the store's deployment; `signals` tell what other processes changed. Raises StartFailed if a file
+    that it needs is wrong.
+    """
     match settings.edge.kind:
         case "absent":
             yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
@@ -92,7 +95,12 @@ async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
             from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
             async with open_redis_edge(
-                settings.redis, settings.edge, _monotonic_ms, deployment=deployment, trips_max=MAPS_CACHED_MAX
+                settings.redis,
+                settings.edge,
+                _monotonic_ms,
+                deployment=deployment,
+                trips_max=MAPS_CACHED_MAX,
+                signals=signals,
             ) as shared:
                 yield Edge(shared.gate, shared.gate, shared.seat_maps)
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from travio_inventory.app.backends.certificates import trusting
 from travio_inventory.edge.redis_options import RedisOptions, parse_redis_address
 from travio_inventory.edge.shared import SharedEdge, open_shared_edge
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.settings import EdgeSettings, RedisSettings
 
 CONNECT_MS_MAX = 1_000
@@ -16,7 +17,13 @@ WAITING_MAX = 10_000
 
 @asynccontextmanager
 async def open_redis_edge(
-    redis: RedisSettings, edge: EdgeSettings, now_ms: Callable[[], int], *, deployment: str, trips_max: int
+    redis: RedisSettings,
+    edge: EdgeSettings,
+    now_ms: Callable[[], int],
+    *,
+    deployment: str,
+    trips_max: int,
+    signals: MapSignals,
 ) -> AsyncIterator[SharedEdge]:
     """See open_shared_edge. Raises StartFailed if the CA file is not one."""
     async with open_shared_edge(
@@ -27,6 +34,7 @@ async def open_redis_edge(
         unguarded_max=redis.unguarded_claims_max,
         trips_max=trips_max,
         stale_ms_max=edge.map_stale_ms,
+        signals=signals,
     ) as shared:
         yield shared
 

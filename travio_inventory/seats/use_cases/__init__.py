@@ -13,6 +13,7 @@ from travio_inventory.seats.use_cases.erase_passengers import ErasePassengers
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.explain_seat import ExplainSeat
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
+from travio_inventory.seats.use_cases.follow_maps import FollowMaps
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats
@@ -55,6 +56,7 @@ class Inventory:
     read_order: ReadOrder
     explain_seat: ExplainSeat
     read_seat_map: ReadSeatMap
+    follow_maps: FollowMaps
     check_availability: CheckAvailability
     summarize_trip: SummarizeTrip
     block_seats: BlockSeats

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.ports import Lease, SeatGroupKey, SeatMapCache
 from travio_inventory.seats.trip import TripKey
 
@@ -16,13 +17,14 @@ class OwnMaps:
     of this process drops them, so that nobody joins a read that began before the write.
 
     While it is not certain that a group was invalidated, it is not read from the cache, for `stale_ms_max`: after that
-    the cache has nothing older than the write.
+    the cache has nothing older than the write. `signals` tell of each write, once its groups are invalidated.
     """
 
-    def __init__(self, cache: SeatMapCache, *, stale_ms_max: int) -> None:
+    def __init__(self, cache: SeatMapCache, *, stale_ms_max: int, signals: MapSignals | None = None) -> None:
         self.reads: dict[SeatGroupKey, dict[Lease, asyncio.Task[bytes]]] = {}
         self._cache = cache
         self._stale_s = stale_ms_max / 1_000
+        self._signals = signals or MapSignals()
         self._doubts: dict[SeatGroupKey, float] = {}
         """Until when, by the event loop's clock, a seat group is not read from the cache; the oldest first."""
 
@@ -44,6 +46,12 @@ class OwnMaps:
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """See SeatMapCache."""
+        try:
+            return await self._invalidate(trip, groups)
+        finally:
+            self._signals.changed(trip)
+
+    async def _invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         self._forget_old_doubts()
         names = [SeatGroupKey(trip, group) for group in groups]
         until_s = self._doubt(names, SLOW_S_MAX)

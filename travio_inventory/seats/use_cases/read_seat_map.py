@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.refusals import WrongRequest
 from travio_inventory.seats.commands import SeatMapQuery
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat_map import SeatMap, stale_ms
-from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
@@ -21,6 +24,20 @@ READS_AT_ONCE = 256
 
 def any_size(_trip: Trip, _section: str) -> None:
     """A map of any size may be read."""
+
+
+class MapPart(NamedTuple):
+    """A journey of a trip, and one of its sections or all of them ("")."""
+
+    ends: Ends
+    section: str = ""
+
+
+class _Place(NamedTuple):
+    """Where a part is in its trip."""
+
+    journey: Journey
+    groups: range
 
 
 class ReadSeatMap:
@@ -69,11 +86,40 @@ class ReadSeatMap:
         except KeyError:
             groups = await self._with_missing(trip, groups, wanted)
             found = tuple(map(groups.__getitem__, wanted))
+        return self._map(offer, journey, query.section, found, now_ms)
+
+    async def several(self, actor: Actor, trip_id: str, parts: Sequence[MapPart]) -> Sequence[SeatMap | WrongRequest]:
+        """The maps of these parts of a trip, all as of the same moment; of a part that the trip has not, why not.
+        Raises what reading one does.
+        """
+        actor.needs(Scope.TRIPS_READ)
+        key = TripKey(actor.organization, trip_id)
+        offer = await self._trips.shown(key)
+        trip = offer.trip
+        places = [self._place(trip, part) for part in parts]
+        wanted = sorted({group for place in places if isinstance(place, _Place) for group in place.groups})
+        now_ms = self._clock.now_ms()
+        groups = await self._with_missing(trip, await self._cache.read(key), wanted)
+        return [
+            self._map(offer, place.journey, part.section, tuple(map(groups.__getitem__, place.groups)), now_ms)
+            if isinstance(place, _Place)
+            else place
+            for part, place in zip(parts, places, strict=True)
+        ]
+
+    def _place(self, trip: Trip, part: MapPart) -> "_Place | WrongRequest":
+        try:
+            return _Place(self._trips.journey(trip, part.ends), trip.groups_of(trip.places_in(part.section)))
+        except WrongRequest as wrong:
+            return wrong
+
+    def _map(self, offer: Offer, journey: Journey, section: str, groups: tuple[bytes, ...], now_ms: int) -> SeatMap:
+        trip = offer.trip
         return SeatMap(
             trip,
             journey,
-            found,
-            query.section,
+            groups,
+            section,
             now_ms - stale_ms(self._stale_ms_max, trip.first_group + trip.group_count),
             offer.state,
             has_departed=offer.has_departed(journey, now_ms, sells_departed=self._sells_departed),

@@ -1,0 +1,1 @@
+"""Tests of live seat maps: what watchers are told, whatever happens."""

@@ -1,0 +1,233 @@
+"""The feed of one trip: looks at its map whenever something may have changed, and tells all who watch."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from travio_inventory.api.live.bell import Bell
+from travio_inventory.api.live.told import Because, Position, Told
+from travio_inventory.api.live.view import View
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded, Refusal, RetryableRefusal, WrongRequest
+from travio_inventory.seats.seat_map import SeatMap, stale_ms
+from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.use_cases.read_seat_map import MapPart
+
+
+class Maps(Protocol):
+    """Reads parts of a trip's map: see the use case FollowMaps."""
+
+    async def __call__(self, actor: Actor, trip_id: str, parts: Sequence[MapPart]) -> Sequence[SeatMap | WrongRequest]:
+        """The map of each part, or why there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRules:
+    """The choices of one deployment."""
+
+    settle_s: float = 0.01
+    """Changes that come within so long are looked at together; a write and the message about it are two signals."""
+    look_again_s: float = 2.0
+    """A signal can be lost: the map is looked at again so often at least, a large one less often (`stale_ms`)."""
+    heartbeat_s: float = 15.0
+    linger_s: float = 30.0
+    """So long a part is followed after its last watcher has left, who may come back to go on."""
+    parts_max: int = 512
+    """Parts of one trip that may be watched at once."""
+    trips_max: int = 256
+    watchers_max: int = 20_000
+    """Watchers of one process."""
+
+
+class _Watched:
+    """A part of the trip's map, and who watches it."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self.refusal: Refusal | None = None
+        """Why there is no view of it, as the last look says."""
+        self.watchers = 0
+        self.unwatched_since_s = 0.0
+
+
+class Feed:
+    """One trip's feed. Its owner runs `run` until it returns: when nobody watches any more, or the trip is gone.
+
+    Each look takes its place in the stream before it reads anything: what changes from there on is looked at again.
+    """
+
+    def __init__(self, maps: Maps, actor: Actor, trip_id: str, rules: FeedRules, new_epoch: Callable[[], str]) -> None:
+        self._maps = maps
+        self._actor = actor
+        self._trip_id = trip_id
+        self._rules = rules
+        self._new_epoch = new_epoch
+        self._now_s = asyncio.get_running_loop().time
+        self._position = Position(new_epoch(), 0)
+        self._trip: Trip | None = None
+        self._parts: dict[MapPart, _Watched] = {}
+        self._changed = asyncio.Event()
+        self._looks_begun = self._looks_done = 0
+        self._has_failed = False
+        self._next_beat_s = self._now_s() + rules.heartbeat_s
+        self._beats = 0
+        self._bell = Bell()
+        self.over: Refusal | None = None
+        """Why it tells nothing any more."""
+        self.is_open = True
+
+    def signal(self) -> None:
+        """Something may have changed."""
+        self._changed.set()
+
+    # ---- for watchers
+
+    @contextmanager
+    def watching(self, part: MapPart) -> Iterator[None]:
+        """Follow that part while the block runs, and a little longer. Raises Overloaded."""
+        watched = self._parts.get(part)
+        if watched is None:
+            if len(self._parts) >= self._rules.parts_max:
+                raise Overloaded
+            watched = self._parts[part] = _Watched()
+            self._changed.set()
+        watched.watchers += 1
+        try:
+            yield
+        finally:
+            watched.watchers -= 1
+            watched.unwatched_since_s = self._now_s()
+
+    async def begin(self, part: MapPart, position: Position | None) -> Told:
+        """What a watcher of the part is told first. It has everything that was decided before the call in this process,
+        and in others as far as they were heard. Raises why there is no map.
+        """
+        watched = self._parts[part]
+        if watched.refusal is not None:
+            self._changed.set()
+        wanted = self._looks_begun + self._changed.is_set()
+        while self._looks_done < wanted and self.over is None:
+            await self._bell.wait()
+        if watched.refusal is not None:
+            raise watched.refusal
+        return self._view(part).begin(position)
+
+    async def after(self, part: MapPart, told: Position, beat: int) -> tuple[Told, int]:
+        """What a watcher of the part is told next who was told everything until then, and which heartbeat was the last.
+        Raises why nothing is told any more.
+        """
+        while True:
+            view = self._view(part)
+            if told.epoch != view.position.epoch:
+                return view.snapshot(Because.TRIP_CHANGED), self._beats
+            if (delta := view.since(told)) is not None:
+                return delta, self._beats
+            if beat != self._beats:
+                return view.heartbeat(), self._beats
+            await self._bell.wait()
+
+    @property
+    def beats(self) -> int:
+        """How many heartbeats there were."""
+        return self._beats
+
+    def _view(self, part: MapPart) -> View:
+        """What is known of the part. Raises why nothing is."""
+        watched = self._parts[part]
+        if self.over is not None:
+            raise self.over
+        if watched.view is None:
+            raise watched.refusal or Overloaded
+        return watched.view
+
+    # ---- what it does by itself
+
+    async def run(self) -> None:
+        """Look whenever something may have changed, and tell, until nobody watches."""
+        try:
+            while self.over is None and self._is_watched():
+                await self._wait()
+                await self._look()
+                await self._bell.ring()
+        finally:
+            self.is_open = False
+            self.over = self.over or BackendUnavailable("the live feed has failed")
+            self._bell.ring_at_once()
+
+    def stop(self, why: Refusal) -> None:
+        """Tell nobody anything any more, but why."""
+        self.over = why
+        self._changed.set()
+
+    def _is_watched(self) -> bool:
+        """Forget the parts that nobody came back to; returns whether any is left."""
+        left_before_s = self._now_s() - self._rules.linger_s
+        for part, watched in list(self._parts.items()):
+            if not watched.watchers and watched.unwatched_since_s <= left_before_s:
+                del self._parts[part]
+        self.is_open = bool(self._parts)
+        return self.is_open
+
+    async def _wait(self) -> None:
+        """Until something may have changed, or it is time to look again."""
+        groups = self._trip.group_count if self._trip and not self._has_failed else 1
+        try:
+            async with asyncio.timeout(stale_ms(round(self._rules.look_again_s * 1_000), groups) / 1_000):
+                await self._changed.wait()
+                await asyncio.sleep(self._rules.settle_s)
+        except TimeoutError:
+            pass
+
+    async def _look(self) -> None:
+        self._changed.clear()  # before anything is read
+        self._looks_begun += 1
+        parts = list(self._parts)
+        try:
+            maps = await self._maps(self._actor, self._trip_id, parts)
+        except RetryableRefusal as refusal:
+            self._refuse(parts, refusal)
+            self._has_failed = True
+        except Refusal as refusal:
+            self.over = refusal
+        else:
+            self._take(dict(zip(parts, maps, strict=True)))
+            self._has_failed = False
+        self._looks_done = self._looks_begun
+        if self._now_s() >= self._next_beat_s:
+            self._next_beat_s = self._now_s() + self._rules.heartbeat_s
+            self._beats += 1
+
+    def _refuse(self, parts: Sequence[MapPart], refusal: Refusal) -> None:
+        """Watchers wait for a better answer; who comes new is told."""
+        for part in parts:
+            self._parts[part].refusal = refusal
+
+    def _take(self, maps: dict[MapPart, SeatMap | WrongRequest]) -> None:
+        """Everything that one look has found is at one position."""
+        shown = {part: found for part, found in maps.items() if isinstance(found, SeatMap)}
+        self._begin_anew_if_changed([each.trip for each in shown.values()])
+        position = self._position._replace(offset=self._position.offset + 1)
+        changed = [view.update(found, position) for part, found in shown.items() if (view := self._parts[part].view)]
+        if any(changed):
+            self._position = position
+        for part, found in maps.items():
+            self._place(self._parts[part], found)
+
+    def _place(self, watched: _Watched, found: SeatMap | WrongRequest) -> None:
+        watched.refusal = None
+        if not isinstance(found, SeatMap):
+            watched.refusal = found
+        elif watched.view is None:
+            watched.view = View(found, self._position)
+
+    def _begin_anew_if_changed(self, trips: Sequence[Trip]) -> None:
+        """Another definition of the trip is another epoch: no watcher's offset means anything in it."""
+        for trip in trips[:1]:
+            if self._trip is not None and self._trip is not trip and self._trip != trip:
+                self._position = Position(self._new_epoch(), 0)
+                for watched in self._parts.values():
+                    watched.view = None
+            self._trip = trip

@@ -1,0 +1,111 @@
+"""What a live feed tells: snapshots, deltas and heartbeats, each at a position from which a watcher may go on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.seat import SeatState
+from travio_inventory.seats.trip import Journey, Trip
+
+POSITION_CHARS_MAX = 64
+
+
+class Position(NamedTuple):
+    """A place in a feed. Offsets are comparable within one epoch only."""
+
+    epoch: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.offset}"
+
+
+NOWHERE = Position("", 0)
+"""What is no position of any feed."""
+
+
+def parse_position(text: str) -> Position | None:
+    """The position that it names: None for "", `NOWHERE` for what no feed has ever told."""
+    if not text:
+        return None
+    epoch, _, offset = text[:POSITION_CHARS_MAX].rpartition("-")
+    is_number = offset.isascii() and offset.isdigit()
+    return Position(epoch, int(offset)) if epoch and is_number else NOWHERE
+
+
+class Because(StrEnum):
+    """Why a watcher gets a snapshot."""
+
+    BEGIN = "begin"
+    """It asked for one."""
+    GAP = "gap"
+    """What it has missed is not known any more."""
+    TRIP_CHANGED = "trip_changed"
+    """The trip's definition is another one: its layout or its prices are to be read again."""
+
+
+class SeatChange(NamedTuple):
+    """A seat as it is now, as it was before it changed last, and the offset of that change: its version."""
+
+    seat: Seat
+    state: SeatState
+    before: SeatState
+    version: int
+
+
+@dataclass(eq=False, slots=True)
+class _Written:
+    """Many watchers are told the same object: it is written once for each form of it."""
+
+    _forms: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
+
+    def written(self, form: str, write: Callable[[], bytes]) -> bytes:
+        """It in that form, written by `write` the first time."""
+        data = self._forms.get(form)
+        if data is None:
+            data = self._forms[form] = write()
+        return data
+
+
+@dataclass(eq=False, slots=True)
+class Snapshot(_Written):
+    """All seats of the part that is watched. It has everything that was decided until `as_of_ms`."""
+
+    position: Position
+    because: Because
+    trip: Trip
+    journey: Journey
+    seats: Sequence[Seat]
+    states: Sequence[SeatState]
+    versions: Sequence[int]
+    as_of_ms: int
+
+
+@dataclass(eq=False, slots=True)
+class Delta(_Written):
+    """What has changed since the position `after`, each seat once, as it is at `position`.
+
+    A watcher whose position is not `after` has missed something.
+    """
+
+    after: Position
+    position: Position
+    trip: Trip
+    journey: Journey
+    changes: Sequence[SeatChange]
+    as_of_ms: int
+
+
+@dataclass(eq=False, slots=True)
+class Heartbeat(_Written):
+    """Nothing has changed since the position, as far as is known: everything is told that was decided until
+    `as_of_ms`.
+    """
+
+    position: Position
+    as_of_ms: int
+
+
+Told: TypeAlias = Snapshot | Delta | Heartbeat
