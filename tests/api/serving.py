@@ -12,9 +12,12 @@ from grpclib.testing import ChannelFor
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.refusals import SerializedDetails
 from travio_inventory.api.grpc.service import Refusals, services
+from travio_inventory.api.live.feed import FeedRules
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.wire.inventory import v1
 from verification.kit.in_process import settings_of
 
@@ -101,13 +104,18 @@ def check(passengers: int, journey: str) -> v1.CheckAvailabilityRequest:
 @asynccontextmanager
 async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) -> AsyncIterator[Client]:
     """A service with the trip open."""
-    async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max)) as inventory:
-        handlers = services(inventory, authentication=AuthenticationOff(), refusals=refusals, clock=SystemClock())
+    signals = MapSignals()
+    async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max), signals=signals) as inventory:
+        feeds = Feeds(inventory.follow_maps, signals, FeedRules(look_again_s=0.02, heartbeat_s=0.1))
+        handlers = services(
+            inventory, feeds, authentication=AuthenticationOff(), refusals=refusals, clock=SystemClock()
+        )
         served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
             client = Client(channel)
             await client.open()
             yield client
+        await feeds.close()
 
 
 @asynccontextmanager

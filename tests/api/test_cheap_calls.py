@@ -12,11 +12,13 @@ from grpclib.exceptions import GRPCError
 
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import InventoryService
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench.bench_trips import coach
 from travio_inventory.bench.calls import ORGANIZATION, SERVICE, Contest, contest_for
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.seats.map_signals import MapSignals
 from verification.kit.in_process import settings_of
 
 MAP_CALLS_MAX, REFUSAL_CALLS_MAX = 85, 220
@@ -57,8 +59,9 @@ async def selling() -> AsyncIterator[tuple[dict[str, Handler], Contest]]:
     async with open_inventory(settings_of()) as inventory:
         trip = coach()
         await inventory.open_trip(Actor(ORGANIZATION, "admin"), trip)
+        feeds = Feeds(inventory.follow_maps, MapSignals())
         service = InventoryService(
-            inventory, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
+            inventory, feeds, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
         )
         yield dict(service.__mapping__()), contest_for(trip, trip.seats[0].id)
 

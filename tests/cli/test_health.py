@@ -10,8 +10,10 @@ from grpclib.server import Server
 from tests.typed import Type
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import services
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.seats.map_signals import MapSignals
 from verification.kit.in_process import settings_of
 from verification.kit.service_process import ServiceProcess
 from verification.servers.process import free_port
@@ -24,6 +26,7 @@ async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
         server = Server(
             services(
                 inventory,
+                Feeds(inventory.follow_maps, MapSignals()),
                 authentication=AuthenticationOff(),
                 refusals="status",
                 clock=SystemClock(),

@@ -21,7 +21,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.settings import LimitSettings, ServerSettings
 
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory", "PutSeatPlan", "SwapVehicle", "ChangeTrip")
-ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch"})
+ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch", f"/{SERVICE}/WatchSeatMap"})
 CONTROL_FRAMES_PER_SECOND_MAX = 1_000
 HEADER_BYTES_MAX = 16_384
 HEADER_BLOCK_BYTES_MAX = 65_536

@@ -20,6 +20,7 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.off import AuthenticationOff
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
@@ -56,11 +57,14 @@ HEARD_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The running service: its inventory, its figures, its readiness, and where it listens (port 0 = nowhere)."""
+    """The running service: its inventory, its figures, its readiness, its live feeds, and where it listens (port 0 =
+    nowhere).
+    """
 
     inventory: Inventory
     figures: Figures
     readiness: Readiness
+    feeds: Feeds
     port: int
     http_port: int = 0
 
@@ -79,7 +83,7 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
         _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app,
         _kept_at_work({"certificate": certificate.keep_up} if certificate else {}),
     ):
-        served = Served(app.inventory, AuthenticationOff(), app.readiness, ready, at_work if is_on else None)
+        served = Served(app.inventory, app.feeds, AuthenticationOff(), app.readiness, ready, at_work if is_on else None)
         async with serving(settings, served, certificate, only=only) as ports:
             try:
                 yield replace(app, port=ports.grpc, http_port=ports.http)
@@ -87,6 +91,7 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
                 app.readiness.stop()
                 with anyio.CancelScope(shield=True):
                     await anyio.sleep(HEARD_SECONDS)
+                    await app.feeds.close()
 
 
 @asynccontextmanager
@@ -120,7 +125,9 @@ async def _at_work(
         }
         background = _background_jobs(settings.background, assembly) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
-            yield App(inventory, figures, readiness, port=0)
+            feeds = Feeds(inventory.follow_maps, assembly.signals)
+            figures.gauge("live watchers", lambda: feeds.watchers)
+            yield App(inventory, figures, readiness, feeds, port=0)
 
 
 def applied(figures: Figures) -> int:
@@ -130,23 +137,32 @@ def applied(figures: Figures) -> int:
 
 @asynccontextmanager
 async def open_inventory(
-    settings: Settings, *, figures: Figures | None = None, sinks: Mapping[str, Sink] | None = None
+    settings: Settings,
+    *,
+    figures: Figures | None = None,
+    sinks: Mapping[str, Sink] | None = None,
+    signals: MapSignals | None = None,
 ) -> AsyncIterator[Inventory]:
-    """The use cases alone; events go to `sinks` if given. On leaving, steps commit and, if background jobs are on,
-    events are relayed a last time. Raises StartFailed.
+    """The use cases alone; events go to `sinks` if given, and `signals` tell of changed maps. On leaving, steps commit
+    and, if background jobs are on, events are relayed a last time. Raises StartFailed.
     """
-    async with _opened(settings, figures=figures, sinks=sinks) as (assembly, _):
+    async with _opened(settings, figures=figures, sinks=sinks, signals=signals) as (assembly, _):
         yield assembly.inventory
 
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, *, figures: Figures | None = None, sinks: Mapping[str, Sink] | None = None
+    settings: Settings,
+    *,
+    figures: Figures | None = None,
+    sinks: Mapping[str, Sink] | None = None,
+    signals: MapSignals | None = None,
 ) -> AsyncIterator[tuple[Assembly, Store]]:
     """See open_inventory; and the store that it is on."""
+    signals = signals or MapSignals()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
-        edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals := MapSignals()))
+        edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals))
         sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
         archive = _archive(settings.retention.trip_archive)

@@ -10,6 +10,7 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc.service import services
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.backends import OwnCertificate
 from travio_inventory.app.listening import grpc_listening
 from travio_inventory.app.readiness import Readiness
@@ -30,6 +31,7 @@ class Served:
     """What the servers have in common; `ready` and `at_work` are for the health service of gRPC."""
 
     inventory: Inventory
+    feeds: Feeds
     authentication: Authentication
     readiness: Readiness
     ready: ServiceStatus
@@ -82,6 +84,7 @@ def _grpc(
     """The gRPC server, listening. Raises StartFailed."""
     handlers = services(
         served.inventory,
+        served.feeds,
         authentication=served.authentication,
         refusals=settings.server.refusals,
         clock=SystemClock(),
@@ -97,5 +100,5 @@ def _http(
     """The HTTP server, listening. Raises StartFailed."""
     from travio_inventory.app.web import Web, http_listening  # noqa: PLC0415 - gRPC alone pays for no web framework
 
-    web = Web(served.inventory, served.readiness, served.authentication, SystemClock(), settings)
+    web = Web(served.inventory, served.feeds, served.readiness, served.authentication, SystemClock(), settings)
     return http_listening(web, certificate.http if certificate else None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.guard import BodyLimits
 from travio_inventory.api.rest.health import health_router
@@ -58,6 +59,7 @@ class Web:
     """What the faces are made from."""
 
     inventory: Inventory
+    feeds: Feeds
     readiness: Readiness
     authentication: Authentication
     clock: Clock

@@ -7,6 +7,7 @@ from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
 from travio_inventory.api.grpc.decoding import limited
+from travio_inventory.api.live.told import Position, parse_position
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
@@ -72,13 +73,18 @@ def checks_asked(caller: Identity, message: Fields) -> list[tuple[Actor, Availab
 
 
 def map_asked(caller: Identity, message: Fields) -> tuple[Actor, SeatMapQuery]:
-    """Read GetSeatMapRequest or GetTripSummaryRequest."""
+    """Read GetSeatMapRequest, or another message with its fields."""
     return asked(
         caller,
         message,
         tenant_of,
         lambda message: SeatMapQuery(trip_id=message.trip_id, ends=read_ends(message), section=message.section_id),
     )
+
+
+def watch_asked(caller: Identity, message: Fields) -> tuple[Actor, SeatMapQuery, Position | None]:
+    """Read WatchSeatMapRequest."""
+    return *map_asked(caller, message), parse_position(message.position)
 
 
 def hold_asked(caller: Identity, message: Fields) -> tuple[Actor, HoldSeatsCommand]:

@@ -1,6 +1,7 @@
 """The methods of a service: who may call each, its types, and how its answer or its refusal is told."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
 import betterproto2
@@ -19,19 +20,27 @@ from travio_inventory.wire.inventory import v1
 Answer: TypeAlias = Callable[[Identity, Message], Awaitable[betterproto2.Message | bytes]]
 UnaryMethod: TypeAlias = tuple[Grant, Answer]
 """What its caller needs, and the answer."""
+Answers: TypeAlias = Callable[[Identity, Message], AsyncGenerator[bytes]]
+StreamMethod: TypeAlias = tuple[Grant, Answers]
+"""The same where there are many answers to one message."""
 NOTHING_SHOWN: Final = Credentials()
 
 
-def unary_methods(
-    service: str, authentication: Authentication, answers: Mapping[str, UnaryMethod]
+def methods(
+    service: str,
+    authentication: Authentication,
+    answers: Mapping[str, UnaryMethod],
+    streams: Mapping[str, StreamMethod],
 ) -> dict[str, Handler]:
     """The methods of a service by their paths, with the types that the contract gives them. Raises KeyError if one of
     the contract is missing: no method is served before it is said who may call it.
     """
     return {
         f"/{service}/{method.name}": Handler(
-            _answering(authentication, *answers[method.name]),
-            Cardinality.UNARY_UNARY,
+            _streaming(authentication, *streams[method.name])
+            if method.server_streaming
+            else _answering(authentication, *answers[method.name]),
+            Cardinality.UNARY_STREAM if method.server_streaming else Cardinality.UNARY_UNARY,
             descriptors.message_type(method.input_type.name),
             getattr(v1, method.output_type.name),
         )
@@ -67,5 +76,25 @@ def _answering(
         except Refusal as refusal:
             raise grpc_error(refusal) from None
         await stream.send_message(reply)
+
+    return handle
+
+
+def _streaming(
+    authentication: Authentication, grant: Grant, answers: Answers
+) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
+    """The same for a method with many answers; the next one is made when the caller's windows have taken the last."""
+
+    async def handle(stream: Stream[Any, Any]) -> None:
+        try:
+            caller = await caller_of(stream, authentication, grant)
+            request = await stream.recv_message()
+            if request is None:
+                raise no_message()
+            async with aclosing(answers(caller, request)) as replies:
+                async for reply in replies:
+                    await stream.send_message(reply)
+        except Refusal as refusal:
+            raise grpc_error(refusal) from None
 
     return handle

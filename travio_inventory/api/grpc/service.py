@@ -1,6 +1,7 @@
 """Every call of the wire contract: read the request, run the use case, write the reply."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Literal, Protocol, TypeAlias
 
 from google.protobuf.message import Message
@@ -14,10 +15,12 @@ from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.explanations import explained
+from travio_inventory.api.grpc.live_replies import live_reply
 from travio_inventory.api.grpc.maps import MapReplies
-from travio_inventory.api.grpc.methods import unary_methods
+from travio_inventory.api.grpc.methods import methods
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
+from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
@@ -59,6 +62,7 @@ class Servable(Protocol):
 
 def services(
     inventory: Inventory,
+    feeds: Feeds,
     *,
     authentication: Authentication,
     refusals: Refusals,
@@ -72,7 +76,7 @@ def services(
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
-    service = InventoryService(inventory, authentication=authentication, refusals=refusals, clock=clock)
+    service = InventoryService(inventory, feeds, authentication=authentication, refusals=refusals, clock=clock)
     ready = [readiness] if readiness is not None else []
     by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
     if background is not None:
@@ -95,9 +99,10 @@ class InventoryService:
     """InventoryService over the use cases. An answer is a message, or the bytes of one."""
 
     def __init__(
-        self, inventory: Inventory, *, authentication: Authentication, refusals: Refusals, clock: Clock
+        self, inventory: Inventory, feeds: Feeds, *, authentication: Authentication, refusals: Refusals, clock: Clock
     ) -> None:
         self._inventory = inventory
+        self._feeds = feeds
         self._authentication = authentication
         self._is_legacy = refusals == "legacy"
         self._clock = clock
@@ -106,7 +111,7 @@ class InventoryService:
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """What grpclib serves: each method by its path. Each names the grant that its caller needs."""
-        return unary_methods(
+        return methods(
             SERVICE,
             self._authentication,
             {
@@ -142,6 +147,7 @@ class InventoryService:
                 "SwapVehicle": (Grant.ADMIN, self.swap_vehicle),
                 "ListTrips": (Grant.READ, self.list_trips),
             },
+            {"WatchSeatMap": (Grant.VIEW, self.watch_seat_map)},
         )
 
     # Seats that are free.
@@ -161,6 +167,11 @@ class InventoryService:
     async def get_seat_map(self, caller: Identity, message: Message) -> bytes:
         actor, query = messages.map_asked(caller, message)
         return await self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
+
+    async def watch_seat_map(self, caller: Identity, message: Message) -> AsyncGenerator[bytes]:
+        async with aclosing(self._feeds.subscribe(*messages.watch_asked(caller, message))) as feed:
+            async for told in feed:
+                yield live_reply(told)
 
     async def get_trip_summary(self, caller: Identity, message: Message) -> bytes:
         return await self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(caller, message)))

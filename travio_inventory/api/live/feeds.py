@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from secrets import token_hex
 
 from travio_inventory.api.live.feed import Feed, FeedRules, Maps
@@ -44,7 +44,7 @@ class Feeds:
 
     async def subscribe(
         self, actor: Actor, query: SeatMapQuery, position: Position | None = None
-    ) -> AsyncIterator[Told]:
+    ) -> AsyncGenerator[Told]:
         """What happens to the seats of a journey: a snapshot, then deltas and heartbeats, until the caller leaves.
 
         From a position, what has changed since: a heartbeat if nothing was missed, a delta if that is known, else a

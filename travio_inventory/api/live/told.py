@@ -76,6 +76,7 @@ class Snapshot(_Written):
     position: Position
     because: Because
     trip: Trip
+    section: str
     journey: Journey
     seats: Sequence[Seat]
     states: Sequence[SeatState]

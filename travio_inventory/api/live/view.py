@@ -78,6 +78,7 @@ class View:
                 self.position,
                 because,
                 self._map.trip,
+                self._map.section,
                 self._map.journey,
                 self._seats,
                 tuple(self._states),

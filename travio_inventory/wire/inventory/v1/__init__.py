@@ -103,8 +103,14 @@ __all__ = (
     "UpdateInventoryRequest",
     "UpdateInventoryResponse",
     "WaitlistEntry",
+    "WatchSeatMapKind",
+    "WatchSeatMapReason",
+    "WatchSeatMapRequest",
+    "WatchSeatMapResponse",
+    "WatchedSeat",
 )
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -377,6 +383,81 @@ class TripState(betterproto2.Enum):
             "TRIP_STATE_CANCELLING": 5,
             "TRIP_STATE_CANCELLED": 6,
             "TRIP_STATE_SWAPPING": 7,
+        }
+
+
+class WatchSeatMapKind(betterproto2.Enum):
+    UNSPECIFIED = 0
+
+    SNAPSHOT = 1
+    """
+    It takes the place of everything that was told before.
+    """
+
+    CHANGE = 2
+
+    HEARTBEAT = 3
+    """
+    Nothing has changed since the position.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "WATCH_SEAT_MAP_KIND_UNSPECIFIED",
+            1: "WATCH_SEAT_MAP_KIND_SNAPSHOT",
+            2: "WATCH_SEAT_MAP_KIND_CHANGE",
+            3: "WATCH_SEAT_MAP_KIND_HEARTBEAT",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "WATCH_SEAT_MAP_KIND_UNSPECIFIED": 0,
+            "WATCH_SEAT_MAP_KIND_SNAPSHOT": 1,
+            "WATCH_SEAT_MAP_KIND_CHANGE": 2,
+            "WATCH_SEAT_MAP_KIND_HEARTBEAT": 3,
+        }
+
+
+class WatchSeatMapReason(betterproto2.Enum):
+    """
+    Why there is a snapshot.
+    """
+
+    UNSPECIFIED = 0
+
+    BEGIN = 1
+    """
+    The caller named no position.
+    """
+
+    GAP = 2
+    """
+    It is not known any more what has changed since the position.
+    """
+
+    TRIP_CHANGED = 3
+    """
+    The trip was changed: GetSeatMap has its new layout and prices.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "WATCH_SEAT_MAP_REASON_UNSPECIFIED",
+            1: "WATCH_SEAT_MAP_REASON_BEGIN",
+            2: "WATCH_SEAT_MAP_REASON_GAP",
+            3: "WATCH_SEAT_MAP_REASON_TRIP_CHANGED",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "WATCH_SEAT_MAP_REASON_UNSPECIFIED": 0,
+            "WATCH_SEAT_MAP_REASON_BEGIN": 1,
+            "WATCH_SEAT_MAP_REASON_GAP": 2,
+            "WATCH_SEAT_MAP_REASON_TRIP_CHANGED": 3,
         }
 
 
@@ -3912,6 +3993,146 @@ class WaitlistEntry(betterproto2.Message):
 default_message_pool.register_message("inventory.v1", "WaitlistEntry", WaitlistEntry)
 
 
+@dataclass(eq=False, repr=False, init=False)
+class WatchedSeat(betterproto2.Message):
+    """WatchedSeat."""
+
+    seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    status: "SeatStatus" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0))
+
+    hold_expires_at: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    version: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    It grows with each change of the seat, as long as no snapshot with another reason than WATCH_SEAT_MAP_REASON_BEGIN
+    comes.
+    """
+
+    def __init__(
+        self,
+        seat_id: "str" = "",
+        status: "SeatStatus" = SeatStatus(0),
+        hold_expires_at: "int" = 0,
+        version: "int" = 0,
+    ) -> None:
+        self.seat_id = seat_id
+        self.status = status
+        self.hold_expires_at = hold_expires_at
+        self.version = version
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "WatchedSeat", WatchedSeat)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class WatchSeatMapRequest(betterproto2.Message):
+    """WatchSeatMapRequest."""
+
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    These as in GetSeatMapRequest.
+    """
+
+    from_station_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    to_station_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
+
+    to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
+
+    section_id: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+
+    position: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+    """
+    Go on from there. Empty: from a snapshot.
+    """
+
+    def __init__(
+        self,
+        trip_id: "str" = "",
+        from_station_id: "str" = "",
+        to_station_id: "str" = "",
+        organization_id: "str" = "",
+        from_segment_index: "int | None" = None,
+        to_segment_index: "int | None" = None,
+        section_id: "str" = "",
+        position: "str" = "",
+    ) -> None:
+        self.trip_id = trip_id
+        self.from_station_id = from_station_id
+        self.to_station_id = to_station_id
+        self.organization_id = organization_id
+        self.from_segment_index = from_segment_index
+        self.to_segment_index = to_segment_index
+        self.section_id = section_id
+        self.position = position
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "WatchSeatMapRequest", WatchSeatMapRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class WatchSeatMapResponse(betterproto2.Message):
+    """WatchSeatMapResponse."""
+
+    kind: "WatchSeatMapKind" = betterproto2.field(
+        1, betterproto2.TYPE_ENUM, default_factory=lambda: WatchSeatMapKind(0)
+    )
+
+    position: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Where the caller is, once it has read this message: what it goes on from.
+    """
+
+    after: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Of a change: the position that it follows. A caller who is not there has missed something, and asks for a snapshot.
+    """
+
+    seats: "list[WatchedSeat]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Of a snapshot every seat in layout order; of a change those that have changed, as they are now.
+    """
+
+    as_of: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    Everything is told that was decided until then.
+    """
+
+    reason: "WatchSeatMapReason" = betterproto2.field(
+        6, betterproto2.TYPE_ENUM, default_factory=lambda: WatchSeatMapReason(0)
+    )
+    """
+    Of a snapshot.
+    """
+
+    def __init__(
+        self,
+        kind: "WatchSeatMapKind" = WatchSeatMapKind(0),
+        position: "str" = "",
+        after: "str" = "",
+        seats: "list[WatchedSeat] | None" = None,
+        as_of: "int" = 0,
+        reason: "WatchSeatMapReason" = WatchSeatMapReason(0),
+    ) -> None:
+        self.kind = kind
+        self.position = position
+        self.after = after
+        self.seats = [] if seats is None else seats
+        self.as_of = as_of
+        self.reason = reason
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "WatchSeatMapResponse", WatchSeatMapResponse)
+
+
 class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
     """
     Keeps and sells the seats of trips, segment by segment.
@@ -4043,6 +4264,30 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             deadline=deadline,
             metadata=metadata,
         )
+
+    async def watch_seat_map(
+        self,
+        message: "WatchSeatMapRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AsyncIterator[WatchSeatMapResponse]":
+        """
+        The same live: a snapshot, then what changes, seat by seat, and heartbeats, until the caller leaves. From a position
+        that was told before: what has changed since, or a snapshot if that is not known any more. A caller who reads slowly is
+        told several changes in one message, each seat as it is then. UNAVAILABLE: come back, from the last position.
+        """
+
+        async for response in self._unary_stream(
+            "/inventory.v1.InventoryService/WatchSeatMap",
+            message,
+            WatchSeatMapResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        ):
+            yield response
 
     async def initialize_trip_inventory(
         self,
@@ -4656,6 +4901,16 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def watch_seat_map(self, message: "WatchSeatMapRequest") -> "AsyncIterator[WatchSeatMapResponse]":
+        """
+        The same live: a snapshot, then what changes, seat by seat, and heartbeats, until the caller leaves. From a position
+        that was told before: what has changed since, or a snapshot if that is not known any more. A caller who reads slowly is
+        told several changes in one message, each seat as it is then. UNAVAILABLE: come back, from the last position.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+        yield WatchSeatMapResponse()
+
     async def initialize_trip_inventory(
         self, message: "InitializeTripInventoryRequest"
     ) -> "InitializeTripInventoryResponse":
@@ -4884,6 +5139,17 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_seat_map(request)
         await stream.send_message(response)
 
+    async def __rpc_watch_seat_map(
+        self, stream: "grpclib.server.Stream[WatchSeatMapRequest, WatchSeatMapResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        await self._call_rpc_handler_server_stream(
+            self.watch_seat_map,
+            stream,
+            request,
+        )
+
     async def __rpc_initialize_trip_inventory(
         self, stream: "grpclib.server.Stream[InitializeTripInventoryRequest, InitializeTripInventoryResponse]"
     ) -> None:
@@ -5105,6 +5371,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetSeatMapRequest,
                 GetSeatMapResponse,
+            ),
+            "/inventory.v1.InventoryService/WatchSeatMap": grpclib.const.Handler(
+                self.__rpc_watch_seat_map,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                WatchSeatMapRequest,
+                WatchSeatMapResponse,
             ),
             "/inventory.v1.InventoryService/InitializeTripInventory": grpclib.const.Handler(
                 self.__rpc_initialize_trip_inventory,
