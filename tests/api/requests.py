@@ -9,8 +9,8 @@ import pytest
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.auth.off import ANYBODY
 from travio_inventory.api.grpc import change_messages, life_messages, messages, plan_messages
-from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.wire.inventory import v1
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.api.grpc.descriptors import message_type
-from travio_inventory.api.grpc.map_layouts import STATUS_COLORS, class_color
-from travio_inventory.api.grpc.map_sizes import fits
 from travio_inventory.api.grpc.maps import MapReplies
-from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, varint
+from travio_inventory.api.map_colors import STATUS_COLORS, class_color
+from travio_inventory.api.map_sizes import fits
+from travio_inventory.api.memo import Memo
 from travio_inventory.kernel import limits
 from travio_inventory.seats import seat
 from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label

@@ -17,7 +17,8 @@ REFUSALS = {"Violation", *(kind.__name__ for kind in KINDS.values() if issubclas
 CHECKS = {name for name in vars(Faults) if not name.startswith("_")} - {"at", "finish"}
 MAY_REFUSE = {
     "travio_inventory/api/grpc/decoding.py",  # what can be wrong with a message before it is a value
-    "travio_inventory/api/grpc/map_sizes.py",  # an answer that is too large to be sent
+    "travio_inventory/api/page_tokens.py",  # a token that is none
+    "travio_inventory/api/map_sizes.py",  # an answer that is too large to be sent
     "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
     "travio_inventory/client/messages.py",  # a number that no message can carry
     "travio_inventory/client/refusals.py",  # what the service said

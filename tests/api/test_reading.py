@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.api.requests import VALID, each_kind, read, read_changed, trip_bytes
 from travio_inventory.api.auth.off import ANYBODY
 from travio_inventory.api.grpc import messages
-from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type, pool
 from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.actor import Actor, service_of, user_anywhere
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.commands import (

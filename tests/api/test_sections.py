@@ -6,7 +6,7 @@ import pytest
 from grpclib.const import Status
 
 from tests.api.serving import Client, refused, serving
-from travio_inventory.api.grpc import map_sizes
+from travio_inventory.api import map_sizes
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.client import Direction, SeatMap, messages
 from travio_inventory.seats.seat import AVAILABLE, SOLD

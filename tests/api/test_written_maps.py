@@ -9,8 +9,8 @@ import pytest
 
 from tests.api.test_maps import written_by
 from travio_inventory.api.grpc import map_layouts
-from travio_inventory.api.grpc.map_layouts import SEATS_AT_ONCE
 from travio_inventory.api.grpc.maps import MapReplies
+from travio_inventory.api.written_maps import SEATS_AT_ONCE
 from travio_inventory.bench.bench_trips import wide
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import AVAILABLE, SOLD, HeldUntil, SeatState

@@ -1,12 +1,11 @@
 """Checks of a message before it becomes a value: the only checks that belong to the wire."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from travio_inventory.api.page_tokens import after
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
@@ -28,7 +27,6 @@ _MOST = {
     "moves": limits.SEATS_PER_HOLD_MAX,
 }
 """Items of a list of messages."""
-TOKEN_BYTES_MAX = 2_048
 _SALES_ACTIONS = {int(wire): wire.name or "" for wire in SalesAction if wire}
 DIRECTIONS = {int(wire): Direction[wire.name] for wire in DirectionOfTravel if wire.name}
 
@@ -115,17 +113,6 @@ def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
     return tuple(SeatUpdate(part.seat_id, part.new_status == SeatStatus.BLOCKED, part.reason) for part in parts)
 
 
-def after(found: Faults, token: str) -> str:
-    """The position in a page token; "" is the first page."""
-    try:
-        if len(token) > TOKEN_BYTES_MAX:
-            raise ValueError(token[:1])
-        return urlsafe_b64decode(token.encode("ascii", "strict")).decode()
-    except (Error, ValueError):
-        found.wrong("page_token", "must be empty or a next_page_token")
-        return ""
-
-
 def paged(message: Any, query: Callable[[str], T]) -> T:  # noqa: ANN401 - see above
     """The query of a message with a page token, made with the position after which its page begins."""
     found = Faults()
@@ -134,17 +121,3 @@ def paged(message: Any, query: Callable[[str], T]) -> T:  # noqa: ANN401 - see a
         made = query(position)
     found.finish()
     return made
-
-
-def place(found: Faults, token: str) -> int:
-    """The number in a page token; "" is the first page, 0."""
-    text = after(found, token)
-    if text and not (text.isascii() and text.isdigit()):
-        found.wrong("page_token", "must be empty or a next_page_token")
-        return 0
-    return int(text or "0")
-
-
-def token_of(after: str) -> str:
-    """The token of the next page; "" if there is none."""
-    return urlsafe_b64encode(after.encode()).decode()

@@ -1,6 +1,6 @@
 """What is known of a seat as a message: times in Unix milliseconds, since disputes are about moments."""
 
-from travio_inventory.api.grpc.decoding import token_of
+from travio_inventory.api.page_tokens import token_of
 from travio_inventory.seats.explanation import CellNow, SeatExplanation, Source, Trace
 from travio_inventory.wire.inventory import v1
 

@@ -1,13 +1,12 @@
 """The parts of replies about seats that do not depend on their states: written once, put together for each reply."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from itertools import groupby
-from typing import Final
 
 from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.api.map_colors import STATUS_COLORS, class_colors
+from travio_inventory.api.written_maps import free_seats
 from travio_inventory.definition_messages import feature_message, section_message
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.layout import Seat, Section, spoken_label
@@ -16,16 +15,6 @@ from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SeatStatus
-
-SEATS_AT_ONCE: Final = 128
-"""So many are written in less than 2 ms, however new they are; then other calls go on."""
-STATUS_COLORS: Final = {"available": "#00FF00", "held": "#FFFF00", "booked": "#FF0000", "blocked": "#808080"}
-
-
-def class_color(seat_class: str) -> str:
-    """The colour in which the class is drawn, the same on every map: #RRGGBB, never very dark."""
-    red, green, blue = (0x40 + byte % 0xC0 for byte in blake2b(seat_class.encode(), digest_size=3).digest())
-    return f"#{red:02X}{green:02X}{blue:02X}"
 
 
 class Layout:
@@ -64,28 +53,17 @@ class Layout:
         head, start, end, tail = self._rows[row]
         return part(5, head + b"".join(cells[start:end]) + tail)
 
-    def around(self, rows: Sequence[bytes]) -> Iterable[bytes]:
-        """The rows, and the other parts of a GetSeatMapResponse that do not depend on the journey."""
-        return (self._head, *rows, self._tail)
-
-    def journey(self, journey: Journey) -> Iterable[bytes]:
-        """The fields of a GetSeatMapResponse that depend on the journey."""
-        return _journey(self.trip, journey)
+    def whole(self, rows: Sequence[bytes], journey: Journey, sale: bytes) -> bytes:
+        """A GetSeatMapResponse, all but `as_of`."""
+        return b"".join((self._head, *rows, self._tail, *_journey(self.trip, journey), sale))
 
     async def availability(self, found: Availability) -> bytes:
         """A CheckAvailabilityResponse, all but `checked_at`; other calls go on in between."""
         free: list[bytes] = []
         prices: list[int] = []
-        looked_at, size = 0, min(self.trip.seats_per_group, SEATS_AT_ONCE)
-        for of_group in found.free():
-            for start in range(0, max(1, len(of_group)), SEATS_AT_ONCE):
-                some = of_group[start : start + SEATS_AT_ONCE]
-                free += [self._free[seat.id] for seat in some]
-                prices += [seat.price_minor for seat in some]
-                looked_at += size
-                if looked_at >= SEATS_AT_ONCE:
-                    looked_at = 0
-                    await asyncio.sleep(0)
+        async for some in free_seats(found):
+            free += [self._free[seat.id] for seat in some]
+            prices += [seat.price_minor for seat in some]
         enough = number(1, found.is_sold and len(free) >= found.passengers)
         return b"".join((enough, number(2, len(free)), *free, number(4, found.price_minor(prices))))
 
@@ -127,7 +105,7 @@ class Layout:
 
     @cached_property
     def _tail(self) -> bytes:
-        classes = {name: class_color(name) for name in sorted(self.trip.seat_classes) if name}
+        classes = class_colors(self.trip.seat_classes)
         legend = b"".join((*_entries_of_map(1, STATUS_COLORS), *_entries_of_map(2, classes)))
         sections = (part(7, bytes(section_message(each))) for each in self._sections)
         features = (part(8, bytes(feature_message(each))) for each in self._features)

@@ -2,23 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from travio_inventory.api.grpc.map_layouts import Layout
-from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, fits, too_large, too_many_free
-from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part
-from travio_inventory.api.grpc.written_maps import WrittenMap
+from travio_inventory.api.kept_maps import BYTES_MAX, ENTRIES_MAX, KeptMaps, Part, part_of
+from travio_inventory.api.map_sizes import REPLY_BYTES_MAX, too_many_free
+from travio_inventory.api.memo import Memo
+from travio_inventory.api.written_maps import WrittenMap
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.seat_map import SeatMap
-from travio_inventory.seats.trip import Journey, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory.v1 import TripState
-
-LAYOUT_BYTES_PER_SEAT: Final = 1_024
-"""Approximate size of a layout: eight short texts per seat."""
-SIZE_BYTES: Final = 256
-"""Of what is remembered of a map's size."""
 
 
 class MapReplies:
@@ -32,40 +28,26 @@ class MapReplies:
     def __init__(
         self,
         *,
-        entries_max: int = 4_096,
-        bytes_max: int = 64 * 1024 * 1024,
+        entries_max: int = ENTRIES_MAX,
+        bytes_max: int = BYTES_MAX,
         reply_bytes_max: int = REPLY_BYTES_MAX,
     ) -> None:
-        self._maps: Memo[tuple[_Part, Journey, bytes], WrittenMap] = Memo(entries_max=entries_max, bytes_max=bytes_max)
+        self._maps = KeptMaps[Layout, DatedMap](
+            Layout, DatedMap, entries_max=entries_max, bytes_max=bytes_max, reply_bytes_max=reply_bytes_max
+        )
         self._replies: Memo[_Asked, _Reply] = Memo(entries_max=entries_max, bytes_max=bytes_max)
-        self._sizes: Memo[_Part, tuple[Trip, bool]] = Memo(entries_max=entries_max, bytes_max=bytes_max)
-        self._layouts: Memo[_Part, Layout] = Memo(entries_max=entries_max, bytes_max=bytes_max)
         self._reply_bytes_max = reply_bytes_max
 
     def check(self, trip: Trip, section: str) -> None:
         """Raises ReplyTooLarge for the map of a section that clients might not accept."""
-        known = self._sizes.get((trip.key, section))
-        if known is None or known[0] is not trip:
-            known = trip, fits(trip, section, self._reply_bytes_max)
-            self._sizes.put((trip.key, section), known, SIZE_BYTES)
-        if not known[1]:
-            raise too_large(trip, section, self._reply_bytes_max)
+        self._maps.check(trip, section)
 
     async def seat_map(self, seat_map: SeatMap) -> bytes:
         """The map as a serialized GetSeatMapResponse; `check` has admitted it. Other calls go on while much is written,
         and those for the same map share it.
         """
-        sale = sale_of(seat_map)
-        asked = _part_of(seat_map), seat_map.journey, sale
-        written = self._maps.get(asked)
-        if written is None or written.layout.trip is not seat_map.trip:
-            written = WrittenMap(self._layout(seat_map), len(seat_map.groups), sale)
-            self._maps.put(asked, written, written.size_bytes)
-        before = written.size_bytes
-        reply = await written.write(seat_map)
-        if written.size_bytes != before and self._maps.get(asked) is written:
-            self._maps.put(asked, written, written.size_bytes)
-        return reply
+        written = await self._maps.written(seat_map, sale_of(seat_map))
+        return written.dated(await written.write(seat_map), seat_map.as_of_ms // 1_000)
 
     async def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
         """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time. Other calls go on
@@ -73,10 +55,10 @@ class MapReplies:
         """
         seat_map = found.seat_map
         sale = sale_of(seat_map)
-        asked = _Asked(_part_of(seat_map), seat_map.journey, sale, found.seat_class, found.passengers, found.is_sold)
+        asked = _Asked(part_of(seat_map), seat_map.journey, sale, found.seat_class, found.passengers, found.is_sold)
         kept = self._kept(asked, seat_map)
         if kept is None:
-            kept = self._keep(asked, seat_map, await self._layout(seat_map).availability(found))
+            kept = self._keep(asked, seat_map, await self._maps.layout(seat_map).availability(found))
         return self._sized(kept + number(5, checked_at_s))
 
     def batch(self, answers: Sequence[bytes]) -> bytes:
@@ -99,13 +81,19 @@ class MapReplies:
         self._replies.put(asked, _Reply(seat_map.trip, seat_map.groups, data), len(data))
         return data
 
-    def _layout(self, seat_map: SeatMap) -> Layout:
-        part = _part_of(seat_map)
-        layout = self._layouts.get(part)
-        if layout is None or layout.trip is not seat_map.trip:
-            layout = Layout(seat_map.trip, seat_map.section)
-            self._layouts.put(part, layout, LAYOUT_BYTES_PER_SEAT * len(layout.seats))
-        return layout
+
+class DatedMap(WrittenMap):
+    """A GetSeatMapResponse: calls of the same second share it."""
+
+    _of: bytes | None = None
+    _as_of_s = 0
+    _reply = b""
+
+    def dated(self, data: bytes, as_of_s: int) -> bytes:
+        """The map with `as_of`."""
+        if data is not self._of or as_of_s != self._as_of_s:
+            self._of, self._as_of_s, self._reply = data, as_of_s, data + number(13, as_of_s)
+        return self._reply
 
 
 _SALES: Final = {
@@ -120,18 +108,10 @@ def sale_of(seat_map: SeatMap) -> bytes:
     return _SALES[seat_map.state, seat_map.has_departed]
 
 
-_Part: TypeAlias = tuple[TripKey, str]
-"""A section of a trip, or all of it for ""."""
-
-
-def _part_of(seat_map: SeatMap) -> _Part:
-    return seat_map.trip.key, seat_map.section
-
-
 class _Asked(NamedTuple):
     """What an answer depends on besides the state of the seats."""
 
-    part: _Part
+    part: Part
     journey: Journey
     sale: bytes
     seat_class: str

@@ -3,10 +3,10 @@
 from functools import partial
 
 from travio_inventory.api.auth.identity import Identity
-from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import tenant_of
 from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.api.grpc.messages import Fields, asked
+from travio_inventory.api.page_tokens import place
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
@@ -43,7 +43,7 @@ def plan_named(caller: Identity, message: Fields) -> tuple[Actor, PlanKey]:
 
 def _seats_page(message: Fields) -> tuple[TripId, int]:
     found = Faults()
-    start = decoding.place(found, message.page_token)
+    start = place(found, message.page_token)
     with found:
         trip = trip_id(message.trip_id)
     found.finish()

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.api.page_tokens import token_of
 from travio_inventory.definition_messages import feature_message, seat_message, section_message, segment_message
 from travio_inventory.seats.hold import (
     Aborted,

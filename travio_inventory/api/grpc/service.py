@@ -13,7 +13,6 @@ from grpclib.reflection.service import ServerReflection
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
-from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.live_replies import live_reply
 from travio_inventory.api.grpc.maps import MapReplies
@@ -21,6 +20,7 @@ from travio_inventory.api.grpc.methods import methods
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop

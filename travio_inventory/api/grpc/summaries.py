@@ -3,10 +3,10 @@
 import asyncio
 from typing import NamedTuple
 
-from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, summary_too_large
 from travio_inventory.api.grpc.maps import sale_of
-from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.api.map_sizes import REPLY_BYTES_MAX, summary_too_large
+from travio_inventory.api.memo import Memo
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.layout import Section
 from travio_inventory.seats.seat_map import SeatMap
