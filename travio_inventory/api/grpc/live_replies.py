@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Final
 
-from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, too_large
 from travio_inventory.api.grpc.protobuf import number, part, text
 from travio_inventory.api.live.told import Because, Delta, Heartbeat, Snapshot, Told
+from travio_inventory.api.map_sizes import REPLY_BYTES_MAX, too_large
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.wire.inventory.v1 import SeatStatus, WatchSeatMapKind, WatchSeatMapReason
 
