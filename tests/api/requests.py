@@ -65,6 +65,19 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             messages.map_asked,
         ),
         (
+            v1.WatchSeatMapRequest(
+                trip_id="T1",
+                from_station_id="A",
+                to_station_id="C",
+                organization_id="org",
+                from_segment_index=0,
+                to_segment_index=1,
+                section_id="car",
+                position="0a1b-7",
+            ),
+            messages.watch_asked,
+        ),
+        (
             v1.GetTripSummaryRequest(
                 trip_id="T1", from_station_id="A", to_station_id="C", organization_id="org", section_id="car"
             ),
