@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from grpclib.const import Status
@@ -31,6 +32,8 @@ class ScriptedService(wire.InventoryServiceBase):
         self.requests: list[Any] = []
         self.script: dict[type[Any], deque[Step]] = defaultdict(deque)
         self.replies: dict[type[Any], Any] = {}
+        self.updates: deque[list[wire.WatchSeatMapResponse]] = deque()
+        """What each watcher is told, one after the other."""
         self.seconds_given: list[float | None] = []
 
     def next(self, request: type[Any], *steps: Step) -> None:
@@ -146,6 +149,11 @@ class ScriptedService(wire.InventoryServiceBase):
 
     async def get_seat_map(self, message: wire.GetSeatMapRequest) -> wire.GetSeatMapResponse:
         return await self._play(message, wire.GetSeatMapResponse(legend=wire.SeatMapLegend()))
+
+    async def watch_seat_map(self, message: wire.WatchSeatMapRequest) -> AsyncIterator[wire.WatchSeatMapResponse]:
+        await self._play(deepcopy(message), None)
+        for update in self.updates.popleft() if self.updates else []:
+            yield update
 
     async def get_trip_summary(self, message: wire.GetTripSummaryRequest) -> wire.GetTripSummaryResponse:
         return await self._play(message, wire.GetTripSummaryResponse())

@@ -182,6 +182,32 @@ class SeatMap:
     """Unless the trip is open, and has not left the first stop, the seats that nobody has are BLOCKED."""
 
 
+class SeatNow(NamedTuple):
+    """A seat of a live map: its status on the journey, until when it is held, and a version that grows with each of its
+    changes until an update has all seats.
+    """
+
+    seat: str
+    status: SeatStatus
+    held_until: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapUpdate:
+    """What a live map tells: all seats in layout order if it `is_whole`, else those that have changed, as they are now.
+
+    If the `trip_changed`, its layout and prices are to be read again. Everything is told that was decided until
+    `as_of`; `position` is where to go on from.
+    """
+
+    seats: tuple[SeatNow, ...]
+    is_whole: bool
+    trip_changed: bool
+    position: str
+    as_of: datetime | None
+
+
 class SeatOnSegment(NamedTuple):
     """A seat on one segment as the store had it: the cell's status and owner, and what the owner's record says, which
     decides; `hold_status` is "" if it has none.

@@ -2,7 +2,7 @@
 
 import copy
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial, wraps
@@ -46,6 +46,26 @@ def _asking(
     def call(self: "BlockingInventoryClient", /, *args: _P.args, **kwargs: _P.kwargs) -> BlockingHold:
         attempt = method(self._client, *args, **kwargs)
         return BlockingHold(self._portal, self._portal.call(_awaited, attempt))
+
+    return call
+
+
+def _one_by_one(
+    method: Callable[Concatenate[InventoryClient, _P], AsyncGenerator[_Answer]],
+) -> "Callable[Concatenate[BlockingInventoryClient, _P], Generator[_Answer]]":
+    """The same method, which waits for each of its answers."""
+
+    @wraps(method)
+    def call(self: "BlockingInventoryClient", /, *args: _P.args, **kwargs: _P.kwargs) -> Generator[_Answer]:
+        portal = self._portal
+        answers = method(self._client, *args, **kwargs)
+        try:
+            while True:
+                yield portal.call(anext, answers)
+        except StopAsyncIteration:
+            return
+        finally:
+            portal.call(answers.aclose)
 
     return call
 
@@ -178,6 +198,7 @@ class BlockingInventoryClient:
     erase_passengers = _waiting(InventoryClient.erase_passengers)
     seat_map = _waiting(InventoryClient.seat_map)
     trip_summary = _waiting(InventoryClient.trip_summary)
+    watch = _one_by_one(InventoryClient.watch)
     check_availability = _waiting(InventoryClient.check_availability)
     check_availabilities = _waiting(InventoryClient.check_availabilities)
     open_trip = _waiting(InventoryClient.open_trip)

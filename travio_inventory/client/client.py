@@ -25,6 +25,7 @@ from travio_inventory.client.answers import (
 )
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
+from travio_inventory.client.live_maps import LiveMaps
 from travio_inventory.client.organization import OrganizationReads, hold_records
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.trip_calls import TripCalls
@@ -42,7 +43,7 @@ READINESS, LIVENESS = "", "travio.liveness"
 """The health service's names for readiness and liveness."""
 
 
-class InventoryClient(OrganizationReads, TripCalls):
+class InventoryClient(LiveMaps, OrganizationReads, TripCalls):
     """Calls the seat inventory for one user of one organization.
 
     async with InventoryClient("localhost:9083", user="u1") as inventory:

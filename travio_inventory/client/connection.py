@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import cache
 from importlib.resources import files
 from time import monotonic
@@ -119,6 +119,25 @@ class Connection:
 
         return await self.read(rpc, request, whole_trip=whole_trip)
 
+    async def stream(
+        self, method: str, request: object, reply: type[_Reply], *, silent_s_max: float
+    ) -> AsyncGenerator[_Reply]:
+        """The answers of a call that has many; it ends with the call. Raises one of FAILURES, NoService, NoTls; and
+        TimeoutError if none comes for so long.
+        """
+        opened = self.channel
+        await self._reach(self.retries.deadline_s)
+        kind = _decoded_in_c(reply)
+        path, kinds = f"/{SERVICE}/{method}", Cardinality.UNARY_STREAM
+        async with opened.request(path, kinds, type(request), kind) as stream:
+            await _in_its_own_task(stream.send_message(request, end=True))
+            while True:
+                async with asyncio.timeout(silent_s_max):
+                    answer: _Reply | None = await _in_its_own_task(stream.recv_message())
+                if answer is None:
+                    return
+                yield answer
+
     async def _reach(self, left_s: float) -> None:
         """Connect if needed, in that time. Raises NoService, NoTls."""
         channel = self.channel
@@ -145,9 +164,7 @@ class Connection:
             ends_at = monotonic() + left_s
             await self._reach(min(left_s, self.retries.deadline_s))
             try:
-                # A task of its own: grpclib wakes a waiting call by cancelling its task and never takes that
-                # back, which would turn a later `asyncio.timeout` of the caller into a cancellation.
-                return await asyncio.create_task(rpc(request, timeout=ends_at - monotonic()))
+                return await _in_its_own_task(rpc(request, timeout=ends_at - monotonic()))
             except FAILURES as failure:
                 refusal = refusal_from(failure, writes=writes)
                 if isinstance(refusal, OutcomeUnknown) and on_unknown is not None:
@@ -155,6 +172,13 @@ class Connection:
                 raise refusal from failure
 
         return await (self._whole_trip if whole_trip else self.retries).run(attempt)
+
+
+async def _in_its_own_task(call: Coroutine[Any, Any, _Reply]) -> _Reply:
+    """Its answer. Grpclib wakes a waiting call by cancelling its task and never takes that back, which would turn a
+    later `asyncio.timeout` of the caller into a cancellation.
+    """
+    return await asyncio.create_task(call)
 
 
 @cache
