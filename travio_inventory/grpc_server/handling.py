@@ -49,6 +49,8 @@ class HandlerStream(BareStream):
         expected = self._method.request_type
         try:
             message = self._context.codec.decode(data, expected)
+        except GRPCError:
+            raise
         except Exception as error:
             raise GRPCError(Status.INVALID_ARGUMENT, f"not a {expected.__name__}") from error
         (message,) = await self._context.events.recv_message(message)
