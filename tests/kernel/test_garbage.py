@@ -1,9 +1,14 @@
 """Very many objects: not looked through by the garbage collector, and freed little by little."""
 
 import gc
+from collections.abc import Callable
 from time import monotonic, sleep
-from weakref import ref
+from typing import Any
+from weakref import finalize, ref
 
+import pytest
+
+from travio_inventory.kernel import garbage
 from travio_inventory.kernel.garbage import LITTLE, MANY, free_gradually, leave_to_counting
 
 FREED_WITHIN_S = 10.0
@@ -52,3 +57,16 @@ def test_as_many_as_are_freed_at_once_are_not_kept_until_their_owner_is_gone() -
     free_gradually(owner, things)
     del things
     assert len(freed) == MANY
+
+
+def test_nothing_is_freed_when_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[finalize[..., Any]] = []
+
+    def noted(owner: Thing, put: Callable[[list[object]], None], objects: list[object]) -> "finalize[..., Any]":
+        begun.append(finalize(owner, put, objects))
+        return begun[-1]
+
+    monkeypatch.setattr(garbage, "finalize", noted)
+    owner = Thing()
+    free_gradually(owner, [None] * (MANY + 1))
+    assert [each.atexit for each in begun] == [False]

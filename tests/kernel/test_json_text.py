@@ -10,6 +10,7 @@ from travio_inventory.kernel.json_text import _encoder, encode, encode_ascii
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False)
 VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner))
+SAMPLE = {"b": ["\u00e4", 1.5, None, float("inf")], "a": {"c": True}}
 
 
 @given(VALUES)
@@ -18,19 +19,40 @@ def test_values_are_written_as_json_dumps_writes_them(value: object) -> None:
     assert encode_ascii(value) == json.dumps(value, separators=(",", ":"))
 
 
-def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        encode({"at": object()})
-
-
-def test_keys_keep_their_order_and_infinity_its_name() -> None:
-    assert encode({"b": 1, "a": float("inf")}) == '{"b":1,"a":Infinity}'
-    with pytest.raises(TypeError, match="keys must be"):
-        encode({(1,): 2})
-
-
 @pytest.mark.parametrize("is_ascii", [False, True])
-def test_a_python_without_the_fast_encoder_writes_the_same(monkeypatch: pytest.MonkeyPatch, *, is_ascii: bool) -> None:
-    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
-    value = {"b": ["\u00e4", 1.5, None], "a": True}
-    assert _encoder(is_ascii=is_ascii)(value) == (encode_ascii if is_ascii else encode)(value)
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_an_encoder_writes_the_same_with_this_pythons_fast_one_and_without(
+    monkeypatch: pytest.MonkeyPatch, *, is_ascii: bool, is_fast: bool
+) -> None:
+    if not is_fast:
+        monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    written = _encoder(is_ascii=is_ascii)
+    assert written(SAMPLE) == json.dumps(SAMPLE, ensure_ascii=is_ascii, separators=(",", ":"))
+    assert written({"b": 1, "a": float("inf")}) == '{"b":1,"a":Infinity}', "keys keep their order"
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        written({"at": object()})
+    with pytest.raises(TypeError, match="keys must be"):
+        written({(1,): 2})
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_a_value_that_contains_itself_is_not_looked_for(monkeypatch: pytest.MonkeyPatch, *, is_fast: bool) -> None:
+    if not is_fast:
+        monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(RecursionError):
+        _encoder(is_ascii=False)(endless)
+
+
+def test_the_encoder_is_set_up_once_and_not_for_each_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, setups = vars(json.encoder)["c_make_encoder"], list[object]()
+
+    def noted(*asked: object) -> object:
+        setups.append(asked)
+        return fast(*asked)
+
+    monkeypatch.setattr(json.encoder, "c_make_encoder", noted)
+    written = _encoder(is_ascii=False)
+    assert [written(1), written([2])] == ["1", "[2]"]
+    assert len(setups) == 1

@@ -4,7 +4,7 @@ import pytest
 
 from travio_inventory.protocol import plain_tables, tables
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.protocol.columns import Column, Type
+from travio_inventory.protocol.columns import Column, Type, number, text
 
 HOLD = RowKey(Kind.HOLD, "h")
 GROUP = Partition(Table.SEAT_GROUPS, "o", "t", 3)
@@ -100,6 +100,8 @@ def test_a_batch_whose_partition_or_segment_is_none_of_its_table_is_refused() ->
 
 
 def test_columns_are_declared_with_the_type_of_their_values() -> None:
+    assert text("seat", "its id") == Column("seat", Type.TEXT, "its id")
+    assert number("at_ms", "when") == Column("at_ms", Type.BIGINT, "when")
     assert (tables.TYPES["status"], tables.TYPES["until_ms"]) == (Type.TEXT, Type.BIGINT)
     assert plain_tables.ENTRY_KEY[0] == Column("index_name", Type.TEXT, "the index")
     assert tables.TABLES[Table.CURSORS].name == Column("name", Type.TEXT, "the name of the job's work")

@@ -11,7 +11,7 @@ def _encoder(*, is_ascii: bool) -> _Encode:
     """Encodes as `json.dumps` does, but does not look for a value that contains itself."""
     settings = json.JSONEncoder(ensure_ascii=is_ascii, check_circular=False, separators=(",", ":"))
     of_text = json.encoder.encode_basestring_ascii if is_ascii else json.encoder.encode_basestring
-    set_up = getattr(json.encoder, "c_make_encoder", None)
+    set_up = vars(json.encoder)["c_make_encoder"]  # None without an encoder in C
     if set_up is None:
         return settings.encode
     parts: Callable[[Any, int], Iterable[str]] = set_up(
