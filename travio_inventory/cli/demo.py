@@ -20,8 +20,8 @@ from travio_inventory.cli import examples
 from travio_inventory.cli.bench import ROUND_COLUMNS, show_round
 from travio_inventory.cli.commands import NAME, PACKAGE
 from travio_inventory.cli.connection_options import PORT_DEFAULT, fail
+from travio_inventory.cli.drawn_maps import show_drawing
 from travio_inventory.cli.exits import Exit, Failure, failure_of
-from travio_inventory.cli.maps import show_drawing
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import parse_trip, read_trip
 from travio_inventory.client.client import InventoryClient

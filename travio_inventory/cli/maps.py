@@ -6,15 +6,18 @@ from cyclopts import Parameter
 
 from travio_inventory.cli.arguments import SectionId, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask
+from travio_inventory.cli.drawn_maps import drawn, drawn_state, show_drawing
 from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.live_maps import WatchedPart, show_live
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
-from travio_inventory.cli.vehicles import DRAWN_STATES, drawn_seat, drawn_vehicle, feature_as_plain, section_title
+from travio_inventory.cli.seat_drawing import counts
+from travio_inventory.cli.vehicles import feature_as_plain, section_title
 from travio_inventory.client import Journey, SeatMap, SummaryLine, TripSummary
 from travio_inventory.client.client import InventoryClient
 
 Origin = Annotated[str, Parameter(help="First station of the journey.")]
 Destination = Annotated[str, Parameter(help="Last station of the journey.")]
+Watch = Annotated[bool, Parameter(negative="", help="Go on with whatever changes, until it is interrupted.")]
 
 
 def show_map(
@@ -25,11 +28,15 @@ def show_map(
     *,
     segments: Segments = "",
     section: SectionId = "",
+    watch: Watch = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Draw the seats of a trip for a journey, section by section. A free seat is free on every segment of it."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
+        if watch:
+            await show_live(client, screen, WatchedPart(trip, origin, destination, journey_of(segments), section))
+            return
         found = await client.seat_map(trip, origin, destination, segments=journey_of(segments), section=section)
         screen.answer(
             {"trip": trip, "from": origin, "to": destination, **_as_plain(found)},
@@ -55,7 +62,7 @@ def _as_plain(found: SeatMap) -> dict[str, object]:
                 "section": seat.section,
                 "row": seat.row,
                 "column": seat.column,
-                "status": DRAWN_STATES.get(status.name or "", DrawnState.UNKNOWN).value,
+                "status": drawn_state(status).value,
             }
             for seat, status, _ in found.seats
         ],
@@ -66,23 +73,6 @@ def _as_plain(found: SeatMap) -> dict[str, object]:
 def _segments(journey: Journey | None) -> dict[str, int]:
     """The first and the last segment, if the service said them."""
     return {"first_segment": journey.first, "last_segment": journey.last} if journey else {}
-
-
-def show_drawing(screen: Screen, seat_map: SeatMap, title: str, *, marked: str = "") -> None:
-    """Draw a seat map with its title and its legend."""
-    vehicle = drawn_vehicle(drawn(seat_map), seat_map.vehicle_type, seat_map.sections, seat_map.features)
-    screen.say(title, "bold")
-    screen.raw("")
-    screen.draw(draw(vehicle, width=screen.width, fancy=screen.fancy, marked=marked))
-    screen.raw("")
-    screen.draw([legend(vehicle, fancy=screen.fancy)])
-
-
-def drawn(seat_map: SeatMap) -> list[DrawnSeat]:
-    """The seats of a map as they are drawn."""
-    return [
-        drawn_seat(seat, DRAWN_STATES.get(status.name or "", DrawnState.UNKNOWN)) for seat, status, _ in seat_map.seats
-    ]
 
 
 def summary(

@@ -63,6 +63,11 @@ class Screen:
             self._out.write(f"\r\x1b[K{printable(text)}")
             self._out.flush()
 
+    def clear(self) -> None:
+        """Begin again at the top of an empty terminal."""
+        if self.fancy:
+            self._out.write("\x1b[H\x1b[2J")
+
     def say(self, text: str, style: str = "") -> None:
         """One line, in a rich style on a terminal."""
         self.draw([[(printable(text), style)]])

@@ -1,0 +1,105 @@
+"""Draws the seats of a trip live: again at each change on a terminal, a line for each change elsewhere."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from travio_inventory.cli.arguments import stamp
+from travio_inventory.cli.drawn_maps import drawn_state, show_drawing
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client import Journey, MapSeat, MapUpdate, SeatMap
+from travio_inventory.client.client import InventoryClient
+
+SEATS_NAMED_MAX = 20
+
+
+class WatchedPart(NamedTuple):
+    """What is watched."""
+
+    trip: str
+    origin: str
+    destination: str
+    journey: Journey | None
+    section: str
+
+    def map_of(self, client: InventoryClient) -> "asyncio.Future[SeatMap]":
+        """Its map as it is now."""
+        read = client.seat_map(self.trip, self.origin, self.destination, segments=self.journey, section=self.section)
+        return asyncio.ensure_future(read)
+
+
+async def show_live(client: InventoryClient, screen: Screen, part: WatchedPart) -> None:
+    """Show the map, then whatever changes, until the user interrupts it."""
+    with suppress(asyncio.CancelledError):
+        async for seat_map, update in _maps(client, part):
+            if screen.as_json:
+                screen.raw(json.dumps(_as_plain(update)))
+            elif screen.fancy:
+                screen.clear()
+                _draw(screen, part, seat_map, update)
+            elif update.is_whole:
+                _draw(screen, part, seat_map, update)
+            else:
+                screen.say(_as_line(update))
+
+
+async def _maps(client: InventoryClient, part: WatchedPart) -> AsyncIterator[tuple[SeatMap, MapUpdate]]:
+    """The map after each update. Its layout is read again when all seats come again, for it may be another one."""
+    seat_map, is_new = await part.map_of(client), True
+    watched = client.watch(part.trip, part.origin, part.destination, segments=part.journey, section=part.section)
+    async with aclosing(watched) as updates:
+        async for update in updates:
+            if update.is_whole and not is_new:
+                seat_map = await part.map_of(client)
+            is_new = False
+            seat_map = _with(seat_map, update)
+            yield seat_map, update
+
+
+def _with(seat_map: SeatMap, update: MapUpdate) -> SeatMap:
+    """The map with the seats as the update says."""
+    now = {seat.seat: seat for seat in update.seats}
+    seats = tuple(
+        MapSeat(each.seat, now[each.seat.id].status, now[each.seat.id].held_until) if each.seat.id in now else each
+        for each in seat_map.seats
+    )
+    return replace(seat_map, seats=seats, as_of=update.as_of)
+
+
+def _draw(screen: Screen, part: WatchedPart, seat_map: SeatMap, update: MapUpdate) -> None:
+    show_drawing(screen, seat_map, f"{part.trip}  {part.origin} - {part.destination}")
+    screen.raw("")
+    screen.say("live; Ctrl-C ends it" if update.is_whole else _as_line(update), "dim")
+
+
+def _as_line(update: MapUpdate) -> str:
+    """Which seats have changed to what, in a line."""
+    named = [f"{seat.seat} {drawn_state(seat.status).value}" for seat in update.seats[:SEATS_NAMED_MAX]]
+    more = len(update.seats) - len(named)
+    return f"{_time(update.as_of)}  {', '.join(named)}{f' and {more} more' if more else ''}"
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%H:%M:%S") if moment else "-"
+
+
+def _as_plain(update: MapUpdate) -> dict[str, object]:
+    return {
+        "kind": "snapshot" if update.is_whole else "change",
+        "trip_changed": update.trip_changed,
+        "position": update.position,
+        "as_of": stamp(update.as_of),
+        "seats": [
+            {
+                "seat": seat.seat,
+                "status": drawn_state(seat.status).value,
+                "held_until": stamp(seat.held_until),
+                "version": seat.version,
+            }
+            for seat in update.seats
+        ],
+    }
