@@ -27,6 +27,12 @@ RPCS = {
     "UpdateInventory": "UpdateInventoryRequest -> UpdateInventoryResponse",
     "JoinWaitlist": "JoinWaitlistRequest -> JoinWaitlistResponse",
     "GetUserWaitlist": "GetUserWaitlistRequest -> GetUserWaitlistResponse",
+    "GetAvailableSeats": "GetAvailableSeatsRequest -> GetAvailableSeatsResponse",
+    "ReserveSeats": "ReserveSeatsRequest -> ReserveSeatsResponse",
+    "GetReservation": "GetReservationRequest -> GetReservationResponse",
+    "ConfirmReservations": "ConfirmReservationsRequest -> ConfirmReservationsResponse",
+    "CancelReservations": "CancelReservationsRequest -> CancelReservationsResponse",
+    "HealthCheck": "HealthCheckRequest -> HealthCheckResponse",
 }
 SEAT_STATUS = (
     "0 SEAT_STATUS_UNSPECIFIED 1 SEAT_STATUS_AVAILABLE 2 SEAT_STATUS_HELD 3 SEAT_STATUS_BOOKED 4 SEAT_STATUS_BLOCKED"
@@ -86,12 +92,32 @@ MESSAGES = {
     "GetUserWaitlistRequest": "1:user_id:s",
     "GetUserWaitlistResponse": "1:entries:[]WaitlistEntry",
     "WaitlistEntry": ("1:trip_id:s 2:organization_id:s 3:seat_class:s 4:requested_seats:i32 5:status:s 6:created_at:s"),
+    "Seat": (
+        "1:event_id:i64 2:seat_number:s 3:section:s 4:row_number:s 5:seat_type:s 6:price:double 7:status:s "
+        "8:version:i64 9:reserved_by:s 10:reserved_until:i64"
+    ),
+    "Reservation": (
+        "1:reservation_id:s 2:event_id:i64 3:user_id:s 4:seats:[]Seat 5:expires_at:i64 6:status:s 7:created_at:i64"
+    ),
+    "GetAvailableSeatsRequest": "1:event_id:i64",
+    "GetAvailableSeatsResponse": "1:seats:[]Seat",
+    "ReserveSeatsRequest": "1:event_id:i64 2:seat_numbers:[]s 3:user_id:s",
+    "ReserveSeatsResponse": "1:reservation:Reservation",
+    "GetReservationRequest": "1:reservation_id:s",
+    "GetReservationResponse": "1:reservation:Reservation",
+    "ConfirmReservationsRequest": "1:reservation_ids:[]s 2:booking_id:s 3:user_id:s",
+    "ConfirmReservationsResponse": "1:reservations:[]Reservation",
+    "CancelReservationsRequest": "1:reservation_ids:[]s 2:user_id:s",
+    "CancelReservationsResponse": "1:reservations:[]Reservation",
+    "HealthCheckRequest": "",
+    "HealthCheckResponse": "1:status:s",
 }
 LETTERS = {
     FieldDescriptorProto.TYPE_STRING: "s",
     FieldDescriptorProto.TYPE_INT32: "i32",
     FieldDescriptorProto.TYPE_INT64: "i64",
     FieldDescriptorProto.TYPE_BOOL: "b",
+    FieldDescriptorProto.TYPE_DOUBLE: "double",
 }
 
 

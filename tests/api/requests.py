@@ -1,6 +1,7 @@
 """One valid request of each kind, and what is read from it after changes."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import betterproto2
@@ -8,10 +9,11 @@ import pytest
 
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.auth.off import ANYBODY
-from travio_inventory.api.grpc import change_messages, life_messages, messages, plan_messages
+from travio_inventory.api.grpc import change_messages, event_messages, life_messages, messages, plan_messages
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.wire.inventory import v1
 
 CHECK = v1.CheckAvailabilityRequest(
@@ -26,6 +28,25 @@ SEATS = [
     v1.SeatDefinition(seat_id="1B", row=1, column=2, price_paisa=5, is_accessible=True, has_power=True),
 ]
 CLOSE = v1.SalesAction.CLOSE
+RESERVATION = f"event-7~0~{0:032}"
+
+
+def event(read: Callable[[Identity, Any], object]) -> Callable[[Identity, Any], object]:
+    """Read it as a service does that is set to an organization."""
+    return lambda caller, message: read(caller.placed_in("org"), message)
+
+
+def reserved(read: Callable[[Any], object]) -> Callable[[Identity, Any], object]:
+    """Read it; None if it names what no reservation can be called."""
+
+    def read_or_not(_caller: Identity, message: Any) -> object:  # noqa: ANN401 - messages have their fields at run time
+        with suppress(HoldNotFound):
+            return read(message)
+        return None
+
+    return read_or_not
+
+
 VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[[Identity, Any], object]]] = {
     type(message): (message, read)
     for message, read in [
@@ -213,8 +234,31 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             v1.ExplainSeatRequest(trip_id="T1", organization_id="org", seat_id="1A", page_token=token_of("3 x y")),
             messages.seat_asked,
         ),
+        (v1.GetAvailableSeatsRequest(event_id=7), event(event_messages.event_named)),
+        (
+            v1.ReserveSeatsRequest(event_id=7, seat_numbers=["1A", "1B"], user_id="user"),
+            event(event_messages.reserve_asked),
+        ),
+        (v1.GetReservationRequest(reservation_id=RESERVATION), reserved(event_messages.reservation_named)),
+        (
+            v1.ConfirmReservationsRequest(reservation_ids=[RESERVATION], booking_id="order", user_id="user"),
+            reserved(event_messages.confirm_asked),
+        ),
+        (
+            v1.CancelReservationsRequest(reservation_ids=[RESERVATION], user_id="user"),
+            reserved(event_messages.cancel_asked),
+        ),
+        (v1.HealthCheckRequest(), lambda _caller, _message: None),
     ]
 }
+WITHOUT_CALLER = {
+    v1.GetAvailableSeatsRequest,
+    v1.GetReservationRequest,
+    v1.ConfirmReservationsRequest,
+    v1.CancelReservationsRequest,
+    v1.HealthCheckRequest,
+}
+"""Requests about events may name nobody: then the caller's organization counts, and who has the reservation."""
 each_kind = pytest.mark.parametrize("kind", VALID, ids=lambda kind: kind.__name__)
 
 

@@ -11,7 +11,7 @@ from grpclib.const import Handler
 from grpclib.exceptions import GRPCError
 
 from travio_inventory.api.auth.off import AuthenticationOff
-from travio_inventory.api.grpc.service import InventoryService
+from travio_inventory.api.grpc.service import services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench.bench_trips import coach
@@ -60,7 +60,7 @@ async def selling() -> AsyncIterator[tuple[dict[str, Handler], Contest]]:
         trip = coach()
         await inventory.open_trip(Actor(ORGANIZATION, "admin"), trip)
         feeds = Feeds(inventory.follow_maps, MapSignals())
-        service = InventoryService(
+        service, *_ = services(
             inventory, feeds, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
         )
         yield dict(service.__mapping__()), contest_for(trip, trip.seats[0].id)

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from travio_inventory.kernel.actor import service_of
 from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery, hold_ref, trip_id
 from travio_inventory.seats.hold import Hold, Released
 from travio_inventory.seats.refusals import HoldNotFound
@@ -30,6 +31,9 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "read_trips.one": lambda sale: definition(sale.inventory, sale.trip.key),
     "read_trips.of_hold": lambda sale: sale.inventory.read_trips.of_hold(sale.actor(), a_hold(sale)),
     "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.actor(), hold_ref(f"t1~0~{0:032}")),
+    "read_holds.holder": lambda sale: sale.inventory.read_holds.holder(
+        service_of(sale.trip.key.organization), hold_ref(f"t1~0~{0:032}")
+    ),
     "read_holds.page": lambda sale: sale.holds(),
     "read_seat_map": lambda sale: sale.map(),
     "check_availability": lambda sale: sale.inventory.check_availability(

@@ -51,6 +51,7 @@ NEEDS: dict[str, Scope] = {
     "confirm_hold": Scope.BOOKINGS_CONFIRM,
     "cancel_booking": Scope.BOOKINGS_CANCEL,
     "read_holds.one": Scope.HOLDS_READ,
+    "read_holds.holder": Scope.HOLDERS_READ,
     "read_holds.page": Scope.HOLDS_READ,
     "control_sales": Scope.TRIPS_ADMIN,
     "cancel_trip": Scope.TRIPS_ADMIN,

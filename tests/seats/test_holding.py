@@ -4,13 +4,15 @@ import asyncio
 
 import pytest
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, service_of
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.commands import hold_ref
 from travio_inventory.seats.hold import Held
 from travio_inventory.seats.refusals import (
     BY_STORE,
     CONTENTION,
     Decided,
+    HoldNotFound,
     InvalidJourney,
     InvalidSeats,
     SeatHeld,
@@ -214,3 +216,20 @@ async def test_there_is_no_trip_of_another_organization(single_seats: Sale) -> N
     for organization, trip_id in ((trip.organization, "t2"), ("another", trip.trip)):
         with pytest.raises(TripNotFound):
             await hold_seats(inventory, Actor(organization, "ann"), trip_id, Ends("A", "B"), ["A1"])
+
+
+async def test_whose_a_hold_is_stays_known_after_its_end_and_to_its_organization_alone(sale: Sale) -> None:
+    hold = await sale.hold("A1 A18", by="bob")
+    holder, ref = sale.inventory.read_holds.holder, hold_ref(hold.id)
+    assert await holder(service_of(sale.trip.key.organization), ref) == "bob"
+    await sale.release(hold)
+    assert await holder(service_of(sale.trip.key.organization), ref) == "bob"
+    with pytest.raises(HoldNotFound):
+        await holder(service_of("another"), ref)
+
+
+async def test_what_the_house_blocks_is_nobodys_hold(sale: Sale) -> None:
+    await sale.block("A1")
+    (owner,) = {cell["owner"] for cell in await sale.cells("A1")}
+    with pytest.raises(HoldNotFound):
+        await sale.inventory.read_holds.holder(service_of(sale.trip.key.organization), hold_ref(str(owner)))

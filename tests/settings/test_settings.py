@@ -69,6 +69,7 @@ OTHER_VALUES = MappingProxyType(
         "trip_retention_seconds": "864000",
         "trip_archive": "/archive",
         "refusals": "legacy",
+        "default_organization": "acme",
         "clock_bound_ms": "251",
         "attempt_grace_seconds": "11",
         "taken_ttl_ms": "1999",

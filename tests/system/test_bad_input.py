@@ -42,6 +42,8 @@ OPTIONAL_IN = {
     "GetOrderBookings": {"page_token"},
     "ListTripSeats": {"page_token"},
     "GetManifest": {"boarding_station_id", "alighting_station_id", "page_token"},
+    "ConfirmReservations": {"user_id"},
+    "CancelReservations": {"user_id"},
 }
 NOT_UTF_8 = b"\xed\xa0\x80!"
 """A lone surrogate, as long as the text that it replaces."""

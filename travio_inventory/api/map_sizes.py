@@ -29,6 +29,12 @@ def too_many_free(bytes_max: int) -> ReplyTooLarge:
     return ReplyTooLarge([Violation("seat_class", said)])
 
 
+def too_many_of_event(bytes_max: int) -> ReplyTooLarge:
+    """The refusal of the free seats of an event."""
+    said = f"the free seats would have more than {bytes_max} bytes; ask for the map of a section of the event's trip"
+    return ReplyTooLarge([Violation("event_id", said)])
+
+
 def summary_too_large(trip: Trip, bytes_max: int) -> ReplyTooLarge:
     """The refusal of a summary."""
     said = f"the summary would have more than {bytes_max} bytes; ask for one section"

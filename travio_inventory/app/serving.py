@@ -88,6 +88,7 @@ def _grpc(
         authentication=served.authentication,
         refusals=settings.server.refusals,
         clock=SystemClock(),
+        default_organization=settings.server.default_organization,
         readiness=served.ready,
         background=served.at_work,
     )

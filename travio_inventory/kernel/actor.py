@@ -25,6 +25,8 @@ class Scope(StrEnum):
     BOOKINGS_READ = "bookings:read"
     """The bookings of the organization, whoever made them, with their passengers."""
     HOLDS_READ = "holds:read"
+    HOLDERS_READ = "holders:read"
+    """Whose a hold of the organization is, for callers that act for its holder."""
     SEATS_EXPLAIN = "seats:explain"
     """Who had a seat, and who was refused it, without passengers."""
     BOOKINGS_CONFIRM = "bookings:confirm"
@@ -53,6 +55,7 @@ EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
 OF_A_USER: Final = EVERY_SCOPE - {
     Scope.TRIPS_READ,
     Scope.TRIPS_ADMIN,
+    Scope.HOLDERS_READ,
     Scope.SEATS_BLOCK,
     Scope.SEATS_EXPLAIN,
     Scope.BOOKINGS_READ,

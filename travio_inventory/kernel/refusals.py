@@ -13,7 +13,7 @@ Refusal
     └── OutcomeUnknown
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 
@@ -41,8 +41,13 @@ class InvalidRequest(WrongRequest):
     reason = "INVALID_REQUEST"
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
+        super().__init__(_said(violations))
         self.violations = tuple(violations)
+
+    def rename(self, name: Callable[[str], str]) -> None:
+        """Call each field what `name` makes of it."""
+        self.violations = tuple([Violation(name(field), description) for field, description in self.violations])
+        self.args = (_said(self.violations),)
 
 
 class IdempotencyKeyReused(WrongRequest):
@@ -118,3 +123,7 @@ class OutcomeUnknown(RetryableRefusal):
 
     def __init__(self) -> None:
         super().__init__("the outcome is unknown; retry with the same key", retry_after_ms=500)
+
+
+def _said(violations: Sequence[Violation]) -> str:
+    return "; ".join(f"{field}: {description}" for field, description in violations)

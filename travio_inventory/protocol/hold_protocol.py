@@ -100,3 +100,10 @@ class HoldProtocol(Generic[H]):
         if isinstance(hold.state, Aborted):
             raise HoldNotFound
         return await self.deciding.as_booked(hold)
+
+    async def holder(self, organization: str, hold_id: str) -> str:
+        """See Holds."""
+        try:
+            return await self.deciding.holder(organization, hold_id)
+        except StoreUnavailable:
+            raise BackendUnavailable from None

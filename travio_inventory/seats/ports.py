@@ -232,6 +232,10 @@ class Holds(Protocol):
         """The hold as it is now; its late booking if there is one."""
         ...
 
+    async def holder(self, organization: str, hold_id: str) -> str:
+        """Whose hold it is, whether it lives or has ended; HoldNotFound if it is nobody's."""
+        ...
+
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """At most so many of the caller's holds after `after`, of one trip if it is named. With `ended` all, newest
         first; else bookings, then live holds. A page may have fewer although more follow.

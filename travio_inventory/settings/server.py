@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import FilePath, field_validator
 
 from travio_inventory.kernel.addresses import plain_host
+from travio_inventory.kernel.ids import fault_of
 from travio_inventory.settings.component import Component, setting
 
 
@@ -24,6 +25,19 @@ class ServerSettings(Component):
         "status",
         "form of a refusal: status = gRPC status with details; legacy = OK with success=false",
     )
+
+    default_organization: str = setting(
+        "DEFAULT_ORGANIZATION",
+        "default",
+        "the organization of calls that name none and whose caller is in none: those about events and showtimes",
+    )
+
+    @field_validator("default_organization")
+    @classmethod
+    def _an_id(cls, value: str) -> str:
+        if said := fault_of(value):
+            raise ValueError(said)
+        return value
 
     @field_validator("host")
     @classmethod

@@ -50,6 +50,7 @@ def valid_commands() -> Mapping[str, object]:
         "confirm_hold": ConfirmHoldCommand(hold_id=HOLD, order_id="o"),
         "cancel_booking": GiveBackCommand(hold_id=HOLD),
         "read_holds.one": hold_ref(HOLD),
+        "read_holds.holder": hold_ref(HOLD),
         "read_holds.page": HoldsQuery(),
         "change_trip": ChangeTripCommand(trip_id=TRIP, change=TripChange({}, {"A1": 7}, {})),
         "cancel_trip": trip_id(TRIP),

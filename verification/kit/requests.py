@@ -19,6 +19,7 @@ from verification.kit.raw_caller import RawReply
 
 SERVICE = "inventory.v1.InventoryService"
 HOLD = "t~0~0123456789abcdef0123456789abcdef"
+RESERVATION = f"event-1{HOLD[1:]}"
 _CHECK: dict[str, Any] = {
     "trip_id": "t",
     "from_station_id": "S0",
@@ -101,6 +102,11 @@ VALID: dict[str, dict[str, Any]] = {
         "include_national_ids": True,
         "page_size": 5,
     },
+    "GetAvailableSeats": {"event_id": 1},
+    "ReserveSeats": {"event_id": 1, "seat_numbers": ["seat-1"], "user_id": "u1"},
+    "GetReservation": {"reservation_id": RESERVATION},
+    "ConfirmReservations": {"reservation_ids": [RESERVATION], "booking_id": "o", "user_id": "u1"},
+    "CancelReservations": {"reservation_ids": [RESERVATION], "user_id": "u1"},
 }
 
 

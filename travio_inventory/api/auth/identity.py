@@ -37,7 +37,7 @@ GRANTS: Final[Mapping[Grant, frozenset[Scope]]] = MappingProxyType(
         Grant.ADMIN: frozenset(
             {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.SEATS_EXPLAIN, Scope.BOOKINGS_READ}
         ),
-        Grant.DELEGATE: frozenset(),
+        Grant.DELEGATE: frozenset({Scope.HOLDERS_READ}),
     }
 )
 """What an actor with the grant may do."""

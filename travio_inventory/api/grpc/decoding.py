@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from travio_inventory.api.events import RESERVATION_ID_BYTES_MAX
 from travio_inventory.api.page_tokens import after
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
@@ -25,6 +26,7 @@ _MOST = {
     "updates": limits.UPDATES_MAX,
     "passengers": limits.SEATS_PER_HOLD_MAX,
     "moves": limits.SEATS_PER_HOLD_MAX,
+    "reservation_ids": limits.SEATS_PER_HOLD_MAX,
 }
 """Items of a list of messages."""
 _SALES_ACTIONS = {int(wire): wire.name or "" for wire in SalesAction if wire}
@@ -45,8 +47,26 @@ def limited(field: str, items: Sequence[Any]) -> Sequence[Any]:
     """The items of the field. Raises InvalidRequest for more than there may be: to read millions of them would stop all
     other calls.
     """
+    return _counted(field, items, 0)
+
+
+def some_of(field: str, items: Sequence[T]) -> Sequence[T]:
+    """The same; there must be one."""
+    return _counted(field, items, 1)
+
+
+def reservation_ids(field: str, texts: Sequence[str]) -> Sequence[str]:
+    """Texts that may be ids of reservations."""
     found = Faults()
-    found.count(field, items, 0, _MOST[field])
+    for text in texts:
+        found.text(field, text, RESERVATION_ID_BYTES_MAX, required=True)
+    found.finish()
+    return texts
+
+
+def _counted(field: str, items: Sequence[T], least: int) -> Sequence[T]:
+    found = Faults()
+    found.count(field, items, least, _MOST[field])
     found.finish()
     return items
 

@@ -18,11 +18,12 @@ from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.wire.inventory import v1
 
 Answer: TypeAlias = Callable[[Identity, Message], Awaitable[betterproto2.Message | bytes]]
-UnaryMethod: TypeAlias = tuple[Grant, Answer]
-"""What its caller needs, and the answer."""
+UnaryMethod: TypeAlias = tuple[Grant | None, Answer]
+"""What its caller needs, None for what anybody may ask; and the answer."""
 Answers: TypeAlias = Callable[[Identity, Message], AsyncGenerator[bytes]]
 StreamMethod: TypeAlias = tuple[Grant, Answers]
 """The same where there are many answers to one message."""
+NOBODY: Final = Identity(frozenset(), is_anonymous=True)
 NOTHING_SHOWN: Final = Credentials()
 
 
@@ -62,13 +63,13 @@ def credentials_of(stream: Stream[Any, Any]) -> Credentials:
 
 
 def _answering(
-    authentication: Authentication, grant: Grant, answer: Answer
+    authentication: Authentication, grant: Grant | None, answer: Answer
 ) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
     """The method as grpclib calls it. A refusal becomes its status; other errors go to the server."""
 
     async def handle(stream: Stream[Any, Any]) -> None:
         try:
-            caller = await caller_of(stream, authentication, grant)
+            caller = NOBODY if grant is None else await caller_of(stream, authentication, grant)
             request = await stream.recv_message()
             if request is None:
                 raise no_message()

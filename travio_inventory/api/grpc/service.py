@@ -13,6 +13,7 @@ from grpclib.reflection.service import ServerReflection
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
+from travio_inventory.api.grpc.event_methods import EventMethods
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.live_replies import live_reply
 from travio_inventory.api.grpc.maps import MapReplies
@@ -67,6 +68,7 @@ def services(
     authentication: Authentication,
     refusals: Refusals,
     clock: Clock,
+    default_organization: str = "default",
     readiness: CheckBase | None = None,
     background: CheckBase | None = None,
 ) -> list[Servable]:
@@ -76,7 +78,8 @@ def services(
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
-    service = InventoryService(inventory, feeds, authentication=authentication, refusals=refusals, clock=clock)
+    events = EventMethods(inventory, clock=clock, organization=default_organization, readiness=readiness)
+    service = InventoryService(inventory, feeds, events, authentication=authentication, refusals=refusals, clock=clock)
     ready = [readiness] if readiness is not None else []
     by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
     if background is not None:
@@ -99,13 +102,21 @@ class InventoryService:
     """InventoryService over the use cases. An answer is a message, or the bytes of one."""
 
     def __init__(
-        self, inventory: Inventory, feeds: Feeds, *, authentication: Authentication, refusals: Refusals, clock: Clock
+        self,
+        inventory: Inventory,
+        feeds: Feeds,
+        events: EventMethods,
+        *,
+        authentication: Authentication,
+        refusals: Refusals,
+        clock: Clock,
     ) -> None:
         self._inventory = inventory
         self._feeds = feeds
         self._authentication = authentication
         self._is_legacy = refusals == "legacy"
         self._clock = clock
+        self._events = events
         self._maps = MapReplies()
         self._summaries = SummaryReplies()
 
@@ -146,6 +157,7 @@ class InventoryService:
                 "CancelTrip": (Grant.ADMIN, self.cancel_trip),
                 "SwapVehicle": (Grant.ADMIN, self.swap_vehicle),
                 "ListTrips": (Grant.READ, self.list_trips),
+                **self._events.methods(),
             },
             {"WatchSeatMap": (Grant.VIEW, self.watch_seat_map)},
         )

@@ -107,6 +107,16 @@ class Deciding(Generic[H]):
             raise HoldNotFound
         return self._resource.read(actor.organization, hold_id, row)
 
+    async def holder(self, organization: str, hold_id: str) -> str:
+        """Whose hold it is. Raises HoldNotFound if it is nobody's, never existed, was fenced or closed;
+        StoreUnavailable.
+        """
+        row = await self._judging.home(organization, hold_id)
+        holder = "" if row is None or row.get("status") == rows.CLOSED else rows.text(row, "holder")
+        if not holder:
+            raise HoldNotFound
+        return holder
+
     async def late_row(self, hold: H) -> Row | None:
         """The row of the hold's late booking. Raises BackendUnavailable."""
         try:

@@ -1,4 +1,4 @@
-"""Reads one hold, or a holder's holds."""
+"""Reads one hold, a holder's holds, or whose a hold is."""
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.commands import HoldRef, HoldsQuery
@@ -16,6 +16,11 @@ class ReadHolds:
         """Raises PermissionDenied, HoldNotFound, BackendUnavailable."""
         actor.needs(Scope.HOLDS_READ)
         return await self._holds.find(actor, hold_id)
+
+    async def holder(self, actor: Actor, hold_id: HoldRef) -> str:
+        """Whose hold of the actor's organization it is. Raises PermissionDenied, HoldNotFound, BackendUnavailable."""
+        actor.needs(Scope.HOLDERS_READ)
+        return await self._holds.holder(actor.organization, hold_id)
 
     async def page(self, actor: Actor, query: HoldsQuery) -> HoldPage:
         """A page of the actor's holds, see `Holds.page`. Raises PermissionDenied, BackendUnavailable."""

@@ -8,6 +8,8 @@ __all__ = (
     "BatchCheckResponse",
     "CancelBookingRequest",
     "CancelBookingResponse",
+    "CancelReservationsRequest",
+    "CancelReservationsResponse",
     "CancelTripRequest",
     "CancelTripResponse",
     "ChangeTripRequest",
@@ -17,6 +19,8 @@ __all__ = (
     "ClassSummary",
     "ConfirmBookingRequest",
     "ConfirmBookingResponse",
+    "ConfirmReservationsRequest",
+    "ConfirmReservationsResponse",
     "ConfirmedSeat",
     "ControlSalesRequest",
     "ControlSalesResponse",
@@ -30,12 +34,16 @@ __all__ = (
     "ExtendHoldRequest",
     "ExtendHoldResponse",
     "FeatureDefinition",
+    "GetAvailableSeatsRequest",
+    "GetAvailableSeatsResponse",
     "GetHoldRequest",
     "GetHoldResponse",
     "GetManifestRequest",
     "GetManifestResponse",
     "GetOrderBookingsRequest",
     "GetOrderBookingsResponse",
+    "GetReservationRequest",
+    "GetReservationResponse",
     "GetSeatMapRequest",
     "GetSeatMapResponse",
     "GetTripRequest",
@@ -44,6 +52,8 @@ __all__ = (
     "GetTripSummaryResponse",
     "GetUserWaitlistRequest",
     "GetUserWaitlistResponse",
+    "HealthCheckRequest",
+    "HealthCheckResponse",
     "Hold",
     "HoldSeatsRequest",
     "HoldSeatsResponse",
@@ -79,7 +89,11 @@ __all__ = (
     "PutSeatPlanResponse",
     "ReleaseSeatsRequest",
     "ReleaseSeatsResponse",
+    "Reservation",
+    "ReserveSeatsRequest",
+    "ReserveSeatsResponse",
     "SalesAction",
+    "Seat",
     "SeatAvailability",
     "SeatCell",
     "SeatConfiguration",
@@ -564,6 +578,47 @@ default_message_pool.register_message("inventory.v1", "CancelBookingResponse", C
 
 
 @dataclass(eq=False, repr=False, init=False)
+class CancelReservationsRequest(betterproto2.Message):
+    """CancelReservationsRequest."""
+
+    reservation_ids: "list[str]" = betterproto2.field(1, betterproto2.TYPE_STRING, repeated=True)
+    """
+    As in ConfirmReservationsRequest.
+    """
+
+    user_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        reservation_ids: "list[str] | None" = None,
+        user_id: "str" = "",
+    ) -> None:
+        self.reservation_ids = [] if reservation_ids is None else reservation_ids
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "CancelReservationsRequest", CancelReservationsRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class CancelReservationsResponse(betterproto2.Message):
+    """CancelReservationsResponse."""
+
+    reservations: "list[Reservation]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    def __init__(
+        self,
+        reservations: "list[Reservation] | None" = None,
+    ) -> None:
+        self.reservations = [] if reservations is None else reservations
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "CancelReservationsResponse", CancelReservationsResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class CancelTripRequest(betterproto2.Message):
     """CancelTripRequest."""
 
@@ -972,6 +1027,61 @@ default_message_pool.register_message("inventory.v1", "ConfirmedSeat", Confirmed
 
 
 @dataclass(eq=False, repr=False, init=False)
+class ConfirmReservationsRequest(betterproto2.Message):
+    """ConfirmReservationsRequest."""
+
+    reservation_ids: "list[str]" = betterproto2.field(1, betterproto2.TYPE_STRING, repeated=True)
+    """
+    At most 50. An id of POST /api/inventory/reservations names one seat: of the seats of one such call those are booked
+    that are named, and the others are given up.
+    """
+
+    booking_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Of the organization's own, as an order.
+    """
+
+    user_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Whose reservations they are. Empty: of whoever has each, for callers that may act for others.
+    """
+
+    def __init__(
+        self,
+        reservation_ids: "list[str] | None" = None,
+        booking_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.reservation_ids = [] if reservation_ids is None else reservation_ids
+        self.booking_id = booking_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "ConfirmReservationsRequest", ConfirmReservationsRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ConfirmReservationsResponse(betterproto2.Message):
+    """ConfirmReservationsResponse."""
+
+    reservations: "list[Reservation]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In the order of their ids, each hold once.
+    """
+
+    def __init__(
+        self,
+        reservations: "list[Reservation] | None" = None,
+    ) -> None:
+        self.reservations = [] if reservations is None else reservations
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "ConfirmReservationsResponse", ConfirmReservationsResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ControlSalesRequest(betterproto2.Message):
     """ControlSalesRequest."""
 
@@ -1277,6 +1387,43 @@ default_message_pool.register_message("inventory.v1", "FeatureDefinition", Featu
 
 
 @dataclass(eq=False, repr=False, init=False)
+class GetAvailableSeatsRequest(betterproto2.Message):
+    """GetAvailableSeatsRequest."""
+
+    event_id: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        event_id: "int" = 0,
+    ) -> None:
+        self.event_id = event_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "GetAvailableSeatsRequest", GetAvailableSeatsRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetAvailableSeatsResponse(betterproto2.Message):
+    """GetAvailableSeatsResponse."""
+
+    seats: "list[Seat]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In layout order.
+    """
+
+    def __init__(
+        self,
+        seats: "list[Seat] | None" = None,
+    ) -> None:
+        self.seats = [] if seats is None else seats
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "GetAvailableSeatsResponse", GetAvailableSeatsResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class GetHoldRequest(betterproto2.Message):
     """GetHoldRequest."""
 
@@ -1492,6 +1639,40 @@ class GetOrderBookingsResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "GetOrderBookingsResponse", GetOrderBookingsResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetReservationRequest(betterproto2.Message):
+    """GetReservationRequest."""
+
+    reservation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        reservation_id: "str" = "",
+    ) -> None:
+        self.reservation_id = reservation_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "GetReservationRequest", GetReservationRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetReservationResponse(betterproto2.Message):
+    """GetReservationResponse."""
+
+    reservation: "Reservation | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        reservation: "Reservation | None" = None,
+    ) -> None:
+        self.reservation = reservation
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "GetReservationResponse", GetReservationResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1913,6 +2094,38 @@ class GetUserWaitlistResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "GetUserWaitlistResponse", GetUserWaitlistResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class HealthCheckRequest(betterproto2.Message):
+    """HealthCheckRequest."""
+
+    pass
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "HealthCheckRequest", HealthCheckRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class HealthCheckResponse(betterproto2.Message):
+    """HealthCheckResponse."""
+
+    status: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        status: "str" = "",
+    ) -> None:
+        self.status = status
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "HealthCheckResponse", HealthCheckResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -3102,6 +3315,174 @@ class ReleaseSeatsResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "ReleaseSeatsResponse", ReleaseSeatsResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Reservation(betterproto2.Message):
+    """Reservation."""
+
+    reservation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    event_id: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+    user_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    seats: "list[Seat]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    All seats of the reservation; of one that has ended those that it had, as it left them: AVAILABLE.
+    """
+
+    expires_at: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    0 if it never expires: a booking.
+    """
+
+    status: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    ACTIVE, CONFIRMED, EXPIRED or CANCELLED.
+    """
+
+    created_at: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        reservation_id: "str" = "",
+        event_id: "int" = 0,
+        user_id: "str" = "",
+        seats: "list[Seat] | None" = None,
+        expires_at: "int" = 0,
+        status: "str" = "",
+        created_at: "int" = 0,
+    ) -> None:
+        self.reservation_id = reservation_id
+        self.event_id = event_id
+        self.user_id = user_id
+        self.seats = [] if seats is None else seats
+        self.expires_at = expires_at
+        self.status = status
+        self.created_at = created_at
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "Reservation", Reservation)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReserveSeatsRequest(betterproto2.Message):
+    """ReserveSeatsRequest."""
+
+    event_id: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    seat_numbers: "list[str]" = betterproto2.field(2, betterproto2.TYPE_STRING, repeated=True)
+
+    user_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        event_id: "int" = 0,
+        seat_numbers: "list[str] | None" = None,
+        user_id: "str" = "",
+    ) -> None:
+        self.event_id = event_id
+        self.seat_numbers = [] if seat_numbers is None else seat_numbers
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "ReserveSeatsRequest", ReserveSeatsRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReserveSeatsResponse(betterproto2.Message):
+    """ReserveSeatsResponse."""
+
+    reservation: "Reservation | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        reservation: "Reservation | None" = None,
+    ) -> None:
+        self.reservation = reservation
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "ReserveSeatsResponse", ReserveSeatsResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Seat(betterproto2.Message):
+    """
+    --- events ---
+
+    A seat of an event, as it is on sale or as a reservation has it.
+    """
+
+    event_id: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    seat_number: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The id of the seat in its trip: reserve the seat by it.
+    """
+
+    section: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    row_number: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    seat_type: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    REGULAR, VIP or PREMIUM.
+    """
+
+    price: "float" = betterproto2.field(6, betterproto2.TYPE_DOUBLE)
+    """
+    In major units of the event's currency.
+    """
+
+    status: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    """
+    AVAILABLE, RESERVED, BOOKED or BLOCKED.
+    """
+
+    version: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+    """
+    When the seat was last changed, as far as the answering process knows, in Unix milliseconds. It grows with every change;
+    versions of one process can be compared.
+    """
+
+    reserved_by: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    Only of a reservation, for whoever may read it.
+    """
+
+    reserved_until: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        event_id: "int" = 0,
+        seat_number: "str" = "",
+        section: "str" = "",
+        row_number: "str" = "",
+        seat_type: "str" = "",
+        price: "float" = 0.0,
+        status: "str" = "",
+        version: "int" = 0,
+        reserved_by: "str" = "",
+        reserved_until: "int" = 0,
+    ) -> None:
+        self.event_id = event_id
+        self.seat_number = seat_number
+        self.section = section
+        self.row_number = row_number
+        self.seat_type = seat_type
+        self.price = price
+        self.status = status
+        self.version = version
+        self.reserved_by = reserved_by
+        self.reserved_until = reserved_until
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "Seat", Seat)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -4821,6 +5202,140 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def get_available_seats(
+        self,
+        message: "GetAvailableSeatsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetAvailableSeatsResponse":
+        """
+        Events. The event with the number N is the trip "event-N" of one segment, from "start" to "end", of the caller's
+        organization, or of the one that the service is set to (TRAVIO_DEFAULT_ORGANIZATION). A refusal of these calls is a
+        status, also where legacy refusals are configured.
+
+        The seats of an event that are free.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/GetAvailableSeats",
+            message,
+            GetAvailableSeatsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def reserve_seats(
+        self,
+        message: "ReserveSeatsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ReserveSeatsResponse":
+        """
+        Reserves all the requested seats until the reservation expires, or none: the reservation is a hold.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ReserveSeats",
+            message,
+            ReserveSeatsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_reservation(
+        self,
+        message: "GetReservationRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetReservationResponse":
+        """
+        One reservation in its present state.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/GetReservation",
+            message,
+            GetReservationResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def confirm_reservations(
+        self,
+        message: "ConfirmReservationsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ConfirmReservationsResponse":
+        """
+        Turns reservations into bookings, one after the other. A refused one ends the call: those before it are booked, and the
+        same call, repeated, goes on. Repeated, it returns the same bookings.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ConfirmReservations",
+            message,
+            ConfirmReservationsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_reservations(
+        self,
+        message: "CancelReservationsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelReservationsResponse":
+        """
+        Gives up reservations, one after the other, or cancels what was booked of them. As ConfirmReservations otherwise.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/CancelReservations",
+            message,
+            CancelReservationsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def health_check(
+        self,
+        message: "HealthCheckRequest | None" = None,
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "HealthCheckResponse":
+        """
+        Whether the service is ready: "healthy", or UNAVAILABLE.
+        """
+
+        if message is None:
+            message = HealthCheckRequest()
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/HealthCheck",
+            message,
+            HealthCheckResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class NoopStub(betterproto2_grpclib.ServiceStub):
     """
@@ -5095,6 +5610,53 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def get_available_seats(self, message: "GetAvailableSeatsRequest") -> "GetAvailableSeatsResponse":
+        """
+        Events. The event with the number N is the trip "event-N" of one segment, from "start" to "end", of the caller's
+        organization, or of the one that the service is set to (TRAVIO_DEFAULT_ORGANIZATION). A refusal of these calls is a
+        status, also where legacy refusals are configured.
+
+        The seats of an event that are free.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def reserve_seats(self, message: "ReserveSeatsRequest") -> "ReserveSeatsResponse":
+        """
+        Reserves all the requested seats until the reservation expires, or none: the reservation is a hold.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def get_reservation(self, message: "GetReservationRequest") -> "GetReservationResponse":
+        """
+        One reservation in its present state.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def confirm_reservations(self, message: "ConfirmReservationsRequest") -> "ConfirmReservationsResponse":
+        """
+        Turns reservations into bookings, one after the other. A refused one ends the call: those before it are booked, and the
+        same call, repeated, goes on. Repeated, it returns the same bookings.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def cancel_reservations(self, message: "CancelReservationsRequest") -> "CancelReservationsResponse":
+        """
+        Gives up reservations, one after the other, or cancels what was booked of them. As ConfirmReservations otherwise.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def health_check(self, message: "HealthCheckRequest") -> "HealthCheckResponse":
+        """
+        Whether the service is ready: "healthy", or UNAVAILABLE.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_check_availability(
         self, stream: "grpclib.server.Stream[CheckAvailabilityRequest, CheckAvailabilityResponse]"
     ) -> None:
@@ -5334,6 +5896,54 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.list_trips(request)
         await stream.send_message(response)
 
+    async def __rpc_get_available_seats(
+        self, stream: "grpclib.server.Stream[GetAvailableSeatsRequest, GetAvailableSeatsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_available_seats(request)
+        await stream.send_message(response)
+
+    async def __rpc_reserve_seats(
+        self, stream: "grpclib.server.Stream[ReserveSeatsRequest, ReserveSeatsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.reserve_seats(request)
+        await stream.send_message(response)
+
+    async def __rpc_get_reservation(
+        self, stream: "grpclib.server.Stream[GetReservationRequest, GetReservationResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_reservation(request)
+        await stream.send_message(response)
+
+    async def __rpc_confirm_reservations(
+        self, stream: "grpclib.server.Stream[ConfirmReservationsRequest, ConfirmReservationsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.confirm_reservations(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_reservations(
+        self, stream: "grpclib.server.Stream[CancelReservationsRequest, CancelReservationsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_reservations(request)
+        await stream.send_message(response)
+
+    async def __rpc_health_check(
+        self, stream: "grpclib.server.Stream[HealthCheckRequest, HealthCheckResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.health_check(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/inventory.v1.InventoryService/CheckAvailability": grpclib.const.Handler(
@@ -5527,6 +6137,42 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ListTripsRequest,
                 ListTripsResponse,
+            ),
+            "/inventory.v1.InventoryService/GetAvailableSeats": grpclib.const.Handler(
+                self.__rpc_get_available_seats,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetAvailableSeatsRequest,
+                GetAvailableSeatsResponse,
+            ),
+            "/inventory.v1.InventoryService/ReserveSeats": grpclib.const.Handler(
+                self.__rpc_reserve_seats,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ReserveSeatsRequest,
+                ReserveSeatsResponse,
+            ),
+            "/inventory.v1.InventoryService/GetReservation": grpclib.const.Handler(
+                self.__rpc_get_reservation,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetReservationRequest,
+                GetReservationResponse,
+            ),
+            "/inventory.v1.InventoryService/ConfirmReservations": grpclib.const.Handler(
+                self.__rpc_confirm_reservations,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ConfirmReservationsRequest,
+                ConfirmReservationsResponse,
+            ),
+            "/inventory.v1.InventoryService/CancelReservations": grpclib.const.Handler(
+                self.__rpc_cancel_reservations,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelReservationsRequest,
+                CancelReservationsResponse,
+            ),
+            "/inventory.v1.InventoryService/HealthCheck": grpclib.const.Handler(
+                self.__rpc_health_check,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                HealthCheckRequest,
+                HealthCheckResponse,
             ),
         }
 
