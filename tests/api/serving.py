@@ -106,7 +106,7 @@ async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) 
     """A service with the trip open."""
     signals = MapSignals()
     async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max), signals=signals) as inventory:
-        feeds = Feeds(inventory.follow_maps, signals, FeedRules(look_again_s=0.02, heartbeat_s=0.1))
+        feeds = Feeds(inventory.follow_maps, signals, SystemClock(), FeedRules(look_again_s=0.02, heartbeat_s=0.1))
         handlers = services(
             inventory, feeds, authentication=AuthenticationOff(), refusals=refusals, clock=SystemClock()
         )

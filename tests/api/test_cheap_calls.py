@@ -59,7 +59,7 @@ async def selling() -> AsyncIterator[tuple[dict[str, Handler], Contest]]:
     async with open_inventory(settings_of()) as inventory:
         trip = coach()
         await inventory.open_trip(Actor(ORGANIZATION, "admin"), trip)
-        feeds = Feeds(inventory.follow_maps, MapSignals())
+        feeds = Feeds(inventory.follow_maps, MapSignals(), SystemClock())
         service, *_ = services(
             inventory, feeds, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
         )

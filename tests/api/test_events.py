@@ -91,7 +91,7 @@ async def serving(
     async with open_inventory(settings_of(hold_ttl_seconds=hold_ttl_seconds, background=background)) as inventory:
         handlers = services(
             inventory,
-            Feeds(inventory.follow_maps, MapSignals()),
+            Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
             authentication=authentication or AuthenticationOff(),
             refusals=refusals,
             clock=SystemClock(),

@@ -240,7 +240,7 @@ async def test_whoever_joins_a_waiting_list_is_told_their_place() -> None:
 
 async def test_what_is_served_is_what_the_contract_names() -> None:
     async with open_inventory(settings_of()) as inventory:
-        feeds = Feeds(inventory.follow_maps, MapSignals())
+        feeds = Feeds(inventory.follow_maps, MapSignals(), SystemClock())
         service, *_ = services(
             inventory, feeds, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
         )

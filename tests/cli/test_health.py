@@ -26,7 +26,7 @@ async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
         server = Server(
             services(
                 inventory,
-                Feeds(inventory.follow_maps, MapSignals()),
+                Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
                 authentication=AuthenticationOff(),
                 refusals="status",
                 clock=SystemClock(),

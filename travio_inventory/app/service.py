@@ -125,7 +125,7 @@ async def _at_work(
         }
         background = _background_jobs(settings.background, assembly) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
-            feeds = Feeds(inventory.follow_maps, assembly.signals)
+            feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
             yield App(inventory, figures, readiness, feeds, port=0)
 

@@ -31,6 +31,6 @@ async def sale(market: Market) -> Sale:
 @pytest.fixture
 async def feeds(sale: Sale) -> AsyncIterator[Feeds]:
     """The live feeds of the process that sells."""
-    opened = Feeds(sale.inventory.follow_maps, sale.process.signals, RULES)
+    opened = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, RULES)
     yield opened
     await opened.close()

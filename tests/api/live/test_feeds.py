@@ -90,7 +90,7 @@ async def test_a_change_while_the_state_is_read_is_told(feeds: Feeds, sale: Sale
 
 
 async def test_what_another_process_did_is_told_without_a_message(sale: Sale) -> None:
-    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, replace(RULES, look_again_s=0.02))
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, look_again_s=0.02))
     async with watcher(feeds, sale).following() as ann:
         await sale.elsewhere().hold("A1")
         sale.clock.pass_s(3)  # what is cached goes stale
@@ -112,7 +112,12 @@ async def test_a_trip_that_is_closed_shows_no_free_seat(feeds: Feeds, sale: Sale
 
 
 async def test_heartbeats_come_while_nothing_changes(sale: Sale) -> None:
-    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, replace(RULES, look_again_s=0.01, heartbeat_s=0.02))
+    feeds = Feeds(
+        sale.inventory.follow_maps,
+        sale.process.signals,
+        sale.clock,
+        replace(RULES, look_again_s=0.01, heartbeat_s=0.02),
+    )
     async with watcher(feeds, sale).following() as ann:
         sale.clock.pass_s(30)
         await ann.until(lambda: len(ann.told) > 3)
@@ -164,7 +169,9 @@ async def test_whose_position_is_not_known_is_told_so_and_everything(
 
 async def test_a_part_that_nobody_watched_for_long_knows_nothing_of_before(sale: Sale) -> None:
     """Others watch the trip all the while, so the epoch goes on: what is trimmed is what this part has missed."""
-    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, replace(RULES, look_again_s=0.01, linger_s=0.0))
+    feeds = Feeds(
+        sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, look_again_s=0.01, linger_s=0.0)
+    )
     async with watcher(feeds, sale, "A-D").following() as ann:
         async with watcher(feeds, sale, "A-B").following() as bob:
             pass
@@ -224,7 +231,7 @@ async def test_however_many_come_back_the_store_is_read_once(feeds: Feeds, sale:
 
 async def test_what_many_are_told_is_written_once(feeds: Feeds, sale: Sale) -> None:
     async with watcher(feeds, sale).following() as ann:
-        written = [ann.told[0].written("text", lambda: b"once"), ann.told[0].written("text", lambda: b"twice")]
+        written = [ann.told[0].written("text", lambda _: b"once"), ann.told[0].written("text", lambda _: b"twice")]
     assert written == [b"once", b"once"]
 
 
@@ -252,7 +259,9 @@ async def test_every_change_of_a_fast_sale_is_told_in_order(feeds: Feeds, sale: 
 
 
 async def test_a_feed_that_nobody_watches_ends(sale: Sale) -> None:
-    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, replace(RULES, look_again_s=0.01, linger_s=0.02))
+    feeds = Feeds(
+        sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, look_again_s=0.01, linger_s=0.02)
+    )
     async with watcher(feeds, sale).following() as ann:
         assert (feeds.trips, feeds.watchers) == (1, 1)
     async with asyncio.timeout(5):
@@ -283,7 +292,7 @@ async def test_a_question_that_is_wrong_is_refused_and_harms_no_other(feeds: Fee
 
 
 async def test_while_the_store_does_not_answer_watchers_wait_and_new_ones_are_refused(sale: Sale) -> None:
-    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, replace(RULES, look_again_s=0.02))
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, look_again_s=0.02))
     async with watcher(feeds, sale).following() as ann:
         sale.store.cannot_read(sale.group_partition("A1"))
         await sale.hold("A1")
@@ -300,7 +309,7 @@ async def test_while_the_store_does_not_answer_watchers_wait_and_new_ones_are_re
 
 async def test_there_are_so_many_watchers_parts_and_trips_at_most(sale: Sale) -> None:
     rules = replace(RULES, watchers_max=2, parts_max=1, trips_max=1)
-    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, rules)
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, rules)
     async with watcher(feeds, sale).following():
         for other in (watcher(feeds, sale, "A-B"), Watcher(feeds, TripKey(sale.trip.key.organization, "other"))):
             async with other.following():
@@ -329,7 +338,7 @@ async def test_a_feed_that_fails_tells_its_watchers(sale: Sale, caplog: pytest.L
             raise ZeroDivisionError
         return await sale.inventory.follow_maps(actor, trip_id, parts)
 
-    feeds = Feeds(fails_once, sale.process.signals, RULES)
+    feeds = Feeds(fails_once, sale.process.signals, sale.clock, RULES)
     async with watcher(feeds, sale).following() as ann:
         sale.process.signals.changed(sale.trip.key)
         await ann.until(lambda: ann.refusal is not None)

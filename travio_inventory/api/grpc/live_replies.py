@@ -1,6 +1,5 @@
 """Writes what a live feed tells as a serialized WatchSeatMapResponse, once for all who are told the same."""
 
-from functools import partial
 from typing import Final
 
 from travio_inventory.api.grpc.protobuf import number, part, text
@@ -25,7 +24,7 @@ _REASONS: Final = {
 
 def live_reply(told: Told) -> bytes:
     """The message. Raises ReplyTooLarge for a snapshot that clients might not accept."""
-    reply = told.written(FORM, partial(_write, told))
+    reply = told.written(FORM, _write)
     if isinstance(told, Snapshot) and len(reply) > REPLY_BYTES_MAX:
         raise too_large(told.trip, told.section, REPLY_BYTES_MAX)
     return reply

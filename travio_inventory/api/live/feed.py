@@ -59,11 +59,21 @@ class Feed:
     Each look takes its place in the stream before it reads anything: what changes from there on is looked at again.
     """
 
-    def __init__(self, maps: Maps, actor: Actor, trip_id: str, rules: FeedRules, new_epoch: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        maps: Maps,
+        actor: Actor,
+        trip_id: str,
+        rules: FeedRules,
+        *,
+        now_ms: Callable[[], int],
+        new_epoch: Callable[[], str],
+    ) -> None:
         self._maps = maps
         self._actor = actor
         self._trip_id = trip_id
         self._rules = rules
+        self._now_ms = now_ms
         self._new_epoch = new_epoch
         self._now_s = asyncio.get_running_loop().time
         self._position = Position(new_epoch(), 0)
@@ -210,18 +220,20 @@ class Feed:
         shown = {part: found for part, found in maps.items() if isinstance(found, SeatMap)}
         self._begin_anew_if_changed([each.trip for each in shown.values()])
         position = self._position._replace(offset=self._position.offset + 1)
-        changed = [view.update(found, position) for part, found in shown.items() if (view := self._parts[part].view)]
+        now_ms = self._now_ms()
+        views = [(view, found) for part, found in shown.items() if (view := self._parts[part].view)]
+        changed = [view.update(found, position, now_ms) for view, found in views]
         if any(changed):
             self._position = position
         for part, found in maps.items():
-            self._place(self._parts[part], found)
+            self._place(self._parts[part], found, now_ms)
 
-    def _place(self, watched: _Watched, found: SeatMap | WrongRequest) -> None:
+    def _place(self, watched: _Watched, found: SeatMap | WrongRequest, now_ms: int) -> None:
         watched.refusal = None
         if not isinstance(found, SeatMap):
             watched.refusal = found
         elif watched.view is None:
-            watched.view = View(found, self._position)
+            watched.view = View(found, self._position, now_ms)
 
     def _begin_anew_if_changed(self, trips: Sequence[Trip]) -> None:
         """Another definition of the trip is another epoch: no watcher's offset means anything in it."""

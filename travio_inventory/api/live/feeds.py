@@ -8,6 +8,7 @@ from secrets import token_hex
 from travio_inventory.api.live.feed import Feed, FeedRules, Maps
 from travio_inventory.api.live.told import Position, Told
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.map_signals import MapSignals
@@ -29,12 +30,14 @@ class Feeds:
         self,
         maps: Maps,
         signals: MapSignals,
+        clock: Clock,
         rules: FeedRules | None = None,
         *,
         new_epoch: Callable[[], str] = new_epoch,
     ) -> None:
         self._maps = maps
         self._signals = signals
+        self._clock = clock
         self._rules = rules or FeedRules()
         self._new_epoch = new_epoch
         self._feeds: dict[TripKey, Feed] = {}
@@ -88,7 +91,9 @@ class Feeds:
         if feed is None or not feed.is_open:
             if len(self._feeds) >= self._rules.trips_max:
                 raise Overloaded
-            feed = self._feeds[key] = Feed(self._maps, actor, trip_id, self._rules, self._new_epoch)
+            now_ms, new_epoch = self._clock.now_ms, self._new_epoch
+            feed = Feed(self._maps, actor, trip_id, self._rules, now_ms=now_ms, new_epoch=new_epoch)
+            self._feeds[key] = feed
             task = asyncio.create_task(self._run(key, feed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import SeatState
 from travio_inventory.seats.trip import Journey, Trip
 
 POSITION_CHARS_MAX = 64
+Form = TypeVar("Form", bytes, str)
 
 
 class Position(NamedTuple):
@@ -59,14 +60,14 @@ class SeatChange(NamedTuple):
 class _Written:
     """Many watchers are told the same object: it is written once for each form of it."""
 
-    _forms: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
+    _forms: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
-    def written(self, form: str, write: Callable[[], bytes]) -> bytes:
+    def written(self, form: str, write: Callable[[Any], Form]) -> Form:
         """It in that form, written by `write` the first time."""
-        data = self._forms.get(form)
-        if data is None:
-            data = self._forms[form] = write()
-        return data
+        written: Form | None = self._forms.get(form)
+        if written is None:
+            written = self._forms[form] = write(self)
+        return written
 
 
 @dataclass(eq=False, slots=True)
@@ -82,6 +83,7 @@ class Snapshot(_Written):
     states: Sequence[SeatState]
     versions: Sequence[int]
     as_of_ms: int
+    seen_at_ms: int
 
 
 @dataclass(eq=False, slots=True)
@@ -97,6 +99,8 @@ class Delta(_Written):
     journey: Journey
     changes: Sequence[SeatChange]
     as_of_ms: int
+    seen_at_ms: int
+    """When the last of the changes was seen, in Unix milliseconds."""
 
 
 @dataclass(eq=False, slots=True)
@@ -106,6 +110,7 @@ class Heartbeat(_Written):
     """
 
     position: Position
+    trip: str
     as_of_ms: int
 
 

@@ -16,34 +16,35 @@ class View:
     seats have changed since which offset. So a slow watcher costs nothing, and is told each seat once, as it is now.
     """
 
-    def __init__(self, seat_map: SeatMap, position: Position) -> None:
+    def __init__(self, seat_map: SeatMap, position: Position, now_ms: int) -> None:
         places = seat_map.trip.places_in(seat_map.section)
         self.position = position
         """That of its last change. What is told is the same for all who were told the same before."""
         self._since = position
         """From here on it knows what has changed."""
         self._map = seat_map
+        self._seen_at_ms = now_ms
         self._seats = seat_map.trip.seats[places.start : places.stop]
         self._states = list(seat_map.states())
         self._changed: OrderedDict[int, tuple[int, SeatState]] = OrderedDict()
         """The places of seats that have changed, the latest last: at which offset, and what they were before."""
         self._snapshots: dict[Because, Snapshot] = {}
         self._deltas: dict[int, Delta] = {}
-        self._beat = Heartbeat(position, seat_map.as_of_ms)
+        self._beat = Heartbeat(position, seat_map.trip.key.trip, seat_map.as_of_ms)
 
-    def update(self, seat_map: SeatMap, position: Position) -> bool:
+    def update(self, seat_map: SeatMap, position: Position, now_ms: int) -> bool:
         """Take what the map shows now, of the same trip, under that position; returns whether anything has changed."""
         changed = {place: state for place, state in self._differences(seat_map) if state != self._states[place]}
         self._map = seat_map
         if changed:
             self._snapshots.clear()
             self._deltas.clear()
-            self.position = position
+            self.position, self._seen_at_ms = position, now_ms
             for place, state in changed.items():
                 self._changed[place] = position.offset, self._states[place]
                 self._changed.move_to_end(place)
                 self._states[place] = state
-        self._beat = Heartbeat(self.position, seat_map.as_of_ms)
+        self._beat = Heartbeat(self.position, seat_map.trip.key.trip, seat_map.as_of_ms)
         return bool(changed)
 
     def begin(self, position: Position | None) -> Snapshot | Delta | Heartbeat:
@@ -63,8 +64,8 @@ class View:
         delta = self._deltas.get(position.offset)
         if delta is None:
             changes = tuple(reversed([*self._changed_since(position.offset)]))
-            seat_map = self._map
-            delta = Delta(position, self.position, seat_map.trip, seat_map.journey, changes, seat_map.as_of_ms)
+            shown = self._map
+            delta = Delta(position, self.position, shown.trip, shown.journey, changes, shown.as_of_ms, self._seen_at_ms)
             if len(self._deltas) >= DELTAS_KEPT_MAX:
                 self._deltas.clear()
             self._deltas[position.offset] = delta
@@ -84,6 +85,7 @@ class View:
                 tuple(self._states),
                 tuple(self._versions()),
                 self._map.as_of_ms,
+                self._seen_at_ms,
             )
         return snapshot
 
