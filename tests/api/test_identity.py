@@ -3,7 +3,7 @@
 import pytest
 
 from travio_inventory.api.auth.challenges import challenge
-from travio_inventory.api.auth.identity import EVERY_GRANT, GRANTS, Grant, Identity, scopes_of
+from travio_inventory.api.auth.identity import ANYONE, EVERY_GRANT, GRANTS, Grant, Identity, scopes_of
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.auth.port import Credentials
 from travio_inventory.kernel.actor import EVERY_SCOPE, Actor, Scope, service_of, user_anywhere
@@ -11,7 +11,6 @@ from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Permiss
 
 ANN = Identity(frozenset({Grant.READ, Grant.HOLD}), organization="acme", user="ann")
 SHOP = Identity(frozenset({Grant.HOLD, Grant.DELEGATE}), organization="acme", subject="shop", names_user=True)
-ANYONE = Identity(frozenset({Grant.VIEW}), names_organization=True, is_anonymous=True)
 
 
 def test_the_grants_together_are_everything_that_an_outside_caller_may_do() -> None:

@@ -12,6 +12,7 @@ import pytest
 from grpclib.client import Channel
 from grpclib.health.v1.health_grpc import HealthStub
 
+from travio_inventory.app.authentication import UNSAFE
 from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
 
 READY_SECONDS_MAX = 50
@@ -32,13 +33,14 @@ async def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, role:
     began = time.monotonic()
     async with serving(tmp_path, role) as service:
         assert time.monotonic() - began < READY_SECONDS_MAX
-        (ready,) = service.log.splitlines()
+        *warnings, ready = service.log.splitlines()
+        assert [UNSAFE in line for line in warnings] == [True] * (role == "serve")
         for part in (f"store embedded in {service.data}", "edge local", f"pid {service.pid}"):
             assert part in ready
         assert (f"ready: {service.target}," in ready) == (role == "serve")
         service.tell(told)
         assert await service.ended() == 0
-        _, stopping, figures = service.log.splitlines()
+        *_, stopping, figures = service.log.splitlines()
         assert told.name in stopping
         assert "figures: " in figures
 
@@ -46,7 +48,7 @@ async def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, role:
 async def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_setting(tmp_path: Path) -> None:
     address = "tcp://10.0.0.1:9083"
     async with serving(tmp_path, TRAVIO_GRPC_PORT=address, TRAVIO_PORT=address) as service:
-        said, ready = service.log.splitlines()
+        said, _, ready = service.log.splitlines()
         assert "TRAVIO_GRPC_PORT=tcp://10.0.0.1:9083 is ignored: it describes another service" in said
         assert f"ready: {service.target}," in ready
 
@@ -116,4 +118,4 @@ async def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) ->
         await service.stop()
     messages = [json.loads(line)["message"] for line in service.log.splitlines()]
     assert messages[0] == "SCYLLA_HOSTS=db1 is ignored: TRAVIO_STORE=embedded"
-    assert [message.split(":")[0] for message in messages[1:]] == ["ready", "stopping", "figures"]
+    assert [message.split(":")[0] for message in messages[1:]] == ["TRAVIO_AUTH=off", "ready", "stopping", "figures"]

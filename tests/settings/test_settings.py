@@ -30,6 +30,16 @@ OTHER_VALUES = MappingProxyType(
         "cors_origin": "https://shop.example",
         "tls_cert": __file__,
         "tls_key": __file__,
+        "auth": "jwt",
+        "auth_anonymous": "read",
+        "jwt_secret": "a secret of thirty-two bytes, and more",
+        "jwt_jwks_url": "https://login.example/keys",
+        "jwt_issuer": "https://login.example",
+        "jwt_audience": "seats",
+        "jwt_organization_claim": "tenant",
+        "jwt_leeway_seconds": "11",
+        "mtls_ca_file": __file__,
+        "mtls_callers": "shop.example=acme",
         "store": "memory",
         "edge": "absent",
         "environment": "development",
@@ -94,8 +104,19 @@ OTHER_VALUES = MappingProxyType(
         "log_format": "json",
     }
 )
+WITH_TOKENS = {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_ISSUER": "https://login", "TRAVIO_JWT_AUDIENCE": "tickets"}
+SECRET = {"TRAVIO_JWT_SECRET": "another secret of thirty-two bytes"}
+CALLERS = {"TRAVIO_AUTH": "mtls", "TRAVIO_MTLS_CALLERS": "a=b"}
 TOGETHER = MappingProxyType(
     {
+        "auth": WITH_TOKENS | SECRET,
+        "auth_anonymous": WITH_TOKENS | SECRET,
+        "jwt_secret": WITH_TOKENS,
+        "jwt_jwks_url": WITH_TOKENS,
+        "jwt_issuer": WITH_TOKENS | SECRET,
+        "jwt_audience": WITH_TOKENS | SECRET,
+        "mtls_ca_file": CALLERS,
+        "mtls_callers": {"TRAVIO_AUTH": "mtls", "TRAVIO_MTLS_CA_FILE": __file__},
         "tls_cert": {"TRAVIO_TLS_KEY": __file__},
         "tls_key": {"TRAVIO_TLS_CERT": __file__},
         "scylla_hosts": {"TRAVIO_STORE": "embedded"},

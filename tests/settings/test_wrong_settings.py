@@ -6,6 +6,8 @@ from tests.settings.conftest import Environment
 from tests.settings.reading import refused
 from travio_inventory.settings import Settings, listed, load_settings, shadowed
 
+ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "seats"}
+
 
 @pytest.mark.parametrize(
     ("variables", "said"),
@@ -55,6 +57,43 @@ from travio_inventory.settings import Settings, listed, load_settings, shadowed
         (
             {"TRAVIO_SCYLLA_PASSWORD": "secret"},
             "TRAVIO_SCYLLA_USER='' and TRAVIO_SCYLLA_PASSWORD='**********': set both or neither",
+        ),
+        (
+            {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_SECRET": "hush" * 7, **ISSUED},
+            "TRAVIO_JWT_SECRET='**********' is too short: allowed is a text of at least 32 bytes",
+        ),
+        (
+            {"TRAVIO_AUTH": "jwt", **ISSUED},
+            "TRAVIO_AUTH='jwt' needs either TRAVIO_JWT_SECRET or TRAVIO_JWT_JWKS_URL",
+        ),
+        (
+            {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_SECRET": "hush" * 8, "TRAVIO_JWT_AUDIENCE": "seats"},
+            "TRAVIO_AUTH='jwt' needs TRAVIO_JWT_ISSUER",
+        ),
+        (
+            {"TRAVIO_JWT_SECRET": "hush" * 8},
+            "TRAVIO_JWT_SECRET='**********' needs TRAVIO_AUTH=jwt",
+        ),
+        ({"TRAVIO_MTLS_CALLERS": "a=b"}, "TRAVIO_MTLS_CALLERS='a=b' needs TRAVIO_AUTH=mtls"),
+        ({"TRAVIO_AUTH": "mtls"}, "TRAVIO_AUTH='mtls' needs TRAVIO_MTLS_CA_FILE and TRAVIO_MTLS_CALLERS"),
+        (
+            {"TRAVIO_AUTH": "mtls", "TRAVIO_MTLS_CA_FILE": __file__, "TRAVIO_MTLS_CALLERS": "shop=acme fly"},
+            (
+                "TRAVIO_MTLS_CALLERS='shop=acme fly' is not a list of callers: "
+                "allowed is name=organization, or name=organization scope scope; several separated by commas"
+            ),
+        ),
+        ({"TRAVIO_AUTH_ANONYMOUS": "read"}, "TRAVIO_AUTH_ANONYMOUS='read' needs TRAVIO_AUTH=jwt or mtls"),
+        (
+            {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_JWKS_URL": "http://login.example/keys", **ISSUED},
+            (
+                "TRAVIO_JWT_JWKS_URL='http://login.example/keys' is not such an address: "
+                "allowed is an address with https://; http:// only on this machine"
+            ),
+        ),
+        (
+            {"TRAVIO_DEFAULT_ORGANIZATION": " a"},
+            "TRAVIO_DEFAULT_ORGANIZATION=' a' must not begin or end with white space: allowed is any text",
         ),
         (
             {"TRAVIO_SCYLLA_DATACENTER": "dc1", "TRAVIO_SCYLLA_SERIAL": "global"},
@@ -117,11 +156,18 @@ def test_a_password_in_an_address_is_shown_nowhere(address: str, environment: En
     assert "secret" not in refused()
 
 
-def test_a_password_is_not_shown(environment: Environment) -> None:
-    environment.update({"TRAVIO_REDIS_PASSWORD": "secret"})
+def test_a_secret_that_signs_tokens_is_not_shown(environment: Environment) -> None:
+    environment.update({"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_SECRET": "hush" * 8, **ISSUED})
     settings = load_settings()
-    assert settings.redis.password.get_secret_value() == "secret"
-    assert "secret" not in str(listed(settings)) + repr(settings)
+    assert settings.auth.jwt_secret.get_secret_value() == "hush" * 8
+    assert "hush" not in str(listed(settings)) + repr(settings) + str(settings)
+
+
+def test_a_password_is_not_shown(environment: Environment) -> None:
+    environment.update({"TRAVIO_REDIS_PASSWORD": "hush"})
+    settings = load_settings()
+    assert settings.redis.password.get_secret_value() == "hush"
+    assert "hush" not in str(listed(settings)) + repr(settings)
 
 
 def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 
 import anyio
 
+from travio_inventory.app.authentication import UNSAFE
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running, working
 from travio_inventory.app.serving import Face
@@ -88,6 +89,8 @@ def _say_ready(settings: Settings, app: App) -> None:
         log.warning("SCYLLA_HOSTS=%s is ignored: TRAVIO_STORE=%s", scylla.hosts, store.kind)
     if "addr" in redis.model_fields_set and edge.kind != "redis":
         log.warning("REDIS_ADDR=%s is ignored: TRAVIO_EDGE=%s", redis.addr, edge.kind)
+    if (app.port or app.http_port) and settings.auth.kind == "off":
+        log.warning(UNSAFE)
     tls = " with TLS" if server.tls_cert else ""
     where = f"{Address(server.host, app.port)}{tls}" if app.port else ""
     web = f"HTTP at {Address(settings.http.host, app.http_port)}{tls}" if app.http_port else ""

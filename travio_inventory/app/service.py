@@ -19,9 +19,9 @@ from random import Random, SystemRandom
 import anyio
 from grpclib.health.check import ServiceStatus
 
-from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
+from travio_inventory.app.authentication import authenticating, trust_callers
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
@@ -78,12 +78,15 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
     """
     server, is_on = settings.server, settings.background.is_on
     certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
+    if certificate is not None:
+        trust_callers(certificate.grpc, settings.auth)
     ready, at_work = ServiceStatus(), ServiceStatus()
     async with (
+        authenticating(settings) as (authentication, upkeep),
         _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app,
-        _kept_at_work({"certificate": certificate.keep_up} if certificate else {}),
+        _kept_at_work({"certificate": certificate.keep_up, **upkeep} if certificate else upkeep),
     ):
-        served = Served(app.inventory, app.feeds, AuthenticationOff(), app.readiness, ready, at_work if is_on else None)
+        served = Served(app.inventory, app.feeds, authentication, app.readiness, ready, at_work if is_on else None)
         async with serving(settings, served, certificate, only=only) as ports:
             try:
                 yield replace(app, port=ports.grpc, http_port=ports.http)

@@ -27,6 +27,20 @@ POLL_SECONDS = 0.005
 FIGURES_SECONDS_MAX = 5.0
 LOG_CHARS_SHOWN_MAX = 2_000
 
+FOR_ANYBODY = {"TRAVIO_AUTH": "off"} | dict.fromkeys(
+    (
+        "TRAVIO_AUTH_ANONYMOUS",
+        "TRAVIO_JWT_SECRET",
+        "TRAVIO_JWT_JWKS_URL",
+        "TRAVIO_JWT_ISSUER",
+        "TRAVIO_JWT_AUDIENCE",
+        "TRAVIO_MTLS_CA_FILE",
+        "TRAVIO_MTLS_CALLERS",
+    ),
+    "",
+)
+"""What is measured is no authentication, whatever the environment says of it."""
+
 _FIGURE = re.compile(r"([\w.]+) (\w+)=(\d+) p50")
 _TURN = re.compile(rf"{LONGEST_TURN}=(\d+)")
 
@@ -54,7 +68,9 @@ class OwnServer:
     @classmethod
     def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
         """The service itself; see `of_command`."""
-        return cls.of_command([sys.executable, "-m", "travio_inventory.cli", "serve"], port=port, core=core)
+        server = cls.of_command([sys.executable, "-m", "travio_inventory.cli", "serve"], port=port, core=core)
+        server._environment |= FOR_ANYBODY
+        return server
 
     @classmethod
     def of_command(cls, command: Sequence[str], *, port: int = 0, core: int | None = None) -> "OwnServer":

@@ -1,5 +1,6 @@
 """What an operator can set: read once from the environment, checked as a whole, never changed."""
 
+from travio_inventory.settings.auth import AuthSettings
 from travio_inventory.settings.background import BackgroundSettings
 from travio_inventory.settings.edge import EdgeSettings
 from travio_inventory.settings.environment import BARE_NAMES, PREFIX, names
@@ -22,6 +23,7 @@ __all__ = [
     "COMPONENTS",
     "KEYS",
     "PREFIX",
+    "AuthSettings",
     "BackgroundSettings",
     "EdgeSettings",
     "EventSettings",

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
+from travio_inventory.settings.auth import AuthSettings
 from travio_inventory.settings.background import BackgroundSettings
 from travio_inventory.settings.component import Component
 from travio_inventory.settings.edge import EdgeSettings
@@ -27,6 +28,9 @@ from travio_inventory.settings.words import shown
 CHOSEN_BY = MappingProxyType({"store": ("scylla_hosts", "scylla"), "edge": ("redis_addr", "redis")})
 """An address selects its backend unless another one is set; otherwise the address would be ignored silently."""
 
+MASK = "**********"
+"""Shown instead of a secret."""
+
 
 class SettingsError(Exception):
     """A setting is wrong; the message is one line that names it, its value and what is allowed."""
@@ -39,6 +43,7 @@ class Settings(BaseModel):
 
     server: ServerSettings = Field(default_factory=ServerSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     scylla: ScyllaSettings = Field(default_factory=ScyllaSettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
@@ -109,4 +114,6 @@ def _wrong(component: type[Component], error: Any, given: Mapping[str, object]) 
     field, key = next(each for each in component.keys().items() if named in (each[0], *names(each[1])))
     used = name_used(key)
     name, value = (key, given[key]) if key in given else (used, os.environ.get(used))
+    if component.model_fields[field].annotation is SecretStr:
+        value = MASK
     return f"{name}={shown(value)} {said or 'is wrong'}: allowed is {component.allowed(field)}"

@@ -22,6 +22,9 @@ CONTROL_ESCAPES = {
 }
 """What ends a line, moves the cursor or turns the direction of writing, as Python writes it in a string."""
 
+SHOW_HEADERS = ("hpack", "httpcore", "websockets")
+"""Libraries whose DEBUG lines show what is in headers: tokens, for one."""
+
 
 def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
     """Log from `level` on, in that form and to that stream (standard error), and nowhere else."""
@@ -30,6 +33,8 @@ def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | N
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # The driver logs a server that is down thousands of times, with a traceback each; the store logs it once.
     logging.getLogger("cassandra").setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
+    for name in SHOW_HEADERS:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 class TextLine(logging.Formatter):

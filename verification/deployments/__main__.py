@@ -48,6 +48,7 @@ def deployed(nodes: int, edge: str = "redis") -> Iterator[Deployment]:
             "SCYLLA_HOSTS": ",".join(f"{host}:{running.port}" for host in running.hosts),
             "REDIS_ADDR": edge_server.address,
             "TRAVIO_EDGE": edge,
+            "TRAVIO_AUTH": "off",
             "TRAVIO_ENVIRONMENT": "production" if nodes == 3 else "development",
         }
         os.environ.update(settings)

@@ -39,7 +39,7 @@ class ServiceProcess:
         self._process: subprocess.Popen[bytes] | None = None
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
         own |= {"TRAVIO_DATA": str(self.data), "TRAVIO_GRPC_HOST": "127.0.0.1", "GRPC_PORT": str(self.port)}
-        own |= {"TRAVIO_HTTP_HOST": "127.0.0.1", "TRAVIO_HTTP_PORT": "off"}
+        own |= {"TRAVIO_HTTP_HOST": "127.0.0.1", "TRAVIO_HTTP_PORT": "off", "TRAVIO_AUTH": "off"}
         self.environment = own | variables
 
     @property

@@ -14,6 +14,8 @@ from travio_inventory.kernel.refusals import PermissionDenied, Unauthenticated
 class Grant(StrEnum):
     """A word of a token's scope: what its holder may ask for. Each call names the one that it needs."""
 
+    HEALTH = "health"
+    """Whether the service is there: everybody may ask that."""
     VIEW = "view"
     """Seat maps, availability and live feeds: what anybody may see if an operator allows it. READ has it too."""
     READ = "read"
@@ -30,6 +32,7 @@ class Grant(StrEnum):
 
 GRANTS: Final[Mapping[Grant, frozenset[Scope]]] = MappingProxyType(
     {
+        Grant.HEALTH: frozenset(),
         Grant.VIEW: frozenset({Scope.TRIPS_READ}),
         Grant.READ: frozenset({Scope.TRIPS_READ, Scope.HOLDS_READ, Scope.WAITLISTS_READ}),
         Grant.HOLD: frozenset({Scope.SEATS_HOLD, Scope.WAITLISTS_JOIN}),
@@ -104,6 +107,10 @@ class Identity:
         if not self.names_user:
             raise PermissionDenied(Grant.DELEGATE, "user: the caller may act for another one only with scope delegate")
         return named
+
+
+ANYONE: Final = Identity(frozenset({Grant.VIEW}), names_organization=True, is_anonymous=True)
+"""A caller that has not said who it is, where an operator lets such callers see what is on sale."""
 
 
 @lru_cache(maxsize=64)

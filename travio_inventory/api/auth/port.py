@@ -6,12 +6,12 @@ from travio_inventory.api.auth.identity import Identity
 
 
 class Credentials(NamedTuple):
-    """What a call shows of its caller, "" for what it does not show. A face fills in what it has."""
+    """What a call shows of its caller, empty for what it does not show. A face fills in what it has."""
 
     token: str = ""
     """The bearer token, without the word before it."""
-    certificate: str = ""
-    """The name in the client certificate that the TLS layer has verified."""
+    certificate_names: tuple[str, ...] = ()
+    """The names in the client certificate that the TLS layer has verified."""
     organization: str = ""
     user: str = ""
     """Who the caller says it is; believed only where nobody is authenticated."""

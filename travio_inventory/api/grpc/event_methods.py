@@ -41,7 +41,7 @@ class EventMethods:
             "GetReservation": (Grant.READ, self.get_reservation),
             "ConfirmReservations": (Grant.CONFIRM, self.confirm_reservations),
             "CancelReservations": (Grant.HOLD, self.cancel_reservations),
-            "HealthCheck": (None, self.health_check),
+            "HealthCheck": (Grant.HEALTH, self.health_check),
         }
 
     async def get_available_seats(self, caller: Identity, message: Message) -> bytes:

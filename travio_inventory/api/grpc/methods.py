@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import betterproto2
 from google.protobuf.message import Message
@@ -10,21 +10,20 @@ from grpclib.const import Cardinality, Handler
 from grpclib.server import Stream
 
 from travio_inventory.api.auth.identity import Grant, Identity
-from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import descriptors
+from travio_inventory.api.grpc.callers import Callers
 from travio_inventory.api.grpc.decoding import no_message
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.wire.inventory import v1
 
 Answer: TypeAlias = Callable[[Identity, Message], Awaitable[betterproto2.Message | bytes]]
-UnaryMethod: TypeAlias = tuple[Grant | None, Answer]
-"""What its caller needs, None for what anybody may ask; and the answer."""
+UnaryMethod: TypeAlias = tuple[Grant, Answer]
+"""What its caller needs, and the answer."""
 Answers: TypeAlias = Callable[[Identity, Message], AsyncGenerator[bytes]]
 StreamMethod: TypeAlias = tuple[Grant, Answers]
 """The same where there are many answers to one message."""
-NOBODY: Final = Identity(frozenset(), is_anonymous=True)
-NOTHING_SHOWN: Final = Credentials()
 
 
 def methods(
@@ -36,11 +35,12 @@ def methods(
     """The methods of a service by their paths, with the types that the contract gives them. Raises KeyError if one of
     the contract is missing: no method is served before it is said who may call it.
     """
+    callers = Callers(authentication)
     return {
         f"/{service}/{method.name}": Handler(
-            _streaming(authentication, *streams[method.name])
+            _streaming(callers, *streams[method.name])
             if method.server_streaming
-            else _answering(authentication, *answers[method.name]),
+            else _answering(callers, *answers[method.name]),
             Cardinality.UNARY_STREAM if method.server_streaming else Cardinality.UNARY_UNARY,
             descriptors.message_type(method.input_type.name),
             getattr(v1, method.output_type.name),
@@ -49,27 +49,12 @@ def methods(
     }
 
 
-async def caller_of(stream: Stream[Any, Any], authentication: Authentication, grant: Grant) -> Identity:
-    """The caller of a call that needs the grant. Raises Unauthenticated, PermissionDenied."""
-    caller = await authentication.identify(credentials_of(stream))
-    caller.needs(grant)
-    return caller
-
-
-def credentials_of(stream: Stream[Any, Any]) -> Credentials:
-    """What the call shows of its caller."""
-    shown = None if stream.metadata is None else stream.metadata.get("authorization")
-    return Credentials(token=bearer_token(shown)) if isinstance(shown, str) else NOTHING_SHOWN
-
-
-def _answering(
-    authentication: Authentication, grant: Grant | None, answer: Answer
-) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
+def _answering(callers: Callers, grant: Grant, answer: Answer) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
     """The method as grpclib calls it. A refusal becomes its status; other errors go to the server."""
 
     async def handle(stream: Stream[Any, Any]) -> None:
         try:
-            caller = NOBODY if grant is None else await caller_of(stream, authentication, grant)
+            caller = await callers.of(stream, grant)
             request = await stream.recv_message()
             if request is None:
                 raise no_message()
@@ -81,14 +66,12 @@ def _answering(
     return handle
 
 
-def _streaming(
-    authentication: Authentication, grant: Grant, answers: Answers
-) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
+def _streaming(callers: Callers, grant: Grant, answers: Answers) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
     """The same for a method with many answers; the next one is made when the caller's windows have taken the last."""
 
     async def handle(stream: Stream[Any, Any]) -> None:
         try:
-            caller = await caller_of(stream, authentication, grant)
+            caller = await callers.of(stream, grant)
             request = await stream.recv_message()
             if request is None:
                 raise no_message()

@@ -1,0 +1,172 @@
+"""The service as the settings say who may call: nobody by accident, and no secret in anything that it says."""
+
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from travio_inventory.app.authentication import UNSAFE
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.service import App, running
+from travio_inventory.settings import Settings, load_settings
+from travio_inventory.wire.inventory import v1
+from verification.kit.in_process import settings_of
+from verification.kit.service_process import serving
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
+from verification.servers.certificates import Certificates, make_certificates
+
+TOKENS: dict[str, Any] = {"auth": "jwt", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_secret": SECRET}
+TRIP = v1.GetTripRequest(trip_id="T")
+NOWHERE: dict[str, Any] = {"store": "scylla", "scylla_hosts": "127.0.0.1:1", "edge": "absent"}
+
+
+async def status(app: App, shown: str = "", tls: ssl.SSLContext | None = None) -> Status:
+    """The status of a call that reads; NOT_FOUND if the caller may make it."""
+    channel = Channel("127.0.0.1", app.port, ssl=tls)
+    try:
+        await v1.InventoryServiceStub(channel).get_trip(TRIP, metadata={"authorization": shown} if shown else {})
+    except GRPCError as refused:
+        return refused.status
+    finally:
+        channel.close()
+    return Status.OK
+
+
+async def is_healthy(app: App, tls: ssl.SSLContext | None = None) -> bool:
+    channel = Channel("127.0.0.1", app.port, ssl=tls)
+    try:
+        answer = await HealthStub(channel).Check(HealthCheckRequest())
+    finally:
+        channel.close()
+    return bool(answer.status == HealthCheckResponse.SERVING)
+
+
+async def why_not(settings: Settings) -> str:
+    with pytest.raises(StartFailed) as failed:
+        async with running(settings):
+            pass
+    return str(failed.value)
+
+
+async def test_with_tokens_a_caller_needs_one_and_health_needs_none() -> None:
+    async with running(settings_of(**TOKENS)) as app:
+        assert await status(app) is Status.UNAUTHENTICATED
+        assert await status(app, f"Bearer {token(scope='hold')}") is Status.PERMISSION_DENIED
+        assert await status(app, f"Bearer {token()}") is Status.NOT_FOUND
+        assert await is_healthy(app)
+
+
+async def test_with_an_issuer_that_is_down_the_service_starts_and_a_call_may_be_made_later() -> None:
+    settings = settings_of(**TOKENS | {"jwt_secret": "", "jwt_jwks_url": "http://127.0.0.1:1/keys"})
+    async with running(settings) as app:
+        assert await is_healthy(app)
+        assert await status(app, f"Bearer {token()}") is Status.UNAVAILABLE
+        assert await status(app) is Status.UNAUTHENTICATED
+
+
+async def test_in_production_it_must_be_said_who_may_call() -> None:
+    assert "TRAVIO_AUTH must be set in production" in await why_not(load_settings(**NOWHERE))
+    assert "TRAVIO_AUTH must be set in production" in await why_not(settings_of(environment="production"))
+    for said in (NOWHERE | {"auth": "off"}, NOWHERE | {"environment": "development"}):
+        assert "no session with" in await why_not(load_settings(**said))
+    async with running(settings_of(environment="production", auth="off")) as app:
+        assert await is_healthy(app)
+
+
+async def test_a_service_that_anybody_may_use_for_anybody_says_so_in_one_line(tmp_path: Path) -> None:
+    async with serving(tmp_path) as service:
+        await service.stop()
+    assert [UNSAFE in line for line in service.log.splitlines()].count(True) == 1
+
+
+async def test_what_is_secret_is_not_in_what_the_service_says(tmp_path: Path) -> None:
+    variables = {f"TRAVIO_{name.upper()}": str(value) for name, value in TOKENS.items()}
+    shown = [token(), token(exp=0), token(secret="x" * 32), f"{token()}x"]
+    async with serving(tmp_path, TRAVIO_LOG_LEVEL="DEBUG", **variables) as service:
+        app = App(None, None, None, None, service.port)  # type: ignore[arg-type]
+        for each in shown:
+            await status(app, f"Bearer {each}")
+        await service.stop()
+    assert UNSAFE not in service.log
+    for secret in (SECRET, *shown, *(part for each in shown for part in each.split("."))):
+        assert secret not in service.log
+
+
+def test_who_needs_no_tokens_does_not_pay_for_them() -> None:
+    code = "import json, sys, travio_inventory.app.run; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert {"jwt", "httpx", "fastapi", "uvicorn"} & set(json.loads(run.stdout)) == set()
+
+
+# Client certificates.
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("ours"))
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Of another authority."""
+    return make_certificates(tmp_path_factory.mktemp("theirs"))
+
+
+@asynccontextmanager
+async def trusting(ours: Certificates, callers: str) -> AsyncIterator[App]:
+    settings = settings_of(
+        auth="mtls",
+        mtls_ca_file=ours.authority,
+        mtls_callers=callers,
+        tls_cert=ours.certificate,
+        tls_key=ours.key,
+    )
+    async with running(settings) as app:
+        yield app
+
+
+def client_tls(ours: Certificates, shown: Certificates | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ours.authority)
+    context.set_alpn_protocols(["h2"])
+    if shown is not None:
+        context.load_cert_chain(shown.certificate, shown.key)
+    return context
+
+
+async def test_a_certificate_says_which_service_calls(ours: Certificates, theirs: Certificates) -> None:
+    async with trusting(ours, "localhost=acme read") as app:
+        assert await status(app, tls=client_tls(ours, ours)) is Status.NOT_FOUND
+        assert await status(app, tls=client_tls(ours, None)) is Status.UNAUTHENTICATED
+        assert await is_healthy(app, client_tls(ours, None))
+        with pytest.raises((ssl.SSLError, StreamTerminatedError)):
+            await status(app, tls=client_tls(ours, theirs))
+
+
+async def test_a_service_may_do_what_its_line_says(ours: Certificates) -> None:
+    async with trusting(ours, "localhost=acme hold") as app:
+        assert await status(app, tls=client_tls(ours, ours)) is Status.PERMISSION_DENIED
+    async with trusting(ours, "another=acme") as app:
+        assert await status(app, tls=client_tls(ours, ours)) is Status.UNAUTHENTICATED
+
+
+async def test_client_certificates_need_tls(ours: Certificates) -> None:
+    settings = settings_of(auth="mtls", mtls_ca_file=ours.authority, mtls_callers="localhost=acme")
+    assert await why_not(settings) == "TRAVIO_AUTH=mtls needs TRAVIO_TLS_CERT and TRAVIO_TLS_KEY"
+
+
+async def test_a_file_without_a_certificate_is_no_authority(ours: Certificates) -> None:
+    settings = settings_of(
+        auth="mtls", mtls_ca_file=ours.key, mtls_callers="a=b", tls_cert=ours.certificate, tls_key=ours.key
+    )
+    assert "no CA certificates in PEM form" in await why_not(settings)

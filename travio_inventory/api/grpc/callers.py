@@ -1,0 +1,56 @@
+"""Who makes a call: what its metadata and its connection show becomes an identity, which may make that call."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from grpclib.protocol import Peer
+from grpclib.server import Stream
+
+from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
+from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+
+NAMES = ("DNS", "URI")
+"""The kinds of names in a certificate that name a service."""
+
+
+class Callers:
+    """The callers of a server. What a connection shows is read once."""
+
+    def __init__(self, authentication: Authentication) -> None:
+        self._authentication = authentication
+        self._connections: WeakKeyDictionary[Peer, Credentials] = WeakKeyDictionary()
+
+    async def of(self, stream: Stream[Any, Any], grant: Grant) -> Identity:
+        """The caller of a call that needs the grant. Raises Unauthenticated, PermissionDenied."""
+        if grant is Grant.HEALTH:
+            return ANYONE
+        caller = await self._authentication.identify(self._credentials(stream))
+        caller.needs(grant)
+        return caller
+
+    def _credentials(self, stream: Stream[Any, Any]) -> Credentials:
+        shown = self._connections.get(stream.peer)
+        if shown is None:
+            shown = self._connections[stream.peer] = shown_by(stream.peer)
+        token = None if stream.metadata is None else stream.metadata.get("authorization")
+        return shown._replace(token=bearer_token(token)) if isinstance(token, str) else shown
+
+
+def shown_by(peer: Peer) -> Credentials:
+    """What the connection itself shows."""
+    address = peer.addr()
+    return Credentials(
+        certificate_names=tuple(names_in(peer.cert() or {})),
+        address=str(address[0]) if isinstance(address, tuple) else "",
+    )
+
+
+def names_in(certificate: Mapping[str, Any]) -> Iterator[str]:
+    """The names in a verified certificate, as `ssl` describes it: the alternative ones, or else the common name."""
+    alternatives = [name for kind, name in certificate.get("subjectAltName", ()) if kind in NAMES]
+    if alternatives:
+        yield from alternatives
+        return
+    for relative in certificate.get("subject", ()):
+        yield from (value for kind, value in relative if kind == "commonName")

@@ -1,0 +1,98 @@
+"""Who may call, as the settings say: the authentication that all faces use, with what keeps it up to date."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from random import Random
+from typing import NamedTuple
+
+from travio_inventory.api.auth.certificates import CertificateAuthentication, parse_callers
+from travio_inventory.api.auth.identity import ANYONE, Identity
+from travio_inventory.api.auth.off import AuthenticationOff
+from travio_inventory.api.auth.port import Authentication
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.background import Job
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.settings import AuthSettings, Settings
+
+UNSAFE = "TRAVIO_AUTH=off: anybody who reaches the port may act for anybody"
+
+
+class Authenticating(NamedTuple):
+    """The authentication, and the jobs that keep it up to date."""
+
+    authentication: Authentication
+    jobs: Mapping[str, Job]
+
+
+@asynccontextmanager
+async def authenticating(settings: Settings) -> AsyncIterator[Authenticating]:
+    """As the settings say. Raises StartFailed where they leave it open who may call."""
+    auth = settings.auth
+    if wrong := why_not_served(settings):
+        raise StartFailed(wrong)
+    anonymous = ANYONE if auth.anonymous == "read" else None
+    match auth.kind:
+        case "jwt":
+            async with _by_tokens(auth, settings.server.default_organization, anonymous) as by_tokens:
+                yield by_tokens
+        case "mtls":
+            yield Authenticating(CertificateAuthentication(parse_callers(auth.mtls_callers), anonymous=anonymous), {})
+        case "off":
+            yield Authenticating(AuthenticationOff(), {})
+
+
+def why_not_served(settings: Settings) -> str:
+    """Why nothing may be served with these settings, and what to do; "" if it may."""
+    auth, production = settings.auth, settings.scylla.environment == "production"
+    is_said = "environment" in settings.scylla.model_fields_set
+    if production and (settings.store.kind == "scylla" or is_said) and "kind" not in auth.model_fields_set:
+        return (
+            "TRAVIO_AUTH must be set in production, which is wherever TRAVIO_ENVIRONMENT says so or a scylla store is "
+            "not for development: jwt, mtls, or off, where anybody who reaches the port may act for anybody"
+        )
+    if auth.kind == "mtls" and not settings.server.tls_cert:
+        return "TRAVIO_AUTH=mtls needs TRAVIO_TLS_CERT and TRAVIO_TLS_KEY"
+    return ""
+
+
+def trust_callers(context: ssl.SSLContext, auth: AuthSettings) -> None:
+    """Ask callers for a certificate, if they have one: calls of health need none. Raises StartFailed."""
+    if auth.kind != "mtls":
+        return
+    try:
+        context.load_verify_locations(auth.mtls_ca_file)
+    except OSError as failed:
+        raise StartFailed(f"TRAVIO_MTLS_CA_FILE={auth.mtls_ca_file}: no CA certificates in PEM form") from failed
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+
+@asynccontextmanager
+async def _by_tokens(
+    auth: AuthSettings, default_organization: str, anonymous: Identity | None
+) -> AsyncIterator[Authenticating]:
+    from travio_inventory.api.auth.keys import SharedSecret  # noqa: PLC0415 - costs a start that needs none
+    from travio_inventory.api.auth.tokens import TokenAuthentication, TokenRules  # noqa: PLC0415
+
+    clock = SystemClock()
+    rules = TokenRules(
+        issuer=auth.jwt_issuer,
+        audience=auth.jwt_audience,
+        organization_claim=auth.jwt_organization_claim,
+        organization_default=default_organization,
+        leeway_s=auth.jwt_leeway_seconds,
+    )
+    if auth.jwt_secret:
+        secret = SharedSecret(auth.jwt_secret.get_secret_value().encode())
+        yield Authenticating(TokenAuthentication(secret, rules, clock=clock, anonymous=anonymous), {})
+        return
+    import httpx  # noqa: PLC0415
+
+    from travio_inventory.api.auth.issuer_keys import IssuerKeys  # noqa: PLC0415
+
+    async with httpx.AsyncClient(follow_redirects=False) as client:
+        keys = IssuerKeys(auth.jwt_jwks_url, client=client, clock=clock)
+        jitter = Random()  # noqa: S311 - spreads waits, guards nothing
+        jobs = {"keys of the issuer of tokens": partial(keys.keep_up, jitter=jitter)}
+        yield Authenticating(TokenAuthentication(keys, rules, clock=clock, anonymous=anonymous), jobs)
