@@ -43,6 +43,7 @@ def shell(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Ite
     shell = Shell(installed, tmp_path_factory.mktemp("elsewhere"))
     with subprocess.Popen([NAME, "serve"], cwd=shell.folder, env=shell.environment, stderr=subprocess.PIPE) as service:
         assert service.stderr is not None
+        assert b"TRAVIO_AUTH=off: " in service.stderr.readline()
         assert b"ready: " in service.stderr.readline()
         yield shell
         service.terminate()

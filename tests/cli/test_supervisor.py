@@ -175,6 +175,7 @@ def serving_under_supervision(service: ServiceProcess, stop_seconds_max: float) 
     ) as process:
         try:
             assert process.stderr is not None
+            assert b"TRAVIO_AUTH=off: " in process.stderr.readline()
             assert b"ready: " in process.stderr.readline()
             yield process
         finally:
