@@ -63,7 +63,7 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[v1.Invento
     authentication = TokenAuthentication(SharedSecret(SECRET.encode()), rules, clock=clock, anonymous=anonymous)
     signals = MapSignals()
     async with open_inventory(settings_of(), signals=signals) as inventory:
-        feeds = Feeds(inventory.follow_maps, signals)
+        feeds = Feeds(inventory.follow_maps, signals, clock)
         handlers = services(inventory, feeds, authentication=authentication, refusals="status", clock=clock)
         served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
