@@ -36,7 +36,7 @@ class Seen:
 
 def test_every_use_case_and_port_is_watched_under_its_own_name() -> None:
     seen, clock = Seen(), Clock()
-    gate, taken, seat_maps, _ = local_edge(clock)
+    gate, taken, seat_maps, *_ = local_edge(clock)
     ports = Ports(MemoryBatches(None, Random(0), asyncio.sleep), gate, taken, seat_maps, {"told": InProcess()})
     assembly = assemble(ports, clock, Random(0), InventoryRules(HoldTimes(60, 60, 60)), watch=seen)
     assert seen.use_cases.pop("relay_events.told") is EventRelay

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.redis_options import RedisAddress, RedisOptions
+from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from verification.kit.clocks import Clock
 
@@ -18,6 +19,8 @@ class Edge(NamedTuple):
     taken: TakenSeats
     seat_maps: SeatMapCache
     gate_ttl_ms: int = 5_000
+    signals: MapSignals | None = None
+    """Where it tells what other processes changed."""
 
 
 def local_edge(clock: Clock) -> Edge:

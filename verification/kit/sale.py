@@ -85,7 +85,7 @@ class Process:
         portions: Portions,
     ) -> None:
         self.sink = sink
-        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink})
+        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink}, signals=edge.signals)
         rules = InventoryRules(
             HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
