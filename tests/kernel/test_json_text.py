@@ -29,6 +29,7 @@ def test_an_encoder_writes_the_same_with_this_pythons_fast_one_and_without(
     written = _encoder(is_ascii=is_ascii)
     assert written(SAMPLE) == json.dumps(SAMPLE, ensure_ascii=is_ascii, separators=(",", ":"))
     assert written({"b": 1, "a": float("inf")}) == '{"b":1,"a":Infinity}', "keys keep their order"
+    assert written([0] * 150_000) == json.dumps([0] * 150_000, separators=(",", ":")), "it comes in several parts"
     with pytest.raises(TypeError, match="not JSON serializable"):
         written({"at": object()})
     with pytest.raises(TypeError, match="keys must be"):

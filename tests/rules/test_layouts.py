@@ -7,7 +7,15 @@ import pytest
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
+from travio_inventory.seats.layout import (
+    Feature,
+    Seat,
+    Section,
+    features_in_order,
+    in_layout_order,
+    ranges_of_sections,
+    spoken_label,
+)
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.route import StationName
 from travio_inventory.seats.trip import Trip, TripKey, read_definition
@@ -35,6 +43,18 @@ def test_sections_come_before_rows_in_layout_order() -> None:
 
 def test_a_trip_without_sections_has_one_range() -> None:
     assert Trip(TripKey("org", "t"), route("AB"), row_of(3)).section_ranges == {"": range(3)}
+
+
+def test_what_is_in_no_section_comes_before_all_sections_and_each_has_a_range_of_its_own() -> None:
+    """A trip with sections has nothing outside of them; what is wrong with one that has is said in layout order."""
+    sections = tuple(map(Section, "abc"))
+    seats = tuple(Seat(f"{name}{row}", "", row, 1, section=name) for name in ("c", "b", "", "a") for row in (2, 1))
+    ordered = in_layout_order(seats, sections)
+    assert [seat.id for seat in ordered] == ["1", "2", "a1", "a2", "b1", "b2", "c1", "c2"]
+    ranges = {"": range(2), "a": range(2, 4), "b": range(4, 6), "c": range(6, 8)}
+    assert ranges_of_sections(ordered, sections) == ranges
+    features = [Feature("door", 1, 1, name) for name in ("c", "b", "", "a")]
+    assert [each.section for each in features_in_order(features, sections)] == ["", "a", "b", "c"]
 
 
 def test_things_that_are_no_seats_are_in_the_order_of_their_places() -> None:
@@ -100,6 +120,8 @@ def test_a_section_has_few_enough_seats_for_one_map(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(limits, "SECTION_SEATS_MAX", 3)
     said = "section {!r} has 4 seats; at most 3, divide it"
     assert violations(InvalidTrip) == [("seat_config.sections", said.format(car)) for car in ("c10", "c9")]
+    monkeypatch.setattr(limits, "SECTION_SEATS_MAX", 4)
+    assert replace(train()) == train()
 
 
 def test_each_wrong_field_of_a_layout_is_named() -> None:

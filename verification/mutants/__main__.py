@@ -20,6 +20,8 @@ TESTS = (
     "tests/simulation/test_simulation.py::test_no_promise_is_broken[0]",
     "tests/simulation/test_hard_days.py::test_a_hard_day_breaks_no_promise[0]",
 )  # fmt: skip
+UNTOLD = ("--tb=no", "--assert=plain")
+"""Why a test fails is not asked: to tell it, pytest reads all mutants of the module each time."""
 IN_MEMORY = ("-m", "not (scylla or redis)", "-k", "not sqlite")
 
 
@@ -30,7 +32,7 @@ def main() -> int:
         write_tree(Path(name), modules_of(asked.module))
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "verification.mutants.judging", "-p", "no:cacheprovider",
-             *IN_MEMORY, *(asked.tests or TESTS)],
+             *UNTOLD, *IN_MEMORY, *(asked.tests or TESTS)],
             cwd=name, env={**os.environ, SECONDS: str(asked.seconds)}, check=False,
         ).returncode  # fmt: skip
 
