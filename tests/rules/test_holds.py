@@ -134,8 +134,8 @@ def test_a_request_claims_by_its_key_or_else_by_its_attempt() -> None:
 
 
 def test_a_request_becomes_a_hold_with_its_home_in_the_group_of_its_first_seat() -> None:
-    trip = a_trip(seats_per_group=2)
-    request = HoldRequest(ANN, trip, Journey(0, 1), ("A4", "A5"), ttl_ms=1_000, key="key")
+    trip = replace(a_trip(seats_per_group=2), currency="EUR")
+    request = HoldRequest(ANN, trip, Journey(0, 1), ("A4", "A5"), ttl_ms=1_000, key="key", period=3)
     assert request.new_id(DIGEST) == f"{trip.key.trip}~1~{DIGEST}"
     assert request.hold("id", 5) == Hold(
         id="id",
@@ -148,8 +148,9 @@ def test_a_request_becomes_a_hold_with_its_home_in_the_group_of_its_first_seat()
         claimant=request.claimant,
         state=Held(1_005),
         prices=tuple(trip.seat(seat).price_minor for seat in ("A4", "A5")),
-        currency=trip.currency,
+        currency="EUR",
     )
+    assert request.hold("id", 5).period == 3
 
 
 # Seats and states

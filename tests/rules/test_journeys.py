@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from travio_inventory.seats.refusals import InvalidJourney
 from travio_inventory.seats.route import rides
-from travio_inventory.seats.trip import Ambiguous, Ends, Journey
+from travio_inventory.seats.trip import CANDIDATES_MAX, Ambiguous, Ends, Journey
 from verification.kit.trips import a_trip
 
 LOOP = a_trip(stops="ABCABC")
@@ -67,6 +67,9 @@ def test_of_many_candidates_the_first_are_named() -> None:
     with pytest.raises(InvalidJourney, match=r", or others$") as refused:
         a_trip(stops="AB" * 20).journey(Ends("A", "B"))
     assert refused.value.candidates == tuple((at, at) for at in range(0, 16, 2))
+    with pytest.raises(InvalidJourney, match=r"or 0 to 14$") as refused:
+        a_trip(stops="AB" * 8).journey(Ends("A", "B", first=0))
+    assert len(refused.value.candidates) == CANDIDATES_MAX, "these are all"
 
 
 @given(st.text("ABCD", min_size=2, max_size=12), st.sampled_from("ABCD"), st.sampled_from("ABCD"))

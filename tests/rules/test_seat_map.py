@@ -73,6 +73,20 @@ def test_a_cell_is_a_byte_and_a_held_one_eight_more() -> None:
     )
     assert encode_states([AVAILABLE] * 300) == b"\x01\x2c" + b"a" * 300
     assert encode_states([AVAILABLE] * 0xFFFF) == b"\xff\xff" + b"a" * 0xFFFF
+    assert encode_states([SOLD] * 0xFFFF) == b"\xff\xff" + b"s" * 0xFFFF
+
+
+@pytest.mark.parametrize(
+    "seats",
+    [
+        [AVAILABLE] * 96 + [SOLD],  # the number of cells has the byte of a free one
+        [AVAILABLE] * 3 + [HeldUntil(ord("a"))],  # as a moment may have
+        [SOLD] * 7 + [HeldUntil(int.from_bytes(b"a" * 8))],
+    ],
+)
+def test_a_seat_group_is_free_only_if_its_cells_are(seats: list[SeatState]) -> None:
+    shown = SeatMap(a_trip(stops="AB", seats=len(seats), seats_per_group=100), Journey(0, 0), (encode_states(seats),))
+    assert list(shown.states()) == seats
 
 
 def test_an_unknown_state_is_an_error() -> None:

@@ -46,6 +46,11 @@ def violations(
         ({"count": 0}, [("part_count", f"must be 1 to {PARTS}, not 0")]),
         ({"index": 2}, [("part_index", "must be 0 to 1, not 2")]),
         ({"index": -1}, [("part_index", "must be 0 to 1, not -1")]),
+        ({"index": 1, "count": 1}, [("part_index", "must be 0 to 0, not 1")]),
+        (
+            {"layout": layout(seats=row_of(limits.SEATS_PER_PART_MAX + 1))},
+            [("part.seats", "must have 1 to 1000 seats, not 1001")],
+        ),
         (
             {"index": PARTS, "count": PARTS + 1},
             [

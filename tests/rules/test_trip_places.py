@@ -7,6 +7,7 @@ import pytest
 
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.definition import write_each
+from travio_inventory.seats.former import FormerVehicle
 from travio_inventory.seats.layout import Feature, Section
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.route import Segment, StationName
@@ -56,6 +57,18 @@ def test_each_seat_is_found_in_its_seat_group_alone() -> None:
     assert TRAIN.prices_of([SEATS[3], SEATS[0]]) == (1_000, 2_000)
 
 
+def test_the_seats_of_former_vehicles_come_before_its_own() -> None:
+    swapped = replace(TRAIN, former=(FormerVehicle(row_of(3), 2),))
+    groups = [0, 0, 1, 2, 2, 2, 3, 3, 3, 4, 4]
+    seats = ["A1", "A2", "A3", *SEATS]
+    assert [swapped.group_at(place) for place in range(11)] == groups
+    assert [swapped.place_of(group, seat) for group, seat in zip(groups, seats, strict=True)] == [*range(11)]
+    assert [swapped.seat_in(group, seat).id for group, seat in zip(groups, seats, strict=True)] == seats
+    assert [swapped.has_in(group, "A3") for group in range(6)] == [False, True, False, False, False, False]
+    assert [[seat.id for seat in swapped.seats_in(group)] for group in (1, 2)] == [["A3"], SEATS[:3]]
+    assert (swapped.groups, swapped.group_of(SEATS[0]), swapped.groups_of(range(4, 8))) == (range(2, 5), 2, range(3, 5))
+
+
 def test_a_definition_says_what_was_chosen_unless_what_was_asked_for_is_meant() -> None:
     written = {
         "organization": "org", "trip": "t", "segments": [*map(list, write_each(PLAIN.segments))], "seats": 7,
@@ -91,6 +104,7 @@ def test_a_trip_asks_for_what_stands_if_nothing_else_differs() -> None:
     assert cut.asks_for(replace(cut))
     for other in (replace(PLAIN, vehicle="w"), replace(PLAIN, segments=(Segment("A", "B", 1, 3),))):
         assert not PLAIN.asks_for(other)
+    assert PLAIN.asks_for(replace(PLAIN, former=(FormerVehicle(row_of(3), 2),))), "it had another vehicle before"
 
 
 def test_a_time_zone_has_the_form_of_its_database() -> None:

@@ -307,6 +307,7 @@ def test_all_faults_are_named_at_once() -> None:
         {"segments": (Segment("A", "B", 253_402_300_799, 253_402_300_799),)},
         {"seats": (Seat("a", "", 100_000, 100_000, "", "", 10**12), Seat("b", "", 0, 0))},
         {"seats_per_group": 1},
+        {"station_names": tuple(StationName(station, station) for station in "ABC")},
     ],
 )
 def test_the_largest_and_the_smallest_are_right(fields: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ def stale_ms(stale_ms_max: int, groups: int) -> int:
     """How old the map of a trip of so many seat groups may be: so old for each STALE_GROUPS of them that are begun, up
     to STALE_TIMES_MAX times, since a copy that is stale before the last seat group was read would never be used.
     """
-    return stale_ms_max if groups <= STALE_GROUPS else stale_ms_max * min(-(-groups // STALE_GROUPS), STALE_TIMES_MAX)
+    return stale_ms_max * min(-(-groups // STALE_GROUPS), STALE_TIMES_MAX)
 
 
 @quick
