@@ -36,9 +36,10 @@ def test_the_first_are_forgotten_and_wait_in_the_index(places: ToRead) -> None:
     assert places.can_wait(SINGLES[:1], places.failed())
 
 
-def test_the_ones_that_failed_are_the_first_to_be_forgotten(places: ToRead) -> None:
+def test_the_ones_that_failed_are_the_first_to_be_forgotten(places: ToRead, caplog: pytest.LogCaptureFixture) -> None:
     for failed in (0, 2):
         places.back_off.failed(SINGLES[failed], ValueError("refused"))
+    assert caplog.records[0].getMessage().startswith("events: 1 set aside")
     assert places.unfinished(SINGLES) == [SINGLES[0], SINGLES[2], SINGLES[1]]
 
 
