@@ -1,6 +1,7 @@
 """The options that all commands share, and the one way in which a command calls the service."""
 
 import asyncio
+import os
 import shlex
 import ssl
 import sys
@@ -52,6 +53,14 @@ CaFile = Annotated[
         group=SHARED,
     ),
 ]
+TokenFile = Annotated[
+    Path | None,
+    Parameter(
+        env_var="TRAVIO_TOKEN_FILE",
+        help="File with the token that says who calls; without it TRAVIO_TOKEN may have one.",
+        group=SHARED,
+    ),
+]
 Work = Callable[[InventoryClient, Screen], Awaitable[None]]
 
 
@@ -67,6 +76,7 @@ class ConnectionOptions:
     user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="The user who holds and books.")] = "me"
     tls: Tls = False
     ca_file: CaFile = None
+    token_file: TokenFile = None
     as_json: AsJson = False
 
 
@@ -84,13 +94,14 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "", deadline_s: fl
     screen = Screen(as_json=reach.as_json)
     try:
         address, tls = address_of(reach.target), tls_of(tls=reach.tls, ca_file=reach.ca_file)
+        token = token_of(reach.token_file)
     except WrongConnectionOptions as wrong:
         return fail(screen, wrong.failure)
 
     async def run() -> None:
-        whose, user = reach.organization, reach.user
+        whose, user = account_of(reach, has_token=bool(token))
         async with InventoryClient(
-            str(address), organization=whose, user=user, tls=tls, deadline_s=deadline_s
+            str(address), organization=whose, user=user, token=token, tls=tls, deadline_s=deadline_s
         ) as client:
             await work(client, screen)
 
@@ -151,6 +162,30 @@ def place_of(name: str, target: str) -> Address | tuple[str, ...]:
     except ValueError:
         said = f"{name} must be HOST:PORT, or a command in quotes, not {target!r}"
         raise WrongConnectionOptions("BAD_TARGET", said) from None
+
+
+def account_of(reach: ConnectionOptions, *, has_token: bool) -> tuple[str, str]:
+    """The organization and the user of a command; what is not named, the token says."""
+    if not has_token:
+        return reach.organization, reach.user
+    return (
+        "" if reach.organization == HERE.organization else reach.organization,
+        "" if reach.user == HERE.user else reach.user,
+    )
+
+
+def token_of(file: Path | None) -> str:
+    """The token, "" if there is none. Raises WrongConnectionOptions."""
+    if file is None:
+        return os.environ.get("TRAVIO_TOKEN", "").strip()
+    try:
+        token = file.read_text().strip()
+    except (OSError, ValueError) as failed:
+        why = failed.strerror if isinstance(failed, OSError) else "is no text"
+        raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {file}: {why}") from None
+    if not token:
+        raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {file}: is empty")
+    return token
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:

@@ -7,7 +7,14 @@ from grpclib.const import Status
 
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
-from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, Refusal, RetryableRefusal, WrongRequest
+from travio_inventory.kernel.refusals import (
+    FinalRefusal,
+    OutcomeUnknown,
+    PermissionDenied,
+    Refusal,
+    RetryableRefusal,
+    WrongRequest,
+)
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, SalesClosed
 
 
@@ -77,12 +84,14 @@ ADVICE = {
     "HOLD_CONFIRMED": "`travio-inventory holds show` names its order, `travio-inventory cancel` cancels it",
     "BOOKING_CANCELLED": "hold the seats again",
     "NOT_ON_WAITLIST": "`travio-inventory waitlist list` shows the --user's places",
+    "UNAUTHENTICATED": "name a token in TRAVIO_TOKEN, or a file with one with --token-file",
     "PERMISSION_DENIED": "ask the operator of the service for that scope",
     "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the limit",
     "IDEMPOTENCY_KEY_REUSED": "use another --key",
     "HOLD_LIMIT": "release or confirm a hold first",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
+OTHER_ORGANIZATION = "name the --organization of the token"
 CANCELLED = frozenset({"cancelling", "cancelled"})
 """Sales in these states are never opened again."""
 NO_SEAT = "has no seat"
@@ -108,6 +117,8 @@ def failure_of(refusal: Refusal) -> Failure:
     if isinstance(refusal, InvalidJourney) and refusal.candidates:
         choices = ", or ".join(f"--segments {first}-{last}" for first, last in refusal.candidates)
         return Failure(status, refusal.reason, str(refusal), f"say which: {choices}")
+    if isinstance(refusal, PermissionDenied) and not refusal.scope:
+        return Failure(status, refusal.reason, str(refusal), OTHER_ORGANIZATION)
     if isinstance(refusal, SalesClosed) and refusal.state in CANCELLED:
         return Failure(status, refusal.reason, str(refusal), ADVICE["TRIP_CANCELLED"])
     if isinstance(refusal, InvalidSeats) and NO_SEAT not in str(refusal):

@@ -14,10 +14,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from travio_inventory.client.answers import Booking
 from travio_inventory.client.client import (
     ATTEMPTS_MAX_DEFAULT,
-    ORGANIZATION_DEFAULT,
     TARGET_DEFAULT,
     InventoryClient,
 )
+from travio_inventory.client.connection import Token
 from travio_inventory.client.holds import Hold, HoldAttempt
 from travio_inventory.seats.hold import Passenger
 
@@ -150,8 +150,9 @@ class BlockingInventoryClient:
         self,
         target: str = TARGET_DEFAULT,
         *,
-        organization: str = ORGANIZATION_DEFAULT,
+        organization: str | None = None,
         user: str = "",
+        token: Token = "",
         deadline_s: float | None = None,
         attempts_max: int = ATTEMPTS_MAX_DEFAULT,
         tls: ssl.SSLContext | None = None,
@@ -160,6 +161,7 @@ class BlockingInventoryClient:
             target,
             organization=organization,
             user=user,
+            token=token,
             deadline_s=deadline_s,
             attempts_max=attempts_max,
             tls=tls,

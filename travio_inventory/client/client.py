@@ -23,7 +23,7 @@ from travio_inventory.client.answers import (
     Unblocked,
     WaitlistEntry,
 )
-from travio_inventory.client.connection import Connection
+from travio_inventory.client.connection import Connection, Token
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
 from travio_inventory.client.live_maps import LiveMaps
 from travio_inventory.client.organization import OrganizationReads, hold_records
@@ -55,19 +55,25 @@ class InventoryClient(LiveMaps, OrganizationReads, TripCalls):
     methods that change something OutcomeUnknown (it may have happened or may still happen: repeat the call to get
     the answer), and ClientError for anything else (such as NoTls). Each call ends within `deadline_s` seconds, its
     retries included; where none is set, within 5, and a call about all seats of a trip within 60.
+
+    Where the service asks for it, `token` says who calls: a text, or a function, also an asynchronous one, which is
+    called for each call. Without `organization` and `user` it says for whom, too. It is a secret: use it with `tls`.
     """
 
     def __init__(
         self,
         target: str = TARGET_DEFAULT,
         *,
-        organization: str = ORGANIZATION_DEFAULT,
+        organization: str | None = None,
         user: str = "",
+        token: Token = "",
         deadline_s: float | None = None,
         attempts_max: int = ATTEMPTS_MAX_DEFAULT,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._connection = Connection(target, tls=tls, deadline_s=deadline_s, attempts_max=attempts_max)
+        self._connection = Connection(target, tls=tls, token=token, deadline_s=deadline_s, attempts_max=attempts_max)
+        if organization is None:
+            organization = "" if token else ORGANIZATION_DEFAULT
         self._account = Account(organization, user)
 
     async def __aenter__(self) -> "InventoryClient":

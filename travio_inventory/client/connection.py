@@ -2,17 +2,18 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import cache
 from importlib.resources import files
 from time import monotonic
 from types import TracebackType
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpclib.const import Cardinality, Status
+from grpclib.events import SendRequest, listen
 
 from travio_inventory.client.grpclib_internals import HeardChannel, with_keepalive
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
@@ -30,6 +31,9 @@ _Request = TypeVar("_Request")
 _Request_contra = TypeVar("_Request_contra", contravariant=True)
 _Reply = TypeVar("_Reply")
 _Reply_co = TypeVar("_Reply_co", covariant=True)
+
+Token: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
+"""A token, or what gives one for each call, so that it can be renewed; "" is none."""
 
 
 class Rpc(Protocol[_Request_contra, _Reply_co]):
@@ -54,16 +58,21 @@ class Connection:
     is dropped after about two deadlines.
     """
 
-    def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float | None, attempts_max: int) -> None:
+    def __init__(
+        self, target: str, *, tls: ssl.SSLContext | None, token: Token, deadline_s: float | None, attempts_max: int
+    ) -> None:
         self.retries = Retries(attempts_max, DEADLINE_S_DEFAULT if deadline_s is None else deadline_s)
         self._whole_trip = Retries(attempts_max, WHOLE_TRIP_S_DEFAULT) if deadline_s is None else self.retries
         self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
+        self._token = token
         self._channel: HeardChannel | None = None
 
     async def __aenter__(self) -> "Connection":
         keepalive_s = max(self.retries.deadline_s, KEEPALIVE_S_MIN)
         self._channel = HeardChannel(*self._address, ssl=self._tls, config=with_keepalive(keepalive_s))
+        if self._token:
+            listen(self._channel, SendRequest, self._show_token)
         return self
 
     async def __aexit__(
@@ -137,6 +146,13 @@ class Connection:
                 if answer is None:
                     return
                 yield answer
+
+    async def _show_token(self, call: SendRequest) -> None:
+        """Every call shows it, whichever method makes it."""
+        token = self._token() if callable(self._token) else self._token
+        if not isinstance(token, str):
+            token = await token
+        call.metadata["authorization"] = f"Bearer {token}"
 
     async def _reach(self, left_s: float) -> None:
         """Connect if needed, in that time. Raises NoService, NoTls."""

@@ -14,6 +14,7 @@ BARE_NAMES = {"GRPC_PORT", "HTTP_PORT", "CORS_ORIGIN", "SCYLLA_HOSTS", "REDIS_AD
 TEST_PREFIX = "TRAVIO_TEST_"
 CLIENT_NAMES = {
     "TRAVIO_TARGET", "TRAVIO_TARGET_TLS", "TRAVIO_TARGET_CA_FILE", "TRAVIO_ORGANIZATION", "TRAVIO_USER",
+    "TRAVIO_TOKEN", "TRAVIO_TOKEN_FILE",
 }  # fmt: skip
 """Not settings of the service: which service the command line calls, and for which user."""
 
