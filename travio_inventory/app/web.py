@@ -7,11 +7,14 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 from fastapi import APIRouter
 
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.live.sockets import LiveSockets
+from travio_inventory.api.live.streams import LiveStreams
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import BodyLimits
@@ -73,6 +76,8 @@ def _routers(web: Web) -> Iterator[APIRouter]:
     """The faces. A new one is a line here."""
     yield health_router(lambda: web.readiness.problems)
     yield from native_routers(web.inventory, web.clock)
+    yield LiveStreams(web.inventory, web.feeds, Random()).router()  # noqa: S311 - spreads waits, guards nothing
+    yield LiveSockets(web.inventory, web.feeds, origins_in(web.settings.http.cors_origin)).router()
 
 
 @asynccontextmanager

@@ -44,11 +44,13 @@ class Callers:
         self._authentication = authentication
         self._default_organization = default_organization
 
-    async def identify(self, connection: HTTPConnection, grant: Grant) -> Identity:
-        """The caller, who has the grant. Raises Unauthenticated, PermissionDenied, BackendUnavailable."""
+    async def identify(self, connection: HTTPConnection, grant: Grant, *, token: str = "") -> Identity:
+        """The caller, who has the grant; by that token, or by what the connection shows. Raises Unauthenticated,
+        PermissionDenied, BackendUnavailable.
+        """
         headers = connection.headers
         credentials = Credentials(
-            token=bearer_token(headers.get("authorization", "")),
+            token=token or bearer_token(headers.get("authorization", "")),
             certificate_names=tuple(names_in(connection.scope.get("state", {}).get(CERTIFICATE, {}))),
             organization=headers.get("x-organization-id", ""),
             user=headers.get("x-user-id", ""),
