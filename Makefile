@@ -24,13 +24,13 @@ demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
 test: $(READY)  ## Run the tests, except those on real database servers and the long ones of test-once
-	$(BIN)/pytest -q -n 4 $(PARALLEL) -m "not (scylla or redis or once)"
+	$(BIN)/pytest -q -n 4 $(PARALLEL) -m "not (scylla or redis or chromium or once)"
 
 test-once: $(READY)  ## Run the long tests that say the same on every Python: simulated days, kills, load
-	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "once and not (scylla or redis)"
+	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "once and not (scylla or redis or chromium)"
 
-test-servers: $(READY)  ## Run the tests on real database servers (see servers)
-	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "scylla or redis"
+test-servers: $(READY)  ## Run the tests on real database servers and in a real browser (see servers)
+	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "scylla or redis or chromium"
 
 load-test: $(READY)  ## Many users want one seat under Locust, then the store is checked (load_test/README.md)
 	$(BIN)/python -m load_test hot-seat
@@ -71,7 +71,7 @@ wire: $(READY)  ## Generate the wire package from proto/
 docs: $(READY)  ## Generate docs/settings.md, schema.cql, and the lists and figures in docs/*.md
 	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model && $(BIN)/python -m verification.pages.performance
 
-servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
+servers: $(READY)  ## Fetch what some tests need: Cassandra (with Java), Redis, Chromium
 	$(BIN)/python -m verification.servers fetch
 
 lock: $(READY)  ## Pin the dependencies (UPGRADE=--upgrade moves to the newest versions)

@@ -22,7 +22,7 @@ TESTS = (
 )  # fmt: skip
 UNTOLD = ("--tb=no", "--assert=plain")
 """Why a test fails is not asked: to tell it, pytest reads all mutants of the module each time."""
-IN_MEMORY = ("-m", "not (scylla or redis)", "-k", "not sqlite")
+IN_MEMORY = ("-m", "not (scylla or redis or chromium)", "-k", "not sqlite")
 
 
 def main() -> int:

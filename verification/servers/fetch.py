@@ -18,6 +18,8 @@ KIND_VARIABLE = "TRAVIO_TEST_REDIS"
 # The programs, and the Debian package of each.
 REDIS_PROGRAMS = {"redis-server": "redis-server", "openssl": "openssl"}
 FETCH_PROGRAMS = {"mvn": "maven"}
+BROWSER = "chromium"
+BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 runs on 11 and 17; later ones lack the security manager that it installs
 
@@ -96,10 +98,18 @@ def valkey_missing() -> str | None:
     return None
 
 
+def chromium_missing() -> str | None:
+    """Why there is no browser here for the tests of pages, None if there is."""
+    if shutil.which(BROWSER):
+        return None
+    return f"no {BROWSER}: install {' '.join(BROWSER_PACKAGES)} (as root, `make servers` does)"
+
+
 def fetch() -> None:
     """Fetch what is missing. Raises ServersMissingError if that needs a human."""
     fetched = jars().is_dir()
     lacking = _packages(REDIS_PROGRAMS if fetched else REDIS_PROGRAMS | FETCH_PROGRAMS)
+    lacking += [*BROWSER_PACKAGES] if chromium_missing() else []
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)
     java()
     if not fetched:

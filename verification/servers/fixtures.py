@@ -4,6 +4,7 @@ session.
 
 import os
 from collections.abc import Iterator
+from shutil import which
 
 import pytest
 
@@ -20,9 +21,15 @@ MARKERS = {
     "redis_nodes": ("redis", "cluster"),
     "redis_with_sentinel": ("redis",),
     "valkey_node": ("redis",),
+    "chromium": ("chromium",),
 }
 SCYLLA_TEST_S_MAX = 240
-MISSING = {"scylla": fetch.cassandra_missing, "redis": fetch.redis_missing, "valkey": fetch.valkey_missing}
+MISSING = {
+    "scylla": fetch.cassandra_missing,
+    "redis": fetch.redis_missing,
+    "valkey": fetch.valkey_missing,
+    "chromium": fetch.chromium_missing,
+}
 
 
 def need(server: str) -> None:
@@ -100,3 +107,10 @@ def redis_with_sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     need("redis")
     with redis_sentinels(tmp_path_factory.mktemp("redis-sentinel")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program, for Playwright."""
+    need("chromium")
+    return str(which(fetch.BROWSER))

@@ -1,1 +1,0 @@
-"""The native HTTP face, its problems and its description."""

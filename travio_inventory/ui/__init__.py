@@ -1,0 +1,41 @@
+"""What browsers load: the element `<travio-seat-map>` as one module, and a page that sells a trip with it."""
+
+import gzip
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Final
+
+MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+PAGE: Final = "index.html"
+MODULE: Final = "seat-map.js"
+NAMES: Final = (PAGE, MODULE, "demo.js", "demo.css", "icon.svg")
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """A file as it is sent."""
+
+    name: str
+    data: bytes
+
+    @property
+    def media_type(self) -> str:
+        return MEDIA_TYPES[self.name[self.name.rindex(".") :]]
+
+    @cached_property
+    def etag(self) -> str:
+        """Names its content."""
+        return f'"{blake2b(self.data, digest_size=12).hexdigest()}"'
+
+    @cached_property
+    def zipped(self) -> bytes:
+        """Compressed by gzip, the first time that it is asked for."""
+        return gzip.compress(self.data, mtime=0)
+
+
+def web_files() -> dict[str, WebFile]:
+    """All of them, by name."""
+    folder = files(__name__)
+    return {name: WebFile(name, folder.joinpath(name).read_bytes()) for name in NAMES}

@@ -1,0 +1,115 @@
+/** The page that sells a trip: which one is in the address (`?trip=`, `from`, `to`, `section`, `org`), or is chosen. */
+import "./seat-map.js";
+
+const at = (id) => document.getElementById(id);
+const map = at("map");
+const asked = new URLSearchParams(location.search);
+const headers = asked.get("org") ? { "X-Organization-Id": asked.get("org") } : {};
+const TRIPS_MAX = 100;
+
+function remembered(name, make) {
+  const found = sessionStorage.getItem(name) ?? make();
+  sessionStorage.setItem(name, found);
+  return found;
+}
+const someone = () => `visitor-${Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+
+async function page(query) {
+  try {
+    const answer = await fetch(`/v1/trips?${new URLSearchParams(query)}`, { headers });
+    const list = answer.ok ? (await answer.json()).trips : [];
+    return Array.isArray(list) ? list.filter((trip) => typeof trip?.trip_id === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The next trips to leave, then those without times. */
+async function trips() {
+  const found = await Promise.all([page({ departs_from: new Date().toISOString() }), page({})]);
+  return found.flat().slice(0, TRIPS_MAX);
+}
+
+function when(trip) {
+  const leaves = new Date(trip?.departure_time ?? "");
+  return Number.isNaN(leaves.getTime()) ? "" : `Leaves ${leaves.toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" })}`;
+}
+
+function show(id) {
+  map.trip = id;
+  map.hidden = false;
+  at("when").textContent = when(known.find((trip) => trip.trip_id === id));
+}
+
+function ask(seats) {
+  at("names").replaceChildren(
+    ...seats.map((seat) => {
+      const label = document.createElement("label");
+      const name = document.createElement("input");
+      Object.assign(name, { name: seat.id, required: true, maxLength: 100, autocomplete: "off" });
+      label.append(`Name of the passenger in ${seat.label}`, name);
+      return label;
+    }),
+  );
+  at("passengers").hidden = false;
+  at("passengers").querySelector("button").disabled = false;
+}
+
+map.user = remembered("user", someone);
+if (asked.get("org")) map.organization = asked.get("org");
+for (const name of ["from", "to", "section"]) if (asked.get(name)) map[name] = asked.get(name);
+if (asked.get("seats")) map.partySize = asked.get("seats");
+if (asked.get("hold")) map.setAttribute("hold-seconds", asked.get("hold"));
+if (sessionStorage.getItem("hold")) map.holdToken = sessionStorage.getItem("hold");
+
+map.addEventListener("holdsucceeded", ({ detail }) => {
+  sessionStorage.setItem("hold", detail.holdToken);
+  ask(detail.seats);
+});
+for (const over of ["holdreleased", "holdtokenexpired", "booked"]) {
+  map.addEventListener(over, () => {
+    sessionStorage.removeItem("hold");
+    at("passengers").hidden = true;
+  });
+}
+map.addEventListener("booked", ({ detail }) => {
+  at("booking").textContent = detail.bookingId;
+  at("tickets").replaceChildren(
+    ...detail.seats.map((seat) => {
+      const item = document.createElement("li");
+      const ticket = detail.tickets.find((each) => each.seatId === seat.id);
+      item.textContent = ticket?.ticketId ? `${seat.label}: ticket ${ticket.ticketId}` : seat.label;
+      return item;
+    }),
+  );
+  at("booked").hidden = false;
+  at("again").focus();
+});
+at("again").addEventListener("click", () => {
+  at("booked").hidden = true;
+  map.startNewSession();
+});
+at("passengers").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = at("passengers").querySelector("button");
+  button.disabled = true;
+  const passengers = [...at("names").querySelectorAll("input")].map((name) => ({ seatId: name.name, name: name.value.trim() }));
+  try {
+    await map.book(`web-${map.holdToken.slice(-24)}`, passengers);
+  } catch {
+    button.disabled = false;
+  }
+});
+
+const known = await trips();
+const first = asked.get("trip") ?? known[0]?.trip_id;
+if (first) {
+  const ids = [...new Set([first, ...known.map((trip) => trip.trip_id)])];
+  at("trip").replaceChildren(...ids.map((id) => Object.assign(document.createElement("option"), { value: id, textContent: id })));
+  at("choose").hidden = ids.length < 2;
+  at("trip").addEventListener("change", () => {
+    for (const name of ["from", "to", "section"]) map.removeAttribute(name);
+    show(at("trip").value);
+  });
+  show(first);
+} else at("empty").hidden = false;
