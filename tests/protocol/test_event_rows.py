@@ -38,6 +38,14 @@ def test_an_event_row_says_what_happened_and_where_the_one_before_is() -> None:
     assert event_rows.epoch_of(KEY) == 7
 
 
+def test_the_only_event_of_what_is_no_hold_has_none_before_it() -> None:
+    only = event_rows.only_event(ID, "trip.cancelled", 4, ActorKind.HOUSE, "{}", Recorded(7, 2_500))
+    first = {"ordinal": 0, "previous_epoch": 0, "previous_at_ms": 0}
+    said = {"type": "trip.cancelled", "actor": "house", "data": "{}"}
+    key = RowKey(Kind.EVENT, f"0000000007~000000000002500~{ID}~0")
+    assert only == Write(key, {}, {**VALUES, **first, **said})
+
+
 def test_what_is_published_is_in_the_row() -> None:
     assert event_rows.read_event(PARTITION, VALUES) == Event(
         f"{ID}~2", "hold.confirmed", 4, 2_500, ActorKind.SYSTEM, "o", ID, 2, "t", '{"a":1}'

@@ -153,7 +153,7 @@ class LateEvents:
 def _readable(partition: Partition, found: Iterable[Row]) -> Iterator[Event]:
     """The events of the rows; the journal reports unreadable rows."""
     for row in found:
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError):
             yield event_rows.read_event(partition, row)
 
 
