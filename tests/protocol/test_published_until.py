@@ -26,6 +26,7 @@ def begun(clock: Clock, stored_ms: int | None) -> PublishedUntil:
 
 
 def test_a_new_sink_has_missed_nothing() -> None:
+    assert PublishedUntil("far", Clock(), kept_s=KEPT_S).missed_s == 0, "the relay has not started"
     until = begun(Clock(), None)
     assert until.missed_s == 0
     assert stored(until, 1) == START_MS

@@ -27,6 +27,10 @@ CELLS = [TakenCell("A1", 0, "held"), TakenCell("A1", 1, "held"), TakenCell("A2",
         (lambda: refusals.SeatUnavailable([]), "a seat not available"),
         (refusals.HoldExpired, "hold has expired"),
         (lambda: refusals.ExtensionTooLong(7), "the hold may not be extended any further"),
+        (
+            lambda: refusals.HoldChanged(7),
+            "the hold has changed since: its version is 7; read it and decide again",
+        ),
         (refusals.HoldNotFound, "hold not found"),
         (refusals.TripNotFound, "trip not found"),
         (refusals.SeatPlanNotFound, "seat plan not found"),
@@ -78,7 +82,7 @@ def test_it_carries_what_a_caller_may_need() -> None:
     assert (refusals.HoldExpired(3).at_ms, refusals.HoldExpired().at_ms) == (3, 0)
     assert refusals.ExtensionTooLong(7).until_ms == 7
     assert refusals.SalesClosed("frozen").state == "frozen"
-    assert refusals.TripChanged(7).version == 7
+    assert refusals.TripChanged(7).version == refusals.HoldChanged(7).version == 7
     assert refusals.Departed(7).departed_at_s == 7
     assert refusals.ReplyTooLarge([], ["c9", "c10"]).sections == ("c9", "c10")
     defined = refusals.TripDefinedOtherwise(["seats", "prices"], was_changed=True)
