@@ -20,12 +20,15 @@ MAY_REFUSE = {
     "travio_inventory/api/page_tokens.py",  # a token that is none
     "travio_inventory/api/map_sizes.py",  # an answer that is too large to be sent
     "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
+    "travio_inventory/api/rest/native/map_models.py",  # how many questions come together
+    "travio_inventory/api/rest/native/trip_requests.py",  # what can be wrong with JSON before it is a value
     "travio_inventory/client/messages.py",  # a number that no message can carry
     "travio_inventory/client/refusals.py",  # what the service said
 }
 MAY_KNOW_LIMITS = {
     "travio_inventory/api/grpc/decoding.py",
     "travio_inventory/api/auth/certificates.py",  # whom an operator names
+    "travio_inventory/api/rest/native/map_models.py",
     "travio_inventory/api/auth/tokens.py",  # whom a token names, who is then not believed
 }
 

@@ -80,6 +80,7 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
     certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
     if certificate is not None:
         trust_callers(certificate.grpc, settings.auth)
+        trust_callers(certificate.http, settings.auth)
     ready, at_work = ServiceStatus(), ServiceStatus()
     async with (
         authenticating(settings) as (authentication, upkeep),

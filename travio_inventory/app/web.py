@@ -7,16 +7,22 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 from fastapi import APIRouter
 
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.live.sockets import LiveSockets
+from travio_inventory.api.live.streams import LiveStreams
 from travio_inventory.api.rest.application import WebRules, application
+from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import BodyLimits
 from travio_inventory.api.rest.health import health_router
+from travio_inventory.api.rest.json_text import written
+from travio_inventory.api.rest.native import native_routers
 from travio_inventory.api.rest.pages import pages_router
-from travio_inventory.api.rest.problems import MEDIA_TYPE, members, written
+from travio_inventory.api.rest.problems import MEDIA_TYPE, members
 from travio_inventory.app.listening import (
     HEADER_BYTES_MAX,
     HTTP,
@@ -70,6 +76,9 @@ class Web:
 def _routers(web: Web) -> Iterator[APIRouter]:
     """The faces. A new one is a line here."""
     yield health_router(lambda: web.readiness.problems)
+    yield from native_routers(web.inventory, web.clock)
+    yield LiveStreams(web.inventory, web.feeds, Random()).router()  # noqa: S311 - spreads waits, guards nothing
+    yield LiveSockets(web.inventory, web.feeds, origins_in(web.settings.http.cors_origin)).router()
     yield pages_router()
 
 
@@ -77,9 +86,10 @@ def _routers(web: Web) -> Iterator[APIRouter]:
 async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[HttpServer]:
     """The HTTP server; it is to be drained before the block is left. Raises StartFailed."""
     http, limits = web.settings.http, web.settings.limits
-    rules = WebRules(_body_limits(limits), origins=origins_in(http.cors_origin))
+    rules = WebRules(_body_limits(limits), limits.deadline_seconds, origins=origins_in(http.cors_origin))
+    callers = Callers(web.authentication, default_organization=web.settings.server.default_organization)
     server = HttpServer(
-        application(list(_routers(web)), rules), limits=_http_limits(http, limits), refusals=SERVER_REFUSALS
+        application(_routers(web), callers, rules), limits=_http_limits(http, limits), refusals=SERVER_REFUSALS
     )
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)

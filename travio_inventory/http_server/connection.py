@@ -13,6 +13,10 @@ HEADER_OVERHEAD_BYTES: Final = 4
 """Of each header: ": " and the end of its line."""
 
 
+CERTIFICATE: Final = "certificate"
+"""The name under which the state of a request has the verified certificate of its peer, as `ssl` describes it."""
+
+
 class TooLarge(Exception):
     """The head of a request is larger than it may be; the parser passes it on as an error of the request."""
 
@@ -62,6 +66,8 @@ class CallerConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]    # as uvicorn has it
         super().connection_made(transport)
+        if certificate := transport.get_extra_info("peercert"):
+            self.app_state = {**self.app_state, CERTIFICATE: certificate}
         if hasattr(transport, "max_size"):
             transport.max_size = self._limits.read_bytes_max  # of each read; asyncio's own are 256 KiB
         if not self._room.add(self):

@@ -1,17 +1,14 @@
 """Who makes a call: what its metadata and its connection show becomes an identity, which may make that call."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from grpclib.protocol import Peer
 from grpclib.server import Stream
 
+from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
-
-NAMES = ("DNS", "URI")
-"""The kinds of names in a certificate that name a service."""
 
 
 class Callers:
@@ -44,13 +41,3 @@ def shown_by(peer: Peer) -> Credentials:
         certificate_names=tuple(names_in(peer.cert() or {})),
         address=str(address[0]) if isinstance(address, tuple) else "",
     )
-
-
-def names_in(certificate: Mapping[str, Any]) -> Iterator[str]:
-    """The names in a verified certificate, as `ssl` describes it: the alternative ones, or else the common name."""
-    alternatives = [name for kind, name in certificate.get("subjectAltName", ()) if kind in NAMES]
-    if alternatives:
-        yield from alternatives
-        return
-    for relative in certificate.get("subject", ()):
-        yield from (value for kind, value in relative if kind == "commonName")

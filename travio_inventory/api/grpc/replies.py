@@ -2,27 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.api.holds_told import expires_at_s, failure_of, status_of, ticket_id
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.definition_messages import feature_message, seat_message, section_message, segment_message
-from travio_inventory.seats.hold import (
-    Aborted,
-    Cancelled,
-    Confirmed,
-    Expired,
-    Forgotten,
-    Held,
-    Hold,
-    HoldState,
-    Released,
-    base_id,
-)
+from travio_inventory.seats.hold import Confirmed, Hold, base_id
 from travio_inventory.seats.layout import spoken_label
 from travio_inventory.seats.offer import Cancellation, Offer, TripLine
 from travio_inventory.seats.opening import Opening
-from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
+from travio_inventory.seats.refusals import HoldLimitReached, SeatContended, SeatTaken
 from travio_inventory.seats.seat_plan import PlanProgress, StoredPlan
 from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.trip import Trip
@@ -33,16 +22,6 @@ from travio_inventory.wire.inventory import v1
 SEATS_SHOWN_MAX = 5_000
 SEATS_PER_PAGE = 2_000
 _HOLD_SEATS_RESPONSE = message_type("HoldSeatsResponse")
-
-
-def ticket_id(booking_id: str, seat: str) -> str:
-    """The same for a booking's seat however often the booking is confirmed."""
-    return blake2b(f"{booking_id}\x1f{seat}".encode(), digest_size=10).hexdigest().upper()
-
-
-def expires_at_s(hold: Hold) -> int:
-    """When the hold runs out or did, 0 if never. In Unix seconds, rounded down."""
-    return hold.state.expires_at_ms // 1_000 if isinstance(hold.state, Held | Expired) else 0
 
 
 def held(hold: Hold) -> bytes:
@@ -59,16 +38,9 @@ def held(hold: Hold) -> bytes:
 
 
 def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Sequence[str]) -> v1.HoldSeatsResponse:
-    """The legacy answer for a refusal; if it names no seats, all of them failed."""
-    match refusal:
-        case SeatTaken(cells=cells):
-            said = CONTENTION if isinstance(refusal, SeatHeld) else "some seats not available"
-            failed = [cell.seat for cell in cells]
-        case HoldLimitReached():
-            failed, said = [], "maximum concurrent holds exceeded"
-        case SeatContended(seats=seats):
-            failed, said = list(seats), CONTENTION
-    return v1.HoldSeatsResponse(failed_seat_ids=list(dict.fromkeys(failed or seat_ids)), failure_reason=said)
+    """The legacy answer for a refusal."""
+    failed, said = failure_of(refusal, seat_ids)
+    return v1.HoldSeatsResponse(failed_seat_ids=failed, failure_reason=said)
 
 
 def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
@@ -99,14 +71,8 @@ def _tickets(hold: Hold, trip: Trip) -> list[v1.ConfirmedSeat]:
     ]
 
 
-def given_back(hold: Hold, parts: Sequence[str] | None) -> tuple[int, list[str]]:
-    """How many seats a release or a cancel gave back, of all or of these; and which the hold still has."""
-    left = list(hold.seats) if hold.is_live else []
-    return len(hold.seats if parts is None else parts), left
-
-
 def described(hold: Hold, trip: Trip) -> v1.Hold:
-    status, order = _status(hold.state)
+    name, order = status_of(hold.state)
     seats, sections = (
         list(map(trip.seat_in, hold.groups, hold.seats)),
         {section.id: section for section in trip.sections},
@@ -115,7 +81,7 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         hold_id=base_id(hold.id),
         trip_id=hold.trip.trip,
         user_id=hold.holder,
-        status=status,
+        status=v1.HoldStatus[name],
         seat_ids=list(hold.seats),
         from_station_id=trip.segments[hold.journey.first].origin,
         to_station_id=trip.segments[hold.journey.last].destination,
@@ -137,23 +103,6 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         version=hold.extensions,
         without_place=hold.is_live and not has_place(trip, hold),
     )
-
-
-def _status(state: HoldState) -> tuple[v1.HoldStatus, str]:
-    """The state's name on the wire, and the order of a booking."""
-    match state:
-        case Held():
-            return v1.HoldStatus.HELD, ""
-        case Confirmed(order=order):
-            return v1.HoldStatus.CONFIRMED, order
-        case Released():
-            return v1.HoldStatus.RELEASED, ""
-        case Expired():
-            return v1.HoldStatus.EXPIRED, ""
-        case Cancelled(order=order):
-            return v1.HoldStatus.CANCELLED, order
-        case Aborted() | Forgotten():  # nobody is told of a hold, so no other status is true
-            return v1.HoldStatus.UNSPECIFIED, ""
 
 
 def opened(segments: int, opening: Opening) -> v1.InitializeTripInventoryResponse:

@@ -20,6 +20,7 @@ from travio_inventory.api.grpc.maps import MapReplies
 from travio_inventory.api.grpc.methods import methods
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
+from travio_inventory.api.holds_told import expires_at_s, given_back
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.actor import Actor
@@ -207,7 +208,7 @@ class InventoryService:
             hold = await self._inventory.release_hold(actor, command)
         except (HoldNotFound, HoldEnded):
             return v1.ReleaseSeatsResponse(success=False)
-        count, left = replies.given_back(hold, command.parts)
+        count, left = given_back(hold, command.parts)
         return v1.ReleaseSeatsResponse(success=True, released_count=count, remaining_seat_ids=left)
 
     async def confirm_booking(self, caller: Identity, message: Message) -> v1.ConfirmBookingResponse:
@@ -237,7 +238,7 @@ class InventoryService:
     async def extend_hold(self, caller: Identity, message: Message) -> v1.ExtendHoldResponse:
         actor, command = messages.extend_asked(caller, message)
         hold = await self._inventory.extend_hold(actor, command)
-        return v1.ExtendHoldResponse(success=True, expires_at=replies.expires_at_s(hold))
+        return v1.ExtendHoldResponse(success=True, expires_at=expires_at_s(hold))
 
     async def move_hold(self, caller: Identity, message: Message) -> v1.MoveHoldResponse:
         actor, command = change_messages.move_asked(caller, message)
@@ -255,7 +256,7 @@ class InventoryService:
     async def cancel_booking(self, caller: Identity, message: Message) -> v1.CancelBookingResponse:
         actor, command = change_messages.cancel_asked(caller, message)
         hold = await self._inventory.cancel_booking(actor, command)
-        count, left = replies.given_back(hold, command.parts)
+        count, left = given_back(hold, command.parts)
         return v1.CancelBookingResponse(success=True, cancelled_count=count, remaining_seat_ids=left)
 
     async def _describe(self, actor: Actor, hold: Hold) -> v1.Hold:

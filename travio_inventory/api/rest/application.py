@@ -1,6 +1,6 @@
 """The HTTP application: the routers of all faces, their refusals as problems, and one description of it all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -14,32 +14,39 @@ from starlette.types import ASGIApp
 
 from travio_inventory.api.refusals import MESSAGE_CHARS_MAX
 from travio_inventory.api.rest import problems
-from travio_inventory.api.rest.guard import BodyLimits, Guard
+from travio_inventory.api.rest.callers import CALLERS, Callers
+from travio_inventory.api.rest.description import TITLE, VERSION, described
+from travio_inventory.api.rest.guard import BodyLimits, Guard, RefusedBody
+from travio_inventory.api.rest.routes import DEADLINE_S
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal
 
-EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate")
+EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "X-As-Of")
 """What a page of another origin may read of an answer."""
 PREFLIGHT_SECONDS = 600
-VERSION = "1.0"
 
 
 class WebRules(NamedTuple):
     """The choices of one deployment."""
 
     bodies: BodyLimits
+    deadline_s: float
+    """Of an answer."""
     origins: Sequence[str] = ()
     """Of pages that may call; "*" stands for all."""
 
 
-def application(routers: Sequence[APIRouter], rules: WebRules) -> ASGIApp:
+def application(routers: Iterable[APIRouter], callers: Callers, rules: WebRules) -> ASGIApp:
     """Serves the routers. Whatever they raise is answered by a problem; no cookie is read or set."""
-    app = FastAPI(title="Seat inventory", version=VERSION, docs_url=None, redoc_url=None)
+    app = FastAPI(title=TITLE, version=VERSION, docs_url=None, redoc_url=None)
+    setattr(app.state, CALLERS, callers)
+    setattr(app.state, DEADLINE_S, rules.deadline_s)
     for router in routers:
         app.include_router(router)
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.exception_handler(HTTPException)(_not_served)
     app.exception_handler(Exception)(_failed)
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]    # as FastAPI has it
     if rules.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -76,6 +83,8 @@ def field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
 
 async def _not_served(_: Request, error: HTTPException) -> Response:
     """No such path, no such method, a body that is too large."""
+    if isinstance(error, RefusedBody):
+        return problems.refused(error.refusal)
     reason = HTTPStatus(error.status_code).name
     return problems.answer(problems.members(error.status_code, error.detail, reason=reason), error.headers)
 

@@ -2,11 +2,13 @@
 
 from typing import Final, NamedTuple
 
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from travio_inventory.kernel.refusals import Overloaded
+from travio_inventory.api.refusals import TABLE
+from travio_inventory.api.rest.paths import keep_slashes
+from travio_inventory.api.rest.routes import LargeBodyRoute
+from travio_inventory.kernel.refusals import Overloaded, Refusal
 
 DEFAULT_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -26,8 +28,12 @@ class BodyLimits(NamedTuple):
     unread_max: int
 
 
-class LargeBodyRoute(APIRoute):
-    """A route whose body may be as large as an administrator's."""
+class RefusedBody(HTTPException):
+    """A body is not read; FastAPI passes only its own exceptions on."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(TABLE[type(refusal)].http)
+        self.refusal = refusal
 
 
 class Guard:
@@ -39,6 +45,8 @@ class Guard:
         self._unread_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "path" in scope:
+            keep_slashes(scope)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -60,13 +68,13 @@ class Guard:
             self._unread_bytes -= body_bytes
 
     def _check(self, scope: Scope, body_bytes: int) -> None:
-        """Raises HTTPException for a body that is too large, Overloaded where there are too many of them."""
+        """Raises HTTPException for a body that is too large, RefusedBody where there are too many of them."""
         is_large = isinstance(scope.get("route"), LargeBodyRoute)
         bytes_max = self._limits.large_max if is_large else self._limits.usual_max
         if body_bytes > bytes_max:
             raise HTTPException(413, f"the body may have {bytes_max} bytes")
         if self._unread_bytes > self._limits.unread_max:
-            raise Overloaded
+            raise RefusedBody(Overloaded())
 
 
 def _declared(scope: Scope) -> int:

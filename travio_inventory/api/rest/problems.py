@@ -1,6 +1,5 @@
 """Refusals as RFC 9457 has them: the status of the table, and the same details as gRPC's."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +15,7 @@ from travio_inventory.api.refusals import (
     metadata,
     while_there_is_room,
 )
+from travio_inventory.api.rest.json_text import written
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, RetryableRefusal
 from travio_inventory.seats.refusals import SeatTaken
 
@@ -77,10 +77,6 @@ def answer(members: Mapping[str, Any], headers: Mapping[str, str] | None = None)
 def refused(refusal: Refusal) -> Response:
     """The refusal as an answer."""
     return answer(members_of(refusal), headers_of(refusal))
-
-
-def written(members: Mapping[str, Any]) -> bytes:
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _cell(status: str, subject: str) -> Mapping[str, Any]:

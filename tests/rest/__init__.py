@@ -1,0 +1,1 @@
+"""The native HTTP face, its problems and its description."""

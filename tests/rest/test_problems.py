@@ -1,0 +1,148 @@
+"""Every refusal is a problem with the status of the one table, and says as much as over gRPC."""
+
+import json
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+from starlette.responses import Response
+
+from tests.api.test_refusals import each_refusal
+from tests.rest.serving import TRIP, Web, web_of
+from travio_inventory.api.refusals import DOMAIN, TABLE, metadata
+from travio_inventory.api.rest.guard import BodyLimits
+from travio_inventory.api.rest.problems import MEDIA_TYPE, refused
+from travio_inventory.kernel.refusals import InvalidRequest, Refusal, RetryableRefusal, Unauthenticated
+
+
+def members(answer: Response) -> dict[str, object]:
+    """Those of the problem."""
+    return dict(json.loads(bytes(answer.body)))
+
+
+@each_refusal
+def test_a_refusal_has_the_status_of_the_table_and_the_details_of_grpc(refusal: Refusal) -> None:
+    answer = refused(refusal)
+    told = members(answer)
+    assert answer.status_code == told["status"] == TABLE[type(refusal)].http
+    assert answer.media_type == MEDIA_TYPE
+    assert (told["reason"], told["domain"]) == (type(refusal).reason, DOMAIN)
+    assert (told["detail"], told["metadata"]) == (str(refusal), metadata(refusal))
+    assert ("errors" in told) == isinstance(refusal, InvalidRequest)
+
+
+@each_refusal
+def test_a_refusal_that_may_be_retried_says_when(refusal: Refusal) -> None:
+    answer = refused(refusal)
+    told = members(answer)
+    if not isinstance(refusal, RetryableRefusal):
+        assert "retry-after" not in answer.headers
+        return
+    assert told["retry_after_ms"] == refusal.retry_after_ms
+    assert 0 <= int(answer.headers["retry-after"]) * 1_000 - refusal.retry_after_ms < 1_000
+
+
+def test_a_caller_who_is_not_let_in_is_told_how() -> None:
+    assert refused(Unauthenticated()).headers["www-authenticate"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "reason"),
+    [
+        ("GET", "/v1/nothing", b"", 404, "NOT_FOUND"),
+        ("PUT", "/v1/holds", b"{}", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/v1/holds", b"{", 400, "INVALID_REQUEST"),
+        ("POST", "/v1/holds", b"[]", 422, "INVALID_REQUEST"),
+        ("POST", "/v1/holds", b"{" + b" " * 70_000, 413, "REQUEST_ENTITY_TOO_LARGE"),
+        ("GET", "/v1/trips/none", b"", 404, "TRIP_NOT_FOUND"),
+    ],
+)
+async def test_what_is_not_served_is_a_problem_too(
+    web: Web, method: str, path: str, body: bytes, status: int, reason: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await web.client.request(method, path, content=body, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE)
+    assert answer.json()["reason"] == reason
+
+
+async def test_all_that_is_wrong_with_a_body_is_named_by_field(web: Web) -> None:
+    answer = await web.hold("1A", trip_id=7, hold_duration_seconds=1.5, seat_ids=["1A", 2], settle="yes")
+    assert [each["field"] for each in answer.json()["errors"]] == [
+        "trip_id",
+        "seat_ids[1]",
+        "hold_duration_seconds",
+        "settle",
+    ]
+    unknown = await web.client.post(f"{TRIP}/waitlist", json={"seats": 2}, headers={"x-user-id": "alice"})
+    assert unknown.json()["errors"][0]["field"] == "seats"
+
+
+def failing(error: Exception) -> Any:  # noqa: ANN401 - stands for any use case
+    """A use case that fails so."""
+
+    async def fails(*_: object) -> NoReturn:
+        raise error
+
+    return fails
+
+
+async def test_a_bug_is_told_as_no_more_than_that() -> None:
+    broken = failing(RuntimeError("a secret"))
+    async with web_of(changed=lambda inventory: replace(inventory, list_trips=broken)) as web:
+        answer = await web.client.get("/v1/trips")
+        assert (answer.status_code, answer.json()["reason"]) == (500, "INTERNAL")
+        assert "secret" not in answer.text
+
+
+async def test_an_answer_that_takes_too_long_is_refused_and_its_outcome_unknown() -> None:
+    slow = failing(TimeoutError())
+    async with web_of(changed=lambda inventory: replace(inventory, hold_seats=slow, list_trips=slow)) as web:
+        answers = [await web.hold("1A"), await web.client.get("/v1/trips")]
+        told = [(answer.status_code, answer.json()["reason"]) for answer in answers]
+        assert told == [(503, "OUTCOME_UNKNOWN"), (503, "BACKEND_UNAVAILABLE")]
+
+
+async def test_only_what_opens_or_changes_a_trip_may_be_large() -> None:
+    async with web_of(BodyLimits(usual_max=1_000, large_max=2_000, unread_max=10_000)) as web:
+        assert (await web.open(time_zone="A" * 1_900)).status_code == 413
+        assert (await web.open(vehicle_id="A" * 600)).json()["errors"][0]["field"] == "vehicle_id"
+        assert (await web.hold("1A", session_id="A" * 1_000)).status_code == 413
+
+
+async def test_bodies_that_are_too_large_together_are_refused() -> None:
+    async with web_of(BodyLimits(usual_max=1_000, large_max=1_000, unread_max=50)) as web:
+        answer = await web.hold("1A")
+        assert (answer.status_code, answer.json()["reason"]) == (429, "OVERLOADED")
+
+
+SAFE = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+async def test_browsers_are_told_to_be_careful_and_no_cookie_is_set(web: Web) -> None:
+    for answer in (await web.client.get(TRIP), await web.client.get("/v1/nothing")):
+        assert SAFE.items() <= dict(answer.headers).items()
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "set-cookie" not in answer.headers
+
+
+ASKING = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+
+
+async def test_a_page_of_another_origin_may_call_only_if_an_operator_says_so(web: Web) -> None:
+    closed = await web.client.options("/v1/holds", headers=ASKING)
+    assert "access-control-allow-origin" not in closed.headers
+    async with web_of(origins=("https://shop.example",)) as shop:
+        allowed = await shop.client.options("/v1/holds", headers=ASKING)
+        assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
+        other = await shop.client.options("/v1/holds", headers=ASKING | {"origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in other.headers
+        read: httpx.Response = await shop.client.get("/v1/waitlist", headers={"origin": "https://shop.example"})
+        assert "ETag" in read.headers["access-control-expose-headers"]
+        assert "access-control-allow-credentials" not in read.headers

@@ -1,0 +1,226 @@
+"""Live maps on WebSockets: in our own shape, and in that of showtimes; one socket may watch several trips."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from travio_inventory.api.auth.identity import Grant, Identity
+from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.live.json_told import as_text, native
+from travio_inventory.api.live.showtimes_told import showtime_messages
+from travio_inventory.api.live.socket_messages import (
+    Authenticate,
+    BadSocketMessage,
+    Subscribe,
+    Unsubscribe,
+    Watched,
+    read_message,
+    watched_in,
+)
+from travio_inventory.api.live.told import Told, parse_position
+from travio_inventory.api.live.watched_parts import query_of
+from travio_inventory.api.rest.callers import CALLERS, Callers
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Unauthenticated
+from travio_inventory.seats.use_cases import Inventory
+
+BEARER: Final = "bearer"
+"""The subprotocol that is followed by the token: a browser can send no header."""
+EVERY_ORIGIN: Final = "*"
+SUBSCRIPTIONS_MAX: Final = 16
+"""Of one socket."""
+MESSAGES_MAX: Final = 64
+"""A caller may send so many at once, and MESSAGES_PER_S after that."""
+MESSAGES_PER_S: Final = 4.0
+WRITE_S_MAX: Final = 30.0
+"""How long a watcher may leave what was sent unread."""
+AUTHENTICATE_S_MAX: Final = 10.0
+REFUSED: Final = 1008
+"""The code of a close (RFC 6455, 7.4)."""
+
+
+class LiveSockets:
+    """The route of sockets. Pages of `origins` may connect, and of the service's own host."""
+
+    def __init__(self, inventory: Inventory, feeds: Feeds, origins: Sequence[str]) -> None:
+        self._inventory = inventory
+        self._feeds = feeds
+        self._origins = frozenset(origins)
+
+    def router(self) -> APIRouter:
+        """A socket at `/` and at `/ws`."""
+        router = APIRouter()
+        for path in ("/", "/ws"):
+            router.add_api_websocket_route(path, self._serve)
+        return router
+
+    async def _serve(self, websocket: WebSocket) -> None:
+        if not self._may_come(websocket):
+            await websocket.close(REFUSED)
+            return
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept(subprotocol=BEARER if offered[:1] == [BEARER] else None)
+        await _Conversation(websocket, self._inventory, self._feeds).hold()
+
+    def _may_come(self, websocket: WebSocket) -> bool:
+        """A browser says which page connects; other programs say nothing."""
+        origin = websocket.headers.get("origin")
+        if origin is None or EVERY_ORIGIN in self._origins or origin in self._origins:
+            return True
+        return urlsplit(origin).netloc == websocket.headers.get("host")
+
+
+class _Over(Exception):
+    """The conversation ends, with that code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Conversation:
+    """With one watcher."""
+
+    def __init__(self, websocket: WebSocket, inventory: Inventory, feeds: Feeds) -> None:
+        self._websocket = websocket
+        self._inventory = inventory
+        self._feeds = feeds
+        self._following: dict[Watched, asyncio.Task[None]] = {}
+        self._budget = _Budget(asyncio.get_running_loop().time())
+
+    async def hold(self) -> None:
+        """Until either side ends it. A watcher who does not read in time ends it too."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                try:
+                    await self._converse(tasks)
+                finally:
+                    for following in self._following.values():
+                        following.cancel()
+        except* (WebSocketDisconnect, TimeoutError):
+            pass
+
+    async def _converse(self, tasks: asyncio.TaskGroup) -> None:
+        try:
+            identity = await self._identified()
+            actor = self._actor(identity)
+            if named := watched_in(self._websocket.query_params):
+                await self._subscribe(tasks, actor, Subscribe(named, self._websocket.query_params.get("position", "")))
+            while True:
+                await self._do(tasks, actor, await self._websocket.receive_text())
+        except Refusal as refusal:
+            await self._send(_error(refusal.reason, str(refusal)))
+            await self._websocket.close(REFUSED, refusal.reason)
+        except _Over as over:
+            await self._websocket.close(over.code, over.reason)
+
+    async def _identified(self) -> Identity:
+        """Who it is: as the connection shows, else the first message has the token. Raises Unauthenticated,
+        PermissionDenied, BackendUnavailable.
+        """
+        try:
+            return await self._identify(_subprotocol_token(self._websocket))
+        except Unauthenticated as refusal:
+            if refusal.error:
+                raise
+        try:
+            async with asyncio.timeout(AUTHENTICATE_S_MAX):
+                first = read_message(await self._websocket.receive_text())
+        except (BadSocketMessage, TimeoutError):
+            raise Unauthenticated from None
+        if not isinstance(first, Authenticate):
+            raise Unauthenticated
+        identity = await self._identify(first.token)
+        await self._send(as_text({"type": "authenticated"}))
+        return identity
+
+    async def _identify(self, token: str) -> Identity:
+        callers: Callers = getattr(self._websocket.app.state, CALLERS)
+        return await callers.identify(self._websocket, Grant.VIEW, token=token)
+
+    def _actor(self, identity: Identity) -> Actor:
+        return identity.as_organization(self._websocket.query_params.get("org_id", ""))
+
+    async def _do(self, tasks: asyncio.TaskGroup, actor: Actor, text: str) -> None:
+        """What the watcher says. Raises _Over for one who says too much."""
+        if not self._budget.spend(asyncio.get_running_loop().time()):
+            raise _Over(REFUSED, "too many messages")
+        try:
+            match read_message(text):
+                case Subscribe() as wanted:
+                    await self._subscribe(tasks, actor, wanted)
+                case Unsubscribe(watched):
+                    if following := self._following.pop(watched, None):
+                        following.cancel()
+                    await self._send(as_text({"type": "unsubscribed", **watched.named}))
+                case Authenticate():
+                    await self._send(as_text({"type": "authenticated"}))
+        except BadSocketMessage as bad:
+            await self._send(_error(InvalidRequest.reason, str(bad)))
+
+    async def _subscribe(self, tasks: asyncio.TaskGroup, actor: Actor, wanted: Subscribe) -> None:
+        """Follow it; who follows it already begins anew."""
+        if former := self._following.pop(wanted.watched, None):
+            former.cancel()
+        if len(self._following) >= SUBSCRIPTIONS_MAX:
+            said = f"a socket may watch {SUBSCRIPTIONS_MAX} trips"
+            await self._send(_error(Overloaded.reason, said, wanted.watched))
+            return
+        self._following[wanted.watched] = tasks.create_task(self._follow(actor, wanted))
+
+    async def _follow(self, actor: Actor, wanted: Subscribe) -> None:
+        watched = wanted.watched
+        write = showtime_messages if watched.is_showtime else _as_one
+        try:
+            query = await query_of(self._inventory, actor, watched.part)
+            async with aclosing(self._feeds.subscribe(actor, query, parse_position(wanted.position))) as feed:
+                first = await anext(feed)
+                await self._send(as_text({"type": "subscribed", **watched.named}))
+                await self._tell(write(first))
+                async for told in feed:
+                    await self._tell(write(told))
+        except Refusal as refusal:
+            self._following.pop(watched, None)
+            await self._send(_error(refusal.reason, str(refusal), watched))
+
+    async def _tell(self, messages: Sequence[str]) -> None:
+        for message in messages:
+            await self._send(message)
+
+    async def _send(self, text: str) -> None:
+        """Raises TimeoutError where the watcher does not read."""
+        async with asyncio.timeout(WRITE_S_MAX):
+            await self._websocket.send_text(text)
+
+
+class _Budget:
+    """How many messages a watcher may send: so many at once, and so many a second after that."""
+
+    def __init__(self, now_s: float) -> None:
+        self._left = float(MESSAGES_MAX)
+        self._at_s = now_s
+
+    def spend(self, now_s: float) -> bool:
+        """Whether one more may come now."""
+        self._left = min(self._left + (now_s - self._at_s) * MESSAGES_PER_S, MESSAGES_MAX) - 1
+        self._at_s = now_s
+        return self._left >= 0
+
+
+def _subprotocol_token(websocket: WebSocket) -> str:
+    offered = websocket.scope["subprotocols"]
+    return offered[1] if len(offered) == 2 and offered[0] == BEARER else ""
+
+
+def _as_one(told: Told) -> Sequence[str]:
+    return (native(told),)
+
+
+def _error(reason: str, said: str, watched: Watched | None = None) -> str:
+    return as_text({"type": "error", "reason": reason, "detail": said, **(watched.named if watched else {})})

@@ -1,0 +1,41 @@
+"""Types of requests and answers over HTTP: numbers as wide as on the wire of gRPC, times as RFC 3339 has them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+INT32, INT64 = 2**31, 2**63
+
+
+class Body(BaseModel):
+    """A request, whose members are all known: a misspelt one must not be ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class OldBody(BaseModel):
+    """A request of clients that may say more than we read."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+def _read_moment(value: object) -> object:
+    """The second of Unix time that a text means. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError("must be a time as 2027-06-05T08:30:00Z")
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be a time as 2027-06-05T08:30:00Z") from None
+    if at.tzinfo is None:
+        raise ValueError("must say its offset from UTC, as Z does")
+    return int(at.timestamp())
+
+
+Int32 = Annotated[int, Field(ge=-INT32, lt=INT32)]
+Int64 = Annotated[int, Field(ge=-INT64, lt=INT64)]
+Moment = Annotated[int, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A moment in a request: it is read as Unix seconds."""
+Shown = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A moment in an answer."""

@@ -1,0 +1,27 @@
+"""The header Idempotency-Key: a text, in quotes as the IETF draft has it, or without them as most clients send it."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def _key(
+    idempotency_key: Annotated[
+        str,
+        Header(
+            description="The same request with the same key takes effect once; it is answered by what came of it.",
+            examples=['"8e03978e-40d5-43e8-bc93-6894a57f9324"'],
+        ),
+    ] = "",
+) -> str:
+    """What is within the quotes, if there are some. What else is wrong with it the key itself says."""
+    quoted = _QUOTED.fullmatch(idempotency_key)
+    return _ESCAPED.sub(r"\1", quoted[1]) if quoted else idempotency_key
+
+
+IdempotencyKey = Annotated[str, Depends(_key)]
+"""The key of a request, "" where it has none."""

@@ -1,0 +1,78 @@
+"""A route of ours: its answer has a deadline, and a large body only where it says so."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+
+DEADLINE_S: Final = "deadline_s"
+"""The name under which the application's state has the deadline of an answer, in seconds."""
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+PROBLEM: Final = "problem"
+"""The key in an answer of a route under which its form is, if it is a problem. The description reads it; a model that
+FastAPI knows of would cost the start half a millisecond for each status of each route.
+"""
+OFTEN: Final = (400, 401, 403, 413, 422, 429, 503)
+"""The statuses of problems that every call may have."""
+
+
+class Route(APIRoute):
+    """A route whose answer begins within the deadline, or is a refusal that says to try again."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_in_time(request: Request) -> Response:
+            try:
+                async with asyncio.timeout(getattr(request.app.state, DEADLINE_S)):
+                    return await handle(request)
+            except TimeoutError:
+                if request.method in SAFE_METHODS:
+                    raise BackendUnavailable("there was no answer in time") from None
+                raise OutcomeUnknown from None
+
+        return handle_in_time
+
+
+class LargeBodyRoute(Route):
+    """A route whose body may be as large as an administrator's."""
+
+
+class WrongField(BaseModel):
+    """A field of the request and what is wrong with it."""
+
+    field: str
+    detail: str
+
+
+class TakenCell(BaseModel):
+    """A seat on one segment that cannot be had."""
+
+    seat_id: str
+    segment_index: int
+    status: str
+
+
+class Problem(BaseModel):
+    """A refusal, as RFC 9457 has it. `reason` is for programs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reason: str
+    domain: str
+    metadata: dict[str, str] = Field(default_factory=dict)
+    errors: list[WrongField] = Field(default_factory=list)
+    taken: list[TakenCell] = Field(default_factory=list)
+    retry_after_ms: int | None = None
+
+
+def problems_of(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer besides success, for its description: these, and what every call may."""
+    return {status: {"description": "A refusal", PROBLEM: model} for status in (*OFTEN, *statuses)}
