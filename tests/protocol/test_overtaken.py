@@ -30,12 +30,14 @@ class Heard:
 
     def __init__(self, sale: Sale) -> None:
         self.changes: list[tuple[str, HoldState, int]] = []
+        self.organizations: set[str] = set()
         self.refusals: list[tuple[str, list[str], int]] = []
         sale.process.holds.rolling.watch = self
 
     async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
         """Note it."""
         self.changes.append((hold.id, hold.state, as_of_ms))
+        self.organizations.add(hold.organization)
 
     async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
         """Note it."""
@@ -102,6 +104,7 @@ async def test_an_end_without_an_answer_is_told_once_it_is_seen(group: Sale) -> 
     slow(group)
     await group.process.holds.expiring.expire(hold)
     assert heard.changes == [(hold.id, Expired(ENDS_MS), START_MS + LASTS_MS)]
+    assert heard.organizations == {hold.organization}
 
 
 @pytest.mark.parametrize(("kept", "wanted"), [("A1", "A1"), ("A2", "A1")])
