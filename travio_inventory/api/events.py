@@ -2,6 +2,8 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
@@ -18,10 +20,10 @@ from travio_inventory.seats.hold import (
     base_id,
     parse_hold_id,
 )
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Seat, Section
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.route import Segment
-from travio_inventory.seats.trip import Ends, Trip
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 START: Final = "start"
 END: Final = "end"
@@ -157,6 +159,43 @@ def event_of(trip: str) -> int:
     if trip_of(event) != trip or event not in _NUMBERS:
         raise HoldNotFound
     return event
+
+
+class SoldSeat(NamedTuple):
+    """A seat of a hall, as it is put on sale."""
+
+    id: str
+    section: str = ""
+    row: str = ""
+    seat_class: str = ""
+    price_minor: int = 0
+
+
+def hall(key: TripKey, sold: Iterable[SoldSeat]) -> Trip:
+    """The trip of an event or a showtime with these seats: rows and their seats in the order in which they come first.
+    Raises InvalidRequest, InvalidTrip.
+    """
+    rows: dict[tuple[str, str], int] = {}
+    columns: Counter[tuple[str, str]] = Counter()
+    seats = []
+    for seat in sold:
+        place = seat.section, seat.row
+        row = rows.setdefault(place, len(rows) + 1)
+        columns[place] += 1
+        seats.append(
+            Seat(
+                id=seat.id,
+                number=seat.id,
+                row=row,
+                column=columns[place],
+                seat_class=seat.seat_class,
+                price_minor=seat.price_minor,
+                section=seat.section,
+                row_label=seat.row,
+            )
+        )
+    sections = tuple(Section(section, section) for section in dict.fromkeys(seat.section for seat in seats) if section)
+    return Trip(key, ROUTE, tuple(seats), sections=sections)
 
 
 def status_of(hold: Hold, now_ms: int) -> ReservationStatus:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from travio_inventory.api.auth.identity import Identity
+from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.events import (
     ENDS,
     EventSeat,
@@ -56,32 +56,26 @@ class Reservations:
         hold = await self._inventory.hold_seats(actor, command)
         return await self._done(actor, hold, hold.recorded.at_ms or hold.created_at_ms)
 
-    async def find(self, caller: Identity, hold_id: HoldRef) -> Reservation:
+    async def find(self, caller: Caller, hold_id: HoldRef) -> Reservation:
         """The reservation as it is now. Raises what ReadHolds raises."""
-        actor = await self._holder(caller, hold_id, "")
+        actor = await holder_of(self._inventory, caller, hold_id)
         hold = await self._inventory.read_holds.one(actor, hold_id)
         return await self._told(actor, hold, hold.recorded.at_ms)
 
-    async def confirm(self, caller: Identity, command: ConfirmHoldCommand, *, user: str = "") -> Reservation:
+    async def confirm(self, caller: Caller, command: ConfirmHoldCommand) -> Reservation:
         """Book it. Raises what ConfirmHold raises."""
-        actor = await self._holder(caller, HoldRef(command.hold_id), user)
+        actor = await holder_of(self._inventory, caller, HoldRef(command.hold_id))
         hold = await self._inventory.confirm_hold(actor, command)
         return await self._done(actor, hold, self._clock.now_ms())
 
-    async def cancel(self, caller: Identity, command: GiveBackCommand, *, user: str = "") -> Reservation:
+    async def cancel(self, caller: Caller, command: GiveBackCommand) -> Reservation:
         """Give it up, or cancel what was booked. Raises what ReleaseHold and CancelBooking raise."""
-        actor = await self._holder(caller, HoldRef(command.hold_id), user)
+        actor = await holder_of(self._inventory, caller, HoldRef(command.hold_id))
         try:
             hold = await self._inventory.release_hold(actor, command)
         except (HoldConfirmed, BookingCancelled):
             hold = await self._inventory.cancel_booking(actor, command)
         return await self._done(actor, hold, self._clock.now_ms())
-
-    async def _holder(self, caller: Identity, hold_id: HoldRef, user: str) -> Actor:
-        """On whose behalf the caller acts. Raises PermissionDenied, HoldNotFound, BackendUnavailable."""
-        if not user and not caller.user and caller.names_user:
-            user = await self._inventory.read_holds.holder(caller.as_organization(""), hold_id)
-        return caller.as_user("", user)
 
     async def _done(self, actor: Actor, hold: Hold, changed_at_ms: int) -> Reservation:
         """What a step made of the hold. Raises OutcomeUnknown: BackendUnavailable would mean that nothing was done."""
@@ -94,6 +88,14 @@ class Reservations:
         trip = await self._inventory.read_trips.of_hold(actor, hold)
         self._versions.told(trip, (*hold.seats, *hold.given_up), changed_at_ms)
         return reservation_of(hold, trip, now_ms=self._clock.now_ms(), changed_at_ms=changed_at_ms)
+
+
+async def holder_of(inventory: Inventory, caller: Caller, hold_id: HoldRef) -> Actor:
+    """On whose behalf the caller acts on the hold. Raises PermissionDenied, HoldNotFound, BackendUnavailable."""
+    if not caller.is_anyone:
+        return caller.as_user()
+    user = await inventory.read_holds.holder(caller.as_organization(), hold_id)
+    return caller.acting_for(user).as_user()
 
 
 def _free(seat_map: SeatMap, versions: Iterable[int]) -> Sequence[EventSeat]:

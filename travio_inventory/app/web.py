@@ -17,12 +17,14 @@ from travio_inventory.api.live.sockets import LiveSockets
 from travio_inventory.api.live.streams import LiveStreams
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
+from travio_inventory.api.rest.events import EventRoutes
 from travio_inventory.api.rest.guard import BodyLimits
 from travio_inventory.api.rest.health import health_router
 from travio_inventory.api.rest.json_text import written
 from travio_inventory.api.rest.native import native_routers
 from travio_inventory.api.rest.pages import pages_router
 from travio_inventory.api.rest.problems import MEDIA_TYPE, members
+from travio_inventory.api.rest.showtimes import ShowtimeRoutes
 from travio_inventory.app.listening import (
     HEADER_BYTES_MAX,
     HTTP,
@@ -80,6 +82,8 @@ def _routers(web: Web) -> Iterator[APIRouter]:
     yield LiveStreams(web.inventory, web.feeds, Random()).router()  # noqa: S311 - spreads waits, guards nothing
     yield LiveSockets(web.inventory, web.feeds, origins_in(web.settings.http.cors_origin)).router()
     yield pages_router()
+    yield EventRoutes(web.inventory, web.clock, is_ready=lambda: not web.readiness.problems).router()
+    yield ShowtimeRoutes(web.inventory).router()
 
 
 @asynccontextmanager

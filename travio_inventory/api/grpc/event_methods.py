@@ -6,6 +6,7 @@ from typing import Final
 from google.protobuf.message import Message
 from grpclib.health.check import CheckBase
 
+from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.events import EventSeat, Reservation, price_of
 from travio_inventory.api.field_names import told_as
@@ -56,23 +57,23 @@ class EventMethods:
         return v1.ReserveSeatsResponse(reservation=_told(made))
 
     async def get_reservation(self, caller: Identity, message: Message) -> v1.GetReservationResponse:
-        found = await self._reservations.find(self._placed(caller), event_messages.reservation_named(message))
+        found = await self._reservations.find(Caller(self._placed(caller)), event_messages.reservation_named(message))
         return v1.GetReservationResponse(reservation=_told(found))
 
     async def confirm_reservations(self, caller: Identity, message: Fields) -> v1.ConfirmReservationsResponse:
         """One after the other; the first refusal ends it."""
-        caller, told = self._placed(caller), []
+        acting, told = Caller(self._placed(caller), user=message.user_id), []
         for command in event_messages.confirm_asked(message):
             with told_as(FIELDS):
-                told.append(_told(await self._reservations.confirm(caller, command, user=message.user_id)))
+                told.append(_told(await self._reservations.confirm(acting, command)))
         return v1.ConfirmReservationsResponse(reservations=told)
 
     async def cancel_reservations(self, caller: Identity, message: Fields) -> v1.CancelReservationsResponse:
         """One after the other; the first refusal ends it."""
-        caller, told = self._placed(caller), []
+        acting, told = Caller(self._placed(caller), user=message.user_id), []
         for command in event_messages.cancel_asked(message):
             with told_as(FIELDS):
-                told.append(_told(await self._reservations.cancel(caller, command, user=message.user_id)))
+                told.append(_told(await self._reservations.cancel(acting, command)))
         return v1.CancelReservationsResponse(reservations=told)
 
     def _placed(self, caller: Identity) -> Identity:

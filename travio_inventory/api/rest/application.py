@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,13 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from travio_inventory.api.refusals import MESSAGE_CHARS_MAX
 from travio_inventory.api.rest import problems
 from travio_inventory.api.rest.callers import CALLERS, Callers
 from travio_inventory.api.rest.description import TITLE, VERSION, described
 from travio_inventory.api.rest.guard import BodyLimits, Guard, RefusedBody
 from travio_inventory.api.rest.routes import DEADLINE_S
-from travio_inventory.kernel.refusals import InvalidRequest, Refusal
+from travio_inventory.kernel.refusals import Refusal
 
 EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "X-As-Of")
 """What a page of another origin may read of an answer."""
@@ -64,21 +63,7 @@ async def _refused(_: Request, refusal: Refusal) -> Response:
 
 
 async def _not_valid(_: Request, error: RequestValidationError) -> Response:
-    """What is wrong with the form of a request. A body that is no JSON is no request; others have wrong fields."""
-    found = error.errors()
-    is_json = all(each["type"] != "json_invalid" for each in found)
-    fields = [(field_of(each), str(each["msg"])) for each in found]
-    said = "; ".join(f"{field}: {detail}" for field, detail in fields)[:MESSAGE_CHARS_MAX]
-    members = problems.members(422 if is_json else 400, said, reason=InvalidRequest.reason)
-    return problems.answer(members | {"metadata": {}, "errors": problems.wrong_fields(fields)})
-
-
-def field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
-    """The field as our own refusals name it: "seats[2].seat_id"."""
-    path = ""
-    for part in error["loc"][1:]:
-        path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
-    return path
+    return problems.answer(problems.members_of_form(error))
 
 
 async def _not_served(_: Request, error: HTTPException) -> Response:

@@ -1,15 +1,15 @@
 """Who calls over HTTP, and for whom: each route names the grant that its caller needs, where its parameters are."""
 
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
+from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
-from travio_inventory.kernel.actor import Actor
 
 CALLERS: Final = "callers"
 """The name under which the application's state has what tells callers apart."""
@@ -17,24 +17,6 @@ CALLERS: Final = "callers"
 
 CERTIFICATE: Final = "certificate"
 """The name under which the state of a connection has the verified certificate of its peer, if there is one."""
-
-
-class Caller(NamedTuple):
-    """The caller, and whom the request names: "" for nobody. Each method raises InvalidRequest, and PermissionDenied
-    where the caller may not act for them.
-    """
-
-    identity: Identity
-    organization: str = ""
-    user: str = ""
-
-    def as_user(self) -> Actor:
-        """The user whom the request names, or the caller."""
-        return self.identity.as_user(self.organization, self.user)
-
-    def as_organization(self) -> Actor:
-        """The organization alone."""
-        return self.identity.as_organization(self.organization)
 
 
 class Callers:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from travio_inventory.api.auth.challenges import challenge
@@ -39,6 +40,24 @@ def members_of(refusal: Refusal, *, status: int | None = None) -> dict[str, Any]
         case _:
             pass
     return told
+
+
+def members_of_form(error: RequestValidationError, *, invalid: int = 422) -> dict[str, Any]:
+    """What is wrong with the form of a request. A body that is no JSON is no request; others have wrong fields."""
+    found = error.errors()
+    is_json = all(each["type"] != "json_invalid" for each in found)
+    fields = [(_field_of(each), str(each["msg"])) for each in found]
+    said = "; ".join(f"{field}: {detail}" for field, detail in fields)[:MESSAGE_CHARS_MAX]
+    told = members(invalid if is_json else 400, said, reason=InvalidRequest.reason)
+    return told | {"metadata": {}, "errors": wrong_fields(fields)}
+
+
+def _field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
+    """The field as our own refusals name it: "seats[2].seat_id"."""
+    path = ""
+    for part in error["loc"][1:]:
+        path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
+    return path
 
 
 def members(status: int, detail: str, *, reason: str) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.holds_told import expires_at_s, failure_of, given_back
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.rest import problems
-from travio_inventory.api.rest.callers import Caller, Confirming, Holding, Reading
+from travio_inventory.api.rest.callers import Confirming, Holding, Reading
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.json_types import Int32
 from travio_inventory.api.rest.native import hold_answers as answers
