@@ -1,4 +1,6 @@
-"""A list of messages that is longer than it may be is refused without being read: that could take half a minute."""
+"""A list of messages that is longer than it may be, or a map, is refused without being read: that could take half a
+minute.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -19,11 +21,15 @@ CALLS_MAX = 20_000
 
 
 def lists(of: Any, depth: int = 2) -> Iterator[bytes]:  # noqa: ANN401 - a descriptor, of which there are two kinds
-    """A body for each list of messages, in the message or in one of its own, with empty items."""
+    """A body for each list of messages, in the message or in one of its own, with empty items; for each map with other
+    keys.
+    """
     for field in of.fields:
-        if field.message_type is None or is_map(field):
+        if field.message_type is None:
             continue
-        if field.is_repeated:
+        if is_map(field):
+            yield b"".join(part(field.number, part(1, b"%x" % item)) for item in range(ITEMS))
+        elif field.is_repeated:
             yield part(field.number, b"") * ITEMS
         elif depth > 1:
             yield from (part(field.number, body) for body in lists(field.message_type, depth - 1))

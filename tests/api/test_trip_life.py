@@ -62,6 +62,38 @@ async def test_prices_and_times_are_changed_for_the_version_that_was_seen() -> N
         assert refused.value.status is Status.FAILED_PRECONDITION
 
 
+async def test_wrong_times_are_named_as_they_were_asked_for() -> None:
+    async with serving() as client:
+        for times, said in (
+            ([(0, 9), (1, 5)], "times[1].arrival_time: the arrival at 'C' is before the arrival at 'B'"),
+            ([(1, -5)], "times[0].arrival_time: must be 0 to"),
+            ([(7, 5)], "times[0].segment_index: there is no segment 7"),
+        ):
+            asked = v1.ChangeTripRequest(
+                trip_id="T",
+                organization_id="org",
+                times=[v1.SegmentTimes(segment_index=at, arrival_time=arrives) for at, arrives in times],
+            )
+            with pytest.raises(GRPCError) as refused:
+                await client.stub.change_trip(asked)
+            assert refused.value.status is Status.INVALID_ARGUMENT
+            assert said in str(refused.value.message)
+
+
+async def test_nobody_waits_for_a_trip_that_is_cancelled() -> None:
+    async with serving() as client:
+        place = v1.JoinWaitlistRequest(trip_id="T", organization_id="org", user_id="u1", requested_seats=1)
+        await control(client, SalesAction.CLOSE)
+        assert (await client.stub.join_waitlist(place)).success
+        await client.stub.cancel_trip(v1.CancelTripRequest(trip_id="T", organization_id="org"))
+        with pytest.raises(GRPCError) as refused:
+            await client.stub.join_waitlist(place)
+        assert refused.value.status is Status.FAILED_PRECONDITION
+        assert "the trip is cancelled" in str(refused.value.message)
+        left = v1.LeaveWaitlistRequest(trip_id="T", organization_id="org", user_id="u1")
+        assert (await client.stub.leave_waitlist(left)).success
+
+
 async def test_trips_are_listed_and_a_cancelled_one_says_so() -> None:
     async with serving() as client:
         hold = await client.hold("u1", "1A")
@@ -109,6 +141,21 @@ async def test_a_vehicle_is_swapped_and_who_has_no_seat_there_is_named() -> None
         with pytest.raises(GRPCError) as refused:
             await client.stub.swap_vehicle(replace(swap_to(), seat_plan="none"))
         assert refused.value.status is Status.NOT_FOUND
+
+
+async def test_seats_of_a_former_vehicle_are_named_by_its_sections() -> None:
+    async with serving() as client:
+        train = swap_to("1A", "1B")
+        assert train.seat_config is not None
+        train.seat_config.sections = [v1.SectionDefinition(section_id="car", label="Car 7")]
+        for seat in train.seat_config.seats:
+            seat.section_id, seat.seat_class = "car", ""
+        assert (await client.stub.swap_vehicle(train)).done
+        hold = await client.hold("u1", "1A")
+        assert (await client.stub.swap_vehicle(swap_to("X1"))).left == 1
+        found = await client.find("u1", hold.hold_id)
+        assert found is not None
+        assert (found.without_place, found.seat_labels) == (True, ["Car 7, seat 1A"])
 
 
 @pytest.mark.parametrize("action", [SalesAction.CLOSE, SalesAction.FREEZE])

@@ -6,8 +6,8 @@ import pytest
 
 from tests.client.service import ScriptedService
 from travio_inventory.client import ClientError, HoldChanged, InventoryClient, Journey, OutcomeUnknown, seat_plans
-from travio_inventory.definition_messages import read_feature, read_seat
-from travio_inventory.seats.layout import Feature, Seat
+from travio_inventory.definition_messages import read_feature, read_seat, read_section
+from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.records.seat_plans import PART_CHARS_MAX
 from travio_inventory.seats.seat_plan import NOWHERE
 from travio_inventory.seats.trip import Trip, TripKey
@@ -87,14 +87,21 @@ def test_the_parts_of_a_plan_are_as_large_as_the_service_stores_them() -> None:
     """Of letters that are not English, which take more room there."""
     text = "ব" * 40
     seats = tuple(Seat(f"{text}{at}", text, at, 1, text, text, row_label=text, label=text) for at in range(600))
-    tables = tuple(Feature("table", at, 2, label=text) for at in range(400))
-    layout = Trip(TripKey("o", "t"), NOWHERE, seats, features=tables)
+    cars = tuple(Section(f"{text}{at}", text) for at in range(200))
+    tables = tuple(Feature("table", at, 2, label=text) for at in range(1_000))
+    layout = Trip(TripKey("o", "t"), NOWHERE, seats, sections=cars, features=tables, is_stored=True)
     parts = seat_plans.parts_of("p", "o", layout)
     kept = [part.part for part in parts if part.part]
-    assert [seat.seat_id for part in kept for seat in part.seats] == [seat.id for seat in seats]
+    assert [seat.seat_id for part in kept for seat in part.seats] == [seat.id for seat in layout.seats]
+    assert [read_section(section) for part in kept for section in part.sections] == [*layout.sections]
+    assert [read_feature(feature) for part in kept for feature in part.features] == [*layout.features]
     for part in kept:
         shown = replace(
-            layout, seats=tuple(map(read_seat, part.seats)), features=tuple(map(read_feature, part.features))
+            layout,
+            seats=tuple(map(read_seat, part.seats)),
+            sections=tuple(map(read_section, part.sections)),
+            features=tuple(map(read_feature, part.features)),
+            is_stored=True,
         )
         assert len(shown.definition) <= PART_CHARS_MAX
     assert len({part.revision for part in parts}) == 1

@@ -96,13 +96,24 @@ async def test_clear_frees_only_the_hold_s_own_cells(edge: EdgeUnderTest) -> Non
     assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_a_mark_of_a_cleared_hold_comes_too_late(edge: EdgeUnderTest) -> None:
-    """On any cell, marked before or not, even with the latest time; marks of other holds still count."""
+async def test_a_mark_of_a_cell_that_the_hold_has_no_more_comes_too_late(edge: EdgeUnderTest) -> None:
+    """Whether it was marked before or not, even with the latest time; marks of other holds still count."""
     gate = edge.group_gate()
     await gate.mark("ann", "A1:0")
-    await gate.clear("ann", "A1:0")
+    await gate.clear("ann", "A1:0 A2:0")
     await gate.mark("ann", "A1:0 A2:0")
     assert await gate.enter("bob", "A1:0 A2:0") == Passed()
+
+
+async def test_what_a_hold_gets_for_what_it_gave_up_turns_others_away_at_once(present_edge: EdgeUnderTest) -> None:
+    """A move within a seat group clears the old cells and marks the new ones."""
+    gate = present_edge.group_gate()
+    await gate.mark("ann", "A1:0 A2:0")
+    await gate.clear("ann", "A1:0")
+    await gate.clear("ann", "")
+    await gate.mark("ann", "A2:0 A3:0")
+    assert await gate.enter("bob", "A1:0") == Passed()
+    assert who_has(await gate.enter("bob", "A2:0 A3:0")) == {"A2": "held", "A3": "held"}
 
 
 async def test_leaving_and_clearing_what_is_not_there_changes_nothing(edge: EdgeUnderTest) -> None:

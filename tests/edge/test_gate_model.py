@@ -22,7 +22,7 @@ class Model:
         self.locks: dict[Cell, Attempt] = {}
         self.taken: dict[Cell, Occupancy] = {}
         self.known: set[str] = set()
-        self.ended: set[str] = set()
+        self.left: set[tuple[str, Cell]] = set()
 
     def enter(self, wanted: list[Cell], attempt: Attempt) -> GateAnswer:
         """The answer of an edge that remembers everything."""
@@ -46,7 +46,9 @@ class Model:
 
     def mark(self, wanted: list[Cell], new: Occupancy) -> None:
         """Marks with a claimant count before those without, later ones before earlier ones."""
-        for cell in wanted if new.hold not in self.ended else ():
+        for cell in wanted:
+            if (new.hold, cell) in self.left:
+                continue
             old = self.taken.get(cell)
             if old is None or self._order(new, old) >= self._order(old, new):
                 self.taken[cell] = new
@@ -57,8 +59,8 @@ class Model:
         return bool(one.claimant), RANKS[one.status], one.until_ms, one.as_of_ms
 
     def clear(self, wanted: list[Cell], hold: str) -> None:
-        """Clear the hold's cells, and accept no later mark of it."""
-        self.ended.add(hold)
+        """Clear the hold's cells, and accept no later mark of it there."""
+        self.left |= {(hold, cell) for cell in wanted}
         self.taken = {cell: by for cell, by in self.taken.items() if cell not in wanted or by.hold != hold}
 
 

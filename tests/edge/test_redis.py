@@ -10,7 +10,7 @@ import pytest
 
 from tests.edge.edges import EdgeUnderTest, GroupGate, in_redis, redis_edge, who_has
 from tests.edge.redis_edges import STALE_MS_MAX, fill, until_answering
-from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
+from travio_inventory.edge.keys import gate_prefix, known_key, left_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.remembering import MEMORY_MS
 from travio_inventory.seats.ports import Cell, Locked, Passed, SeatGroupKey
@@ -67,7 +67,7 @@ async def test_everything_in_redis_ends_by_itself(here: EdgeUnderTest, redis_nod
         lock_keys(gate.group, [Cell("A1", 0)])[0]: 5_000,
         known_key(gate.group, "ann"): 30_000,
         taken_keys(gate.group, [Cell("A2", 0)])[0]: here.taken_ttl_ms,
-        ended_key(gate.group, "hold-bob"): here.taken_ttl_ms,
+        left_key(gate.group, "hold-bob"): here.taken_ttl_ms,
     }
     for key, ttl_ms in ends_ms.items():
         assert ttl_ms - 1_000 < redis_node.ask("PTTL", in_redis(key)) <= ttl_ms

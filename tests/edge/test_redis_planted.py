@@ -70,10 +70,17 @@ Contract = Callable[[EdgeUnderTest], Awaitable[None]]
         ),
         pytest.param(
             "MARK",
-            b"if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end",
-            b"",
-            gate.test_a_mark_of_a_cleared_hold_comes_too_late,
-            id="a late word after the hold has ended",
+            b"if not (gave_up and redis.call('HGET', KEYS[1], KEYS[i])) then",
+            b"if true then",
+            gate.test_a_mark_of_a_cell_that_the_hold_has_no_more_comes_too_late,
+            id="a late word of what the hold has no more",
+        ),
+        pytest.param(
+            "MARK",
+            b"if not (gave_up and redis.call('HGET', KEYS[1], KEYS[i])) then",
+            b"if not gave_up then",
+            gate.test_what_a_hold_gets_for_what_it_gave_up_turns_others_away_at_once,
+            id="no word of a hold that gave something up",
         ),
         pytest.param(
             "MARK",

@@ -35,7 +35,7 @@ def test_it_is_valkey_9(valkey_node: RedisServer) -> None:
         gate.test_seats_left_are_free,
         gate.test_a_lock_turns_others_away,
         gate.test_a_hold_only_goes_forward,
-        gate.test_a_mark_of_a_cleared_hold_comes_too_late,
+        gate.test_a_mark_of_a_cell_that_the_hold_has_no_more_comes_too_late,
         gate.test_a_lock_ends_with_its_time,
         seat_maps.test_a_slow_reader_does_not_put_old_data_back,
     ],

@@ -7,7 +7,7 @@ import pytest
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.refusals import HoldChanged
 from travio_inventory.seats.former import VEHICLES_MAX, FormerVehicle
-from travio_inventory.seats.hold import Hold, HoldRequest
+from travio_inventory.seats.hold import GIVEN_UP_MAX, Hold, HoldRequest
 from travio_inventory.seats.layout import Feature, Section
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
@@ -211,6 +211,17 @@ def test_a_move_is_done_though_the_hold_has_moved_on_since() -> None:
         Move(CAR, {"A1": "A2"}).of(now)
     with pytest.raises(InvalidSeats, match="not A1"):
         replace(first, journey=Journey(1, 2)).of(now)
+
+
+def test_a_move_with_other_places_for_the_same_seats_is_another_one() -> None:
+    there = Move(CAR, {"A1": "A3", "A2": "A4"}).of(held(CAR, "A1", "A2"))
+    assert there is not None
+    with pytest.raises(InvalidSeats, match="has the seats A3, A4, not A1, A2"):
+        Move(CAR, {"A1": "A4", "A2": "A3"}).of(there)
+    with pytest.raises(InvalidSeats, match="has the seats A3, A4, not A5"):
+        Move(CAR, {"A5": "A3"}).of(there)
+    long_ago = replace(there, given_up=tuple(f"B{at}" for at in range(GIVEN_UP_MAX)), replaced=())
+    assert Move(CAR, {"A1": "A3"}).of(long_ago) is None, "what it had is not known any more"
 
 
 def test_a_hold_is_moved_to_another_journey_on_its_seats() -> None:

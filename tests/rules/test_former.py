@@ -2,13 +2,14 @@
 
 import pytest
 
-from travio_inventory.seats.former import FormerSeats, FormerVehicle, split_vehicles
+from travio_inventory.seats.former import FormerSeats, FormerVehicle, split_vehicles, write_vehicles
+from travio_inventory.seats.layout import Section
 from verification.kit.trips import row_of
 
 CAR = row_of(5)
 VAN = row_of(2, seat="B{}")
 BUS = row_of(3, seat="C{}")
-VEHICLES = FormerVehicle(CAR, 2), FormerVehicle(VAN, 4)
+VEHICLES = FormerVehicle(CAR, 2, (Section("car", "Car 7"),)), FormerVehicle(VAN, 4)
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def test_the_seat_groups_of_all_vehicles_are_numbered_one_after_the_other(former
     assert former.groups == [CAR[:2], CAR[2:4], CAR[4:], VAN]
     assert [former.vehicle_of(group) for group in range(4)] == [0, 0, 0, 1]
     assert former.seats == 7
+    assert [former.sections_of(group) for group in (2, 3)] == [(Section("car", "Car 7"),), ()]
 
 
 def test_each_seat_has_a_place_among_them(former: FormerSeats) -> None:
@@ -42,7 +44,7 @@ def test_a_trip_that_was_never_swapped_has_none() -> None:
 
 
 def test_what_is_stored_is_split_into_the_vehicles() -> None:
-    present, former = split_vehicles((*CAR, *VAN, *BUS), [(5, 2), (2, 4)])
+    present, former = split_vehicles((*CAR, *VAN, *BUS), write_vehicles(VEHICLES))
     assert (present, former) == (BUS, VEHICLES)
     assert split_vehicles(BUS, []) == (BUS, ())
 

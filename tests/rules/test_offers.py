@@ -87,8 +87,30 @@ def test_what_the_trip_has_not_is_named() -> None:
     assert [*refused.value.violations] == [
         ("class_prices", "no seat is of class 'third'"),
         ("seat_prices", "there is no seat 'A9'"),
-        ("times", "there is no segment -1"),
-        ("times", "there is no segment 3"),
+        ("times[0].segment_index", "there is no segment -1"),
+        ("times[1].segment_index", "there is no segment 3"),
+    ]
+
+
+def test_a_time_that_would_be_wrong_is_named_as_it_was_asked_for() -> None:
+    """One that stays as it is and would be wrong then is none of those that were asked for."""
+    for times, field in (
+        ({2: (0, 0), 1: (125, 120)}, "times[1].arrival_time"),
+        ({1: (100, 110)}, "times[0].departure_time"),
+        ({0: (500, 510)}, "times"),
+    ):
+        with pytest.raises(InvalidTrip) as refused:
+            TripChange({}, {}, times).of(TRIP)
+        assert {violation.field for violation in refused.value.violations} == {field}, times
+
+
+def test_numbers_beyond_what_there_is_are_named_in_their_order() -> None:
+    numbers = [*TripChange({"first": 7}, {"A2": 9}, {2: (5, 6)}).numbers()]
+    assert [(field, number) for field, number, _ in numbers] == [
+        ("class_prices[first]", 7),
+        ("seat_prices[A2]", 9),
+        ("times[0].departure_time", 5),
+        ("times[0].arrival_time", 6),
     ]
 
 

@@ -85,6 +85,15 @@ def test_what_is_wrong_with_a_part_is_said(wrong: dict[str, Any], expected: list
     assert violations(InvalidRequest, SeatPlanPart, right, wrong) == expected
 
 
+def test_a_part_has_something_to_say() -> None:
+    right: dict[str, Any] = {"key": PlanKey("o", "p"), "revision": "r", "index": 0, "count": 2, "layout": layout()}
+    for fields in ({"sections": (Section("s"),)}, {"features": (Feature("door", 1, 1),)}):
+        SeatPlanPart(**right | {"layout": layout(seats=(), **fields)})
+    assert violations(InvalidRequest, SeatPlanPart, right, {"layout": layout(seats=())}) == [
+        ("part.seats", "a part has seats, sections or features")
+    ]
+
+
 def test_a_part_may_be_the_last_of_very_many_and_have_all_its_seats_in_one_group() -> None:
     for per_group in (ALL_IN_ONE_GROUP, SEATS):
         SeatPlanPart(PlanKey("o", "p"), "r", PARTS - 1, PARTS, layout(seats_per_group=per_group))

@@ -8,9 +8,10 @@ import pytest
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.differences import differences
-from travio_inventory.seats.layout import Seat
-from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
+from travio_inventory.seats.layout import Seat, first_repeated
+from travio_inventory.seats.refusals import SWAPPED, InvalidJourney, InvalidSeats, InvalidTrip, TripDefinedOtherwise
 from travio_inventory.seats.route import Direction, Segment, StationName
+from travio_inventory.seats.swapping import NewVehicle
 from travio_inventory.seats.trip import (
     ALL_IN_ONE_GROUP,
     OUR_CHOICE,
@@ -18,7 +19,6 @@ from travio_inventory.seats.trip import (
     Journey,
     Trip,
     TripKey,
-    first_repeated,
     read_definition,
 )
 from verification.kit.trips import a_trip, route, row_of
@@ -358,6 +358,20 @@ def test_what_differs_is_named() -> None:
     assert differences(replace(standing, segments=(Segment("X", "Y"),)), standing)[0] == "stops"
     assert differences(small(per_group=3), standing) == ("seats per group",)
     assert differences(small(per_group=2), standing) == ()
+
+
+def test_a_trip_that_got_another_vehicle_since_differs_by_that_alone() -> None:
+    opened, bus = small(per_group=2), small(seats=9)
+    standing = NewVehicle(bus.seats, 3, "bus", "double").of(small(per_group=2, vehicle="car"))
+    cheaper = replace(opened, seats=tuple(replace(seat, price_minor=1) for seat in opened.seats))
+    for asked in (opened, cheaper):
+        assert differences(asked, standing) == (SWAPPED,)
+    later = replace(opened.segments[0], departs_at_s=5, arrives_at_s=6)
+    assert differences(replace(opened, segments=(later, *opened.segments[1:])), standing) == ("times", SWAPPED)
+    assert differences(small(seats=4), standing)[0] == "seats"
+    for was_changed in (False, True):
+        refusal = TripDefinedOtherwise(["times", SWAPPED], was_changed=was_changed)
+        assert refusal.is_later_change is was_changed
 
 
 def test_directions_differ_and_a_size_that_was_left_to_the_service_does_not() -> None:

@@ -60,7 +60,7 @@ def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
         cells = [Cell(name, segment) for segment in (0, 1, 11)]
         yield from keys.lock_keys(group, cells)
         yield from keys.taken_keys(group, cells)
-        yield keys.ended_key(group, name)
+        yield keys.left_key(group, name)
         yield keys.known_key(group, name)
 
 

@@ -122,7 +122,7 @@ def _tells_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     async def none(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(cell_periods, "tell_cells", none)
+    monkeypatch.setattr(cell_periods, "end_period", none)
 
 
 def _announces_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,13 +227,12 @@ async def test_every_hold_of_a_seat_is_told_once_whatever_a_page_looks_at(
     store: Batches, per_group: PerGroup, steps: list[tuple[int, str]], rows: int, reads: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explanations, "ROWS_MAX", rows)
         patch.setattr(explanations, "READS_MAX", reads)
         async with Market(store) as market:
             sale = await market.open(seats=6, seats_per_group=per_group)
             made = [hold for step in steps if (hold := await _do(sale, *step)) is not None]
             for seat in ("A1", "A4", "A6"):
-                found = await sale.explained(seat)
+                found = await sale.explained(seat, rows_max=rows)
                 holds = [hold for _, hold in told(found, Source.HOLD)]
                 assert sorted(holds) == sorted(hold.id for hold in made if seat in hold.seats)
                 events = [(trace.hold, trace.what) for trace in found.traces if trace.source is Source.EVENT]

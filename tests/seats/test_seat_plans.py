@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Table
 from travio_inventory.seats.definition import write_each
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import seat_plans
 from travio_inventory.seats.refusals import InvalidTrip, SeatPlanNotFound, TripDefinedOtherwise
@@ -95,6 +96,26 @@ async def test_a_plan_is_stored_once_for_any_number_of_trips(house: Sale) -> Non
         trip = await open_on_plan(house.elsewhere(), trip=name)
         assert (trip.seats, trip.vehicle, trip.currency, trip.segments) == (HALL, "hall", "EUR", ROUTE)
         assert await house.inventory.open_trip(actor(house), on_plan(house, trip=name)) == Opening(14, 14)
+
+
+async def test_sections_and_features_may_be_in_any_part(house: Sale) -> None:
+    car, deck = Section("car", "Car 7"), Section("deck")
+    door, stairs = Feature("door", 1, 1, "car"), Feature("stairs", 1, 2, "deck")
+    seats = [replace(seat, section=section.id) for seat, section in zip(HALL, [deck, car] * 4, strict=False)]
+    contents: list[dict[str, Any]] = [
+        {"seats": (), "sections": (car,), "features": (door,)},
+        {"seats": tuple(seats[:4])},
+        {"seats": (), "sections": (deck,)},
+        {"seats": tuple(seats[4:]), "features": (stairs,)},
+    ]
+    sent = [
+        SeatPlanPart(key(house), "r1", index, len(contents), replace(layout(HALL[:1]), **content, is_stored=True))
+        for index, content in enumerate(contents)
+    ]
+    assert await put(house, sent) == PlanProgress(is_stored=True, seats=7)
+    trip = await open_on_plan(house)
+    assert (trip.sections, trip.features) == ((car, deck), (door, stairs))
+    assert {*trip.seats} == {*seats}
 
 
 @pytest.mark.parametrize(("of_plan", "own", "got"), [(2, 0, 2), (2, 3, 3), (-1, 0, 7), (0, 0, USUAL), (0, 4, 4)])
@@ -231,13 +252,13 @@ def test_a_part_names_what_is_wrong_with_it() -> None:
     with pytest.raises(InvalidRequest) as refused:
         SeatPlanPart(PlanKey("o", ""), "", 3, 3, layout(()))
     assert [violation.field for violation in refused.value.violations] == [
-        "plan_id", "revision", "part_index", "part.seats", "part.seats",
+        "plan_id", "revision", "part_index", "part.seats",
     ]  # fmt: skip
     most = layout(row_of(limits.SEATS_PER_PART_MAX))
     SeatPlanPart(PlanKey("o", "p"), "r", limits.PLAN_PARTS_MAX - 1, limits.PLAN_PARTS_MAX, most)
     with pytest.raises(InvalidRequest, match=r"part_count: must be 1 to 1000, not 1001"):
         SeatPlanPart(PlanKey("o", "p"), "r", 0, limits.PLAN_PARTS_MAX + 1, most)
-    with pytest.raises(InvalidRequest, match=r"part\.seats: must have 1 to 1000 seats, not 1001"):
+    with pytest.raises(InvalidRequest, match=r"part\.seats: must have 0 to 1000 seats, not 1001"):
         SeatPlanPart(PlanKey("o", "p"), "r", 0, 1, layout(row_of(limits.SEATS_PER_PART_MAX + 1)))
 
 

@@ -102,6 +102,19 @@ async def test_the_gate_turns_a_move_away_from_a_seat_it_knows_taken_and_the_sto
     await sale.hold("A3 A4", by="bob")
 
 
+async def test_the_gate_knows_the_seats_that_a_hold_got_by_a_move_at_once(sale: Sale) -> None:
+    """Also where it gave up others of the same seat group for them."""
+    hold = await sale.move(await sale.hold("A1 A2", "A-C"), "A2>A3")
+    await sale.release(hold, "A1")
+    for seat, answer in (("A3", Decided("edge", sale.clock.now_ms())), ("A1", None), ("A2", None)):
+        if answer is None:
+            await sale.hold(seat, "A-C", by="bob")
+            continue
+        with pytest.raises(SeatHeld) as turned_away:
+            await sale.hold(seat, "A-C", by="bob")
+        assert turned_away.value.decided == answer
+
+
 async def test_of_a_hold_and_a_move_to_its_seat_one_passes_the_gate(sale: Sale) -> None:
     moved = await sale.hold("A1", by="ann")
     moving: tuple[Step, Step] = lambda: sale.move(moved, "A1>A3"), lambda: sale.hold("A3", by="bob")

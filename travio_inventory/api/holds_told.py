@@ -1,4 +1,4 @@
-"""What every face says of holds and bookings: their status, their tickets, why there is none."""
+"""What every face says of holds and bookings: their status, their tickets, what their seats are called, why there is none."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -14,7 +14,9 @@ from travio_inventory.seats.hold import (
     HoldState,
     Released,
 )
+from travio_inventory.seats.layout import spoken_label
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
+from travio_inventory.seats.trip import Trip
 
 
 def ticket_id(booking_id: str, seat: str) -> str:
@@ -31,6 +33,15 @@ def given_back(hold: Hold, parts: Sequence[str] | None) -> tuple[int, list[str]]
     """How many seats a release or a cancel gave back, of all or of these; and which the hold still has."""
     left = list(hold.seats) if hold.is_live else []
     return len(hold.seats if parts is None else parts), left
+
+
+def seat_labels(hold: Hold, trip: Trip) -> list[str]:
+    """How people name its seats, which may be of a former vehicle of the trip."""
+    sections = {group: {section.id: section for section in trip.sections_of(group)} for group in {*hold.groups}}
+    return [
+        spoken_label(seat, sections[group].get(seat.section))
+        for group, seat in zip(hold.groups, map(trip.seat_in, hold.groups, hold.seats), strict=True)
+    ]
 
 
 def status_of(state: HoldState) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongRequest
-from travio_inventory.seats.refusals import SeatPlanNotFound, TripDefinedOtherwise, TripNotFound
+from travio_inventory.seats.refusals import SWAPPED, SeatPlanNotFound, TripDefinedOtherwise, TripNotFound
 from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
 
@@ -108,7 +108,9 @@ class _Work:
 
     def _tell_difference(self, each: PlannedTrip, refusal: TripDefinedOtherwise) -> None:
         if refusal.is_later_change:
-            said = f"its {' and '.join(refusal.differences)} were changed since it was opened, and stay"
+            is_one = refusal.differences == (SWAPPED,)
+            was, stay = ("was", "stays") if is_one else ("were", "stay")
+            said = f"its {' and '.join(refusal.differences)} {was} changed since it was opened, and {stay}"
             self.tell(each, Outcome.WAS_OPEN, said)
         else:
             self.tell(each, Outcome.REFUSED, str(refusal))

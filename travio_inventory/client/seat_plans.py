@@ -3,28 +3,27 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, chain
 from json import dumps
+from typing import TypeAlias
 
 from grpclib.const import Status
 
 from travio_inventory.client.answers import SeatPlanRecord
 from travio_inventory.client.connection import Connection
-from travio_inventory.client.messages import moment, seat_config
+from travio_inventory.client.messages import moment
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.definition_messages import read_seat, seat_message
+from travio_inventory.definition_messages import feature_message, read_seat, seat_message, section_message
 from travio_inventory.seats.definition import write_each
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.trip import Trip
 from travio_inventory.wire.inventory import v1 as wire
 
-SEATS_PER_PART = 500
+ITEMS_PER_PART = 500
 CHARS_PER_PART = 240 * 1_024
 """As JSON, in which a letter that is not English has six characters; the service stores a little more."""
-SEATS_IN_REPLY_MAX = 5_000
-"""The service leaves more out of its answer."""
 
-
+Item: TypeAlias = Seat | Section | Feature
 Sent = Callable[[int, int], None]
 """Told how many seats are sent, and of how many."""
 
@@ -62,9 +61,9 @@ def parts_of(plan: str, organization: str, layout: Trip) -> list[wire.PutSeatPla
             organization_id=organization,
             part_index=index,
             part_count=len(portions),
-            part=wire.SeatConfiguration(seats=list(map(seat_message, seats))),
+            part=_config(portion),
         )
-        for index, seats in enumerate(portions)
+        for index, portion in enumerate(portions)
     ]
     parts[0] = replace(
         parts[0],
@@ -72,27 +71,32 @@ def parts_of(plan: str, organization: str, layout: Trip) -> list[wire.PutSeatPla
         vehicle_id=layout.vehicle,
         vehicle_type=layout.vehicle_type,
         seats_per_group=layout.seats_per_group_asked,
-        part=seat_config(layout, portions[0]),
     )
     revision = blake2b(b"".join(map(bytes, parts)), digest_size=16).hexdigest()
     return [replace(part, revision=revision) for part in parts]
 
 
-def _portions(layout: Trip) -> Iterator[Sequence[Seat]]:
-    """The seats, so many together as the service stores in a part; the first has the sections and features too."""
-    start, chars = 0, _chars(*layout.sections, *layout.features)
-    for at, seat in enumerate(layout.seats):
-        own = _chars(seat)
-        if at > start and (at - start == SEATS_PER_PART or chars + own > CHARS_PER_PART):
-            yield layout.seats[start:at]
-            start, chars = at, 0
+def _portions(layout: Trip) -> Iterator[Sequence[Item]]:
+    """The sections, the things that are no seats, then the seats: so much together as the service stores in a part."""
+    portion: list[Item] = []
+    chars = 0
+    items: Iterator[Item] = chain(layout.sections, layout.features, layout.seats)
+    for item in items:
+        own = len(dumps(write_each([item]), separators=(",", ":")))
+        if portion and (len(portion) == ITEMS_PER_PART or chars + own > CHARS_PER_PART):
+            yield portion
+            portion, chars = [], 0
+        portion.append(item)
         chars += own
-    yield layout.seats[start:]
+    yield portion
 
 
-def _chars(*of: Seat | Section | Feature) -> int:
-    """What they take where they are stored."""
-    return len(dumps(write_each(of), separators=(",", ":")))
+def _config(portion: Sequence[Item]) -> wire.SeatConfiguration:
+    return wire.SeatConfiguration(
+        seats=[seat_message(item) for item in portion if isinstance(item, Seat)],
+        sections=[section_message(item) for item in portion if isinstance(item, Section)],
+        features=[feature_message(item) for item in portion if isinstance(item, Feature)],
+    )
 
 
 async def listed(connection: Connection, organization: str) -> tuple[SeatPlanRecord, ...]:
@@ -111,8 +115,8 @@ async def delete(connection: Connection, organization: str, plan: str) -> None:
 
 
 async def left_out(connection: Connection, trip: wire.GetTripResponse) -> list[Seat] | None:
-    """All seats of a trip if they were too many for that answer, else None."""
-    if trip.seat_count <= SEATS_IN_REPLY_MAX:
+    """All seats of a trip if they were too much for that answer, else None."""
+    if trip.seat_config is not None and len(trip.seat_config.seats) == trip.seat_count:
         return None
     request = wire.ListTripSeatsRequest(trip_id=trip.trip_id, organization_id=trip.organization_id)
     seats: list[Seat] = []

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
-from travio_inventory.edge.keys import ended_key, known_key, lock_keys, taken_keys, word
+from travio_inventory.edge.keys import known_key, left_key, lock_keys, taken_keys, word
 from travio_inventory.edge.occupancies import KNOWN_MS, Found
 from travio_inventory.edge.pipelined_connection import RedisDown
 from travio_inventory.seats.ports import Attempt, Cell, Occupancy, SeatGroupKey
@@ -72,13 +72,15 @@ class RedisGate:
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """Mark the cells as taken until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         hold, claimant, status, until_ms, as_of_ms = occupancy
-        keys = [ended_key(group, hold), *taken_keys(group, cells)]
+        keys = [left_key(group, hold), *taken_keys(group, cells)]
         words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
         self._redis.tell(scripts.MARK, keys, *words)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
-        """Remove the hold's entries, and accept none of it for as long as they could have lasted."""
-        keys = [ended_key(group, hold), *taken_keys(group, cells)]
+        """Remove the hold's entries, and accept none of it there for as long as they could have lasted."""
+        if not cells:
+            return
+        keys = [left_key(group, hold), *taken_keys(group, cells)]
         self._redis.tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
 

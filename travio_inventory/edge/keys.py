@@ -33,9 +33,9 @@ def taken_keys(group: SeatGroupKey, cells: Sequence[Cell]) -> list[bytes]:
     return _cell_keys(gate_prefix(group) + b"taken:", cells)
 
 
-def ended_key(group: SeatGroupKey, hold: str) -> bytes:
-    """Set when the hold has ended a moment ago."""
-    return gate_prefix(group) + b"ended:" + word(hold).encode()
+def left_key(group: SeatGroupKey, hold: str) -> bytes:
+    """The cells that the hold had until a moment ago."""
+    return gate_prefix(group) + b"left:" + word(hold).encode()
 
 
 def known_key(group: SeatGroupKey, claimant: str) -> bytes:

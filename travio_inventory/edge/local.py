@@ -33,8 +33,8 @@ class LocalGate:
         self._taken_ttl_ms = taken_ttl_ms
         self._locks: Lapsing[Cell, Attempt] = Lapsing(entries_max)
         self._taken: Lapsing[Cell, Occupancy] = Lapsing(entries_max)
-        self._ended: Lapsing[str, None] = Lapsing(entries_max)
-        """Holds that were cleared."""
+        self._left: Lapsing[tuple[str, Cell], None] = Lapsing(entries_max)
+        """Cells that a hold had until a moment ago."""
         self._known: Lapsing[str, None] = Lapsing(entries_max)
         """Claimants with a key that were let in."""
 
@@ -79,15 +79,21 @@ class LocalGate:
         """Mark the cells as taken until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         now_ms = self._now_ms()
         left_ms = lasts_ms(occupancy, now_ms=self._today_ms(), ttl_ms=self._taken_ttl_ms)
-        if left_ms <= 0 or self._ended.standing(group, [occupancy.hold], now_ms):
+        if left_ms <= 0:
             return
         standing = self._taken.standing(group, cells, now_ms)
-        new = [cell for cell in cells if cell not in standing or replaces(occupancy, standing[cell].value)]
+        gave_up = self._left.standing(group, ((occupancy.hold, cell) for cell in cells), now_ms)
+        new = [
+            cell
+            for cell in cells
+            if (occupancy.hold, cell) not in gave_up
+            and (cell not in standing or replaces(occupancy, standing[cell].value))
+        ]
         self._taken.put(group, new, occupancy, now_ms, left_ms)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
-        """Remove the hold's entries, and accept none of it for as long as they could have lasted."""
-        self._ended.put(group, [hold], None, self._now_ms(), self._taken_ttl_ms)
+        """Remove the hold's entries, and accept none of it there for as long as they could have lasted."""
+        self._left.put(group, [(hold, cell) for cell in cells], None, self._now_ms(), self._taken_ttl_ms)
         self._taken.drop(group, cells, lambda found: found.hold == hold)
 
 

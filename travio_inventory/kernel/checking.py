@@ -1,7 +1,7 @@
 """Collects what is wrong with a request, field by field, so that one refusal names all of it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 from types import TracebackType
 from typing import Self
 
@@ -67,6 +67,12 @@ class Faults:
             if not is_plain(value):
                 self.id(f"{field}[{index}]", value)
 
+    def ids_of(self, field: str, values: Iterable[str]) -> None:
+        """Each in this map must be an id."""
+        for value in values:
+            if not is_plain(value):
+                self.id(field, value)
+
     def text(self, field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, required: bool = False) -> None:
         """It must be text for people: at most so many bytes of UTF-8, without control characters."""
         if not value:
@@ -83,7 +89,7 @@ class Faults:
             self.wrong(field, f"must be {least} to {most}, not {value}")
 
     def count(
-        self, field: str, items: Sequence[object], least: int, most: int, kind: type[InvalidRequest] = InvalidRequest
+        self, field: str, items: Sized, least: int, most: int, kind: type[InvalidRequest] = InvalidRequest
     ) -> bool:
         """There must be `least` to `most` items, both included; False if there are too many to check each. Seats are
         called so, since a file has them in other fields.

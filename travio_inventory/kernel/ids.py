@@ -27,6 +27,8 @@ def fault_of(text: str) -> str:
         return ""
     if not text:
         return "must not be empty"
+    if len(text) > ID_BYTES_MAX:  # a text of millions of signs is not looked at one by one
+        return f"must have at most {ID_BYTES_MAX} bytes"
     if any(category(sign) in UNSEEN and sign not in JOINERS for sign in text):
         return "must not have control characters or other invisible ones"
     if len(text.encode()) > ID_BYTES_MAX:

@@ -27,5 +27,7 @@ CHECKS_PER_BATCH_MAX = 32
 TRIPS_LISTED_MAX = 100
 HOLDS_LISTED_MAX = 100
 WAITS_LISTED_MAX = 1_000
+ROWS_EXPLAINED_MAX = 500
+"""So many rows of holds and events are looked at for a page about a seat, whatever they tell."""
 TIME_S_MAX = 253_402_300_799
 """The last second of the year 9999."""

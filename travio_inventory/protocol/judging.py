@@ -87,6 +87,17 @@ class Judging(Generic[H]):
         is_taken = row.get("status") in rows.LIVE and self._resource.names(row, partition, key, move)
         return Judged(Verdict.TAKEN if is_taken else Verdict.DEAD, row)
 
+    async def settle(self, organization: str, owner: str) -> None:
+        """Make sure that the attempt to take claims under this title has committed, or never will, however young it is.
+        Raises StoreUnavailable, OutcomeUnknown.
+        """
+        hold_id, move = read_title(owner)
+        row = await self.home(organization, hold_id)
+        if row is None:
+            await self._fencing.fence(organization, hold_id, fencing.RETRY)
+        elif row.get("status") in rows.LIVE and move > rows.number(row, "moves"):
+            await self._fencing.fence_move(organization, hold_id, move)
+
     async def neighbour(self, organization: str, hold_id: str) -> Row:
         """The home row of an owner in its own home, where row and claims always agree; if it had lapsed, after its end.
         Raises StoreUnavailable, OutcomeUnknown.

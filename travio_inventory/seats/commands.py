@@ -9,11 +9,11 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.ids import is_plain
 from travio_inventory.kernel.quick import quick
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
-from travio_inventory.seats.layout import check_layout
+from travio_inventory.seats.layout import check_layout, first_repeated
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.swapping import NewVehicle
-from travio_inventory.seats.trip import Ends, first_repeated
+from travio_inventory.seats.trip import Ends
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
 """A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
@@ -76,10 +76,12 @@ class ChangeTripCommand:
         found = Faults()
         found.id("trip_id", self.trip_id)
         found.number("version", self.version, 0, limits.TIME_S_MAX)
+        found.ids_of("class_prices", self.change.class_prices)
+        found.ids_of("seat_prices", self.change.seat_prices)
         if not any(self.change):
             found.wrong("class_prices", "name a price or a time to change")
-        for field, price in self.change.prices():
-            found.number(field, price, 0, limits.PRICE_MINOR_MAX)
+        for field, number, most in self.change.numbers():
+            found.number(field, number, 0, most)
         found.finish()
 
 
@@ -307,9 +309,8 @@ class SwapVehicleCommand:
         if not self.plan:
             vehicle = self.vehicle
             check_layout(found.at("seat_config."), vehicle.seats, vehicle.sections, vehicle.features)
-        for seat, other in self.vehicle.chosen.items():
-            found.id("seat_mapping", seat)
-            found.id("seat_mapping", other)
+        found.ids_of("seat_mapping", self.vehicle.chosen)
+        found.ids_of("seat_mapping", self.vehicle.chosen.values())
         found.number("version", self.version, 0, limits.TIME_S_MAX)
         found.finish()
 

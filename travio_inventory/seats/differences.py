@@ -1,8 +1,10 @@
 """What differs between a definition that a trip is opened with again and the one that stands, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.refusals import SWAPPED
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip
 
 _OTHERS = {
@@ -17,8 +19,13 @@ _OTHERS = {
 
 
 def differences(asked: Trip, standing: Trip) -> tuple[str, ...]:
-    """Their names, such as "stops", "times", "seats" and "prices": none where `asked.asks_for(standing)`."""
-    return (*_of_route(asked, standing), *_of_seats(asked, standing), *_of_vehicle(asked, standing))
+    """Their names, such as "stops", "times", "seats" and "prices": none where `asked.asks_for(standing)`; SWAPPED where
+    it had the seats that are asked for.
+    """
+    route = _of_route(asked, standing)
+    if any(_are_alike(asked.seats, vehicle.seats) for vehicle in standing.former):
+        return (*route, SWAPPED)
+    return (*route, *_of_seats(asked, standing), *_of_vehicle(asked, standing))
 
 
 def _of_route(asked: Trip, standing: Trip) -> Iterator[str]:
@@ -33,14 +40,16 @@ def _of_route(asked: Trip, standing: Trip) -> Iterator[str]:
 
 
 def _of_seats(asked: Trip, standing: Trip) -> Iterator[str]:
-    if asked.seats == standing.seats:
-        return
-    if len(asked.seats) != len(standing.seats):
-        yield "seats"
-        return
-    changed = [(one, other) for one, other in zip(asked.seats, standing.seats, strict=True) if one != other]
-    is_price = all(replace(one, price_minor=other.price_minor) == other for one, other in changed)
-    yield "prices" if is_price else "seats"
+    if asked.seats != standing.seats:
+        yield "prices" if _are_alike(asked.seats, standing.seats) else "seats"
+
+
+def _are_alike(some: Sequence[Seat], others: Sequence[Seat]) -> bool:
+    """Whether they are the same seats, whatever they cost."""
+    if len(some) != len(others):
+        return False
+    changed = ((one, other) for one, other in zip(some, others, strict=True) if one != other)
+    return all(replace(one, price_minor=other.price_minor) == other for one, other in changed)
 
 
 def _of_vehicle(asked: Trip, standing: Trip) -> Iterator[str]:

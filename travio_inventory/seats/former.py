@@ -3,19 +3,21 @@
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from itertools import accumulate, chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.definition import write_each
+from travio_inventory.seats.layout import Seat, Section
 
 VEHICLES_MAX = 8
 """So often the vehicle of a trip is swapped: each one stays in the trip's definition."""
 
 
 class FormerVehicle(NamedTuple):
-    """The seats that a trip had, in layout order, and how many were in a seat group."""
+    """The seats that a trip had, in layout order, how many were in a seat group, and its sections."""
 
     seats: tuple[Seat, ...]
     seats_per_group: int
+    sections: tuple[Section, ...] = ()
 
 
 class FormerSeats:
@@ -63,18 +65,28 @@ class FormerSeats:
         """The seat group that has the seat at this place."""
         return bisect_right(self._ends, place)
 
+    def sections_of(self, group: int) -> tuple[Section, ...]:
+        """The sections of the vehicle that the seat group was of."""
+        return self.vehicles[self.vehicle_of(group)].sections
+
     def vehicle_of(self, group: int) -> int:
         """Which of the vehicles the seat group was of, from 0."""
         return bisect_right(self._vehicle_ends, group)
 
 
+def write_vehicles(vehicles: Sequence[FormerVehicle]) -> list[tuple[int, int, list[list[object]]]]:
+    """What is written of them beside their seats: how many there are, in how large seat groups, and the sections."""
+    return [(len(seats), seats_per_group, write_each(sections)) for seats, seats_per_group, sections in vehicles]
+
+
 def split_vehicles(
-    seats: tuple[Seat, ...], sizes: Sequence[Sequence[int]]
+    seats: tuple[Seat, ...], written: Sequence[Sequence[Any]]
 ) -> tuple[tuple[Seat, ...], tuple[FormerVehicle, ...]]:
-    """The seats of the present vehicle, and the former ones: so many seats of each, in so large seat groups."""
+    """The seats of the present vehicle, and the former ones, as `write_vehicles` wrote them."""
     former, start = [], 0
-    for count, seats_per_group in sizes:
-        former.append(FormerVehicle(seats[start : start + count], seats_per_group))
+    for count, seats_per_group, sections in written:
+        own = seats[start : start + count]
+        former.append(FormerVehicle(own, seats_per_group, tuple(Section(*section) for section in sections)))
         start += count
     return seats[start:], tuple(former)
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from travio_inventory.kernel import limits
@@ -72,6 +72,12 @@ def spoken_label(seat: Seat, section: Section | None) -> str:
     return ", ".join(filter(None, parts))
 
 
+def first_repeated(seat_ids: Collection[str]) -> str | None:
+    """The first seat that is named twice, None if none is."""
+    is_clean = len(set(seat_ids)) == len(seat_ids)
+    return None if is_clean else next(each for each, times in Counter(seat_ids).items() if times > 1)
+
+
 def places_of(sections: Iterable[Section]) -> Mapping[str, int]:
     """The place of each section among the others, by its id."""
     return {section.id: place for place, section in enumerate(sections)}
@@ -111,13 +117,18 @@ def features_in_order(features: Iterable[Feature], sections: Iterable[Section]) 
 
 
 def check_layout(
-    found: Faults, seats: Sequence[Seat], sections: Sequence[Section], features: Sequence[Feature]
+    found: Faults,
+    seats: Sequence[Seat],
+    sections: Sequence[Section],
+    features: Sequence[Feature],
+    *,
+    seats_min: int = 1,
 ) -> None:
     """Each field by itself, everything in the order in which it was given."""
     if found.count("sections", sections, 0, limits.SECTIONS_MAX):
         for index, section in enumerate(sections):
             _check_section(found.at(f"sections[{index}]."), section)
-    if found.count("seats", seats, 1, limits.SEATS_MAX):
+    if found.count("seats", seats, seats_min, limits.SEATS_MAX):
         for index, seat in enumerate(seats):
             _check_seat(found.at(f"seats[{index}]."), seat)
     if found.count("features", features, 0, limits.FEATURES_MAX):

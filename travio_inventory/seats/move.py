@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.refusals import HoldChanged
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import GIVEN_UP_MAX, Hold
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.trip import Journey, Trip
@@ -42,7 +42,9 @@ class Move:
             return False
         seats, new, old, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
         is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)
-        return is_there or all(replaced.get(seat) == other for seat, other in self.onto.items())
+        if is_there and all(replaced.get(seat, other) == other for seat, other in self.onto.items()):
+            return {*hold.given_up}.issuperset(old - new) or len(hold.given_up) == GIVEN_UP_MAX
+        return bool(self.onto) and all(replaced.get(seat) == other for seat, other in self.onto.items())
 
     def _wrong(self, hold: Hold, old: Set[str], new: Set[str]) -> str:
         """What is wrong with the seats, "" if nothing."""

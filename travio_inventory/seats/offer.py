@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.opening import Opening
@@ -110,17 +113,35 @@ class TripChange(NamedTuple):
 
     def of(self, trip: Trip) -> Trip:
         """The trip as it is then. Raises InvalidTrip for what the trip has not, and for times that go back."""
-        if wrong := list(self._unknown(trip)):
+        if wrong := list(islice(self._unknown(trip), VIOLATIONS_MAX)):
             raise InvalidTrip(wrong)
         seats = tuple(replace(seat, price_minor=self._price(seat)) for seat in trip.seats)
         segments = tuple(
             replace(segment, departs_at_s=times[0], arrives_at_s=times[1]) if (times := self.times.get(at)) else segment
             for at, segment in enumerate(trip.segments)
         )
-        return replace(trip, seats=seats, segments=segments)
+        try:
+            return replace(trip, seats=seats, segments=segments)
+        except InvalidTrip as refusal:
+            raise InvalidTrip([self._as_asked(each) for each in refusal.violations]) from None
 
-    def prices(self) -> Iterator[tuple[str, int]]:
-        """Each new price with the field that has it."""
+    def _as_asked(self, wrong: Violation) -> Violation:
+        """Named by the field of the change, where it is a time of the trip that would be wrong."""
+        segment, _, name = wrong.field.partition("].")
+        if name not in ("departure_time", "arrival_time"):
+            return wrong
+        at = int(segment.removeprefix("segments["))
+        asked = [*self.times]
+        return Violation(f"times[{asked.index(at)}].{name}" if at in asked else "times", wrong.description)
+
+    def numbers(self) -> Iterator[tuple[str, int, int]]:
+        """Each new price and time with the field that has it, and the most that it may be."""
+        yield from ((field, price, limits.PRICE_MINOR_MAX) for field, price in self._prices())
+        for index, (departs_at_s, arrives_at_s) in enumerate(self.times.values()):
+            yield f"times[{index}].departure_time", departs_at_s, limits.TIME_S_MAX
+            yield f"times[{index}].arrival_time", arrives_at_s, limits.TIME_S_MAX
+
+    def _prices(self) -> Iterator[tuple[str, int]]:
         yield from ((f"class_prices[{of}]", price) for of, price in self.class_prices.items())
         yield from ((f"seat_prices[{of}]", price) for of, price in self.seat_prices.items())
 
@@ -130,9 +151,9 @@ class TripChange(NamedTuple):
         for seat in self.seat_prices:
             if not trip.has_seat(seat):
                 yield Violation("seat_prices", f"there is no seat {seat!r}")
-        for at in self.times:
+        for index, at in enumerate(self.times):
             if not 0 <= at < len(trip.segments):
-                yield Violation("times", f"there is no segment {at}")
+                yield Violation(f"times[{index}].segment_index", f"there is no segment {at}")
 
     def _price(self, seat: Seat) -> int:
         return self.seat_prices.get(seat.id, self.class_prices.get(seat.seat_class, seat.price_minor))

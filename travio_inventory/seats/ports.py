@@ -98,12 +98,12 @@ class TakenSeats(Protocol):
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """Mark the cells as taken, for an entry's lifetime after `as_of_ms`. A mark that arrives late changes nothing:
-        neither after the hold was cleared, nor over a later mark.
+        neither on a cell that was cleared of the hold, nor over a later mark.
         """
         ...
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
-        """Remove the marks of this hold from the cells: it has ended."""
+        """Remove the marks of this hold from the cells: it has ended, or has them no more."""
         ...
 
 
@@ -297,9 +297,11 @@ class Explanations(Protocol):
         """What the seat is on each segment, in order of travel."""
         ...
 
-    async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
-        """The traces in the next rows, and how far they were scanned, None if to the end. There may be none although
-        more follow.
+    async def traces(
+        self, trip: Trip, seat: str, after: ScanPlace, *, rows_max: int
+    ) -> tuple[Sequence[Trace], ScanPlace | None]:
+        """The traces in the next `rows_max` rows, and how far they were scanned, None if to the end. There may be none
+        although more follow.
         """
         ...
 

@@ -104,11 +104,14 @@ class ManifestQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatQuery:
-    """A page of what is kept about a seat of a trip, after `after`. Raises InvalidRequest."""
+    """A page of what is kept about a seat of a trip, after `after`: what is found in so many rows. Raises
+    InvalidRequest.
+    """
 
     trip_id: str
     seat_id: str
     after: str = ""
+    rows_max: int = limits.ROWS_EXPLAINED_MAX
 
     def __post_init__(self) -> None:
         found = Faults()

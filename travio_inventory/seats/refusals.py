@@ -155,9 +155,13 @@ class ReplyTooLarge(InvalidRequest):
         self.sections = tuple(sections)
 
 
+SWAPPED = "vehicle (swapped)"
+"""What differs where the trip got another vehicle after it was opened."""
+
+
 class TripDefinedOtherwise(WrongRequest):
-    """The trip is already open with another definition: these `differences`, as "stops", "seats", "prices"; and
-    whether the standing definition was changed since the trip was opened.
+    """The trip is already open with another definition: these `differences`, as "stops", "seats", "prices", SWAPPED;
+    and whether the standing definition was changed since the trip was opened.
     """
 
     reason = "TRIP_DEFINED_OTHERWISE"
@@ -171,8 +175,8 @@ class TripDefinedOtherwise(WrongRequest):
 
     @property
     def is_later_change(self) -> bool:
-        """Whether it is the trip that was meant, whose prices or times alone were changed since it was opened."""
-        return self.was_changed and bool(self.differences) and {*self.differences} <= {"prices", "times"}
+        """Whether it is the trip that was meant: its prices, times or vehicle were changed since it was opened."""
+        return self.was_changed and bool(self.differences) and {*self.differences} <= {"prices", "times", SWAPPED}
 
 
 class SeatTaken(FinalRefusal):

@@ -63,9 +63,11 @@ class SeatPlanPart:
         found.id("revision", self.revision)
         found.number("part_count", self.count, 1, limits.PLAN_PARTS_MAX)
         found.number("part_index", self.index, 0, max(0, min(self.count, limits.PLAN_PARTS_MAX) - 1))
-        if found.count("part.seats", self.layout.seats, 1, limits.SEATS_PER_PART_MAX):
-            layout = self.layout
-            check_layout(found.at("part."), layout.seats, layout.sections, layout.features)
+        layout, of_part = self.layout, found.at("part.")
+        if found.count("part.seats", layout.seats, 0, limits.SEATS_PER_PART_MAX):
+            check_layout(of_part, layout.seats, layout.sections, layout.features, seats_min=0)
+        if not (layout.seats or layout.sections or layout.features):
+            of_part.wrong("seats", "a part has seats, sections or features")
         found.number("seats_per_group", self.layout.seats_per_group_asked, ALL_IN_ONE_GROUP, limits.SEATS_MAX)
         check_vehicle(found, self.layout)
         found.finish()

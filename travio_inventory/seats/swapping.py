@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.seats.former import VEHICLES_MAX, FormerVehicle
@@ -141,9 +143,9 @@ class NewVehicle:
             vehicle_type=self.vehicle_type,
             sections=self.sections,
             features=self.features,
-            former=(*trip.former, FormerVehicle(trip.seats, trip.seats_per_group)),
+            former=(*trip.former, FormerVehicle(trip.seats, trip.seats_per_group, trip.sections)),
         )
-        if wrong := list(self._wrong(trip, new)):
+        if wrong := list(islice(self._wrong(trip, new), VIOLATIONS_MAX)):
             raise InvalidTrip(wrong)
         return new
 
@@ -215,8 +217,7 @@ class Reseat:
 
 def with_former_vehicle(trip: Trip, at: int) -> Trip:
     """The trip as it was with one of its former vehicles, from 0, as far as its seats and seat groups go."""
-    seats, size = trip.former[at]
-    sections = tuple(map(Section, dict.fromkeys(seat.section for seat in seats if seat.section)))
+    seats, size, sections = trip.former[at]
     return replace(
         trip,
         seats=seats,

@@ -1,8 +1,7 @@
 """A trip: stops, segments, seats in layout order, and the seat groups that divide them."""
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
@@ -15,13 +14,14 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.garbage import free_gradually, leave_to_counting
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.definition import read_seats, read_segment, write_each
-from travio_inventory.seats.former import FormerSeats, FormerVehicle, split_vehicles
+from travio_inventory.seats.former import FormerSeats, FormerVehicle, split_vehicles, write_vehicles
 from travio_inventory.seats.layout import (
     Feature,
     Seat,
     Section,
     check_layout,
     features_in_order,
+    first_repeated,
     in_layout_order,
     layout_violations,
     ranges_of_sections,
@@ -211,7 +211,7 @@ class Trip:
             "features": write_each(self.features),
             "time_zone": self.time_zone,
             "station_names": self.station_names,
-            "former": [(len(vehicle.seats), vehicle.seats_per_group) for vehicle in self.former],
+            "former": write_vehicles(self.former),
         }
         written = {name: value for name, value in plain.items() if value or name not in _LATER_OF_TRIP}
         return dumps(written, separators=(",", ":"))
@@ -245,6 +245,10 @@ class Trip:
     def seat_in(self, group: int, seat_id: str) -> Seat:
         """The seat of that id in the seat group, of whichever vehicle. Raises KeyError."""
         return self.seat(seat_id) if group >= self.first_group else self.before.seat_in(group, seat_id)
+
+    def sections_of(self, group: int) -> tuple[Section, ...]:
+        """The sections of the vehicle that the seat group is of."""
+        return self.sections if group >= self.first_group else self.before.sections_of(group)
 
     def has_in(self, group: int, seat_id: str) -> bool:
         """Whether the seat group has a seat of that id."""
@@ -346,12 +350,6 @@ def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
     for at, station in enumerate(stations):
         positions.setdefault(station, []).append(at)
     return positions
-
-
-def first_repeated(seat_ids: Collection[str]) -> str | None:
-    """The first seat that is named twice, None if none is."""
-    is_clean = len(set(seat_ids)) == len(seat_ids)
-    return None if is_clean else next(each for each, times in Counter(seat_ids).items() if times > 1)
 
 
 def _check_fields(trip: Trip) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from travio_inventory.kernel.ids import join_ids
+from travio_inventory.seats.former import FormerVehicle
 from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip
 from travio_inventory.seats.trip import Trip
@@ -91,7 +92,18 @@ def _definition(trip: Trip) -> dict[str, object]:
         "features": [asdict(each) for each in trip.features],
         "station_names": dict(trip.station_names),
     }
+    if trip.former:
+        named["former"] = [_former(each) for each in trip.former]
     return {**json.loads(trip.definition), **named}
+
+
+def _former(vehicle: FormerVehicle) -> dict[str, object]:
+    """A vehicle that the trip had before: some bookings may have kept their seats in it."""
+    return {
+        "seats": [asdict(each) for each in vehicle.seats],
+        "seats_per_group": vehicle.seats_per_group,
+        "sections": [asdict(each) for each in vehicle.sections],
+    }
 
 
 def _booking(hold: Hold) -> str:

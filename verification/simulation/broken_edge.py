@@ -65,9 +65,9 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a late mark counts for a hold that has ended",
+    "a late mark counts of what a hold has no more",
     "E2",
-    Plan(11, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
+    Plan(96, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
 )
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     async def clear(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:

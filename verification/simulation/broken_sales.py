@@ -1,8 +1,10 @@
 """Broken designs of freezing a trip: cells that do not know of it, or claims that do not ask them."""
 
+from dataclasses import replace
+
 import pytest
 
-from travio_inventory.protocol.batches import Batches, Row, Rows, Write
+from travio_inventory.protocol.batches import Row, Rows, Write
 from travio_inventory.seats.records import cell_periods, seat_rows
 from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.trip import Trip
@@ -10,23 +12,23 @@ from verification.simulation.broken import broken
 from verification.simulation.plan import Plan
 
 FREEZING = Plan(0, with_gate=True, honest_edge=True, freezes=True, kills=0.0)
+MOVING = replace(FREEZING, seats_per_group=1, changes=0.9)
 
 
 @broken("a freeze by the row of the trip alone", "I14", FREEZING.with_seed(4))
 def _row_alone(patch: pytest.MonkeyPatch) -> None:
-    async def none(_batches: Batches, _trip: Trip, _period: int) -> None:
+    async def none(*_: object) -> None:
         return None
 
-    patch.setattr(cell_periods, "tell_cells", none)
+    patch.setattr(cell_periods, "end_period", none)
 
 
-@broken("a freeze forgets the last seat group", "I14", FREEZING.with_seed(2))
+@broken("a freeze forgets the last seat group", "I14", FREEZING.with_seed(38))
 def _all_but_one(patch: pytest.MonkeyPatch) -> None:
     tell = cell_periods.tell_group
 
-    async def all_but_one(visit: Visit, trip: Trip, group: int, period: int) -> None:
-        if group < trip.group_count - 1:
-            await tell(visit, trip, group, period)
+    async def all_but_one(visit: Visit, trip: Trip, group: int, period: int) -> Rows:
+        return await tell(visit, trip, group, period) if group < trip.group_count - 1 else {}
 
     patch.setattr(cell_periods, "tell_group", all_but_one)
 
@@ -43,7 +45,15 @@ def _free_ones(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cell_periods, "behind", free_ones)
 
 
-@broken("take a cell in whatever period it is", "I14", FREEZING.with_seed(1))
+@broken("a freeze leaves alone what is under way", "I14", MOVING.with_seed(1))
+def _under_way(patch: pytest.MonkeyPatch) -> None:
+    async def none(*_: object) -> None:
+        return None
+
+    patch.setattr(cell_periods, "settle", none)
+
+
+@broken("take a cell in whatever period it is", "I14", FREEZING.with_seed(6))
 def _any_period(patch: pytest.MonkeyPatch) -> None:
     free: Row = {"status": "available"}
     patch.setattr(seat_rows, "if_available", lambda _period: free)

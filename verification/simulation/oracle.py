@@ -20,6 +20,8 @@ ORGANIZATION = "o"
 
 GRACE_MS = Rules().grace_ms
 LIVE = ("held", "confirmed")
+HALTS = ("swap", "freeze", "unfreeze", "cancel_trip")
+"""The calls that end what is under way on a trip."""
 LEGAL = {
     (None, "held"), (None, "confirmed"), (None, "aborted"), ("held", "held"), ("held", "confirmed"),
     ("held", "released"), ("held", "expired"), ("confirmed", "cancelled"), ("confirmed", "confirmed"),
@@ -123,7 +125,7 @@ class Oracle(Generic[C]):
     skew_ms: int
     holds_max: int
     overdue_s: float = inf
-    swaps: bool = False
+    halts: bool = False
     rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
     landed: list[Landed[C]] = field(default_factory=list)
     steps: list[Step[C]] = field(default_factory=list)
@@ -215,10 +217,10 @@ class Oracle(Generic[C]):
         return list(_events_of(step))
 
     def _fenced_move(self, at_s: float, hold_id: str, call: C | None, after: Row) -> None:
-        """A move that is young is fenced by nobody but a call that moves the same hold."""
+        """A move that is young is fenced by nobody but a call that moves the same hold, or ends the trip's sale."""
         began_ms = self._moves.get(str(Title(hold_id, int(after["moves"] or 0))), 0)
         is_own = (getattr(call, "op", ""), getattr(call, "subject", "")) == ("move", base_id(hold_id))
-        is_own = is_own or (self.swaps and getattr(call, "op", "swap") == "swap")  # or the jobs that go on with one
+        is_own = is_own or (self.halts and getattr(call, "op", "swap") in HALTS)  # or the jobs that go on with one
         if not is_own and at_s < seconds_of(began_ms + GRACE_MS - self.skew_ms):
             raise Violated(f"I10 move {after['moves']} of {hold_id} was given up for abandoned at {at_s:.2f}")
 

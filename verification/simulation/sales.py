@@ -17,21 +17,17 @@ class Sales:
         """The first seat group that is of no former vehicle, as a swap was answered."""
 
     def applied(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
-        """Judge a batch at the moment when it takes effect. Raises Violated. The house may block seats."""
-        self._judge_former(now_s, partition, changes)
-        if not self.is_frozen or partition.table is not Table.SEAT_GROUPS:
-            return
-        for key, before, after in changes:
-            if key.kind is Kind.HOLD and not before and after.get("status") in LIVE and after.get("holder"):
-                raise Violated(f"I14 {key.id} is {after['status']} at {now_s:.2f}, though the trip is frozen")
-
-    def _judge_former(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
-        """Nobody gets a seat of a former vehicle."""
+        """Judge a batch as it takes effect: nobody gets a seat of a former vehicle, nor any of a frozen trip but the
+        house. Raises Violated.
+        """
         if partition.table is not Table.SEAT_GROUPS:
             return
         for key, before, after in changes:
             if key.kind is not Kind.HOLD or after.get("status") not in LIVE:
                 continue
             had = {*places_of(before)} if before.get("status") in LIVE else set()
-            if lost := [cell for group, cell in {*places_of(after)} - had if group < self.is_of_former]:
+            gained = {*places_of(after)} - had
+            if gained and self.is_frozen and after.get("holder"):
+                raise Violated(f"I14 {key.id} gets {gained} at {now_s:.2f}, though the trip is frozen")
+            if lost := [cell for group, cell in gained if group < self.is_of_former]:
                 raise Violated(f"I14 {key.id} has {lost} at {now_s:.2f}, of a former vehicle")

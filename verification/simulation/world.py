@@ -110,7 +110,7 @@ class World:
         self.oracle: Oracle[Call] = Oracle(
             skew_ms=round(plan.skew_s * 1_000),
             holds_max=plan.holds_max,
-            swaps=plan.swaps,
+            halts=plan.swaps or plan.freezes or plan.cancels,
             overdue_s=plan.holds_s - ENDS_APART_S if plan.forgets else inf,
         )
         self.lists = Lists()

@@ -1,6 +1,6 @@
 """Checks of a message before it becomes a value: the only checks that belong to the wire."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -11,10 +11,11 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
-from travio_inventory.seats.route import Direction, Segment
+from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SalesAction, SeatStatus
 
 T = TypeVar("T")
+V = TypeVar("V")
 _MOST = {
     "segments": limits.SEGMENTS_MAX,
     "seat_config.seats": limits.SEATS_MAX,
@@ -27,8 +28,12 @@ _MOST = {
     "passengers": limits.SEATS_PER_HOLD_MAX,
     "moves": limits.SEATS_PER_HOLD_MAX,
     "reservation_ids": limits.SEATS_PER_HOLD_MAX,
+    "station_names": limits.SEGMENTS_MAX + 1,
+    "class_prices": limits.SEATS_MAX,
+    "seat_prices": limits.SEATS_MAX,
+    "seat_mapping": limits.SEATS_MAX,
 }
-"""Items of a list of messages."""
+"""Items of a list of messages, entries of a map."""
 _SALES_ACTIONS = {int(wire): wire.name or "" for wire in SalesAction if wire}
 DIRECTIONS = {int(wire): Direction[wire.name] for wire in DirectionOfTravel if wire.name}
 
@@ -69,6 +74,19 @@ def _counted(field: str, items: Sequence[T], least: int) -> Sequence[T]:
     found.count(field, items, least, _MOST[field])
     found.finish()
     return items
+
+
+def mapping(field: str, entries: Mapping[str, V]) -> dict[str, V]:
+    """The entries of the field. Raises InvalidRequest for more than there may be, as `limited`."""
+    found = Faults()
+    found.count(field, entries, 0, _MOST[field])
+    found.finish()
+    return dict(entries)
+
+
+def station_names(entries: Mapping[str, str]) -> tuple[StationName, ...]:
+    """What people call the stations. Raises InvalidRequest for more than there may be."""
+    return tuple(StationName(*name) for name in mapping("station_names", entries).items())
 
 
 def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  # noqa: ANN401 - see above

@@ -3,7 +3,7 @@
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import tenant_of
-from travio_inventory.api.grpc.decoding import limited
+from travio_inventory.api.grpc.decoding import limited, mapping
 from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
 from travio_inventory.kernel.actor import Actor
@@ -54,7 +54,7 @@ def _swap(message: Fields) -> SwapVehicleCommand:
             vehicle_type=message.vehicle_type,
             sections=tuple(map(read_section, limited("seat_config.sections", config.sections))),
             features=tuple(map(read_feature, limited("seat_config.features", config.features))),
-            chosen=dict(message.seat_mapping),
+            chosen=mapping("seat_mapping", message.seat_mapping),
         )
         command = SwapVehicleCommand(
             trip_id=message.trip_id, vehicle=vehicle, plan=message.seat_plan, version=message.version
@@ -67,7 +67,9 @@ def _change(message: Fields) -> ChangeTripCommand:
     found = Faults()
     times = decoding.times(found, message.times)
     with found:
-        change = TripChange(dict(message.class_prices), dict(message.seat_prices), times)
+        change = TripChange(
+            mapping("class_prices", message.class_prices), mapping("seat_prices", message.seat_prices), times
+        )
         command = ChangeTripCommand(trip_id=message.trip_id, change=change, version=message.version)
     found.finish()
     return command

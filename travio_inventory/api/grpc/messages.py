@@ -29,7 +29,6 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
-from travio_inventory.seats.route import StationName
 from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
@@ -265,7 +264,7 @@ def _trip(key: TripKey, message: Fields) -> Trip:
             sections=tuple(map(read_section, limited("seat_config.sections", config.sections))),
             features=tuple(map(read_feature, limited("seat_config.features", config.features))),
             time_zone=message.time_zone,
-            station_names=tuple(StationName(*name) for name in message.station_names.items()),
+            station_names=decoding.station_names(message.station_names),
         )
     found.finish()
     return trip
@@ -284,7 +283,7 @@ def _trip_on_plan(key: TripKey, message: Fields) -> TripOnPlan:
             vehicle_type=message.vehicle_type,
             currency=message.currency,
             time_zone=message.time_zone,
-            station_names=tuple(StationName(*name) for name in message.station_names.items()),
+            station_names=decoding.station_names(message.station_names),
         )
     found.finish()
     return trip

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from travio_inventory.api.grpc.descriptors import message_type
-from travio_inventory.api.holds_told import expires_at_s, failure_of, status_of, ticket_id
+from travio_inventory.api.holds_told import expires_at_s, failure_of, seat_labels, status_of, ticket_id
+from travio_inventory.api.map_sizes import REPLY_BYTES_MAX
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.definition_messages import feature_message, seat_message, section_message, segment_message
 from travio_inventory.seats.hold import Confirmed, Hold, base_id
-from travio_inventory.seats.layout import spoken_label
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.offer import Cancellation, Offer, TripLine
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended, SeatTaken
@@ -73,10 +74,7 @@ def _tickets(hold: Hold, trip: Trip) -> list[v1.ConfirmedSeat]:
 
 def described(hold: Hold, trip: Trip) -> v1.Hold:
     name, order = status_of(hold.state)
-    seats, sections = (
-        list(map(trip.seat_in, hold.groups, hold.seats)),
-        {section.id: section for section in trip.sections},
-    )
+    seats = list(map(trip.seat_in, hold.groups, hold.seats))
     return v1.Hold(
         hold_id=base_id(hold.id),
         trip_id=hold.trip.trip,
@@ -99,7 +97,7 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         price_minor=hold.price_minor,
         currency=hold.currency,
         seat_numbers=[seat.number for seat in seats],
-        seat_labels=[spoken_label(seat, sections.get(seat.section)) for seat in seats],
+        seat_labels=seat_labels(hold, trip),
         version=hold.extensions,
         without_place=hold.is_live and not has_place(trip, hold),
     )
@@ -164,10 +162,15 @@ def listed(line: TripLine) -> v1.ListedTrip:
 
 
 def defined(offer: Offer) -> bytes:
-    """GetTripResponse; without the seats where they are too many for one message."""
+    """GetTripResponse; without the seats where they are too many, or say too much, for one message."""
+    seats = offer.trip.seats
+    reply = _defined(offer, seats if len(seats) <= SEATS_SHOWN_MAX else ())
+    return reply if len(reply) <= REPLY_BYTES_MAX else _defined(offer, ())
+
+
+def _defined(offer: Offer, seats: Sequence[Seat]) -> bytes:
     trip = offer.trip
     segments = list(map(segment_message, range(len(trip.segments)), trip.segments))
-    seats = list(map(seat_message, trip.seats if len(trip.seats) <= SEATS_SHOWN_MAX else ()))
     reply = v1.GetTripResponse(
         trip_id=trip.key.trip,
         organization_id=trip.key.organization,
@@ -176,7 +179,7 @@ def defined(offer: Offer) -> bytes:
         segments=segments,
         seat_config=v1.SeatConfiguration(
             total_seats=len(trip.seats),
-            seats=seats,
+            seats=list(map(seat_message, seats)),
             sections=list(map(section_message, trip.sections)),
             features=list(map(feature_message, trip.features)),
         ),

@@ -14,10 +14,10 @@ from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
 from travio_inventory.api.grpc.event_methods import EventMethods
-from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.live_replies import live_reply
 from travio_inventory.api.grpc.maps import MapReplies
 from travio_inventory.api.grpc.methods import methods
+from travio_inventory.api.grpc.pages import PageReplies
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.api.holds_told import expires_at_s, given_back
@@ -120,6 +120,7 @@ class InventoryService:
         self._events = events
         self._maps = MapReplies()
         self._summaries = SummaryReplies()
+        self._pages = PageReplies(inventory)
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """What grpclib serves: each method by its path. Each names the grant that its caller needs."""
@@ -229,11 +230,8 @@ class InventoryService:
         hold = await self._inventory.read_holds.one(actor, hold_id)
         return v1.GetHoldResponse(hold=await self._describe(actor, hold))
 
-    async def list_holds(self, caller: Identity, message: Message) -> v1.ListHoldsResponse:
-        actor, query = messages.holds_asked(caller, message)
-        page = await self._inventory.read_holds.page(actor, query)
-        holds = [await self._describe(actor, hold) for hold in page.holds]
-        return v1.ListHoldsResponse(holds=holds, next_page_token=token_of(page.next))
+    async def list_holds(self, caller: Identity, message: Message) -> bytes:
+        return await self._pages.holds(*messages.holds_asked(caller, message))
 
     async def extend_hold(self, caller: Identity, message: Message) -> v1.ExtendHoldResponse:
         actor, command = messages.extend_asked(caller, message)
@@ -306,25 +304,24 @@ class InventoryService:
 
     # What the organization reads.
 
-    async def get_manifest(self, caller: Identity, message: Message) -> v1.GetManifestResponse:
-        trip, page = await self._inventory.read_manifest(*messages.manifest_asked(caller, message))
-        holds = [replies.described(hold, trip) for hold in page.holds]
-        return v1.GetManifestResponse(holds=holds, next_page_token=token_of(page.next))
+    async def get_manifest(self, caller: Identity, message: Message) -> bytes:
+        return await self._pages.manifest(*messages.manifest_asked(caller, message))
 
-    async def get_order_bookings(self, caller: Identity, message: Message) -> v1.GetOrderBookingsResponse:
-        found = await self._inventory.read_order(*messages.order_asked(caller, message))
-        holds = [replies.described(hold, trip) for hold, trip in found.bookings]
-        return v1.GetOrderBookingsResponse(holds=holds, next_page_token=token_of(found.next))
+    async def get_order_bookings(self, caller: Identity, message: Message) -> bytes:
+        return await self._pages.order(*messages.order_asked(caller, message))
 
-    async def explain_seat(self, caller: Identity, message: Message) -> v1.ExplainSeatResponse:
-        return explained(await self._inventory.explain_seat(*messages.seat_asked(caller, message)))
+    async def explain_seat(self, caller: Identity, message: Message) -> bytes:
+        return await self._pages.explanation(*messages.seat_asked(caller, message))
 
     async def control_sales(self, caller: Identity, message: Message) -> v1.ControlSalesResponse:
         changed = await self._inventory.control_sales(*life_messages.sales_asked(caller, message))
         return v1.ControlSalesResponse(state=replies.state_of(changed), version=changed.version)
 
     async def change_trip(self, caller: Identity, message: Message) -> v1.ChangeTripResponse:
-        changed = await self._inventory.change_trip(*life_messages.change_asked(caller, message))
+        actor, command = await off_loop(
+            message.ByteSize() // BYTES_OF_A_SEAT, life_messages.change_asked, caller, message
+        )
+        changed = await self._inventory.change_trip(actor, command)
         return v1.ChangeTripResponse(version=changed.version)
 
     async def cancel_trip(self, caller: Identity, message: Message) -> v1.CancelTripResponse:

@@ -1,8 +1,7 @@
--- Remembers why the cells are taken, unless a later mark is there, or the hold has ended.
--- KEYS[1]: set once the hold has ended; then the taken entry of each cell.
+-- Remembers why the cells are taken, unless a later mark is there, or the hold has them no more.
+-- KEYS[1]: a hash of the cells that the hold has no more; then the taken entry of each cell.
 -- ARGV: claimant ("" if unknown), hold, status, until, as of, and how long from then on an entry lasts;
 -- all in ms. An entry is the first five, with a space between each. See occupancies.py for what counts.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local claimant, hold, status = ARGV[1], ARGV[2], ARGV[3]
@@ -24,8 +23,11 @@ local function counts(entry)
 end
 
 local entry = table.concat({ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]}, ' ')
+local gave_up = redis.call('EXISTS', KEYS[1]) == 1
 for i = 2, #KEYS do
-  local standing = redis.call('GET', KEYS[i])
-  if not standing or counts(standing) then redis.call('SET', KEYS[i], entry, 'PX', left) end
+  if not (gave_up and redis.call('HGET', KEYS[1], KEYS[i])) then
+    local standing = redis.call('GET', KEYS[i])
+    if not standing or counts(standing) then redis.call('SET', KEYS[i], entry, 'PX', left) end
+  end
 end
 return 0

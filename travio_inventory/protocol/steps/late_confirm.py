@@ -62,7 +62,9 @@ class LateConfirming(Generic[H]):
             case Won():
                 await self._rolling.settled(booking, as_of_ms=claimed.as_of_ms)
                 return booking
-            case AlreadyThere():
+            case AlreadyThere(row=row):
+                if others_sent and row.get("status") == "aborted":
+                    await self._rolling.given_back(booking.with_state(Aborted(REFUSED)))
                 return None
             case Unanswered():
                 raise OutcomeUnknown if claimed.in_doubt else BackendUnavailable

@@ -20,8 +20,6 @@ from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.home_rows import home_rows
 from travio_inventory.seats.trip import Journey, Trip
 
-ROWS_MAX: Final = 500
-"""So many rows of holds and events a page looks at, whatever they tell."""
 READS_MAX: Final = 64
 READS_AT_ONCE: Final = 8
 GIVEN_UP: Final = "given up"
@@ -49,10 +47,12 @@ class Explanations:
             raise BackendUnavailable from None
         return [_cell(group, key, cells.get(key, {}), homes) for key in keys]
 
-    async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
+    async def traces(
+        self, trip: Trip, seat: str, after: ScanPlace, *, rows_max: int
+    ) -> tuple[Sequence[Trace], ScanPlace | None]:
         """See Explanations."""
         found: list[Trace] = []
-        left, end = ROWS_MAX, len(KINDS) * trip.group_count
+        left, end = rows_max, len(KINDS) * trip.group_count
         places = [ScanPlace(step) for step in range(after.step, end)[:READS_MAX]]
         places[:1] = [after] if places else []
         for at in range(0, len(places), READS_AT_ONCE):

@@ -212,9 +212,20 @@ def _part(revision: str, index: int) -> RowKey:
 async def _joined(parts: Sequence[Row]) -> Trip:
     """The whole of these parts, unchecked."""
     layouts = [read_definition(rows.text(part, "definition")) async for part in _one_by_one(parts)]
-    seats = tuple(chain.from_iterable(layout.seats for layout in layouts))
-    seats_per_group = layouts[0].seats_per_group_asked
-    return await off_loop(len(seats), replace, layouts[0], seats=seats, seats_per_group=seats_per_group, is_stored=True)
+    seats, sections, features = (
+        tuple(chain.from_iterable(getattr(layout, name) for layout in layouts))
+        for name in ("seats", "sections", "features")
+    )
+    return await off_loop(
+        len(seats),
+        replace,
+        layouts[0],
+        seats=seats,
+        sections=sections,
+        features=features,
+        seats_per_group=layouts[0].seats_per_group_asked,
+        is_stored=True,
+    )
 
 
 async def _one_by_one(parts: Sequence[Row]) -> AsyncIterator[Row]:

@@ -12,6 +12,8 @@ period that the claimant knows, so one that knows an older period is refused by 
 So an end of the freeze is a change of the row, and gives back nothing that the house, or anybody else, has. Periods
 only grow and each batch names the period that it saw, so a late copy of one changes nothing.
 
+What took cells in time and did not commit is fenced when they are told (`cell_periods`): a home need not have one.
+
 What breaks without it: a process that knows the trip from before sells a seat after the freeze was answered. With a
 mark on free cells alone, it sells what is released meanwhile. Were only some of the cells told, it sells the others.
 """
@@ -86,7 +88,7 @@ class TripSales:
         offer = await self._changes.offer(found)
         if found.row.halt == SalesState.CANCELLING:
             await announce_cancelled(self._sender, offer)
-            await cell_periods.tell_cells(self._sender.batches, offer.trip, offer.period)
+            await cell_periods.end_period(self._holds, offer.trip, offer.period)
             found = await self._end_holds(found, offer.trip)
             over: Row = {"halt": SalesState.CANCELLED.value}
             change = self._changes.change(found.key, lambda row: over if row.halt == SalesState.CANCELLING else None)
@@ -134,7 +136,7 @@ class TripSales:
         offer = await self._changes.offer(found)
         if found.row.halt != SalesState.FREEZING:
             return offer
-        await cell_periods.tell_cells(self._sender.batches, offer.trip, offer.period)
+        await cell_periods.end_period(self._holds, offer.trip, offer.period)
         frozen: Row = {"halt": SalesState.FROZEN.value}
 
         def change(row: TripRow) -> Row | None:

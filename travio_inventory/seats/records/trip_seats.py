@@ -161,7 +161,7 @@ def opening_of(row: TripRow) -> Opening:
     values = loads(row.definition)
     seats, segments = values["seats"], len(values["segments"])
     count: int = seats["count"] if isinstance(seats, dict) else len(seats)
-    count -= sum(former for former, _ in values.get("former", ()))
+    count -= sum(former for former, *_ in values.get("former", ()))
     done = count if row.stage is Stage.ON_SALE else min(row.seeded * values["seats_per_group"], count)
     return Opening(done * segments, count * segments)
 

@@ -119,12 +119,12 @@ class TripSwaps:
     async def _fit_out(self, found: Found) -> None:
         """The old cells are sold no more, the new ones are there: then the trip is one with the new vehicle."""
         old = await self._changes.offer(found)
-        await cell_periods.tell_cells(self._sender.batches, old.trip, old.period)
+        await cell_periods.end_period(self._holds, old.trip, old.period)
         period = old.period + 1
         new = await self._changes.trip(found.key, found.row.next)
         offer = Offer(new, old.state, period, old.version, old.defined, old.opened_at_ms)
         await announce(self._sender, offer, EventType.VEHICLE_SWAPPED, lambda subject: _told(subject, new))
-        await cell_periods.tell_cells(self._sender.batches, new, period)
+        await cell_periods.begin_period(self._sender.batches, new, period)
         await self._changes.redefine(found, old.trip, new, found.row.next, {"period": period, "next": ""})
 
     async def _move_all(self, found: Found) -> None:

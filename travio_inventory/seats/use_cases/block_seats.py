@@ -7,10 +7,11 @@ from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.limits import CELLS_PER_HOLD_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
+from travio_inventory.seats.layout import first_repeated
 from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import InvalidSeats, SalesClosed, TripOpening
-from travio_inventory.seats.trip import Trip, TripKey, first_repeated
+from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 

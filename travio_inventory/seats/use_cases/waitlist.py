@@ -4,7 +4,9 @@ from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.ports import Waitlists
+from travio_inventory.seats.refusals import TripCancelled
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -21,12 +23,15 @@ class Waitlist:
         self._limits = limits
 
     async def join(self, actor: Actor, place: WaitlistPlace) -> WaitlistEntry:
-        """The actor's place; joining again keeps it. Raises PermissionDenied, TripNotFound, InvalidRequest,
-        BackendUnavailable.
+        """The actor's place; joining again keeps it. Raises PermissionDenied, TripNotFound, TripCancelled,
+        InvalidRequest, BackendUnavailable.
         """
         actor.needs(Scope.WAITLISTS_JOIN)
         self._limits.check_wait(place.seats)
-        trip = await self._trips.get(TripKey(actor.organization, place.trip_id))
+        offer = await self._trips.offer(TripKey(actor.organization, place.trip_id))
+        if offer.state in (SalesState.CANCELLING, SalesState.CANCELLED):
+            raise TripCancelled
+        trip = offer.trip
         if place.seat_class and place.seat_class not in trip.seat_classes:
             said = f"this trip has the classes {', '.join(sorted(trip.seat_classes))}, not {place.seat_class!r}"
             raise InvalidRequest([Violation("seat_class", said)])

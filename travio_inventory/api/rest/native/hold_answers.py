@@ -1,10 +1,9 @@
 """Holds and bookings as answers."""
 
-from travio_inventory.api.holds_told import expires_at_s, status_of, ticket_id
+from travio_inventory.api.holds_told import expires_at_s, seat_labels, status_of, ticket_id
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.native import hold_models as models
 from travio_inventory.seats.hold import Confirmed, Hold, base_id
-from travio_inventory.seats.layout import spoken_label
 from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.trip import Trip
 
@@ -28,7 +27,6 @@ def described(hold: Hold, trip: Trip) -> models.Hold:
     """A hold or a booking of that trip."""
     name, order = status_of(hold.state)
     seats = list(map(trip.seat_in, hold.groups, hold.seats))
-    sections = {section.id: section for section in trip.sections}
     return models.Hold.model_construct(
         hold_id=base_id(hold.id),
         trip_id=hold.trip.trip,
@@ -36,7 +34,7 @@ def described(hold: Hold, trip: Trip) -> models.Hold:
         status=f"HOLD_STATUS_{name}",
         seat_ids=list(hold.seats),
         seat_numbers=[seat.number for seat in seats],
-        seat_labels=[spoken_label(seat, sections.get(seat.section)) for seat in seats],
+        seat_labels=seat_labels(hold, trip),
         from_station_id=trip.segments[hold.journey.first].origin,
         to_station_id=trip.segments[hold.journey.last].destination,
         from_segment_index=hold.journey.first,

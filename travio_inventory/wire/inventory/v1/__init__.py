@@ -1895,7 +1895,7 @@ class GetTripResponse(betterproto2.Message):
 
     seat_count: "int" = betterproto2.field(31, betterproto2.TYPE_INT32)
     """
-    The number of its seats. More than 5,000 are left out of seat_config.
+    The number of its seats. More than 5,000, or what does not fit into 4 MiB, are left out of seat_config (ListTripSeats).
     """
 
     def __init__(
@@ -3173,7 +3173,7 @@ class PutSeatPlanRequest(betterproto2.Message):
 
     part: "SeatConfiguration | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    1 to 1,000 seats. Sections and features belong to part 0, as do the following fields.
+    At most 1,000 seats; sections and features are in any part. The following fields belong to part 0.
     """
 
     currency: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
