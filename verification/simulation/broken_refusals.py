@@ -75,7 +75,7 @@ def _no_fence(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a final refusal of a late confirm without a fence",
     "I1 I2 I5",
-    Plan(58, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
+    Plan(2, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
 )
 def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
     fence = Fencing.fence
