@@ -1,4 +1,4 @@
-"""What every face says of holds and bookings: their status, their tickets, what their seats are called, why there is none."""
+"""What every face says of holds and bookings: their status, tickets and seats, and why there is none."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

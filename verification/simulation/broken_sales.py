@@ -1,7 +1,5 @@
 """Broken designs of freezing a trip: cells that do not know of it, or claims that do not ask them."""
 
-from dataclasses import replace
-
 import pytest
 
 from travio_inventory.protocol.batches import Row, Rows, Write
@@ -12,7 +10,6 @@ from verification.simulation.broken import broken
 from verification.simulation.plan import Plan
 
 FREEZING = Plan(0, with_gate=True, honest_edge=True, freezes=True, kills=0.0)
-MOVING = replace(FREEZING, seats_per_group=1, changes=0.9)
 
 
 @broken("a freeze by the row of the trip alone", "I14", FREEZING.with_seed(4))
@@ -43,14 +40,6 @@ def _free_ones(patch: pytest.MonkeyPatch) -> None:
         return [write for write in behind(trip, group, standing, period) if write.key in told]
 
     patch.setattr(cell_periods, "behind", free_ones)
-
-
-@broken("a freeze leaves alone what is under way", "I14", MOVING.with_seed(1))
-def _under_way(patch: pytest.MonkeyPatch) -> None:
-    async def none(*_: object) -> None:
-        return None
-
-    patch.setattr(cell_periods, "settle", none)
 
 
 @broken("take a cell in whatever period it is", "I14", FREEZING.with_seed(6))

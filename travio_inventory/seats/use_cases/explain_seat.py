@@ -51,8 +51,6 @@ class ExplainSeat:
         if not trip.has_seat(query.seat_id) and trip.before.last_group_of(query.seat_id) is None:
             raise InvalidSeats([Violation("seat_id", f"this trip has no seat {query.seat_id!r}")])
         cells = await self._explanations.cells(trip, query.seat_id) if not query.after else ()
-        traces, following = await self._explanations.traces(
-            trip, query.seat_id, query.place, rows_max=query.rows_max
-        )
+        traces, following = await self._explanations.traces(trip, query.seat_id, query.place, rows_max=query.rows_max)
         following_page = str(following) if following else ""
         return SeatExplanation(trip, query.seat_id, cells, in_order(traces), following_page, self._left_out)
