@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import NewType
 
 from travio_inventory.kernel import limits
@@ -76,8 +77,8 @@ class ChangeTripCommand:
         found = Faults()
         found.id("trip_id", self.trip_id)
         found.number("version", self.version, 0, limits.TIME_S_MAX)
-        found.ids_of("class_prices", self.change.class_prices)
-        found.ids_of("seat_prices", self.change.seat_prices)
+        for field in ("class_prices", "seat_prices"):
+            found.ids_of(field, getattr(self.change, field))
         if not any(self.change):
             found.wrong("class_prices", "name a price or a time to change")
         for field, number, most in self.change.numbers():
@@ -309,8 +310,7 @@ class SwapVehicleCommand:
         if not self.plan:
             vehicle = self.vehicle
             check_layout(found.at("seat_config."), vehicle.seats, vehicle.sections, vehicle.features)
-        found.ids_of("seat_mapping", self.vehicle.chosen)
-        found.ids_of("seat_mapping", self.vehicle.chosen.values())
+        found.ids_of("seat_mapping", chain.from_iterable(self.vehicle.chosen.items()))
         found.number("version", self.version, 0, limits.TIME_S_MAX)
         found.finish()
 

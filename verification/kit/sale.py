@@ -1,7 +1,7 @@
 """A trip on sale with the real use cases, and methods for what its customers and their rivals do."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -11,7 +11,6 @@ from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import HOUSE, Actor, house_of, user_anywhere
 from travio_inventory.kernel.events import Event
-from travio_inventory.kernel.limits import ROWS_EXPLAINED_MAX
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
@@ -267,16 +266,16 @@ class Sale(Life):
         query = OrderQuery(order_id=order, include_cancelled=cancelled, after=after, page_size=most)
         return await self.inventory.read_order(house_of(self.trip.key.organization), query)
 
-    async def explained(self, seat: str, *, rows_max: int = ROWS_EXPLAINED_MAX) -> SeatExplanation:
+    async def explained(self, seat: str, **page: int) -> SeatExplanation:
         """All that is kept about the seat, page by page."""
-        whole = page = await self._explain(seat, "", rows_max)
-        while page.next:
-            page = await self._explain(seat, page.next, rows_max)
-            whole = whole._replace(traces=in_order([*whole.traces, *page.traces]))
+        whole = found = await self._explain(seat, "", page)
+        while found.next:
+            found = await self._explain(seat, found.next, page)
+            whole = whole._replace(traces=in_order([*whole.traces, *found.traces]))
         return whole
 
-    async def _explain(self, seat: str, after: str, rows_max: int) -> SeatExplanation:
-        query = SeatQuery(trip_id=self.trip.key.trip, seat_id=seat, after=after, rows_max=rows_max)
+    async def _explain(self, seat: str, after: str, page: Mapping[str, int]) -> SeatExplanation:
+        query = SeatQuery(trip_id=self.trip.key.trip, seat_id=seat, after=after, **page)
         return await self.inventory.explain_seat(house_of(self.trip.key.organization), query)
 
     async def sweep(self) -> Visited[Partition]:
