@@ -104,16 +104,6 @@ def test_a_time_that_would_be_wrong_is_named_as_it_was_asked_for() -> None:
         assert {violation.field for violation in refused.value.violations} == {field}, times
 
 
-def test_numbers_beyond_what_there_is_are_named_in_their_order() -> None:
-    numbers = [*TripChange({"first": 7}, {"A2": 9}, {2: (5, 6)}).numbers()]
-    assert [(field, number) for field, number, _ in numbers] == [
-        ("class_prices[first]", 7),
-        ("seat_prices[A2]", 9),
-        ("times[0].departure_time", 5),
-        ("times[0].arrival_time", 6),
-    ]
-
-
 # How it is opened
 
 

@@ -77,12 +77,7 @@ class ChangeTripCommand:
         found = Faults()
         found.id("trip_id", self.trip_id)
         found.number("version", self.version, 0, limits.TIME_S_MAX)
-        for field in ("class_prices", "seat_prices"):
-            found.ids_of(field, getattr(self.change, field))
-        if not any(self.change):
-            found.wrong("class_prices", "name a price or a time to change")
-        for field, number, most in self.change.numbers():
-            found.number(field, number, 0, most)
+        self.change.check(found)
         found.finish()
 
 

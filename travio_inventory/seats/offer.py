@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from travio_inventory.kernel import limits
-from travio_inventory.kernel.checking import VIOLATIONS_MAX
+from travio_inventory.kernel.checking import VIOLATIONS_MAX, Faults
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.opening import Opening
@@ -134,16 +134,17 @@ class TripChange(NamedTuple):
         asked = [*self.times]
         return Violation(f"times[{asked.index(at)}].{name}" if at in asked else "times", wrong.description)
 
-    def numbers(self) -> Iterator[tuple[str, int, int]]:
-        """Each new price and time with the field that has it, and the most that it may be."""
-        yield from ((field, price, limits.PRICE_MINOR_MAX) for field, price in self._prices())
+    def check(self, found: Faults) -> None:
+        """Each field by itself."""
+        if not any(self):
+            found.wrong("class_prices", "name a price or a time to change")
+        for field, prices in (("class_prices", self.class_prices), ("seat_prices", self.seat_prices)):
+            found.ids_of(field, prices)
+            for of, price in prices.items():
+                found.number(f"{field}[{of}]", price, 0, limits.PRICE_MINOR_MAX)
         for index, (departs_at_s, arrives_at_s) in enumerate(self.times.values()):
-            yield f"times[{index}].departure_time", departs_at_s, limits.TIME_S_MAX
-            yield f"times[{index}].arrival_time", arrives_at_s, limits.TIME_S_MAX
-
-    def _prices(self) -> Iterator[tuple[str, int]]:
-        yield from ((f"class_prices[{of}]", price) for of, price in self.class_prices.items())
-        yield from ((f"seat_prices[{of}]", price) for of, price in self.seat_prices.items())
+            found.number(f"times[{index}].departure_time", departs_at_s, 0, limits.TIME_S_MAX)
+            found.number(f"times[{index}].arrival_time", arrives_at_s, 0, limits.TIME_S_MAX)
 
     def _unknown(self, trip: Trip) -> Iterator[Violation]:
         for name in {*self.class_prices} - trip.seat_classes:
