@@ -26,6 +26,7 @@ from travio_inventory.kernel.refusals import (
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
+    RateLimited,
     Refusal,
     RetryableRefusal,
     Unauthenticated,
@@ -66,6 +67,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.TripBeingForgotten(),
     errors.HoldLimitReached(4),
     Overloaded(),
+    RateLimited("holder", retry_after_ms=1_500),
     BackendUnavailable(),
     OutcomeUnknown(),
 ]

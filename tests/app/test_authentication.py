@@ -94,7 +94,7 @@ async def test_what_is_secret_is_not_in_what_the_service_says(tmp_path: Path) ->
     variables = {f"TRAVIO_{name.upper()}": str(value) for name, value in TOKENS.items()}
     shown = [token(), token(exp=0), token(secret="x" * 32), f"{token()}x"]
     async with serving(tmp_path, TRAVIO_LOG_LEVEL="DEBUG", **variables) as service:
-        app = App(None, None, None, None, service.port)  # type: ignore[arg-type]
+        app = App(None, None, None, None, None, service.port)  # type: ignore[arg-type]
         for each in shown:
             await status(app, f"Bearer {each}")
         await service.stop()
@@ -170,3 +170,29 @@ async def test_a_file_without_a_certificate_is_no_authority(ours: Certificates) 
         auth="mtls", mtls_ca_file=ours.key, mtls_callers="a=b", tls_cert=ours.certificate, tls_key=ours.key
     )
     assert "no CA certificates in PEM form" in await why_not(settings)
+
+
+# How many requests.
+
+
+async def statuses(app: App, user: str, count: int) -> list[Status]:
+    shown = f"Bearer {token(sub=user)}"
+    return [await status(app, shown) for _ in range(count)]
+
+
+async def test_a_holder_that_asks_too_often_is_refused_and_no_other() -> None:
+    limits: dict[str, Any] = {"requests_per_holder_max": 1, "request_burst_seconds": 2}
+    async with running(settings_of(**TOKENS, **limits)) as app:
+        told = await statuses(app, "ann", 4)
+        assert told[:2] == [Status.NOT_FOUND] * 2
+        assert told[-1] is Status.RESOURCE_EXHAUSTED
+        assert await statuses(app, "bob", 2) == [Status.NOT_FOUND] * 2
+        assert await is_healthy(app)
+
+
+async def test_who_tries_tokens_is_limited_by_address() -> None:
+    limits: dict[str, Any] = {"requests_per_address_max": 1, "request_burst_seconds": 2}
+    async with running(settings_of(**TOKENS, **limits)) as app:
+        told = [await status(app, f"Bearer {number}") for number in range(4)]
+        assert told[0] is Status.UNAUTHENTICATED
+        assert told[-1] is Status.RESOURCE_EXHAUSTED

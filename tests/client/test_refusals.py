@@ -29,6 +29,7 @@ from travio_inventory.kernel.refusals import (
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
+    RateLimited,
     Refusal,
     Unauthenticated,
     Violation,
@@ -68,6 +69,8 @@ def of_one_word(kind: type[Refusal]) -> Refusal | None:
         return kind(AT_MS // 1_000)
     if issubclass(kind, PermissionDenied):
         return kind("seats:hold")
+    if issubclass(kind, RateLimited):
+        return kind("address", retry_after_ms=1_500)
     if issubclass(kind, Unauthenticated):
         return kind("invalid_token")
     return None

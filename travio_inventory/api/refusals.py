@@ -13,6 +13,7 @@ from travio_inventory.kernel.refusals import (
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
+    RateLimited,
     Refusal,
     Unauthenticated,
 )
@@ -63,6 +64,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.TripBeingForgotten: WireStatus(Status.UNAVAILABLE, 503),
     errors.HoldLimitReached: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
     Overloaded: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
+    RateLimited: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
     BackendUnavailable: WireStatus(Status.UNAVAILABLE, 503),
     OutcomeUnknown: WireStatus(Status.UNAVAILABLE, 503),
 }
@@ -81,7 +83,7 @@ def metadata(refusal: Refusal) -> dict[str, str]:
             return {"at": str(at_ms // 1_000)}
         case errors.ExtensionTooLong(until_ms=until_ms):
             return {"until": str(until_ms // 1_000)}
-        case PermissionDenied() | Unauthenticated():
+        case PermissionDenied() | Unauthenticated() | RateLimited():
             return _of_caller(refusal)
         case errors.ReplyTooLarge(sections=sections):
             return {"sections": _named(sections)} if sections else {}
@@ -93,7 +95,9 @@ def metadata(refusal: Refusal) -> dict[str, str]:
             return _of_trip(refusal)
 
 
-def _of_caller(refusal: PermissionDenied | Unauthenticated) -> dict[str, str]:
+def _of_caller(refusal: PermissionDenied | Unauthenticated | RateLimited) -> dict[str, str]:
+    if isinstance(refusal, RateLimited):
+        return {"whose": refusal.whose}
     if isinstance(refusal, PermissionDenied):
         return {"scope": refusal.scope}
     return {"error": refusal.error} if refusal.error else {}

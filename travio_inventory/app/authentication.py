@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from travio_inventory.api.auth.certificates import CertificateAuthentication, parse_callers
 from travio_inventory.api.auth.identity import ANYONE, Identity
+from travio_inventory.api.auth.limits import Limited, LimitedAuthentication
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.background import Job
 from travio_inventory.kernel.clock import SystemClock
-from travio_inventory.settings import AuthSettings, Settings
+from travio_inventory.kernel.rates import Rates
+from travio_inventory.settings import AuthSettings, RateSettings, Settings
 
 UNSAFE = "TRAVIO_AUTH=off: anybody who reaches the port may act for anybody"
 
@@ -41,6 +43,19 @@ async def authenticating(settings: Settings) -> AsyncIterator[Authenticating]:
             yield Authenticating(CertificateAuthentication(parse_callers(auth.mtls_callers), anonymous=anonymous), {})
         case "off":
             yield Authenticating(AuthenticationOff(), {})
+
+
+def limited(authentication: Authentication, counting: Rates, rates: RateSettings) -> Authentication:
+    """The authentication, which counts the requests of callers where they are limited."""
+    per_second = {
+        Limited.HOLDER: rates.per_holder_max,
+        Limited.ORGANIZATION: rates.per_organization_max,
+        Limited.ADDRESS: rates.per_address_max,
+    }
+    limits = {whose: (most, most * rates.burst_seconds) for whose, most in per_second.items() if most}
+    if not limits:
+        return authentication
+    return LimitedAuthentication(authentication, counting, limits, trusted_hops=rates.trusted_hops)
 
 
 def why_not_served(settings: Settings) -> str:

@@ -21,7 +21,7 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
-from travio_inventory.app.authentication import authenticating, trust_callers
+from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
@@ -31,6 +31,7 @@ from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
+from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
@@ -57,14 +58,15 @@ HEARD_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The running service: its inventory, its figures, its readiness, its live feeds, and where it listens (port 0 =
-    nowhere).
+    """The running service: its inventory, its figures, its readiness, its live feeds, what counts requests, and
+    where it listens (port 0 = nowhere).
     """
 
     inventory: Inventory
     figures: Figures
     readiness: Readiness
     feeds: Feeds
+    rates: Rates
     port: int
     http_port: int = 0
 
@@ -87,7 +89,8 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
         _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app,
         _kept_at_work({"certificate": certificate.keep_up, **upkeep} if certificate else upkeep),
     ):
-        served = Served(app.inventory, app.feeds, authentication, app.readiness, ready, at_work if is_on else None)
+        callers = limited(authentication, app.rates, settings.rates)
+        served = Served(app.inventory, app.feeds, callers, app.readiness, ready, at_work if is_on else None)
         async with serving(settings, served, certificate, only=only) as ports:
             try:
                 yield replace(app, port=ports.grpc, http_port=ports.http)
@@ -120,7 +123,7 @@ async def _at_work(
         tell_at_work(all_well)
         readiness.note(BACKGROUND, "" if all_well else "one failed, see the lines before")
 
-    async with _opened(settings, figures=figures) as (assembly, store):
+    async with _opened(settings, figures=figures) as (assembly, store, rates):
         inventory = assembly.inventory
         house: dict[str, Job] = {
             "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
@@ -131,7 +134,7 @@ async def _at_work(
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
-            yield App(inventory, figures, readiness, feeds, port=0)
+            yield App(inventory, figures, readiness, feeds, rates, port=0)
 
 
 def applied(figures: Figures) -> int:
@@ -150,7 +153,7 @@ async def open_inventory(
     """The use cases alone; events go to `sinks` if given, and `signals` tell of changed maps. On leaving, steps commit
     and, if background jobs are on, events are relayed a last time. Raises StartFailed.
     """
-    async with _opened(settings, figures=figures, sinks=sinks, signals=signals) as (assembly, _):
+    async with _opened(settings, figures=figures, sinks=sinks, signals=signals) as (assembly, _, _):
         yield assembly.inventory
 
 
@@ -161,8 +164,8 @@ async def _opened(
     figures: Figures | None = None,
     sinks: Mapping[str, Sink] | None = None,
     signals: MapSignals | None = None,
-) -> AsyncIterator[tuple[Assembly, Store]]:
-    """See open_inventory; and the store that it is on."""
+) -> AsyncIterator[tuple[Assembly, Store, Rates]]:
+    """See open_inventory; and the store that it is on, and what counts requests."""
     signals = signals or MapSignals()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
@@ -170,12 +173,12 @@ async def _opened(
         sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
         archive = _archive(settings.retention.trip_archive)
-        ports = Ports(store.batches, *edge, sinks, archive, store.views, signals)
+        ports = Ports(store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
         try:
-            yield assembly, store
+            yield assembly, store, edge.rates
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(settings.limits.drain_seconds)

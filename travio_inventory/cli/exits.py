@@ -89,6 +89,7 @@ ADVICE = {
     "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the limit",
     "IDEMPOTENCY_KEY_REUSED": "use another --key",
     "HOLD_LIMIT": "release or confirm a hold first",
+    "RATE_LIMITED": "retry in a moment, or ask the operator of the service for a higher limit",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
 OTHER_ORGANIZATION = "name the --organization of the token"

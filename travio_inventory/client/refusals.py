@@ -20,6 +20,7 @@ from travio_inventory.kernel.refusals import (
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
+    RateLimited,
     Refusal,
     RetryableRefusal,
     Unauthenticated,
@@ -207,6 +208,8 @@ def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
         return kind(_whole(info.metadata["at"]))
     if issubclass(kind, PermissionDenied):
         return kind(info.metadata["scope"])
+    if issubclass(kind, RateLimited):
+        return kind(info.metadata["whose"], retry_after_ms=0)
     if issubclass(kind, Unauthenticated):
         return kind(info.metadata["error"])
     return kind()

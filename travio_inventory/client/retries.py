@@ -16,13 +16,19 @@ from tenacity import (
 )
 
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, RetryableRefusal
+from travio_inventory.kernel.refusals import (
+    BackendUnavailable,
+    OutcomeUnknown,
+    Overloaded,
+    RateLimited,
+    RetryableRefusal,
+)
 from travio_inventory.seats.refusals import SeatContended, TripOpening
 
 BACKOFF_S = 0.1
 BACKOFF_S_MAX = 2.0
 CONTENDED_ATTEMPTS_MAX = 100
-TRANSIENT = (BackendUnavailable, OutcomeUnknown, Overloaded, TripOpening)
+TRANSIENT = (BackendUnavailable, OutcomeUnknown, Overloaded, RateLimited, TripOpening)
 """Failures that pass by themselves in a moment. What to do about a contended seat or a reached limit is the caller's
 decision.
 """

@@ -56,6 +56,11 @@ def trip_of(map_key: bytes) -> TripKey:
     return TripKey(*(unquote(each, errors="surrogatepass") for each in (organization, trip)))
 
 
+def rate_keys(scope: str, names: Sequence[str]) -> list[bytes]:
+    """When the next one of each is due. Those of one scope are in one slot."""
+    return [f"rate:{{{word(scope)}}}:{word(name)}".encode() for name in names]
+
+
 def word(text: str) -> str:
     """The text escaped without spaces, colons and braces; different texts stay different."""
     return text if _IS_PLAIN(text) else quote(text, safe="", errors="surrogatepass")

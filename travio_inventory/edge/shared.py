@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.gate import RedisGate
 from travio_inventory.edge.keys import trip_of
+from travio_inventory.edge.local_rates import RATES_MAX, LocalRates
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.remembering import GateMemory, RememberingGate
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
 from travio_inventory.edge.server import Listener
+from travio_inventory.edge.shared_rates import SharedRates
 from travio_inventory.seats.map_signals import MapSignals
 
 
@@ -20,6 +23,7 @@ class SharedEdge:
 
     gate: RememberingGate
     seat_maps: RedisSeatMapCache
+    rates: SharedRates
 
 
 @asynccontextmanager
@@ -45,9 +49,16 @@ async def open_shared_edge(
         gate = RememberingGate(distant, memory)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
         try:
-            yield SharedEdge(gate, seat_maps)
+            yield SharedEdge(gate, seat_maps, _rates(redis, now_ms))
         finally:
             await seat_maps.close()
+
+
+def _rates(redis: Redis, now_ms: Callable[[], int]) -> SharedRates:
+    def now_us() -> int:
+        return now_ms() * 1_000
+
+    return SharedRates(redis, LocalRates(now_us, names_max=RATES_MAX), now_us)
 
 
 def _listener(copies: MapCopies, memory: GateMemory, signals: MapSignals) -> Listener:

@@ -9,6 +9,7 @@ Refusal
 │   └── PermissionDenied
 └── RetryableRefusal     the same request may succeed later
     ├── Overloaded
+    ├── RateLimited
     ├── BackendUnavailable
     └── OutcomeUnknown
 """
@@ -105,6 +106,18 @@ class Overloaded(RetryableRefusal):
 
     def __init__(self) -> None:
         super().__init__("too many requests in flight", retry_after_ms=200)
+
+
+class RateLimited(RetryableRefusal):
+    """The caller makes more requests than it may; nothing was done. `whose`: those of the holder, the organization or
+    the address.
+    """
+
+    reason = "RATE_LIMITED"
+
+    def __init__(self, whose: str, *, retry_after_ms: int) -> None:
+        super().__init__(f"too many requests of this {whose}", retry_after_ms=retry_after_ms)
+        self.whose = whose
 
 
 class BackendUnavailable(RetryableRefusal):

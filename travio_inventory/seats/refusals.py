@@ -37,6 +37,7 @@ Refusal
     ├── TripBeingForgotten
     ├── HoldLimitReached
     ├── Overloaded
+    ├── RateLimited
     ├── BackendUnavailable
     └── OutcomeUnknown
 """

@@ -17,6 +17,7 @@ from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.http import HttpSettings
 from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.logs import LogSettings
+from travio_inventory.settings.rates import RateSettings
 from travio_inventory.settings.redis import RedisSettings
 from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
@@ -44,6 +45,7 @@ class Settings(BaseModel):
     server: ServerSettings = Field(default_factory=ServerSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    rates: RateSettings = Field(default_factory=RateSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     scylla: ScyllaSettings = Field(default_factory=ScyllaSettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)

@@ -16,7 +16,9 @@ class Credentials(NamedTuple):
     user: str = ""
     """Who the caller says it is; believed only where nobody is authenticated."""
     address: str = ""
-    """Where the call comes from."""
+    """Who has connected."""
+    forwarded_for: str = ""
+    """What proxies say where the call comes from: the value of X-Forwarded-For."""
 
 
 class Authentication(Protocol):

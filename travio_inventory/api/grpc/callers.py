@@ -30,8 +30,13 @@ class Callers:
         shown = self._connections.get(stream.peer)
         if shown is None:
             shown = self._connections[stream.peer] = shown_by(stream.peer)
-        token = None if stream.metadata is None else stream.metadata.get("authorization")
-        return shown._replace(token=bearer_token(token)) if isinstance(token, str) else shown
+        metadata = stream.metadata
+        if metadata is None:
+            return shown
+        token, forwarded_for = metadata.get("authorization"), metadata.get("x-forwarded-for")
+        if not token and not forwarded_for:
+            return shown
+        return shown._replace(token=bearer_token(str(token or "")), forwarded_for=str(forwarded_for or ""))
 
 
 def shown_by(peer: Peer) -> Credentials:

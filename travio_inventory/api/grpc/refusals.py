@@ -26,7 +26,7 @@ from travio_inventory.api.refusals import (
     metadata,
     while_there_is_room,
 )
-from travio_inventory.kernel.refusals import InvalidRequest, Refusal, RetryableRefusal, Violation
+from travio_inventory.kernel.refusals import InvalidRequest, RateLimited, Refusal, RetryableRefusal, Violation
 from travio_inventory.seats import refusals as errors
 from travio_inventory.seats.refusals import TakenCell
 
@@ -70,14 +70,19 @@ def _details(refusal: Refusal) -> Iterator[bytes]:
         case errors.SeatTaken(cells=cells):
             yield _taken(cells)
         case errors.HoldLimitReached():
-            exceeded = QuotaFailure.Violation(subject="user", description=str(refusal))
-            yield _any(QuotaFailure(violations=[exceeded]))
+            yield _quota("user", str(refusal))
+        case RateLimited(whose=whose):
+            yield _quota(whose, str(refusal))
         case _:
             pass
 
 
 def _any(detail: Message) -> bytes:
     return text(1, f"type.googleapis.com/{detail.DESCRIPTOR.full_name}") + part(2, detail.SerializeToString())
+
+
+def _quota(subject: str, said: str) -> bytes:
+    return _any(QuotaFailure(violations=[QuotaFailure.Violation(subject=subject, description=said)]))
 
 
 # In a rush on a seat all are refused for the same reason.

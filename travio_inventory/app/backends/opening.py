@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.edge.local_rates import RATES_MAX, LocalRates
+from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
@@ -45,11 +47,12 @@ class Store(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """The edge: turns contenders away, and serves seat maps."""
+    """The edge: turns contenders away, serves seat maps, and counts requests."""
 
     gate: Gate
     taken: TakenSeats
     seat_maps: SeatMapCache
+    rates: Rates
 
 
 @asynccontextmanager
@@ -79,9 +82,10 @@ async def open_edge(settings: Settings, deployment: str, signals: MapSignals) ->
     """The edge of the store's deployment; `signals` tell what other processes changed. Raises StartFailed if a file
     that it needs is wrong.
     """
+    rates = LocalRates(_monotonic_us, names_max=RATES_MAX)
     match settings.edge.kind:
         case "absent":
-            yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
+            yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), rates)
         case "local":
             gate = LocalGate(
                 _monotonic_ms,
@@ -90,7 +94,7 @@ async def open_edge(settings: Settings, deployment: str, signals: MapSignals) ->
                 taken_ttl_ms=settings.edge.taken_ttl_ms,
             )
             maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.edge.map_stale_ms)
-            yield Edge(gate, gate, maps)
+            yield Edge(gate, gate, maps, rates)
         case "redis":
             from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
@@ -102,7 +106,7 @@ async def open_edge(settings: Settings, deployment: str, signals: MapSignals) ->
                 trips_max=MAPS_CACHED_MAX,
                 signals=signals,
             ) as shared:
-                yield Edge(shared.gate, shared.gate, shared.seat_maps)
+                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates)
 
 
 @asynccontextmanager
@@ -136,6 +140,10 @@ def _gauges(scylla: "ScyllaBatches", grouped: GroupCommit) -> Mapping[str, Calla
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def _monotonic_us() -> int:
+    return time.monotonic_ns() // 1_000
 
 
 def _today_ms() -> int:

@@ -1,0 +1,168 @@
+"""Rates, in one process and in Redis: so many evenly, so many at once, all or none; what is at rest is forgotten."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from travio_inventory.edge import shared_rates
+from travio_inventory.edge.deployments import open_own
+from travio_inventory.edge.local_rates import LocalRates
+from travio_inventory.edge.redis_options import RedisOptions, Standalone
+from travio_inventory.edge.server import Listener
+from travio_inventory.edge.shared_rates import SharedRates
+from travio_inventory.kernel.rates import Exceeded, Rates, Spend, after_one_more
+from verification.kit.edges import redis_options
+from verification.servers.redis import HOST, RedisServer
+
+INTERVAL_US = 50_000
+BURST = 3
+ONE, OTHER = Spend("one", INTERVAL_US, BURST), Spend("other", INTERVAL_US, BURST + 2)
+Opener = Callable[[], AbstractAsyncContextManager[Rates]]
+
+
+def now_us() -> int:
+    return int(asyncio.get_running_loop().time() * 1_000_000)
+
+
+def local() -> LocalRates:
+    return LocalRates(now_us, names_max=1_000)
+
+
+@asynccontextmanager
+async def in_process() -> AsyncIterator[Rates]:
+    yield local()
+
+
+@asynccontextmanager
+async def in_redis(options: RedisOptions, deployment: str) -> AsyncIterator[SharedRates]:
+    async with open_own(options, Listener(lambda _key, _groups: None, lambda: None), deployment) as redis:
+        yield SharedRates(redis, local(), now_us)
+
+
+@pytest.fixture
+def options(redis_node: RedisServer) -> RedisOptions:
+    return redis_options(Standalone((HOST, redis_node.port)))
+
+
+@pytest.fixture(params=["process", "redis"])
+async def rates(request: pytest.FixtureRequest) -> AsyncIterator[Rates]:
+    """Rates of both kinds."""
+    if request.param == "process":
+        yield local()
+    else:
+        async with in_redis(request.getfixturevalue("options"), request.node.name) as opened:
+            yield opened
+
+
+async def spent(spend: Callable[[], Awaitable[Exceeded | None]]) -> int:
+    """How many go at once."""
+    count = 0
+    while await spend() is None:
+        count += 1
+    return count
+
+
+async def test_so_many_come_at_once_and_then_one_in_each_interval(rates: Rates) -> None:
+    assert await spent(lambda: rates.spend("acme", [ONE])) in (BURST, BURST + 1)
+    exceeded = await rates.spend("acme", [ONE])
+    assert exceeded is not None
+    assert 0 < exceeded.wait_us <= INTERVAL_US
+    await asyncio.sleep(INTERVAL_US / 1_000_000 + 0.002)
+    assert await rates.spend("acme", [ONE]) is None
+
+
+async def test_the_same_name_in_another_scope_is_another_thing(rates: Rates) -> None:
+    await spent(lambda: rates.spend("acme", [ONE]))
+    assert await rates.spend("north", [ONE]) is None
+    assert await rates.spend("", [ONE]) is None
+    assert await rates.spend("a}{:\né", [ONE._replace(what=":\n}é")]) is None
+
+
+async def test_what_is_refused_spends_nothing_of_the_others(rates: Rates) -> None:
+    await spent(lambda: rates.spend("acme", [ONE]))
+    for _ in range(20):
+        assert await rates.spend("acme", [OTHER, ONE]) is not None
+    refused = await rates.spend("acme", [OTHER, ONE])
+    assert refused is None or refused.at == 1
+    assert await spent(lambda: rates.spend("acme", [OTHER])) >= OTHER.burst
+
+
+async def test_many_at_once_are_counted_one_by_one(rates: Rates) -> None:
+    found = await asyncio.gather(*(rates.spend("acme", [ONE]) for _ in range(40)))
+    assert BURST <= found.count(None) <= BURST + 2
+
+
+def test_a_moment_that_cannot_be_right_is_not_believed() -> None:
+    """After a clock was set back for an hour nobody waits for an hour."""
+    far = 3_600_000_000
+    _, early_us = after_one_more(far, 0, ONE)
+    assert early_us == INTERVAL_US
+
+
+async def test_a_process_counts_no_more_things_than_it_may_and_forgets_what_is_at_rest() -> None:
+    moment, slow = 0, Spend("slow", 10_000_000, 1)
+    rates = LocalRates(lambda: moment, names_max=10)
+    await spent(lambda: rates.spend("acme", [slow]))
+    for number in range(100):
+        moment += INTERVAL_US // 20
+        await rates.spend("acme", [Spend(f"{number}", 1, 1)])
+        assert len(rates._due_us) <= 10
+    assert await rates.spend("acme", [slow]) is not None, "it was not at rest"
+    for number in range(100):
+        await rates.spend("acme", [Spend(f"{number}", INTERVAL_US, BURST)])
+        assert len(rates._due_us) <= 10
+
+
+async def test_two_processes_count_together(options: RedisOptions) -> None:
+    async with in_redis(options, "together") as here, in_redis(options, "together") as there:
+        done = await spent(lambda: here.spend("acme", [ONE]))
+        assert await there.spend("acme", [ONE]) is not None
+        assert done <= BURST + 1
+
+
+async def test_a_crowd_that_is_refused_asks_redis_once(options: RedisOptions, redis_node: RedisServer) -> None:
+    slow = Spend("slow", 10_000_000, 1)
+
+    def asked() -> int:
+        commands = redis_node.ask("INFO", "commandstats")
+        return sum(int(commands[name]["calls"]) for name in ("cmdstat_evalsha", "cmdstat_eval") if name in commands)
+
+    async with in_redis(options, "crowd") as rates:
+        await spent(lambda: rates.spend("acme", [slow]))
+        before = asked()
+        for _ in range(50):
+            assert await rates.spend("acme", [slow, ONE]) is not None
+        assert asked() == before
+
+
+async def test_no_more_refusals_are_remembered_than_there_is_room_for(
+    options: RedisOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_rates, "EXCEEDED_MAX", 5)
+    async with in_redis(options, "room") as rates:
+        for number in range(20):
+            await spent(lambda number=number: rates.spend("acme", [Spend(f"{number}", 10_000_000, 1)]))  # type: ignore[misc]
+            assert len(rates._refused_until_us) <= 5
+
+
+async def test_what_is_at_rest_leaves_nothing_in_redis(options: RedisOptions, redis_node: RedisServer) -> None:
+    async with in_redis(options, "at rest") as rates:
+        await spent(lambda: rates.spend("acme", [ONE]))
+        assert redis_node.ask("KEYS", "travio:at%20rest:rate:*")
+        await asyncio.sleep((BURST + 1) * INTERVAL_US / 1_000_000 + 0.05)
+        assert not redis_node.ask("KEYS", "travio:at%20rest:rate:*")
+
+
+async def test_what_redis_invents_is_not_believed(options: RedisOptions, redis_node: RedisServer) -> None:
+    async with in_redis(options, "invented") as rates:
+        for value in ("nonsense", "9" * 20):
+            redis_node.ask("SET", "travio:invented:rate:{acme}:one", value)
+            exceeded = await rates.spend("acme", [ONE])
+            assert exceeded is None or exceeded.wait_us <= INTERVAL_US
+
+
+async def test_while_redis_is_down_each_process_counts_for_itself() -> None:
+    async with in_redis(redis_options(Standalone((HOST, 1))), "down") as rates:
+        assert BURST <= await spent(lambda: rates.spend("acme", [ONE])) <= BURST + 1
