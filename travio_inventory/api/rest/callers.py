@@ -37,6 +37,7 @@ class Callers:
             organization=headers.get("x-organization-id", ""),
             user=headers.get("x-user-id", ""),
             address=connection.client.host if connection.client else "",
+            forwarded_for=",".join(headers.getlist("x-forwarded-for")),
         )
         identity = (await self._authentication.identify(credentials)).placed_in(self._default_organization)
         identity.needs(grant)
