@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.store.partitions import new_partition
-from tests.store.test_group_commit import HOLDS, claim, entries_of, for_sale, settle
+from tests.store.test_group_commit import HOLDS, SEATS, claim, entries_of, for_sale, settle
+from tests.store.written_rows import FREE, HELD
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
@@ -156,3 +157,20 @@ async def test_who_went_alone_is_refused_whatever_the_rows_say() -> None:
         sale.road.answer = lambda batch: Refused({}) if batch.writes[0].key == HOLDS[0] else None
     assert await hold == Refused({})
     assert sale.road.companies[1:] == [["hold-0"]]
+
+
+async def test_who_went_in_vain_twice_goes_in_half_the_company() -> None:
+    sale = await for_sale()
+    taken = iter(SEATS[:2])
+
+    def refused(batch: Batch) -> Outcome | None:
+        """The first seat was taken when they went, and the second when the others went again."""
+        seat = next(taken, None) if len(batch.writes) > 3 else None
+        return Refused({**dict.fromkeys(SEATS, FREE), seat: HELD}) if seat else None
+
+    async with sale.meanwhile():
+        holds = [sale.hold(at) for at in range(8)]
+        await settle()
+        sale.road.answer = refused
+    assert [type(await hold) for hold in holds] == [Refused] * 2 + [Applied] * 6
+    assert [len(company) for company in sale.road.companies[1:]] == [8, 7, 3, 3]
