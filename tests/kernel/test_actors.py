@@ -19,7 +19,14 @@ from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
 EMPTY = "must not be empty"
 ENDS = "must not begin or end with white space"
 FOR_NOBODY = frozenset(
-    {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.SEATS_EXPLAIN, Scope.BOOKINGS_READ}
+    {
+        Scope.TRIPS_READ,
+        Scope.TRIPS_ADMIN,
+        Scope.HOLDERS_READ,
+        Scope.SEATS_BLOCK,
+        Scope.SEATS_EXPLAIN,
+        Scope.BOOKINGS_READ,
+    }
 )
 """The scopes that need no user."""
 
@@ -31,6 +38,12 @@ FOR_NOBODY = frozenset(
         (lambda: Actor("é", "é"), EVERY_SCOPE, ActorKind.USER),
         (lambda: service_of("org"), FOR_NOBODY, ActorKind.SERVICE),
         (lambda: user_anywhere("ann"), frozenset({Scope.WAITLISTS_READ}), ActorKind.USER),
+        (
+            lambda: service_of("org", frozenset({Scope.TRIPS_READ, Scope.HOLDS_READ})),
+            {Scope.TRIPS_READ},
+            ActorKind.SERVICE,
+        ),
+        (lambda: user_anywhere("ann", frozenset({Scope.TRIPS_READ})), frozenset(), ActorKind.USER),
         (lambda: house_of("org"), FOR_NOBODY | {Scope.HOUSE_WORK}, ActorKind.HOUSE),
         (lambda: HOUSE, frozenset({Scope.HOUSE_WORK}), ActorKind.HOUSE),
     ],
