@@ -61,6 +61,7 @@ class OwnServer:
         self._process: asyncio.subprocess.Process | None = None
         self.host = HOST
         self.port = port or free_port()
+        self.http_port = 0
         self.folder = Path(tempfile.mkdtemp(prefix="travio-"))
         self.start_seconds = 0.0
         self._log_read_bytes = 0
@@ -90,6 +91,11 @@ class OwnServer:
             "TRAVIO_DATA": str(server.folder / "data"),
         }
         return server
+
+    def serve_http(self) -> None:
+        """Serve HTTP as well, on a free port."""
+        self.http_port = free_port()
+        self._environment |= {"TRAVIO_HTTP_HOST": HOST, "TRAVIO_HTTP_PORT": str(self.http_port)}
 
     @classmethod
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":

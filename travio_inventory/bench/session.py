@@ -69,7 +69,12 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    place: Address | Command | None, *, tls: SSLContext | None = None, workers: int, with_noops: bool = False
+    place: Address | Command | None,
+    *,
+    tls: SSLContext | None = None,
+    workers: int,
+    with_noops: bool = False,
+    with_http: bool = False,
 ) -> AsyncIterator[Session]:
     """Connections for so many workers: to the service at the address, to one that the command starts, or to one of this
     release. What is started lives as long as the block and speaks plaintext.
@@ -83,6 +88,8 @@ async def session(
         server: OwnServer | None = None
         if not isinstance(place, Address):
             own = OwnServer.of_command(place, core=server_core) if place else OwnServer.of_inventory(core=server_core)
+            if with_http:
+                own.serve_http()
             server = await stack.enter_async_context(own)
             service = await _connect(server.host, server.port, server.pid, workers)
             for name, code in NOOPS.items() if with_noops else ():

@@ -333,7 +333,13 @@ def _show_slice(board: Board, name: str, measured: Slice) -> None:
 
 
 def run_bench(
-    options: Options, bench: Bench, *, workers: int, with_noops: bool = False, place: Address | Command | None = None
+    options: Options,
+    bench: Bench,
+    *,
+    workers: int,
+    with_noops: bool = False,
+    with_http: bool = False,
+    place: Address | Command | None = None,
 ) -> Exit:
     """Run the bench against that place, the target or its own server, and report whether the results are correct."""
     screen = Screen(as_json=options.as_json)
@@ -348,7 +354,7 @@ def run_bench(
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
 
     async def measure() -> dict[str, object]:
-        async with session(place, tls=tls, workers=workers, with_noops=with_noops) as on:
+        async with session(place, tls=tls, workers=workers, with_noops=with_noops, with_http=with_http) as on:
             return report_of(on.as_plain(), *await bench(on))
 
     try:

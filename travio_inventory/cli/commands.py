@@ -207,6 +207,12 @@ COMMANDS = (
     Command("bench noop", "bench:bench_noop", "How fast a no-op call is."),
     Command("bench open", "bench:bench_open", "How long opening a train takes."),
     Command("bench season", "bench_season:bench_season", "How fast trips of a timetable are opened.", "--trips 200"),
+    Command(
+        "bench watching",
+        "bench_watching:bench_watching",
+        "How soon many who watch a trip are told of a change.",
+        "--watchers 1000 --changes 10",
+    ),
     Command("bench start", "bench:bench_start", "How long the service takes from start to first answer."),
 )
 

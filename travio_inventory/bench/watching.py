@@ -1,0 +1,237 @@
+"""Many watch one trip live: when each is told of a change, what that costs, and whether each is told all in order."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import cycle
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from typing import Final, NamedTuple, TypeAlias, cast
+
+from travio_inventory.bench import bench_trips
+from travio_inventory.bench.measuring import cpu_seconds, latency_ms, rounded
+from travio_inventory.bench.session import Session
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.client.holds import Hold
+from travio_inventory.kernel.addresses import Address
+from travio_inventory.seats.trip import TripKey
+
+SEATS: Final = 400
+CONNECTING_AT_ONCE: Final = 200
+APART_S: Final = 0.5
+"""Two changes of the same seat are so far apart at least, so that each is told by itself."""
+LATE_S: Final = 30.0
+POLL_S: Final = 0.02
+USER: Final = "bench"
+Tell = Callable[..., None]
+Sent: TypeAlias = dict[str, list[float]]
+"""When each change of a seat was asked for."""
+
+
+class Load(NamedTuple):
+    """How many watch, and how often something changes for so long."""
+
+    watchers: int
+    per_second: float
+    seconds: float
+
+
+class Watching:
+    """Watchers of a trip over HTTP, as streams of events, and a sale that they watch."""
+
+    def __init__(self, session: Session, http: Address, *, show: Tell) -> None:
+        self._session = session
+        self._http = http
+        self._show = show
+        self._trip = bench_trips.wide(SEATS, segments=1)
+        self._watchers: list[_Watcher] = []
+        self._sent: Sent = {seat.id: [] for seat in self._trip.seats}
+        self.numbers: dict[str, object] = {}
+        self.wrong: list[str] = []
+
+    async def measure(self, load: Load) -> None:
+        """Connect them, then hold and release seats."""
+        await self._session.open(self._trip)
+        pid = self._session.service.pid
+        before_kb, began = _resident_kb(pid), perf_counter()
+        try:
+            await self._connect(load.watchers)
+            self.numbers["seconds until all have the map"] = round(perf_counter() - began, 2)
+            if pid is not None:
+                self.numbers["memory per watcher, KB"] = rounded((_resident_kb(pid) - before_kb) / load.watchers)
+            cpu_before, began = cpu_seconds(pid), perf_counter()
+            await self._sell(load)
+            wall_s = perf_counter() - began
+            await self._until_told()
+            self._note(None if cpu_before is None else (cpu_seconds(pid) or 0.0) - cpu_before, wall_s)
+        finally:
+            for watcher in self._watchers:
+                watcher.close()
+            await asyncio.sleep(0)
+
+    @property
+    def _changes(self) -> int:
+        return sum(map(len, self._sent.values()))
+
+    async def _connect(self, count: int) -> None:
+        for start in range(0, count, CONNECTING_AT_ONCE):
+            some = range(start, min(start + CONNECTING_AT_ONCE, count))
+            self._watchers += await asyncio.gather(*(_Watcher.connect(self._http, self._trip.key) for _ in some))
+        async with asyncio.timeout(LATE_S):
+            await asyncio.gather(*(watcher.began for watcher in self._watchers))
+
+    async def _sell(self, load: Load) -> None:
+        """Sellers beside each other, each with seats of its own, which it holds and releases one after the other."""
+        sellers = ceil(load.per_second * APART_S)
+        ends = perf_counter() + load.seconds
+        target = str(Address(self._session.service.host, self._session.service.port))
+        organization, tls = self._trip.key.organization, self._session.tls
+        async with (
+            InventoryClient(target, organization=organization, user=USER, tls=tls) as client,
+            asyncio.TaskGroup() as selling,
+        ):
+            for number in range(sellers):
+                seats = [seat.id for seat in self._trip.seats[number::sellers]]
+                await asyncio.sleep(1 / load.per_second)
+                selling.create_task(self._sell_in_turn(client, seats, sellers / load.per_second, ends))
+
+    async def _sell_in_turn(self, client: InventoryClient, seats: list[str], every_s: float, ends: float) -> None:
+        due = perf_counter()
+        for seat in cycle(seats):
+            hold: Hold | None = None
+            for _ in ("hold", "release"):
+                if hold is None and due >= ends:
+                    return
+                await asyncio.sleep(max(0.0, due - perf_counter()))
+                due += every_s
+                self._sent[seat].append(perf_counter())
+                if hold is None:
+                    hold = await client.hold(self._trip.key.trip, "a", "b", [seat])
+                else:
+                    await hold.release()
+
+    async def _until_told(self) -> None:
+        """Return when each watcher was told everything, but after LATE_S in any case."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_S):
+                for watcher in self._watchers:
+                    while watcher.changes < self._changes:  # noqa: ASYNC110 - most have it long before the last
+                        await asyncio.sleep(POLL_S)
+
+    def _note(self, cpu_s: float | None, wall_s: float) -> None:
+        told_s, last_s = list[float](), dict[tuple[str, int], float]()
+        for number, watcher in enumerate(self._watchers):
+            try:
+                arrived = arrivals(watcher.begins_at, watcher.received, self._changes)
+            except WrongTelling as wrong:
+                self.wrong = self.wrong or [f"watcher {number}: {wrong}"]
+                continue
+            for seat, times in arrived.items():
+                for change, (at, sent) in enumerate(zip(times, self._sent[seat], strict=True)):
+                    told_s.append(at - sent)
+                    last_s[seat, change] = max(last_s.get((seat, change), 0.0), at - sent)
+        self.numbers["changes"] = self._changes
+        self.numbers["changes per second"] = rounded(self._changes / wall_s)
+        each, last = latency_ms(told_s), latency_ms(list(last_s.values()))
+        self.numbers["from a change's request to a watcher, ms"] = each
+        self.numbers["from a change's request to the last watcher, ms"] = last
+        per_core = self._note_cost(cpu_s)
+        shown = (each.get("p50"), each.get("p99"), last.get("p50"), last.get("p99"))
+        self._show(len(self._watchers), self._changes, *shown, per_core)
+
+    def _note_cost(self, cpu_s: float | None) -> float | None:
+        if cpu_s is None:
+            return None
+        per_watcher_us = cpu_s / (self._changes * len(self._watchers)) * 1e6
+        per_core = rounded(1e6 / (10 * per_watcher_us))
+        self.numbers["CPU per change and watcher, us"] = rounded(per_watcher_us)
+        self.numbers["watchers per core at 10 changes a second"] = per_core
+        return per_core
+
+
+class WrongTelling(Exception):
+    """A watcher was not told each change once, in order."""
+
+
+def arrivals(begins_at: str, received: Iterable[tuple[float, bytes]], changes: int) -> Sent:
+    """When a watcher was told each change of each seat; `received` is what it was sent after the snapshot at a
+    position, and when. Raises WrongTelling.
+    """
+    position, version, part = begins_at, 0, b""
+    arrived: Sent = {}
+    for at, data in received:
+        *lines, part = (part + data).split(b"\n")
+        for line in lines:
+            if not line.startswith(b"data: "):
+                continue
+            told = json.loads(line[6:])
+            if told["type"] == "delta":
+                if told["after"] != position:
+                    raise WrongTelling(f"a change after {told['after']} for one who was at {position}")
+                for seat in sorted(told["seats"], key=lambda seat: int(seat["version"])):
+                    arrived.setdefault(seat["seat_id"], []).append(at)
+                    if seat["version"] < version:
+                        raise WrongTelling(f"{seat['seat_id']} is of version {seat['version']} after one of {version}")
+                    version = seat["version"]
+            position = told["position"]
+    if (count := sum(map(len, arrived.values()))) != changes:
+        raise WrongTelling(f"told {count} of {changes} changes")
+    return arrived
+
+
+class _Watcher(asyncio.Protocol):
+    """A stream of events, read as cheaply as can be: the bench shares the machine with the service."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.begins_at = ""
+        self.received: list[tuple[float, bytes]] = []
+        """What came after the snapshot, and when."""
+        self.changes = 0
+        self._snapshot = b""
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def connect(cls, http: Address, trip: TripKey) -> "_Watcher":
+        """One more. Raises OSError."""
+        path = f"/v1/trips/{trip.trip}/updates?shape=native&org_id={trip.organization}"
+        request = f"GET {path} HTTP/1.1\r\nhost: {http}\r\n\r\n".encode()
+        _, watcher = await asyncio.get_running_loop().create_connection(lambda: cls(request), http.host, http.port)
+        return watcher
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self.began.done():
+            self.received.append((perf_counter(), data))
+            self.changes += data.count(b'"version":')
+        else:
+            self._snapshot += data
+            self._begin()
+
+    def _begin(self) -> None:
+        """The first event is the snapshot; it ends with an empty line."""
+        first, end, rest = self._snapshot.partition(b"\n\n")
+        if end:
+            self.begins_at = first.partition(b"id: ")[2].partition(b"\n")[0].decode()
+            self._snapshot = b""
+            self.began.set_result(None)
+            self.data_received(rest)
+
+    def close(self) -> None:
+        """Leave."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _resident_kb(pid: int | None) -> int:
+    """How much memory the process has."""
+    if pid is None:
+        return 0
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))

@@ -1,0 +1,52 @@
+"""The bench of live maps: many watch one trip."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from travio_inventory.bench.report import Board
+from travio_inventory.bench.session import Session
+from travio_inventory.bench.watching import Load, Watching
+from travio_inventory.cli.bench import DEFAULTS, Options, Report, Seconds, run_bench
+from travio_inventory.cli.connection_options import WrongConnectionOptions, address_of, fail
+from travio_inventory.cli.exits import Exit, Failure
+from travio_inventory.cli.screen import Screen
+from travio_inventory.kernel.addresses import Address
+
+COLUMNS = ("watchers", "changes", "p50 ms", "p99 ms", "last p50 ms", "last p99 ms", "per core at 10/s")
+
+
+def bench_watching(
+    *,
+    watchers: Annotated[int, Parameter(help="Watchers of the trip.", validator=Number(gte=1, lte=50_000))] = 1_000,
+    changes: Annotated[
+        float, Parameter(help="Holds and releases per second.", validator=Number(gt=0, lte=1_000))
+    ] = 10.0,
+    seconds: Seconds = 5.0,
+    http: Annotated[
+        str, Parameter(help="HOST:PORT where the service of --target serves HTTP, or another process of it.")
+    ] = "",
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Let many watch one trip while seats are held and released: when each is told, whether it is told all in order,
+    and what that costs.
+    """
+    screen = Screen(as_json=options.as_json)
+    try:
+        watched = address_of(http) if http else None
+    except WrongConnectionOptions as wrong:
+        return fail(screen, wrong.failure)
+    if options.target is not None and watched is None:
+        said = "name where the service serves HTTP: add --http"
+        return fail(screen, Failure(Exit.WRONG, "BAD_TARGET", said))
+
+    async def bench(on: Session) -> Report:
+        title = f"{watchers} watch a trip that changes {changes:g} times a second"
+        with Board(title, COLUMNS) as board:
+            http = watched or Address(on.service.host, on.own.http_port if on.own else 0)
+            watching = Watching(on, http, show=board.add)
+            await watching.measure(Load(watchers, changes, seconds))
+        return watching.numbers, watching.wrong
+
+    return run_bench(options, bench, workers=1, with_http=True)
