@@ -1,4 +1,4 @@
-"""A feed for tests: one trip of three stops that runs every day of 2027, and what a test changes of it."""
+"""A feed for tests: one trip of three stops that runs every day of 2094, and what a test changes of it."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,7 +11,7 @@ from travio_inventory.imports.gtfs.trips import PlannedTrip, plan_trips
 from travio_inventory.imports.seat_plans import SeatPlan
 from travio_inventory.seats.layout import Seat
 
-DAY = date(2027, 6, 2)
+DAY = date(2094, 6, 2)
 PLAN = SeatPlan("bus", (Seat("1A", "1A", 1, 1),))
 STOP_TIMES = "trip_id,arrival_time,departure_time,stop_id,stop_sequence\n"
 FILES = {
@@ -21,7 +21,7 @@ FILES = {
     "trips.txt": "route_id,service_id,trip_id\nr,daily,t\n",
     "calendar.txt": (
         "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n"
-        "daily,1,1,1,1,1,1,1,20270101,20271231\n"
+        "daily,1,1,1,1,1,1,1,20940101,20941231\n"
     ),
     "stop_times.txt": STOP_TIMES + "t,8:00:00,8:00:00,a,1\nt,9:00:00,9:05:00,b,2\nt,10:00:00,10:00:00,c,3\n",
 }

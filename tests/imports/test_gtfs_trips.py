@@ -13,7 +13,7 @@ from travio_inventory.imports.gtfs.trips import PlannedTrip, plan_trips
 from travio_inventory.kernel import limits
 from travio_inventory.seats.trip import Trip
 
-MIDNIGHT_S = int(datetime(2027, 6, 1, 22, tzinfo=UTC).timestamp())
+MIDNIGHT_S = int(datetime(2094, 6, 1, 22, tzinfo=UTC).timestamp())
 """Midnight in Berlin, in summer."""
 
 
@@ -36,7 +36,7 @@ def reason(folder: Path, *rows: str) -> str:
 def test_a_trip_has_the_plans_seats_and_an_id_with_the_date(tmp_path: Path) -> None:
     found = planned(feed(tmp_path))["t"]
     assert isinstance(found.trip, Trip)
-    assert found.trip.key == ("acme", "t@2027-06-02")
+    assert found.trip.key == ("acme", "t@2094-06-02")
     assert (found.route, found.trip.vehicle, len(found.trip.seats)) == ("r", "bus", 1)
     assert hours(found, MIDNIGHT_S) == [("a", 8, "b", 9), ("b", 9 + 5 / 60, "c", 10)]
 
@@ -63,10 +63,10 @@ def test_times_go_on_beyond_midnight(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("day", "departs", "utc"),
     [
-        (date(2027, 3, 28), "8:00:00", datetime(2027, 3, 28, 6, tzinfo=UTC)),
-        (date(2027, 3, 28), "0:30:00", datetime(2027, 3, 27, 22, 30, tzinfo=UTC)),
-        (date(2027, 10, 31), "8:00:00", datetime(2027, 10, 31, 7, tzinfo=UTC)),
-        (date(2027, 10, 31), "0:30:00", datetime(2027, 10, 30, 23, 30, tzinfo=UTC)),
+        (date(2094, 3, 28), "8:00:00", datetime(2094, 3, 28, 6, tzinfo=UTC)),
+        (date(2094, 3, 28), "0:30:00", datetime(2094, 3, 27, 22, 30, tzinfo=UTC)),
+        (date(2094, 10, 31), "8:00:00", datetime(2094, 10, 31, 7, tzinfo=UTC)),
+        (date(2094, 10, 31), "0:30:00", datetime(2094, 10, 30, 23, 30, tzinfo=UTC)),
     ],
 )
 def test_times_count_from_noon_minus_twelve_hours_where_clocks_change(
@@ -184,7 +184,7 @@ def repeated(folder: Path, *rows: str) -> list[PlannedTrip]:
 
 def test_each_departure_of_a_repeated_trip_is_a_trip_of_its_own(tmp_path: Path) -> None:
     found = repeated(tmp_path, "t,24:30:00,24:50:00,600,1", "t,6:00:00,6:01:00,3600,1", "other,8:00:00,9:00:00,600,1")
-    assert [each.id for each in found] == [f"t@2027-06-02T{at}:00" for at in ("06:00", "24:30", "24:40")]
+    assert [each.id for each in found] == [f"t@2094-06-02T{at}:00" for at in ("06:00", "24:30", "24:40")]
     assert hours(found[0], MIDNIGHT_S) == [("a", 6, "b", 7), ("b", 7 + 5 / 60, "c", 8)]
     assert hours(found[2], MIDNIGHT_S)[0] == ("a", 24 + 40 / 60, "b", 25 + 40 / 60)
     assert [each.notes for each in found] == [("every 3600 s",), ("every 600 s",), ("every 600 s",)]
@@ -193,7 +193,7 @@ def test_each_departure_of_a_repeated_trip_is_a_trip_of_its_own(tmp_path: Path) 
 @pytest.mark.parametrize("exact", ["", "0"])
 def test_a_trip_without_exact_times_is_opened_with_a_note(tmp_path: Path, exact: str) -> None:
     (found,) = repeated(tmp_path, f"t,8:00:00,8:10:00,600,{exact}")
-    assert (found.id, found.notes) == ("t@2027-06-02T08:00:00", ("about every 600 s, not to the minute",))
+    assert (found.id, found.notes) == ("t@2094-06-02T08:00:00", ("about every 600 s, not to the minute",))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """Examples in the package: trips (a coach, a launch, a train), seat plans, and the feed of a small timetable."""
 
+import re
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 FEED, PLANS = "feed", "plans"
+DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}(?!\d)")
+LEAVES_IN = timedelta(days=7)
 ABOUT_JSON = "A small hall, as {system} has it: `plan convert` reads it."
 
 
@@ -13,8 +17,10 @@ def names() -> list[str]:
 
 
 def text(name: str) -> str:
-    """The trip file with that name. Raises KeyError if there is none."""
-    return _file(files(__name__), name).read_text(encoding="utf-8")
+    """The trip file with that name, of a trip that leaves in a week. Raises KeyError if there is none."""
+    said = _file(files(__name__), name).read_text(encoding="utf-8")
+    later = datetime.now(UTC).date() + LEAVES_IN - date.fromisoformat(min(DAY.findall(said)))
+    return DAY.sub(lambda day: (date.fromisoformat(day[0]) + later).isoformat(), said)
 
 
 def about(name: str) -> str:
