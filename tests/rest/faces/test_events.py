@@ -208,12 +208,20 @@ async def test_a_wrong_body_is_refused_by_its_field(event: Event, wrong: dict[st
         ({"seatNumber": "A1", "price": 1.005}, "seats[0].price"),
         ({"seatNumber": "A1", "price": -1}, "seats[0].price"),
         ({"seatNumber": "A1", "price": 10**15}, "seats[0].price"),
+        ({"seatNumber": "A1", "price": "1e999999"}, "seats[0].price"),
+        ({"seatNumber": "A1", "price": "NaN"}, "seats[0].price"),
         ({"seatNumber": "A1", "section": "x\x00"}, "sections[0].section"),
     ],
 )
 async def test_a_wrong_seat_of_an_event_is_refused_by_its_field(client: Client, seat: object, field: str) -> None:
     answer = await Event(client).open([seat])
     assert (refused(answer)[0], answer.json()["errors"][0]["field"]) == (400, field)
+
+
+async def test_more_seats_than_a_trip_can_have_are_not_read(client: Client) -> None:
+    for path, body in ((f"{IN}/events", {"eventId": 1}), ("/showtimes", {"showtimeId": "s"})):
+        answer = await client("POST", path, {**body, "seats": [""] * 100_001})
+        assert [error["field"] for error in answer.json()["errors"]] == ["seats"]
 
 
 async def test_a_body_that_is_no_json_is_refused(client: Client) -> None:

@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SkipValidation
 
 from travio_inventory.api.events import ReservationStatus, SeatStatus, SeatType, SoldSeat, hall, trip_of
 from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
-from travio_inventory.api.rest.halls import Price, Row, minor
+from travio_inventory.api.rest.halls import SEATS_MAX, Price, Row, minor, read_seats
 from travio_inventory.api.rest.json_types import Int64, Shown
 from travio_inventory.seats.trip import Trip, TripKey
 
@@ -47,11 +47,12 @@ class EventRequest(CamelBody):
     """An event to open."""
 
     event_id: EventId
-    seats: list[SeatRequest]
+    seats: Annotated[list[SkipValidation[SeatRequest]], Field(max_length=SEATS_MAX)]
 
     def trip(self, organization: str) -> Trip:
-        """The trip that the event is. Raises InvalidRequest."""
-        return hall(TripKey(organization, trip_of(self.event_id)), (seat.sold() for seat in self.seats))
+        """The trip that the event is. Raises RequestValidationError, InvalidRequest."""
+        seats = read_seats(SeatRequest, self.seats)
+        return hall(TripKey(organization, trip_of(self.event_id)), (seat.sold() for seat in seats))
 
 
 class Opened(CamelAnswer):

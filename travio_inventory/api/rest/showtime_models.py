@@ -1,14 +1,14 @@
 """Requests and answers about showtimes."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, SkipValidation
 
 from travio_inventory.api.events import SoldSeat, hall
 from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
 from travio_inventory.api.rest.errors import ErrorProblem
-from travio_inventory.api.rest.halls import Price, Row, minor
+from travio_inventory.api.rest.halls import SEATS_MAX, Price, Row, minor, read_seats
 from travio_inventory.api.rest.json_types import Shown
 from travio_inventory.seats.trip import Trip, TripKey
 
@@ -16,6 +16,7 @@ ShowtimeId = Annotated[str, Field(examples=["friday-20h"])]
 HoldId = Annotated[str, Field(examples=["friday-20h~0~0123456789abcdef0123456789abcdef"])]
 OrderId = Annotated[str, Field(examples=["order-1"])]
 SeatIds = Annotated[list[str], Field(examples=[["A1", "A2"]])]
+SEATS_EXAMPLE: Final = ["A1", {"seatId": "A2", "row": "A", "price": 12.5}]
 UserId = Annotated[str, Field(examples=["user-1"], description="Else the caller.")]
 
 
@@ -36,7 +37,7 @@ class Held(CamelAnswer):
     seat_ids: SeatIds
 
 
-class NotHeld(ErrorProblem):
+class SeatsNotHeld(ErrorProblem):
     """No seat is held; these cannot be had."""
 
     seatIds: SeatIds = Field(default_factory=list)  # noqa: N815 - as its clients write it
@@ -101,22 +102,16 @@ class SeatRequest(CamelBody):
         return SoldSeat(self.seat_id, self.section, str(self.row), self.seat_type, minor(self.price))
 
 
-def _with_members(seat: object) -> object:
-    return {"seatId": seat} if isinstance(seat, str) else seat
-
-
-SeatOrId = Annotated[SeatRequest, BeforeValidator(_with_members, json_schema_input_type=SeatRequest | str)]
-
-
 class ShowtimeRequest(CamelBody):
     """A showtime to open: its seats, or their ids alone."""
 
     showtime_id: ShowtimeId
-    seats: Annotated[list[SeatOrId], Field(examples=[["A1", {"seatId": "A2", "row": "A", "price": 12.5}]])]
+    seats: Annotated[list[SkipValidation[SeatRequest | str]], Field(max_length=SEATS_MAX, examples=[SEATS_EXAMPLE])]
 
     def trip(self, organization: str) -> Trip:
-        """The trip that the showtime is. Raises InvalidRequest."""
-        return hall(TripKey(organization, self.showtime_id), (seat.sold() for seat in self.seats))
+        """The trip that the showtime is. Raises RequestValidationError, InvalidRequest."""
+        seats = read_seats(SeatRequest, ({"seatId": seat} if isinstance(seat, str) else seat for seat in self.seats))
+        return hall(TripKey(organization, self.showtime_id), (seat.sold() for seat in seats))
 
 
 class Opened(CamelAnswer):

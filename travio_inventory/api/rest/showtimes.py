@@ -12,7 +12,7 @@ from travio_inventory.api.reservations import holder_of
 from travio_inventory.api.rest import showtime_models as models
 from travio_inventory.api.rest.callers import Administering, Confirming, Holding, Viewing
 from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, RouteWithError, refused_with
-from travio_inventory.api.rest.halls import open_hall
+from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.routes import problems_of
@@ -63,7 +63,11 @@ class ShowtimeRoutes:
             methods=["POST"],
             status_code=201,
             summary="Hold seats of a showtime, all of them or none.",
-            responses={201: {"model": models.Held}, **_problems(404, 410), **problems_of(409, model=models.NotHeld)},
+            responses={
+                201: {"model": models.Held},
+                **_problems(404, 410),
+                **problems_of(409, model=models.SeatsNotHeld),
+            },
         )
         router.add_api_route(
             "/release",
@@ -144,7 +148,7 @@ class ShowtimeRoutes:
     async def open(self, caller: Administering, body: models.ShowtimeRequest) -> Response:
         with told_as(FIELDS):
             actor = caller.as_organization()
-            trip = await off_loop(len(body.seats), body.trip, actor.organization)
+            trip = await off_loop(len(body.seats) * AS_MUCH_AS, body.trip, actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"showtimeId": body.showtime_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}
         return _answer(opened, status)
