@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from grpclib.const import Handler
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import Peer
+from multidict import MultiDict
 
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import services
@@ -35,7 +36,7 @@ class Call:
     def __init__(self, handler: Handler, request: bytes) -> None:
         self._handler = handler
         self._request = request
-        self.metadata: Mapping[str, str] = {}
+        self.metadata: MultiDict[str] = MultiDict()
         self.peer = CONNECTION
         self.answer: Any = None
         self.functions = 0

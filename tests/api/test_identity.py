@@ -68,7 +68,7 @@ def test_an_anonymous_caller_views_any_organization_and_is_asked_for_a_token_for
     assert ANYONE.as_organization("acme") == service_of("acme", frozenset({Scope.TRIPS_READ}))
     with pytest.raises(Unauthenticated):
         ANYONE.needs(Grant.READ)
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(Unauthenticated):
         ANYONE.as_user("acme", "ann")
 
 

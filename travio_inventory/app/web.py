@@ -1,6 +1,6 @@
 """The HTTP listener at its address, within its limits, and what it serves. Only who needs it imports it.
 
-A face is a router: it is made in `_routers`, from the use cases and from what `Web` has besides.
+A face is a router: it is made in `routers`, from the use cases and from what `Web` has besides.
 """
 
 import ssl
@@ -75,7 +75,7 @@ class Web:
     settings: Settings
 
 
-def _routers(web: Web) -> Iterator[APIRouter]:
+def routers(web: Web) -> Iterator[APIRouter]:
     """The faces. A new one is a line here."""
     yield health_router(lambda: web.readiness.problems)
     yield from native_routers(web.inventory, web.clock)
@@ -93,7 +93,7 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
     rules = WebRules(_body_limits(limits), limits.deadline_seconds, origins=origins_in(http.cors_origin))
     callers = Callers(web.authentication, default_organization=web.settings.server.default_organization)
     server = HttpServer(
-        application(_routers(web), callers, rules), limits=_http_limits(http, limits), refusals=SERVER_REFUSALS
+        application(routers(web), callers, rules), limits=_http_limits(http, limits), refusals=SERVER_REFUSALS
     )
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)

@@ -29,6 +29,11 @@ class Grant(StrEnum):
     DELEGATE = "delegate"
     """Act for users of the organization, whom each request names."""
 
+    @property
+    def word(self) -> str:
+        """The word of a scope with which a caller has it."""
+        return Grant.READ if self is Grant.VIEW else self
+
 
 GRANTS: Final[Mapping[Grant, frozenset[Scope]]] = MappingProxyType(
     {
@@ -71,7 +76,7 @@ class Identity:
             return
         if self.is_anonymous:
             raise Unauthenticated
-        raise PermissionDenied(Grant.READ if grant is Grant.VIEW else grant)
+        raise PermissionDenied(grant.word)
 
     def placed_in(self, organization: str) -> "Identity":
         """The same caller, in that organization if it is in none: for requests that cannot name one."""
@@ -81,7 +86,7 @@ class Identity:
         """The user whom the request names, or the caller. Raises InvalidRequest; PermissionDenied, if the caller may
         not act for them, whether or not they exist, as all of these do.
         """
-        return Actor(self.organization_for(organization), self._user(user), scopes_of(self.grants))
+        return Actor(self.organization_for(organization), self.user_for(user), scopes_of(self.grants))
 
     def as_organization(self, organization: str) -> Actor:
         """The organization alone, where a request has no user."""
@@ -91,7 +96,7 @@ class Identity:
         """A user, of every organization where neither the request nor the caller names one."""
         if organization or self.organization:
             return self.as_user(organization, user)
-        return user_anywhere(self._user(user), scopes_of(self.grants))
+        return user_anywhere(self.user_for(user), scopes_of(self.grants))
 
     def organization_for(self, named: str) -> str:
         """The organization that the request names, or the caller's own. Raises PermissionDenied."""
@@ -101,9 +106,14 @@ class Identity:
             raise PermissionDenied("", "organization: the caller may not act in another one than its own")
         return named
 
-    def _user(self, named: str) -> str:
+    def user_for(self, named: str) -> str:
+        """The user whom the request names, or the caller. Raises PermissionDenied; Unauthenticated, if the caller is
+        nobody.
+        """
         if not named or named == self.user:
             return self.user
+        if self.is_anonymous:
+            raise Unauthenticated
         if not self.names_user:
             raise PermissionDenied(Grant.DELEGATE, "user: the caller may act for another one only with scope delegate")
         return named

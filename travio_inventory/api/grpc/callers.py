@@ -33,10 +33,10 @@ class Callers:
         metadata = stream.metadata
         if metadata is None:
             return shown
-        token, forwarded_for = metadata.get("authorization"), metadata.get("x-forwarded-for")
+        token, forwarded_for = metadata.get("authorization", ""), metadata.getall("x-forwarded-for", ())
         if not token and not forwarded_for:
             return shown
-        return shown._replace(token=bearer_token(str(token or "")), forwarded_for=str(forwarded_for or ""))
+        return shown._replace(token=bearer_token(str(token)), forwarded_for=",".join(map(str, forwarded_for)))
 
 
 def shown_by(peer: Peer) -> Credentials:

@@ -45,7 +45,9 @@ class Callers:
 
 
 class Needs:
-    """A dependency of routes: the caller, who needs that grant, and whom the request names in its query or headers."""
+    """A dependency of routes: the caller, who needs that grant, and whom the request names in its query or headers, or
+    else the caller itself. Raises PermissionDenied if it may not act for them.
+    """
 
     def __init__(self, grant: Grant) -> None:
         self.grant = grant
@@ -56,8 +58,8 @@ class Needs:
         query, headers = connection.query_params, connection.headers
         return Caller(
             identity,
-            query.get("org_id") or headers.get("x-organization-id", ""),
-            query.get("user_id") or headers.get("x-user-id", ""),
+            identity.organization_for(query.get("org_id") or headers.get("x-organization-id", "")),
+            identity.user_for(query.get("user_id") or headers.get("x-user-id", "")),
         )
 
 

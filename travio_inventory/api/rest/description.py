@@ -52,7 +52,7 @@ def _add_callers(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
             for method in route.methods or ():
                 operation = made["paths"][route.path_format][method.lower()]
                 operation.setdefault("parameters", []).extend(NAMED)
-                operation["description"] = f"Needs the scope `{grant}`."
+                operation["description"] = f"Needs the scope `{grant.word}`."
 
 
 def _add_security(made: dict[str, Any]) -> None:

@@ -1,0 +1,144 @@
+"""Every route with every kind of caller that may not call it, and with the one that may; a new route is one of them."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from tests.rest.serving import BODIES
+from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
+from travio_inventory.api.auth.keys import SharedSecret
+from travio_inventory.api.auth.tokens import WORDS, TokenAuthentication, TokenRules
+from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.rest.application import WebRules, application
+from travio_inventory.api.rest.callers import Callers, grant_of
+from travio_inventory.app.readiness import Readiness
+from travio_inventory.app.service import open_inventory
+from travio_inventory.app.web import Web, routers
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.seats.map_signals import MapSignals
+from verification.kit.in_process import settings_of
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token, unsigned
+
+FOR_EVERYBODY = re.compile(r"/(livez|readyz|api/inventory/health|openapi\.json|ui/.*|docs|)")
+"""Health, the page that sells, what it consists of, and the description."""
+EVERY_WORD = " ".join(sorted(WORDS))
+NOW = int(time.time())
+NOT_BELIEVED = {
+    "no token": "",
+    "not a bearer": f"Basic {token(scope=EVERY_WORD)}",
+    "expired": f"Bearer {token(exp=NOW - 60, scope=EVERY_WORD)}",
+    "wrong key": f"Bearer {token(secret='x' * 32, scope=EVERY_WORD)}",
+    "wrong audience": f"Bearer {token(aud='another', scope=EVERY_WORD)}",
+    "wrong issuer": f"Bearer {token(iss='another', scope=EVERY_WORD)}",
+    "alg none": f"Bearer {unsigned(scope=EVERY_WORD)}",
+}
+USERS = "read hold confirm admin"
+
+
+class Call(NamedTuple):
+    """One method of a route, and what its caller needs."""
+
+    method: str
+    path: str
+    needs: Grant
+
+    @property
+    def named(self) -> str:
+        return f"{self.method} {self.path}"
+
+    async def status(self, client: httpx.AsyncClient, authorization: str, **query: str) -> int:
+        """The status of the answer; of a problem of authentication it is checked that HTTP says what is missing."""
+        path = re.sub(r"\{[^}]*\}", "1", self.path)
+        headers = {"authorization": authorization} if authorization else {}
+        body: dict[str, object] | None = None if self.method in ("GET", "DELETE") else {}
+        async with client.stream(self.method, path, params=query, headers=headers, json=body) as answer:
+            if answer.status_code == 401:
+                assert answer.headers["www-authenticate"].startswith('Bearer realm="travio-inventory"'), self.named
+            return answer.status_code
+
+
+class Face(NamedTuple):
+    """The HTTP faces with all their routes."""
+
+    client: httpx.AsyncClient
+    routes: list[BaseRoute]
+
+    def calls(self) -> Iterator[Call]:
+        """Those that need a caller."""
+        for route in self.routes:
+            if isinstance(route, APIRoute) and (grant := grant_of(route)) is not None:
+                yield from (Call(method, route.path, grant) for method in sorted(route.methods or ()))
+
+    async def not_answered(self, *expected: int, authorization: str, **query: str) -> dict[str, int]:
+        """The calls that are answered otherwise than expected."""
+        found = {call.named: await call.status(self.client, authorization, **query) for call in self.calls()}
+        return {named: status for named, status in found.items() if status not in expected}
+
+
+@asynccontextmanager
+async def serving(anonymous: Identity | None = None) -> AsyncIterator[Face]:
+    rules = TokenRules(ISSUER, AUDIENCE, organization_claim="org", organization_default="default", leeway_s=10)
+    clock, signals, settings = SystemClock(), MapSignals(), settings_of()
+    authentication = TokenAuthentication(SharedSecret(SECRET.encode()), rules, clock=clock, anonymous=anonymous)
+    async with open_inventory(settings, signals=signals) as inventory:
+        feeds = Feeds(inventory.follow_maps, signals, clock)
+        made = list(routers(Web(inventory, feeds, Readiness(lambda _ready: None), authentication, clock, settings)))
+        callers = Callers(authentication, default_organization="default")
+        app = application(made, callers, WebRules(BODIES, deadline_s=10))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            yield Face(client, [route for router in made for route in router.routes])
+        await feeds.close()
+
+
+@pytest.fixture(scope="module")
+async def face() -> AsyncIterator[Face]:
+    async with serving() as made:
+        yield made
+
+
+async def test_every_route_says_who_may_call_it_or_is_for_everybody(face: Face) -> None:
+    undeclared = {
+        route.path
+        for route in face.routes
+        if isinstance(route, APIRoute) and grant_of(route) is None and not FOR_EVERYBODY.fullmatch(route.path)
+    }
+    assert undeclared == set()
+    assert len(list(face.calls())) > 40
+    assert {call.needs for call in face.calls()} == {Grant.VIEW, Grant.READ, Grant.HOLD, Grant.CONFIRM, Grant.ADMIN}
+
+
+@pytest.mark.parametrize("shown", NOT_BELIEVED.values(), ids=NOT_BELIEVED)
+async def test_a_caller_who_is_not_believed_is_unauthenticated(face: Face, shown: str) -> None:
+    assert await face.not_answered(401, authorization=shown) == {}
+
+
+async def test_a_caller_needs_the_scope_of_the_call(face: Face) -> None:
+    for call in face.calls():
+        others = " ".join(sorted(WORDS - {call.needs.word}))
+        assert await call.status(face.client, f"Bearer {token(scope=others)}") == 403, call.named
+
+
+async def test_a_caller_with_that_scope_alone_may_make_it(face: Face) -> None:
+    for call in face.calls():
+        status = await call.status(face.client, f"Bearer {token(scope=call.needs.word)}")
+        assert status not in (401, 403, 500), call.named
+
+
+async def test_a_caller_asks_nothing_of_another_organization_and_for_no_other_user(face: Face) -> None:
+    assert await face.not_answered(403, authorization=f"Bearer {token(scope=EVERY_WORD)}", org_id="other") == {}
+    assert await face.not_answered(403, authorization=f"Bearer {token(scope=USERS)}", user_id="bob") == {}
+
+
+async def test_where_anybody_may_look_nobody_does_more_without_a_token() -> None:
+    async with serving(ANYONE) as face:
+        for call in face.calls():
+            status = await call.status(face.client, "", org_id="acme")
+            assert (status == 401) == (call.needs is not Grant.VIEW), call.named
