@@ -16,6 +16,7 @@ const ANSWER_MS_MAX = 10_000;
 const TRIES_MAX = 4;
 const WAIT_MS_MAX = 20_000;
 const SILENCE_MS_MAX = 45_000;
+const RETRY_MS = 500;
 const POLL_MS_MIN = 2_000;
 const SUMMARY_MS_MIN = 4_000;
 const LISTED_AT_ONCE = 60;
@@ -71,7 +72,9 @@ export const TEXTS = {
   isReleased: "Your seats are released.",
   isBooked: "Booked: {seats}. Enjoy the trip!",
   partyFull: { one: "You are choosing one seat. Remove it first, or ask for more.", other: "You have {n} seats. Remove one first, or ask for more." },
-  notFree: "{seat} is {state}. Please choose another one.",
+  isHeldByOther: "Someone is buying {seat} right now. Please choose another seat.",
+  isSold: "{seat} is sold. Please choose another seat.",
+  isNotSold: "{seat} is not on sale. Please choose another seat.",
   taken: { one: "Someone else was faster: {seats} has just been taken. Please choose another seat.", other: "Someone else was faster: {seats} have just been taken. Please choose other seats." },
   contended: "Many people want these seats right now, and you were not first. Try again, or choose others.",
   lapsed: "Time is up: {seats} is on sale again. If it is still free, you can choose it once more.",
@@ -129,13 +132,15 @@ function readSeat(seat, row) {
 
 function readMap(data) {
   const map = data && typeof data === "object" ? data : {};
-  const seats = [];
+  const seats = new Map();
   for (const row of listOf(map.rows, SEATS_MAX)) {
-    for (const seat of listOf(row.seats, SEATS_MAX - seats.length)) seats.push(readSeat(seat, row));
+    for (const seat of listOf(row.seats, SEATS_MAX - seats.size).map((each) => readSeat(each, row))) {
+      if (seat.id && !seats.has(seat.id)) seats.set(seat.id, seat);
+    }
   }
   const colors = map.class_colors && typeof map.class_colors === "object" ? map.class_colors : {};
   return {
-    seats: seats.filter((seat) => seat.id),
+    seats: [...seats.values()],
     features: listOf(map.features, SEATS_MAX).map((each) => ({
       kind: textOf(each.kind),
       label: textOf(each.label),
@@ -198,6 +203,7 @@ class Refused extends Error {
 
 const waiting = (ms, signal) =>
   new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
@@ -297,8 +303,10 @@ class Service {
  */
 class Updates {
   #stop = new AbortController();
+  #connection = new AbortController();
+  #pause = new AbortController();
   #lastId = "";
-  #wake = () => {};
+  #retryMs = RETRY_MS;
 
   constructor(service, path, query, on) {
     Object.assign(this, { service, path, query, on });
@@ -307,39 +315,39 @@ class Updates {
 
   stop() {
     this.#stop.abort();
+    this.hurry();
   }
 
-  /** Tries at once what it would try later. */
+  /** Connects anew at once: what seems to be a connection may be none any more. */
   hurry() {
-    this.#wake();
+    this.#connection.abort();
+    this.#pause.abort();
   }
 
   async #run() {
     for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
+      this.#pause = new AbortController();
       try {
         await this.#listen(() => (attempt = 0));
       } catch (error) {
         if (error instanceof Refused && !error.mayChange) return this.on.none(error);
       }
       if (this.#stop.signal.aborted) return;
-      this.on.away();
-      const pause = new AbortController();
-      this.#wake = () => pause.abort();
-      this.#stop.signal.addEventListener("abort", this.#wake, { once: true });
-      await waiting(backoff(attempt), pause.signal);
+      this.on.away(attempt);
+      await waiting(Math.max(attempt ? backoff(attempt) : 0, this.#retryMs), this.#pause.signal);
     }
   }
 
   async #listen(connected) {
-    const silence = new AbortController();
+    const connection = (this.#connection = new AbortController());
     let timer;
-    const heard = () => (clearTimeout(timer), (timer = setTimeout(() => silence.abort(), SILENCE_MS_MAX)));
+    const heard = () => (clearTimeout(timer), (timer = setTimeout(() => connection.abort(), SILENCE_MS_MAX)));
     heard();
     try {
       const headers = { ...(await this.service.headers()), Accept: "text/event-stream" };
       if (this.#lastId) headers["Last-Event-ID"] = this.#lastId;
       const answer = await fetch(this.service.url(this.path, this.query), {
-        headers, credentials: "omit", cache: "no-store", signal: AbortSignal.any([this.#stop.signal, silence.signal]),
+        headers, credentials: "omit", cache: "no-store", signal: connection.signal,
       });
       if (!answer.ok) throw new Refused(answer.status, await readJson(answer).catch(() => null), 0);
       connected();
@@ -373,6 +381,7 @@ class Updates {
     if (name === "data") event.data.push(value);
     else if (name === "event") event.type = value;
     else if (name === "id" && !value.includes("\0")) event.id = value;
+    else if (name === "retry" && /^\d+$/.test(value)) this.#retryMs = numberOf(value, RETRY_MS, WAIT_MS_MAX);
   }
 
   #dispatch(event) {
@@ -444,7 +453,7 @@ button:disabled { opacity: .55; cursor: default }
 .bar select { max-width: 15rem; color: var(--text); font-size: 15px }
 .stepper { display: flex; align-items: center }
 .stepper button { width: 40px; padding: 0; font-size: 20px; line-height: 1 }
-.stepper output { min-width: 2.4em; text-align: center; font-weight: 600; color: var(--text); font-size: 16px }
+.stepper strong { min-width: 2.4em; text-align: center; font-weight: 600; color: var(--text); font-size: 16px }
 .tabs { display: flex; gap: 6px; overflow-x: auto; padding: 4px; margin: 0 -4px 12px; scrollbar-width: thin }
 .tab { flex: none; display: grid; text-align: start; padding: 6px 12px; line-height: 1.25; background: var(--ground-soft) }
 .tab small { color: var(--quiet); font-size: 12px }
@@ -665,6 +674,25 @@ class Plan {
 
 const ATTRIBUTES = ["trip", "from", "to", "section", "organization", "user", "service", "party-size", "party-size-max", "hold-seconds", "poll-seconds", "lang", "hold-token"];
 const OWN_SERVICE = new URL("..", import.meta.url).href;
+
+/** Makes each format once: they cost more than what they write. */
+function kept(make) {
+  const made = new Map();
+  return (...of) => {
+    const key = of.join(" ");
+    if (!made.has(key)) made.set(key, make(...of));
+    return made.get(key);
+  };
+}
+const orNone = (make) => (...of) => {
+  try {
+    return make(...of);
+  } catch {
+    return null;
+  }
+};
+const pluralsOf = kept((locale) => orNone(() => new Intl.PluralRules(locale))() ?? new Intl.PluralRules("en"));
+const moneyOf = kept(orNone((locale, currency) => currency ? new Intl.NumberFormat(locale, { style: "currency", currency, trailingZeroDisplay: "stripIfInteger" }) : null));
 const joined = (seats) => seats.map((seat) => seat.label).join("; ");
 
 export class TravioSeatMap extends HTMLElement {
@@ -697,7 +725,7 @@ export class TravioSeatMap extends HTMLElement {
   #isLive = false;
   #isList = false;
   #listed = LISTED_AT_ONCE;
-  #told = { text: "", kind: "" };
+  #notice = "";
   #timers = {};
 
   constructor() {
@@ -914,7 +942,7 @@ export class TravioSeatMap extends HTMLElement {
   /** The text of that name, with its parts filled in. */
   say(name, parts = {}) {
     const found = (Object.hasOwn(this.#messages, name) ? this.#messages[name] : TEXTS[name]) ?? "";
-    const form = typeof found === "string" ? found : found[parts.n === 1 ? "one" : new Intl.PluralRules(this.#locale()).select(parts.n ?? 0)] ?? found.other;
+    const form = typeof found === "string" ? found : found[pluralsOf(this.#locale()).select(parts.n ?? 0)] ?? found.other;
     return String(form ?? "").replace(/\{(\w+)\}/g, (_, part) => String(parts[part] ?? ""));
   }
 
@@ -939,7 +967,7 @@ export class TravioSeatMap extends HTMLElement {
       this.#deselect(seat);
       this.#announce(this.say("isRemoved", { seat: seat.label }));
     } else if (seat.state !== "available" || !this.#isSelectable(seat)) {
-      return this.#tell("notFree", "", { seat: seat.label, state: this.say(seat.state === "available" ? "blocked" : seat.state) });
+      return this.#tell({ held: "isHeldByOther", booked: "isSold" }[seat.state] ?? "isNotSold", "", { seat: seat.label });
     } else {
       if (this.partySize === 1) for (const each of [...this.#selected.values()]) this.#deselect(each);
       if (this.#selected.size >= this.partySize) return this.#tell("partyFull", "", { n: this.partySize });
@@ -1098,8 +1126,9 @@ export class TravioSeatMap extends HTMLElement {
         if (goesOn) this.#connection(false);
         else this.refresh();
       }),
-      away: ours(() => {
+      away: ours((attempt) => {
         this.#isLive = false;
+        if (attempt) this.#connection(true);
         this.#poll();
       }),
       none: ours(() => {
@@ -1156,7 +1185,8 @@ export class TravioSeatMap extends HTMLElement {
   #connection(isAway) {
     if (isAway === this.#isAway) return;
     this.#isAway = isAway;
-    this.#tell(isAway ? "offline" : "back", isAway ? "bad" : "good");
+    if (isAway) this.#tell("offline", "bad");
+    else if (this.#notice === "offline") this.#tell("back", "good");
     this.#emit("ConnectionChanged", { isConnected: !isAway });
   }
 
@@ -1336,12 +1366,8 @@ export class TravioSeatMap extends HTMLElement {
     const currency = this.#map?.currency ?? "";
     if (this.priceFormatter) return String(this.priceFormatter(minor, currency));
     if (!minor) return "";
-    try {
-      const format = new Intl.NumberFormat(this.#locale(), { style: "currency", currency: currency || "XXX", trailingZeroDisplay: "stripIfInteger" });
-      return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
-    } catch {
-      return `${minor / 100} ${currency}`.trim();
-    }
+    const format = moneyOf(this.#locale(), currency);
+    return format ? format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits) : `${minor / 100}`;
   }
 
   #what(seat) {
@@ -1352,6 +1378,7 @@ export class TravioSeatMap extends HTMLElement {
   /** What is to be read by everybody now: shown above the map, and spoken. */
   #tell(name, kind = "", parts = {}) {
     const { notice } = this.#parts;
+    this.#notice = name;
     notice.textContent = name ? this.say(name, parts) : "";
     notice.className = `notice ${kind}`;
     notice.hidden = !name;
@@ -1375,7 +1402,7 @@ export class TravioSeatMap extends HTMLElement {
     parts.labels = { from: make("span"), to: make("span"), party: make("span") };
     parts.fewer = button(() => this.partySize--, { textContent: "−" });
     parts.more = button(() => this.partySize++, { textContent: "+" });
-    parts.party = make("output");
+    parts.party = make("strong");
     parts.stepper = make("div", { className: "party", role: "group" }, make("span", {}, parts.labels.party), make("span", { className: "stepper" }, parts.fewer, parts.party, parts.more));
     parts.together = button(() => this.selectBestAvailable());
     parts.view = button(() => ((this.#isList = !this.#isList), this.#show()), { part: "view" });
