@@ -49,7 +49,7 @@ def violations(
         ({"index": 1, "count": 1}, [("part_index", "must be 0 to 0, not 1")]),
         (
             {"layout": layout(seats=row_of(limits.SEATS_PER_PART_MAX + 1))},
-            [("part.seats", "must have 1 to 1000 seats, not 1001")],
+            [("part.seats", "must have 0 to 1000 seats, not 1001")],
         ),
         (
             {"index": PARTS, "count": PARTS + 1},

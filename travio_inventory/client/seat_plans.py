@@ -116,7 +116,7 @@ async def delete(connection: Connection, organization: str, plan: str) -> None:
 
 async def left_out(connection: Connection, trip: wire.GetTripResponse) -> list[Seat] | None:
     """All seats of a trip if they were too much for that answer, else None."""
-    if trip.seat_config is not None and len(trip.seat_config.seats) == trip.seat_count:
+    if trip.seat_count <= (len(trip.seat_config.seats) if trip.seat_config else 0):
         return None
     request = wire.ListTripSeatsRequest(trip_id=trip.trip_id, organization_id=trip.organization_id)
     seats: list[Seat] = []
