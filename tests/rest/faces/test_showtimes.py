@@ -133,6 +133,16 @@ async def test_a_key_is_answered_by_what_came_of_it(show: Showtime, where: str) 
     assert said(booked) == (201, {**made.json(), "expiresAt": None})
 
 
+async def test_calls_with_one_key_at_the_same_time_make_one_hold(show: Showtime) -> None:
+    answers = await asyncio.gather(*[show.hold("A1", idempotencyKey=f"at once {show.id}") for _ in range(10)])
+    made = [answer.json()["holdId"] for answer in answers if answer.status_code == 201]
+    assert len({*made}) == 1
+    others = [answer for answer in answers if answer.status_code != 201]
+    assert {(answer.status_code, answer.json()["reason"]) for answer in others} <= {(409, "SEAT_CONTENDED")}
+    assert all("retry-after" in answer.headers for answer in others)
+    assert (await show.hold("A1", idempotencyKey=f"at once {show.id}")).json()["holdId"] == made[0]
+
+
 async def test_the_key_of_the_header_wins(show: Showtime) -> None:
     key = f"key of {show.id}"
     made = await show.hold("A1", headers={"Idempotency-Key": key}, idempotencyKey="another")

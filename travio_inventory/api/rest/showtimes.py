@@ -14,6 +14,7 @@ from travio_inventory.api.rest.callers import Administering, Confirming, Holding
 from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, RouteWithError, refused_with
 from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
 from travio_inventory.api.rest.json_text import moment, written
+from travio_inventory.api.rest.kept_answers import KeptAnswers
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.kernel.off_loop import off_loop
@@ -54,6 +55,7 @@ class ShowtimeRoutes:
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
+        self._answers = KeptAnswers(_availability)
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["showtimes"], route_class=RouteWithError)
@@ -143,7 +145,7 @@ class ShowtimeRoutes:
         with told_as(FIELDS):
             query = SeatMapQuery(trip_id=showtime, ends=ENDS)
             seat_map = await self._inventory.read_seat_map(caller.as_organization(), query)
-        return Response(await off_loop(len(seat_map.trip.seats), _availability, seat_map), media_type=JSON)
+        return Response(await self._answers.of(seat_map), media_type=JSON)
 
     async def open(self, caller: Administering, body: models.ShowtimeRequest) -> Response:
         with told_as(FIELDS):
