@@ -29,6 +29,11 @@ QUICK = "GET /quick HTTP/1.1\r\nHost: here\r\n\r\n"
 SLOW = "GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
 HUGE = "GET /huge HTTP/1.1\r\nHost: here\r\n\r\n"
 HUGE_BYTES = 32 * 1024 * 1024
+HUGE_MESSAGE_BYTES = 64 * 1024
+SOCKET = (
+    "GET /socket HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 class Application:
@@ -42,6 +47,9 @@ class Application:
         body = b"done"
         self.running += 1
         try:
+            if scope["type"] == "websocket":
+                await self._talk(send)
+                return
             if scope["path"] == "/slow":
                 await self.let_go.wait()
             elif scope["path"] == "/huge":
@@ -51,6 +59,12 @@ class Application:
             await send({"type": "http.response.body", "body": body})
         finally:
             self.running -= 1
+
+    async def _talk(self, send: Send) -> None:
+        """Say more than buffers can have."""
+        await send({"type": "websocket.accept"})
+        for _ in range(HUGE_BYTES // HUGE_MESSAGE_BYTES):
+            await send({"type": "websocket.send", "bytes": b"." * HUGE_MESSAGE_BYTES})
 
 
 class Caller:

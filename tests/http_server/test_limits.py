@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from tests.http_server.serving import HUGE, LIMITS, QUICK, SLOW, serving
+from tests.http_server.serving import HUGE, LIMITS, QUICK, SLOW, SOCKET, serving
 
 BOUNDS = [field.name for field in fields(LIMITS)]
 
@@ -92,10 +92,12 @@ async def test_a_peer_that_lets_us_wait_is_cut_off(changed: dict[str, float], te
         assert await caller.ended()
 
 
-async def test_a_peer_that_reads_nothing_is_cut_off() -> None:
+@pytest.mark.parametrize("text", [HUGE, SOCKET], ids=["request", "socket"])
+async def test_a_peer_that_reads_nothing_is_cut_off(text: str) -> None:
     async with serving(write_stalled_seconds_max=0.2) as site, asyncio.timeout(5):
-        await site.call(HUGE, limit=1)
+        await site.call(text, limit=1)
         await site.until_left()
+        await site.until_running(0)
 
 
 async def test_a_stop_waits_for_running_requests_and_takes_no_new_ones() -> None:

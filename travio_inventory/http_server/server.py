@@ -8,11 +8,12 @@ from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
 from socket import socket
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from travio_inventory.http_server.caller_socket import CallerSocket
 from travio_inventory.http_server.connection import CallerConnection
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
 
@@ -38,7 +39,7 @@ class HttpServer:
             self._serve,
             interface="asgi3",
             http=CallerConnection,
-            ws="websockets-sansio",
+            ws=cast(Any, partial(CallerSocket, write_stalled_seconds_max=limits.write_stalled_seconds_max)),
             ws_max_size=limits.socket_message_bytes_max,
             ws_ping_interval=limits.socket_ping_seconds,
             ws_ping_timeout=limits.socket_ping_seconds,
