@@ -1,6 +1,7 @@
 """What callers do with the seats of events: the use cases of holds, for faces that speak of reservations."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from travio_inventory.api.auth.caller import Caller
@@ -15,7 +16,7 @@ from travio_inventory.api.events import (
     trip_of,
 )
 from travio_inventory.api.seat_versions import SeatVersions
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
@@ -27,7 +28,7 @@ from travio_inventory.seats.commands import (
     SeatMapQuery,
 )
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed
+from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed, HoldNotFound, HoldReleased
 from travio_inventory.seats.seat import Available
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.use_cases import Inventory
@@ -68,6 +69,17 @@ class Reservations:
         hold = await self._inventory.confirm_hold(actor, command)
         return await self._done(actor, hold, self._clock.now_ms())
 
+    async def confirm_all(self, caller: Caller, ref: ReservationRef, command: ConfirmHoldCommand) -> Reservation:
+        """Book the hold of the reservation, with all its seats that were not given up. Raises HoldReleased, and books
+        nothing, if that of the reservation was.
+        """
+        actor = await holder_of(self._inventory, caller, HoldRef(ref.hold))
+        may_read = replace(actor, scopes=actor.scopes | {Scope.HOLDS_READ})  # whoever books it is told what it is
+        _check_kept(await self._inventory.read_holds.one(may_read, HoldRef(ref.hold)), ref)
+        booked = await self._inventory.confirm_hold(actor, command)
+        _check_kept(booked, ref)
+        return await self._done(actor, booked, self._clock.now_ms())
+
     async def cancel(self, caller: Caller, command: GiveBackCommand) -> Reservation:
         """Give it up, or cancel what was booked. Raises what ReleaseHold and CancelBooking raise."""
         actor = await holder_of(self._inventory, caller, HoldRef(command.hold_id))
@@ -96,6 +108,12 @@ async def holder_of(inventory: Inventory, caller: Caller, hold_id: HoldRef) -> A
         return caller.as_user()
     user = await inventory.read_holds.holder(caller.as_organization(), hold_id)
     return caller.acting_for(user).as_user()
+
+
+def _check_kept(hold: Hold, ref: ReservationRef) -> None:
+    """Raises HoldReleased if the seat was given up, HoldNotFound if it was never there."""
+    if ref.seat and ref.seat not in hold.seats:
+        raise HoldReleased if ref.seat in hold.given_up else HoldNotFound
 
 
 def _free(seat_map: SeatMap, versions: Iterable[int]) -> Sequence[EventSeat]:

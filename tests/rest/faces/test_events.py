@@ -284,6 +284,10 @@ async def test_with_tokens_everybody_has_their_own_reservations_in_their_own_org
         for stranger in (token("read hold", user="bob"), token("read hold", organization="other")):
             assert refused(await event.find(reservation, authorization=stranger))[:2] == (404, "HOLD_NOT_FOUND")
             assert refused(await event.cancel(reservation, "", authorization=stranger))[0] == 404
+        till = {"authorization": token("confirm")}
+        path = f"/reservations/{reservation}/confirm"
+        assert (await event.call("POST", path, {"bookingId": "b1"}, **till)).json()["status"] == "CONFIRMED"
+        mine |= {"status": "CONFIRMED", "expiresAt": None}
         shop = token("read hold confirm delegate", user="shop")
         assert said(await event.find(reservation, authorization=shop)) == (200, mine)
         assert refused(await event.find(reservation))[:2] == (401, "UNAUTHENTICATED")

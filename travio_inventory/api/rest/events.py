@@ -25,7 +25,6 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, Unauthenticated
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldRef, trip_id
-from travio_inventory.seats.refusals import HoldReleased
 from travio_inventory.seats.use_cases import Inventory
 
 JSON: Final = "application/json"
@@ -128,15 +127,10 @@ class EventRoutes:
         return _answer(_told(await self._reservations.find(caller, HoldRef(ref.hold)), ref))
 
     async def confirm(self, reservation_id: ReservationId, caller: Confirming, body: models.ConfirmRequest) -> Response:
-        """Raises HoldReleased for a seat that was given up: the others of its POST are not booked then."""
         ref = reservation_ref(reservation_id)
         with told_as(FIELDS):
             command = ConfirmHoldCommand(hold_id=ref.hold, order_id=body.booking_id)
-            if ref.seat:
-                _check_kept(await self._reservations.find(caller, HoldRef(ref.hold)), ref)
-            booked = await self._reservations.confirm(caller, command)
-        _check_kept(booked, ref)
-        return _answer(_told(booked, ref))
+            return _answer(_told(await self._reservations.confirm_all(caller, ref, command), ref))
 
     async def cancel(self, reservation_id: ReservationId, caller: Holding) -> Response:
         ref = reservation_ref(reservation_id)
@@ -157,13 +151,6 @@ class EventRoutes:
         if not self._is_ready():
             raise BackendUnavailable("the service is not ready")
         return _answer({"status": "healthy"})
-
-
-def _check_kept(reservation: Reservation, ref: ReservationRef) -> None:
-    """Raises HoldReleased if the seat was given up, HoldNotFound if it was never there."""
-    if ref.seat and ref.seat not in reservation.hold.seats:
-        reservation.status_of(ref.seat)
-        raise HoldReleased
 
 
 def _told(reservation: Reservation, ref: ReservationRef) -> dict[str, object]:
