@@ -1,8 +1,10 @@
 """Who has a token of the issuer for this service is whom it names; nobody else is anybody."""
 
+import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from jwt.utils import base64url_encode
 from travio_inventory.api.auth import tokens
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.keys import Key, Keys, SharedSecret, public_key
+from travio_inventory.api.auth.lasting import while_known
 from travio_inventory.api.auth.port import Credentials, bearer_token
 from travio_inventory.api.auth.tokens import TokenAuthentication, TokenRules
 from travio_inventory.kernel.clock import SystemClock
@@ -228,6 +231,28 @@ async def test_whatever_is_shown_is_a_token_or_refused(shown: str) -> None:
         if each:
             with pytest.raises(Unauthenticated):
                 await by_secret().identify(Credentials(token=each))
+
+
+async def test_an_answer_that_goes_on_ends_when_its_token_expires() -> None:
+    async def answers() -> AsyncGenerator[int]:
+        for number in range(40):
+            yield number
+            await asyncio.sleep(0.04)
+
+    rules = RULES._replace(leeway_s=0)
+    caller = await identified(token(exp=int(time.time()) + 1), rules)
+    got: list[int] = []
+
+    async def take() -> None:
+        async for each in while_known(caller, answers()):
+            got.append(each)  # noqa: PERF401 - what came before the refusal
+
+    with pytest.raises(Unauthenticated) as refused:
+        await take()
+    assert refused.value.error == "invalid_token"
+    assert got == list(range(len(got)))
+    assert len(got) < 40
+    assert [each async for each in while_known(replace(caller, expires_at_s=0), answers())][-1] == 39
 
 
 @pytest.mark.parametrize(

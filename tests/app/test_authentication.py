@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from grpclib.client import Channel
 from grpclib.const import Status
@@ -124,13 +125,15 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @asynccontextmanager
-async def trusting(ours: Certificates, callers: str) -> AsyncIterator[App]:
+async def trusting(ours: Certificates, callers: str, **changed: object) -> AsyncIterator[App]:
     settings = settings_of(
+        None,
         auth="mtls",
         mtls_ca_file=ours.authority,
         mtls_callers=callers,
         tls_cert=ours.certificate,
         tls_key=ours.key,
+        **changed,
     )
     async with running(settings) as app:
         yield app
@@ -151,6 +154,17 @@ async def test_a_certificate_says_which_service_calls(ours: Certificates, theirs
         assert await is_healthy(app, client_tls(ours, None))
         with pytest.raises((ssl.SSLError, StreamTerminatedError)):
             await status(app, tls=client_tls(ours, theirs))
+
+
+async def test_over_http_too_a_certificate_says_which_service_calls(ours: Certificates) -> None:
+    async with trusting(ours, "localhost=acme read", http_host="127.0.0.1", http_port=0) as app:
+        for shown, expected in ((ours, 404), (None, 401)):
+            tls = ssl.create_default_context(cafile=ours.authority)
+            if shown is not None:
+                tls.load_cert_chain(shown.certificate, shown.key)
+            async with httpx.AsyncClient(base_url=f"https://localhost:{app.http_port}", verify=tls) as client:
+                assert (await client.get("/v1/trips/T")).status_code == expected
+                assert (await client.get("/livez")).status_code == 200
 
 
 async def test_a_service_may_do_what_its_line_says(ours: Certificates) -> None:

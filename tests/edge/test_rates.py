@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from redis.crc import key_slot
 
 from travio_inventory.edge import shared_rates
 from travio_inventory.edge.deployments import open_own
+from travio_inventory.edge.keys import rate_keys
 from travio_inventory.edge.local_rates import LocalRates
 from travio_inventory.edge.redis_options import RedisOptions, Standalone
 from travio_inventory.edge.server import Listener
@@ -113,6 +115,11 @@ async def test_a_process_counts_no_more_things_than_it_may_and_forgets_what_is_a
     for number in range(100):
         await rates.spend("acme", [Spend(f"{number}", INTERVAL_US, BURST)])
         assert len(rates._due_us) <= 10
+
+
+def test_what_is_spent_together_is_in_one_slot_of_a_cluster() -> None:
+    assert len({key_slot(key) for key in rate_keys("acme", ["holder:ann", "organization:acme", "address:::1"])}) == 1
+    assert len(set(rate_keys("acme", ["a:b", "a", "b", "a}b"]))) == 4
 
 
 async def test_two_processes_count_together(options: RedisOptions) -> None:

@@ -1,7 +1,7 @@
 """An identity: for whom a caller may act, and what it may ask for. It makes the Actor of every request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -67,6 +67,8 @@ class Identity:
     names_user: bool = False
     """Whether a request may name any user."""
     is_anonymous: bool = False
+    expires_at_s: int = field(default=0, compare=False)
+    """When it is known no longer, in Unix seconds; 0 = never."""
 
     def needs(self, grant: Grant) -> None:
         """Raises PermissionDenied if the caller may not ask for that; Unauthenticated if it has only not said who it

@@ -71,7 +71,7 @@ class TokenAuthentication:
             return known.identity
         claims = self._verified(token, await self._key_of(token))
         identity = identity_of(claims, self._rules)
-        self._remember(digest, identity, min(int(claims["exp"]) + self._rules.leeway_s, now_ms // 1_000 + KNOWN_S_MAX))
+        self._remember(digest, identity, min(identity.expires_at_s, now_ms // 1_000 + KNOWN_S_MAX))
         return identity
 
     def _without_token(self) -> Identity:
@@ -119,7 +119,14 @@ def identity_of(claims: Mapping[str, Any], rules: TokenRules) -> Identity:
     organization = _id(claims.get(rules.organization_claim, rules.organization_default), rules.organization_claim)
     grants = granted(claims.get("scope", ""))
     is_delegate = Grant.DELEGATE in grants
-    return Identity(grants, organization, "" if is_delegate else subject, subject=subject, names_user=is_delegate)
+    return Identity(
+        grants,
+        organization,
+        "" if is_delegate else subject,
+        subject=subject,
+        names_user=is_delegate,
+        expires_at_s=int(claims["exp"]) + rules.leeway_s,
+    )
 
 
 def granted(scope: object) -> frozenset[Grant]:

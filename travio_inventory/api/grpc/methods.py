@@ -10,6 +10,7 @@ from grpclib.const import Cardinality, Handler
 from grpclib.server import Stream
 
 from travio_inventory.api.auth.identity import Grant, Identity
+from travio_inventory.api.auth.lasting import while_known
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.callers import Callers
@@ -75,7 +76,7 @@ def _streaming(callers: Callers, grant: Grant, answers: Answers) -> Callable[[St
             request = await stream.recv_message()
             if request is None:
                 raise no_message()
-            async with aclosing(answers(caller, request)) as replies:
+            async with aclosing(while_known(caller, answers(caller, request))) as replies:
                 async for reply in replies:
                     await stream.send_message(reply)
         except Refusal as refusal:

@@ -1,7 +1,7 @@
 """Live maps on WebSockets: in our own shape, and in that of showtimes; one socket may watch several trips."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from travio_inventory.api.auth.identity import Grant, Identity
+from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
+from travio_inventory.api.auth.lasting import while_known
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text, native
 from travio_inventory.api.live.showtimes_told import showtime_messages
@@ -22,11 +23,12 @@ from travio_inventory.api.live.socket_messages import (
     read_message,
     watched_in,
 )
-from travio_inventory.api.live.told import Told, parse_position
+from travio_inventory.api.live.told import Position, Told, parse_position
 from travio_inventory.api.live.watched_parts import query_of
 from travio_inventory.api.rest.callers import CALLERS, Callers
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Unauthenticated
+from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.use_cases import Inventory
 
 BEARER: Final = "bearer"
@@ -91,6 +93,7 @@ class _Conversation:
         self._websocket = websocket
         self._inventory = inventory
         self._feeds = feeds
+        self._caller = ANYONE
         self._following: dict[Watched, asyncio.Task[None]] = {}
         self._budget = _Budget(asyncio.get_running_loop().time())
 
@@ -110,6 +113,7 @@ class _Conversation:
         try:
             identity = await self._identified()
             actor = self._actor(identity)
+            self._caller = identity
             if named := watched_in(self._websocket.query_params):
                 await self._subscribe(tasks, actor, Subscribe(named, self._websocket.query_params.get("position", "")))
             while True:
@@ -179,7 +183,7 @@ class _Conversation:
         write = showtime_messages if watched.is_showtime else _as_one
         try:
             query = await query_of(self._inventory, actor, watched.part)
-            async with aclosing(self._feeds.subscribe(actor, query, parse_position(wanted.position))) as feed:
+            async with aclosing(self._told(actor, query, parse_position(wanted.position))) as feed:
                 first = await anext(feed)
                 await self._send(as_text({"type": "subscribed", **watched.named}))
                 await self._tell(write(first))
@@ -188,6 +192,9 @@ class _Conversation:
         except Refusal as refusal:
             self._following.pop(watched, None)
             await self._send(_error(refusal.reason, str(refusal), watched))
+
+    def _told(self, actor: Actor, query: SeatMapQuery, position: Position | None) -> AsyncGenerator[Told]:
+        return while_known(self._caller, self._feeds.subscribe(actor, query, position))
 
     async def _tell(self, messages: Sequence[str]) -> None:
         for message in messages:

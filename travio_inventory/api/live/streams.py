@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from travio_inventory.api.auth.lasting import while_known
 from travio_inventory.api.live.events_told import events_by_status, own_events
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text
@@ -86,7 +87,8 @@ class LiveStreams:
         ] = "status",
     ) -> Response:
         actor = caller.as_organization()
-        feed = self._feeds.subscribe(actor, await query_of(self._inventory, actor, part), position)
+        query = await query_of(self._inventory, actor, part)
+        feed = while_known(caller.identity, self._feeds.subscribe(actor, query, position))
         first = await anext(feed)
         write = own_events if shape == "native" else events_by_status
         return EventStream(first, feed, write, retry_ms=self._jitter.randint(*RETRY_MS))
