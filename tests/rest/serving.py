@@ -11,7 +11,7 @@ from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import BodyLimits
-from travio_inventory.api.rest.native import native_routers
+from travio_inventory.api.rest.native import PROBLEM_FORMS, native_routers
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.use_cases import Inventory
@@ -85,7 +85,7 @@ async def web_of(
         inventory = changed(opened)
         callers = Callers(AuthenticationOff(), default_organization="default")
         rules = WebRules(bodies, deadline_s=10, origins=origins)
-        app = application(native_routers(inventory, SystemClock()), callers, rules)
+        app = application(native_routers(inventory, SystemClock()), callers, rules, PROBLEM_FORMS)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             yield Web(client, inventory)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.hold import (
     Aborted,
     Cancelled,
@@ -61,7 +62,7 @@ def status_of(state: HoldState) -> tuple[str, str]:
             return "UNSPECIFIED", ""
 
 
-def failure_of(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Sequence[str]) -> tuple[list[str], str]:
+def failure_of(refusal: Refusal, seat_ids: Sequence[str]) -> tuple[list[str], str]:
     """The seats that failed, all of them if the refusal names none; and why, in words that old clients compare."""
     match refusal:
         case SeatTaken(cells=cells):
@@ -71,4 +72,6 @@ def failure_of(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: 
             failed, said = [], "maximum concurrent holds exceeded"
         case SeatContended(seats=seats):
             failed, said = list(seats), CONTENTION
+        case _:
+            failed, said = [], str(refusal)
     return list(dict.fromkeys(failed or seat_ids)), said

@@ -57,9 +57,9 @@ class KeptMaps(Generic[L, M]):
         if not known[1]:
             raise too_large(trip, section, self._reply_bytes_max)
 
-    async def written(self, seat_map: SeatMap, sale: bytes) -> M:
-        """The map, written; `check` has admitted it. Other calls go on while much is written, and those for the same
-        map share it.
+    async def written(self, seat_map: SeatMap, sale: bytes) -> tuple[M, bytes]:
+        """The map, and what is written of it; `check` has admitted it. Other calls go on while much is written, and
+        those for the same map share it.
         """
         asked = part_of(seat_map), seat_map.journey, sale
         written = self._maps.get(asked)
@@ -67,10 +67,10 @@ class KeptMaps(Generic[L, M]):
             written = self._begin(self.layout(seat_map), len(seat_map.groups), sale)
             self._maps.put(asked, written, written.size_bytes)
         before = written.size_bytes
-        await written.write(seat_map)
+        data = await written.write(seat_map)
         if written.size_bytes != before and self._maps.get(asked) is written:
             self._maps.put(asked, written, written.size_bytes)
-        return written
+        return written, data
 
     def layout(self, seat_map: SeatMap) -> L:
         """The parts that the maps of its section share."""

@@ -17,13 +17,15 @@ from travio_inventory.api.live.sockets import LiveSockets
 from travio_inventory.api.live.streams import LiveStreams
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
+from travio_inventory.api.rest.errors import ErrorProblem
 from travio_inventory.api.rest.events import EventRoutes
 from travio_inventory.api.rest.guard import BodyLimits
 from travio_inventory.api.rest.health import health_router
 from travio_inventory.api.rest.json_text import written
-from travio_inventory.api.rest.native import native_routers
+from travio_inventory.api.rest.native import PROBLEM_FORMS, native_routers
 from travio_inventory.api.rest.pages import pages_router
 from travio_inventory.api.rest.problems import MEDIA_TYPE, members
+from travio_inventory.api.rest.showtime_models import SeatsNotHeld
 from travio_inventory.api.rest.showtimes import ShowtimeRoutes
 from travio_inventory.app.listening import (
     HEADER_BYTES_MAX,
@@ -92,9 +94,8 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
     http, limits = web.settings.http, web.settings.limits
     rules = WebRules(_body_limits(limits), limits.deadline_seconds, origins=origins_in(http.cors_origin))
     callers = Callers(web.authentication, default_organization=web.settings.server.default_organization)
-    server = HttpServer(
-        application(routers(web), callers, rules), limits=_http_limits(http, limits), refusals=SERVER_REFUSALS
-    )
+    served = application(routers(web), callers, rules, (*PROBLEM_FORMS, ErrorProblem, SeatsNotHeld))
+    server = HttpServer(served, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)
     try:

@@ -14,7 +14,7 @@ from travio_inventory.seats.layout import check_layout, first_repeated
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.swapping import NewVehicle
-from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.trip import WHOLE, Ends
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
 """A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
@@ -387,6 +387,8 @@ def _are_usual(trip_id: str, ends: Ends) -> bool:
 
 
 def _check_ends(found: Faults, ends: Ends) -> None:
+    if ends == WHOLE:
+        return
     found.id("from_station_id", ends.origin)
     found.id("to_station_id", ends.destination)
     if ends.first is not None:

@@ -1,7 +1,7 @@
 """The route of a trip: its segments with their times, and what its stations are called."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -67,6 +67,20 @@ def not_a_stop(end: str, station: str, segment: int | None) -> Violation:
         return Violation(f"{end}_station_id", f"no journey of this trip {does}s at {station!r}")
     said = f"segment {segment} of this trip does not {does} at {station!r}"
     return Violation(f"{end}_segment_index", said)
+
+
+def not_named(segments: int) -> list[Violation]:
+    """What is said of a journey without ends on a trip of several segments."""
+    said = f"must be named: this trip has {segments} segments"
+    return [Violation("from_station_id", said), Violation("to_station_id", said)]
+
+
+def positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
+    """Where each station is among these."""
+    positions: dict[str, list[int]] = {}
+    for at, station in enumerate(stations):
+        positions.setdefault(station, []).append(at)
+    return positions
 
 
 def check_route(found: Faults, segments: Sequence[Segment], names: Sequence[StationName]) -> None:

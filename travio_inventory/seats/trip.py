@@ -33,6 +33,8 @@ from travio_inventory.seats.route import (
     check_route,
     more_than_one,
     not_a_stop,
+    not_named,
+    positions_by,
     rides,
     route_violations,
 )
@@ -75,6 +77,10 @@ class Ends(NamedTuple):
     destination: str
     first: int | None = None
     last: int | None = None
+
+
+WHOLE = Ends("", "")
+"""All of a trip of one segment."""
 
 
 class Ambiguous(StrEnum):
@@ -290,6 +296,10 @@ class Trip:
         return {}
 
     def _find_journey(self, ends: Ends, ambiguous: Ambiguous) -> Journey:
+        if ends == WHOLE:
+            if len(self.segments) > 1:
+                raise InvalidJourney(not_named(len(self.segments)))
+            return Journey(0, 0)
         starts = [at for at in self._starts.get(ends.origin, ()) if ends.first in (None, at)]
         if not starts:
             raise InvalidJourney([not_a_stop("from", ends.origin, ends.first)])
@@ -310,12 +320,12 @@ class Trip:
     @cached_property
     def _starts(self) -> dict[str, list[int]]:
         """The segments that begin at each station."""
-        return _positions_by(segment.origin for segment in self.segments)
+        return positions_by(segment.origin for segment in self.segments)
 
     @cached_property
     def _lasts(self) -> dict[str, list[int]]:
         """The segments that end at each station."""
-        return _positions_by(segment.destination for segment in self.segments)
+        return positions_by(segment.destination for segment in self.segments)
 
 
 def read_definition(definition: str) -> Trip:
@@ -343,13 +353,6 @@ def read_trip(written: Mapping[str, Any], seats: tuple[Seat, ...]) -> Trip:
 
 _LATER_OF_TRIP = {"sections", "features", "time_zone", "station_names", "former"}
 """Written only where they say something."""
-
-
-def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
-    positions: dict[str, list[int]] = {}
-    for at, station in enumerate(stations):
-        positions.setdefault(station, []).append(at)
-    return positions
 
 
 def _check_fields(trip: Trip) -> None:

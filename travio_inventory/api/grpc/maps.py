@@ -46,8 +46,8 @@ class MapReplies:
         """The map as a serialized GetSeatMapResponse; `check` has admitted it. Other calls go on while much is written,
         and those for the same map share it.
         """
-        written = await self._maps.written(seat_map, sale_of(seat_map))
-        return written.dated(await written.write(seat_map), seat_map.as_of_ms // 1_000)
+        written, data = await self._maps.written(seat_map, sale_of(seat_map))
+        return written.dated(data, seat_map.as_of_ms // 1_000)
 
     async def availability(self, found: Availability, *, checked_at_s: int) -> bytes:
         """The answer as a serialized CheckAvailabilityResponse; checked in that second of Unix time. Other calls go on

@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp
 
 from travio_inventory.api.rest import problems
 from travio_inventory.api.rest.callers import CALLERS, Callers
 from travio_inventory.api.rest.description import TITLE, VERSION, described
-from travio_inventory.api.rest.guard import BodyLimits, Guard, RefusedBody
+from travio_inventory.api.rest.guard import BodyLimits, Guard
 from travio_inventory.api.rest.routes import DEADLINE_S
 from travio_inventory.kernel.refusals import Refusal
 
@@ -34,18 +36,22 @@ class WebRules(NamedTuple):
     """Of pages that may call; "*" stands for all."""
 
 
-def application(routers: Iterable[APIRouter], callers: Callers, rules: WebRules) -> ASGIApp:
-    """Serves the routers. Whatever they raise is answered by a problem; no cookie is read or set."""
+def application(
+    routers: Iterable[APIRouter], callers: Callers, rules: WebRules, problem_forms: Sequence[type[BaseModel]] = ()
+) -> ASGIApp:
+    """Serves the routers. Whatever they raise is answered by a problem; no cookie is read or set. `problem_forms` are
+    those that the routes name besides `Problem`.
+    """
     app = FastAPI(title=TITLE, version=VERSION, docs_url=None, redoc_url=None)
     setattr(app.state, CALLERS, callers)
     setattr(app.state, DEADLINE_S, rules.deadline_s)
     for router in routers:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # not as a part of its own, which would be searched through once more
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.exception_handler(HTTPException)(_not_served)
     app.exception_handler(Exception)(_failed)
-    app.openapi = lambda: described(app)  # type: ignore[method-assign]    # as FastAPI has it
+    app.openapi = lambda: described(app, problem_forms)  # type: ignore[method-assign]    # as FastAPI has it
     if rules.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -66,12 +72,17 @@ async def _not_valid(_: Request, error: RequestValidationError) -> Response:
     return problems.answer(problems.members_of_form(error))
 
 
-async def _not_served(_: Request, error: HTTPException) -> Response:
+async def _not_served(request: Request, error: HTTPException) -> Response:
     """No such path, no such method, a body that is too large."""
-    if isinstance(error, RefusedBody):
-        return problems.refused(error.refusal)
-    reason = HTTPStatus(error.status_code).name
-    return problems.answer(problems.members(error.status_code, error.detail, reason=reason), error.headers)
+    headers = error.headers if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED else {"allow": _allowed(request)}
+    return problems.answer(problems.members_of_http(error), headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of the path, of all its routes: the framework tells those of the first."""
+    routes: Iterable[BaseRoute] = request.app.routes
+    served = [route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE]
+    return ", ".join(sorted({method for route in served for method in route.methods or ()}))
 
 
 async def _failed(_: Request, __: Exception) -> Response:

@@ -1,6 +1,6 @@
 """The description of the HTTP faces: OpenAPI 3.1, with the problems that they answer, and the tokens of callers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from travio_inventory.api.rest.callers import NAMED, grant_of
 from travio_inventory.api.rest.problems import MEDIA_TYPE
-from travio_inventory.api.rest.routes import PROBLEM
+from travio_inventory.api.rest.routes import PROBLEM, Problem
 
 TITLE: Final = "Seat inventory"
 VERSION: Final = "1.0"
@@ -20,29 +20,32 @@ BEARER: Final = "bearer"
 REFERENCE: Final = "#/components/schemas/{model}"
 
 
-def described(app: FastAPI) -> dict[str, Any]:
-    """The description, made once."""
+def described(app: FastAPI, problems: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """The description, made once; the forms of problems that routes name are among `problems`."""
     if app.openapi_schema is None:
         made = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
-        operations = [operation for path in made["paths"].values() for operation in path.values()]
-        _add_problems(made, [answer for operation in operations for answer in operation["responses"].values()])
+        models: list[type[BaseModel]] = [Problem, *problems]
+        _add_problems(made, {model.__name__: model for model in models})
         _add_callers(made, app.routes)
         _add_security(made)
         app.openapi_schema = made
     return app.openapi_schema
 
 
-def _add_problems(made: dict[str, Any], answers: Sequence[dict[str, Any]]) -> None:
+def _add_problems(made: dict[str, Any], models: Mapping[str, type[BaseModel]]) -> None:
     """The forms of the answers that are problems, and those among all schemas."""
-    models: set[type[BaseModel]] = set()
-    for answer in answers:
-        model = answer.pop(PROBLEM, None)
-        if model is not None:
-            models.add(model)
-            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
-    wanted: Any = [(model, "serialization") for model in sorted(models, key=lambda model: model.__name__)]
+    for answer in _answers(made):
+        if name := answer.pop(PROBLEM, ""):
+            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=models[name].__name__)}}}
+    wanted: Any = [(model, "serialization") for model in models.values()]
     _, found = models_json_schema(wanted, ref_template=REFERENCE)
     made.setdefault("components", {}).setdefault("schemas", {}).update(found.get("$defs", {}))
+
+
+def _answers(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in made["paths"].values():
+        for operation in path.values():
+            yield from operation["responses"].values()
 
 
 def _add_callers(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:

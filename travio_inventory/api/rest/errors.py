@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar
 
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,6 +41,8 @@ class RouteWithError(Route):
             except RequestValidationError as error:
                 members = problems.members_of_form(error, invalid=self.invalid)
                 return _answer(members["detail"], members)
+            except HTTPException as error:
+                return _answer(error.detail, problems.members_of_http(error), error.headers)
 
         return handle_with_error
 

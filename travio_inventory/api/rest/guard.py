@@ -5,10 +5,9 @@ from typing import Final, NamedTuple
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest.paths import keep_slashes
-from travio_inventory.api.rest.routes import LargeBodyRoute
-from travio_inventory.kernel.refusals import Overloaded, Refusal
+from travio_inventory.api.rest.routes import LargeBodyRoute, RefusedBody
+from travio_inventory.kernel.refusals import Overloaded
 
 DEFAULT_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -26,14 +25,6 @@ class BodyLimits(NamedTuple):
     usual_max: int
     large_max: int
     unread_max: int
-
-
-class RefusedBody(HTTPException):
-    """A body is not read; FastAPI passes only its own exceptions on."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(TABLE[type(refusal)].http)
-        self.refusal = refusal
 
 
 class Guard:

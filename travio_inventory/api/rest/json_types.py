@@ -33,8 +33,8 @@ def _read_moment(value: object) -> object:
     return int(at.timestamp())
 
 
-Int32 = Annotated[int, Field(ge=-INT32, lt=INT32)]
-Int64 = Annotated[int, Field(ge=-INT64, lt=INT64)]
+Int32 = Annotated[int, Field(ge=-INT32, le=INT32 - 1)]
+Int64 = Annotated[int, Field(ge=-INT64, le=INT64 - 1)]
 Moment = Annotated[int, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 """A moment in a request: it is read as Unix seconds."""
 Shown = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from travio_inventory.api.auth.challenges import challenge
@@ -58,6 +59,11 @@ def _field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
     for part in error["loc"][1:]:
         path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
     return path
+
+
+def members_of_http(error: HTTPException) -> dict[str, Any]:
+    """What HTTP itself has a status for: no such path, a body that is too large, one that is no text."""
+    return members(error.status_code, error.detail, reason=HTTPStatus(error.status_code).name)
 
 
 def members(status: int, detail: str, *, reason: str) -> dict[str, Any]:

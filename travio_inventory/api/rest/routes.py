@@ -7,18 +7,28 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.api.refusals import TABLE
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
 
 DEADLINE_S: Final = "deadline_s"
 """The name under which the application's state has the deadline of an answer, in seconds."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBLEM: Final = "problem"
-"""The key in an answer of a route under which its form is, if it is a problem. The description reads it; a model that
-FastAPI knows of would cost the start half a millisecond for each status of each route.
+"""The key in an answer of a route under which the name of its form is, if it is a problem. The description reads it; a
+model that FastAPI knows of would cost the start half a millisecond for each status of each route.
 """
 OFTEN: Final = (400, 401, 403, 413, 422, 429, 503)
 """The statuses of problems that every call may have."""
+
+
+class RefusedBody(HTTPException):
+    """A body is not read; FastAPI passes only its own exceptions on."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(TABLE[type(refusal)].http)
+        self.refusal = refusal
 
 
 class Route(APIRoute):
@@ -31,6 +41,8 @@ class Route(APIRoute):
             try:
                 async with asyncio.timeout(getattr(request.app.state, DEADLINE_S)):
                     return await handle(request)
+            except RefusedBody as refused:
+                raise refused.refusal from None
             except TimeoutError:
                 if request.method in SAFE_METHODS:
                     raise BackendUnavailable("there was no answer in time") from None
@@ -74,5 +86,10 @@ class Problem(BaseModel):
 
 
 def problems_of(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer besides success, for its description: these, and what every call may."""
-    return {status: {"description": "A refusal", PROBLEM: model} for status in (*OFTEN, *statuses)}
+    """What a route may answer besides success, for its description: these, and what every call may, in that form."""
+    return {status: told for each in (*OFTEN, *statuses) for status, told in problem_of(each, model).items()}
+
+
+def problem_of(status: int, model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """A problem of that form."""
+    return {status: {"description": "A refusal", PROBLEM: model.__name__}}

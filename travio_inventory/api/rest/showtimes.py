@@ -16,7 +16,7 @@ from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.kept_answers import KeptAnswers
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
-from travio_inventory.api.rest.routes import problems_of
+from travio_inventory.api.rest.routes import problem_of, problems_of
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.commands import (
     ConfirmHoldCommand,
@@ -65,11 +65,7 @@ class ShowtimeRoutes:
             methods=["POST"],
             status_code=201,
             summary="Hold seats of a showtime, all of them or none.",
-            responses={
-                201: {"model": models.Held},
-                **_problems(404, 410),
-                **problems_of(409, model=models.SeatsNotHeld),
-            },
+            responses={201: {"model": models.Held}, **_problems(404, 410), **problem_of(409, models.SeatsNotHeld)},
         )
         router.add_api_route(
             "/release",

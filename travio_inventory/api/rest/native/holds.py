@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.holds_told import expires_at_s, failure_of, given_back
 from travio_inventory.api.page_tokens import token_of
+from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest import problems
 from travio_inventory.api.rest.callers import Confirming, Holding, Reading
 from travio_inventory.api.rest.json_text import moment, written
@@ -16,15 +17,19 @@ from travio_inventory.api.rest.native import hold_models as models
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
-from travio_inventory.api.rest.routes import Route, problems_of
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.api.rest.routes import Route, problem_of, problems_of
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
 from travio_inventory.seats.commands import ExtendHoldCommand, GiveBackCommand, HoldsQuery, hold_ref
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.refusals import HoldEnded, HoldLimitReached, HoldNotFound, SeatContended, SeatTaken
+from travio_inventory.seats.refusals import HoldEnded, HoldNotFound
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases import Inventory
 
 HoldId = Annotated[str, Path(description="The id of a hold.", examples=["dhaka-chattogram-0605~0~5f0c2a"])]
+
+
+NOT_HELD = (409, 429)
+"""The statuses of refusals that also have what old clients read."""
 
 
 class HoldRoutes:
@@ -42,7 +47,7 @@ class HoldRoutes:
             methods=["POST"],
             status_code=201,
             summary="Hold seats, all of them or none.",
-            responses={201: {"model": models.Held}, **problems_of(404, 409, 410, model=models.NotHeld)},
+            responses={201: {"model": models.Held}, **problems_of(404, 410), **problem_of(409, models.NotHeld)},
         )
         router.add_api_route("", self.page, summary="The holds of a user.", responses=problems_of())
         router.add_api_route(of_hold, self.one, summary="A hold as it is now.", responses=problems_of(404))
@@ -69,7 +74,9 @@ class HoldRoutes:
         command = body.command(key)
         try:
             hold = await self._inventory.hold_seats(caller.as_user(), command)
-        except (SeatContended, SeatTaken, HoldLimitReached) as refusal:
+        except Refusal as refusal:
+            if TABLE[type(refusal)].http not in NOT_HELD:
+                raise
             failed, said = failure_of(refusal, command.seat_ids)
             told = {"hold_id": "", "success": False, "held_seat_ids": [], "failed_seat_ids": failed}
             told |= {"expires_at": None, "failure_reason": said}

@@ -104,8 +104,7 @@ class MapRoutes:
     ) -> Response:
         query = SeatMapQuery(trip_id=trip_id, ends=ends, section=section_id)
         found = await self._inventory.read_seat_map(caller.as_organization(), query, check=self._maps.check)
-        kept = await self._maps.written(found, sale_of(found))
-        data = await kept.write(found)
+        kept, data = await self._maps.written(found, sale_of(found))
         etag = kept.etag(data)
         headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "Accept-Encoding"}
         if etag in if_none_match:

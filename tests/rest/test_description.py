@@ -1,0 +1,109 @@
+"""The description is whole and true: every call is in it, and no answer is that it does not tell."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from tests.rest.serving import Web
+from travio_inventory.api.grpc import descriptors
+from travio_inventory.api.grpc.service import SERVICE
+from travio_inventory.app.service import running
+from verification.kit.in_process import settings_of
+
+OTHER_FACES = {
+    "GetAvailableSeats", "ReserveSeats", "GetReservation", "ConfirmReservations", "CancelReservations", "HealthCheck",
+    "WatchSeatMap",
+}  # fmt: skip
+"""Calls of gRPC that events and live maps have their own routes for."""
+ROUTES = {
+    "CheckAvailability": "GET /v1/trips/{trip_id}/availability",
+    "BatchCheckAvailability": "POST /v1/availability",
+    "HoldSeats": "POST /v1/holds",
+    "ReleaseSeats": "POST /v1/holds/{hold_id}/release",
+    "ConfirmBooking": "POST /v1/holds/{hold_id}/confirm",
+    "GetSeatMap": "GET /v1/trips/{trip_id}/seatmap",
+    "InitializeTripInventory": "POST /v1/trips",
+    "UpdateInventory": "POST /v1/trips/{trip_id}/seat-blocks",
+    "JoinWaitlist": "POST /v1/trips/{trip_id}/waitlist",
+    "GetUserWaitlist": "GET /v1/waitlist",
+    "GetHold": "GET /v1/holds/{hold_id}",
+    "ListHolds": "GET /v1/holds",
+    "ExtendHold": "POST /v1/holds/{hold_id}/extend",
+    "CancelBooking": "POST /v1/bookings/{booking_id}/cancel",
+    "MoveHold": "POST /v1/holds/{hold_id}/move",
+    "ErasePassengers": "DELETE /v1/bookings/{booking_id}/passengers",
+    "LeaveWaitlist": "DELETE /v1/trips/{trip_id}/waitlist",
+    "GetTrip": "GET /v1/trips/{trip_id}",
+    "GetTripSummary": "GET /v1/trips/{trip_id}/summary",
+    "GetManifest": "GET /v1/trips/{trip_id}/manifest",
+    "GetOrderBookings": "GET /v1/orders/{order_id}/bookings",
+    "ListTripSeats": "GET /v1/trips/{trip_id}/seats",
+    "PutSeatPlan": "PUT /v1/seat-plans/{plan_id}",
+    "ListSeatPlans": "GET /v1/seat-plans",
+    "DeleteSeatPlan": "DELETE /v1/seat-plans/{plan_id}",
+    "ExplainSeat": "GET /v1/trips/{trip_id}/seats/{seat_id}/explanation",
+    "ControlSales": "POST /v1/trips/{trip_id}/close",
+    "ChangeTrip": "PATCH /v1/trips/{trip_id}",
+    "CancelTrip": "POST /v1/trips/{trip_id}/cancel",
+    "SwapVehicle": "POST /v1/trips/{trip_id}/swap",
+    "ListTrips": "GET /v1/trips",
+}
+"""By call of gRPC."""
+
+
+def operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each operation with its method and path."""
+    for path, methods in description["paths"].items():
+        yield from ((f"{method.upper()} {path}", operation) for method, operation in methods.items())
+
+
+async def test_every_call_of_grpc_has_its_route(web: Web) -> None:
+    calls = {method.name for method in descriptors.pool().FindServiceByName(SERVICE).methods}
+    described = dict(operations((await web.client.get("/openapi.json")).json()))
+    assert set(ROUTES) == calls - OTHER_FACES
+    assert set(ROUTES.values()) <= set(described)
+
+
+async def test_every_operation_says_what_it_does_what_it_needs_and_what_it_may_answer(web: Web) -> None:
+    description = (await web.client.get("/openapi.json")).json()
+    assert description["openapi"].startswith("3.1.")
+    for name, operation in operations(description):
+        assert operation["summary"].endswith((".", "?")), name
+        assert re.fullmatch(r"Needs the scope `\w+`\.", operation["description"]), name
+        assert {"400", "401", "403", "422", "429", "503"} <= set(operation["responses"]), name
+        named = {parameter["name"] for parameter in operation["parameters"]}
+        assert {"org_id", "user_id", "X-Organization-Id", "X-User-Id"} <= named, name
+        for status, answer in operation["responses"].items():
+            assert (status[0] in "23") or "application/problem+json" in answer["content"], (name, status)
+
+
+@pytest.fixture(scope="module")
+def address(portal: BlockingPortal) -> Iterator[str]:
+    """A service that listens for HTTP."""
+    settings = settings_of(None, http_host="127.0.0.1", http_port=0)
+    with portal.wrap_async_context_manager(running(settings, only="http")) as app:
+        yield f"http://127.0.0.1:{app.http_port}"
+
+
+@pytest.mark.parametrize(
+    "much",
+    [
+        pytest.param(["--phases", "fuzzing", "--max-examples", "3"], id="a little"),
+        pytest.param(["--phases", "examples,coverage,fuzzing,stateful"], id="much", marks=pytest.mark.once),
+    ],
+)
+def test_no_answer_is_an_error_of_ours_or_is_not_described(address: str, tmp_path: Path, much: list[str]) -> None:
+    """A request that the description allows may be refused: ids and journeys have rules that a schema cannot tell."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", "--seed", "1", "--no-color"]
+    others = ["--exclude-checks", "positive_data_acceptance", "--header", "X-User-Id: alice", "--suppress-health-check"]
+    done = subprocess.run(
+        [*command, *others, "all", *much], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stdout[-10_000:]
+    assert re.search(r"\d+ generated", done.stdout), done.stdout
