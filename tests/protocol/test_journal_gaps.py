@@ -108,18 +108,31 @@ async def test_a_longer_gap_in_what_is_read_is_read_first(sale: Sale, monkeypatc
     assert told == [*missing, last]
 
 
-async def test_a_longer_gap_that_begins_in_the_place_itself_is_closed_when_that_is_read_from_its_beginning(
-    sale: Sale, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("others", [0, 2])
+@pytest.mark.parametrize("longer", [1, 2, 5])
+async def test_a_longer_gap_in_the_place_itself_is_closed_where_it_is_met(
+    sale: Sale, longer: int, others: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock of who recorded the last event is behind, so it is read first."""
+    """The clock of who recorded the last event is behind, so it is read before them: first, or after older ones."""
     monkeypatch.setattr(journal, "GAPS_MAX", 1)
     monkeypatch.setattr(journal, "EVENTS_PER_READ", 1)
-    missing = [await recorded(sale, "A1", 1, n, before=OPEN) for n in (0, 1)]
-    last = await recorded(sale, "A1", 1, 2, after_ms=-1, before=OPEN)
+    older = [await recorded(sale, "A1", 2 + n, after_ms=n - 9) for n in range(others)]
+    missing = [await recorded(sale, "A1", 1, n, before=OPEN) for n in range(1 + longer)]
+    last = await recorded(sale, "A1", 1, 1 + longer, after_ms=-1, before=OPEN)
     await opens(sale, OPEN)
     reader = EventJournal(sale.process.sender, "told")
-    assert await published(reader) == []
-    sale.clock.pass_ms(WAITS_MS[0])
+    assert await published(reader) == [*older, *missing, last]
+
+
+async def test_a_longer_gap_in_a_later_epoch_keeps_the_place_from_nothing(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who recorded the last event did not know yet which epoch is open."""
+    monkeypatch.setattr(journal, "GAPS_MAX", 1)
+    missing = [await recorded(sale, "A1", 1, n, epoch=OPEN + 1, before=OPEN + 1) for n in range(5)]
+    last = await recorded(sale, "A1", 1, 5, before=OPEN + 1)
+    await opens(sale, OPEN + 1)
+    reader = EventJournal(sale.process.sender, "told")
     assert await published(reader) == [*missing, last]
 
 

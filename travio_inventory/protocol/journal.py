@@ -4,6 +4,7 @@ unless more are set aside than it remembers, or an index cannot be read.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from math import inf
 from typing import NamedTuple
 
@@ -26,7 +27,9 @@ EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
 GAPS_MAX = 100
-"""So many missing events of a subject are fetched one by one; more are read with all others of their partition."""
+"""So many missing events of a subject are fetched one by one; more, if they are of an older epoch than what is being
+read, with all others of their partition.
+"""
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
@@ -267,16 +270,16 @@ class EventJournal:
 
     async def _with_missing(self, partition: Partition, signals: Rows, place: Place | None) -> Rows:
         """With the missing ones before them. Raises StoreUnavailable, _LongGapError if so many are missing that the
-        partition is to be read from the oldest of them on, unless that is done now.
+        partition is read first from the oldest of them on, unless the place is no later.
         """
-        for fetched in range(GAPS_MAX + 1):
+        for fetched in count():
             missing = self._missing_before(signals, self._all_published_before(partition))
             more = await self._batches.get(partition, missing) if missing else {}
             if not more:
                 break
-            oldest = Place(min(map(event_rows.epoch_of, more)), rows.partition_entry(partition))
-            if fetched == GAPS_MAX and (oldest != place or self._to_read.start_of(oldest)):
-                self._to_read.add(oldest, self._open)
+            oldest = min(map(event_rows.epoch_of, more))
+            if fetched >= GAPS_MAX and (place is None or oldest < place.minute):
+                self._to_read.add(Place(oldest, rows.partition_entry(partition)), self._open)
                 raise _LongGapError
             signals = {**signals, **more}
         return signals
