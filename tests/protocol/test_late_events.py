@@ -48,6 +48,12 @@ async def carried(sale: Sale, late: LateEvents, epoch: int) -> None:
     sale.clock.pass_ms(LOOK_EVERY_MS)
 
 
+def row_place(sale: Sale, number: int, ordinal: int, epoch: int) -> Place:
+    """The event alone, as it is carried on."""
+    key = recorded.event(sale, "A1", number, ordinal, epoch=epoch).key
+    return Place(epoch, f"{partition_entry(sale.group_partition('A1'))}\x1f{key.id}")
+
+
 async def record(
     sale: Sale, seat: str, number: int, ordinal: int = 0, *, epoch: int = SETTLED, after_ms: int = 0
 ) -> str:
@@ -147,12 +153,51 @@ async def test_eight_partitions_are_compared_in_a_round_and_the_rest_in_the_next
     assert await publish(late) == names[8:]
 
 
-async def test_none_are_compared_while_missed_ones_wait_to_be_published(sale: Sale) -> None:
-    names = [await record(sale, seat, 1) for seat in ("A1", "A2")]
-    late = await late_events(sale, [sale.group_partition("A1")], [sale.group_partition("A2")])
-    assert [await found(late), await found(late)] == [names[:1], names[:1]]
+async def test_none_are_compared_while_many_missed_ones_wait_to_be_published(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("travio_inventory.protocol.late_events.HELD_UP_MAX", 1)
+    names = [await record(sale, seat, 1) for seat in ("A1", "A2", "A3")]
+    late = await late_events(sale, *([sale.group_partition(seat)] for seat in ("A1", "A2", "A3")))
+    assert [await found(late) for _ in range(3)] == [names[:1], names[:2], names[:2]]
     await late.mark_published(await late.unpublished())
-    assert await found(late) == names[1:]
+    assert await found(late) == names[2:]
+
+
+async def test_an_event_behind_one_that_is_set_aside_is_not_late_when_that_one_is_too_old_to_be(sale: Sale) -> None:
+    visit = [sale.group_partition("A1")]
+    old = await record(sale, "A1", 1, 0, epoch=OLDEST - 1)
+    behind = await recorded.record(sale, "A1", 1, 1, epoch=OLDEST, before=OLDEST - 1)
+    other = await record(sale, "A1", 2, epoch=OLDEST)
+    late = await late_events(sale, [], visit, visit)
+    places = [row_place(sale, 1, 0, OLDEST - 1), row_place(sale, 1, 1, OLDEST)]
+    await late._journal._minutes.carry(places, OPEN * MINUTE_MS)
+    events = await late.unpublished()
+    assert ids(events) == [old, behind]
+    await late.set_aside({events[0]: ValueError("refused")})
+    assert await publish(late) == [other]
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert await publish(late) == [old, behind]
+
+
+async def test_what_is_before_one_that_is_set_aside_is_late(sale: Sale) -> None:
+    visit = [sale.group_partition("A1")]
+    late = await late_events(sale, [], visit)
+    await recorded.record(sale, "A1", 1, 1, epoch=OLDEST, before=OLDEST - 1)
+    await late._journal._minutes.carry([row_place(sale, 1, 1, OLDEST)], OPEN * MINUTE_MS)
+    await late.set_aside(dict.fromkeys(await late.unpublished(), ValueError("refused")))
+    before = await record(sale, "A1", 1, 0, epoch=OLDEST)
+    assert await publish(late) == [before]
+
+
+async def test_nothing_counts_as_late_while_it_is_not_known_what_is_set_aside(sale: Sale) -> None:
+    name = await record(sale, "A1", 1)
+    late = await late_events(sale, [sale.group_partition("A1")])
+    sale.store.cannot_list(Index.JOURNAL, OPEN - 3)
+    assert await found(late) == []
+    sale.store.mend()
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await found(late) == [name]
 
 
 async def test_a_missed_event_that_is_set_aside_comes_again_with_the_next_visit(sale: Sale) -> None:

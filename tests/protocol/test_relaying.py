@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.protocol.recorded import OPEN, event, indexed, opens, own, recorded
+from tests.protocol.recorded import OPEN, event, indexed, opens, own, record, recorded, stored
 from travio_inventory.events.relay import EVENTS_AT_ONCE, MANY_EVERY, REFUSED_MAX, EventRelay
 from travio_inventory.kernel.events import Event, PublishFailed
-from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.epochs import EPOCH_MS
+from travio_inventory.protocol.index_entries import bucket_of
+from travio_inventory.protocol.journal import HELD_UP_MAX, EventJournal
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.records.listing_sink import ListingSink
@@ -18,6 +21,7 @@ from verification.kit.sale import Sale
 
 KEPT = Retention()
 ROUND_MS = 1_000
+EPOCH_ROUNDS = EPOCH_MS // ROUND_MS
 
 
 @dataclass
@@ -68,6 +72,39 @@ async def test_refused_events_however_many_and_wherever_they_are_hold_up_no_othe
     await relayed(sale, relay, refused + 2)
     assert sink.had == others
     assert relay.lag_ms() > 0, "some still wait"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("refused", [1, REFUSED_MAX + 1, HELD_UP_MAX])
+async def test_what_arrives_late_is_published_though_everything_else_is_refused(
+    sale: Sale, refused: int, restarts: bool
+) -> None:
+    await opens(sale, OPEN)
+    waiting = [await recorded(sale, "A1", number) for number in range(refused)]
+    sink = OddSink(waiting)
+    await indexed(sale, "A2", OPEN)
+    relay = relay_to(sale, sink)
+    await relayed(sale, relay, 3 * EPOCH_ROUNDS)
+    late = await record(sale, "A2", 0, epoch=OPEN)
+    assert sink.had == []
+    await relayed(sale, relay, 16 * EPOCH_ROUNDS)
+    assert sink.had == [late]
+    assert int(await stored(sale, "") or 0) > OPEN, "no epoch is kept open"
+    assert relay.lag_ms() == 19 * EPOCH_MS, "the others still wait"
+    sink.refused = ()
+    await relayed(sale, relay_to(sale, sink) if restarts else relay, 16 * EPOCH_ROUNDS)
+    assert sorted(sink.had) == sorted([late, *waiting]), "each once"
+
+
+async def test_of_more_refused_events_none_is_carried_on(sale: Sale) -> None:
+    await opens(sale, OPEN)
+    for number in range(HELD_UP_MAX + 1):
+        await own(sale, "A1", number)
+    await relayed(sale, relay_to(sale, OddSink(is_down_after=0)), 16 * EPOCH_ROUNDS)
+    assert await stored(sale, "") == 1
+    assert not [
+        entry for n in range(1, 16) for entry in await sale.store.read_index(Index.JOURNAL, bucket_of(OPEN + n))
+    ]
 
 
 async def test_a_sink_that_fails_in_the_middle_of_a_round_has_all_events_of_a_hold_in_order(sale: Sale) -> None:

@@ -4,6 +4,7 @@ unless more are set aside than it remembers, or an index cannot be read.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from math import inf
 from typing import NamedTuple
@@ -27,9 +28,9 @@ EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
 GAPS_MAX = 100
-"""So many missing events of a subject are fetched one by one; more, if they are of an older epoch than what is being
-read, with all others of their partition.
-"""
+"""So many missing events of a subject are fetched one by one; more, of an older epoch, with all of their partition."""
+HELD_UP_MAX = 100
+"""While a sink refuses all events, and these are no more, epochs are closed: what arrives late does not wait for it."""
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
@@ -90,6 +91,8 @@ class EventJournal:
         """The last event of each subject in `_pending`."""
         self._pending: dict[str, tuple[Event, FoundEvent]] = {}
         """What was read and not yet published, by event id."""
+        self._refused_in = 0
+        """The last epoch into which that was carried on."""
 
     def missed_s(self) -> int:
         """Of how many seconds the events were no longer kept when the relay started, and lost if not yet published."""
@@ -100,15 +103,23 @@ class EventJournal:
         """The first open epoch: what is in earlier ones was published, as far as it was found, or is carried on."""
         return self._minutes.first
 
+    def waiting(self) -> Mapping[str, int] | None:
+        """The subjects that wait for an event that is set aside, and its ordinal; None while that is not known."""
+        return self._to_read.waiting() if self._knows_what_is_aside else None
+
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
         self._recent = recent = self._recent or self._signals.follow()
+        were_refused = bool(self._pending)
         if len(self._pending) < EVENTS_PER_ROUND_MAX:
             await self._look()
             await self._take_places()
             await self._take_news(recent)
         if not self._pending:
             await self._close()
+        elif were_refused and len(self._pending) <= HELD_UP_MAX:
+            with suppress(BackendUnavailable):
+                await self._close()
         return [event for event, _ in self._pending.values()]
 
     async def mark_published(self, events: Sequence[Event]) -> None:
@@ -130,8 +141,7 @@ class EventJournal:
             await self._put_aside({place_of(found): errors.get(name, _BEHIND) for name, found in aside.items()})
         except StoreUnavailable:
             raise BackendUnavailable from None
-        for name in aside:
-            del self._pending[name]
+        self._pending = {name: found for name, found in self._pending.items() if name not in aside}
         for subject in subjects:
             self._taken.pop(subject, None)
         if not self._pending:
@@ -194,10 +204,8 @@ class EventJournal:
         for partition, recent in sorted(news.take().items()):
             signals = {key: row for key, row in recent.items() if event_rows.epoch_of(key) >= self._minutes.first}
             if partition not in behind:
-                try:
+                with suppress(StoreUnavailable, _LongGapError):  # its events are in the store: the index leads to them
                     await self._take(partition, signals)
-                except (StoreUnavailable, _LongGapError):
-                    continue  # its events are in the store, and the index leads to them
 
     async def _take_places(self) -> None:
         """Read on, the oldest events of each partition first, until the round has enough. What fails is set aside with
@@ -232,15 +240,13 @@ class EventJournal:
         return False
 
     async def _read_next(self, place: Place, partition: Partition) -> bool:
-        start, end = (
-            self._to_read.start_of(place) or event_rows.id_from(place.minute),
-            event_rows.id_from(place.minute + 1),
-        )
+        start = self._to_read.start_of(place) or event_rows.id_from(place.minute)
+        end = event_rows.id_from(place.minute + 1)
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
         await self._take(partition, found, place)
         self._to_read.back_off.succeeded(place)
-        newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
-        self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
+        times_ms = (rows.number(row, "at_ms") for row in found.values())
+        self._newest_ms[place] = max([self._newest_ms.get(place, 0), *times_ms])
         if len(found) < EVENTS_PER_READ:
             self._to_read.was_read(place)
             return False
@@ -297,10 +303,14 @@ class EventJournal:
         one, or an earlier one in which the partition is still to be read; 0 while it is not known what was set aside.
         """
         first = self._minutes.first
-        if self._minutes.unseen or not self._to_read.knows_all(first):
+        if not self._knows_what_is_aside:
             return 0
         oldest = self._to_read.oldest(partition)
         return min([first, *self._minutes.unread, first if oldest is None else oldest])
+
+    @property
+    def _knows_what_is_aside(self) -> bool:
+        return not self._minutes.unseen and self._to_read.knows_all(self._minutes.first)
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these from that epoch on that are neither published nor among these."""
@@ -329,10 +339,9 @@ class EventJournal:
             self._to_read.add(place, self._open)
 
     async def _close(self) -> None:
-        """All events of the round are published: epochs with nothing left to read count as visited. When one is closed,
-        what could not be read is carried on.
-        """
-        self._taken.clear()
+        """Epochs with nothing left to read count as visited. What is left, or refused, of an ending one is carried."""
+        if not self._pending:
+            self._taken.clear()
         left = {epoch: self._to_read.left(visit.places) for epoch, visit in self._visits.items()}
         failed = self._to_read.failed() if left else set()
         done = {
@@ -344,6 +353,9 @@ class EventJournal:
         first = self._minutes.first
         try:
             await self._carry(set().union(*(left[epoch] for epoch in ending)))
+            if ending and self._pending:
+                await self._minutes.carry([place_of(found) for _, found in self._pending.values()], self._now_ms)
+                self._refused_in = self._open
             for epoch, begun_ms in done.items():
                 await self._minutes.settled([epoch], begun_ms)
         except StoreUnavailable:
@@ -373,7 +385,7 @@ class EventJournal:
         carried on, or if it may be fetched as what an epoch hides that cannot be read.
         """
         is_open = self._minutes.first <= epoch < min(self._minutes.unread, default=inf)
-        return epoch if is_open else max(self._open, epoch)
+        return max(epoch, self._refused_in) if is_open else max(self._open, epoch)
 
     def _forget(self, first: int) -> None:
         self._published.forget(first)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
+from math import inf
 
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -19,7 +20,7 @@ from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.hold import parse_hold_id
 from travio_inventory.protocol.index_entries import MINUTE_MS
-from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.journal import HELD_UP_MAX, EventJournal
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
 from travio_inventory.protocol.ports import Everywhere
 from travio_inventory.protocol.sending import Sender
@@ -63,9 +64,9 @@ class LateEvents:
         self._to_compare: deque[Partition] = deque()
 
     async def unpublished(self) -> Sequence[Event]:
-        """See Journal. Late events come while the journal has few."""
+        """See Journal. Late events come while the journal has few; others do not wait for a few that are refused."""
         events = await self._unknown(await self._journal.unpublished())
-        if len(events) < EVENTS_PER_ROUND_MAX and not self._late:
+        if len(events) < EVENTS_PER_ROUND_MAX and len(self._late) <= HELD_UP_MAX:
             await self._look()
         mine = {event.id for event in events}
         self._late = {name: event for name, event in self._late.items() if name not in mine}
@@ -95,7 +96,12 @@ class LateEvents:
         return [event for event in events if event.id not in self._told_late]
 
     async def _look(self) -> None:
-        """Compare the next partitions. One that cannot be read is retried in the next slow round."""
+        """Compare the next partitions, once it is known what waits. One that cannot be read is retried in the next slow
+        round.
+        """
+        waiting = self._journal.waiting()
+        if waiting is None:
+            return
         try:
             if not self._to_compare:
                 self._to_compare.extend(await self._everywhere.next_partitions())
@@ -106,7 +112,7 @@ class LateEvents:
         looks = (self._missed(partition, settled) for partition in partitions)
         for missed in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(missed, list):
-                self._late |= {event.id: event for event in missed}
+                self._late |= {event.id: event for event in missed if event.ordinal < waiting.get(event.subject, inf)}
             elif not isinstance(missed, StoreUnavailable):
                 raise missed
 

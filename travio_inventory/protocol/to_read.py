@@ -2,8 +2,9 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
-from travio_inventory.protocol import rows
+from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.event_places import row_id_in, unit_of
@@ -68,6 +69,15 @@ class ToRead:
     def is_aside(self, row_id: str) -> bool:
         """Whether that event is known to be set aside."""
         return row_id in self._aside
+
+    def waiting(self) -> dict[str, int]:
+        """The subjects that wait for a single event, and its ordinal, also while it is being tried again."""
+        waiting: dict[str, int] = {}
+        for row_id in self._singles.values():
+            with suppress(ValueError):  # nobody can read it
+                subject, ordinal = event_rows.named_in(row_id)
+                waiting[subject] = min(ordinal, waiting.get(subject, ordinal))
+        return waiting
 
     def knows_all(self, first: int) -> bool:
         """Whether all single events that are set aside are known, if that epoch is the first open one."""
