@@ -1,6 +1,7 @@
 """What the oracle says of single batches: each promise that a batch can break is seen broken by itself."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -8,7 +9,7 @@ from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Tabl
 from travio_inventory.seats.ports import Cell
 from travio_inventory.store.memory import Change
 from verification.simulation.hindsight import Hindsight
-from verification.simulation.history import Call, CallOutcome
+from verification.simulation.history import Call, CallOutcome, Told
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated
 
 HOME = Partition(Table.SEAT_GROUPS, ORGANIZATION, "t", 0)
@@ -80,6 +81,20 @@ def test_a_move_may_be_refused_on_the_journey_that_another_move_gave_the_hold() 
     Hindsight(_judge([MADE, others, longer], holds_max=0), [call]).judge()
     with pytest.raises(Violated, match=r"^I5 not moved"):
         Hindsight(_judge([MADE, others], holds_max=0), [call]).judge()
+
+
+def test_who_was_told_of_a_hold_as_it_was_before_its_move_knows_nothing_of_that() -> None:
+    """Its answer came late: another caller had moved it from s to r meanwhile."""
+    on_r: Row = {**HELD, "seats": "0 r", "extensions": 1, "moves": 1}
+    moved = (_taken("r", 0, f"{HOLD}+1"), _row(HELD, on_r), _cell(HOLD, None), _event("hold.changed"))
+    s, r = Cell("s", 0), Cell("r", 0)
+    shown = Call(1, "map", "", 4, (s, r), returned_s=4, answer=CallOutcome.OK, status="ha")
+    for version in (0, 1):
+        told = Told((r if version else s,), 0, version)
+        held = Call(0, "hold", "c", 0, (s,), returned_s=3, answer=CallOutcome.OK, told=HOLD, status="held", has=told)
+        hindsight = Hindsight(_judge([MADE, moved]), [held, shown])
+        with pytest.raises(Violated, match=r"^I7 .*'r'") if version else nullcontext():
+            hindsight.judge()
 
 
 @pytest.mark.parametrize("batches", [(MADE, CONFIRMED), (MADE, RELEASED)])

@@ -73,6 +73,11 @@ def _leave_out(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventJournal, "set_aside", left_out)
 
 
+@broken("a journal that closes no epoch while a sink refuses all there is", "I8", Plan.drawn(1_001_349))
+def _wait_for_refused(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(journal, "HELD_UP_MAX", 0)
+
+
 @broken("a journal that forgets what it published", "I8", Plan(3, faults=0.0, kills=0.0))
 def _tell_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LastPublished, "upto", lambda _self, _subject: -1)

@@ -21,7 +21,7 @@ from verification.kit.asking import control_sales, hold_seats
 from verification.kit.asking import seat_map as seat_map_of
 from verification.simulation import by_house
 from verification.simulation.faulty_edge import LIE
-from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen
+from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen, Told
 from verification.simulation.oracle import seconds_of
 from verification.simulation.plan import HELD_S_MAX, TTL_S, Plan
 from verification.simulation.process import Process
@@ -142,7 +142,8 @@ class Front:
 
     async def move(self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], *, tries: int) -> Call:
         """Move it from the seats that it was made with, or from what a read says that it has, to these."""
-        got: list[Hold] = []
+        wanted: list[Move] = []
+        asked: list[Cell] = []
 
         async def work(process: Process) -> Hold:
             now = await process.holds.find(actor, base_id(hold.id))
@@ -152,18 +153,13 @@ class Front:
             asked[:] = _cells_of(now, wanted[0])
             if self.plan.swaps:
                 settles = self._random.random() < MOVES_SETTLE
-                got.append(await by_house.move(process, actor, now, wanted[0], ends, settles=settles))
-            else:
-                got.append(await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0])))
-            return got[-1]
+                return await by_house.move(process, actor, now, wanted[0], ends, settles=settles)
+            return await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0]))
 
-        wanted: list[Move] = []
-        asked: list[Cell] = []
         call = await self.step("move", actor.user, base_id(hold.id), work, tries=tries)
         call.cells = tuple(dict.fromkeys((*asked, *(seen.cell for seen in call.seen))))
-        if call.answer is CallOutcome.OK:
-            now = got[-1]
-            call.cells = tuple(Cell(seat, segment) for seat in now.seats for segment in now.journey.segments)
+        if call.has is not None:
+            call.cells = call.has.cells
         return call
 
     async def extend(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
@@ -394,5 +390,7 @@ def _write_down_hold(call: Call, hold: Hold | None) -> None:
         return
     call.told = base_id(hold.id) if call.op in ("hold", "release") else hold.id
     call.status = type(hold.state).__name__.lower()
+    cells = tuple(Cell(seat, segment) for seat in hold.seats for segment in hold.journey.segments)
+    call.has = Told(cells, hold.price_minor, hold.extensions)
     if isinstance(hold.state, Held):
         call.until_ms = hold.state.expires_at_ms

@@ -289,12 +289,12 @@ class Hindsight:
 
     def _judge_find(self, call: Call) -> None:
         """What was read was true at some moment of the reading (I7)."""
-        if call.answer is not CallOutcome.OK:
+        if call.has is None:
             return
         timeline = self.oracle.timelines[call.told]
         until = [step.at_s for step in timeline[1:]] + [inf]
         for step, to_s in zip(timeline, until, strict=True):
-            if step.status == call.status and step.at_s <= call.returned_s and to_s >= call.invoked_s:
+            if _is_as_told(step, call) and step.at_s <= call.returned_s and to_s >= call.invoked_s:
                 return
         raise Violated(f"I7 read what did not stand: {call} {timeline}")
 
@@ -325,11 +325,10 @@ class Hindsight:
         """
         known: dict[Cell, list[tuple[float, float, str]]] = defaultdict(list)
         for call in self.calls:
-            if call.answer is not CallOutcome.OK or call.op not in ("hold", "confirm", "release", "cancel"):
+            if call.has is None or call.op not in ("hold", "confirm", "release", "cancel"):
                 continue
             for step in (*self.oracle.timelines[call.told], *self.oracle.timelines[late_id(call.told)]):
-                is_done = step.call is call if call.parts else step.status == call.status
-                if is_done and step.at_s <= call.returned_s:
+                if step.status == call.status and _version(step.row) <= call.has.version:
                     for cell in step.touched:
                         known[cell].append((call.returned_s, step.at_s, call.process))
         for step in self.oracle.steps if self.good_day else ():
@@ -362,6 +361,19 @@ class Hindsight:
 
 def _moves(row: Row) -> int:
     return int(row.get("moves") or 0)
+
+
+def _version(row: Row) -> int:
+    """How often the hold was changed."""
+    return int(row.get("extensions") or 0)
+
+
+def _is_as_told(step: Step[Call], call: Call) -> bool:
+    """Whether the step made the hold what its reader was told."""
+    cells = {cell for _, cell in step.places}
+    return call.has is not None and (step.status, _version(step.row), cells) == (
+        call.status, call.has.version, {*call.has.cells},
+    )  # fmt: skip
 
 
 def _shown(step: Step[Call]) -> str:

@@ -107,7 +107,7 @@ class Call:
     """The seats that a step is for, where it is not for all of the hold's."""
     move: AskedMove | None = None
     has: Told | None = None
-    """What the hold has after a move or a confirm, as its caller was told."""
+    """What the hold has, as its caller was told."""
 
     @property
     def has_key(self) -> bool:

@@ -10,6 +10,7 @@ from random import Random
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.event_rows import stable_id
@@ -48,6 +49,8 @@ from verification.simulation.world_history import history_of
 
 ROLLED_FORWARD_S = 3.0
 """After this time on a good day a step is rolled forward to its other seat groups."""
+RETRIED_S = WAITS_MS[1] / 1_000
+"""After this time what was set aside is tried again."""
 LEFT_S = 300.0
 """How long what is left over may take to end."""
 ABANDONED_S = 10.0
@@ -86,6 +89,7 @@ class Reckoning:
             rest = Relay(prober, sink)
             for _ in range(3):
                 await _round_of(rest)
+                await asyncio.sleep(RETRIED_S)
         good_day = not (plan.faults or plan.kills)
         Hindsight(self._oracle, world.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
         world.lists.judge(world.front.calls, are_counted=not plan.faults)
