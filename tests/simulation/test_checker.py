@@ -89,6 +89,8 @@ LEFT = replace(
 )  # fmt: skip
 NOT_THERE = _list_call(3, "leave", 7, 8)
 NOT_THERE.answer, NOT_THERE.told = CallOutcome.NO, "NOT_ON_WAITLIST"
+OF_ENDED = _list_call(3, "join", 7, 8)
+OF_ENDED.answer, OF_ENDED.told = CallOutcome.NO, "TRIP_CANCELLED"
 UNHEARD = _list_call(2, "leave", 5, 6)
 UNHEARD.answer = CallOutcome.UNKNOWN
 
@@ -146,6 +148,7 @@ WRONG = {
     "I5 left, and still there": replace(LEFT, waits=WAITING.waits),
     "I5 left twice": replace(LEFT, calls=[*LEFT.calls, _list_call(3, "leave", 7, 8)]),
     "I5 not there, and it was": replace(WAITING, calls=[*JOINED, NOT_THERE]),
+    "I5 refused as of a cancelled trip, and it is none": replace(WAITING, calls=[*JOINED, OF_ENDED]),
     "I5 told of a place that was left": replace(LEFT, calls=[*LEFT.calls, _list_call(3, "waits", 7, 8, "u", FIRST)]),
     "I5 told of none where there is one": replace(WAITING, calls=[*JOINED, _list_call(3, "waits", 7, 8)]),
     "I7 before who joined sooner": replace(
@@ -172,6 +175,7 @@ WRONG = {
 
 def test_a_possible_history_is_right() -> None:
     assert violations(RIGHT) == []
+    assert violations(replace(WAITING, calls=[*JOINED, ENDED, OF_ENDED])) == []
     assert violations(replace(RIGHT, events=[*TOLD, *TOLD])) == [], "at least once means perhaps twice"
 
 

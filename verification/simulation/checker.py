@@ -17,6 +17,7 @@ from verification.simulation.judging_answers import judge_answers, judge_keys
 from verification.simulation.judging_causes import judge_makers, judge_steps
 from verification.simulation.judging_order import judge_order
 from verification.simulation.moments import NotAfter
+from verification.simulation.possible_answers import TRIP_CANCELLED
 from verification.simulation.turns import violations_of_lists
 
 EVENTS = {
@@ -49,7 +50,11 @@ def judge_rows(evidence: Evidence) -> Iterator[str]:
 
 
 def judge_end_of_trip(evidence: Evidence) -> Iterator[str]:
-    """Once a trip was said to be cancelled, none of its holds and bookings lives (I14)."""
+    """Once a trip is said to be cancelled, none of its holds and bookings lives (I14); somebody asked for it (I5)."""
+    asked_s = min((call.invoked_s for call in evidence.asked[CANCEL_TRIP, ""]), default=inf)
+    for call in evidence.history.calls:
+        if call.told == TRIP_CANCELLED and call.returned_s < asked_s:
+            yield f"I5 said to be cancelled, and nobody had asked for it: {call}"
     ended = [call for call in evidence.asked[CANCEL_TRIP, ""] if call.answer is CallOutcome.OK]
     until_s = min((call.returned_s for call in ended), default=inf)
     for life in evidence.lives.values() if ended else ():

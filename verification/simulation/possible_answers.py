@@ -5,6 +5,7 @@ from math import inf
 from verification.simulation.history import LIVE, Call, CallOutcome
 
 ABSENT = "absent"
+TRIP_CANCELLED = "TRIP_CANCELLED"
 REASONS = {
     "HOLD_EXPIRED": {"expired"},
     "HOLD_RELEASED": {"released"},
@@ -33,6 +34,7 @@ REFUSALS = {
     },
     "block": {"SEAT_HELD", "SEAT_UNAVAILABLE"},
     "leave": {"NOT_ON_WAITLIST"},
+    "join": {TRIP_CANCELLED},
 }
 """The reasons with which a call may be refused for good."""
 SAW = {"confirm": {"confirmed"}, "release": {"released"}, "cancel": {"cancelled"}, "extend": {"held"}}

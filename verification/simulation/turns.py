@@ -138,6 +138,8 @@ class _Turns:
                 yield state
             case "leave", CallOutcome.NO if not is_there:
                 yield state
+            case "join", CallOutcome.NO:
+                yield state
             case _:
                 return
 
