@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 from redis.crc import key_slot
@@ -12,6 +12,7 @@ from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import rate_keys
 from travio_inventory.edge.local_rates import LocalRates
 from travio_inventory.edge.redis_options import RedisOptions, Standalone
+from travio_inventory.edge.scripts import SPEND, Script
 from travio_inventory.edge.server import Listener
 from travio_inventory.edge.shared_rates import SharedRates
 from travio_inventory.kernel.rates import Exceeded, Rates, Spend, after_one_more
@@ -20,8 +21,8 @@ from verification.servers.redis import HOST, RedisServer
 
 INTERVAL_US = 50_000
 BURST = 3
-ONE, OTHER = Spend("one", INTERVAL_US, BURST), Spend("other", INTERVAL_US, BURST + 2)
-Opener = Callable[[], AbstractAsyncContextManager[Rates]]
+ONE = Spend("one", INTERVAL_US, BURST)
+Contract = Callable[[Rates], Awaitable[None]]
 
 
 def now_us() -> int:
@@ -63,6 +64,7 @@ async def spent(spend: Callable[[], Awaitable[Exceeded | None]]) -> int:
     count = 0
     while await spend() is None:
         count += 1
+        assert count < 100
     return count
 
 
@@ -83,12 +85,13 @@ async def test_the_same_name_in_another_scope_is_another_thing(rates: Rates) -> 
 
 
 async def test_what_is_refused_spends_nothing_of_the_others(rates: Rates) -> None:
-    await spent(lambda: rates.spend("acme", [ONE]))
-    for _ in range(20):
-        assert await rates.spend("acme", [OTHER, ONE]) is not None
-    refused = await rates.spend("acme", [OTHER, ONE])
-    assert refused is None or refused.at == 1
-    assert await spent(lambda: rates.spend("acme", [OTHER])) >= OTHER.burst
+    slow, other = Spend("slow", 10_000_000, 1), Spend("other", 10_000_000, 2)
+    assert await rates.spend("acme", [slow]) is None
+    for _ in range(5):
+        refused = await rates.spend("acme", [other, slow])
+        assert refused is not None
+        assert refused.at == 1
+    assert await spent(lambda: rates.spend("acme", [other])) == other.burst
 
 
 async def test_many_at_once_are_counted_one_by_one(rates: Rates) -> None:
@@ -120,6 +123,40 @@ async def test_a_process_counts_no_more_things_than_it_may_and_forgets_what_is_a
 def test_what_is_spent_together_is_in_one_slot_of_a_cluster() -> None:
     assert len({key_slot(key) for key in rate_keys("acme", ["holder:ann", "organization:acme", "address:::1"])}) == 1
     assert len(set(rate_keys("acme", ["a:b", "a", "b", "a}b"]))) == 4
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "contract"),
+    [
+        pytest.param(
+            b"if wait > 0 then return {at, wait} end\n",
+            b"",
+            test_so_many_come_at_once_and_then_one_in_each_interval,
+            id="nobody is refused",
+        ),
+        pytest.param(
+            b"if wait > 0 then return {at, wait} end\nfor i, key in ipairs(KEYS) do",
+            b"for i, key in ipairs(KEYS) do\n  if wait > 0 and i == at then return {at, wait} end",
+            test_what_is_refused_spends_nothing_of_the_others,
+            id="a refusal spends what comes before it",
+        ),
+        pytest.param(
+            b"math.min(math.max(due, now), now + tolerance)",
+            b"now",
+            test_many_at_once_are_counted_one_by_one,
+            id="what came before is not counted",
+        ),
+    ],
+)
+async def test_a_planted_fault_in_the_script_is_found(
+    options: RedisOptions, monkeypatch: pytest.MonkeyPatch, right: bytes, wrong: bytes, contract: Contract
+) -> None:
+    script = SPEND
+    assert script.text.count(right) == 1, "the script has changed: plant the fault anew"
+    monkeypatch.setattr(shared_rates, "SPEND", Script(script.text.replace(right, wrong)))
+    async with in_redis(options, "planted") as rates:
+        with pytest.raises(AssertionError):
+            await contract(rates)
 
 
 async def test_two_processes_count_together(options: RedisOptions) -> None:
