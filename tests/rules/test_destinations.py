@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.refusals import HoldChanged
 from travio_inventory.seats.former import VEHICLES_MAX, FormerVehicle
@@ -161,7 +162,7 @@ def test_a_hold_is_told_why_a_seat_of_another_class_is_not_its_own() -> None:
     assert swapped(("A1", "A5"), match_seats(CAR.seats, first.seats)).left["A1"] is Why.OTHER_CLASS
 
 
-def test_a_trip_is_seen_as_it_was_with_a_former_vehicle() -> None:
+def test_a_trip_is_seen_as_it_was_with_a_former_vehicle(monkeypatch: pytest.MonkeyPatch) -> None:
     seats = tuple(replace(seat, section="s") for seat in DEARER)
     first = NewVehicle(seats, 3, sections=(Section("s"),), features=(Feature("door", 1, 1, section="s"),)).of(CAR)
     now = NewVehicle(DEARER, 2, features=(Feature("door", 2, 2),)).of(first)
@@ -169,6 +170,8 @@ def test_a_trip_is_seen_as_it_was_with_a_former_vehicle() -> None:
     assert (was.key, was.seats, was.seats_per_group, was.former) == (CAR.key, first.seats, 3, first.former)
     assert (was.sections, was.features) == ((Section("s"),), ())
     assert (with_former_vehicle(now, 0).seats, with_former_vehicle(now, 0).former) == (CAR.seats, ())
+    monkeypatch.setattr(limits, "CELLS_MAX", 1)
+    assert with_former_vehicle(now, 0).seats == CAR.seats, "whatever the limits are now"
 
 
 def test_a_place_is_one_of_a_row() -> None:
