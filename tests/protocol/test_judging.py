@@ -4,7 +4,7 @@ import pytest
 
 from tests.protocol.parts import Overtaken, hold_row, noted, unused_id
 from travio_inventory.protocol.batches import Kind, Row, RowKey
-from travio_inventory.protocol.fencing import ABANDONED
+from travio_inventory.protocol.fencing import ABANDONED, RETRY
 from travio_inventory.protocol.hold import Title
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.seats.hold import NEVER_MS, Hold
@@ -163,3 +163,22 @@ async def test_a_move_that_commits_before_it_is_fenced_has_what_it_took(sale: Sa
     cell, owner = RowKey(Kind.CELL, "A2", 0), str(Title(hold.id, 1))
     judged = await judging.judge_claim(sale.group_partition("A2"), cell, owner, since_ms=START_MS)
     assert judged == Judged(Verdict.TAKEN, await hold_row(sale, hold.id))
+
+
+async def test_an_attempt_is_settled_however_young_it_is(sale: Sale, judging: Judging[Hold]) -> None:
+    """Where it is not certain yet whether it commits, it never will."""
+    org, hold_id = sale.trip.key.organization, unused_id(sale)
+    await judging.settle(org, hold_id)
+    assert await hold_row(sale, hold_id) == {"status": "aborted", "reason": RETRY}
+    hold = await sale.hold("A1")
+    sent = noted(sale)
+    await judging.settle(org, hold.id)
+    assert sent == [], "it has committed"
+    for _ in range(2):
+        await judging.settle(org, str(Title(hold.id, 1)))
+        assert (await hold_row(sale, hold.id))["moves"] == 1
+    assert len(sent) == 1, "nothing more is to be done the second time"
+    await sale.release(hold)
+    done = len(sent)
+    await judging.settle(org, str(Title(hold.id, 2)))
+    assert len(sent) == done, "what has ended is moved no more"
