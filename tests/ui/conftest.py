@@ -132,6 +132,7 @@ class Visitor:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.faults: list[str] = []
+        page.set_default_timeout(SOON_MS)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
 
     @property

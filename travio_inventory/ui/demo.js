@@ -53,6 +53,7 @@ function ask(seats) {
   );
   at("passengers").hidden = false;
   at("passengers").querySelector("button").disabled = false;
+  at("names").querySelector("input").focus();
 }
 
 map.user = remembered("user", someone);

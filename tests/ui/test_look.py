@@ -1,0 +1,124 @@
+"""How the page looks: accessible in each state, nothing wider than the screen, as the docs show it."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+
+from tests.ui.conftest import COACH, TRAIN, Sale, Visitor, Visits
+
+PICTURES = "DOCS_PICTURES"
+"""The folder where pictures for the docs are to be written: docs/pictures."""
+PICTURES_BYTES_MAX = 150_000
+TOO_WIDE = """(map) => [...map.shadowRoot.querySelectorAll("*")]
+    .filter((each) => !each.closest(".scroll, .tabs, .unseen") && each.getBoundingClientRect().right > innerWidth)
+    .map((each) => each.className)"""
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+async def choosing(visitor: Visitor) -> None:
+    await visitor.seat("1A").click()
+    await visitor.sees("1A", "selected")
+
+
+async def listing(visitor: Visitor) -> None:
+    await visitor.button("Choose from a list").click()
+
+
+async def holding(visitor: Visitor) -> None:
+    await choosing(visitor)
+    await visitor.button("One seat more").click()
+    await visitor.seat("1B").click()
+    await visitor.button("Hold these 2 seats").click()
+    await visitor.sees("1A", "yours")
+
+
+async def booked(visitor: Visitor) -> None:
+    await holding(visitor)
+    for name in await visitor.page.get_by_role("textbox").all():
+        await name.fill("Ann")
+    await visitor.button("Confirm and pay").click()
+    await visitor.sees("1A", "booked")
+
+
+async def losing(visitor: Visitor) -> None:
+    await choosing(visitor)
+    await visitor.page.context.set_offline(True)
+    await visitor.reads("No connection.")
+
+
+@asynccontextmanager
+async def half_sold(sale: Sale, visits: Visits, text: str, width: int, query: str = "") -> AsyncIterator[Visitor]:
+    """A visitor at a trip of which some seats are held, booked and blocked."""
+    trip = await sale.open(text)
+    seats = [seat.id for seat in (await sale.client.trip(trip)).seats]
+    await sale.taken(trip, *seats[2:4])
+    hold = await sale.taken(trip, *seats[5:7], seats[-2], user="other")
+    await sale.client.acting_for("other").confirm(hold, "order-1")
+    await sale.client.block_seats(trip, [seats[7]])
+    async with visits.at(trip, query, width=width) as visitor:
+        yield visitor
+
+
+@pytest.mark.parametrize(
+    ("state", "scheme"),
+    [
+        (choosing, "light"),
+        (listing, "light"),
+        (holding, "light"),
+        (holding, "dark"),
+        (booked, "light"),
+        (losing, "light"),
+        (losing, "dark"),
+    ],
+)
+async def test_axe_finds_nothing(
+    sale: Sale, visits: Visits, state: Callable[[Visitor], Awaitable[None]], scheme: Literal["light", "dark"]
+) -> None:
+    async with half_sold(sale, visits, TRAIN, 1_280) as visitor:
+        await visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await state(visitor)
+        found = await Axe().run(visitor.page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [360, 1_440])
+@pytest.mark.parametrize("text", [COACH, TRAIN], ids=["coach", "train"])
+async def test_nothing_is_wider_than_the_screen(sale: Sale, visits: Visits, width: int, text: str) -> None:
+    async with half_sold(sale, visits, text, width) as visitor:
+        for state in (holding, listing):
+            await state(visitor)
+            assert await visitor.page.evaluate("document.documentElement.scrollWidth") == width
+            assert await visitor.map.evaluate(TOO_WIDE) == []
+
+
+def pictures(folder: Path) -> dict[str, int]:
+    """The pictures of the seat map there, with their sizes."""
+    return {path.name: path.stat().st_size for path in folder.glob("seat-map*.png")}
+
+
+async def test_the_pictures_of_the_docs_are_made_here(sale: Sale, visits: Visits, tmp_path: Path) -> None:
+    folder = Path(os.environ.get(PICTURES) or tmp_path)
+    async with half_sold(sale, visits, COACH, 920, "&seats=2") as visitor:
+        await visitor.page.emulate_media(reduced_motion="reduce")
+        await visitor.seat("4B").click()
+        await visitor.seat("4C").hover()
+        await visitor.page.screenshot(path=folder / "seat-map.png", full_page=True)
+        await visitor.seat("4C").click()
+        await visitor.page.set_viewport_size({"width": 360, "height": 640})
+        await visitor.button("Hold these 2 seats").click()
+        await visitor.sees("4C", "yours")
+        await visitor.page.get_by_label("Name of the passenger in 4B").fill("Ann Example")
+        await visitor.map.get_by_text("Your seats", exact=True).evaluate("(title) => title.parentNode.scrollIntoView()")
+        await visitor.page.screenshot(path=folder / "seat-map-held.png")
+    async with half_sold(sale, visits, TRAIN, 360, "&seats=2") as visitor:
+        await listing(visitor)
+        await visitor.page.set_viewport_size({"width": 360, "height": 640})
+        await visitor.page.screenshot(path=folder / "seat-map-list.png")
+    made = pictures(folder)
+    assert sum(made.values()) < PICTURES_BYTES_MAX
+    assert made.keys() == pictures(DOCS / "pictures").keys()
