@@ -92,6 +92,13 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
             ),
         ),
         (
+            {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_JWKS_URL": "https://ann:hush@login.example/keys", **ISSUED},
+            (
+                "TRAVIO_JWT_JWKS_URL='***@login.example/keys' has a user, but keys are public: "
+                "allowed is an address with https://; http:// only on this machine"
+            ),
+        ),
+        (
             {"TRAVIO_DEFAULT_ORGANIZATION": " a"},
             "TRAVIO_DEFAULT_ORGANIZATION=' a' must not begin or end with white space: allowed is any text",
         ),

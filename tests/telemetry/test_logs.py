@@ -55,6 +55,15 @@ def test_a_json_line_says_the_same(stream: io.StringIO) -> None:
     assert line == {**named, "message": "trip t\n1"}
 
 
+@pytest.mark.parametrize("name", ["hpack.hpack", "httpcore.http11", "websockets.server", "httpx"])
+def test_what_libraries_say_of_headers_and_requests_is_not_logged(stream: io.StringIO, name: str) -> None:
+    set_up_logs(level="DEBUG", form="text", stream=stream)
+    logging.getLogger(name).debug("authorization: Bearer token")
+    assert lines(stream) == []
+    logging.getLogger(name).warning("a server is down")
+    assert len(lines(stream)) == 1
+
+
 def failed() -> None:
     try:
         raise ValueError(FORGED)

@@ -67,6 +67,8 @@ class AuthSettings(Component):
     @classmethod
     def _cannot_be_forged_on_the_way(cls, value: str) -> str:
         parts = urlsplit(value)
+        if parts.username is not None:
+            raise ValueError("has a user, but keys are public")
         if value and not (parts.hostname and (parts.scheme == "https" or _is_here(parts.scheme, parts.hostname))):
             raise ValueError("is not such an address")
         return value

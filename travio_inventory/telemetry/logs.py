@@ -35,6 +35,7 @@ def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | N
     logging.getLogger("cassandra").setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
     for name in SHOW_HEADERS:
         logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request that we make
 
 
 class TextLine(logging.Formatter):
