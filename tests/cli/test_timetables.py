@@ -121,6 +121,22 @@ def test_a_trip_whose_prices_and_times_were_changed_since_was_open(terminal: Typ
     assert again.plain["trips"][0]["notes"] == ["its times and prices were changed since it was opened, and stay"]
 
 
+def test_a_trip_that_is_cancelled_or_has_another_vehicle_was_open_and_it_is_said(
+    terminal: Type, coast: str, bus: str, tmp_path: Path
+) -> None:
+    words = ("import", "gtfs", coast, "--date", SATURDAY, "--seat-plan", bus, "--route", "night", "--json")
+    (row,) = terminal(*words).plain["trips"]
+    small = tmp_path / "small.toml"
+    small.write_text(Path(bus).read_text().replace('rows = "1-8"', 'rows = "1-7"'))
+    assert terminal("trip", "swap", row["trip"], str(small)).status == 0
+    said = "its vehicle (swapped) was changed since it was opened, and stays"
+    for command, notes in (((), said), (("trip", "cancel", row["trip"]), f"{said}; it is cancelled")):
+        assert not command or terminal(*command).status == 0
+        again = terminal(*words)
+        assert (again.status, again.plain["counts"]) == (0, {"was open": 1})
+        assert again.plain["trips"][0]["notes"] == [notes]
+
+
 def test_the_trips_of_a_feed_have_the_seats_of_a_stored_plan(terminal: Type, coast: str, bus: str) -> None:
     words = ("import", "gtfs", coast, "--stored-plan", "bus", "--date", SATURDAY)
     missing = terminal(*words)

@@ -33,6 +33,7 @@ TOO_LONG = f"must have at most {HOLD_ID_BYTES_MAX} bytes"
 LONGEST = "x" * HOLD_ID_BYTES_MAX
 ENDS = Ends("A", "B")
 MOST, TIME, PRICE = limits.SEATS_PER_HOLD_MAX, limits.TIME_S_MAX, limits.PRICE_MINOR_MAX
+SEATS = limits.SEATS_MAX
 MANY = tuple(f"s{number}" for number in range(MOST + 1))
 NOT_MANY = f"must have 0 to {MOST} items, not {MOST + 1}"
 TO_SWAP = NewVehicle(row_of(1))
@@ -143,6 +144,22 @@ def test_what_is_right_can_be_made(make: Make, asked: dict[str, Any]) -> None:
                 ("version", f"must be 0 to {TIME}, not {TIME + 1}"),
                 ("class_prices[first]", f"must be 0 to {PRICE}, not -1"),
                 ("seat_prices[a]", f"must be 0 to {PRICE}, not {PRICE + 1}"),
+            ],
+        ),
+        (
+            ChangeTripCommand,
+            {"trip_id": "t", "change": TripChange({}, dict.fromkeys(map(str, range(SEATS + 1)), 0), {})},
+            [("seat_prices", f"must have 0 to {SEATS} items, not {SEATS + 1}")],
+        ),
+        (
+            ChangeTripCommand,
+            {"trip_id": "t", "change": TripChange({"": 1, " ": 1}, {"a\n": 1, "": 1}, {0: (-1, TIME + 1)})},
+            [
+                ("class_prices", WHITE),
+                ("seat_prices", "must not have control characters or other invisible ones"),
+                ("seat_prices", EMPTY),
+                ("times[0].departure_time", f"must be 0 to {TIME}, not -1"),
+                ("times[0].arrival_time", f"must be 0 to {TIME}, not {TIME + 1}"),
             ],
         ),
         (

@@ -14,8 +14,7 @@ from travio_inventory.client.unreachable import NoService
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongRequest
 from travio_inventory.seats.refusals import SWAPPED, SeatPlanNotFound, TripDefinedOtherwise, TripNotFound
-from travio_inventory.seats.seat_plan import TripOnPlan
-from travio_inventory.seats.trip import Trip
+from travio_inventory.wire.inventory.v1 import TripState
 
 RETRIES_IN_A_ROW_MAX = 32
 """After so many trips in a row that only a retry may open, the others are left for that retry."""
@@ -91,13 +90,16 @@ class _Work:
         if each.trip is None:
             self.tell(each, Outcome.LEFT_OUT, each.reason)
             return
+        state = None
         try:
-            self.tell(each, await _opened(self.client, each.trip), "")
+            state = await _state(self.client, each.trip.key.trip)
+            await self.client.open_trip(each.trip)
+            self.tell(each, Outcome.OPENED if state is None else Outcome.WAS_OPEN, _not_sold(state))
             self.retries_in_a_row = 0
         except (NoService, SeatPlanNotFound):
             raise
         except TripDefinedOtherwise as refusal:
-            self._tell_difference(each, refusal)
+            self._tell_difference(each, refusal, _not_sold(state))
         except WrongRequest as refusal:
             self.tell(each, Outcome.REFUSED, str(refusal))
         except RetryableRefusal as refusal:
@@ -106,22 +108,26 @@ class _Work:
             if self.retries_in_a_row >= RETRIES_IN_A_ROW_MAX:
                 raise
 
-    def _tell_difference(self, each: PlannedTrip, refusal: TripDefinedOtherwise) -> None:
+    def _tell_difference(self, each: PlannedTrip, refusal: TripDefinedOtherwise, not_sold: str) -> None:
         if refusal.is_later_change:
             is_one = refusal.differences == (SWAPPED,)
             was, stay = ("was", "stays") if is_one else ("were", "stay")
             said = f"its {' and '.join(refusal.differences)} {was} changed since it was opened, and {stay}"
-            self.tell(each, Outcome.WAS_OPEN, said)
+            self.tell(each, Outcome.WAS_OPEN, "; ".join(filter(None, [said, not_sold])))
         else:
             self.tell(each, Outcome.REFUSED, str(refusal))
 
 
-async def _opened(client: InventoryClient, trip: Trip | TripOnPlan) -> Outcome:
-    """Opening a trip that is open changes nothing, so that whether it was open has to be asked before."""
+async def _state(client: InventoryClient, trip: str) -> TripState | None:
+    """The state of a trip that is there: opening it changes nothing, so that has to be asked before."""
     try:
-        await client.trip(trip.key.trip)
-        outcome = Outcome.WAS_OPEN
+        return (await client.trip_sale(trip)).state
     except TripNotFound:
-        outcome = Outcome.OPENED
-    await client.open_trip(trip)
-    return outcome
+        return None
+
+
+def _not_sold(state: TripState | None) -> str:
+    """What is said of a trip that was open and is not sold."""
+    if state is None or state in (TripState.OPEN, TripState.UNSPECIFIED):
+        return ""
+    return f"it is {(state.name or '').lower()}"

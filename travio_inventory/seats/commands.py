@@ -305,7 +305,8 @@ class SwapVehicleCommand:
         if not self.plan:
             vehicle = self.vehicle
             check_layout(found.at("seat_config."), vehicle.seats, vehicle.sections, vehicle.features)
-        found.ids_of("seat_mapping", chain.from_iterable(self.vehicle.chosen.items()))
+        if found.count("seat_mapping", self.vehicle.chosen, 0, limits.SEATS_MAX):
+            found.ids_of("seat_mapping", chain.from_iterable(self.vehicle.chosen.items()))
         found.number("version", self.version, 0, limits.TIME_S_MAX)
         found.finish()
 

@@ -138,10 +138,15 @@ class TripChange(NamedTuple):
         """Each field by itself."""
         if not any(self):
             found.wrong("class_prices", "name a price or a time to change")
-        for field, prices in (("class_prices", self.class_prices), ("seat_prices", self.seat_prices)):
-            found.ids_of(field, prices)
-            for of, price in prices.items():
-                found.number(f"{field}[{of}]", price, 0, limits.PRICE_MINOR_MAX)
+        classes = filter(None, self.class_prices)  # seats may have none
+        for field, prices, ids in (
+            ("class_prices", self.class_prices, classes),
+            ("seat_prices", self.seat_prices, self.seat_prices),
+        ):
+            if found.count(field, prices, 0, limits.SEATS_MAX):
+                found.ids_of(field, ids)
+                for of, price in prices.items():
+                    found.number(f"{field}[{of}]", price, 0, limits.PRICE_MINOR_MAX)
         for index, (departs_at_s, arrives_at_s) in enumerate(self.times.values()):
             found.number(f"times[{index}].departure_time", departs_at_s, 0, limits.TIME_S_MAX)
             found.number(f"times[{index}].arrival_time", arrives_at_s, 0, limits.TIME_S_MAX)
