@@ -8,13 +8,13 @@ from enum import StrEnum
 import anyio
 
 from travio_inventory.cli.exits import Exit
+from travio_inventory.client.answers import TripState
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongRequest
 from travio_inventory.seats.refusals import SWAPPED, SeatPlanNotFound, TripDefinedOtherwise, TripNotFound
-from travio_inventory.wire.inventory.v1 import TripState
 
 RETRIES_IN_A_ROW_MAX = 32
 """After so many trips in a row that only a retry may open, the others are left for that retry."""
