@@ -8,7 +8,7 @@ from enum import StrEnum
 import anyio
 
 from travio_inventory.cli.exits import Exit
-from travio_inventory.client.answers import TripState
+from travio_inventory.client import TripState
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService
