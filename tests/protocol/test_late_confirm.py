@@ -1,12 +1,15 @@
 """A late confirm: for which seats it is, and what is said where they are not sold."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from tests.protocol.parts import hold_row, noted
+from tests.protocol.parts import Overtaken, hold_row, noted, nothing
+from tests.protocol.test_on_units import Killed
 from tests.protocol.test_overtaken import LAPSES_MS, LASTS_MS, Heard, slow
-from travio_inventory.protocol.fencing import REFUSED
+from travio_inventory.protocol.batches import Write
+from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.refusals import HoldConfirmed, HoldExpired
 from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Hold, late_id
@@ -92,3 +95,42 @@ async def test_what_has_departed_is_not_booked_late(market: Market) -> None:
 async def test_what_was_never_booked_late_has_expired_also_for_who_erases_it(sale: Sale, expired: Hold) -> None:
     with pytest.raises(HoldExpired):
         await sale.process.holds.erase(sale.actor(), expired.id)
+
+
+async def test_what_it_took_elsewhere_is_given_back_if_its_id_was_fenced_before_its_commit(
+    sale: Sale, expired: Hold
+) -> None:
+    other = sale.elsewhere().process
+
+    async def fence(_: Sequence[Write]) -> None:
+        await Fencing(other.sender, other.holds.resource).fence(expired.organization, late_id(expired.id), REFUSED)
+
+    sale.process.sender.batches = Overtaken(sale.store, nothing, fence)
+    with pytest.raises(HoldExpired):
+        await sale.confirm(expired)
+    await sale.settled()
+    assert [await sale.statuses(seat) for seat in ("A1", "A2")] == [["available"] * 3] * 2
+
+
+async def test_what_another_process_booked_before_its_commit_is_the_booking_and_keeps_its_seats(
+    sale: Sale, expired: Hold
+) -> None:
+    other = sale.elsewhere()
+    sale.process.sender.batches = Overtaken(sale.store, nothing, lambda _: other.confirm(expired))
+    booking = await sale.confirm(expired)
+    await sale.settled()
+    assert [await sale.statuses(seat) for seat in booking.seats] == [["sold"] * 3] * 2
+    await sale.assert_legal()
+
+
+async def test_seats_that_another_attempt_is_taking_are_not_booked_late(sale: Sale, expired: Hold) -> None:
+    other = sale.elsewhere()
+
+    async def die(_: Sequence[Write]) -> None:
+        raise Killed
+
+    other.process.sender.batches = Overtaken(sale.store, nothing, die)
+    with pytest.raises(Killed):
+        await other.hold("A1 A2")
+    with pytest.raises(HoldExpired):
+        await sale.confirm(expired)
