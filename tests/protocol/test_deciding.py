@@ -2,16 +2,17 @@
 
 import pytest
 
-from tests.protocol.parts import noted
+from tests.protocol.parts import noted, unused_id
 from tests.protocol.test_overtaken import LAPSES_MS, Heard
 from tests.protocol.test_written import listed
 from travio_inventory.protocol import listings, rows
 from travio_inventory.protocol.batches import FOR_EVER, Write
-from travio_inventory.protocol.refusals import HoldConfirmed
+from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound
 from travio_inventory.protocol.retention import Retention
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import Cancelled, Hold
+from verification.kit.clocks import START_MS
 from verification.kit.passing import Batch
-from verification.kit.sale import Sale
+from verification.kit.sale import TTL_S, Sale
 
 
 async def test_what_is_booked_already_is_told_and_listed_again_and_nothing_else_is(sale: Sale) -> None:
@@ -58,3 +59,49 @@ async def test_a_booking_that_names_nobody_is_told_again_where_it_is_to_be_erase
     heard = Heard(sale)
     assert await sale.process.holds.erase(sale.actor(), booking.id) == booking
     assert [(hold_id, state) for hold_id, state, _ in heard.changes] == [(booking.id, booking.state)]
+
+
+async def says_closed(sale: Sale, hold_id: str) -> None:
+    """The trip of a hold on A1 is over."""
+    closed = Write(rows.hold_key(hold_id), {}, {"status": rows.CLOSED, "holder": "ann"})
+    await sale.market.store.apply(sale.group_partition("A1"), [closed])
+
+
+async def test_a_hold_is_found_by_its_holder_alone(sale: Sale) -> None:
+    hold, deciding = await sale.hold("A1"), sale.process.holds.deciding
+    assert (await deciding.own(sale.actor(), hold.id)) == hold
+    for actor, hold_id in ((sale.actor("bob"), hold.id), (sale.actor(), unused_id(sale))):
+        with pytest.raises(HoldNotFound):
+            await deciding.own(actor, hold_id)
+
+
+async def test_whose_a_hold_is_is_known_while_its_trip_is_not_over(sale: Sale) -> None:
+    hold, deciding = await sale.hold("A1", by="ann"), sale.process.holds.deciding
+    assert await deciding.holder(hold.organization, hold.id) == "ann"
+    with pytest.raises(HoldNotFound):
+        await deciding.holder(hold.organization, unused_id(sale))
+    await says_closed(sale, hold.id)
+    with pytest.raises(HoldNotFound):
+        await deciding.holder(hold.organization, hold.id)
+
+
+async def test_a_late_booking_that_was_cancelled_is_what_became_of_its_hold(sale: Sale) -> None:
+    hold = await sale.hold("A1")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    booking = await sale.confirm(hold)
+    for _ in range(2):
+        assert (await sale.cancel(hold)).state == Cancelled("order-1")
+    assert (await sale.find(hold)).id == booking.id
+    with pytest.raises(BookingCancelled):
+        await sale.confirm(hold)
+
+
+async def test_an_expired_hold_says_until_when_it_lasted(sale: Sale) -> None:
+    hold = await sale.hold("A1")
+    sale.clock.pass_ms(LAPSES_MS)
+    await sale.sweep()
+    for step in (sale.cancel, sale.release, sale.extend):
+        with pytest.raises(HoldExpired) as refused:
+            await step(hold)
+        assert refused.value.at_ms == START_MS + TTL_S * 1_000
