@@ -380,6 +380,16 @@ async def test_a_user_sees_no_reservation_of_another() -> None:
             await client.cancel(made.reservation_id, user="")
 
 
+async def test_whoever_is_a_user_acts_for_nobody_else_unless_a_call_names_them() -> None:
+    clerk = Identity(SHOP.grants, organization="acme", user=BOB, names_user=True)
+    async with serving(authentication=Tokens(ADMIN, USER, clerk, clerk)) as client:
+        await client.open(organization="acme")
+        made = await client.reserve("A1")
+        async with refused(Status.NOT_FOUND, "hold not found"):
+            await client.cancel(made.reservation_id, user="")
+        assert told(await client.cancel(made.reservation_id)) == [("CANCELLED", "A1")]
+
+
 async def test_health_is_told_to_everybody_and_only_while_the_service_is_ready() -> None:
     nobody_comes, readiness = Tokens(), ServiceStatus()
     readiness.set(True)
