@@ -23,12 +23,9 @@ from travio_inventory.seats.hold import (
 from travio_inventory.seats.layout import Seat, Section
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.route import Segment
-from travio_inventory.seats.trip import Ends, Trip, TripKey
+from travio_inventory.seats.trip import Trip, TripKey
 
-START: Final = "start"
-END: Final = "end"
-ENDS: Final = Ends(START, END)
-ROUTE: Final = (Segment(START, END),)
+ROUTE: Final = (Segment("start", "end"),)
 """The only segment of an event, and of a showtime."""
 MINOR_PER_MAJOR: Final = 100
 _EVENT: Final = "event-"

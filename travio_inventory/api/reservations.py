@@ -6,7 +6,6 @@ from typing import Final
 
 from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.events import (
-    ENDS,
     EventSeat,
     Reservation,
     ReservationRef,
@@ -31,6 +30,7 @@ from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed, HoldNotFound, HoldReleased
 from travio_inventory.seats.seat import Available
 from travio_inventory.seats.seat_map import SeatMap
+from travio_inventory.seats.trip import WHOLE
 from travio_inventory.seats.use_cases import Inventory
 
 FIELDS: Final[Mapping[str, str]] = {"trip_id": "event_id", "seat_ids": "seat_numbers", "order_id": "booking_id"}
@@ -127,12 +127,12 @@ def _free(seat_map: SeatMap, versions: Iterable[int]) -> Sequence[EventSeat]:
 
 def seats_query(event: int) -> SeatMapQuery:
     """For the seats of the event. Raises InvalidRequest, as all of these do."""
-    return SeatMapQuery(trip_id=trip_of(event), ends=ENDS)
+    return SeatMapQuery(trip_id=trip_of(event), ends=WHOLE)
 
 
 def reserving(event: int, seats: Iterable[str], key: str | None = None) -> HoldSeatsCommand:
     """Reserve these seats of the event."""
-    return HoldSeatsCommand(trip_id=trip_of(event), ends=ENDS, seat_ids=tuple(seats), key=key)
+    return HoldSeatsCommand(trip_id=trip_of(event), ends=WHOLE, seat_ids=tuple(seats), key=key)
 
 
 def confirming(refs: Iterable[ReservationRef], booking: str) -> list[ConfirmHoldCommand]:

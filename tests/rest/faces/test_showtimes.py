@@ -167,6 +167,20 @@ async def test_what_the_house_blocks_is_shown_so(show: Showtime) -> None:
     assert await show.states() == {"A1": "blocked", "A2": "available", "B1": "available"}
 
 
+async def test_any_trip_of_one_segment_is_a_showtime_and_no_other(show: Showtime) -> None:
+    stops = ["paris", "lyon", "nice"]
+    segments = [{"from_station_id": stops[at], "to_station_id": stops[at + 1]} for at in range(2)]
+    trips = {"short": segments[:1], "long": segments}
+    for trip, route in trips.items():
+        body = {"trip_id": trip, "segments": route, "seat_config": {"seats": [{"seat_id": "A1"}]}}
+        assert (await show.post("POST", "/v1/trips", body)).status_code in (200, 201)
+    show.id = "short"
+    await show.held("A1")
+    assert await show.states() == {"A1": "held"}
+    show.id = "long"
+    assert refused(await show.hold("A1"))[:2] == (422, "INVALID_JOURNEY")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [

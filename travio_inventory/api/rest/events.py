@@ -20,7 +20,7 @@ from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, 
 from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
-from travio_inventory.api.rest.routes import problems_of
+from travio_inventory.api.rest.routes import problem_of, problems_of
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, Unauthenticated
@@ -100,7 +100,10 @@ class EventRoutes:
             route_class_override=LargeEventRoute,
         )
         router.add_api_route(
-            "/health", self.health, summary="Whether the service is ready.", responses={200: {"model": models.Health}}
+            "/health",
+            self.health,
+            summary="Whether the service is ready.",
+            responses={200: {"model": models.Health}, **problem_of(503, ErrorProblem)},
         )
         return router
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final, assert_never
 
 from fastapi import APIRouter, Header, Query, Response
 
-from travio_inventory.api.events import ENDS
 from travio_inventory.api.field_names import told_as
 from travio_inventory.api.holds_told import expires_at_s, failure_of
 from travio_inventory.api.reservations import holder_of
@@ -29,6 +28,7 @@ from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.seat_map import SeatMap
+from travio_inventory.seats.trip import WHOLE
 from travio_inventory.seats.use_cases import Inventory
 
 JSON: Final = "application/json"
@@ -109,7 +109,7 @@ class ShowtimeRoutes:
         with told_as(FIELDS):
             command = HoldSeatsCommand(
                 trip_id=body.showtime_id,
-                ends=ENDS,
+                ends=WHOLE,
                 seat_ids=tuple(body.seat_ids),
                 key=key or old_key or body.idempotency_key or None,
             )
@@ -139,7 +139,7 @@ class ShowtimeRoutes:
         self, caller: Viewing, showtime: Annotated[str, Query(alias="showtimeId", examples=["friday-20h"])]
     ) -> Response:
         with told_as(FIELDS):
-            query = SeatMapQuery(trip_id=showtime, ends=ENDS)
+            query = SeatMapQuery(trip_id=showtime, ends=WHOLE)
             seat_map = await self._inventory.read_seat_map(caller.as_organization(), query)
         return Response(await self._answers.of(seat_map), media_type=JSON)
 

@@ -5211,8 +5211,8 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetAvailableSeatsResponse":
         """
-        Events. The event with the number N is the trip "event-N" of one segment, from "start" to "end", of the caller's
-        organization, or of the one that the service is set to (TRAVIO_DEFAULT_ORGANIZATION). A refusal of these calls is a
+        Events. The event with the number N is the trip "event-N", which has one segment, of the caller's organization, or of
+        the one that the service is set to (TRAVIO_DEFAULT_ORGANIZATION). A refusal of these calls is a
         status, also where legacy refusals are configured.
 
         The seats of an event that are free.
@@ -5612,8 +5612,8 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def get_available_seats(self, message: "GetAvailableSeatsRequest") -> "GetAvailableSeatsResponse":
         """
-        Events. The event with the number N is the trip "event-N" of one segment, from "start" to "end", of the caller's
-        organization, or of the one that the service is set to (TRAVIO_DEFAULT_ORGANIZATION). A refusal of these calls is a
+        Events. The event with the number N is the trip "event-N", which has one segment, of the caller's organization, or of
+        the one that the service is set to (TRAVIO_DEFAULT_ORGANIZATION). A refusal of these calls is a
         status, also where legacy refusals are configured.
 
         The seats of an event that are free.
