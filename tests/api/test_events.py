@@ -2,117 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
-from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
-from grpclib.health.check import ServiceStatus
-from grpclib.testing import ChannelFor
 
+from tests.api.event_serving import ALICE, BOB, of_seat, serving, told
 from tests.api.serving import refused
-from travio_inventory.api.auth.identity import Grant, Identity
-from travio_inventory.api.auth.off import AuthenticationOff
-from travio_inventory.api.auth.port import Authentication, Credentials
-from travio_inventory.api.events import ReservationRef
-from travio_inventory.api.grpc.refusals import SerializedDetails
-from travio_inventory.api.grpc.service import Refusals, services
-from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.app.service import open_inventory
-from travio_inventory.grpc_server.codec import PassThroughCodec
-from travio_inventory.kernel.clock import SystemClock
-from travio_inventory.seats.map_signals import MapSignals
+from travio_inventory.api.grpc.service import Refusals
 from travio_inventory.wire.inventory import v1
-from verification.kit.in_process import settings_of
-
-ALICE, BOB = "alice", "bob"
-EVENT = 7
-HALL = [
-    v1.SeatDefinition(
-        seat_id="A1", row=1, column=1, seat_class="VIP", price_paisa=12_550, section_id="stalls", row_label="A"
-    ),
-    v1.SeatDefinition(seat_id="A2", row=1, column=2, price_paisa=9_999, section_id="stalls", row_label="A"),
-    v1.SeatDefinition(seat_id="B1", row=2, column=1, seat_class="PREMIUM", price_paisa=100, section_id="stalls"),
-]
-
-
-class Client:
-    """Calls about one event, as callers of the event system do."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.stub = v1.InventoryServiceStub(channel)
-
-    async def open(self, trip: str = f"event-{EVENT}", organization: str = "default") -> None:
-        hall = v1.SeatConfiguration(seats=HALL, sections=[v1.SectionDefinition(section_id="stalls")])
-        request = v1.InitializeTripInventoryRequest(
-            trip_id=trip,
-            organization_id=organization,
-            segments=[v1.SegmentDefinition(segment_index=0, from_station_id="start", to_station_id="end")],
-            seat_config=hall,
-        )
-        await self.stub.initialize_trip_inventory(request)
-
-    async def free(self, event: int = EVENT) -> Sequence[v1.Seat]:
-        return (await self.stub.get_available_seats(v1.GetAvailableSeatsRequest(event_id=event))).seats
-
-    async def reserve(self, seats: str, user: str = ALICE) -> v1.Reservation:
-        request = v1.ReserveSeatsRequest(event_id=EVENT, seat_numbers=seats.split(), user_id=user)
-        made = (await self.stub.reserve_seats(request)).reservation
-        assert made is not None
-        return made
-
-    async def find(self, reservation_id: str) -> v1.Reservation:
-        found = await self.stub.get_reservation(v1.GetReservationRequest(reservation_id=reservation_id))
-        assert found.reservation is not None
-        return found.reservation
-
-    async def confirm(self, *ids: str, booking: str = "b1", user: str = ALICE) -> Sequence[v1.Reservation]:
-        request = v1.ConfirmReservationsRequest(reservation_ids=list(ids), booking_id=booking, user_id=user)
-        return (await self.stub.confirm_reservations(request)).reservations
-
-    async def cancel(self, *ids: str, user: str = ALICE) -> Sequence[v1.Reservation]:
-        request = v1.CancelReservationsRequest(reservation_ids=list(ids), user_id=user)
-        return (await self.stub.cancel_reservations(request)).reservations
-
-
-@asynccontextmanager
-async def serving(
-    refusals: Refusals = "status",
-    *,
-    authentication: Authentication | None = None,
-    readiness: ServiceStatus | None = None,
-    organization: str = "default",
-    hold_ttl_seconds: int = 600,
-    background: str = "on",
-) -> AsyncIterator[Client]:
-    """A service with the event open."""
-    async with open_inventory(settings_of(hold_ttl_seconds=hold_ttl_seconds, background=background)) as inventory:
-        handlers = services(
-            inventory,
-            Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
-            authentication=authentication or AuthenticationOff(),
-            refusals=refusals,
-            clock=SystemClock(),
-            default_organization=organization,
-            readiness=readiness,
-        )
-        served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
-        async with served as channel:
-            client = Client(channel)
-            if authentication is None:
-                await client.open(organization=organization)
-            yield client
-
-
-def of_seat(reservation: v1.Reservation, seat: str) -> str:
-    """The id of the reservation of one seat of it, as POST /api/inventory/reservations names it."""
-    return str(ReservationRef(reservation.reservation_id, seat))
-
-
-def told(reservations: Sequence[v1.Reservation]) -> list[tuple[str, str]]:
-    return [(each.status, " ".join(seat.seat_number for seat in each.seats)) for each in reservations]
 
 
 async def test_a_free_seat_is_told_with_every_field() -> None:
@@ -340,61 +238,3 @@ async def test_of_fifty_who_want_one_seat_one_gets_it() -> None:
     assert won.status == "ACTIVE"
     assert {answer.status for answer in lost} <= {Status.ABORTED, Status.FAILED_PRECONDITION}
     assert len(lost) == 49
-
-
-class Tokens:
-    """Knows who callers are by a table."""
-
-    def __init__(self, *callers: Identity) -> None:
-        self._callers = iter(callers)
-
-    async def identify(self, _credentials: Credentials) -> Identity:
-        return next(self._callers)
-
-
-USER = Identity(frozenset({Grant.READ, Grant.HOLD, Grant.CONFIRM}), organization="acme", user=ALICE)
-ADMIN = Identity(frozenset({Grant.ADMIN}), organization="acme", user="root")
-SHOP = Identity(frozenset({Grant.READ, Grant.HOLD, Grant.CONFIRM, Grant.DELEGATE}), "acme", names_user=True)
-
-
-async def test_an_event_is_of_the_organization_that_the_caller_is_in() -> None:
-    async with serving(authentication=Tokens(ADMIN, USER, USER, SHOP, SHOP)) as client:
-        await client.open(organization="acme")
-        assert len(await client.free()) == 3
-        made = await client.reserve("A1", user="")
-        assert made.user_id == ALICE
-        assert (await client.find(made.reservation_id)).user_id == ALICE
-        assert told(await client.confirm(made.reservation_id, user="")) == [("CONFIRMED", "A1")]
-
-
-async def test_a_user_sees_no_reservation_of_another() -> None:
-    other = Identity(USER.grants, organization="acme", user=BOB)
-    async with serving(authentication=Tokens(ADMIN, USER, other, other, other)) as client:
-        await client.open(organization="acme")
-        made = await client.reserve("A1")
-        async with refused(Status.NOT_FOUND, "hold not found"):
-            await client.find(made.reservation_id)
-        async with refused(Status.PERMISSION_DENIED, ""):
-            await client.cancel(made.reservation_id, user=ALICE)
-        async with refused(Status.NOT_FOUND, "hold not found"):
-            await client.cancel(made.reservation_id, user="")
-
-
-async def test_whoever_is_a_user_acts_for_nobody_else_unless_a_call_names_them() -> None:
-    clerk = Identity(SHOP.grants, organization="acme", user=BOB, names_user=True)
-    async with serving(authentication=Tokens(ADMIN, USER, clerk, clerk)) as client:
-        await client.open(organization="acme")
-        made = await client.reserve("A1")
-        async with refused(Status.NOT_FOUND, "hold not found"):
-            await client.cancel(made.reservation_id, user="")
-        assert told(await client.cancel(made.reservation_id)) == [("CANCELLED", "A1")]
-
-
-async def test_health_is_told_to_everybody_and_only_while_the_service_is_ready() -> None:
-    nobody_comes, readiness = Tokens(), ServiceStatus()
-    readiness.set(True)
-    async with serving(authentication=nobody_comes, readiness=readiness) as client:
-        assert (await client.stub.health_check(v1.HealthCheckRequest())).status == "healthy"
-        readiness.set(False)
-        async with refused(Status.UNAVAILABLE, "the service is not ready"):
-            await client.stub.health_check(v1.HealthCheckRequest())
