@@ -132,7 +132,8 @@ def test_all_that_the_help_says_to_begin_with_works(shell: Shell) -> None:
 def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
     said = shell.run(f"{NAME} demo 2>/dev/null")
     _, next_steps = said.split("To continue with your own:\n")
-    lines = [line.strip() for line in next_steps.splitlines()]
+    lines = re.findall(r"^  (\S.*)$", next_steps, re.MULTILINE)
+    assert next_steps.endswith("\nhttp://localhost:8083/\n")
     assert [line.split()[:2] for line in lines] == [
         [NAME, "serve"], [NAME, "trip"], [NAME, "trip"], [NAME, "map"],
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """A trip is sold on the page: seats are chosen, held, named and booked, by mouse, by keyboard and from a list."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import Route, expect
 
@@ -121,6 +122,20 @@ async def test_neighbours_are_chosen_for_a_party(sale: Sale, visits: Visits) -> 
             await ann.button("One seat more").click()
         await ann.button("Choose 5 seats together for me").click()
         await ann.reads("There are no 5 free seats next to one another here.")
+
+
+async def test_the_page_offers_the_trips_that_are_on_sale(sale: Sale, visits: Visits) -> None:
+    untimed = await sale.open()
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    leaves = TRAIN.replace('station = "harbour"', f'station = "harbour"\ndeparts = {tomorrow}')
+    arrives = leaves.replace('station = "airport"', f'station = "airport"\narrives = {tomorrow}')
+    first = await sale.open(arrives)
+    async with visits.at("") as ann:
+        chosen = ann.page.get_by_label("Trip")
+        await expect(chosen).to_have_value(first)
+        await expect(ann.page.locator("#when")).to_have_text(re.compile(r"^Leaves \w+, \w+ \d"))
+        await chosen.select_option(untimed)
+        await ann.sees("9D", "available")
 
 
 async def test_whatever_a_service_says_is_shown_as_text(sale: Sale, visits: Visits) -> None:

@@ -92,9 +92,9 @@ class OwnServer:
         }
         return server
 
-    def serve_http(self) -> None:
-        """Serve HTTP as well, on a free port."""
-        self.http_port = free_port()
+    def serve_http(self, wanted: int = 0) -> None:
+        """Serve HTTP as well, on a free port: the wanted one if it is."""
+        self.http_port = free_port(wanted)
         self._environment |= {"TRAVIO_HTTP_HOST": HOST, "TRAVIO_HTTP_PORT": str(self.http_port)}
 
     @classmethod
@@ -110,6 +110,12 @@ class OwnServer:
         if self._process is None:
             raise RuntimeError("the server is not running")
         return self._process.pid
+
+    async def ended(self) -> None:
+        """Wait until the process ends by itself. Raises RuntimeError outside the block."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        await self._process.wait()
 
     async def figures(self) -> Counter[str]:
         """What the service has counted since its start: calls by "what outcome". Raises ServerFailed."""

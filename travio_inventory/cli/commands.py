@@ -67,7 +67,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("serve", "server:serve", "Run the service. Settings come from the environment."),
-    Command("demo", "demo:demo", "Demonstrate the service, within a minute."),
+    Command("demo", "demo:demo", "Demonstrate the service, within a minute.", "--stay"),
     Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "coach.toml"),
     Command(
         "trip example",

@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import signal
 import sys
 from pathlib import Path
 from secrets import token_hex
@@ -35,20 +36,28 @@ SEAT = "seat-A1"
 CONTENDERS = 50
 ROUNDS = 5
 DEMO_SECONDS_MAX = 45.0
+SECOND_EXAMPLE = "shinkansen"
+"""What the page sells beside the example, while the demo stays."""
+HTTP_PORT_DEFAULT = 8083
 
 
 def demo(
     *,
     file: Annotated[Path | None, Parameter(help="A trip file to use instead of the example coach.")] = None,
+    stay: Annotated[
+        bool, Parameter(negative=(), help="Keep the service and its page for a browser, until Ctrl-C.")
+    ] = False,
 ) -> Exit:
-    """Start the service on its own folder, let fifty buyers compete for one seat, and show the result."""
+    """Start the service on its own folder, let fifty buyers compete for one seat, and show the result. With --stay its
+    page sells the other seats.
+    """
     screen = Screen()
     try:
         trip = read_trip(file) if file else parse_trip(examples.text(EXAMPLE), source=EXAMPLE)
     except WrongFile as wrong:
         return fail(screen, Failure(Exit.WRONG, "TRIP_FILE", str(wrong)))
     try:
-        return asyncio.run(_demo(screen, trip, file))
+        return asyncio.run(_stay(screen, trip) if stay else _show(screen, trip, file))
     except Refusal as refusal:
         return fail(screen, failure_of(refusal))
     except (ServerFailed, OSError, ExceptionGroup) as failed:
@@ -56,20 +65,51 @@ def demo(
         return fail(screen, Failure(Exit.NO_SERVICE, "DEMO_FAILED", f"the demo failed: {said}"))
 
 
-async def _demo(screen: Screen, trip: Trip, file: Path | None) -> Exit:
-    async with asyncio.timeout(DEMO_SECONDS_MAX), OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
-        target = f"{server.host}:{server.port}"
-        screen.say(f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start.")
-        screen.say("It uses an embedded store in its own folder.")
-        async with InventoryClient(target, organization=trip.key.organization, user="demo") as client:
-            await client.open_trip(trip)
-            screen.say(f"{trip.key.trip} is open: {len(trip.seats)} seats.")
-            screen.say(f"It runs {' - '.join(trip.stops)}.")
-            screen.raw("")
-            right = await _sell(screen, server, client, trip)
+async def _show(screen: Screen, trip: Trip, file: Path | None) -> Exit:
+    async with OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
+        right = await _demo(screen, server, trip)
     screen.raw("")
     _say_what_next(screen, trip, file)
     return Exit.DONE if right else Exit.NO
+
+
+async def _stay(screen: Screen, trip: Trip) -> Exit:
+    """Until the process is told to stop, or the service ends."""
+    stopped = asyncio.Event()
+    for told in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(told, stopped.set)
+    service = OwnServer.of_inventory(port=free_port(PORT_DEFAULT))
+    service.serve_http(HTTP_PORT_DEFAULT)
+    async with service as server:
+        right = await _demo(screen, server, trip, parse_trip(examples.text(SECOND_EXAMPLE), source=SECOND_EXAMPLE))
+        screen.raw("")
+        screen.say("The service goes on. Sell the other seats in a browser, best in two windows:", "bold")
+        screen.say(f"  http://localhost:{server.http_port}/")
+        screen.say("Ctrl-C stops it, and its folder is removed.")
+        waits = [asyncio.ensure_future(stopped.wait()), asyncio.ensure_future(server.ended())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+    if not stopped.is_set():
+        raise ServerFailed("the service has ended by itself")
+    return Exit.DONE if right else Exit.NO
+
+
+async def _demo(screen: Screen, server: OwnServer, trip: Trip, *others: Trip) -> bool:
+    """Show the service at work. Whether the results are correct."""
+    target = f"{server.host}:{server.port}"
+    screen.say(f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start.")
+    screen.say("It uses an embedded store in its own folder.")
+    async with (
+        asyncio.timeout(DEMO_SECONDS_MAX),
+        InventoryClient(target, organization=trip.key.organization, user="demo") as client,
+    ):
+        for each in (*others, trip):
+            await client.open_trip(each)
+        screen.say(f"{trip.key.trip} is open: {len(trip.seats)} seats.")
+        screen.say(f"It runs {' - '.join(trip.stops)}.")
+        screen.raw("")
+        return await _sell(screen, server, client, trip)
 
 
 async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip: Trip) -> bool:
@@ -119,6 +159,8 @@ def _say_what_next(screen: Screen, trip: Trip, file: Path | None) -> None:
         screen.say(f"  {command} trip example {EXAMPLE} > {EXAMPLE}.toml")
     screen.say(f"  {command} trip open {shlex.quote(str(file or f'{EXAMPLE}.toml'))}")
     screen.say(f"  {command} map {shlex.join([trip.key.trip, trip.stops[0], trip.stops[-1]])}")
+    screen.say("Its page sells seats in a browser, at once with `demo --stay`:")
+    screen.say(f"http://localhost:{HTTP_PORT_DEFAULT}/")
 
 
 def _own_name() -> str:

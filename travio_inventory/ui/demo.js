@@ -6,6 +6,7 @@ const map = at("map");
 const asked = new URLSearchParams(location.search);
 const headers = asked.get("org") ? { "X-Organization-Id": asked.get("org") } : {};
 const TRIPS_MAX = 100;
+const AHEAD_MS = 400 * 24 * 3_600_000;
 
 function remembered(name, make) {
   const found = sessionStorage.getItem(name) ?? make();
@@ -26,7 +27,8 @@ async function page(query) {
 
 /** The next trips to leave, then those without times. */
 async function trips() {
-  const found = await Promise.all([page({ departs_from: new Date().toISOString() }), page({})]);
+  const [now, end] = [Date.now(), Date.now() + AHEAD_MS].map((ms) => new Date(ms).toISOString());
+  const found = await Promise.all([page({ departs_from: now, departs_before: end }), page({})]);
   return found.flat().slice(0, TRIPS_MAX);
 }
 
@@ -103,7 +105,7 @@ at("passengers").addEventListener("submit", async (event) => {
 });
 
 const known = await trips();
-const first = asked.get("trip") ?? known[0]?.trip_id;
+const first = asked.get("trip") || known[0]?.trip_id;
 if (first) {
   const ids = [...new Set([first, ...known.map((trip) => trip.trip_id)])];
   at("trip").replaceChildren(...ids.map((id) => Object.assign(document.createElement("option"), { value: id, textContent: id })));
