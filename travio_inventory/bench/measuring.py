@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from time import perf_counter
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from travio_inventory.bench.lean_channel import ChannelPool, Reply
+from travio_inventory.bench.lean_channel import Reply
 
 CALLS_PER_LINE_MAX = 100
 LINES_MIN = 2
@@ -106,8 +106,16 @@ def cpu_seconds(pid: int | None) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Channels(Protocol):
+    """Connections to a service."""
+
+    def call(self, path: str, message: bytes, /) -> "asyncio.Future[Reply]":
+        """Send one request."""
+        ...
+
+
 async def drive(
-    channels: ChannelPool,
+    channels: Channels,
     asks: Iterator[PreparedCall[_About]],
     judge: Callable[[_About, Reply], str],
     *,

@@ -140,7 +140,7 @@ def bench_browsing(
     async def bench(on: Session) -> Report:
         size = browsing.Size(seats, segments, seats_per_group)
         with Board(f"{workers} read the map of {seats} seats on {segments} segments", SLICE_COLUMNS) as board:
-            readers = browsing.Browsing(on, size, readers=workers, show=partial(_show_slice, board))
+            readers = browsing.Browsing(on, size, readers=workers, show=partial(show_slice, board))
             found = await readers.measure(writes_per_second=writes, seconds=seconds)
         return found.as_plain(), found.wrong
 
@@ -205,7 +205,7 @@ def bench_claims(
                 in_flight=in_flight,
                 plan=Plan(**asdict(trips), churn_s=churn, processes=processes),
                 database=database_pid,
-                show=partial(_show_slice, board),
+                show=partial(show_slice, board),
             )
         return found.as_plain(), found.wrong
 
@@ -243,7 +243,7 @@ def bench_compare(
     async def bench(on: Session) -> Report:
         with Board(f"{work}, {workers} calls at once", SLICE_COLUMNS) as board:
             async with session(places[1], tls=on.tls, workers=workers) as other:
-                show = partial(_show_slice, board)
+                show = partial(show_slice, board)
                 found = await compare.compare(
                     on, other, compare.WORKS[work], workers=workers, seconds=seconds, rounds=rounds, show=show
                 )
@@ -313,13 +313,13 @@ def _throughput(
 ) -> Exit:
     async def bench(on: Session) -> Report:
         with Board(f"{workers} calls at once", SLICE_COLUMNS) as board:
-            found = await measure(on, workers=workers, seconds=seconds, show=partial(_show_slice, board))
+            found = await measure(on, workers=workers, seconds=seconds, show=partial(show_slice, board))
         return found.as_plain(), found.wrong
 
     return run_bench(options, bench, workers=workers, with_noops=True)
 
 
-def _show_slice(board: Board, name: str, measured: Slice) -> None:
+def show_slice(board: Board, name: str, measured: Slice) -> None:
     """One row of the live table."""
     latency, per_cpu = latency_ms(measured.latencies_s), rounded(measured.per_cpu_second)
     board.add(
