@@ -106,7 +106,7 @@ def cpu_seconds(pid: int | None) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Channels(Protocol):
+class Connections(Protocol):
     """Connections to a service."""
 
     def call(self, path: str, message: bytes, /) -> "asyncio.Future[Reply]":
@@ -115,7 +115,7 @@ class Channels(Protocol):
 
 
 async def drive(
-    channels: Channels,
+    channels: Connections,
     asks: Iterator[PreparedCall[_About]],
     judge: Callable[[_About, Reply], str],
     *,

@@ -9,7 +9,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def _key(
+async def _key(
     idempotency_key: Annotated[
         str,
         Header(

@@ -8,7 +8,7 @@ from travio_inventory.api.rest.json_types import Int32
 from travio_inventory.seats.trip import Ends
 
 
-def _ends(
+async def _ends(
     origin: Annotated[str, Query(alias="from", description="The first stop.", examples=["dhaka"])] = "",
     destination: Annotated[str, Query(alias="to", description="The last stop.", examples=["chattogram"])] = "",
     from_segment_index: Annotated[
