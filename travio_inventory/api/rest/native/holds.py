@@ -2,24 +2,27 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import ValidationError
 
 from travio_inventory.api.auth.caller import Caller
+from travio_inventory.api.auth.identity import Grant
 from travio_inventory.api.holds_told import expires_at_s, failure_of, given_back
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest import problems
-from travio_inventory.api.rest.callers import Confirming, Holding, Reading
+from travio_inventory.api.rest.callers import Confirming, Holding, Needs, Reading
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.json_types import Int32
 from travio_inventory.api.rest.native import hold_answers as answers
 from travio_inventory.api.rest.native import hold_models as models
-from travio_inventory.api.rest.native.idempotency import IdempotencyKey
+from travio_inventory.api.rest.native.idempotency import IdempotencyKey, read_key
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
-from travio_inventory.api.rest.routes import Route, problem_of, problems_of
+from travio_inventory.api.rest.routes import Route, problem_of, problems_of, quick_route
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
-from travio_inventory.seats.commands import ExtendHoldCommand, GiveBackCommand, HoldsQuery, hold_ref
+from travio_inventory.seats.commands import ExtendHoldCommand, GiveBackCommand, HoldSeatsCommand, HoldsQuery, hold_ref
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import HoldEnded, HoldNotFound
 from travio_inventory.seats.trip import Trip
@@ -28,6 +31,8 @@ from travio_inventory.seats.use_cases import Inventory
 HoldId = Annotated[str, Path(description="The id of a hold.", examples=["dhaka-chattogram-0605~0~5f0c2a"])]
 
 
+JSON = "application/json"
+HOLDERS = Needs(Grant.HOLD)
 NOT_HELD = (409, 429)
 """The statuses of refusals that also have what old clients read."""
 
@@ -48,6 +53,7 @@ class HoldRoutes:
             status_code=201,
             summary="Hold seats, all of them or none.",
             responses={201: {"model": models.Held}, **problems_of(404, 410), **problem_of(409, models.NotHeld)},
+            route_class_override=quick_route(self._usual_hold),
         )
         router.add_api_route("", self.page, summary="The holds of a user.", responses=problems_of())
         router.add_api_route(of_hold, self.one, summary="A hold as it is now.", responses=problems_of(404))
@@ -71,9 +77,23 @@ class HoldRoutes:
         return router
 
     async def hold(self, caller: Holding, body: models.HoldRequest, key: IdempotencyKey) -> Response:
-        command = body.command(key)
+        return await self._hold(caller.as_user(), body.command(key))
+
+    async def _usual_hold(self, request: Request) -> Response | None:
+        """A body that has the form of the request."""
+        headers = request.headers
+        if not headers.get("content-type", "").startswith(JSON):
+            return None
         try:
-            hold = await self._inventory.hold_seats(caller.as_user(), command)
+            body = models.HoldRequest.model_validate_json(await request.body())
+        except ValidationError:
+            return None
+        caller = await HOLDERS(request)
+        return await self._hold(caller.as_user(), body.command(read_key(headers.get("idempotency-key", ""))))
+
+    async def _hold(self, actor: Actor, command: HoldSeatsCommand) -> Response:
+        try:
+            hold = await self._inventory.hold_seats(actor, command)
         except Refusal as refusal:
             if TABLE[type(refusal)].http not in NOT_HELD:
                 raise
@@ -83,7 +103,7 @@ class HoldRoutes:
             return problems.answer(problems.members_of(refusal) | told, problems.headers_of(refusal))
         made = answers.held(hold)
         headers = {"location": f"/v1/holds/{part_of_path(str(made['hold_id']))}"}
-        return Response(written(made), 201, headers, "application/json")
+        return Response(written(made), 201, headers, JSON)
 
     async def page(
         self,

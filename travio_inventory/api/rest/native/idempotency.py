@@ -18,9 +18,13 @@ async def _key(
         ),
     ] = "",
 ) -> str:
+    return read_key(idempotency_key)
+
+
+def read_key(value: str) -> str:
     """What is within the quotes, if there are some. What else is wrong with it the key itself says."""
-    quoted = _QUOTED.fullmatch(idempotency_key)
-    return _ESCAPED.sub(r"\1", quoted[1]) if quoted else idempotency_key
+    quoted = _QUOTED.fullmatch(value)
+    return _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
 
 
 IdempotencyKey = Annotated[str, Depends(_key)]

@@ -2,28 +2,31 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from travio_inventory.api.auth.identity import Grant
 from travio_inventory.api.kept_summaries import KeptSummaries
 from travio_inventory.api.map_sizes import REPLY_BYTES_MAX, too_many_free
-from travio_inventory.api.rest.callers import Viewing
+from travio_inventory.api.rest.callers import Needs, Viewing
 from travio_inventory.api.rest.json_maps import json_maps, sale_of
 from travio_inventory.api.rest.json_text import members, moment, written
 from travio_inventory.api.rest.json_types import Int32
 from travio_inventory.api.rest.native import map_models as models
 from travio_inventory.api.rest.native.journeys import AskedEnds
-from travio_inventory.api.rest.routes import Route, problems_of
+from travio_inventory.api.rest.routes import Route, problems_of, quick_route
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery
 from travio_inventory.seats.layout import Section
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.summary import summaries
+from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases import Inventory
 
 TripId = Annotated[str, Path(examples=["dhaka-chattogram-0605"])]
 SectionId = Annotated[str, Query(description="Only seats of this section.")]
 JSON = "application/json"
+VIEWERS = Needs(Grant.VIEW)
 
 
 class MapRoutes:
@@ -49,6 +52,7 @@ class MapRoutes:
             self.seat_map,
             summary="The seats in layout order, each with its state.",
             responses={200: {"model": models.SeatMap}, 304: {"description": "As named"}, **problems_of(404)},
+            route_class_override=quick_route(self._usual_seat_map),
         )
         router.add_api_route(
             f"{of_trip}/summary",
@@ -103,7 +107,21 @@ class MapRoutes:
         accept_encoding: Annotated[str, Header()] = "",
     ) -> Response:
         query = SeatMapQuery(trip_id=trip_id, ends=ends, section=section_id)
-        found = await self._inventory.read_seat_map(caller.as_organization(), query, check=self._maps.check)
+        return await self._seat_map(caller.as_organization(), query, if_none_match, accept_encoding)
+
+    async def _usual_seat_map(self, request: Request) -> Response | None:
+        """A journey that is named by stations."""
+        asked, headers = request.query_params, request.headers
+        if "from_segment_index" in asked or "to_segment_index" in asked:
+            return None
+        caller = await VIEWERS(request)
+        ends = Ends(asked.get("from", ""), asked.get("to", ""))
+        query = SeatMapQuery(trip_id=request.path_params["trip_id"], ends=ends, section=asked.get("section_id", ""))
+        named, encodings = headers.get("if-none-match", ""), headers.get("accept-encoding", "")
+        return await self._seat_map(caller.as_organization(), query, named, encodings)
+
+    async def _seat_map(self, actor: Actor, query: SeatMapQuery, if_none_match: str, accept_encoding: str) -> Response:
+        found = await self._inventory.read_seat_map(actor, query, check=self._maps.check)
         kept, data = await self._maps.written(found, sale_of(found))
         etag = kept.etag(data)
         headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "Accept-Encoding"}
