@@ -151,7 +151,7 @@ class Front:
             version = None if self._random.random() < 0.3 else now.extensions
             wanted[:] = [Move(self.trip, onto, self.trip.journey(ends) if ends else None, version)]
             asked[:] = _cells_of(now, wanted[0])
-            if self.plan.swaps:
+            if self.plan.swaps or self.plan.freezes or self.plan.cancels:
                 settles = self._random.random() < MOVES_SETTLE
                 return await by_house.move(process, actor, now, wanted[0], ends, settles=settles)
             return await process.steps.run(process.holds.move(actor, base_id(hold.id), wanted[0]))
