@@ -22,13 +22,13 @@ class ReserveRequest(CamelBody):
     seat_numbers: Annotated[list[str], Field(min_length=1, max_length=10, examples=[["A1", "A2"]])]
 
 
-class ConfirmRequest(CamelBody):
+class ReservationConfirmRequest(CamelBody):
     """The booking that reservations become."""
 
     booking_id: Annotated[str, Field(examples=["booking-1"])]
 
 
-class SeatRequest(CamelBody):
+class EventSeatRequest(CamelBody):
     """A seat to put on sale."""
 
     seat_number: SeatNumber
@@ -47,15 +47,15 @@ class EventRequest(CamelBody):
     """An event to open."""
 
     event_id: EventId
-    seats: Annotated[list[SkipValidation[SeatRequest]], Field(max_length=SEATS_MAX)]
+    seats: Annotated[list[SkipValidation[EventSeatRequest]], Field(max_length=SEATS_MAX)]
 
     def trip(self, organization: str) -> Trip:
         """The trip that the event is. Raises RequestValidationError, InvalidRequest."""
-        seats = read_seats(SeatRequest, self.seats)
+        seats = read_seats(EventSeatRequest, self.seats)
         return hall(TripKey(organization, trip_of(self.event_id)), (seat.sold() for seat in seats))
 
 
-class Opened(CamelAnswer):
+class EventOpened(CamelAnswer):
     """The event, and whether it is on sale yet: a large one is put on sale in the background."""
 
     event_id: int

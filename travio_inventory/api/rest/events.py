@@ -96,7 +96,7 @@ class EventRoutes:
             methods=["POST"],
             status_code=201,
             summary="Open an event; the same again as often as wanted.",
-            responses={200: {"model": models.Opened}, 201: {"model": models.Opened}, **_problems(409)},
+            responses={200: {"model": models.EventOpened}, 201: {"model": models.EventOpened}, **_problems(409)},
             route_class_override=LargeEventRoute,
         )
         router.add_api_route(
@@ -129,7 +129,9 @@ class EventRoutes:
         ref = reservation_ref(reservation_id)
         return _answer(_told(await self._reservations.find(caller, HoldRef(ref.hold)), ref))
 
-    async def confirm(self, reservation_id: ReservationId, caller: Confirming, body: models.ConfirmRequest) -> Response:
+    async def confirm(
+        self, reservation_id: ReservationId, caller: Confirming, body: models.ReservationConfirmRequest
+    ) -> Response:
         ref = reservation_ref(reservation_id)
         with told_as(FIELDS):
             command = ConfirmHoldCommand(hold_id=ref.hold, order_id=body.booking_id)

@@ -20,7 +20,7 @@ SEATS_EXAMPLE: Final = ["A1", {"seatId": "A2", "row": "A", "price": 12.5}]
 UserId = Annotated[str, Field(examples=["user-1"], description="Else the caller.")]
 
 
-class HoldRequest(CamelBody):
+class ShowtimeHoldRequest(CamelBody):
     """Seats to hold, all of them or none."""
 
     showtime_id: ShowtimeId
@@ -29,7 +29,7 @@ class HoldRequest(CamelBody):
     idempotency_key: Annotated[str, Field(description="The header Idempotency-Key wins.")] = ""
 
 
-class Held(CamelAnswer):
+class ShowtimeHeld(CamelAnswer):
     """The seats are held, or purchased if the key was used before; then the hold does not expire."""
 
     hold_id: HoldId
@@ -81,14 +81,14 @@ class SeatState(CamelAnswer):
     hold_expires_at: Shown = ""
 
 
-class Availability(CamelAnswer):
+class ShowtimeAvailability(CamelAnswer):
     """All seats of the showtime, in layout order."""
 
     showtime_id: ShowtimeId
     availability: list[SeatState]
 
 
-class SeatRequest(CamelBody):
+class ShowtimeSeatRequest(CamelBody):
     """A seat to put on sale."""
 
     seat_id: Annotated[str, Field(examples=["A1"])]
@@ -106,15 +106,19 @@ class ShowtimeRequest(CamelBody):
     """A showtime to open: its seats, or their ids alone."""
 
     showtime_id: ShowtimeId
-    seats: Annotated[list[SkipValidation[SeatRequest | str]], Field(max_length=SEATS_MAX, examples=[SEATS_EXAMPLE])]
+    seats: Annotated[
+        list[SkipValidation[ShowtimeSeatRequest | str]], Field(max_length=SEATS_MAX, examples=[SEATS_EXAMPLE])
+    ]
 
     def trip(self, organization: str) -> Trip:
         """The trip that the showtime is. Raises RequestValidationError, InvalidRequest."""
-        seats = read_seats(SeatRequest, ({"seatId": seat} if isinstance(seat, str) else seat for seat in self.seats))
+        seats = read_seats(
+            ShowtimeSeatRequest, ({"seatId": seat} if isinstance(seat, str) else seat for seat in self.seats)
+        )
         return hall(TripKey(organization, self.showtime_id), (seat.sold() for seat in seats))
 
 
-class Opened(CamelAnswer):
+class ShowtimeOpened(CamelAnswer):
     """The showtime, and whether it is on sale yet: a large one is put on sale in the background."""
 
     showtime_id: ShowtimeId

@@ -65,7 +65,11 @@ class ShowtimeRoutes:
             methods=["POST"],
             status_code=201,
             summary="Hold seats of a showtime, all of them or none.",
-            responses={201: {"model": models.Held}, **_problems(404, 410), **problem_of(409, models.SeatsNotHeld)},
+            responses={
+                201: {"model": models.ShowtimeHeld},
+                **_problems(404, 410),
+                **problem_of(409, models.SeatsNotHeld),
+            },
         )
         router.add_api_route(
             "/release",
@@ -85,9 +89,9 @@ class ShowtimeRoutes:
             "/availability",
             self.availability,
             summary="The state of each seat of a showtime.",
-            responses={200: {"model": models.Availability}, **_problems(404)},
+            responses={200: {"model": models.ShowtimeAvailability}, **_problems(404)},
         )
-        opened = {"model": models.Opened}
+        opened = {"model": models.ShowtimeOpened}
         router.add_api_route(
             "/showtimes",
             self.open,
@@ -102,7 +106,7 @@ class ShowtimeRoutes:
     async def hold(
         self,
         caller: Holding,
-        body: models.HoldRequest,
+        body: models.ShowtimeHoldRequest,
         key: IdempotencyKey,
         old_key: Annotated[str, Header(alias="idempotencyKey", description="As Idempotency-Key.")] = "",
     ) -> Response:
