@@ -60,14 +60,21 @@ class LaterClock(SystemClock):
 
 
 @asynccontextmanager
-async def issuing() -> AsyncIterator[tuple[Issuer, IssuerKeys, LaterClock]]:
-    issuer, clock = Issuer(), LaterClock()
+async def issued() -> AsyncIterator[tuple[Issuer, str]]:
+    """An issuer, and the address of its keys."""
+    issuer = Issuer()
     server = await asyncio.start_server(issuer.answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, httpx.AsyncClient(trust_env=False) as client:
-        yield issuer, IssuerKeys(f"http://127.0.0.1:{port}/keys", client=client, clock=clock), clock
+    async with server:
+        yield issuer, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
         while issuer.answering:  # noqa: ASYNC110 - a stream tells no event when it has closed
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def issuing() -> AsyncIterator[tuple[Issuer, IssuerKeys, LaterClock]]:
+    clock = LaterClock()
+    async with issued() as (issuer, url), httpx.AsyncClient(trust_env=False) as client:
+        yield issuer, IssuerKeys(url, client=client, clock=clock), clock
 
 
 async def test_however_many_ask_at_once_the_issuer_is_asked_once() -> None:

@@ -17,6 +17,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from tests.api.test_issuer_keys import ONE, TWO, issued
 from travio_inventory.app.authentication import UNSAFE
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running
@@ -74,6 +75,15 @@ async def test_with_an_issuer_that_is_down_the_service_starts_and_a_call_may_be_
         assert await is_healthy(app)
         assert await status(app, f"Bearer {token()}") is Status.UNAVAILABLE
         assert await status(app) is Status.UNAUTHENTICATED
+
+
+async def test_with_an_issuer_its_keys_are_fetched_and_verify_its_tokens() -> None:
+    async with issued() as (issuer, url):
+        async with running(settings_of(**TOKENS | {"jwt_secret": "", "jwt_jwks_url": url})) as app:
+            assert await status(app, f"Bearer {ONE.token()}") is Status.NOT_FOUND
+            assert await status(app, f"Bearer {TWO.token()}") is Status.UNAUTHENTICATED
+            assert await status(app, f"Bearer {token()}") is Status.UNAUTHENTICATED
+        assert issuer.asked == 1
 
 
 async def test_in_production_it_must_be_said_who_may_call() -> None:
