@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from verification.kit.in_process import settings_of
 from verification.kit.service_process import serving
 from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 from verification.servers.certificates import Certificates, make_certificates
+from verification.servers.redis import RedisServer
 
 TOKENS: dict[str, Any] = {"auth": "jwt", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_secret": SECRET}
 TRIP = v1.GetTripRequest(trip_id="T")
@@ -220,3 +222,17 @@ async def test_who_tries_tokens_is_limited_by_address() -> None:
         told = [await status(app, f"Bearer {number}") for number in range(4)]
         assert told[0] is Status.UNAUTHENTICATED
         assert told[-1] is Status.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.redis
+async def test_processes_with_one_redis_count_together(redis_node: RedisServer, tmp_path: Path) -> None:
+    """Two services on one store would be two processes; here the second one is the first again, which has forgotten."""
+    limits: dict[str, Any] = {"requests_per_organization_max": 1, "request_burst_seconds": 60}
+    settings = settings_of(tmp_path, **TOKENS, **limits, edge="redis", redis_addr=redis_node.address)
+    shown = f"Bearer {token(org=token_hex(8))}"
+    async with running(settings) as app:
+        assert {await status(app, shown) for _ in range(50)} == {Status.NOT_FOUND}
+    async with running(settings) as app:
+        told = [await status(app, shown) for _ in range(20)]
+    assert told[0] is Status.NOT_FOUND
+    assert told[-1] is Status.RESOURCE_EXHAUSTED
