@@ -70,14 +70,15 @@ class Reservations:
         return await self._done(actor, hold, self._clock.now_ms())
 
     async def confirm_all(self, caller: Caller, ref: ReservationRef, command: ConfirmHoldCommand) -> Reservation:
-        """Book the hold of the reservation, with all its seats that were not given up. Raises HoldReleased, and books
-        nothing, if that of the reservation was.
+        """Book the hold of the reservation, with all its seats that were not given up. Raises HoldReleased if that of
+        the reservation was, and InvalidSeats if one is given up at the same time; then nothing is booked.
         """
         actor = await holder_of(self._inventory, caller, HoldRef(ref.hold))
         may_read = replace(actor, scopes=actor.scopes | {Scope.HOLDS_READ})  # whoever books it is told what it is
-        _check_kept(await self._inventory.read_holds.one(may_read, HoldRef(ref.hold)), ref)
-        booked = await self._inventory.confirm_hold(actor, command)
-        _check_kept(booked, ref)
+        hold = await self._inventory.read_holds.one(may_read, HoldRef(ref.hold))
+        if ref.seat and ref.seat not in hold.seats:
+            raise HoldReleased if ref.seat in hold.given_up else HoldNotFound
+        booked = await self._inventory.confirm_hold(actor, replace(command, seat_ids=hold.seats))
         return await self._done(actor, booked, self._clock.now_ms())
 
     async def cancel(self, caller: Caller, command: GiveBackCommand) -> Reservation:
@@ -108,12 +109,6 @@ async def holder_of(inventory: Inventory, caller: Caller, hold_id: HoldRef) -> A
         return caller.as_user()
     user = await inventory.read_holds.holder(caller.as_organization(), hold_id)
     return caller.acting_for(user).as_user()
-
-
-def _check_kept(hold: Hold, ref: ReservationRef) -> None:
-    """Raises HoldReleased if the seat was given up, HoldNotFound if it was never there."""
-    if ref.seat and ref.seat not in hold.seats:
-        raise HoldReleased if ref.seat in hold.given_up else HoldNotFound
 
 
 def _free(seat_map: SeatMap, versions: Iterable[int]) -> Sequence[EventSeat]:

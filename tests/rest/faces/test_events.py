@@ -144,6 +144,17 @@ async def test_a_reservation_is_cancelled_alone_before_and_after_it_is_booked(ev
     assert await event.free() == ["A2", "B1"]
 
 
+async def test_a_confirm_that_is_refused_has_booked_nothing(event: Event) -> None:
+    """Whoever cancels a seat at the same time comes before the confirm, after it, or between its steps."""
+    for _ in range(20):
+        one, two = await event.reserved("A1 A2")
+        confirmed, cancelled = await asyncio.gather(event.confirm(two), event.cancel(two))
+        assert cancelled.json()["status"] == "CANCELLED"
+        booked = "CONFIRMED" if confirmed.status_code == 200 else "ACTIVE"
+        assert await event.statuses(one, two) == [booked, "CANCELLED"]
+        await event.cancel(one)
+
+
 async def test_when_its_time_is_over_a_reservation_has_expired_and_its_seats_are_free() -> None:
     async with serving(hold_ttl_seconds=1) as client:
         event = Event(client)
