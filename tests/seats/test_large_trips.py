@@ -13,7 +13,7 @@ from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Batches, Kind
 from travio_inventory.seats.trip import Ends
-from travio_inventory.seats.use_cases.read_seat_map import GROUPS_PER_PORTION, READS_AT_ONCE
+from travio_inventory.seats.use_cases.map_groups import GROUPS_PER_PORTION, READS_AT_ONCE
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.clocks import Clock

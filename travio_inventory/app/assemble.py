@@ -54,6 +54,7 @@ from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.guarded_steps import GuardedSteps
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.seats.use_cases.list_trips import ListTrips
+from travio_inventory.seats.use_cases.map_groups import MapGroups
 from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
@@ -186,7 +187,8 @@ def assemble(
     trips = TripCatalog(definitions, steps.in_background, known_within_s=known_within_s, ambiguous=ambiguous)
     plans = SeatPlans(batches, clock)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
-    read_seat_map = _read_seat_map(trips, holds, maps, clock, rules)
+    map_groups = _map_groups(trips, holds, maps, clock, rules)
+    read_seat_map = ReadSeatMap(trips, map_groups)
     guarded = GuardedSteps(gate, steps, clock, random, ttl_ms=rules.times.gate_ttl_ms)
     settling = Settling()
     hold_seats = HoldSeats(
@@ -223,7 +225,7 @@ def assemble(
         read_order=use_case("read_order", ReadOrder(trips, OrderPages(batches))),
         explain_seat=use_case("explain_seat", _explain_seat(trips, batches, rules)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
-        follow_maps=use_case("follow_maps", FollowMaps(read_seat_map)),
+        follow_maps=use_case("follow_maps", FollowMaps(trips, map_groups)),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map, trips, rules.times, clock)),
         summarize_trip=use_case("summarize_trip", SummarizeTrip(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
@@ -241,9 +243,9 @@ def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:
     return TripSales(holds, changes, TripSwaps(holds, changes))
 
 
-def _read_seat_map(trips: TripCatalog, holds: Holds, maps: OwnMaps, clock: Clock, rules: InventoryRules) -> ReadSeatMap:
+def _map_groups(trips: TripCatalog, holds: Holds, maps: OwnMaps, clock: Clock, rules: InventoryRules) -> MapGroups:
     stale_ms_max, sells_departed = rules.map_stale_ms_max, rules.times.sells_departed
-    return ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=stale_ms_max, sells_departed=sells_departed)
+    return MapGroups(trips, holds, maps, clock=clock, stale_ms_max=stale_ms_max, sells_departed=sells_departed)
 
 
 def _explain_seat(trips: TripCatalog, batches: Batches, rules: InventoryRules) -> ExplainSeat:

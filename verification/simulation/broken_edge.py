@@ -19,7 +19,7 @@ from travio_inventory.seats.refusals import BY_STORE
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import guarded_steps
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
-from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.map_groups import MapGroups
 from verification.simulation.broken import GROUPS_OF_ONE, HONEST, broken
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import START_MS
@@ -198,8 +198,8 @@ def _never_stale(patch: pytest.MonkeyPatch) -> None:
 
 @broken("join a read that began before a write", "I7", replace(HONEST, viewers=80, holders=14).with_seed(1))
 def _join_any(patch: pytest.MonkeyPatch) -> None:
-    read = ReadSeatMap._read
-    patch.setattr(ReadSeatMap, "_read", lambda self, trip, group, _lease: read(self, trip, group, ""))
+    read = MapGroups._read
+    patch.setattr(MapGroups, "_read", lambda self, trip, group, _lease: read(self, trip, group, ""))
 
 
 @broken("answer before the maps are invalidated", "I7", replace(HONEST, viewers=20, holders=9).with_seed(7))

@@ -46,7 +46,7 @@ from travio_inventory.seats.ports import Attempt, Cell, SeatGroupKey
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.refusals import HoldLimitReached
 from travio_inventory.seats.trip import Trip
-from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.map_groups import MapGroups
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.passing import Batch, Send
@@ -305,10 +305,10 @@ def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a refill whose lease is younger than its read", "I7", replace(HONEST, viewers=20))
 def _lease_afterwards(patch: pytest.MonkeyPatch) -> None:
-    async def read_portion(self: ReadSeatMap, trip: Trip, groups: Sequence[int]) -> dict[int, bytes]:
+    async def read_portion(self: MapGroups, trip: Trip, groups: Sequence[int]) -> dict[int, bytes]:
         packed = {group: await self._holds.snapshot(trip, group) for group in groups}
-        leases = await self._cache.lease(trip.key, groups)
-        await self._cache.fill(trip.key, {group: (leases[group], content) for group, content in packed.items()})
+        leases = await self.cache.lease(trip.key, groups)
+        await self.cache.fill(trip.key, {group: (leases[group], content) for group, content in packed.items()})
         return packed
 
-    patch.setattr(ReadSeatMap, "_read_portion", read_portion)
+    patch.setattr(MapGroups, "_read_portion", read_portion)

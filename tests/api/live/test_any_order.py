@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from travio_inventory.api.live.bell import Bell
 from travio_inventory.api.live.feed import Feed, FeedRules
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.told import Snapshot
@@ -241,12 +240,6 @@ def _follows_what_changed(view: Any, position: Any) -> Any:  # noqa: ANN401 - se
     return next(iter(view._deltas.values()))
 
 
-async def _wakes_those_who_wait_now(bell: Any) -> None:  # noqa: ANN401 - see above
-    """Only the first ones are woken."""
-    for woken in list(bell._waiting)[:1]:
-        woken.set_result(None)
-
-
 _LOOK, _CHANGED, _SINCE = Feed._look, View._changed_since, View.since
 BROKEN: dict[str, tuple[type, str, Callable[..., Any]]] = {
     "the state is read before the place in the stream is taken": (Feed, "_look", _reads_then_takes_its_place),
@@ -254,7 +247,6 @@ BROKEN: dict[str, tuple[type, str, Callable[..., Any]]] = {
     "a gap is hidden": (View, "begin", _knows_everything),
     "a slow watcher is told the last change only": (View, "_changed_since", _tells_the_last_change_only),
     "everybody is told the same delta": (View, "since", _follows_what_changed),
-    "not everybody is woken": (Bell, "ring", _wakes_those_who_wait_now),
     "signals are not listened to": (MapSignals, "changed", lambda _signals, _trip: None),
 }
 

@@ -18,7 +18,7 @@ from travio_inventory.seats.refusals import InvalidJourney, TripNotFound
 from travio_inventory.seats.seat import HeldUntil
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Ends, TripKey
-from travio_inventory.seats.use_cases.read_seat_map import MapPart
+from travio_inventory.seats.use_cases.follow_maps import MapPart
 from verification.kit.asking import control_sales
 from verification.kit.sale import Sale
 from verification.kit.trips import SEATS
@@ -124,6 +124,17 @@ async def test_heartbeats_come_while_nothing_changes(sale: Sale) -> None:
     assert {type(told) for told in ann.told[1:]} == {Heartbeat}
     assert ann.told[-1].as_of_ms == sale.clock.at_ms - 2_000
     assert ann.wrong == []
+    await feeds.close()
+
+
+async def test_a_heartbeat_needs_no_look(sale: Sale) -> None:
+    """Large trips are looked at more seldom than watchers want to hear that they are connected."""
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, heartbeat_s=0.02))
+    async with watcher(feeds, sale).following() as ann:
+        before = sale.store.reads[Kind.CELL]
+        await ann.until(lambda: len(ann.told) > 3)
+        assert sale.store.reads[Kind.CELL] == before
+    assert {type(told) for told in ann.told[1:]} == {Heartbeat}
     await feeds.close()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded, Refusal, RetryableRefusal, WrongRequest
 from travio_inventory.seats.seat_map import SeatMap, stale_ms
 from travio_inventory.seats.trip import Trip
-from travio_inventory.seats.use_cases.read_seat_map import MapPart
+from travio_inventory.seats.use_cases.follow_maps import MapPart
 
 
 class Maps(Protocol):
@@ -82,6 +82,7 @@ class Feed:
         self._changed = asyncio.Event()
         self._looks_begun = self._looks_done = 0
         self._has_failed = False
+        self._next_look_s = self._now_s()
         self._next_beat_s = self._now_s() + rules.heartbeat_s
         self._beats = 0
         self._bell = Bell()
@@ -160,7 +161,9 @@ class Feed:
         try:
             while self.over is None and self._is_watched():
                 await self._wait()
-                await self._look()
+                if self._changed.is_set() or self._now_s() >= self._next_look_s:
+                    await self._look()
+                self._beat_if_due()
                 await self._bell.ring()
         finally:
             self.is_open = False
@@ -182,14 +185,11 @@ class Feed:
         return self.is_open
 
     async def _wait(self) -> None:
-        """Until something may have changed, or it is time to look again."""
-        groups = self._trip.group_count if self._trip and not self._has_failed else 1
-        try:
-            async with asyncio.timeout(stale_ms(round(self._rules.look_again_s * 1_000), groups) / 1_000):
+        """Until something may have changed, or it is time to look again, or for a heartbeat."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(self._next_look_s, self._next_beat_s)):
                 await self._changed.wait()
                 await asyncio.sleep(self._rules.settle_s)
-        except TimeoutError:
-            pass
 
     async def _look(self) -> None:
         self._changed.clear()  # before anything is read
@@ -206,6 +206,10 @@ class Feed:
             self._take(dict(zip(parts, maps, strict=True)))
             self._has_failed = False
         self._looks_done = self._looks_begun
+        groups = self._trip.group_count if self._trip and not self._has_failed else 1
+        self._next_look_s = self._now_s() + stale_ms(round(self._rules.look_again_s * 1_000), groups) / 1_000
+
+    def _beat_if_due(self) -> None:
         if self._now_s() >= self._next_beat_s:
             self._next_beat_s = self._now_s() + self._rules.heartbeat_s
             self._beats += 1

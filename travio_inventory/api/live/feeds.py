@@ -13,7 +13,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.trip import TripKey
-from travio_inventory.seats.use_cases.read_seat_map import MapPart
+from travio_inventory.seats.use_cases.follow_maps import MapPart
 
 _log = logging.getLogger(__name__)
 
