@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from tests.rest.serving import Web
+from tests.rest.serving import Web, web_of
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.service import SERVICE
 from travio_inventory.app.service import running
@@ -81,6 +81,38 @@ async def test_every_operation_says_what_it_does_what_it_needs_and_what_it_may_a
         assert {"org_id", "user_id", "X-Organization-Id", "X-User-Id"} <= named, name
         for status, answer in operation["responses"].items():
             assert (status[0] in "23") or "application/problem+json" in answer["content"], (name, status)
+
+
+async def test_every_example_of_a_request_is_one_that_succeeds() -> None:
+    """Each on a trip that was opened, and a hold that was made, by the examples of those calls."""
+    async with web_of() as web:
+        described = dict(operations((await web.client.get("/openapi.json")).json()))
+        bodies = {
+            name: operation["requestBody"]["content"]["application/json"]["example"]
+            for name, operation in described.items()
+            if "requestBody" in operation
+        }
+    assert len(bodies) > 10
+    for name, body in bodies.items():
+        method, _, path = name.partition(" ")
+        async with web_of(sell_departed=True) as web:
+            if name != "POST /v1/trips":
+                await web.do("POST", "/v1/trips", bodies["POST /v1/trips"])
+            hold = {"hold_id": ""}
+            if "{hold_id}" in path or "{booking_id}" in path:
+                hold = await web.do("POST", "/v1/holds", bodies["POST /v1/holds"])
+            if "{booking_id}" in path:
+                await web.do("POST", f"/v1/holds/{hold['hold_id']}/confirm", {"order_id": "o1"})
+            ids = {"trip_id": bodies["POST /v1/trips"]["trip_id"], "plan_id": "coach-40", **hold}
+            await web.do(method, path.format(**ids, booking_id=hold["hold_id"]), body)
+
+
+@pytest.mark.parametrize("status", ["2", "4"])
+async def test_every_answer_with_a_body_has_an_example(web: Web, status: str) -> None:
+    for name, operation in operations((await web.client.get("/openapi.json")).json()):
+        for code, answer in operation["responses"].items():
+            for form in answer.get("content", {}).values() if code.startswith(status) else ():
+                assert form["example"], (name, code)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What browsers load: the element `<travio-seat-map>` as one module, and a page that sells a trip with it."""
+"""What browsers load: the element `<travio-seat-map>` as one module, a page that sells with it, one to try calls."""
 
 import gzip
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from typing import Final
 
 MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 PAGE: Final = "index.html"
+CALLS: Final = "calls.html"
+"""The page on which each call over HTTP can be tried."""
 MODULE: Final = "seat-map.js"
-NAMES: Final = (PAGE, MODULE, "demo.js", "demo.css", "icon.svg")
+NAMES: Final = (PAGE, CALLS, MODULE, "calls.js", "calls.css", "demo.js", "demo.css", "icon.svg")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from travio_inventory.api.rest.callers import NAMED, grant_of
+from travio_inventory.api.rest.examples import add_examples
 from travio_inventory.api.rest.problems import MEDIA_TYPE
 from travio_inventory.api.rest.routes import PROBLEM, Problem
 
@@ -28,6 +29,7 @@ def described(app: FastAPI, problems: Sequence[type[BaseModel]]) -> dict[str, An
         _add_problems(made, {model.__name__: model for model in models})
         _add_callers(made, app.routes)
         _add_security(made)
+        add_examples(made)
         app.openapi_schema = made
     return app.openapi_schema
 

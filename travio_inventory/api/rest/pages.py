@@ -1,4 +1,4 @@
-"""Serves the page at `/` and what it loads at `/ui`, the element among it: they change with a release only."""
+"""Serves the pages at `/` and `/docs`, and what they load at `/ui`: they change with a release only."""
 
 from typing import Annotated, Final
 
@@ -6,9 +6,10 @@ from fastapi import APIRouter, Header
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from travio_inventory.ui import PAGE, WebFile, web_files
+from travio_inventory.ui import CALLS, PAGE, WebFile, web_files
 
 UI_PATH: Final = "/ui"
+CALLS_PATH: Final = "/docs"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -27,20 +28,30 @@ def pages_router() -> APIRouter:
     async def page(
         if_none_match: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
-        answer = _answer(known[PAGE], if_none_match, accept_encoding)
-        answer.headers["content-security-policy"] = POLICY
-        answer.headers["cache-control"] = "no-cache"
-        return answer
+        return _page(known[PAGE], if_none_match, accept_encoding)
+
+    @router.api_route(CALLS_PATH, methods=["GET", "HEAD"])
+    async def calls(
+        if_none_match: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
+    ) -> Response:
+        return _page(known[CALLS], if_none_match, accept_encoding)
 
     @router.api_route(UI_PATH + "/{name}", methods=["GET", "HEAD"])
     async def file(
         name: str, if_none_match: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
-        if name == PAGE or name not in known:
+        if name in (PAGE, CALLS) or name not in known:
             raise HTTPException(404, "there is no such file")
         return _answer(known[name], if_none_match, accept_encoding)
 
     return router
+
+
+def _page(file: WebFile, if_none_match: str, accept_encoding: str) -> Response:
+    answer = _answer(file, if_none_match, accept_encoding)
+    answer.headers["content-security-policy"] = POLICY
+    answer.headers["cache-control"] = "no-cache"
+    return answer
 
 
 def _answer(file: WebFile, if_none_match: str, accept_encoding: str) -> Response:

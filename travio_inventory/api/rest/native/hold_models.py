@@ -18,7 +18,7 @@ HoldStatus = Literal[
     "HOLD_STATUS_CANCELLED",
     "HOLD_STATUS_UNSPECIFIED",
 ]
-SeatIds = Annotated[list[str], Field(examples=[["seat-A1", "seat-A2"]])]
+SeatIds = Annotated[list[str], Field(examples=[["seat-A1"]])]
 
 
 class HoldRequest(OldBody):
@@ -98,7 +98,9 @@ class ConfirmRequest(Body):
     """The order under which the hold is booked, with passengers for exactly its seats or none."""
 
     order_id: Annotated[str, Field(examples=["order-1"])]
-    passengers: list[PassengerSeat] = Field(default_factory=list)
+    passengers: list[PassengerSeat] = Field(
+        default_factory=list, examples=[[{"seat_id": "seat-A1", "passenger_name": "Rahima Akter"}]]
+    )
     seat_ids: list[str] = Field(default_factory=list, description="Only these; the others are given back. None: all.")
 
     def command(self, hold_id: str) -> ConfirmHoldCommand:
@@ -138,7 +140,9 @@ class SeatMove(Body):
 class MoveRequest(Body):
     """Other seats, another journey, or both."""
 
-    moves: list[SeatMove] = Field(default_factory=list)
+    moves: list[SeatMove] = Field(
+        default_factory=list, examples=[[{"from_seat_id": "seat-A1", "to_seat_id": "seat-B1"}]]
+    )
     from_station_id: str = ""
     to_station_id: str = ""
     from_segment_index: Int32 | None = None
@@ -161,7 +165,7 @@ class MoveRequest(Body):
 class SeatsRequest(Body):
     """Seats of a hold or a booking to give back."""
 
-    seat_ids: list[str] = Field(default_factory=list, description="Only these; none: all.", examples=[["seat-A2"]])
+    seat_ids: list[str] = Field(default_factory=list, description="Only these; none: all.", examples=[["seat-A1"]])
 
 
 class GivenBack(BaseModel):

@@ -11,6 +11,14 @@ from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.route import Direction as Ahead
 from travio_inventory.seats.route import Segment
 
+EXAMPLE_SEATS = {
+    "seats": [
+        {"seat_id": f"seat-{row}1", "seat_number": f"{row}1", "row": at, "column": 1, "price_paisa": 120_000}
+        | {"seat_class": "economy"}
+        for at, row in enumerate("AB", start=1)
+    ]
+}
+
 
 class SegmentDefinition(Body):
     """The stretch between two neighbouring stops, in the order of travel."""
@@ -92,7 +100,7 @@ class FeatureDefinition(Body):
 class Layout(Body):
     """Seats, sections and features."""
 
-    seats: list[SeatDefinition] = Field(default_factory=list)
+    seats: list[SeatDefinition] = Field(default_factory=list, examples=[EXAMPLE_SEATS["seats"]])
     sections: list[SectionDefinition] = Field(default_factory=list)
     features: list[FeatureDefinition] = Field(default_factory=list)
 
@@ -110,8 +118,8 @@ class TripRequest(Vehicle):
 
     trip_id: Annotated[str, Field(examples=["dhaka-chattogram-0605"])]
     segments: list[SegmentDefinition]
-    seat_config: Layout = Field(default_factory=Layout)
-    seat_plan: Annotated[str, Field(examples=[""])] = ""
+    seat_config: Layout = Field(default_factory=Layout, examples=[EXAMPLE_SEATS])
+    seat_plan: str = ""
     currency: Annotated[str, Field(examples=["BDT"])] = ""
     time_zone: Annotated[str, Field(examples=["Asia/Dhaka"])] = ""
     station_names: dict[str, str] = Field(default_factory=dict, examples=[{"dhaka": "Dhaka"}])
@@ -244,9 +252,9 @@ class SwapRequest(Vehicle):
     `seat_mapping` names for seats of the trip those that stand for them.
     """
 
-    seat_config: Layout = Field(default_factory=Layout)
+    seat_config: Layout = Field(default_factory=Layout, examples=[EXAMPLE_SEATS])
     seat_plan: str = ""
-    seat_mapping: dict[str, str] = Field(default_factory=dict, examples=[{"seat-A1": "seat-1A"}])
+    seat_mapping: dict[str, str] = Field(default_factory=dict, examples=[{"seat-A1": "seat-B1"}])
     version: Int64 = 0
 
 
