@@ -17,6 +17,15 @@ def test_the_grants_together_are_everything_that_an_outside_caller_may_do() -> N
     assert scopes_of(EVERY_GRANT) == EVERY_SCOPE
     assert frozenset().union(*GRANTS.values()) == EVERY_SCOPE
     assert set(GRANTS) == set(Grant)
+    assert {scope.word for scope in EVERY_SCOPE} <= {*Grant}
+    assert GRANTS[Grant.HEALTH] == frozenset()
+    assert GRANTS[Grant.VIEW] < GRANTS[Grant.READ]
+
+
+def test_a_use_case_too_names_the_word_of_a_token_that_it_needs() -> None:
+    with pytest.raises(PermissionDenied) as refused:
+        ANN.as_user("", "").needs(Scope.BOOKINGS_CANCEL)
+    assert (refused.value.scope, str(refused.value)) == ("confirm", "this needs the scope confirm")
 
 
 def test_a_caller_acts_for_itself_whether_the_request_says_so_or_not() -> None:

@@ -90,4 +90,4 @@ def test_an_actor_does_nothing_beyond_its_scopes() -> None:
     service.needs(Scope.TRIPS_READ)
     with pytest.raises(PermissionDenied) as refused:
         service.needs(Scope.SEATS_HOLD)
-    assert (str(refused.value), refused.value.scope) == ("this needs the scope seats:hold", "seats:hold")
+    assert (str(refused.value), refused.value.scope) == ("this needs the scope hold", "hold")

@@ -37,6 +37,11 @@ class Scope(StrEnum):
     HOUSE_WORK = "house:work"
     """End what has lapsed and forget what is over, in every organization."""
 
+    @property
+    def word(self) -> str:
+        """The word of a token that grants it, by which callers know it; the house's own is granted to nobody."""
+        return _WORDS.get(self, self)
+
 
 class ActorKind(StrEnum):
     """The kind of an actor."""
@@ -50,6 +55,20 @@ class ActorKind(StrEnum):
     """Nobody: what happens by itself when time runs out. Only events are told of it."""
 
 
+_WORDS: Final = {
+    Scope.TRIPS_READ: "read",
+    Scope.HOLDS_READ: "read",
+    Scope.WAITLISTS_READ: "read",
+    Scope.SEATS_HOLD: "hold",
+    Scope.WAITLISTS_JOIN: "hold",
+    Scope.BOOKINGS_CONFIRM: "confirm",
+    Scope.BOOKINGS_CANCEL: "confirm",
+    Scope.TRIPS_ADMIN: "admin",
+    Scope.SEATS_BLOCK: "admin",
+    Scope.SEATS_EXPLAIN: "admin",
+    Scope.BOOKINGS_READ: "admin",
+    Scope.HOLDERS_READ: "delegate",
+}
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
 """Everything that an outside caller may do."""
 OF_A_USER: Final = EVERY_SCOPE - {
@@ -91,7 +110,7 @@ class Actor:
     def needs(self, scope: Scope) -> None:
         """Raises PermissionDenied if the actor does not have the scope."""
         if scope not in self.scopes:
-            raise PermissionDenied(scope)
+            raise PermissionDenied(scope.word)
 
 
 @lru_cache(maxsize=1_024)

@@ -35,17 +35,11 @@ class Grant(StrEnum):
         return Grant.READ if self is Grant.VIEW else self
 
 
+_BESIDES: Final = {Grant.VIEW: {Scope.TRIPS_READ}, Grant.ADMIN: {Scope.TRIPS_READ}}
 GRANTS: Final[Mapping[Grant, frozenset[Scope]]] = MappingProxyType(
     {
-        Grant.HEALTH: frozenset(),
-        Grant.VIEW: frozenset({Scope.TRIPS_READ}),
-        Grant.READ: frozenset({Scope.TRIPS_READ, Scope.HOLDS_READ, Scope.WAITLISTS_READ}),
-        Grant.HOLD: frozenset({Scope.SEATS_HOLD, Scope.WAITLISTS_JOIN}),
-        Grant.CONFIRM: frozenset({Scope.BOOKINGS_CONFIRM, Scope.BOOKINGS_CANCEL}),
-        Grant.ADMIN: frozenset(
-            {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.SEATS_EXPLAIN, Scope.BOOKINGS_READ}
-        ),
-        Grant.DELEGATE: frozenset({Scope.HOLDERS_READ}),
+        grant: frozenset(scope for scope in EVERY_SCOPE if scope.word == grant) | _BESIDES.get(grant, set())
+        for grant in Grant
     }
 )
 """What an actor with the grant may do."""

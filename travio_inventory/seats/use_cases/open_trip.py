@@ -35,7 +35,7 @@ class OpenTrip:
         """
         actor.needs(Scope.TRIPS_ADMIN)
         if asked.key.organization != actor.organization:
-            raise PermissionDenied(Scope.TRIPS_ADMIN)
+            raise PermissionDenied(Scope.TRIPS_ADMIN.word)
         trip = asked if isinstance(asked, Trip) else await self._with_seats(asked)
         self._limits.check_trip(trip)
         since_s = asyncio.get_running_loop().time()

@@ -37,4 +37,4 @@ class KeepSeatPlans:
 def _may_change(actor: Actor, key: PlanKey) -> None:
     actor.needs(Scope.TRIPS_ADMIN)
     if key.organization != actor.organization:
-        raise PermissionDenied(Scope.TRIPS_ADMIN)
+        raise PermissionDenied(Scope.TRIPS_ADMIN.word)
