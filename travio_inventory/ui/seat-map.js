@@ -1174,8 +1174,8 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   #online = () => {
-    this.#updates?.hurry();
-    this.refresh();
+    if (this.#updates) this.#updates.hurry();
+    else this.refresh();
   };
   #offline = () => this.#connection(true);
   #seen = () => {
