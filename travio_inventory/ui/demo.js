@@ -6,6 +6,7 @@ const map = at("map");
 const asked = new URLSearchParams(location.search);
 const headers = asked.get("org") ? { "X-Organization-Id": asked.get("org") } : {};
 const TRIPS_MAX = 100;
+const DAY_AND_TIME = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const AHEAD_MS = 400 * 24 * 3_600_000;
 
 function remembered(name, make) {
@@ -34,7 +35,7 @@ async function trips() {
 
 function when(trip) {
   const leaves = new Date(trip?.departure_time ?? "");
-  return Number.isNaN(leaves.getTime()) ? "" : `Leaves ${leaves.toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" })}`;
+  return Number.isNaN(leaves.getTime()) ? "" : `Leaves ${leaves.toLocaleString(undefined, DAY_AND_TIME)}`;
 }
 
 function show(id) {
