@@ -10,9 +10,12 @@ from grpclib.testing import ChannelFor
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.events import ReservationRef
+from travio_inventory.api.grpc.event_methods import EventMethods
 from travio_inventory.api.grpc.refusals import SerializedDetails
 from travio_inventory.api.grpc.service import Refusals, services
 from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.reservations import Reservations
+from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.service import open_inventory
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
@@ -82,13 +85,15 @@ async def serving(
 ) -> AsyncIterator[Client]:
     """A service with the event open."""
     async with open_inventory(settings_of(hold_ttl_seconds=hold_ttl_seconds, background=background)) as inventory:
+        reservations = Reservations(inventory, SeatVersions(SystemClock()), SystemClock())
+        events = EventMethods(reservations, organization=organization, readiness=readiness)
         handlers = services(
             inventory,
             Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
             authentication=authentication or AuthenticationOff(),
             refusals=refusals,
             clock=SystemClock(),
-            default_organization=organization,
+            events=events,
             readiness=readiness,
         )
         served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())

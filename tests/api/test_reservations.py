@@ -8,6 +8,7 @@ from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.auth.off import ANYBODY
 from travio_inventory.api.events import ReservationRef, ReservationStatus, SoldSeat, hall, trip_of
 from travio_inventory.api.reservations import Reservations, cancelling, reserving
+from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import SystemClock
@@ -37,10 +38,11 @@ class CancelledBefore(ConfirmHold):
 
 async def test_a_confirm_is_refused_and_books_nothing_if_a_seat_is_given_up_meanwhile() -> None:
     caller, clock = Caller(ANYBODY, ALICE.organization, ALICE.user), SystemClock()
+    versions = SeatVersions(clock)
     async with open_inventory(settings_of()) as inventory:
         await inventory.open_trip(ALICE, hall(TripKey("acme", trip_of(1)), [SoldSeat("A1"), SoldSeat("A2")]))
-        made = await Reservations(inventory, clock).reserve(ALICE, reserving(1, ["A1", "A2"]))
-        late = Reservations(replace(inventory, confirm_hold=CancelledBefore(inventory, "A2")), clock)
+        made = await Reservations(inventory, versions, clock).reserve(ALICE, reserving(1, ["A1", "A2"]))
+        late = Reservations(replace(inventory, confirm_hold=CancelledBefore(inventory, "A2")), versions, clock)
         command = ConfirmHoldCommand(hold_id=made.hold.id, order_id="b1")
         with pytest.raises(InvalidSeats):
             await late.confirm_all(caller, ReservationRef(made.hold.id, "A2"), command)

@@ -18,6 +18,7 @@ from travio_inventory.api.auth.tokens import WORDS, TokenAuthentication, TokenRu
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers, grant_of
+from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.readiness import Readiness
 from travio_inventory.app.service import open_inventory
 from travio_inventory.app.web import Web, routers
@@ -89,7 +90,8 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[Face]:
     authentication = TokenAuthentication(SharedSecret(SECRET.encode()), rules, clock=clock, anonymous=anonymous)
     async with open_inventory(settings, signals=signals) as inventory:
         feeds = Feeds(inventory.follow_maps, signals, clock)
-        made = list(routers(Web(inventory, feeds, Readiness(lambda _ready: None), authentication, clock, settings)))
+        readiness, versions = Readiness(lambda _ready: None), SeatVersions(clock)
+        made = list(routers(Web(inventory, feeds, readiness, authentication, clock, settings, versions)))
         callers = Callers(authentication, default_organization="default")
         app = application(made, callers, WebRules(BODIES, deadline_s=10))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -42,10 +42,10 @@ class Reservations:
     whoever has the reservation.
     """
 
-    def __init__(self, inventory: Inventory, clock: Clock) -> None:
+    def __init__(self, inventory: Inventory, versions: SeatVersions, clock: Clock) -> None:
         self._inventory = inventory
+        self._versions = versions
         self._clock = clock
-        self._versions = SeatVersions(clock)
 
     async def free_seats(self, actor: Actor, query: SeatMapQuery) -> Sequence[EventSeat]:
         """The free seats of the event in layout order; none while it is not sold. Raises what ReadSeatMap raises."""

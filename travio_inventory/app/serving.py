@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.grpc.event_methods import EventMethods
 from travio_inventory.api.grpc.service import services
 from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.reservations import Reservations
+from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.backends import OwnCertificate
 from travio_inventory.app.listening import grpc_listening
 from travio_inventory.app.readiness import Readiness
@@ -36,6 +39,8 @@ class Served:
     readiness: Readiness
     ready: ServiceStatus
     at_work: ServiceStatus | None
+    versions: SeatVersions = field(default_factory=lambda: SeatVersions(SystemClock()))
+    """As told by every face."""
 
 
 class Ports(NamedTuple):
@@ -82,13 +87,15 @@ def _grpc(
     settings: Settings, served: Served, certificate: OwnCertificate | None
 ) -> AbstractAsyncContextManager[GuardedServer]:
     """The gRPC server, listening. Raises StartFailed."""
+    reservations = Reservations(served.inventory, served.versions, SystemClock())
+    events = EventMethods(reservations, organization=settings.server.default_organization, readiness=served.ready)
     handlers = services(
         served.inventory,
         served.feeds,
         authentication=served.authentication,
         refusals=settings.server.refusals,
         clock=SystemClock(),
-        default_organization=settings.server.default_organization,
+        events=events,
         readiness=served.ready,
         background=served.at_work,
     )
@@ -101,5 +108,13 @@ def _http(
     """The HTTP server, listening. Raises StartFailed."""
     from travio_inventory.app.web import Web, http_listening  # noqa: PLC0415 - gRPC alone pays for no web framework
 
-    web = Web(served.inventory, served.feeds, served.readiness, served.authentication, SystemClock(), settings)
+    web = Web(
+        served.inventory,
+        served.feeds,
+        served.readiness,
+        served.authentication,
+        SystemClock(),
+        settings,
+        served.versions,
+    )
     return http_listening(web, certificate.http if certificate else None)

@@ -15,6 +15,7 @@ from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.sockets import LiveSockets
 from travio_inventory.api.live.streams import LiveStreams
+from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.errors import ErrorProblem
@@ -27,6 +28,7 @@ from travio_inventory.api.rest.pages import pages_router
 from travio_inventory.api.rest.problems import MEDIA_TYPE, members
 from travio_inventory.api.rest.showtime_models import SeatsNotHeld
 from travio_inventory.api.rest.showtimes import ShowtimeRoutes
+from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.listening import (
     HEADER_BYTES_MAX,
     HTTP,
@@ -75,6 +77,7 @@ class Web:
     authentication: Authentication
     clock: Clock
     settings: Settings
+    versions: SeatVersions
 
 
 def routers(web: Web) -> Iterator[APIRouter]:
@@ -84,7 +87,8 @@ def routers(web: Web) -> Iterator[APIRouter]:
     yield LiveStreams(web.inventory, web.feeds, Random()).router()  # noqa: S311 - spreads waits, guards nothing
     yield LiveSockets(web.inventory, web.feeds, origins_in(web.settings.http.cors_origin)).router()
     yield pages_router()
-    yield EventRoutes(web.inventory, web.clock, is_ready=lambda: not web.readiness.problems).router()
+    reservations = Reservations(web.inventory, web.versions, web.clock)
+    yield EventRoutes(web.inventory, reservations, is_ready=lambda: not web.readiness.problems).router()
     yield ShowtimeRoutes(web.inventory).router()
 
 

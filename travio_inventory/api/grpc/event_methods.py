@@ -15,10 +15,8 @@ from travio_inventory.api.grpc.messages import Fields
 from travio_inventory.api.grpc.methods import UnaryMethod
 from travio_inventory.api.map_sizes import REPLY_BYTES_MAX, too_many_of_event
 from travio_inventory.api.reservations import FIELDS, Reservations
-from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.wire.inventory import v1
 
 HEALTHY: Final = "healthy"
@@ -28,9 +26,9 @@ class EventMethods:
     """A caller who is in no organization is in the default one: no message of these names any."""
 
     def __init__(
-        self, inventory: Inventory, *, clock: Clock, organization: str, readiness: CheckBase | None = None
+        self, reservations: Reservations, *, organization: str = "default", readiness: CheckBase | None = None
     ) -> None:
-        self._reservations = Reservations(inventory, clock)
+        self._reservations = reservations
         self._organization = organization
         self._readiness = readiness
 

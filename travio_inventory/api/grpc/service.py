@@ -23,6 +23,8 @@ from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.api.holds_told import expires_at_s, given_back
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.page_tokens import token_of
+from travio_inventory.api.reservations import Reservations
+from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
@@ -69,7 +71,7 @@ def services(
     authentication: Authentication,
     refusals: Refusals,
     clock: Clock,
-    default_organization: str = "default",
+    events: EventMethods | None = None,
     readiness: CheckBase | None = None,
     background: CheckBase | None = None,
 ) -> list[Servable]:
@@ -79,7 +81,7 @@ def services(
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
-    events = EventMethods(inventory, clock=clock, organization=default_organization, readiness=readiness)
+    events = events or EventMethods(Reservations(inventory, SeatVersions(clock), clock), readiness=readiness)
     service = InventoryService(inventory, feeds, events, authentication=authentication, refusals=refusals, clock=clock)
     ready = [readiness] if readiness is not None else []
     by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}

@@ -21,7 +21,6 @@ from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.routes import problem_of, problems_of
-from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, Unauthenticated
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldRef, trip_id
@@ -62,9 +61,9 @@ class LargeEventRoute(LargeRouteWithError):
 class EventRoutes:
     """Reservations are holds of seats of an event's trip."""
 
-    def __init__(self, inventory: Inventory, clock: Clock, *, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, inventory: Inventory, reservations: Reservations, *, is_ready: Callable[[], bool]) -> None:
         self._inventory = inventory
-        self._reservations = Reservations(inventory, clock)
+        self._reservations = reservations
         self._is_ready = is_ready
 
     def router(self) -> APIRouter:
