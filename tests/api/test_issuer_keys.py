@@ -101,7 +101,9 @@ async def test_keys_that_nobody_has_do_not_make_us_ask_all_the_time() -> None:
         assert issuer.asked == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"keys": []}', b"[1]", b"<html>", b'{"keys": [1, {"kty": "RSA"}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"keys": []}', b"[1]", b"<html>", b'{"keys": [1, {"kty": "RSA"}]}', b"[" * 100_000]
+)
 async def test_keys_are_kept_while_the_issuer_is_down_but_not_for_ever(body: bytes) -> None:
     async with issuing() as (issuer, keys, clock):
         await keys.find("one")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import traceback
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -216,6 +217,22 @@ async def test_no_more_tokens_are_known_than_there_is_room_for(monkeypatch: pyte
     for each in [*shown, shown[-1], shown[0]]:
         await authentication.identify(Credentials(token=each))
     assert keys.asked == 5  # the last is still known, the first is not
+
+
+class Broken:
+    """Keys with a bug."""
+
+    async def find(self, kid: str) -> Key | None:
+        raise RuntimeError(f"no {kid}")
+
+
+async def test_a_token_is_not_in_the_traceback_of_a_bug() -> None:
+    shown = RSA.token()
+    with pytest.raises(RuntimeError) as bug:
+        await TokenAuthentication(Broken(), RULES, clock=SystemClock()).identify(Credentials(token=shown))
+    said = "".join(traceback.format_exception(bug.value))
+    assert "no rsa" in said
+    assert not [part for part in shown.split(".") if part in said]
 
 
 async def test_a_token_itself_is_not_kept() -> None:

@@ -60,7 +60,7 @@ class IssuerKeys:
             try:
                 async with asyncio.timeout(FETCH_S_MAX):
                     self._keys = read_key_set(await self._body())
-            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as failed:
+            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as failed:
                 self._note(f"{type(failed).__name__}: {failed}")
             else:
                 self._answered_at_ms = self._clock.elapsed_ms()
