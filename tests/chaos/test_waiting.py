@@ -6,6 +6,7 @@ import pytest
 
 from verification.chaos.waiting import judge_lists
 from verification.simulation.history import Call, CallOutcome
+from verification.simulation.possible_answers import TRIP_CANCELLED
 
 _moments = count(1)
 
@@ -36,6 +37,15 @@ def test_a_wrong_answer_to_a_user_with_a_place_is_noticed() -> None:
 @pytest.mark.parametrize("answer", [CallOutcome.UNKNOWN, CallOutcome.AGAIN])
 def test_a_failed_second_join_keeps_the_place(answer: CallOutcome) -> None:
     assert _said([_join("a"), _join("a", answer)], {}) == ["I3 I4"]
+
+
+def test_only_a_cancelled_trip_lets_nobody_join() -> None:
+    calls = [_join("a"), _join("a", CallOutcome.NO), _join("b", CallOutcome.NO)]
+    assert _said(calls, {"a": 1}) == ["I5", "I5"]
+    for call in calls[1:]:
+        call.told = TRIP_CANCELLED
+    assert _said(calls, {"a": 1}) == ["I5", "I5"]
+    assert [*judge_lists(calls, {"a": 1}, cancelled_s=0)] == []
 
 
 def test_one_place_for_two_users_is_noticed() -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from math import inf
 from typing import TypeVar
 
 from grpclib.exceptions import GRPCError
@@ -53,6 +54,11 @@ class Book:
     def is_cancelled(self) -> bool:
         """Whether the trip was said to be cancelled."""
         return any(call.op == CANCEL_TRIP and call.answer is CallOutcome.OK for call in self.calls)
+
+    @property
+    def cancelled_s(self) -> float:
+        """When somebody first asked to cancel the trip."""
+        return min((call.invoked_s for call in self.calls if call.op == CANCEL_TRIP), default=inf)
 
     @property
     def all_calls(self) -> Iterator[Call]:

@@ -102,7 +102,10 @@ async def run(options: Options, folder: Path, say: Say) -> Result:
     judged.violations += [*shopping.notebook.strange, *falls.unsettled(felled, shopping.notebook)]
     for book in shopping.books:
         remains = found.remains[book.name]
-        judged.violations += [*judge_lists(book.of_list, remains.places), *verdict.judge_trip(book, remains)]
+        judged.violations += [
+            *judge_lists(book.of_list, remains.places, cancelled_s=book.cancelled_s),
+            *verdict.judge_trip(book, remains),
+        ]
     return Result(
         options=options,
         struck=shopping.struck,

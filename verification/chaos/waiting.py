@@ -10,6 +10,7 @@ from random import Random
 from verification.chaos.notebook import UNDECIDED, Book, Notebook, words
 from verification.chaos.season import Door, Season
 from verification.simulation.history import Call, CallOutcome
+from verification.simulation.possible_answers import TRIP_CANCELLED
 
 STEPS = (("join",), ("join", "join"), ("join", "leave"), ("join", "leave", "join"))
 """The calls of a user, in order; joining again keeps the place."""
@@ -77,10 +78,12 @@ class Waiter:
         return call
 
 
-def judge_lists(calls: Sequence[Call], places: Mapping[str, int]) -> Iterator[str]:
-    """Judge one list: its calls, in the order in which they were made, and who waits in the end with which number.
+def judge_lists(calls: Sequence[Call], places: Mapping[str, int], *, cancelled_s: float = inf) -> Iterator[str]:
+    """Judge one list: its calls, in the order in which they were made, and who waits in the end with which number; when
+    somebody first asked to cancel the trip.
 
-    Acknowledged places are kept (I3), what was left is left (I4), and who came first is before (I7).
+    Acknowledged places are kept (I3), what was left is left (I4), only a cancelled trip takes no more (I5), and who came
+    first is before (I7).
     """
     by_user: dict[str, list[Call]] = {}
     for call in calls:
@@ -88,6 +91,7 @@ def judge_lists(calls: Sequence[Call], places: Mapping[str, int]) -> Iterator[st
     for user, own in by_user.items():
         yield from _lost(user, own, is_there=user in places)
         yield from _moved_back(user, own)
+        yield from _not_let_in(own, cancelled_s)
     for user in places.keys() - by_user.keys():
         yield f"I5 {user} waits and never asked for it"
     if len(set(places.values())) < len(places):
@@ -100,7 +104,7 @@ def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
     waits: bool | None = False
     for call in own:
         match call.op, call.answer:
-            case _, CallOutcome.AGAIN:
+            case (_, CallOutcome.AGAIN) | ("join", CallOutcome.NO):
                 pass
             case _, CallOutcome.UNKNOWN if waits is not (call.op == "join"):
                 waits = None
@@ -111,6 +115,13 @@ def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
                 waits = op == "join"
     if waits is not None and waits != is_there:
         yield f"I3 I4 {user} {'has lost a place' if waits else 'has a place that was left'}: {own}"
+
+
+def _not_let_in(own: Sequence[Call], cancelled_s: float) -> Iterator[str]:
+    for call in own:
+        if call.op == "join" and call.answer is CallOutcome.NO:
+            if call.told != TRIP_CANCELLED or call.returned_s < cancelled_s:
+                yield f"I5 not let join a list that takes all: {call}"
 
 
 def _moved_back(user: str, own: Sequence[Call]) -> Iterator[str]:
@@ -137,6 +148,6 @@ def _overtaken(by_user: Mapping[str, Sequence[Call]], places: Mapping[str, int])
 def _stay(own: Sequence[Call]) -> tuple[float, float]:
     """When the wait that lasts was first requested, and when its place was first returned."""
     left = max((at for at, call in enumerate(own) if call.op == "leave"), default=-1)
-    joins = [call for call in own[left + 1 :] if call.op == "join"]
+    joins = [call for call in own[left + 1 :] if call.op == "join" and call.answer is not CallOutcome.NO]
     told_s = (call.returned_s for call in joins if call.answer is CallOutcome.OK)
     return min((call.invoked_s for call in joins), default=-inf), min(told_s, default=inf)
