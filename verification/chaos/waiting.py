@@ -82,8 +82,8 @@ def judge_lists(calls: Sequence[Call], places: Mapping[str, int], *, cancelled_s
     """Judge one list: its calls, in the order in which they were made, and who waits in the end with which number; when
     somebody first asked to cancel the trip.
 
-    Acknowledged places are kept (I3), what was left is left (I4), only a cancelled trip takes no more (I5), and who came
-    first is before (I7).
+    Acknowledged places are kept (I3), what was left is left (I4), only the list of a cancelled trip takes nobody (I5),
+    and who came first is before (I7).
     """
     by_user: dict[str, list[Call]] = {}
     for call in calls:
@@ -119,9 +119,9 @@ def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
 
 def _not_let_in(own: Sequence[Call], cancelled_s: float) -> Iterator[str]:
     for call in own:
-        if call.op == "join" and call.answer is CallOutcome.NO:
-            if call.told != TRIP_CANCELLED or call.returned_s < cancelled_s:
-                yield f"I5 not let join a list that takes all: {call}"
+        is_cancelled = call.told == TRIP_CANCELLED and call.returned_s >= cancelled_s
+        if call.op == "join" and call.answer is CallOutcome.NO and not is_cancelled:
+            yield f"I5 not let join a list that takes all: {call}"
 
 
 def _moved_back(user: str, own: Sequence[Call]) -> Iterator[str]:
