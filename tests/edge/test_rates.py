@@ -121,7 +121,9 @@ async def test_a_process_counts_no_more_things_than_it_may_and_forgets_what_is_a
 
 
 def test_what_is_spent_together_is_in_one_slot_of_a_cluster() -> None:
-    assert len({key_slot(key) for key in rate_keys("acme", ["holder:ann", "organization:acme", "address:::1"])}) == 1
+    for scope in ("acme", "", "a}b"):
+        keys = rate_keys(scope, ["holder:ann", "organization:acme", "address:::1"])
+        assert len({key_slot(key) for key in keys}) == 1
     assert len(set(rate_keys("acme", ["a:b", "a", "b", "a}b"]))) == 4
 
 
@@ -202,7 +204,7 @@ async def test_what_is_at_rest_leaves_nothing_in_redis(options: RedisOptions, re
 async def test_what_redis_invents_is_not_believed(options: RedisOptions, redis_node: RedisServer) -> None:
     async with in_redis(options, "invented") as rates:
         for value in ("nonsense", "9" * 20):
-            redis_node.ask("SET", "travio:invented:rate:{acme}:one", value)
+            redis_node.ask("SET", "travio:invented:rate:{@acme}:one", value)
             exceeded = await rates.spend("acme", [ONE])
             assert exceeded is None or exceeded.wait_us <= INTERVAL_US
 

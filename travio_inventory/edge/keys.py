@@ -57,8 +57,8 @@ def trip_of(map_key: bytes) -> TripKey:
 
 
 def rate_keys(scope: str, names: Sequence[str]) -> list[bytes]:
-    """When the next one of each is due. Those of one scope are in one slot."""
-    return [f"rate:{{{word(scope)}}}:{word(name)}".encode() for name in names]
+    """When the next one of each is due. Those of one scope share a slot; an empty tag would be none."""
+    return [f"rate:{{@{word(scope)}}}:{word(name)}".encode() for name in names]
 
 
 def word(text: str) -> str:
