@@ -291,6 +291,19 @@ async def test_what_cannot_be_carried_on_keeps_its_epoch_open(sale: Sale) -> Non
     assert await stored(sale, "") == OPEN + 1
 
 
+async def test_what_waits_is_tried_again_though_its_epoch_cannot_be_closed(sale: Sale) -> None:
+    reader = await begun(sale)
+    waiting = await recorded(sale, "A1", 1)
+    sale.store.spoil(Spoil.NOT_DONE, lambda partition, _: partition == JOURNAL)
+    for epoch in range(OPEN, CLOSED + 2):
+        await turned(sale, epoch)
+        assert ids(await reader.unpublished()) == [waiting]
+    sale.store.mend()
+    assert await published(reader) == [waiting]
+    await rounds(sale, reader, *range(CLOSED + 2, CLOSED + 14))
+    assert int(await stored(sale, "") or 0) > OPEN
+
+
 async def test_a_position_that_cannot_be_stored_is_not_known_to_be(sale: Sale) -> None:
     reader = await begun(sale)
     sale.store.cannot_read(JOURNAL)
