@@ -240,7 +240,7 @@ async def test_once_it_is_read_no_more_is_remembered_than_before(sale: Sale) -> 
     await rounds(sale, reader, CLOSED)
     sale.store.mend()
     await rounds(sale, reader, *range(CLOSED + 1, CLOSED + 9))
-    assert remembered(reader) == (0, 0, 0)
+    assert remembered(reader) == (0, 0, 0, 0)
     missing = await record(sale, "A1", 2, 0, epoch=OPEN)
     later = await own(sale, "A1", 2, 1, epoch=CLOSED + 8, before=OPEN)
     assert missing not in await published(reader), "nothing of that epoch is unread"
@@ -291,6 +291,15 @@ async def test_what_cannot_be_carried_on_keeps_its_epoch_open(sale: Sale) -> Non
     assert await stored(sale, "") == OPEN + 1
 
 
+async def test_what_waits_is_carried_on_only_when_an_epoch_is_closed(sale: Sale) -> None:
+    reader = await begun(sale)
+    waiting = await recorded(sale, "A1", 1)
+    for _ in range(3):
+        await turned(sale, OPEN)
+        assert ids(await reader.unpublished()) == [waiting]
+    assert len(await sale.store.read_index(Index.JOURNAL, bucket_of(OPEN))) == 1, "its partition"
+
+
 async def test_what_waits_is_tried_again_though_its_epoch_cannot_be_closed(sale: Sale) -> None:
     reader = await begun(sale)
     waiting = await recorded(sale, "A1", 1)
@@ -323,9 +332,11 @@ async def test_nothing_is_closed_while_its_events_wait_to_be_published(sale: Sal
     assert await stored(sale, "") == OPEN - 6
 
 
-def remembered(reader: EventJournal) -> tuple[int, int, int]:
-    """Of how many holds, of how many places, and of how many single events it remembers something."""
-    return len(reader._published), len(reader._newest_ms), len(reader._to_read._finished)
+def remembered(reader: EventJournal) -> tuple[int, int, int, int]:
+    """Of how many holds, of how many places, of how many single events, and of how many holds with events that wait to
+    be published it remembers something.
+    """
+    return len(reader._published), len(reader._newest_ms), len(reader._to_read._finished), len(reader._taken)
 
 
 async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:
@@ -337,9 +348,9 @@ async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:
     await reader.mark_published(found[:1])
     assert await rounds(sale, reader, OPEN) == events[1:]
     assert await rounds(sale, reader, *range(OPEN, CLOSED)) == []
-    assert remembered(reader) == (2, 2, 1)
+    assert remembered(reader) == (2, 2, 1, 0)
     assert await rounds(sale, reader, CLOSED) == []
-    assert remembered(reader) == (0, 0, 0)
+    assert remembered(reader) == (0, 0, 0, 0)
 
 
 async def test_however_long_an_event_cannot_be_read_no_more_is_remembered_of_others(sale: Sale) -> None:
@@ -357,7 +368,7 @@ async def test_what_is_remembered_of_an_epoch_goes_with_it_also_while_it_catches
     await opens(sale, 10 * MINUTES_AT_ONCE)
     reader = EventJournal(sale.process.sender, "told")
     assert await published(reader) == [event]
-    assert remembered(reader) == (0, 0, 0)
+    assert remembered(reader) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("marked", [[0, 1], [1, 0]])

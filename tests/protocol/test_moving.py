@@ -185,6 +185,14 @@ async def test_a_move_in_doubt_is_fenced_and_tried_again(sale: Sale) -> None:
     assert (await hold_row(sale, hold.id))["moves"] == 2
 
 
+async def test_a_move_within_its_home_that_is_in_doubt_is_fenced_and_tried_again(market: Market) -> None:
+    sale = await market.open(seats_per_group=18)
+    hold = await sale.hold("A1")
+    sale.store.spoil(Spoil.LOST, commits, times=ERRORS_MAX + 1)
+    assert (await sale.move(hold, "A1>A2")).seats == ("A2",)
+    assert (await hold_row(sale, hold.id))["moves"] == 2
+
+
 async def test_a_move_that_is_in_doubt_again_and_again_did_nothing(sale: Sale) -> None:
     hold = await sale.hold("A1")
     sale.store.spoil(Spoil.LOST, cells_alone)

@@ -33,7 +33,7 @@ from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import IndexEntry, Partition, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Contended, Lost, NotMade, Result, Won
 from travio_inventory.protocol.fencing import Fencing
-from travio_inventory.protocol.hold import NEVER_MS, Expired, Held, Released, Title, base_id
+from travio_inventory.protocol.hold import NEVER_MS, Held, Released, Title, base_id
 from travio_inventory.protocol.resource import Claim, Destination, H, Resource, Stake, home_of
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -99,8 +99,7 @@ class Moving(Generic[H]):
 
     async def _now(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold, or its late booking. Raises HoldNotFound, StoreUnavailable, BackendUnavailable."""
-        hold = await self._deciding.own(actor, base_id(hold_id))
-        return await self._deciding.as_booked(hold) if isinstance(hold.state, Expired) else hold
+        return await self._deciding.as_booked(await self._deciding.own(actor, base_id(hold_id)))
 
     async def _claim(self, before: H, after: H, seen: Rows) -> tuple[Claimed, bool]:
         """Intents in the other partitions in parallel, then the home batch. Also says whether intents may be there."""
