@@ -22,6 +22,8 @@ TESTS = (
 )  # fmt: skip
 UNTOLD = ("--tb=no", "--assert=plain")
 """Why a test fails is not asked: to tell it, pytest reads all mutants of the module each time."""
+PATIENT = ("-o", "timeout=0")
+"""A test that gets no turn on a busy machine kills nothing; one that waits is stopped by `judging`."""
 IN_MEMORY = ("-m", "not (scylla or redis or chromium)", "-k", "not sqlite")
 
 
@@ -32,7 +34,7 @@ def main() -> int:
         write_tree(Path(name), modules_of(asked.module))
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "verification.mutants.judging", "-p", "no:cacheprovider",
-             *UNTOLD, *IN_MEMORY, *(asked.tests or TESTS)],
+             *UNTOLD, *PATIENT, *IN_MEMORY, *(asked.tests or TESTS)],
             cwd=name, env={**os.environ, SECONDS: str(asked.seconds)}, check=False,
         ).returncode  # fmt: skip
 
