@@ -99,14 +99,14 @@ class LateEvents:
         """Compare the next partitions, once it is known what waits. One that cannot be read is retried in the next slow
         round.
         """
-        waiting = self._journal.waiting()
-        if waiting is None:
-            return
         try:
             if not self._to_compare:
                 self._to_compare.extend(await self._everywhere.next_partitions())
             settled = await self._epochs.current() - SETTLED_EPOCHS if self._to_compare else 0
         except (StoreUnavailable, BackendUnavailable):
+            return
+        waiting = self._journal.waiting() if self._to_compare else None
+        if waiting is None:
             return
         partitions = [self._to_compare.popleft() for _ in range(min(PARTITIONS_AT_ONCE, len(self._to_compare)))]
         looks = (self._missed(partition, settled) for partition in partitions)
