@@ -10,16 +10,18 @@ import pytest
 from tests.protocol.recorded import OPEN, event, indexed, opens, own, record, recorded, stored
 from travio_inventory.events.relay import EVENTS_AT_ONCE, MANY_EVERY, REFUSED_MAX, EventRelay
 from travio_inventory.kernel.events import Event, PublishFailed
+from travio_inventory.protocol import journal
 from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import bucket_of
-from travio_inventory.protocol.journal import HELD_UP_MAX, EventJournal
+from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.records.listing_sink import ListingSink
 from verification.kit.sale import Sale
 
 KEPT = Retention()
+FEW = REFUSED_MAX + 1
 ROUND_MS = 1_000
 EPOCH_ROUNDS = EPOCH_MS // ROUND_MS
 
@@ -75,10 +77,11 @@ async def test_refused_events_however_many_and_wherever_they_are_hold_up_no_othe
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-@pytest.mark.parametrize("refused", [1, REFUSED_MAX + 1, HELD_UP_MAX])
+@pytest.mark.parametrize("refused", [1, FEW])
 async def test_what_arrives_late_is_published_though_everything_else_is_refused(
-    sale: Sale, refused: int, restarts: bool
+    sale: Sale, refused: int, restarts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(journal, "HELD_UP_MAX", FEW)
     await opens(sale, OPEN)
     waiting = [await recorded(sale, "A1", number) for number in range(refused)]
     sink = OddSink(waiting)
@@ -96,9 +99,10 @@ async def test_what_arrives_late_is_published_though_everything_else_is_refused(
     assert sorted(sink.had) == sorted([late, *waiting]), "each once"
 
 
-async def test_of_more_refused_events_none_is_carried_on(sale: Sale) -> None:
+async def test_of_more_refused_events_none_is_carried_on(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "HELD_UP_MAX", FEW)
     await opens(sale, OPEN)
-    for number in range(HELD_UP_MAX + 1):
+    for number in range(FEW + 1):
         await own(sale, "A1", number)
     await relayed(sale, relay_to(sale, OddSink(is_down_after=0)), 16 * EPOCH_ROUNDS)
     assert await stored(sale, "") == 1
