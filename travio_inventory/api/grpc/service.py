@@ -185,7 +185,8 @@ class InventoryService:
         return await self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
 
     async def watch_seat_map(self, caller: Identity, message: Message) -> AsyncGenerator[bytes]:
-        async with aclosing(self._feeds.subscribe(*messages.watch_asked(caller, message))) as feed:
+        asked = messages.watch_asked(caller, message)
+        async with aclosing(self._feeds.subscribe(*asked, write=live_reply)) as feed:
             async for told in feed:
                 yield live_reply(told)
 

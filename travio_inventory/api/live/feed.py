@@ -1,7 +1,7 @@
 """The feed of one trip: looks at its map whenever something may have changed, and tells all who watch."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +10,7 @@ from travio_inventory.api.live.bell import Bell
 from travio_inventory.api.live.told import Because, Position, Told
 from travio_inventory.api.live.view import View
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded, Refusal, RetryableRefusal, WrongRequest
 from travio_inventory.seats.seat_map import SeatMap, stale_ms
 from travio_inventory.seats.trip import Trip
@@ -123,7 +124,7 @@ class Feed:
         while self._looks_done < wanted and self.over is None:
             await self._bell.wait()
         if watched.refusal is not None:
-            raise watched.refusal
+            raise watched.refusal.with_traceback(None)
         return self._view(part).begin(position)
 
     async def after(self, part: MapPart, told: Position, beat: int) -> tuple[Told, int]:
@@ -149,9 +150,9 @@ class Feed:
         """What is known of the part. Raises why nothing is."""
         watched = self._parts[part]
         if self.over is not None:
-            raise self.over
+            raise self.over.with_traceback(None)  # it would grow with each watcher
         if watched.view is None:
-            raise watched.refusal or Overloaded
+            raise (watched.refusal or Overloaded()).with_traceback(None)
         return watched.view
 
     # ---- what it does by itself
@@ -173,7 +174,7 @@ class Feed:
     def stop(self, why: Refusal) -> None:
         """Tell nobody anything any more, but why."""
         self.over = why
-        self._changed.set()
+        self._bell.ring_at_once()
 
     def _is_watched(self) -> bool:
         """Forget the parts that nobody came back to; returns whether any is left."""
@@ -203,7 +204,7 @@ class Feed:
         except Refusal as refusal:
             self.over = refusal
         else:
-            self._take(dict(zip(parts, maps, strict=True)))
+            await self._take(dict(zip(parts, maps, strict=True)))
             self._has_failed = False
         self._looks_done = self._looks_begun
         groups = self._trip.group_count if self._trip and not self._has_failed else 1
@@ -219,25 +220,27 @@ class Feed:
         for part in parts:
             self._parts[part].refusal = refusal
 
-    def _take(self, maps: dict[MapPart, SeatMap | WrongRequest]) -> None:
+    async def _take(self, maps: Mapping[MapPart, SeatMap | WrongRequest]) -> None:
         """Everything that one look has found is at one position."""
         shown = {part: found for part, found in maps.items() if isinstance(found, SeatMap)}
         self._begin_anew_if_changed([each.trip for each in shown.values()])
-        position = self._position._replace(offset=self._position.offset + 1)
-        now_ms = self._now_ms()
         views = [(view, found) for part, found in shown.items() if (view := self._parts[part].view)]
-        changed = [view.update(found, position, now_ms) for view, found in views]
-        if any(changed):
+        changes = [await off_loop(view.much(found), view.differences, found) for view, found in views]
+        position, now_ms = self._position._replace(offset=self._position.offset + 1), self._now_ms()
+        if any(changes):
             self._position = position
+        for (view, seat_map), changed in zip(views, changes, strict=True):
+            view.update(seat_map, changed, position, now_ms)
         for part, found in maps.items():
-            self._place(self._parts[part], found, now_ms)
+            await self._place(self._parts[part], found, now_ms)
 
-    def _place(self, watched: _Watched, found: SeatMap | WrongRequest, now_ms: int) -> None:
+    async def _place(self, watched: _Watched, found: SeatMap | WrongRequest, now_ms: int) -> None:
         watched.refusal = None
         if not isinstance(found, SeatMap):
             watched.refusal = found
         elif watched.view is None:
-            watched.view = View(found, self._position, now_ms)
+            seats = len(found.trip.places_in(found.section))
+            watched.view = await off_loop(seats, View, found, self._position, now_ms)
 
     def _begin_anew_if_changed(self, trips: Sequence[Trip]) -> None:
         """Another definition of the trip is another epoch: no watcher's offset means anything in it."""

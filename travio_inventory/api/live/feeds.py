@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from secrets import token_hex
 
 from travio_inventory.api.live.feed import Feed, FeedRules, Maps
-from travio_inventory.api.live.told import Position, Told
+from travio_inventory.api.live.told import Position, Snapshot, Told
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
@@ -46,13 +46,19 @@ class Feeds:
         self.watchers = 0
 
     async def subscribe(
-        self, actor: Actor, query: SeatMapQuery, position: Position | None = None
+        self,
+        actor: Actor,
+        query: SeatMapQuery,
+        position: Position | None = None,
+        *,
+        write: Callable[[Snapshot], object] | None = None,
     ) -> AsyncGenerator[Told]:
         """What happens to the seats of a journey: a snapshot, then deltas and heartbeats, until the caller leaves.
 
         From a position, what has changed since: a heartbeat if nothing was missed, a delta if that is known, else a
-        snapshot. A caller who is slow gets one delta of all that has changed meanwhile, each seat as it is then. Ends
-        with a refusal only: those of ReadSeatMap, Overloaded, BackendUnavailable when the service stops.
+        snapshot. A caller who is slow gets one delta of all that has changed meanwhile, each seat as it is then. Each
+        snapshot is prepared for `write`, with which the caller writes it. Ends with a refusal only: those of
+        ReadSeatMap, Overloaded, BackendUnavailable when the service stops.
         """
         actor.needs(Scope.TRIPS_READ)
         if self.watchers >= self._rules.watchers_max:
@@ -64,6 +70,8 @@ class Feeds:
             with feed.watching(part):
                 told, beat = await feed.begin(part, position), feed.beats
                 while True:
+                    if isinstance(told, Snapshot) and write is not None:
+                        await told.prepare(write)
                     yield told
                     told, beat = await feed.after(part, told.position, beat)
         finally:
@@ -79,13 +87,15 @@ class Feeds:
         self._closed = BackendUnavailable("the service is stopping")
         for feed in self._feeds.values():
             feed.stop(self._closed)
+        for task in self._tasks:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     def _feed(self, actor: Actor, trip_id: str) -> Feed:
         """The trip's feed, begun if there is none. Raises Overloaded, BackendUnavailable."""
         if self._closed is not None:
-            raise self._closed
+            raise self._closed.with_traceback(None)
         key = TripKey(actor.organization, trip_id)
         feed = self._feeds.get(key)
         if feed is None or not feed.is_open:

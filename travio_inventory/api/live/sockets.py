@@ -1,7 +1,7 @@
 """Live maps on WebSockets: in our own shape, and in that of showtimes; one socket may watch several trips."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,12 +23,11 @@ from travio_inventory.api.live.socket_messages import (
     read_message,
     watched_in,
 )
-from travio_inventory.api.live.told import Position, Told, parse_position
+from travio_inventory.api.live.told import Told, parse_position
 from travio_inventory.api.live.watched_parts import query_of
 from travio_inventory.api.rest.callers import CALLERS, Callers
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Unauthenticated
-from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.use_cases import Inventory
 
 BEARER: Final = "bearer"
@@ -183,18 +182,16 @@ class _Conversation:
         write = showtime_messages if watched.is_showtime else _as_one
         try:
             query = await query_of(self._inventory, actor, watched.part)
-            async with aclosing(self._told(actor, query, parse_position(wanted.position))) as feed:
-                first = await anext(feed)
+            feed = self._feeds.subscribe(actor, query, parse_position(wanted.position), write=write)
+            async with aclosing(while_known(self._caller, feed)) as known:
+                first = await anext(known)
                 await self._send(as_text({"type": "subscribed", **watched.named}))
                 await self._tell(write(first))
-                async for told in feed:
+                async for told in known:
                     await self._tell(write(told))
         except Refusal as refusal:
             self._following.pop(watched, None)
             await self._send(_error(refusal.reason, str(refusal), watched))
-
-    def _told(self, actor: Actor, query: SeatMapQuery, position: Position | None) -> AsyncGenerator[Told]:
-        return while_known(self._caller, self._feeds.subscribe(actor, query, position))
 
     async def _tell(self, messages: Sequence[str]) -> None:
         for message in messages:

@@ -88,9 +88,9 @@ class LiveStreams:
     ) -> Response:
         actor = caller.as_organization()
         query = await query_of(self._inventory, actor, part)
-        feed = while_known(caller.identity, self._feeds.subscribe(actor, query, position))
-        first = await anext(feed)
         write = own_events if shape == "native" else events_by_status
+        feed = while_known(caller.identity, self._feeds.subscribe(actor, query, position, write=write))
+        first = await anext(feed)
         return EventStream(first, feed, write, retry_ms=self._jitter.randint(*RETRY_MS))
 
 

@@ -1,10 +1,12 @@
 """What a live feed tells: snapshots, deltas and heartbeats, each at a position from which a watcher may go on."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import SeatState
 from travio_inventory.seats.trip import Journey, Trip
@@ -74,6 +76,8 @@ class _Written:
 class Snapshot(_Written):
     """All seats of the part that is watched. It has everything that was decided until `as_of_ms`."""
 
+    _writing: dict[Callable[..., object], "asyncio.Task[object]"] = field(default_factory=dict, init=False, repr=False)
+
     position: Position
     because: Because
     trip: Trip
@@ -84,6 +88,16 @@ class Snapshot(_Written):
     versions: Sequence[int]
     as_of_ms: int
     seen_at_ms: int
+
+    async def prepare(self, write: Callable[["Snapshot"], object]) -> None:
+        """Let `write` do its work, which uses `written`, before it is called: once for all who wait for it, and in a
+        thread if there is much to write.
+        """
+        writing = self._writing.get(write)
+        if writing is None:
+            writing = self._writing[write] = asyncio.create_task(off_loop(len(self.seats), write, self))
+            writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(writing)
 
 
 @dataclass(eq=False, slots=True)

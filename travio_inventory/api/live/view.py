@@ -1,7 +1,7 @@
 """A part of a trip's map as a feed has seen it last: the state of each seat, and the offset of its last change."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from travio_inventory.api.live.told import Because, Delta, Heartbeat, Position, SeatChange, Snapshot
 from travio_inventory.seats.seat import SeatState
@@ -26,26 +26,45 @@ class View:
         self._seen_at_ms = now_ms
         self._seats = seat_map.trip.seats[places.start : places.stop]
         self._states = list(seat_map.states())
-        self._changed: OrderedDict[int, tuple[int, SeatState]] = OrderedDict()
-        """The places of seats that have changed, the latest last: at which offset, and what they were before."""
+        self._versions = [position.offset] * len(self._states)
+        self._changed: OrderedDict[int, SeatState] = OrderedDict()
+        """The places of seats that have changed, the latest last, and what they were before."""
         self._snapshots: dict[Because, Snapshot] = {}
         self._deltas: dict[int, Delta] = {}
         self._beat = Heartbeat(position, seat_map.trip.key.trip, seat_map.as_of_ms)
 
-    def update(self, seat_map: SeatMap, position: Position, now_ms: int) -> bool:
-        """Take what the map shows now, of the same trip, under that position; returns whether anything has changed."""
-        changed = {place: state for place, state in self._differences(seat_map) if state != self._states[place]}
+    def differences(self, seat_map: SeatMap) -> Mapping[int, SeatState]:
+        """The seats that are not as they were, in what the map of the same trip shows now, by their places."""
+        found: dict[int, SeatState] = {}
+        for index in self._different_groups(seat_map):
+            start, states = seat_map.part(index)
+            before = self._states[start : start + len(states)]
+            if states != before:
+                both = enumerate(zip(states, before, strict=True), start)
+                found |= {place: new for place, (new, old) in both if new != old}
+        return found
+
+    def much(self, seat_map: SeatMap) -> int:
+        """In how many seats differences must be looked for."""
+        return len(self._different_groups(seat_map)) * seat_map.trip.seats_per_group
+
+    def _different_groups(self, seat_map: SeatMap) -> list[int]:
+        groups = enumerate(zip(self._map.groups, seat_map.groups, strict=True))
+        all_differ = seat_map.is_sold != self._map.is_sold
+        return [index for index, (old, new) in groups if all_differ or old != new]
+
+    def update(self, seat_map: SeatMap, changed: Mapping[int, SeatState], position: Position, now_ms: int) -> None:
+        """Take what the map shows now, with these differences, under that position."""
         self._map = seat_map
         if changed:
             self._snapshots.clear()
             self._deltas.clear()
             self.position, self._seen_at_ms = position, now_ms
             for place, state in changed.items():
-                self._changed[place] = position.offset, self._states[place]
+                self._changed[place] = self._states[place]
                 self._changed.move_to_end(place)
-                self._states[place] = state
+                self._states[place], self._versions[place] = state, position.offset
         self._beat = Heartbeat(self.position, seat_map.trip.key.trip, seat_map.as_of_ms)
-        return bool(changed)
 
     def begin(self, position: Position | None) -> Snapshot | Delta | Heartbeat:
         """What a watcher is told first who was at that position: nothing was missed, what was, or that this is not
@@ -83,7 +102,7 @@ class View:
                 self._map.journey,
                 self._seats,
                 tuple(self._states),
-                tuple(self._versions()),
+                tuple(self._versions),
                 self._map.as_of_ms,
                 self._seen_at_ms,
             )
@@ -93,20 +112,9 @@ class View:
         """That nothing has changed."""
         return self._beat
 
-    def _versions(self) -> Iterable[int]:
-        first = self._since.offset
-        return (self._changed[place][0] if place in self._changed else first for place in range(len(self._seats)))
-
     def _changed_since(self, offset: int) -> Iterator[SeatChange]:
-        for place, (version, before) in reversed(self._changed.items()):
+        for place, before in reversed(self._changed.items()):
+            version = self._versions[place]
             if version <= offset:
                 return
             yield SeatChange(self._seats[place], self._states[place], before, version)
-
-    def _differences(self, seat_map: SeatMap) -> Iterator[tuple[int, SeatState]]:
-        """The seats of the groups that are not as they were, with their states now."""
-        all_differ = seat_map.is_sold != self._map.is_sold
-        for index, (old, new) in enumerate(zip(self._map.groups, seat_map.groups, strict=True)):
-            if all_differ or old != new:
-                start, states = seat_map.part(index)
-                yield from enumerate(states, start)
