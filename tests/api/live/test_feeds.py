@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
+from traceback import walk_tb
 
 import pytest
 
@@ -358,3 +359,26 @@ async def test_a_feed_that_fails_tells_its_watchers(sale: Sale, caplog: pytest.L
     async with ann.following():
         assert ann.shown() == await sale.map()
     await feeds.close()
+
+
+async def test_a_refusal_that_many_are_told_does_not_grow(sale: Sale) -> None:
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, RULES)
+    async with watcher(feeds, sale).following() as ann:
+        await feeds.close()
+        await ann.until(lambda: ann.refusal is not None)
+        for _ in range(3):
+            async with watcher(feeds, sale).following() as late:
+                assert late.refusal is not None
+                assert len(list(walk_tb(late.refusal.__traceback__))) < 8
+
+
+async def test_a_stop_waits_for_no_store(feeds: Feeds, sale: Sale) -> None:
+    async with watcher(feeds, sale).following() as ann:
+        in_hand = sale.store.stall_reads()
+        await sale.hold("A1")
+        await in_hand.reached.wait()
+        async with asyncio.timeout(5):
+            await feeds.close()
+            await ann.until(lambda: ann.refusal is not None)
+        sale.store.mend()
+        in_hand.go.set()
