@@ -32,8 +32,8 @@ class ScriptedService(wire.InventoryServiceBase):
         self.requests: list[Any] = []
         self.script: dict[type[Any], deque[Step]] = defaultdict(deque)
         self.replies: dict[type[Any], Any] = {}
-        self.updates: deque[list[wire.WatchSeatMapResponse]] = deque()
-        """What each watcher is told, one after the other."""
+        self.updates: deque[list[wire.WatchSeatMapResponse | Refusal]] = deque()
+        """What each watcher is told, one after the other; a refusal ends it."""
         self.seconds_given: list[float | None] = []
 
     def next(self, request: type[Any], *steps: Step) -> None:
@@ -153,6 +153,8 @@ class ScriptedService(wire.InventoryServiceBase):
     async def watch_seat_map(self, message: wire.WatchSeatMapRequest) -> AsyncIterator[wire.WatchSeatMapResponse]:
         await self._play(deepcopy(message), None)
         for update in self.updates.popleft() if self.updates else []:
+            if isinstance(update, Refusal):
+                raise grpc_error(update)
             yield update
 
     async def get_trip_summary(self, message: wire.GetTripSummaryRequest) -> wire.GetTripSummaryResponse:

@@ -18,6 +18,7 @@ from travio_inventory.client import (
     MapUpdate,
     SeatStatus,
     TripNotFound,
+    Unauthenticated,
     live_maps,
 )
 from travio_inventory.wire.inventory import v1 as wire
@@ -142,6 +143,23 @@ async def test_what_passes_is_waited_for_and_what_does_not_is_raised(
         service.next(wire.WatchSeatMapRequest, TripNotFound())
         with pytest.raises(TripNotFound):
             await within(updates)
+
+
+@pytest.mark.parametrize("renews", [False, True], ids=["fixed", "renewed"])
+async def test_a_token_that_has_expired_is_renewed_if_the_client_can(service: ScriptedService, *, renews: bool) -> None:
+    service.updates.append([wire.WatchSeatMapResponse(kind=WHOLE, position="e-1"), Unauthenticated("invalid_token")])
+    seat = wire.WatchedSeat(seat_id="1A", status=wire.SeatStatus.HELD, version=2)
+    service.updates.append([wire.WatchSeatMapResponse(kind=CHANGE, after="e-1", position="e-2", seats=[seat])])
+    service.updates.append([Unauthenticated("invalid_token")])
+    shown = iter(["first", "second", "third"])
+    async with served(service) as port:
+        asks = InventoryClient(f"127.0.0.1:{port}", token=(lambda: next(shown)) if renews else "only")
+        async with asks as client, aclosing(client.watch("t1", "A", "D")) as updates:
+            assert (await within(updates)).is_whole
+            if renews:
+                assert seats_of(await within(updates)) == {"1A": SeatStatus.HELD}
+            with pytest.raises(Unauthenticated):
+                await within(updates)
 
 
 async def test_who_never_answers_is_not_waited_for_long() -> None:

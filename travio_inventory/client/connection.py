@@ -89,6 +89,11 @@ class Connection:
         return self._channel
 
     @property
+    def renews_token(self) -> bool:
+        """Whether each call asks for its token anew."""
+        return callable(self._token)
+
+    @property
     def stub(self) -> InventoryServiceStub:
         """The generated stub: no deadline, no retries, and GRPCError for every refusal."""
         return InventoryServiceStub(self.channel)

@@ -13,7 +13,7 @@ from travio_inventory.client.holds import Account
 from travio_inventory.client.messages import moment_or_none
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import TRANSIENT
-from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal, RetryableRefusal, Unauthenticated
 from travio_inventory.seats.trip import Journey
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -45,7 +45,8 @@ class LiveMaps:
         that change. From the `position` of an update, what has changed since. A program that reads slowly is told
         several changes at once.
 
-        After a loss it goes on from where it was; all seats come again only if what was missed is not known any more.
+        After a loss it goes on from where it was, also after its token has expired, if the client renews it; all seats
+        come again only if what was missed is not known any more.
         Raises what `seat_map` raises; BackendUnavailable or Overloaded if nobody answers within the deadline at first,
         or later for `give_up_s`.
         """
@@ -60,7 +61,7 @@ class LiveMaps:
             section_id=section,
             position=position,
         )
-        lost = _Losses(self._connection.retries.deadline_s, give_up_s)
+        lost = _Losses(self._connection.retries.deadline_s, give_up_s, renews_token=self._connection.renews_token)
         while True:
             try:
                 async with aclosing(self._updates(request, lost)) as updates:
@@ -69,7 +70,7 @@ class LiveMaps:
                 lost.note(BackendUnavailable("the live map has ended"))
             except FAILURES as failure:
                 lost.note(refusal_from(failure, writes=False))
-            except TRANSIENT as refusal:
+            except (*TRANSIENT, Unauthenticated) as refusal:
                 lost.note(refusal)
             await anyio.sleep(lost.pause_s)
 
@@ -92,23 +93,27 @@ class LiveMaps:
 class _Losses:
     """How often the service was lost since it last answered, and for how long that may go on."""
 
-    def __init__(self, at_first_s: float, later_s: float) -> None:
+    def __init__(self, at_first_s: float, later_s: float, *, renews_token: bool) -> None:
         self._ends_s = monotonic() + at_first_s
         self._later_s = later_s
+        self._renews_token = renews_token
+        self._has_answered = False
         self._count = 0
         self._retry_after_s = 0.0
 
     def over(self) -> None:
         """It answers."""
-        self._count, self._retry_after_s = 0, 0.0
+        self._count, self._retry_after_s, self._has_answered = 0, 0.0, True
         self._ends_s = monotonic() + self._later_s
 
     def note(self, why: Refusal | ClientError) -> None:
         """It does not answer. Raises why, if that lasts or will not pass."""
-        if not isinstance(why, TRANSIENT) or monotonic() > self._ends_s:
+        has_expired = isinstance(why, Unauthenticated) and self._renews_token and self._has_answered
+        if not (has_expired or isinstance(why, TRANSIENT)) or monotonic() > self._ends_s:
             raise why
         self._count += 1
-        self._retry_after_s = why.retry_after
+        self._has_answered = False
+        self._retry_after_s = why.retry_after if isinstance(why, RetryableRefusal) else 0.0
 
     @property
     def pause_s(self) -> float:
