@@ -18,7 +18,7 @@ import yaml
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
 from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.cli.commands import NAME, build
-from travio_inventory.settings import KEYS, PREFIX, ServerSettings, Settings, load_settings, names
+from travio_inventory.settings import KEYS, PREFIX, HttpSettings, ServerSettings, Settings, load_settings, names
 from verification.kit.service_process import free_port, serving
 from verification.servers.certificates import make_certificates
 
@@ -30,6 +30,7 @@ OURS = [name for name, service in SERVICES.items() if "build" in service]
 ONE_SHOT = {"schema"}
 PINNED = re.compile(r"[a-z][\w./-]*:\d[\w.-]*")
 PORT = ServerSettings.model_fields["port"].default
+HTTP_PORT = HttpSettings.model_fields["port"].default
 SECONDS = {"s": 1, "m": 60}
 PROBE_SECONDS_MAX = 30
 
@@ -132,7 +133,7 @@ def test_every_service_of_ours_is_one_and_reaches_the_servers_beside_it(
         assert settings.scylla.hosts in SERVICES
         host, _, port = settings.redis.addr.partition(":")
         assert (host in SERVICES, port) == (True, "6379")
-        assert settings.server.port == PORT
+        assert (settings.server.port, settings.http.port) == (PORT, HTTP_PORT)
         assert settings.scylla.hosts in waited_for(name)
 
 
@@ -194,8 +195,8 @@ def test_a_service_starts_when_what_it_needs_is_there_or_done(name: str) -> None
 
 def test_only_the_service_is_reached_and_only_from_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert ports == {"service": [f"127.0.0.1:{PORT}:{PORT}"]}
-    assert the_last("EXPOSE").words == [str(PORT)]
+    assert ports == {"service": [f"127.0.0.1:{port}:{port}" for port in (PORT, HTTP_PORT)]}
+    assert the_last("EXPOSE").words == [str(PORT), str(HTTP_PORT)]
 
 
 def test_every_volume_is_declared_and_used() -> None:

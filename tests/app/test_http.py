@@ -78,7 +78,16 @@ async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
     async with running(settings) as app:
         trusting = ssl.create_default_context(cafile=made.authority)
         async with httpx.AsyncClient(base_url=f"https://localhost:{app.http_port}", verify=trusting) as client:
-            assert (await client.get("/livez")).status_code == 200
+            answer = await client.get("/livez")
+            assert (answer.status_code, "strict-transport-security" in answer.headers) == (200, True)
+
+
+async def test_a_head_is_answered_without_a_body() -> None:
+    async with running(with_http()) as app, web(app) as client:
+        answers = [await client.get("/livez"), await client.head("/livez")]
+        assert [len(answer.content) > 0 for answer in answers] == [True, False]
+        assert answers[0].headers["content-length"] == answers[1].headers["content-length"]
+        assert "strict-transport-security" not in answers[0].headers
 
 
 async def test_the_process_says_where_it_listens(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from grpclib.client import Channel
 from grpclib.health.v1.health_grpc import HealthStub
 
 from travio_inventory.app.authentication import UNSAFE
+from travio_inventory.app.run import OTHER_FILES_MAX
 from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
 
 READY_SECONDS_MAX = 50
@@ -119,3 +122,19 @@ async def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) ->
     messages = [json.loads(line)["message"] for line in service.log.splitlines()]
     assert messages[0] == "SCYLLA_HOSTS=db1 is ignored: TRAVIO_STORE=embedded"
     assert [message.split(":")[0] for message in messages[1:]] == ["TRAVIO_AUTH=off", "ready", "stopping", "figures"]
+
+
+FILES = """
+import resource
+from travio_inventory.app.run import allow_connections
+from travio_inventory.settings import load_settings
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+allow_connections(load_settings(connections_max=100, http_connections_max=200))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+def test_a_process_may_open_as_many_files_as_it_may_have_connections() -> None:
+    done = subprocess.run([sys.executable, "-c", FILES], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 100 + 200 + OTHER_FILES_MAX

@@ -241,6 +241,15 @@ def test_a_port_in_use_is_refused_in_one_line(typed: Type) -> None:
     assert line.endswith(said + "another port in TRAVIO_GRPC_PORT")
 
 
+def test_a_port_for_http_in_use_is_refused_too(typed: Type) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        shared = {"SCYLLA_HOSTS": "127.0.0.1:1", "TRAVIO_EDGE": "absent", "TRAVIO_HTTP_HOST": "127.0.0.1"}
+        answer = typed("serve", "--workers", "2", "--only", "http", HTTP_PORT=port, TRAVIO_AUTH="off", **shared)
+    assert answer.status == 1
+    assert answer.err.endswith("stop what listens there, or name another port in TRAVIO_HTTP_PORT\n")
+
+
 def test_a_reserved_port_of_every_address_is_that_of_ipv4_too() -> None:
     with reserved_port("::", 0) as port:
         with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", port), backlog=1):

@@ -61,6 +61,17 @@ async def test_one_connection_more_takes_the_place_of_the_longest_idle() -> None
         assert (await kept.answer()).endswith("done")
 
 
+async def test_connections_that_never_said_anything_make_room_first() -> None:
+    """A flood of them takes no place from callers that come back."""
+    async with serving(connections_max=3) as site:
+        kept = await site.call(QUICK)
+        assert await kept.answer()
+        silent = [await site.call() for _ in range(6)]
+        assert await silent[0].ended()
+        await kept.say(QUICK)
+        assert (await kept.answer()).endswith("done")
+
+
 async def test_where_all_connections_have_a_request_one_more_is_refused() -> None:
     async with serving(connections_max=2) as site:
         busy = [await site.call(SLOW), await site.call(SLOW)]

@@ -57,6 +57,10 @@ ROUTES = {
 """By call of gRPC."""
 
 
+SECONDS_MAX = 600
+"""Of everything that is asked, on a busy machine."""
+
+
 def operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each operation with its method and path."""
     for path, methods in description["paths"].items():
@@ -95,7 +99,7 @@ async def test_every_example_of_a_request_is_one_that_succeeds() -> None:
     assert len(bodies) > 10
     for name, body in bodies.items():
         method, _, path = name.partition(" ")
-        async with web_of(sell_departed=True) as web:
+        async with web_of() as web:
             if name != "POST /v1/trips":
                 await web.do("POST", "/v1/trips", bodies["POST /v1/trips"])
             hold = {"hold_id": ""}
@@ -126,16 +130,22 @@ def address(portal: BlockingPortal) -> Iterator[str]:
 @pytest.mark.parametrize(
     "much",
     [
-        pytest.param(["--phases", "fuzzing", "--max-examples", "3"], id="a little"),
+        pytest.param(["--phases", "fuzzing", "--max-examples", "1"], id="a little"),
         pytest.param(["--phases", "examples,coverage,fuzzing,stateful"], id="much", marks=pytest.mark.once),
     ],
 )
+@pytest.mark.timeout(SECONDS_MAX)
 def test_no_answer_is_an_error_of_ours_or_is_not_described(address: str, tmp_path: Path, much: list[str]) -> None:
     """A request that the description allows may be refused: ids and journeys have rules that a schema cannot tell."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", "--seed", "1", "--no-color"]
     others = ["--exclude-checks", "positive_data_acceptance", "--header", "X-User-Id: alice", "--suppress-health-check"]
     done = subprocess.run(
-        [*command, *others, "all", *much], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
+        [*command, *others, "all", *much],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS_MAX,
     )
     assert done.returncode == 0, done.stdout[-10_000:]
     assert re.search(r"\d+ generated", done.stdout), done.stdout

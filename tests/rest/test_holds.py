@@ -1,5 +1,7 @@
 """Holds over HTTP: what old web clients read, keys, and what becomes of holds later."""
 
+import asyncio
+
 import pytest
 
 from tests.rest.serving import ALICE, BOB, TRIP, Web, web_of
@@ -67,6 +69,18 @@ async def test_a_key_is_answered_by_its_hold_as_it_stands_now(web: Web) -> None:
     await web.do("DELETE", path.replace("holds", "bookings"))
     ended = await web.hold("1A", key="k1")
     assert (ended.status_code, ended.json()["reason"]) == (410, "BOOKING_CANCELLED")
+
+
+async def test_calls_with_one_key_at_once_come_to_one_hold(web: Web) -> None:
+    """Each joins it, or is told to come back."""
+    answers = await asyncio.gather(*(web.hold("1A", key="k1") for _ in range(8)))
+    held = [answer for answer in answers if answer.status_code == 201]
+    waiting = [answer for answer in answers if answer.status_code == 409]
+    assert len(held) + len(waiting) == 8
+    assert len({answer.json()["hold_id"] for answer in held}) == 1
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in waiting)
+    again = await web.hold("1A", key="k1")
+    assert (again.status_code, again.json()) == (201, held[0].json())
 
 
 async def test_what_the_edge_said_is_no_keys_answer(web: Web) -> None:

@@ -3,6 +3,8 @@
 import gzip
 import json
 
+import pytest
+
 from tests.rest.serving import ROUTE, TRIP, Web, web_of
 
 MAP = f"{TRIP}/seatmap"
@@ -62,6 +64,21 @@ async def test_a_map_is_compressed_where_asked(web: Web) -> None:
     assert json.loads(gzip.decompress(data)) == plain.json()
     assert zipped.headers["etag"] == plain.headers["etag"]
     assert zipped.headers["vary"] == "Accept-Encoding"
+    await web.held("1A")
+    assert states((await web.client.get(MAP, params=ROUTE)).json())["1A"] == "SEAT_STATUS_HELD"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [("gzip", True), ("br, GZIP;q=0.5", True), ("gzip;q=0", False), ("br", False), ("", False)],
+)
+async def test_only_who_takes_gzip_gets_it(web: Web, accepted: str, is_zipped: bool) -> None:
+    answer = await web.client.get(MAP, params=ROUTE, headers={"accept-encoding": accepted})
+    assert ("content-encoding" in answer.headers) == is_zipped
+
+
+async def test_any_map_is_known_to_who_names_all(web: Web) -> None:
+    assert (await web.client.get(MAP, params=ROUTE, headers={"if-none-match": "*"})).status_code == 304
 
 
 async def test_free_seats_are_counted_and_priced(web: Web) -> None:

@@ -117,6 +117,16 @@ async def test_bodies_that_are_too_large_together_are_refused() -> None:
         assert (answer.status_code, answer.json()["reason"]) == (429, "OVERLOADED")
 
 
+async def test_bodies_are_counted_only_while_they_are_read() -> None:
+    async with web_of(BodyLimits(usual_max=1_000, large_max=1_000, unread_max=300)) as web:
+        assert [(await web.hold("1A")).status_code for _ in range(6)] == [404] * 6
+
+
+async def test_all_methods_of_a_path_are_told(web: Web) -> None:
+    answer = await web.client.put(TRIP)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, PATCH")
+
+
 SAFE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -130,6 +140,22 @@ async def test_browsers_are_told_to_be_careful_and_no_cookie_is_set(web: Web) ->
         assert SAFE.items() <= dict(answer.headers).items()
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "set-cookie" not in answer.headers
+
+
+EVIL, OWN = {"origin": "https://evil.example"}, {"origin": "http://here"}
+
+
+async def test_a_page_of_another_origin_does_nothing_with_what_browsers_send_unasked(web: Web) -> None:
+    """A form or an image of any page: no preflight comes before it, and the answer is not needed."""
+    refused = await web.client.post(f"{TRIP}/close", headers=EVIL)
+    assert (refused.status_code, refused.json()["reason"]) == (403, "ORIGIN_NOT_ALLOWED")
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert (await web.do("GET", TRIP))["state"] == "TRIP_STATE_OPEN"
+    assert (await web.client.get(TRIP, headers=EVIL)).status_code == 200
+    assert (await web.client.post(f"{TRIP}/close", headers=OWN)).status_code == 200
+    async with web_of(origins=("https://evil.example",)) as friend:
+        assert (await friend.open()).status_code == 201
+        assert (await friend.client.post(f"{TRIP}/close", headers=EVIL)).status_code == 200
 
 
 ASKING = {"origin": "https://shop.example", "access-control-request-method": "POST"}

@@ -16,7 +16,7 @@ async def test_two_want_one_seat_one_wins_and_the_other_is_told_at_once(sale: Sa
         await ann.sees("1A", "yours")
         await ben.sees("1A", "held")
         await ben.reads("Someone else was faster: 1A has just been taken.")
-        await expect(ben.said).to_have_text(re.compile("^Someone else was faster"))
+        await expect(ben.map.get_by_role("alert")).to_have_text(re.compile("^Someone else was faster"))
         await expect(ben.button("Hold this seat")).to_be_disabled()
         await ann.button("Release and choose again").click()
         await ben.sees("1A", "available")

@@ -1,5 +1,6 @@
 """The servers of a process, gRPC, HTTP or both: they listen together, and drain together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ async def serving(
         if only != "http":
             grpc = await listening.enter_async_context(_grpc(settings, served, certificate))
         if only != "grpc" and settings.http.is_on:
+            await asyncio.to_thread(_import_web)
             http = await listening.enter_async_context(_http(settings, served, certificate))
         try:
             yield Ports(grpc.port or 0 if grpc else 0, http.port or 0 if http else 0)
@@ -102,11 +104,16 @@ def _grpc(
     return grpc_listening(settings.server, settings.limits, handlers, certificate.grpc if certificate else None)
 
 
+def _import_web() -> None:
+    """In a thread: it takes a third of a second, and gRPC answers already. gRPC alone pays for no web framework."""
+    import travio_inventory.app.web  # noqa: F401, PLC0415 - see above
+
+
 def _http(
     settings: Settings, served: Served, certificate: OwnCertificate | None
 ) -> AbstractAsyncContextManager["HttpServer"]:
     """The HTTP server, listening. Raises StartFailed."""
-    from travio_inventory.app.web import Web, http_listening  # noqa: PLC0415 - gRPC alone pays for no web framework
+    from travio_inventory.app.web import Web, http_listening  # noqa: PLC0415 - see _import_web
 
     web = Web(
         served.inventory,

@@ -3,6 +3,7 @@
 A face is a router: it is made in `routers`, from the use cases and from what `Web` has besides.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -98,7 +99,8 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
     http, limits = web.settings.http, web.settings.limits
     rules = WebRules(_body_limits(limits), limits.deadline_seconds, origins=origins_in(http.cors_origin))
     callers = Callers(web.authentication, default_organization=web.settings.server.default_organization)
-    served = application(routers(web), callers, rules, (*PROBLEM_FORMS, ErrorProblem, SeatsNotHeld))
+    forms = (*PROBLEM_FORMS, ErrorProblem, SeatsNotHeld)
+    served = await asyncio.to_thread(lambda: application(routers(web), callers, rules, forms))  # as long as an import
     server = HttpServer(served, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)

@@ -12,7 +12,9 @@ class HttpLimits:
     """
 
     connections_max: int
-    """One more takes the place of one without a request, and is refused where all have one."""
+    """One more takes the place of one without a request, first of one that never had any; it is refused where all have
+    one.
+    """
     header_bytes_max: int
     """Of one request: its path with the query, and the names and values of its headers."""
     headers_max: int

@@ -132,33 +132,36 @@ class HttpServer:
 
 
 class _Room:
-    """The connections that wait for requests or have one. At `connections_max`, WebSockets included, the longest idle
-    makes room for a new one.
+    """The connections that wait for requests or have one. At `connections_max`, WebSockets included, one without a
+    whole request makes room for a new one: the oldest that never had one, or else the longest idle.
     """
 
     def __init__(self, state: ServerState, connections_max: int) -> None:
         self._state = state
         self._connections_max = connections_max
         self._connections: set[CallerConnection] = set()
+        self._silent: dict[CallerConnection, None] = {}
+        """Those that never had a request, the oldest first."""
         self._idle: dict[CallerConnection, None] = {}
-        """Those without a whole request, the longest idle first."""
+        """Those that have none any more, the longest idle first."""
 
     def add(self, connection: CallerConnection) -> bool:
         self._connections.add(connection)
         if len(self._state.connections) > self._connections_max:
-            idle = next(iter(self._idle), None)
-            if idle is None:
+            least_used = next(iter(self._silent or self._idle), None)
+            if least_used is None:
                 return False
-            idle.transport.abort()
-            self.remove(idle)
-        self._idle[connection] = None
+            least_used.transport.abort()
+            self.remove(least_used)
+        self._silent[connection] = None
         return True
 
     def remove(self, connection: CallerConnection) -> None:
         self._connections.discard(connection)
-        self._idle.pop(connection, None)
+        self.became_busy(connection)
 
     def became_busy(self, connection: CallerConnection) -> None:
+        self._silent.pop(connection, None)
         self._idle.pop(connection, None)
 
     def became_idle(self, connection: CallerConnection) -> None:

@@ -196,6 +196,7 @@ class Refused extends Error {
     this.retryAfterMs = retryAfterMs;
     const retries = [408, 425, 429, 500, 502, 503, 504].includes(status) || typeof problem?.retry_after_ms === "number";
     this.mayChange = retries && this.reason !== "HOLD_LIMIT_REACHED";
+    this.ownHold = textOf(problem?.metadata?.own_hold_id);
     /** Whether the store itself has said no, whatever became of earlier requests. */
     this.isFinal = !this.mayChange && !["edge", "gate"].includes(problem?.metadata?.decided_by);
   }
@@ -301,6 +302,8 @@ class Service {
  * Server-sent events by fetch, which unlike EventSource can send a token. Goes on from the last event after every loss;
  * `on` is told of each message, when it is connected and away, and when the service has no such stream.
  */
+const newEvent = () => ({ type: "message", data: [], id: null, size: 0 });
+
 class Updates {
   #stop = new AbortController();
   #connection = new AbortController();
@@ -360,17 +363,17 @@ class Updates {
 
   async #read(reader, heard) {
     let rest = "";
-    let event = { type: "message", data: [], id: null };
+    let event = newEvent();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       heard();
       const lines = (rest + read.value).split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop();
-      if (rest.length > ANSWER_BYTES_MAX) throw new Error("the event is too large");
+      if (rest.length + event.size > ANSWER_BYTES_MAX) throw new Error("the event is too large");
       for (const line of lines) {
         if (line) this.#field(event, line);
         else {
           this.#dispatch(event);
-          event = { type: "message", data: [], id: null };
+          event = newEvent();
         }
       }
     }
@@ -378,6 +381,7 @@ class Updates {
 
   #field(event, line) {
     const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line);
+    event.size += line.length;
     if (name === "data") event.data.push(value);
     else if (name === "event") event.type = value;
     else if (name === "id" && !value.includes("\0")) event.id = value;
@@ -575,7 +579,7 @@ class Plan {
     if (!drawn) return;
     const { cell } = drawn;
     const state = this.owner.stateOf(seat);
-    if (cell.dataset.state === state && cell.dataset.said === this.owner.lang) return;
+    if (cell.dataset.state === state) return;
     if (cell.dataset.state === "selected" && !["available", "yours"].includes(state)) {
       cell.classList.add("lost");
       cell.addEventListener("animationend", () => cell.classList.remove("lost"), { once: true });
@@ -672,7 +676,10 @@ class Plan {
 
 // --- the element ------------------------------------------------------------------------------------------------------
 
-const ATTRIBUTES = ["trip", "from", "to", "section", "organization", "user", "service", "party-size", "party-size-max", "hold-seconds", "poll-seconds", "lang", "hold-token"];
+const TEXT_ATTRIBUTES = ["trip", "from", "to", "section", "organization", "user", "service"];
+const BEGIN_ANEW = ["trip", "from", "to", "organization", "user", "service", "choose-journey", "hold-token"];
+const ATTRIBUTES = [...TEXT_ATTRIBUTES, "choose-journey", "party-size", "party-size-max", "hold-seconds", "hold-token", "poll-seconds", "lang"];
+const PROPERTIES = [...TEXT_ATTRIBUTES, "partySize", "partySizeMax", "holdToken", "token", "isObjectSelectable", "priceFormatter", "messages"];
 const OWN_SERVICE = new URL("..", import.meta.url).href;
 
 /** Makes each format once: they cost more than what they write. */
@@ -698,20 +705,14 @@ const joined = (seats) => seats.map((seat) => seat.label).join("; ");
 export class TravioSeatMap extends HTMLElement {
   static observedAttributes = ATTRIBUTES;
 
-  /** A bearer token, or a function that returns one, or its promise. */
-  token = null;
-  /** (seat) => whether it may be chosen. */
-  isObjectSelectable = null;
-  /** (minor, currency) => text. */
-  priceFormatter = null;
-
-  #messages = {};
+  #given = { token: null, isObjectSelectable: null, priceFormatter: null, messages: {} };
   #service = new Service(this);
   #updates = null;
   #plan;
   #parts = {};
   #begun = 0;
-  #begins = false;
+  #willBegin = false;
+  #isQuiet = false;
   #map = null;
   #seats = new Map();
   #etag = "";
@@ -736,42 +737,29 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   connectedCallback() {
-    for (const name of ["trip", "from", "to", "section", "organization", "user", "service"]) this.#upgrade(name);
+    for (const name of PROPERTIES) this.#upgrade(name);
     addEventListener("online", this.#online);
     addEventListener("offline", this.#offline);
     document.addEventListener("visibilitychange", this.#seen);
-    this.#begin();
+    if (!this.#map) this.#begin();
   }
 
   disconnectedCallback() {
     removeEventListener("online", this.#online);
     removeEventListener("offline", this.#offline);
     document.removeEventListener("visibilitychange", this.#seen);
-    this.#end();
+    queueMicrotask(() => this.isConnected || this.#end());
   }
 
   attributeChangedCallback(name, before, now) {
-    if (before === now || !this.isConnected) return;
-    if (name === "section") this.#openSection(now ?? "");
-    else if (name === "party-size" || name === "lang") this.#show();
-    else if (["trip", "from", "to", "organization", "service", "user", "hold-token"].includes(name)) this.#begin();
+    if (before === now || !this.isConnected || this.#isQuiet) return;
+    if (name === "section") this.#openSection();
+    else if (name.startsWith("party-size")) this.#resize();
+    else if (name === "lang") this.#redraw();
+    else if (BEGIN_ANEW.includes(name)) this.#begin();
   }
 
   // Attributes as properties.
-  get trip() { return this.getAttribute("trip") ?? ""; }
-  set trip(value) { this.setAttribute("trip", value); }
-  get from() { return this.getAttribute("from") ?? ""; }
-  set from(value) { this.setAttribute("from", value); }
-  get to() { return this.getAttribute("to") ?? ""; }
-  set to(value) { this.setAttribute("to", value); }
-  get section() { return this.getAttribute("section") ?? ""; }
-  set section(value) { this.setAttribute("section", value); }
-  get organization() { return this.getAttribute("organization") ?? ""; }
-  set organization(value) { this.setAttribute("organization", value); }
-  get user() { return this.getAttribute("user") ?? ""; }
-  set user(value) { this.setAttribute("user", value); }
-  get service() { return this.getAttribute("service") ?? OWN_SERVICE; }
-  set service(value) { this.setAttribute("service", value); }
   get partySizeMax() { return numberOf(this.getAttribute("party-size-max") ?? 8, 1, PARTY_MAX); }
   set partySizeMax(value) { this.setAttribute("party-size-max", value); }
   get partySize() { return numberOf(this.getAttribute("party-size") ?? 1, 1, this.partySizeMax); }
@@ -779,8 +767,17 @@ export class TravioSeatMap extends HTMLElement {
   /** The id of the hold; set, the element goes on with it. */
   get holdToken() { return this.#hold?.id ?? this.getAttribute("hold-token") ?? ""; }
   set holdToken(value) { value ? this.setAttribute("hold-token", value) : this.removeAttribute("hold-token"); }
-  get messages() { return this.#messages; }
-  set messages(value) { this.#messages = value ?? {}; this.#show(); }
+  /** A bearer token, or a function that returns one, or its promise. */
+  get token() { return this.#given.token; }
+  set token(value) { this.#given.token = value; }
+  /** (seat) => whether it may be chosen. */
+  get isObjectSelectable() { return this.#given.isObjectSelectable; }
+  set isObjectSelectable(value) { this.#given.isObjectSelectable = value; }
+  /** (minor, currency) => text. */
+  get priceFormatter() { return this.#given.priceFormatter; }
+  set priceFormatter(value) { this.#given.priceFormatter = value; this.#redraw(); }
+  get messages() { return this.#given.messages; }
+  set messages(value) { this.#given.messages = value ?? {}; this.#redraw(); }
 
   /** `loading`, `choosing`, `holding`, `unknown`, `held`, `booked` or `failed`. */
   get phase() { return this.#phase; }
@@ -927,7 +924,9 @@ export class TravioSeatMap extends HTMLElement {
       await this.#load(begun);
       this.#connection(false);
     } catch (error) {
-      if (begun === this.#begun) this.#connection(error instanceof Unreachable || error.mayChange);
+      if (begun !== this.#begun) return;
+      if (error instanceof Unreachable || error.mayChange) this.#connection(true);
+      else this.#cannotShow(error);
     }
   }
 
@@ -941,7 +940,7 @@ export class TravioSeatMap extends HTMLElement {
 
   /** The text of that name, with its parts filled in. */
   say(name, parts = {}) {
-    const found = (Object.hasOwn(this.#messages, name) ? this.#messages[name] : TEXTS[name]) ?? "";
+    const found = (Object.hasOwn(this.messages, name) ? this.messages[name] : TEXTS[name]) ?? "";
     const form = typeof found === "string" ? found : found[pluralsOf(this.#locale()).select(parts.n ?? 0)] ?? found.other;
     return String(form ?? "").replace(/\{(\w+)\}/g, (_, part) => String(parts[part] ?? ""));
   }
@@ -988,10 +987,10 @@ export class TravioSeatMap extends HTMLElement {
 
   /** Begins anew with what the attributes say, once for all that change in a turn. */
   #begin() {
-    if (this.#begins) return;
-    this.#begins = true;
+    if (this.#willBegin) return;
+    this.#willBegin = true;
     queueMicrotask(async () => {
-      this.#begins = false;
+      this.#willBegin = false;
       if (!this.isConnected || !this.trip) return;
       this.#end();
       const begun = this.#begun;
@@ -1037,10 +1036,11 @@ export class TravioSeatMap extends HTMLElement {
     this.#emit("ChartRendered", { trip: this.trip, from: this.from, to: this.to });
   }
 
-  /** The stops are there to choose a journey; who may not read trips names the journey. */
+  /** They are needed to choose a journey, or where the page names none; who may not read trips names the journey. */
   async #readStops(begun) {
     if (this.#stops.of === this.trip) return;
     let stops = [];
+    if (this.from && this.to && !this.hasAttribute("choose-journey")) return void (this.#stops = []);
     try {
       stops = readStops((await this.#service.ask("GET", ["v1", "trips", this.trip])).data);
     } catch (error) {
@@ -1048,12 +1048,18 @@ export class TravioSeatMap extends HTMLElement {
     }
     if (begun !== this.#begun) return;
     this.#stops = Object.assign(stops, { of: this.trip });
-    if (stops.length && (!this.from || !this.to)) {
-      this.#begins = true;
+    if (!stops.length) return;
+    this.#quietly(() => {
       if (!this.from) this.from = stops[0].id;
       if (!this.to) this.to = stops.at(-1).id;
-      this.#begins = false;
-    }
+    });
+  }
+
+  /** Changes attributes without beginning anew. */
+  #quietly(change) {
+    this.#isQuiet = true;
+    change();
+    this.#isQuiet = false;
   }
 
   #path(last) {
@@ -1098,6 +1104,17 @@ export class TravioSeatMap extends HTMLElement {
     return JSON.stringify(drawn) === JSON.stringify(now);
   }
 
+  /** The party has another size: of a smaller one the seats chosen last are given up. */
+  #resize() {
+    for (const seat of [...this.#selected.values()].slice(this.partySize)) if (this.#phase === "choosing") this.#deselect(seat);
+    this.#show();
+  }
+
+  #redraw() {
+    if (this.#map) this.#plan.draw([...this.#seats.values()], this.#map);
+    this.#show();
+  }
+
   async #openSection() {
     if (!this.#map) return;
     this.#etag = "";
@@ -1107,7 +1124,7 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   #cannotShow(error) {
-    this.#become("failed");
+    if (!this.#map) this.#become("failed");
     const name = { 401: "notAllowed", 403: "notAllowed", 404: "notFound" }[error.status] ?? "wrongTrip";
     this.#tell(name, "bad", { detail: error.message });
     this.#emit("ChartFailed", { reason: error.reason, message: error.message });
@@ -1257,6 +1274,7 @@ export class TravioSeatMap extends HTMLElement {
     }
     this.#key = null;
     this.#become("choosing");
+    if (error.ownHold) return void this.#resume(error.ownHold);
     const taken = seats.filter((seat) => error.seats.includes(seat.id));
     if (taken.length) {
       for (const seat of taken) if (seat.state === "available") seat.state = "held";
@@ -1280,15 +1298,28 @@ export class TravioSeatMap extends HTMLElement {
 
   /** Goes on with a hold that was made before, as after a reload. */
   async #resume(id) {
+    const begun = this.#begun;
     try {
       const { data, now } = await this.#service.ask("GET", ["v1", "holds", id]);
-      if (data?.status !== "HOLD_STATUS_HELD") return this.holdToken = "";
-      const ids = (Array.isArray(data.seat_ids) ? data.seat_ids : listOf(data.seats, SEATS_MAX).map((each) => each.seat_id)).map(textOf);
-      const unknown = (seat) => ({ id: seat, label: seat, price: 0, seatClass: "", state: "held" });
-      this.#isHeld(id, ids.map((seat) => this.#seats.get(seat) ?? unknown(seat)), Date.parse(data.expires_at) - now);
+      if (begun !== this.#begun) return;
+      if (data?.status === "HOLD_STATUS_HELD") this.#isHeld(id, this.#seatsOf(data), Date.parse(data.expires_at) - now);
+      else this.#quietly(() => this.removeAttribute("hold-token"));
     } catch (error) {
-      if (error instanceof Refused) this.removeAttribute("hold-token");
+      if (begun !== this.#begun) return;
+      if (error instanceof Unreachable) throw error;
+      this.#quietly(() => this.removeAttribute("hold-token"));
     }
+  }
+
+  /** The seats of a hold, also those of sections that are not shown. */
+  #seatsOf(hold) {
+    const at = (list, index) => (Array.isArray(list) ? list[index] : undefined);
+    return (Array.isArray(hold.seat_ids) ? hold.seat_ids.slice(0, SEATS_MAX) : []).map(textOf).map((id, index) => {
+      const number = textOf(at(hold.seat_numbers, index)) || id;
+      const label = textOf(at(hold.seat_labels, index)) || number;
+      const price = numberOf(at(hold.seat_prices_minor, index), 0, Number.MAX_SAFE_INTEGER);
+      return this.#seats.get(id) ?? { id, number, label, price, seatClass: "", state: "held" };
+    });
   }
 
   #lasts(ms) {
@@ -1329,11 +1360,7 @@ export class TravioSeatMap extends HTMLElement {
     this.#hold = null;
     this.#selected.clear();
     this.#etag = "";
-    if (this.hasAttribute("hold-token")) {
-      this.#begins = true;
-      this.removeAttribute("hold-token");
-      this.#begins = false;
-    }
+    this.#quietly(() => this.removeAttribute("hold-token"));
     if (phase === "booked") for (const seat of seats) seat.state = "booked";
     for (const seat of seats) this.#plan.update(this.#seats.get(seat.id) ?? seat);
     this.#become(phase);
@@ -1382,13 +1409,14 @@ export class TravioSeatMap extends HTMLElement {
     notice.textContent = name ? this.say(name, parts) : "";
     notice.className = `notice ${kind}`;
     notice.hidden = !name;
-    if (name) this.#announce(notice.textContent);
+    if (name) this.#announce(notice.textContent, kind === "bad" ? "alert" : "status");
   }
 
-  #announce(text) {
-    const { live } = this.#parts;
-    live.textContent = "";
-    requestAnimationFrame(() => (live.textContent = text));
+  /** Spoken by a screen reader, also if it was said just before: at once as an alert, else when it is its turn. */
+  #announce(text, role = "status") {
+    const spoken = this.#parts[role];
+    spoken.textContent = "";
+    requestAnimationFrame(() => (spoken.textContent = text));
   }
 
   // --- drawing --------------------------------------------------------------------------------------------------------
@@ -1410,7 +1438,8 @@ export class TravioSeatMap extends HTMLElement {
     const bar = make("div", { className: "bar", part: "bar" }, ...parts.journey, parts.stepper, parts.together, parts.view);
     parts.tabs = make("div", { className: "tabs", role: "tablist", part: "sections", on: { keydown: (event) => this.#tabKey(event) } });
     parts.notice = make("p", { className: "notice", part: "notice", hidden: true });
-    parts.live = make("div", { className: "unseen", role: "status", "aria-live": "assertive" });
+    parts.status = make("div", { className: "unseen", role: "status" });
+    parts.alert = make("div", { className: "unseen", role: "alert" });
     parts.help = make("p", { className: "unseen", id: "help" });
     parts.detail = make("p", { className: "detail", "aria-hidden": "true" });
     parts.legend = make("ul", { className: "legend", part: "legend" });
@@ -1429,7 +1458,7 @@ export class TravioSeatMap extends HTMLElement {
     parts.release = button(() => (this.#phase === "unknown" ? this.#giveUp() : this.releaseHold()), { part: "release" });
     parts.choice.append(parts.title, parts.none, parts.timer, parts.chosen, parts.total, parts.hold, parts.release, make("slot"));
     parts.main = make("div", { className: "main" }, parts.panel, parts.choice);
-    this.shadowRoot.append(bar, parts.tabs, parts.notice, parts.main, parts.live);
+    this.shadowRoot.append(bar, parts.tabs, parts.notice, parts.main, parts.status, parts.alert);
   }
 
   #show() {
@@ -1461,7 +1490,7 @@ export class TravioSeatMap extends HTMLElement {
 
   #showJourney(isChoosing) {
     const { from, to, journey } = this.#parts;
-    for (const label of journey) label.hidden = this.#stops.length < 3;
+    for (const label of journey) label.hidden = this.#stops.length < 3 || !this.hasAttribute("choose-journey");
     const first = this.#stops.findIndex((stop) => stop.id === this.from);
     const last = this.#stops.findLastIndex((stop) => stop.id === this.to);
     const fill = (select, stops, value) => {
@@ -1480,8 +1509,8 @@ export class TravioSeatMap extends HTMLElement {
     tabs.setAttribute("aria-label", this.say("sections"));
     const hadFocus = tabs.contains(this.shadowRoot.activeElement);
     tabs.replaceChildren(
-      ...this.#sections.map((section) => {
-        const tab = make("button", { type: "button", className: "tab", id: `tab-${section.id}`, role: "tab", "aria-controls": "panel", "aria-selected": String(section.id === shown), on: { click: () => (this.section = section.id) } }, section.label, make("small", {}, this.say("free", { n: section.free })));
+      ...this.#sections.map((section, index) => {
+        const tab = make("button", { type: "button", className: "tab", id: `tab-${index}`, role: "tab", "aria-controls": "panel", "aria-selected": String(section.id === shown), on: { click: () => (this.section = section.id) } }, section.label, make("small", {}, this.say("free", { n: section.free })));
         tab.tabIndex = section.id === shown ? 0 : -1;
         return tab;
       }),
@@ -1491,7 +1520,7 @@ export class TravioSeatMap extends HTMLElement {
     if (selected) tabs.scrollLeft = Math.max(0, selected.offsetLeft - tabs.offsetLeft - tabs.clientWidth / 2 + selected.offsetWidth / 2);
     if (this.#sections.length > 1) {
       panel.setAttribute("role", "tabpanel");
-      panel.setAttribute("aria-labelledby", `tab-${shown}`);
+      panel.setAttribute("aria-labelledby", selected.id);
     } else for (const name of ["role", "aria-labelledby"]) panel.removeAttribute(name);
   }
 
@@ -1563,6 +1592,15 @@ export class TravioSeatMap extends HTMLElement {
     const remove = make("button", { type: "button", textContent: "×", "aria-label": this.say("remove", { seat: seat.label }), on: { click: () => this.deselectObjects([seat.id]) } });
     return make("li", {}, what, make("span", { className: "price" }, this.#price(seat)), this.#phase === "choosing" ? remove : null);
   }
+}
+
+for (const name of TEXT_ATTRIBUTES) {
+  Object.defineProperty(TravioSeatMap.prototype, name, {
+    get() { return this.getAttribute(name) ?? (name === "service" ? OWN_SERVICE : ""); },
+    set(value) { this.setAttribute(name, value); },
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 if (!customElements.get("travio-seat-map")) customElements.define("travio-seat-map", TravioSeatMap);

@@ -21,6 +21,8 @@ class Assault:
 
     port: int
     scale: float = 1.0
+    web_port: int = 0
+    """Where the service listens for HTTP."""
     heard: Counter[str] = field(default_factory=Counter)
     """What it was told, as `RawConnection` names it; "refused" is a connection that was never made."""
     facts: dict[str, int] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from verification.attack import floods, messages, neighbours, peers
+from verification.attack import floods, messages, neighbours, peers, web
 from verification.attack.assault import NOTHING, Attack
 
 CALM: Final = "GOAWAY ENHANCE_YOUR_CALM"
@@ -73,4 +73,15 @@ ATTACKS: Final = (
         told(CLOSED, CALM, "GOAWAY NO_ERROR", "RST STREAM_CLOSED", "RST FLOW_CONTROL_ERROR", "RST PROTOCOL_ERROR",
              "INVALID_ARGUMENT", *BROKEN_RULES),
     ),
+    Attack("silent, over HTTP", web.silent, told(NOTHING, "refused")),
+    Attack("slow heads, over HTTP", web.slow_heads, told(NOTHING, "refused")),
+    Attack("slow bodies, over HTTP", web.slow_bodies, told(NOTHING, "refused")),
+    Attack("huge heads, over HTTP", web.huge_heads, told("431", CLOSED)),
+    Attack("huge bodies, over HTTP", web.huge_bodies, told("413", CLOSED)),
+    Attack("many bodies, over HTTP", web.many_bodies, told(NOTHING, "refused")),
+    Attack("hard bodies, over HTTP", web.hard_bodies, told("400", "422")),
+    Attack("pipelined, over HTTP", web.pipelined, told("200", CLOSED)),
+    Attack("never reading, over HTTP", web.never_reading, told(NOTHING, "refused")),
+    Attack("no HTTP", web.no_http, told("400", "404", "405", CLOSED)),
+    Attack("odd paths, over HTTP", web.odd_paths, told("400", "404", "405", "422")),
 )  # fmt: skip

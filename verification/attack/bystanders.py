@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from itertools import count
 from time import monotonic
 from typing import Final, NamedTuple
@@ -13,7 +14,8 @@ from grpclib.const import Status
 
 from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel, Reply
-from verification.attack.targets import FAIR_SEATS, FAIR_TRIP
+from travio_inventory.bench.lean_http import HttpChannel
+from verification.attack.targets import FAIR_SEATS, FAIR_TRIP, map_over_http
 from verification.kit.requests import path_of, request
 from verification.kit.service_process import ORGANIZATION
 
@@ -21,6 +23,8 @@ VISITS_PER_SECOND: Final = 60
 CHANNELS: Final = 4
 NEWCOMER_EVERY: Final = 20
 """Every n-th visit uses a new connection."""
+WEB_EVERY: Final = 7
+"""Every n-th visit is over HTTP."""
 MOVER_EVERY: Final = 12
 """Every n-th visit moves what it holds to another seat, if one is left."""
 SETTLE_SECONDS_MAX: Final = 45.0
@@ -43,20 +47,31 @@ class Visit(NamedTuple):
 class Crowd:
     """The callers. Each visit uses a seat that no other visit uses, so that any failure is the service's."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, web_port: int) -> None:
         self._port = port
+        self._web_port = web_port
         self._channels: list[LeanChannel] = []
+        self._web: HttpChannel | None = None
+        self._web_turn = asyncio.Lock()
         self._seats: asyncio.Queue[str] = asyncio.Queue()
         for number in range(1, FAIR_SEATS + 1):
             self._seats.put_nowait(f"seat-{number}")
         self._map = request("GetSeatMap", {"trip_id": FAIR_TRIP}).SerializeToString()
+        self._map_over_http = map_over_http(FAIR_TRIP)
 
     async def enter(self) -> None:
         """Connect. Raises OSError."""
         self._channels = [await LeanChannel.connect("127.0.0.1", self._port) for _ in range(CHANNELS)]
+        self._web = await HttpChannel.connect("127.0.0.1", self._web_port)
 
     async def visit(self, number: int, due_s: float) -> Visit:
-        """A new caller that reads the map, or an old one that reads it or holds a seat, moves it and releases it."""
+        """A new caller that reads the map, or an old one that reads it or holds a seat, moves it and releases it; some
+        read it over HTTP.
+        """
+        if number % WEB_EVERY == 0:
+            newcomer = number % NEWCOMER_EVERY == 0
+            outcome = await (self._come_and_look_over_http() if newcomer else self._look_over_http())
+            return Visit(number, due_s, monotonic() - due_s, newcomer, outcome)
         newcomer, at = number % NEWCOMER_EVERY == 0, number // 2 % CHANNELS
         channel = self._channels[at]
         try:
@@ -81,6 +96,29 @@ class Crowd:
 
     async def _look(self, channel: LeanChannel) -> str:
         return _name_of(await channel.call(path_of("GetSeatMap"), self._map))
+
+    async def _come_and_look_over_http(self) -> str:
+        try:
+            channel = await HttpChannel.connect("127.0.0.1", self._web_port)
+        except OSError:
+            return LOST
+        try:
+            return _status_of(await channel.call(self._map_over_http))
+        except OSError:
+            return LOST
+        finally:
+            channel.close()
+
+    async def _look_over_http(self) -> str:
+        """On the one connection that is kept; a lost one is replaced."""
+        async with self._web_turn:
+            try:
+                if self._web is None:
+                    self._web = await HttpChannel.connect("127.0.0.1", self._web_port)
+                return _status_of(await self._web.call(self._map_over_http))
+            except OSError:
+                self._web = None
+                return LOST
 
     async def _hold_and_release(self, channel: LeanChannel, *, moves: bool) -> str:
         """If all seats are held because the service is slow, it waits for the next one; the wait counts."""
@@ -126,15 +164,25 @@ class Crowd:
                 fresh.close()
 
 
+def _status_of(reply: Reply) -> str:
+    return Status.OK.name if reply.status == HTTPStatus.OK else f"HTTP {reply.status}"
+
+
 def _name_of(reply: Reply) -> str:
     return Status(reply.status).name
 
 
 @asynccontextmanager
-async def bystanders(port: int) -> AsyncIterator[list[Visit]]:
+async def bystanders(port: int, web_port: int) -> AsyncIterator[list[Visit]]:
     """The process, visiting while the block lasts; the list grows, and is complete after the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, str(port), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        __name__,
+        str(port),
+        str(web_port),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -161,9 +209,9 @@ async def _read(connections: asyncio.StreamReader, visits: list[Visit]) -> None:
         visits.append(Visit(*json.loads(connection)))  # noqa: PERF401 - others look at the list while it grows
 
 
-async def _visit_until_told_to_stop(port: int) -> None:
+async def _visit_until_told_to_stop(port: int, web_port: int) -> None:
     """Start a visit whenever one is due, even if the previous one is not over."""
-    crowd = Crowd(port)
+    crowd = Crowd(port, web_port)
     await crowd.enter()
     told = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(told), sys.stdin)
@@ -184,4 +232,4 @@ async def _visit_until_told_to_stop(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_visit_until_told_to_stop(int(sys.argv[1])))
+    asyncio.run(_visit_until_told_to_stop(*map(int, sys.argv[1:])))

@@ -14,7 +14,7 @@ from travio_inventory.bench.measuring import latency_ms
 from verification.attack.assault import NOTHING, Assault, Attack
 from verification.attack.bystanders import VISITS_PER_SECOND, Visit, bystanders
 from verification.attack.targets import trips
-from verification.kit.service_process import ServiceProcess, serving
+from verification.kit.service_process import ServiceProcess, free_port, serving
 
 OK: Final = "OK"
 MEMORY_GROWTH_MB_MAX: Final = 150.0
@@ -89,7 +89,7 @@ class Siege:
         """One attack, with a quiet period of that length before and after it."""
         log_bytes, began_s = self._log_bytes(), monotonic()
         await asyncio.sleep(quiet_seconds)
-        assault = Assault(self.service.port, scale)
+        assault = Assault(self.service.port, scale, self.service.web_port)
         memory, broken = {"before": self._memory_mb()}, list[str]()
         attacked_s = monotonic()
         peak_mb = await self._peak_mb_while(self._run(attack, assault, broken))
@@ -161,11 +161,11 @@ class Siege:
 async def siege(folder: Path, *, wait_seconds_max: float = WAIT_SECONDS_MAX, **settings: str) -> AsyncIterator[Siege]:
     """A service with trips on sale and active callers; it must stop cleanly in the end."""
     _allow_many_connections()
-    async with serving(folder, **settings) as service:
+    async with serving(folder, **{"TRAVIO_HTTP_PORT": str(free_port())} | settings) as service:
         async with service.client() as client:
             for trip in trips():
                 await client.open_trip(trip)
-        async with bystanders(service.port) as visits:
+        async with bystanders(service.port, service.web_port) as visits:
             yield Siege(service, visits, wait_seconds_max)
         if (status := await service.stop()) != 0:
             raise AssertionError(f"the service ended with status {status}: {service.log[-2_000:]}")

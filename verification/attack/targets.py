@@ -3,8 +3,11 @@
 from functools import cache
 from typing import Final
 
+from travio_inventory.bench.calls import Contest
+from travio_inventory.bench.web import map_request as map_of
 from travio_inventory.client import Trip
 from verification.kit.requests import request
+from verification.kit.service_process import ORGANIZATION
 from verification.kit.trips import trip_of
 
 FAIR_TRIP, ATTACKED_TRIP = "fair", "attacked"
@@ -28,6 +31,11 @@ def hold_of(number: int) -> bytes:
 def _hold_of(seat: int) -> bytes:
     changed = {"trip_id": ATTACKED_TRIP, "seat_ids": [f"seat-{seat}"], "user_id": f"a{seat}", "idempotency_key": ""}
     return bytes(request("HoldSeats", changed).SerializeToString())
+
+
+def map_over_http(trip: str) -> bytes:
+    """The map of a trip, on a connection that is kept."""
+    return map_of(Contest(ORGANIZATION, trip, "S0", "S2", ""), **{"Accept-Encoding": "gzip"})
 
 
 @cache

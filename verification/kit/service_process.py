@@ -43,6 +43,12 @@ class ServiceProcess:
         self.environment = own | variables
 
     @property
+    def web_port(self) -> int:
+        """Where it listens for HTTP, 0 if it does not."""
+        port = self.environment["TRAVIO_HTTP_PORT"]
+        return 0 if port == "off" else int(port)
+
+    @property
     def target(self) -> str:
         """HOST:PORT of the service."""
         return f"127.0.0.1:{self.port}"

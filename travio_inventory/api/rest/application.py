@@ -16,8 +16,9 @@ from starlette.types import ASGIApp
 
 from travio_inventory.api.rest import problems
 from travio_inventory.api.rest.callers import CALLERS, Callers
-from travio_inventory.api.rest.description import TITLE, VERSION, described
+from travio_inventory.api.rest.description import PATH, Description
 from travio_inventory.api.rest.guard import BodyLimits, Guard
+from travio_inventory.api.rest.origins import Origins
 from travio_inventory.api.rest.routes import DEADLINE_S
 from travio_inventory.kernel.refusals import Refusal
 
@@ -42,16 +43,16 @@ def application(
     """Serves the routers. Whatever they raise is answered by a problem; no cookie is read or set. `problem_forms` are
     those that the routes name besides `Problem`.
     """
-    app = FastAPI(title=TITLE, version=VERSION, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None)
     setattr(app.state, CALLERS, callers)
     setattr(app.state, DEADLINE_S, rules.deadline_s)
     for router in routers:
         app.router.routes.extend(router.routes)  # not as a part of its own, which would be searched through once more
+    app.router.routes.append(Route(PATH, Description(problem_forms).answer, include_in_schema=False))
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.exception_handler(HTTPException)(_not_served)
     app.exception_handler(Exception)(_failed)
-    app.openapi = lambda: described(app, problem_forms)  # type: ignore[method-assign]    # as FastAPI has it
     if rules.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -61,7 +62,7 @@ def application(
             expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_SECONDS,
         )
-    return Guard(app, rules.bodies)
+    return Guard(app, rules.bodies, Origins(rules.origins))
 
 
 async def _refused(_: Request, refusal: Refusal) -> Response:

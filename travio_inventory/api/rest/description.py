@@ -1,37 +1,56 @@
 """The description of the HTTP faces: OpenAPI 3.1, with the problems that they answer, and the tokens of callers."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from travio_inventory.api.rest.callers import NAMED, grant_of
 from travio_inventory.api.rest.examples import add_examples
+from travio_inventory.api.rest.json_text import written
 from travio_inventory.api.rest.problems import MEDIA_TYPE
 from travio_inventory.api.rest.routes import PROBLEM, Problem
 
 TITLE: Final = "Seat inventory"
 VERSION: Final = "1.0"
+PATH: Final = "/openapi.json"
+FRESH_SECONDS: Final = 300
 BEARER: Final = "bearer"
 REFERENCE: Final = "#/components/schemas/{model}"
 
 
-def described(app: FastAPI, problems: Sequence[type[BaseModel]]) -> dict[str, Any]:
-    """The description, made once; the forms of problems that routes name are among `problems`."""
-    if app.openapi_schema is None:
-        made = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
-        models: list[type[BaseModel]] = [Problem, *problems]
+class Description:
+    """The description as an answer. It is made once, in a thread: it takes a quarter of a second. `problems` are the
+    forms of problems that routes name besides `Problem`.
+    """
+
+    def __init__(self, problems: Sequence[type[BaseModel]]) -> None:
+        self._problems = problems
+        self._turn = asyncio.Lock()
+        self._data = b""
+
+    async def answer(self, request: Request) -> Response:
+        async with self._turn:
+            if not self._data:
+                self._data = await asyncio.to_thread(self._written, request.app.routes)
+        headers = {"cache-control": f"public, max-age={FRESH_SECONDS}"}
+        return Response(self._data, headers=headers, media_type="application/json")
+
+    def _written(self, routes: Sequence[BaseRoute]) -> bytes:
+        made = get_openapi(title=TITLE, version=VERSION, routes=routes)
+        models: list[type[BaseModel]] = [Problem, *self._problems]
         _add_problems(made, {model.__name__: model for model in models})
-        _add_callers(made, app.routes)
+        _add_callers(made, routes)
         _add_security(made)
         add_examples(made)
-        app.openapi_schema = made
-    return app.openapi_schema
+        return written(made)
 
 
 def _add_problems(made: dict[str, Any], models: Mapping[str, type[BaseModel]]) -> None:

@@ -5,8 +5,10 @@ from typing import Final, NamedTuple
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from travio_inventory.api.rest.origins import Origins
 from travio_inventory.api.rest.paths import keep_slashes
-from travio_inventory.api.rest.routes import LargeBodyRoute, RefusedBody
+from travio_inventory.api.rest.problems import answer, members
+from travio_inventory.api.rest.routes import SAFE_METHODS, LargeBodyRoute, RefusedBody
 from travio_inventory.kernel.refusals import Overloaded
 
 DEFAULT_HEADERS: Final = (
@@ -17,6 +19,14 @@ DEFAULT_HEADERS: Final = (
     (b"cache-control", b"no-store"),
 )
 """Of each answer that does not say otherwise itself."""
+
+SECURE_HEADERS: Final = (*DEFAULT_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
+"""The same over TLS: browsers are to use nothing else."""
+
+FOREIGN: Final = answer(
+    members(403, "pages of this origin may not call: see TRAVIO_CORS_ORIGIN", reason="ORIGIN_NOT_ALLOWED")
+)
+"""A browser sends some requests of any page without asking, as those of forms."""
 
 
 class BodyLimits(NamedTuple):
@@ -30,9 +40,10 @@ class BodyLimits(NamedTuple):
 class Guard:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
+    def __init__(self, app: ASGIApp, limits: BodyLimits, origins: Origins) -> None:
         self._app = app
         self._limits = limits
+        self._origins = origins
         self._unread_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,6 +51,12 @@ class Guard:
             keep_slashes(scope)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server sends no body: it knows what was asked
+        send = _with_default_headers(send, scope["scheme"])
+        if scope["method"] not in SAFE_METHODS and not self._origins.may_call(scope["headers"]):
+            await FOREIGN(scope, receive, send)
             return
         body_bytes = 0
 
@@ -54,7 +71,7 @@ class Guard:
             return message
 
         try:
-            await self._app(scope, receive_within_limits, _with_default_headers(send))
+            await self._app(scope, receive_within_limits, send)
         finally:
             self._unread_bytes -= body_bytes
 
@@ -73,12 +90,14 @@ def _declared(scope: Scope) -> int:
     return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
 
-def _with_default_headers(send: Send) -> Send:
+def _with_default_headers(send: Send, scheme: str) -> Send:
+    defaults = SECURE_HEADERS if scheme == "https" else DEFAULT_HEADERS
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message.setdefault("headers", [])
             said = {name for name, _ in headers}
-            message["headers"] = [*headers, *(header for header in DEFAULT_HEADERS if header[0] not in said)]
+            message["headers"] = [*headers, *(header for header in defaults if header[0] not in said)]
         await send(message)
 
     return send_with_headers

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from travio_inventory.api.rest.compression import GZIP, accepts_gzip
 from travio_inventory.ui import CALLS, PAGE, WebFile, web_files
 
 UI_PATH: Final = "/ui"
@@ -64,7 +65,7 @@ def _answer(file: WebFile, if_none_match: str, accept_encoding: str) -> Response
     if file.etag in if_none_match:
         return Response(status_code=304, headers=headers)
     data = file.data
-    if "gzip" in accept_encoding:
-        headers["content-encoding"] = "gzip"
+    if accepts_gzip(accept_encoding):
+        headers["content-encoding"] = GZIP
         data = file.zipped
     return Response(data, headers=headers, media_type=file.media_type)

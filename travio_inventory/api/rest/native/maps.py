@@ -8,6 +8,7 @@ from travio_inventory.api.auth.identity import Grant
 from travio_inventory.api.kept_summaries import KeptSummaries
 from travio_inventory.api.map_sizes import REPLY_BYTES_MAX, too_many_free
 from travio_inventory.api.rest.callers import Needs, Viewing
+from travio_inventory.api.rest.compression import GZIP, accepts_gzip
 from travio_inventory.api.rest.json_maps import json_maps, sale_of
 from travio_inventory.api.rest.json_text import members, moment, written
 from travio_inventory.api.rest.json_types import Int32
@@ -125,11 +126,11 @@ class MapRoutes:
         kept, data = await self._maps.written(found, sale_of(found))
         etag = kept.etag(data)
         headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "Accept-Encoding"}
-        if etag in if_none_match:
+        if etag in if_none_match or if_none_match == "*":
             return Response(status_code=304, headers=headers)
         headers["x-as-of"] = moment(found.as_of_ms // 1_000) or ""
-        if "gzip" in accept_encoding:
-            headers["content-encoding"] = "gzip"
+        if accepts_gzip(accept_encoding):
+            headers["content-encoding"] = GZIP
             data = await kept.zipped(data)
         return Response(data, headers=headers, media_type=JSON)
 

@@ -25,8 +25,8 @@ class SegmentDefinition(Body):
 
     from_station_id: Annotated[str, Field(examples=["dhaka"])]
     to_station_id: Annotated[str, Field(examples=["chattogram"])]
-    departure_time: Annotated[Moment | None, Field(examples=["2027-06-05T02:30:00Z"])] = None
-    arrival_time: Annotated[Moment | None, Field(examples=["2027-06-05T08:00:00Z"])] = None
+    departure_time: Moment | None = None
+    arrival_time: Moment | None = None
     direction: Direction = "DIRECTION_OF_TRAVEL_UNSPECIFIED"
 
     def value(self) -> Segment:
