@@ -12,6 +12,7 @@ import pytest
 
 from tests.wheel import Installed
 from travio_inventory.cli.commands import BEGIN, COACH, COMMANDS, NAME
+from travio_inventory.ui import web_files
 from verification.kit.service_process import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
@@ -117,6 +118,15 @@ def test_the_wheel_is_what_runs_here(installed: Installed, tmp_path: Path) -> No
         cwd=tmp_path, env=installed.environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert Path(said.strip()).is_relative_to(installed.folder)
+
+
+def test_the_wheel_has_all_that_browsers_load(installed: Installed, tmp_path: Path) -> None:
+    names = "from travio_inventory.ui import web_files; print(*web_files())"
+    said = subprocess.run(
+        ["python", "-c", names],  # noqa: S607 - the one that the environment finds
+        cwd=tmp_path, env=installed.environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said.split() == list(web_files())
 
 
 @pytest.mark.once

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, async_playwright
 
-from travio_inventory.app.service import running
+from travio_inventory.app.service import App, running
 from travio_inventory.cli.trip_files import parse_trip
 from travio_inventory.client import InventoryClient
 from verification.kit.in_process import settings_of
@@ -83,6 +83,8 @@ rows = "1-25"
 columns = "ABC DE"
 price_minor = 2_900
 """
+CHROMIUM_OPTIONS = ("--no-sandbox", "--disable-features=LocalNetworkAccessChecks")
+"""It runs as root in CI; and a shop that a test makes up may call this machine."""
 SOON_MS = 8_000
 """Longer than anything takes that is shown at once, on a busy machine."""
 
@@ -91,9 +93,13 @@ SOON_MS = 8_000
 class Sale:
     """The service, and trips opened there."""
 
-    http: str
+    app: App
     client: InventoryClient
     numbers: "count[int]"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.app.http_port}"
 
     async def open(self, text: str = COACH) -> str:
         """Open a new trip of that kind; its id."""
@@ -111,17 +117,17 @@ class Sale:
 async def sale() -> AsyncIterator[Sale]:
     """The service on the store in memory, with both servers."""
     async with (
-        running(settings_of(http_host="127.0.0.1", http_port=0)) as app,
+        running(settings_of(http_host="127.0.0.1", http_port=0, cors_origin="*")) as app,
         InventoryClient(f"127.0.0.1:{app.port}", user="seller") as client,
     ):
-        yield Sale(f"http://127.0.0.1:{app.http_port}", client, count(1))
+        yield Sale(app, client, count(1))
 
 
 @pytest.fixture(scope="module")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """One browser; each visitor has a context of their own."""
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        started = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         yield started
         await started.close()
 

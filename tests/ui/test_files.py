@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from travio_inventory.app.service import running
-from travio_inventory.ui import CALLS, NAMES, PAGE, web_files
+from travio_inventory.ui import CALLS, PAGE, web_files
 from verification.kit.in_process import settings_of
 
 MODULE = "/ui/seat-map.js"
@@ -68,7 +68,7 @@ async def test_all_that_the_page_loads_is_there_and_no_other_file(web: httpx.Asy
     page = (await web.get("/")).text
     loaded = re.findall(r'(?:href|src)="(/[^"]+)"', page)
     assert MODULE in loaded
-    for path in [*loaded, *(f"/ui/{name}" for name in NAMES if name not in (PAGE, CALLS))]:
+    for path in [*loaded, *(f"/ui/{name}" for name in web_files() if name not in (CALLS, PAGE))]:
         assert (await web.get(path)).status_code == 200, path
     for path in ("/ui/index.html", "/ui/__init__.py", "/ui/none.js", "/ui/..%2f__init__.py"):
         assert (await web.get(path)).status_code == 404, path

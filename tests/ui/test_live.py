@@ -1,6 +1,7 @@
 """The page is live: what others do is seen at once, who loses is told, a hold ends, a connection breaks and is back."""
 
 import re
+from asyncio import sleep, timeout
 
 from playwright.async_api import Route, expect
 
@@ -121,3 +122,32 @@ async def test_a_hold_outlives_a_reload(sale: Sale, visits: Visits) -> None:
         await ann.sees("1A", "yours")
         await expect(ann.timer).to_have_text(re.compile(r"(9:5\d|10:00)$"))
         await expect(ann.page.get_by_label("Name of the passenger in 1A")).to_be_visible(timeout=SOON_MS)
+
+
+HIDE = """(isHidden) => {
+    Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def watched_by(sale: Sale, watchers: int) -> None:
+    """Wait until so many pages have a stream."""
+    async with timeout(SOON_MS / 1_000):
+        while sale.app.feeds.watchers != watchers:  # noqa: ASYNC110 - a number tells no event loop
+            await sleep(0.02)
+
+
+async def test_a_page_that_nobody_sees_has_no_stream_until_it_is_seen(sale: Sale, visits: Visits) -> None:
+    trip = await sale.open()
+    async with visits.at(trip) as ann:
+        await ann.page.clock.install()
+        await visits.show(ann, trip)
+        await watched_by(sale, 1)
+        await ann.page.evaluate(HIDE, True)
+        await ann.page.clock.fast_forward(11_000)
+        await watched_by(sale, 0)
+        await sale.taken(trip, "seat-front-1-A")
+        assert await ann.state("1A") == "available"
+        await ann.page.evaluate(HIDE, False)
+        await ann.sees("1A", "held")
+        await watched_by(sale, 1)

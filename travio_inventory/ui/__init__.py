@@ -1,6 +1,7 @@
 """What browsers load: the element `<travio-seat-map>` as one module, a page that sells with it, one to try calls."""
 
 import gzip
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -12,7 +13,11 @@ PAGE: Final = "index.html"
 CALLS: Final = "calls.html"
 """The page on which each call over HTTP can be tried."""
 MODULE: Final = "seat-map.js"
-NAMES: Final = (PAGE, CALLS, MODULE, "calls.js", "calls.css", "demo.js", "demo.css", "icon.svg")
+PARTS: Final = (
+    "texts", "answers", "service", "updates", "live", "words", "hold", "styles", "plan", "view", "element",
+)  # fmt: skip
+"""The files in seat-map/ that make the module, one behind the other: they share one scope."""
+OTHERS: Final = (PAGE, CALLS, "calls.js", "calls.css", "demo.js", "demo.css", "icon.svg")
 
 
 @dataclass(frozen=True)
@@ -39,5 +44,12 @@ class WebFile:
 
 def web_files() -> dict[str, WebFile]:
     """All of them, by name."""
+    return {file.name: file for file in _all()}
+
+
+def _all() -> Iterator[WebFile]:
     folder = files(__name__)
-    return {name: WebFile(name, folder.joinpath(name).read_bytes()) for name in NAMES}
+    parts = [folder.joinpath("seat-map", f"{part}.js").read_bytes() for part in PARTS]
+    yield WebFile(MODULE, b"\n".join(parts))
+    for name in OTHERS:
+        yield WebFile(name, folder.joinpath(name).read_bytes())

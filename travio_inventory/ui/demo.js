@@ -6,7 +6,8 @@ const map = at("map");
 const asked = new URLSearchParams(location.search);
 const headers = asked.get("org") ? { "X-Organization-Id": asked.get("org") } : {};
 const TRIPS_MAX = 100;
-const DAY_AND_TIME = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const DAY = { weekday: "long", day: "numeric", month: "long" };
+const DAY_AND_TIME = { ...DAY, hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const AHEAD_MS = 400 * 24 * 3_600_000;
 
 function remembered(name, make) {
@@ -14,7 +15,7 @@ function remembered(name, make) {
   sessionStorage.setItem(name, found);
   return found;
 }
-const someone = () => `visitor-${Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+const someone = () => `visitor-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
 
 async function page(query) {
   try {
@@ -97,7 +98,8 @@ at("passengers").addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = at("passengers").querySelector("button");
   button.disabled = true;
-  const passengers = [...at("names").querySelectorAll("input")].map((name) => ({ seatId: name.name, name: name.value.trim() }));
+  const inputs = [...at("names").querySelectorAll("input")];
+  const passengers = inputs.map((input) => ({ seatId: input.name, name: input.value.trim() }));
   try {
     await map.book(`web-${map.holdToken.slice(-24)}`, passengers);
   } catch {
@@ -109,7 +111,8 @@ const known = await trips();
 const first = asked.get("trip") || known[0]?.trip_id;
 if (first) {
   const ids = [...new Set([first, ...known.map((trip) => trip.trip_id)])];
-  at("trip").replaceChildren(...ids.map((id) => Object.assign(document.createElement("option"), { value: id, textContent: id })));
+  const option = (id) => Object.assign(document.createElement("option"), { value: id, textContent: id });
+  at("trip").replaceChildren(...ids.map(option));
   at("choose").hidden = ids.length < 2;
   at("trip").addEventListener("change", () => {
     for (const name of ["from", "to", "section"]) map.removeAttribute(name);

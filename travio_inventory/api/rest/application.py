@@ -22,7 +22,7 @@ from travio_inventory.api.rest.origins import Origins
 from travio_inventory.api.rest.routes import DEADLINE_S
 from travio_inventory.kernel.refusals import Refusal
 
-EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "X-As-Of")
+EXPOSED_HEADERS = ("Date", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-As-Of")
 """What a page of another origin may read of an answer."""
 PREFLIGHT_SECONDS = 600
 

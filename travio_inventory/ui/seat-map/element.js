@@ -1,0 +1,674 @@
+// --- the element ----------------------------------------------------------------------------------------------------
+
+const TEXT_ATTRIBUTES = ["trip", "from", "to", "section", "organization", "user", "service"];
+const NUMBER_ATTRIBUTES = ["party-size", "party-size-max", "hold-seconds", "poll-seconds"];
+const BEGIN_ANEW = ["trip", "from", "to", "organization", "user", "service", "choose-journey", "hold-token"];
+const GIVEN = { token: null, isObjectSelectable: null, priceFormatter: null, messages: {} };
+const SET_EARLY = [...TEXT_ATTRIBUTES, "partySize", "partySizeMax", "holdToken", ...Object.keys(GIVEN)];
+const OWN_SERVICE = new URL("..", import.meta.url).href;
+
+export class TravioSeatMap extends HTMLElement {
+  static observedAttributes = [...TEXT_ATTRIBUTES, ...NUMBER_ATTRIBUTES, "choose-journey", "hold-token", "lang"];
+
+  #given = { ...GIVEN };
+  #words = new Words(this);
+  #service = new Service(this);
+  #view;
+  #live = null;
+  #begun = 0;
+  #willBegin = false;
+  #isQuiet = false;
+  #map = null;
+  #seats = new Map();
+  #etag = "";
+  #sections = [];
+  #stops = [];
+  #selected = new Map();
+  #hold = null;
+  #key = null;
+  #phase = "loading";
+  #isAway = false;
+  #countTimer = null;
+
+  constructor() {
+    super();
+    this.#view = new View(this.attachShadow({ mode: "open" }), this.#words, {
+      stateOf: (seat) => this.#stateOf(seat),
+      toggle: (seat) => this.#toggle(seat),
+      remove: (seat) => this.deselectObjects([seat.id]),
+      hold: () => this.holdSelected(),
+      release: () => (this.#phase === "unknown" ? this.#giveUp() : this.releaseHold()),
+      together: () => this.selectBestAvailable(),
+      party: (more) => (this.partySize += more),
+      journey: (name, stop) => (this[name] = stop),
+      section: (id) => (this.section = id),
+    });
+    for (const name of Object.keys(GIVEN)) this.#accessor(name);
+  }
+
+  connectedCallback() {
+    for (const name of SET_EARLY) this.#upgrade(name);
+    if (!this.#map) this.#begin();
+  }
+
+  disconnectedCallback() {
+    queueMicrotask(() => this.isConnected || this.#end());
+  }
+
+  attributeChangedCallback(name, before, now) {
+    if (before === now || !this.isConnected || this.#isQuiet) return;
+    if (name === "section") this.#openSection();
+    else if (name.startsWith("party-size")) this.#resize();
+    else if (name === "lang") this.#redraw();
+    else if (BEGIN_ANEW.includes(name)) this.#begin();
+  }
+
+  get partySizeMax() {
+    return numberOf(this.getAttribute("party-size-max") ?? 8, 1, PARTY_MAX);
+  }
+
+  set partySizeMax(value) {
+    this.setAttribute("party-size-max", value);
+  }
+
+  get partySize() {
+    return numberOf(this.getAttribute("party-size") ?? 1, 1, this.partySizeMax);
+  }
+
+  set partySize(value) {
+    this.setAttribute("party-size", numberOf(value, 1, this.partySizeMax));
+  }
+
+  /** The id of the hold; set, the element goes on with it. */
+  get holdToken() {
+    return this.#hold?.id ?? this.getAttribute("hold-token") ?? "";
+  }
+
+  set holdToken(value) {
+    if (value) this.setAttribute("hold-token", value);
+    else this.removeAttribute("hold-token");
+  }
+
+  /** `loading`, `choosing`, `holding`, `unknown`, `held`, `booked` or `failed`. */
+  get phase() {
+    return this.#phase;
+  }
+
+  get selectedObjects() {
+    return [...this.#selected.values()].map((seat) => this.#object(seat));
+  }
+
+  get expiresAt() {
+    return this.#hold ? new Date(this.#hold.expiresAt) : null;
+  }
+
+  /** Chooses these seats of the section that is shown, as far as they are free and the party has room. */
+  selectObjects(ids) {
+    for (const id of ids) if (this.#seats.has(id) && !this.#selected.has(id)) this.#toggle(this.#seats.get(id));
+  }
+
+  deselectObjects(ids) {
+    if (this.#phase !== "choosing") return;
+    for (const id of ids) if (this.#selected.has(id)) this.#deselect(this.#selected.get(id));
+    this.#show();
+  }
+
+  clearSelection() {
+    this.deselectObjects([...this.#selected.keys()]);
+  }
+
+  /** Chooses seats next to one another for the whole party, in the section that is shown. Returns whether it could. */
+  selectBestAvailable() {
+    if (this.#phase !== "choosing") return false;
+    const isFree = (seat) => ["available", "selected"].includes(this.#stateOf(seat)) && this.#isSelectable(seat);
+    const best = bestRun([...this.#seats.values()].filter(isFree), this.partySize);
+    if (!best) {
+      this.#view.tell("noneTogether", "bad", { n: this.partySize });
+      return false;
+    }
+    this.clearSelection();
+    this.selectObjects(best.map((seat) => seat.id));
+    return true;
+  }
+
+  /** Holds what is chosen, all of it or nothing. Returns the hold, or null; events and the page say why. */
+  async holdSelected() {
+    if (!["choosing", "unknown"].includes(this.#phase) || !this.#selected.size) return null;
+    const [begun, seats] = [this.#begun, [...this.#selected.values()]];
+    this.#key ??= newKey();
+    this.#become("holding");
+    const body = {
+      trip_id: this.trip,
+      from_station_id: this.from,
+      to_station_id: this.to,
+      seat_ids: seats.map((seat) => seat.id),
+      hold_duration_seconds: secondsOf(this.getAttribute("hold-seconds")),
+    };
+    try {
+      const { data, now } = await this.#service.settle("POST", ["v1", "holds"], { body, key: this.#key });
+      if (begun !== this.#begun) return null;
+      this.#key = null;
+      return this.#isHeld(textOf(data?.hold_id), seats, Date.parse(data?.expires_at) - now);
+    } catch (error) {
+      if (begun === this.#begun) this.#isNotHeld(error, seats);
+      return null;
+    }
+  }
+
+  /** Releases what is held. */
+  async releaseHold() {
+    if (this.#phase !== "held") return;
+    const hold = this.#hold;
+    this.#become("holding");
+    try {
+      await hold.release();
+    } catch {
+      if (hold === this.#hold) {
+        this.#become("held");
+        this.#view.tell("notKnown", "bad");
+      }
+      return;
+    }
+    if (hold !== this.#hold) return;
+    this.#over();
+    this.#view.tell("isReleased");
+    this.#emit("HoldReleased", { holdToken: hold.id });
+    await this.refresh();
+  }
+
+  /** Keeps what is held for longer: so many seconds from now, or the service's usual time. Returns whether it did. */
+  async extendHold(seconds = 0) {
+    if (this.#phase !== "held") return false;
+    const hold = this.#hold;
+    try {
+      await hold.extend(secondsOf(seconds));
+      if (hold !== this.#hold) return false;
+      this.#emit("HoldExtended", { holdToken: hold.id, expiresAt: this.expiresAt });
+      return true;
+    } catch (error) {
+      this.#view.tell(error instanceof Unreachable ? "notKnown" : "failed", "bad", { detail: error.message });
+      return false;
+    }
+  }
+
+  /**
+   * Books what is held under the order: `passengers` is a list of {seatId, name, nationalId}, one for each seat, or
+   * empty. Returns the booking. Raises an error with `reason`; with `isUnknown` call it again with the same order.
+   */
+  async book(order, passengers = []) {
+    if (this.#phase !== "held") throw new Error("nothing is held");
+    const hold = this.#hold;
+    try {
+      return this.#isBooked(hold, await hold.book(order, passengers));
+    } catch (error) {
+      const isUnknown = error instanceof Unreachable;
+      if (hold === this.#hold) {
+        if (error.status === 410) this.#lapsed();
+        else this.#view.tell(isUnknown ? "bookingUnknown" : "failed", "bad", { detail: error.message });
+      }
+      throw Object.assign(error, { isUnknown });
+    }
+  }
+
+  /** Begins again after a booking: the next seats can be chosen. */
+  startNewSession() {
+    if (this.#phase !== "booked") return;
+    this.#over();
+    this.#view.tell("");
+    this.refresh();
+  }
+
+  /** Reads the map again, now. */
+  async refresh() {
+    const begun = this.#begun;
+    if (!this.#map) return;
+    try {
+      await this.#load(begun);
+      if (begun === this.#begun) this.#connection(false);
+    } catch (error) {
+      if (begun !== this.#begun) return;
+      if (error instanceof Unreachable || error.mayChange) this.#connection(true);
+      else this.#cannotShow(error);
+    }
+  }
+
+  // --- its life -----------------------------------------------------------------------------------------------------
+
+  /** A property that is no attribute. */
+  #accessor(name) {
+    const early = Object.hasOwn(this, name) ? this[name] : undefined;
+    Object.defineProperty(this, name, {
+      get: () => this.#given[name],
+      set: (value) => {
+        this.#given[name] = value ?? GIVEN[name];
+        this.#redraw();
+      },
+      configurable: true,
+    });
+    if (early !== undefined) this.#given[name] = early;
+  }
+
+  /** What a page has set before the element was defined. */
+  #upgrade(name) {
+    if (name in GIVEN || !Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete this[name];
+    this[name] = value;
+  }
+
+  /** Changes attributes without beginning anew. */
+  #quietly(change) {
+    this.#isQuiet = true;
+    change();
+    this.#isQuiet = false;
+  }
+
+  /** Begins anew with what the attributes say, once for all that change in a turn. */
+  #begin() {
+    if (this.#willBegin) return;
+    this.#willBegin = true;
+    queueMicrotask(async () => {
+      this.#willBegin = false;
+      if (!this.isConnected || !this.trip) return;
+      this.#end();
+      const begun = this.#begun;
+      this.#become("loading");
+      this.#view.tell("loading");
+      for (let attempt = 0; begun === this.#begun; attempt++) {
+        try {
+          return await this.#open(begun);
+        } catch (error) {
+          if (begun !== this.#begun) return;
+          if (error instanceof Refused && !error.mayChange) return this.#cannotShow(error);
+          this.#connection(true);
+          await waiting(backoff(attempt));
+        }
+      }
+    });
+  }
+
+  #end() {
+    this.#begun++;
+    this.#live?.stop();
+    this.#hold?.end();
+    clearTimeout(this.#countTimer);
+    this.#countTimer = null;
+    this.#selected.clear();
+    this.#seats.clear();
+    this.#live = this.#hold = this.#key = this.#map = null;
+    this.#sections = [];
+    this.#etag = "";
+    this.#isAway = false;
+    this.#view.away(false);
+  }
+
+  async #open(begun) {
+    await this.#readStops(begun);
+    if (begun === this.#begun) await this.#readSections(begun);
+    if (begun !== this.#begun) return;
+    this.#quietly(() => (this.section = this.#section?.id ?? ""));
+    await this.#load(begun);
+    if (begun !== this.#begun) return;
+    this.#connection(false);
+    this.#become("choosing");
+    this.#view.tell("");
+    if (this.getAttribute("hold-token")) await this.#resume(this.getAttribute("hold-token"));
+    if (begun !== this.#begun) return;
+    this.#listen();
+    this.#emit("ChartRendered", { trip: this.trip, from: this.from, to: this.to });
+  }
+
+  /** They are needed to choose a journey, or where the page names none; who may not read trips names the journey. */
+  async #readStops(begun) {
+    if (this.#stops.of === this.trip) return;
+    let stops = [];
+    if (!this.from || !this.to || this.hasAttribute("choose-journey")) {
+      try {
+        stops = readStops((await this.#service.ask("GET", ["v1", "trips", this.trip])).data);
+      } catch (error) {
+        if (!(error instanceof Refused) || error.mayChange || error.status === 404) throw error;
+      }
+    }
+    if (begun !== this.#begun) return;
+    this.#stops = Object.assign(stops, { of: stops.length ? this.trip : null });
+    this.#quietly(() => {
+      if (stops.length && !this.from) this.from = stops[0].id;
+      if (stops.length && !this.to) this.to = stops.at(-1).id;
+    });
+  }
+
+  #path(last) {
+    return ["v1", "trips", this.trip, last];
+  }
+
+  get #journey() {
+    return { from: this.from, to: this.to };
+  }
+
+  async #readSections(begun) {
+    const { data } = await this.#service.ask("GET", this.#path("summary"), { query: this.#journey });
+    if (begun === this.#begun) this.#sections = readSections(data);
+  }
+
+  /** The section of the attribute, else the first one with a free seat. */
+  get #section() {
+    const known = this.#sections.find((each) => each.id === this.section);
+    return known ?? this.#sections.find((each) => each.free) ?? this.#sections[0];
+  }
+
+  async #load(begun) {
+    const section = this.#section;
+    const query = { ...this.#journey, section_id: section?.id ?? "" };
+    const { status, data, etag } = await this.#service.ask("GET", this.#path("seatmap"), { query, etag: this.#etag });
+    if (begun !== this.#begun || section?.id !== this.#section?.id || status === 304) return;
+    const map = readMap(data);
+    this.#etag = etag;
+    this.#words.currency = map.currency;
+    const isKnown = (seat) => isAlike(seat, this.#seats.get(seat.id));
+    if (this.#map && map.seats.length === this.#seats.size && map.seats.every(isKnown)) {
+      this.#map = map;
+      return this.#apply(map.seats.map((seat) => [seat.id, seat.state]));
+    }
+    this.#map = map;
+    this.#seats = new Map(map.seats.map((seat) => [seat.id, seat]));
+    for (const id of this.#selected.keys()) if (this.#seats.has(id)) this.#selected.set(id, this.#seats.get(id));
+    this.#redraw();
+    this.#lose(map.seats.filter((seat) => this.#selected.has(seat.id) && seat.state !== "available"));
+  }
+
+  async #openSection() {
+    if (!this.#map) return;
+    this.#etag = "";
+    this.#show();
+    await this.refresh();
+  }
+
+  #cannotShow(error) {
+    if (!this.#map) this.#become("failed");
+    const name = { 401: "notAllowed", 403: "notAllowed", 404: "notFound" }[error.status] ?? "wrongTrip";
+    this.#view.tell(name, "bad", { detail: error.message });
+    this.#emit("ChartFailed", { reason: error.reason, message: error.message });
+  }
+
+  // --- live ---------------------------------------------------------------------------------------------------------
+
+  #listen() {
+    const pollMs = () => numberOf(Number(this.getAttribute("poll-seconds") ?? 5) * 1_000, POLL_MS_MIN, POLL_MS_MAX);
+    this.#live = new Live(this.#service, this.#path("updates"), this.#journey, pollMs, {
+      heard: (told) => this.#hear(told),
+      read: () => this.refresh(),
+      away: (isAway) => this.#connection(isAway),
+    });
+  }
+
+  #hear(told) {
+    const data = told?.data && typeof told.data === "object" ? told.data : {};
+    if (told?.type === "inventory.resync") return void this.refresh();
+    if (!Array.isArray(data.seat_ids) || !Object.hasOwn(STATES, data.status)) return;
+    this.#etag = "";
+    this.#apply(data.seat_ids.map((id) => [id, STATES[data.status]]));
+    this.#countTimer ??= setTimeout(() => this.#countAgain(), SUMMARY_MS_MIN * (1 + Math.random()));
+  }
+
+  async #countAgain() {
+    this.#countTimer = null;
+    if (this.#sections.length < 2 || document.hidden) return;
+    try {
+      await this.#readSections(this.#begun);
+      this.#view.showSections(this.#sections);
+    } catch {
+      // The numbers stay as they are until something else changes.
+    }
+  }
+
+  #connection(isAway) {
+    if (isAway === this.#isAway) return;
+    this.#isAway = isAway;
+    this.#view.away(isAway);
+    if (isAway) this.#view.tell("offline", "bad");
+    else if (this.#view.notice === "offline") this.#view.tell("back", "good");
+    this.#emit("ConnectionChanged", { isConnected: !isAway });
+  }
+
+  #apply(states) {
+    const [lost, changed] = [[], []];
+    for (const [id, state] of states) {
+      const [seat, chosen] = [this.#seats.get(id), this.#selected.get(id)];
+      if (seat && seat.state !== state) changed.push(seat);
+      if (chosen && state !== "available") lost.push(chosen);
+      for (const each of [seat, chosen]) if (each) each.state = state;
+    }
+    this.#lose(lost);
+    this.#view.update(changed);
+    for (const seat of changed) this.#emit("ObjectStatusChanged", this.#object(seat));
+  }
+
+  /** Seats that were chosen, and that somebody else has now. */
+  #lose(seats) {
+    if (!seats.length || this.#phase !== "choosing") return;
+    for (const seat of seats) this.#deselect(seat);
+    this.#view.tell("taken", "bad", { n: seats.length, seats: this.#words.names(seats) });
+    this.#emit("Conflict", { seats: seats.map((seat) => this.#object(seat)) });
+    this.#show();
+  }
+
+  // --- choosing -----------------------------------------------------------------------------------------------------
+
+  /** How the seat is to be shown. */
+  #stateOf(seat) {
+    if (this.#hold?.has(seat)) return "yours";
+    return this.#selected.has(seat.id) ? "selected" : seat.state;
+  }
+
+  #isSelectable(seat) {
+    return this.#map.isOpen && !this.#map.hasLeft && (this.isObjectSelectable?.(this.#object(seat)) ?? true);
+  }
+
+  /** Chooses a seat or takes it back. */
+  #toggle(seat) {
+    if (this.#phase !== "choosing") return;
+    if (this.#selected.has(seat.id)) {
+      this.#deselect(seat);
+      this.#view.announce(this.#words.say("isRemoved", { seat: seat.label }));
+    } else if (seat.state !== "available" || !this.#isSelectable(seat)) {
+      const why = { held: "isHeldByOther", booked: "isSold" }[seat.state] ?? "isNotSold";
+      return this.#view.tell(why, "", { seat: seat.label });
+    } else {
+      if (this.partySize === 1) this.clearSelection();
+      if (this.#selected.size >= this.partySize) return this.#view.tell("partyFull", "", { n: this.partySize });
+      this.#select(seat);
+    }
+    this.#view.tell("");
+    this.#show();
+  }
+
+  #select(seat) {
+    this.#selected.set(seat.id, seat);
+    this.#view.update([seat]);
+    const counts = { chosen: this.#selected.size, n: this.partySize };
+    this.#view.announce(this.#words.say("isChosen", { seat: this.#words.describe(seat, "selected"), ...counts }));
+    this.#emit("ObjectSelected", this.#object(seat));
+    if (this.#selected.size === this.partySize) this.#emit("SelectionValid", { seats: this.selectedObjects });
+  }
+
+  #deselect(seat) {
+    const wasValid = this.#selected.size === this.partySize;
+    this.#selected.delete(seat.id);
+    this.#view.update([this.#seats.get(seat.id) ?? seat]);
+    this.#emit("ObjectDeselected", this.#object(seat));
+    if (wasValid) this.#emit("SelectionInvalid", { seats: this.selectedObjects });
+  }
+
+  /** The party has another size: of a smaller one the seats chosen last are given up. */
+  #resize() {
+    const extra = this.#phase === "choosing" ? [...this.#selected.values()].slice(this.partySize) : [];
+    for (const seat of extra) this.#deselect(seat);
+    this.#show();
+  }
+
+  // --- holding ------------------------------------------------------------------------------------------------------
+
+  #isHeld(id, seats, ms) {
+    this.#hold = new Hold(this.#service, id, seats, {
+      left: (seconds) => this.#view.left(seconds),
+      mark: (seconds) => this.#mark(seconds),
+      lapsed: () => this.#lapsed(),
+      booked: (data) => this.#isBooked(this.#hold, data),
+    });
+    this.#selected.clear();
+    this.#become("held");
+    this.#view.tell("isHeld", "good", { seats: this.#words.names(seats) });
+    const hold = this.#hold;
+    hold.lasts(ms);
+    if (hold !== this.#hold) return null;
+    const told = { holdToken: id, seats: seats.map((seat) => this.#object(seat)), expiresAt: new Date(hold.expiresAt) };
+    this.#emit("HoldSucceeded", told);
+    return told;
+  }
+
+  #isNotHeld(error, seats) {
+    if (error instanceof Unreachable) {
+      this.#become("unknown");
+      return this.#view.tell("unknown", "bad");
+    }
+    this.#key = null;
+    this.#become("choosing");
+    if (error.ownHold) return void this.#resume(error.ownHold).catch(() => this.#connection(true));
+    const taken = seats.filter((seat) => error.seats.includes(seat.id));
+    for (const seat of taken) if (seat.state === "available") seat.state = "held";
+    this.#lose(taken);
+    if (!taken.length) this.#view.tell(REFUSALS[error.reason] ?? "failed", "bad", { detail: error.message });
+    const objects = taken.map((seat) => this.#object(seat));
+    this.#emit("HoldFailed", { reason: error.reason, message: error.message, seats: objects });
+    this.refresh();
+  }
+
+  /** The outcome of a hold is given up: what may be held ends by itself. */
+  #giveUp() {
+    this.#key = null;
+    this.#become("choosing");
+    this.clearSelection();
+    this.#view.tell("");
+    this.refresh();
+  }
+
+  /** Goes on with a hold that was made before, as after a reload. Raises Unreachable. */
+  async #resume(id) {
+    const begun = this.#begun;
+    let hold = null;
+    try {
+      hold = await this.#service.ask("GET", ["v1", "holds", id]);
+    } catch (error) {
+      if (error instanceof Unreachable) throw error;
+    }
+    if (begun !== this.#begun) return;
+    const { data, now } = hold ?? {};
+    const isHeld = data?.status === "HOLD_STATUS_HELD";
+    if (isHeld) this.#isHeld(id, readHeld(data, this.#seats), Date.parse(data.expires_at) - now);
+    else this.#quietly(() => this.removeAttribute("hold-token"));
+  }
+
+  #mark(seconds) {
+    this.#view.announce(this.#words.say("timeTold", { time: this.#words.time(seconds) }));
+    this.#emit("HoldTokenExpiring", { holdToken: this.#hold.id, seconds });
+  }
+
+  #lapsed() {
+    const { id, seats } = this.#hold;
+    this.#over();
+    this.#view.tell("lapsed", "bad", { n: seats.length, seats: this.#words.names(seats) });
+    this.#emit("HoldTokenExpired", { holdToken: id, seats: seats.map((seat) => this.#object(seat)) });
+    this.refresh();
+  }
+
+  #isBooked(hold, data) {
+    const tickets = listOf(data?.confirmed_seats, SEATS_MAX);
+    const booking = {
+      bookingId: textOf(data?.booking_id),
+      tickets: tickets.map((each) => ({ seatId: textOf(each.seat_id), ticketId: textOf(each.ticket_id) })),
+      seats: hold.seats.map((seat) => this.#object(seat)),
+    };
+    if (hold !== this.#hold) return booking;
+    for (const seat of hold.seats) seat.state = "booked";
+    this.#over("booked");
+    this.#view.tell("isBooked", "good", { seats: this.#words.names(hold.seats) });
+    this.#emit("Booked", booking);
+    this.refresh();
+    return booking;
+  }
+
+  #over(phase = "choosing") {
+    const seats = this.#hold?.seats ?? [];
+    this.#hold?.end();
+    this.#hold = null;
+    this.#selected.clear();
+    this.#etag = "";
+    this.#quietly(() => this.removeAttribute("hold-token"));
+    this.#become(phase);
+    this.#view.update(seats.map((seat) => this.#seats.get(seat.id) ?? seat));
+  }
+
+  // --- telling ------------------------------------------------------------------------------------------------------
+
+  #become(phase) {
+    this.#phase = phase;
+    this.setAttribute("data-phase", phase);
+    this.#show();
+    this.#view.update((this.#hold?.seats ?? []).map((seat) => this.#seats.get(seat.id) ?? seat));
+  }
+
+  #redraw() {
+    if (!this.#map) return;
+    const title = [this.#words.say("map"), this.#section?.label].filter(Boolean).join(", ");
+    this.#view.draw({ ...this.#map, seats: [...this.#seats.values()] }, title);
+    this.#show();
+  }
+
+  #show() {
+    this.#view.show({
+      phase: this.#phase,
+      map: this.#map,
+      seats: [...this.#seats.values()],
+      sections: this.#sections,
+      section: this.#section?.id,
+      stops: this.#stops,
+      from: this.from,
+      to: this.to,
+      choosesJourney: this.hasAttribute("choose-journey"),
+      partySize: this.partySize,
+      partySizeMax: this.partySizeMax,
+      chosen: this.#hold?.seats ?? [...this.#selected.values()],
+      isHeld: this.#hold !== null,
+    });
+  }
+
+  /** The seat as pages are told of it. */
+  #object(seat) {
+    const { id, label, number, section, type, seatClass, price, accessible, power, exit } = seat;
+    const row = seat.rowLabel || String(seat.row ?? "");
+    const now = { currency: this.#words.currency, status: this.#stateOf(seat) };
+    return { id, label, number, section, row, type, seatClass, price, accessible, power, exitRow: exit, ...now };
+  }
+
+  /** An event, `objectselected`, and the callback of that name, `onObjectSelected`, if the page has set one. */
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name.toLowerCase(), { detail, bubbles: true, composed: true }));
+    const callback = this[`on${name}`];
+    if (typeof callback === "function") callback.call(this, detail);
+  }
+}
+
+for (const name of TEXT_ATTRIBUTES) {
+  Object.defineProperty(TravioSeatMap.prototype, name, {
+    get() {
+      return this.getAttribute(name) ?? (name === "service" ? OWN_SERVICE : "");
+    },
+    set(value) {
+      this.setAttribute(name, value);
+    },
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+if (!customElements.get("travio-seat-map")) customElements.define("travio-seat-map", TravioSeatMap);
