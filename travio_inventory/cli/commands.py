@@ -133,7 +133,7 @@ COMMANDS = (
         "trip times",
         "trip_life:times",
         "Change the times of segments.",
-        f"{COACH} 0=2027-01-15T16:45/",
+        f"{COACH} 2=2099-01-15T22:25/",
         usage="[OPTIONS] TRIP SEGMENT=DEPARTS/ARRIVES...",
     ),
     Command("trip close", "trip_life:close", "Close the sales of a trip; what is held goes on.", COACH),
