@@ -251,6 +251,7 @@ BROKEN: dict[str, tuple[type, str, Callable[..., Any]]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("design", BROKEN)
 def test_without_one_of_its_rules_a_watcher_is_told_wrong(design: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, name, broken = BROKEN[design]
@@ -258,6 +259,7 @@ def test_without_one_of_its_rules_a_watcher_is_told_wrong(design: str, monkeypat
     assert any(complaints(seed) for seed in (*SEEDS, *MORE_SEEDS))
 
 
+@pytest.mark.once
 def test_without_a_look_by_the_clock_a_lost_message_stays_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Day, "look_again_s", NEVER_S)
     assert any(complaints(seed) for seed in range(1, 40, 2))
