@@ -76,13 +76,13 @@ async def test_a_hold_is_found_by_its_holder_alone(sale: Sale) -> None:
 
 
 async def test_whose_a_hold_is_is_known_while_its_trip_is_not_over(sale: Sale) -> None:
-    hold, deciding = await sale.hold("A1", by="ann"), sale.process.holds.deciding
-    assert await deciding.holder(hold.organization, hold.id) == "ann"
+    hold, holds = await sale.hold("A1", by="ann"), sale.process.holds
+    assert await holds.holder(hold.organization, hold.id) == "ann"
     with pytest.raises(HoldNotFound):
-        await deciding.holder(hold.organization, unused_id(sale))
+        await holds.holder(hold.organization, unused_id(sale))
     await says_closed(sale, hold.id)
     with pytest.raises(HoldNotFound):
-        await deciding.holder(hold.organization, hold.id)
+        await holds.holder(hold.organization, hold.id)
 
 
 async def test_a_late_booking_that_was_cancelled_is_what_became_of_its_hold(sale: Sale) -> None:
