@@ -118,3 +118,10 @@ def test_the_oldest_epoch_of_a_partition_is_that_of_its_own_places(places: ToRea
     add(places, Place(3, ENTRY), Place(2, ENTRY), Place(1, OTHER))
     partitions = [Partition(Table.SEAT_GROUPS, "o", "t", number) for number in (0, 1, 2)]
     assert [places.oldest(partition) for partition in partitions] == [2, 1, None]
+
+
+def test_a_subject_waits_for_the_first_of_its_events_that_is_set_aside(places: ToRead) -> None:
+    add(places, *(Place(1, f"{ENTRY}{SEPARATOR}{row_id}") for row_id in ("1~1~s~1", "1~1~s~2")))
+    assert places.waiting() == {"s": 1}
+    add(places, SINGLES[0])
+    assert places.waiting() == {"s": 2}, "the first is forgotten, and what is no event is none"

@@ -151,11 +151,12 @@ async def test_a_company_admits_to_the_last_row_and_nobody_who_wants_less_compan
 async def test_who_went_alone_is_refused_whatever_the_rows_say() -> None:
     """They were read a moment after the decision; to go again would change nothing for who had no company."""
     sale = await for_sale()
+    free = Refused(dict.fromkeys(SEATS, FREE))
     async with sale.meanwhile():
         hold = sale.hold(0)
         await settle()
-        sale.road.answer = lambda batch: Refused({}) if batch.writes[0].key == HOLDS[0] else None
-    assert await hold == Refused({})
+        sale.road.answer = lambda batch: free if batch.writes[0].key == HOLDS[0] else None
+    assert await hold == free
     assert sale.road.companies[1:] == [["hold-0"]]
 
 
