@@ -1,5 +1,6 @@
 """The HTTP listener: beside gRPC, alone, or not at all."""
 
+import asyncio
 import socket
 import ssl
 import subprocess
@@ -88,6 +89,18 @@ async def test_a_head_is_answered_without_a_body() -> None:
         assert [len(answer.content) > 0 for answer in answers] == [True, False]
         assert answers[0].headers["content-length"] == answers[1].headers["content-length"]
         assert "strict-transport-security" not in answers[0].headers
+
+
+async def test_a_caller_that_leaves_before_its_body_is_there_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(with_http()) as app:
+        _, writer = await asyncio.open_connection("127.0.0.1", app.http_port)
+        head = "POST /v1/holds HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        writer.write(head.encode())
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.close()
+        await asyncio.sleep(0.1)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_process_says_where_it_listens(tmp_path: Path) -> None:

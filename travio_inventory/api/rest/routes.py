@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from travio_inventory.api.refusals import TABLE
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
@@ -49,6 +50,8 @@ class Route(APIRoute):
                     return (quick and await quick(request)) or await usual(request)
             except RefusedBody as refused:
                 raise refused.refusal from None
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody hears it
             except TimeoutError:
                 if request.method in SAFE_METHODS:
                     raise BackendUnavailable("there was no answer in time") from None
