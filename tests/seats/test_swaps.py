@@ -8,7 +8,7 @@ from threading import current_thread, main_thread
 import pytest
 
 from travio_inventory.kernel import off_loop
-from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.actor import HOUSE, ActorKind
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown
 from travio_inventory.seats import swapping
 from travio_inventory.seats.events import EventType
@@ -244,7 +244,9 @@ async def test_a_swap_is_told_once_and_each_move_by_itself(sale: Sale) -> None:
     await sale.relay_all()
     await sale.swap(seats=vehicle())
     sale.clock.pass_s(1)
-    told = sorted(event.type for event in await sale.relay_all())
+    events = await sale.relay_all()
+    told = sorted(event.type for event in events)
+    assert {event.actor for event in events} == {ActorKind.HOUSE}
     assert told == sorted(
         [EventType.VEHICLE_SWAPPED, EventType.HOLD_CHANGED, EventType.BOOKING_CHANGED, EventType.SEATS_BLOCKED]
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.actor import HOUSE, ActorKind
 from travio_inventory.kernel.limits import TIME_S_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, OutcomeUnknown
 from travio_inventory.protocol.batches import Index
@@ -193,7 +193,9 @@ async def test_what_a_cancel_ends_is_told_after_the_cancellation_itself(sale: Sa
     await sale.relay_all()
     await sale.cancel_trip()
     sale.clock.pass_s(1)
-    told = [event.type for event in await sale.relay_all()]
+    events = await sale.relay_all()
+    told = [event.type for event in events]
+    assert {event.actor for event in events} == {ActorKind.HOUSE}
     assert told.count(EventType.TRIP_CANCELLED) == 1
     assert (told.count(EventType.HOLD_RELEASED), told.count(EventType.BOOKING_CANCELLED)) == (2, 2)
     await sale.cancel_trip()

@@ -129,5 +129,10 @@ def house_of(organization: str) -> Actor:
     return Actor(organization, "", WITHOUT_USER | {Scope.HOUSE_WORK}, ActorKind.HOUSE)
 
 
+def house_for(organization: str, user: str) -> Actor:
+    """The house itself, which does in a user's place what its user may do. Raises InvalidRequest."""
+    return Actor(organization, user, EVERY_SCOPE, ActorKind.HOUSE)
+
+
 HOUSE: Final = Actor("", "", frozenset({Scope.HOUSE_WORK}), ActorKind.HOUSE)
 """The house itself, in every organization."""

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
@@ -290,8 +290,8 @@ class Resource(Protocol[H]):
         """The rows there that say whose its claims are."""
         ...
 
-    def read(self, organization: str, hold_id: str, row: Row) -> H:
-        """The hold that its row says."""
+    def read(self, organization: str, hold_id: str, row: Row, *, by: ActorKind = ActorKind.USER) -> H:
+        """The hold that its row says, for a step by its holder, or by the house in its holder's place."""
         ...
 
     def columns(self, hold: H) -> Row:

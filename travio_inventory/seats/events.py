@@ -222,7 +222,7 @@ def step_to(hold: Hold) -> Step:
 def _actor(hold: Hold) -> ActorKind:
     if isinstance(hold.state, Expired):
         return ActorKind.SYSTEM
-    return ActorKind.USER if hold.holder else ActorKind.HOUSE
+    return ActorKind.USER if hold.holder and not hold.is_by_house else ActorKind.HOUSE
 
 
 def _by_user(hold: Hold) -> tuple[int, Data]:

@@ -156,6 +156,8 @@ class Hold:
     """What it was before the step that takes seats from it; None once that is done."""
     period: int = field(default=0, compare=False)
     """The period of the trip's sale in which it takes its cells; not kept."""
+    is_by_house: bool = field(default=False, compare=False)
+    """Whether the house does its next step in its holder's place; not kept."""
 
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""
@@ -250,6 +252,10 @@ class Hold:
         """Seats that it had once, and got no others for."""
         replaced = dict(self.replaced)
         return tuple(seat for seat in self.given_up if seat not in replaced)
+
+    def by_house(self) -> "Hold":
+        """The same hold, for a step that the house does in its holder's place."""
+        return self._changed(is_by_house=True)
 
     def in_period(self, period: int) -> "Hold":
         """The same hold, to be claimed in that period of the trip's sale."""

@@ -214,13 +214,13 @@ class Oracle(Generic[C]):
         if step.status in LIVE:
             self._owns_its_cells(step)
         self._count(step)
-        return list(_events_of(step))
+        return list(_events_of(step, by_house=self.halts and _is_of_house(call)))
 
     def _fenced_move(self, at_s: float, hold_id: str, call: C | None, after: Row) -> None:
         """A move that is young is fenced by nobody but a call that moves the same hold, or ends the trip's sale."""
         began_ms = self._moves.get(str(Title(hold_id, int(after["moves"] or 0))), 0)
         is_own = (getattr(call, "op", ""), getattr(call, "subject", "")) == ("move", base_id(hold_id))
-        is_own = is_own or (self.halts and getattr(call, "op", "swap") in HALTS)  # or the jobs that go on with one
+        is_own = is_own or (self.halts and _is_of_house(call))
         if not is_own and at_s < seconds_of(began_ms + GRACE_MS - self.skew_ms):
             raise Violated(f"I10 move {after['moves']} of {hold_id} was given up for abandoned at {at_s:.2f}")
 
@@ -270,11 +270,16 @@ class Oracle(Generic[C]):
         return at_s - seconds_of(expires_ms) > self.overdue_s
 
 
-def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:
+def _is_of_house(call: object) -> bool:
+    """Whether the call, or the job, does steps in the place of holders."""
+    return getattr(call, "op", "swap") in HALTS
+
+
+def _events_of(step: Step[C], *, by_house: bool) -> Iterator[tuple[str, str, str]]:
     """The event that a step must have: its subject, its type, and who caused it."""
     by_user = bool(step.row.get("holder"))
     events = EVENTS if by_user else EVENTS_OF_HOUSE
-    actor = "system" if step.status == "expired" else "user" if by_user else "house"
+    actor = "system" if step.status == "expired" else "user" if by_user and not by_house else "house"
     if step.was == step.status and step.has != step.had and not by_user:
         yield base_id(step.hold_id), "seats.blocked", actor
     elif step.was == step.status and step.has != step.had:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import cast
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
@@ -165,7 +165,7 @@ class Units:
         """See Resource."""
         return [RowKey(LINES, hold.id)] if quantity(hold, partition) else []
 
-    def read(self, organization: str, hold_id: str, row: Row) -> UnitHold:
+    def read(self, organization: str, hold_id: str, row: Row, *, by: ActorKind = ActorKind.USER) -> UnitHold:
         """See Resource."""
         return UnitHold(
             hold_id,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic, assert_never
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable, Write
@@ -105,7 +105,7 @@ class Deciding(Generic[H]):
         row = await self._judging.home(actor.organization, hold_id)
         if row is None or row.get("holder") != actor.user or row.get("status") == rows.CLOSED:
             raise HoldNotFound
-        return self._resource.read(actor.organization, hold_id, row)
+        return self._resource.read(actor.organization, hold_id, row, by=actor.kind)
 
     async def holder(self, organization: str, hold_id: str) -> str:
         """Whose hold it is. Raises HoldNotFound if it is nobody's, never existed, was fenced or closed;
@@ -138,11 +138,11 @@ class Deciding(Generic[H]):
         """The refusal that says how the hold ended, its late booking included."""
         return ended(await self.as_booked(hold))
 
-    async def as_booked(self, hold: H) -> H:
+    async def as_booked(self, hold: H, *, by: ActorKind = ActorKind.USER) -> H:
         """The late booking in place of the hold, if there is one."""
         late = await self.late_row(hold) if isinstance(hold.state, Expired) else None
         if late is not None and is_booking(late):
-            return self._resource.read(hold.organization, late_id(base_id(hold.id)), late)
+            return self._resource.read(hold.organization, late_id(base_id(hold.id)), late, by=by)
         return hold
 
 

@@ -99,7 +99,7 @@ class Moving(Generic[H]):
 
     async def _now(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold, or its late booking. Raises HoldNotFound, StoreUnavailable, BackendUnavailable."""
-        return await self._deciding.as_booked(await self._deciding.own(actor, base_id(hold_id)))
+        return await self._deciding.as_booked(await self._deciding.own(actor, base_id(hold_id)), by=actor.kind)
 
     async def _claim(self, before: H, after: H, seen: Rows) -> tuple[Claimed, bool]:
         """Intents in the other partitions in parallel, then the home batch. Also says whether intents may be there."""

@@ -6,7 +6,7 @@ Its cells are of a period in which nothing is sold, so no hold comes to be any m
 import asyncio
 from collections.abc import Awaitable
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import house_for
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, StoreUnavailable
@@ -44,7 +44,7 @@ async def end_group(holds: HoldProtocol[Hold], key: TripKey, group: int, since_m
                 released += status == "released" and is_since
                 cancelled += status == "cancelled" and is_since
                 if status in rows.LIVE and row.get("holder"):
-                    actor = Actor(key.organization, rows.text(row, "holder"))
+                    actor = house_for(key.organization, rows.text(row, "holder"))
                     end = holds.release if status == "held" else holds.cancel
                     live.append(end(actor, row_key.id))
         except StoreUnavailable:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey, Rows, Table, Write
 from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay, Obstacle, OwnShare, Standing, Taken
@@ -40,9 +41,10 @@ class Seats:
         """See Resource."""
         return seat_rows.cell_keys(hold.seats_by_group.get(partition.number, ()), hold.journey)
 
-    def read(self, organization: str, hold_id: str, row: Row) -> Hold:
+    def read(self, organization: str, hold_id: str, row: Row, *, by: ActorKind = ActorKind.USER) -> Hold:
         """See Resource."""
-        return seat_rows.read_hold(organization, hold_id, row)
+        hold = seat_rows.read_hold(organization, hold_id, row)
+        return hold.by_house() if by is ActorKind.HOUSE else hold
 
     def columns(self, hold: Hold) -> Row:
         """See Resource."""

@@ -23,7 +23,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import TypeVar
 
-from travio_inventory.kernel.actor import Actor, house_of
+from travio_inventory.kernel.actor import Actor, house_for, house_of
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
@@ -177,7 +177,7 @@ class TripSwaps:
 
 def _of(hold: Hold) -> Actor:
     """Whose it is; the house's what it blocks."""
-    return Actor(hold.organization, hold.holder) if hold.holder else house_of(hold.organization)
+    return house_for(hold.organization, hold.holder) if hold.holder else house_of(hold.organization)
 
 
 async def _take(steps: Mapping[str, Awaitable[object]]) -> set[str]:
