@@ -2,13 +2,15 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.seats.long_after import KEY, a_trip
+from travio_inventory.seats.former import FormerVehicle
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Held, Hold, Passenger
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Seat, Section
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Journey, Trip, TripKey
@@ -53,6 +55,19 @@ async def test_a_trip_is_a_file_of_lines(tmp_path: Path) -> None:
     }  # fmt: skip
     assert blocked == {"line": "blocked", "hold": "h2", "seats": ["A2"], "since_ms": 8, "reason": "broken"}
     assert end == {"line": "end", "bookings": 1, "blocked": 1}
+
+
+async def test_the_vehicles_that_a_trip_had_are_kept_with_it(tmp_path: Path) -> None:
+    """Some bookings may have kept their seats there."""
+    car = FormerVehicle((Seat("C1", "1", 1, 1, section="car"),), 2, (Section("car", "Car 7"),))
+    swapped = ended()
+    await TripArchive(tmp_path).keep(swapped._replace(trip=replace(swapped.trip, former=(car,))))
+    (file,) = tmp_path.iterdir()
+    definition = json.loads(file.read_text().splitlines()[0])["definition"]
+    (former,) = definition["former"]
+    assert [Seat(**seat) for seat in former["seats"]] == [*car.seats]
+    assert [Section(**section) for section in former["sections"]] == [*car.sections]
+    assert [seat["id"] for seat in definition["seats"]] == [seat.id for seat in swapped.trip.seats]
 
 
 async def test_a_repetition_replaces_the_file_and_another_life_of_the_trip_does_not(tmp_path: Path) -> None:
