@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,14 @@ def ended(key: TripKey = KEY, *, opened_at_ms: int = 5, vehicle: str = "") -> En
     return EndedTrip(trip, opened_at_ms, 9, [block, booking])
 
 
+def definitions_in(folder: Path) -> list[Any]:
+    """The definition in each of its files."""
+    return [json.loads(file.read_text().splitlines()[0])["definition"] for file in folder.iterdir()]
+
+
 def vehicles_in(folder: Path) -> list[str]:
     """The vehicle in each of its files."""
-    return sorted(json.loads(file.read_text().splitlines()[0])["definition"]["vehicle"] for file in folder.iterdir())
+    return sorted(definition["vehicle"] for definition in definitions_in(folder))
 
 
 async def test_a_trip_is_a_file_of_lines(tmp_path: Path) -> None:
@@ -62,8 +68,7 @@ async def test_the_vehicles_that_a_trip_had_are_kept_with_it(tmp_path: Path) -> 
     car = FormerVehicle((Seat("C1", "1", 1, 1, section="car"),), 2, (Section("car", "Car 7"),))
     swapped = ended()
     await TripArchive(tmp_path).keep(swapped._replace(trip=replace(swapped.trip, former=(car,))))
-    (file,) = tmp_path.iterdir()
-    definition = json.loads(file.read_text().splitlines()[0])["definition"]
+    (definition,) = definitions_in(tmp_path)
     (former,) = definition["former"]
     assert [Seat(**seat) for seat in former["seats"]] == [*car.seats]
     assert [Section(**section) for section in former["sections"]] == [*car.sections]
