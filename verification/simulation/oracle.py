@@ -214,7 +214,7 @@ class Oracle(Generic[C]):
         if step.status in LIVE:
             self._owns_its_cells(step)
         self._count(step)
-        return list(_events_of(step, by_house=self.halts and _is_of_house(call)))
+        return list(_events_of(step, by_house=self.halts and step.was is not None and _is_of_house(call)))
 
     def _fenced_move(self, at_s: float, hold_id: str, call: C | None, after: Row) -> None:
         """A move that is young is fenced by nobody but a call that moves the same hold, or ends the trip's sale."""
