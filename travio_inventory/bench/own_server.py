@@ -177,11 +177,21 @@ class OwnServer:
     async def _until_it_answers(self, process: asyncio.subprocess.Process, ends: float) -> None:
         """Any gRPC answer will do: a trip that is not there is one. Raises ServerFailed."""
         while perf_counter() < ends and process.returncode is None:
-            if await _answers(self.host, self.port):
+            if await _answers(self.host, self.port) and await self._listens_for_http():
                 return
             await asyncio.sleep(POLL_SECONDS)
         said = (self.folder / "server.log").read_text(errors="replace")[-LOG_CHARS_SHOWN_MAX:].strip()
         raise ServerFailed(f"the server did not start: {said or 'it said nothing'}")
+
+    async def _listens_for_http(self) -> bool:
+        """Whether it does if it should."""
+        if self.http_port:
+            try:
+                _, writer = await asyncio.open_connection(self.host, self.http_port)
+            except OSError:
+                return False
+            writer.close()
+        return True
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         """SIGTERM, and after a while SIGKILL."""
