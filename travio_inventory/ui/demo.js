@@ -20,6 +20,7 @@ const someone = () => `visitor-${crypto.getRandomValues(new Uint32Array(3)).join
 async function page(query) {
   try {
     const answer = await fetch(`/v1/trips?${new URLSearchParams(query)}`, { headers });
+    at("closed").hidden = answer.status !== 401;
     const list = answer.ok ? (await answer.json()).trips : [];
     return Array.isArray(list) ? list.filter((trip) => typeof trip?.trip_id === "string") : [];
   } catch {
@@ -119,4 +120,4 @@ if (first) {
     show(at("trip").value);
   });
   show(first);
-} else at("empty").hidden = false;
+} else at("empty").hidden = !at("closed").hidden;

@@ -100,6 +100,7 @@ export const TEXTS = {
   askAgain: "Ask again",
   startOver: "Start over",
   tooMany: "You hold as many seats as one person may. Release or book some first.",
+  signIn: "Please sign in to hold seats.",
   notSold: "This trip is not on sale now.",
   departed: "This trip has left.",
   failed: "That did not work: {detail}",
@@ -123,6 +124,8 @@ const AHEAD = { DIRECTION_OF_TRAVEL_FIRST_ROW_AHEAD: "first", DIRECTION_OF_TRAVE
 
 /** What is said where a hold was refused for another reason than a taken seat. */
 const REFUSALS = {
+  UNAUTHENTICATED: "signIn",
+  PERMISSION_DENIED: "signIn",
   SEAT_CONTENDED: "contended",
   HOLD_LIMIT_REACHED: "tooMany",
   SALES_CLOSED: "notSold",
