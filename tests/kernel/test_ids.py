@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.kernel.ids import fault_of, is_plain, join_ids, split_ids
+from travio_inventory.kernel.limits import ID_BYTES_MAX
 from verification.kit.legal_ids import AWKWARD, legal_ids
 
 LARGEST = "x" * 128
@@ -63,3 +64,8 @@ def test_ids_are_joined_by_commas() -> None:
 @given(st.lists(legal_ids))
 def test_joined_ids_are_split_again_unchanged(ids: list[str]) -> None:
     assert split_ids(join_ids(ids)) == ids
+
+
+def test_an_id_of_the_most_bytes_is_looked_at_sign_by_sign() -> None:
+    assert fault_of(" " + "x" * (ID_BYTES_MAX - 1)) == "must not begin or end with white space"
+    assert fault_of(" " + "x" * ID_BYTES_MAX) == f"must have at most {ID_BYTES_MAX} bytes"

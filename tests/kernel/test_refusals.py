@@ -10,8 +10,10 @@ from travio_inventory.kernel.refusals import (
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
+    RateLimited,
     Refusal,
     RetryableRefusal,
+    Unauthenticated,
     Violation,
 )
 
@@ -24,6 +26,9 @@ from travio_inventory.kernel.refusals import (
         (BackendUnavailable, "the store is unavailable; retry"),
         (lambda: BackendUnavailable("the edge is"), "the edge is; retry"),
         (OutcomeUnknown, "the outcome is unknown; retry with the same key"),
+        (Unauthenticated, "this call needs a token"),
+        (lambda: Unauthenticated("invalid_token", "the token has expired"), "the token has expired"),
+        (lambda: RateLimited("holder", retry_after_ms=7), "too many requests of this holder"),
     ],
 )
 def test_it_says_what_to_do(refuse: Callable[[], Refusal], said: str) -> None:
@@ -42,3 +47,16 @@ def test_an_invalid_request_names_each_field() -> None:
     refusal = InvalidRequest(violations)
     assert str(refusal) == "trip_id: must not be empty; seats: are too many"
     assert refusal.violations == tuple(violations)
+
+
+def test_its_fields_may_be_called_otherwise() -> None:
+    refusal = InvalidRequest([Violation("seat_ids[1]", "must not be empty"), Violation("trip_id", "is wrong")])
+    refusal.rename(str.upper)
+    assert str(refusal) == "SEAT_IDS[1]: must not be empty; TRIP_ID: is wrong"
+    assert refusal.violations == (("SEAT_IDS[1]", "must not be empty"), ("TRIP_ID", "is wrong"))
+
+
+def test_it_carries_what_a_face_needs() -> None:
+    assert (Unauthenticated("invalid_token").error, Unauthenticated().error) == ("invalid_token", "")
+    limited = RateLimited("address", retry_after_ms=70)
+    assert (limited.whose, limited.retry_after_ms) == ("address", 70)

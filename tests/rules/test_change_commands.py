@@ -196,3 +196,10 @@ def test_a_wrong_number_of_seats_alone_has_a_refusal_of_its_own(
 def test_all_seats_are_meant_where_none_is_named() -> None:
     assert GiveBackCommand(hold_id="h").parts is None
     assert GiveBackCommand(hold_id="h", seat_ids=("a",)).parts == ("a",)
+
+
+def test_no_more_seats_are_chosen_than_a_trip_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEATS_MAX", 1)
+    with pytest.raises(InvalidRequest) as refused:
+        SwapVehicleCommand(trip_id="t", vehicle=NewVehicle(chosen={"a": "b", "c": "d"}), plan="p")
+    assert list(refused.value.violations) == [("seat_mapping", "must have 0 to 1 items, not 2")]

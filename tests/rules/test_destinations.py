@@ -6,6 +6,7 @@ import pytest
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.protocol.refusals import HoldChanged
 from travio_inventory.seats.former import VEHICLES_MAX, FormerVehicle
 from travio_inventory.seats.hold import GIVEN_UP_MAX, Hold, HoldRequest
@@ -172,6 +173,13 @@ def test_a_trip_is_seen_as_it_was_with_a_former_vehicle(monkeypatch: pytest.Monk
     assert (with_former_vehicle(now, 0).seats, with_former_vehicle(now, 0).former) == (CAR.seats, ())
     monkeypatch.setattr(limits, "CELLS_MAX", 1)
     assert with_former_vehicle(now, 0).seats == CAR.seats, "whatever the limits are now"
+
+
+def test_no_more_is_named_of_a_vehicle_than_one_refusal_says() -> None:
+    chosen = {f"Z{number}": "A1" for number in range(VIOLATIONS_MAX + 1)}
+    with pytest.raises(InvalidTrip) as refused:
+        NewVehicle(DEARER, 2, chosen=chosen).of(CAR)
+    assert len(refused.value.violations) == VIOLATIONS_MAX
 
 
 def test_a_place_is_one_of_a_row() -> None:

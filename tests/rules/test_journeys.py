@@ -79,3 +79,11 @@ def test_the_rides_between_two_stations_are_all_there_once(stops: str, origin: s
     found = list(rides(starts, lasts))
     assert sorted(found) == [(first, last) for first in starts for last in lasts if first <= last]
     assert found[:1] == [(first, last) for first, last in sorted(found)][:1]
+
+
+def test_the_ends_may_be_left_out_where_there_is_one_segment_alone() -> None:
+    assert a_trip(stops="AB").journey(Ends("", "")) == Journey(0, 0)
+    with pytest.raises(InvalidJourney) as refused:
+        a_trip(stops="ABC").journey(Ends("", ""))
+    said = "must be named: this trip has 2 segments"
+    assert list(refused.value.violations) == [("from_station_id", said), ("to_station_id", said)]

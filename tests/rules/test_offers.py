@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.seats.explanation import Source, Trace, in_order
 from travio_inventory.seats.offer import Offer, SalesState, Swap, TripChange, check_sale
 from travio_inventory.seats.opening import Opening, Portions
@@ -92,6 +93,12 @@ def test_what_the_trip_has_not_is_named() -> None:
     ]
 
 
+def test_no_more_is_named_than_one_refusal_says() -> None:
+    with pytest.raises(InvalidTrip) as refused:
+        TripChange({}, {f"Z{number}": 1 for number in range(VIOLATIONS_MAX + 1)}, {}).of(TRIP)
+    assert len(refused.value.violations) == VIOLATIONS_MAX
+
+
 def test_a_time_that_would_be_wrong_is_named_as_it_was_asked_for() -> None:
     """One that stays as it is and would be wrong then is none of those that were asked for."""
     for times, field in (
@@ -102,6 +109,7 @@ def test_a_time_that_would_be_wrong_is_named_as_it_was_asked_for() -> None:
         with pytest.raises(InvalidTrip) as refused:
             TripChange({}, {}, times).of(TRIP)
         assert {violation.field for violation in refused.value.violations} == {field}, times
+        assert all(" is before the " in violation.description for violation in refused.value.violations)
 
 
 # How it is opened

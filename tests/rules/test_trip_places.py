@@ -58,7 +58,7 @@ def test_each_seat_is_found_in_its_seat_group_alone() -> None:
 
 
 def test_the_seats_of_former_vehicles_come_before_its_own() -> None:
-    swapped = replace(TRAIN, former=(FormerVehicle(row_of(3), 2),))
+    swapped = replace(TRAIN, former=(FormerVehicle(row_of(3), 2, (Section("old"),)),))
     groups = [0, 0, 1, 2, 2, 2, 3, 3, 3, 4, 4]
     seats = ["A1", "A2", "A3", *SEATS]
     assert [swapped.group_at(place) for place in range(11)] == groups
@@ -66,6 +66,7 @@ def test_the_seats_of_former_vehicles_come_before_its_own() -> None:
     assert [swapped.seat_in(group, seat).id for group, seat in zip(groups, seats, strict=True)] == seats
     assert [swapped.has_in(group, "A3") for group in range(6)] == [False, True, False, False, False, False]
     assert [[seat.id for seat in swapped.seats_in(group)] for group in (1, 2)] == [["A3"], SEATS[:3]]
+    assert [swapped.sections_of(group) for group in (1, 2)] == [(Section("old"),), TRAIN.sections]
     assert (swapped.groups, swapped.group_of(SEATS[0]), swapped.groups_of(range(4, 8))) == (range(2, 5), 2, range(3, 5))
 
 
