@@ -87,6 +87,14 @@ async def test_a_watcher_that_leaves_is_noticed() -> None:
         await until_nobody_watches(app)
 
 
+async def test_who_asks_for_the_head_alone_watches_nothing() -> None:
+    async with selling() as app, browser_of(app) as browser:
+        answer = await browser.head(PATH)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        await until_nobody_watches(app)
+        assert (await browser.get("/livez")).status_code == 200
+
+
 async def test_a_stream_goes_on_from_the_last_event() -> None:
     async with selling() as app, client_of(app) as client:
         async with streaming(app) as stream:

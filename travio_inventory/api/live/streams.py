@@ -16,6 +16,7 @@ from travio_inventory.api.live.json_told import as_text
 from travio_inventory.api.live.told import Position, Told, parse_position
 from travio_inventory.api.live.watched_parts import WatchedPart, query_of
 from travio_inventory.api.rest.callers import Viewing
+from travio_inventory.api.rest.guard import HEAD_ONLY
 from travio_inventory.api.rest.native.journeys import AskedEnds
 from travio_inventory.api.rest.routes import Route, problems_of
 from travio_inventory.kernel.refusals import Refusal
@@ -108,8 +109,8 @@ class EventStream(Response):
         self._write = write
         self._retry_ms = retry_ms
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        streaming = asyncio.ensure_future(self._stream(send))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        streaming = asyncio.ensure_future(self._begin(send) if HEAD_ONLY in scope else self._stream(send))
         leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait((streaming, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -120,6 +121,11 @@ class EventStream(Response):
             await self._feed.aclose()
         if not streaming.cancelled():
             streaming.result()
+
+    async def _begin(self, send: Send) -> None:
+        """The head alone."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

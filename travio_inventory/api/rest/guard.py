@@ -11,6 +11,8 @@ from travio_inventory.api.rest.problems import answer, members
 from travio_inventory.api.rest.routes import SAFE_METHODS, LargeBodyRoute, RefusedBody
 from travio_inventory.kernel.refusals import Overloaded
 
+HEAD_ONLY: Final = "head_only"
+"""In the scope of a request that wants no body."""
 DEFAULT_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -53,7 +55,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}  # the server sends no body: it knows what was asked
+            scope = {**scope, "method": "GET", HEAD_ONLY: True}  # the server sends no body: it knows what was asked
         send = _with_default_headers(send, scope["scheme"])
         if scope["method"] not in SAFE_METHODS and not self._origins.may_call(scope["headers"]):
             await FOREIGN(scope, receive, send)
