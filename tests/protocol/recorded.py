@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from travio_inventory.kernel.events import Event
-from travio_inventory.protocol import event_rows, index_entries
+from travio_inventory.protocol import event_rows, index_entries, rows
 from travio_inventory.protocol.batches import FOR_EVER, Index, Kind, Partition, RowKey, Table, Write
 from travio_inventory.protocol.epochs import KNOWN_MS
 from travio_inventory.protocol.hold import DIGEST_CHARS
 from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.minute_cursor import Place
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Held, Hold, HoldId, Recorded
 from travio_inventory.seats.records.seats import Seats
@@ -52,6 +53,12 @@ async def record(
     write = event(sale, seat, number, ordinal, epoch=epoch, after_ms=after_ms, before=before)
     await sale.market.store.apply(sale.group_partition(seat), [write])
     return event_rows.stable_id(write.values)
+
+
+def single(sale: Sale, seat: str, number: int, ordinal: int, *, epoch: int) -> Place:
+    """The event alone, as it is carried on when it is set aside."""
+    key = event(sale, seat, number, ordinal, epoch=epoch).key
+    return Place(epoch, f"{rows.partition_entry(sale.group_partition(seat))}{rows.SEPARATOR}{key.id}")
 
 
 async def indexed(sale: Sale, seat: str, epoch: int) -> None:

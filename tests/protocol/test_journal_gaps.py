@@ -1,5 +1,8 @@
 """Events come in order of each hold: what was missed is fetched first, what is set aside holds up only its hold."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from tests.protocol.parts import noted
@@ -16,14 +19,15 @@ from tests.protocol.recorded import (
     record,
     recorded,
     rounds,
+    single,
     stored,
 )
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import journal, rows
 from travio_inventory.protocol.back_off import WAITS_MS
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
-from travio_inventory.protocol.index_entries import bucket_of
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, RowKey, Rows
+from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of
 from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
 from travio_inventory.protocol.retention import Retention
 from verification.kit.faulty_batches import Spoil
@@ -245,6 +249,31 @@ async def test_the_log_says_why_the_first_one_is_set_aside(sale: Sale, caplog: p
     refused, _ = [await own(sale, "A1", 1, n, before=OPEN) for n in (0, 1)]
     await set_aside(reader, refused)
     assert [record.getMessage().split(": ")[-2:] for record in caplog.records] == [["ValueError", "refused"]]
+
+
+async def test_an_event_that_is_tried_again_comes_before_later_ones_that_are_read_at_the_same_moment(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing before it is fetched while nothing is found before another hold's event of the same partition."""
+    reader = await begun(sale)
+    events = [await recorded(sale, "A1", 1, n, before=OPEN) for n in range(4)]
+    await recorded(sale, "A1", 2, 1, before=FIRST)
+    await reader._minutes.carry([single(sale, "A1", 1, 2, epoch=OPEN)], OPEN * MINUTE_MS)
+    get = sale.store.get
+
+    async def slow(partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        steps = {event(sale, "A1", 2, 0, epoch=FIRST).key: 10, event(sale, "A1", 1, 1, epoch=OPEN).key: 30}
+        for _ in range(max(steps.get(key, 0) for key in keys)):
+            await asyncio.sleep(0)
+        return await get(partition, keys)
+
+    monkeypatch.setattr(sale.store, "get", slow)
+    again = EventJournal(sale.process.sender, "told")
+    told = []
+    for _ in range(4):
+        told += await published(again)
+        sale.clock.pass_ms(WAITS_MS[1])
+    assert [name for name in told if name in events] == events
 
 
 async def test_what_is_set_aside_twice_waits_once(sale: Sale) -> None:

@@ -48,12 +48,6 @@ async def carried(sale: Sale, late: LateEvents, epoch: int) -> None:
     sale.clock.pass_ms(LOOK_EVERY_MS)
 
 
-def row_place(sale: Sale, number: int, ordinal: int, epoch: int) -> Place:
-    """The event alone, as it is carried on."""
-    key = recorded.event(sale, "A1", number, ordinal, epoch=epoch).key
-    return Place(epoch, f"{partition_entry(sale.group_partition('A1'))}\x1f{key.id}")
-
-
 async def record(
     sale: Sale, seat: str, number: int, ordinal: int = 0, *, epoch: int = SETTLED, after_ms: int = 0
 ) -> str:
@@ -170,7 +164,7 @@ async def test_an_event_behind_one_that_is_set_aside_is_not_late_when_that_one_i
     behind = await recorded.record(sale, "A1", 1, 1, epoch=OLDEST, before=OLDEST - 1)
     other = await record(sale, "A1", 2, epoch=OLDEST)
     late = await late_events(sale, [], visit, visit)
-    places = [row_place(sale, 1, 0, OLDEST - 1), row_place(sale, 1, 1, OLDEST)]
+    places = [recorded.single(sale, "A1", 1, 0, epoch=OLDEST - 1), recorded.single(sale, "A1", 1, 1, epoch=OLDEST)]
     await late._journal._minutes.carry(places, OPEN * MINUTE_MS)
     events = await late.unpublished()
     assert ids(events) == [old, behind]
@@ -184,7 +178,7 @@ async def test_what_is_before_one_that_is_set_aside_is_late(sale: Sale) -> None:
     visit = [sale.group_partition("A1")]
     late = await late_events(sale, [], visit)
     await recorded.record(sale, "A1", 1, 1, epoch=OLDEST, before=OLDEST - 1)
-    await late._journal._minutes.carry([row_place(sale, 1, 1, OLDEST)], OPEN * MINUTE_MS)
+    await late._journal._minutes.carry([recorded.single(sale, "A1", 1, 1, epoch=OLDEST)], OPEN * MINUTE_MS)
     await late.set_aside(dict.fromkeys(await late.unpublished(), ValueError("refused")))
     before = await record(sale, "A1", 1, 0, epoch=OLDEST)
     assert await publish(late) == [before]

@@ -234,7 +234,6 @@ class EventJournal:
         if row_id is None:
             return await self._read_next(place, partition)
         found = await self._batches.get(partition, [RowKey(Kind.EVENT, row_id)])
-        self._to_read.begin(place)
         if place not in await self._take(partition, found, place):
             self._to_read.finish(place, max(self._open, place.minute))
         return False
@@ -258,12 +257,14 @@ class EventJournal:
         are set aside instead. Raises StoreUnavailable, _LongGapError.
         """
         unknown: dict[RowKey, Row] = {}
-        farthest = 0
+        farthest, single = 0, row_id_in(place) if place else None
         for key, row in found.items():
             ahead = event_rows.ordinal_of(row) - self._upto(row)
-            if ahead > 0 and not self._to_read.is_aside(key.id):
+            if ahead > 0 and (key.id == single or not self._to_read.is_aside(key.id)):
                 unknown[key], farthest = row, max(farthest, ahead)
         signals = await self._with_missing(partition, unknown, place) if farthest > 1 else unknown
+        if place and single:
+            self._to_read.begin(place)  # until now later events of its subject were set aside behind it
         aside: set[Place] = set()
         for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
             event = FoundEvent(partition, key, row)
