@@ -10,6 +10,7 @@ from travio_inventory.kernel.actor import (
     Actor,
     ActorKind,
     Scope,
+    house_for,
     house_of,
     service_of,
     user_anywhere,
@@ -59,6 +60,7 @@ def test_an_actor_is_the_one_who_was_named() -> None:
     assert (service_of("org").organization, service_of("org").user) == ("org", "")
     assert (user_anywhere("ann").organization, user_anywhere("ann").user) == ("", "ann")
     assert (house_of("org").organization, house_of("org").user) == ("org", "")
+    assert house_for("org", "ann") == Actor("org", "ann", EVERY_SCOPE, ActorKind.HOUSE)
 
 
 def test_only_the_house_does_the_work_of_the_house() -> None:

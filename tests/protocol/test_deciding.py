@@ -5,11 +5,13 @@ import pytest
 from tests.protocol.parts import noted, unused_id
 from tests.protocol.test_overtaken import LAPSES_MS, Heard
 from tests.protocol.test_written import listed
+from travio_inventory.kernel.actor import ActorKind, house_for
 from travio_inventory.protocol import listings, rows
 from travio_inventory.protocol.batches import FOR_EVER, Write
 from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Cancelled, Hold
+from travio_inventory.seats.move import Move
 from verification.kit.clocks import START_MS
 from verification.kit.passing import Batch
 from verification.kit.sale import TTL_S, Sale
@@ -105,3 +107,15 @@ async def test_an_expired_hold_says_until_when_it_lasted(sale: Sale) -> None:
         with pytest.raises(HoldExpired) as refused:
             await step(hold)
         assert refused.value.at_ms == START_MS + TTL_S * 1_000
+
+
+async def test_what_the_house_does_in_a_holders_place_is_told_as_its_own(sale: Sale) -> None:
+    hold, late = await sale.hold("A1"), await sale.hold("A2", ttl_s=1)
+    await sale.process.holds.expiring.expire(late)
+    await sale.confirm(late)
+    house = house_for(hold.organization, "ann")
+    await sale.process.holds.move(house, late.id, Move(sale.trip, {"A2": "A3"}))
+    await sale.process.holds.release(house, hold.id)
+    await sale.settled()
+    last = {event.subject: event.actor for event in await sale.relay_all()}
+    assert last == {hold.id: ActorKind.HOUSE, late.id: ActorKind.HOUSE}

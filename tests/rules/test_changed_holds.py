@@ -101,6 +101,7 @@ def test_other_states_and_periods_change_nothing_else() -> None:
     assert HOLD.with_state(Released()) == replace(HOLD, state=Released())
     assert HOLD.extended(11) == replace(HOLD, state=Held(11), extensions=3)
     assert HOLD.in_period(3).period == 3
+    assert (HOLD.by_house(), HOLD.by_house().is_by_house, HOLD.is_by_house) == (HOLD, True, False)
 
 
 def test_seats_that_it_never_had_are_named() -> None:
