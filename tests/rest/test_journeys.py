@@ -1,5 +1,7 @@
 """On a trip of one segment its ends may be left out, over every face; on a longer one they may not."""
 
+import pytest
+
 from tests.rest.serving import TRIP, Web, web_of
 
 ONE = [{"from_station_id": "start", "to_station_id": "end"}]
@@ -18,6 +20,12 @@ async def test_the_ends_of_a_longer_journey_are_asked_for(web: Web) -> None:
     answer = await web.client.get(f"{TRIP}/seatmap")
     assert (answer.status_code, answer.json()["reason"]) == (422, "INVALID_JOURNEY")
     assert [each["field"] for each in answer.json()["errors"]] == ["from_station_id", "to_station_id"]
+
+
+@pytest.mark.parametrize("segment", ["1", "x"])
+async def test_a_journey_that_is_named_by_segments_too_must_begin_there(web: Web, segment: str) -> None:
+    answer = await web.client.get(f"{TRIP}/seatmap", params={"from": "A", "to": "C", "from_segment_index": segment})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "from_segment_index")
 
 
 async def test_a_request_that_is_read_quickly_is_answered_as_any_other(web: Web) -> None:
