@@ -78,6 +78,10 @@ async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
     settings = with_http(tmp_path, tls_cert=made.certificate, tls_key=made.key)
     async with running(settings) as app:
         trusting = ssl.create_default_context(cafile=made.authority)
+        trusting.set_alpn_protocols(["h2", "http/1.1"])  # as a browser does
+        _, writer = await asyncio.open_connection("localhost", app.http_port, ssl=trusting)
+        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+        writer.close()
         async with httpx.AsyncClient(base_url=f"https://localhost:{app.http_port}", verify=trusting) as client:
             answer = await client.get("/livez")
             assert (answer.status_code, "strict-transport-security" in answer.headers) == (200, True)
