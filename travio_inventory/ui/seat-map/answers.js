@@ -58,8 +58,6 @@ function readMap(data) {
     colors: new Map(Object.entries(colors).slice(0, 100).map(([name, color]) => [textOf(name), colorOf(color)])),
     currency: /^[A-Z]{3}$/.test(map.currency) ? map.currency : "",
     ahead: Object.hasOwn(AHEAD, map.direction) ? AHEAD[map.direction] : "",
-    isOpen: map.state === undefined || map.state === "TRIP_STATE_OPEN",
-    hasLeft: map.departed === true,
   };
 }
 

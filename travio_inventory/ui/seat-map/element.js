@@ -120,7 +120,7 @@ export class TravioSeatMap extends HTMLElement {
   /** Chooses seats next to one another for the whole party, in the section that is shown. Returns whether it could. */
   selectBestAvailable() {
     if (this.#phase !== "choosing") return false;
-    const isFree = (seat) => ["available", "selected"].includes(this.#stateOf(seat)) && this.#isSelectable(seat);
+    const isFree = (seat) => ["available", "selected"].includes(this.#stateOf(seat));
     const best = bestRun([...this.#seats.values()].filter(isFree), this.partySize);
     if (!best) {
       this.#view.tell("noneTogether", "bad", { n: this.partySize });
@@ -457,11 +457,13 @@ export class TravioSeatMap extends HTMLElement {
   /** How the seat is to be shown. */
   #stateOf(seat) {
     if (this.#hold?.has(seat)) return "yours";
-    return this.#selected.has(seat.id) ? "selected" : seat.state;
+    if (this.#selected.has(seat.id)) return "selected";
+    return seat.state === "available" && !this.#isSelectable(seat) ? "blocked" : seat.state;
   }
 
+  /** Whether the page lets visitors choose it while it is free. */
   #isSelectable(seat) {
-    return this.#map.isOpen && !this.#map.hasLeft && (this.isObjectSelectable?.(this.#object(seat)) ?? true);
+    return this.isObjectSelectable?.(this.#object(seat, seat.state)) ?? true;
   }
 
   /** Chooses a seat or takes it back. */
@@ -470,7 +472,7 @@ export class TravioSeatMap extends HTMLElement {
     if (this.#selected.has(seat.id)) {
       this.#deselect(seat);
       this.#view.announce(this.#words.say("isRemoved", { seat: seat.label }));
-    } else if (seat.state !== "available" || !this.#isSelectable(seat)) {
+    } else if (this.#stateOf(seat) !== "available") {
       const why = { held: "isHeldByOther", booked: "isSold" }[seat.state] ?? "isNotSold";
       return this.#view.tell(why, "", { seat: seat.label });
     } else {
@@ -643,11 +645,12 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   /** The seat as pages are told of it. */
-  #object(seat) {
+  #object(seat, status = this.#stateOf(seat)) {
     const { id, label, number, section, type, seatClass, price, accessible, power, exit } = seat;
     const row = seat.rowLabel || String(seat.row ?? "");
-    const now = { currency: this.#words.currency, status: this.#stateOf(seat) };
-    return { id, label, number, section, row, type, seatClass, price, accessible, power, exitRow: exit, ...now };
+    const { currency } = this.#words;
+    const what = { id, label, number, section, row, type, seatClass, price, currency, status };
+    return { ...what, accessible, power, exitRow: exit };
   }
 
   /** An event, `objectselected`, and the callback of that name, `onObjectSelected`, if the page has set one. */
