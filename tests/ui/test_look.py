@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
 
 from tests.ui.conftest import COACH, TRAIN, Sale, Visitor, Visits
 
@@ -94,6 +95,17 @@ async def test_nothing_is_wider_than_the_screen(sale: Sale, visits: Visits, widt
             await state(visitor)
             assert await visitor.page.evaluate("document.documentElement.scrollWidth") == width
             assert await visitor.map.evaluate(TOO_WIDE) == []
+
+
+async def test_on_a_phone_what_was_chosen_is_one_tap_away(sale: Sale, visits: Visits) -> None:
+    async with half_sold(sale, visits, TRAIN, 360, "&section=2") as visitor:
+        await visitor.page.set_viewport_size({"width": 360, "height": 640})
+        await choosing(visitor)
+        jump, hold = visitor.button("1 of 1 chosen · €29"), visitor.button("Hold this seat")
+        await expect(jump).to_be_in_viewport(ratio=1)
+        await expect(hold).not_to_be_in_viewport()
+        await jump.click()
+        await expect(hold).to_be_in_viewport(ratio=1)
 
 
 def pictures(folder: Path) -> dict[str, int]:

@@ -45,8 +45,12 @@ button:disabled { opacity: .55; cursor: default }
 .notice.bad { background: var(--bad-ground); border-color: var(--bad) }
 .notice.good { background: var(--good-ground); border-color: var(--yours) }
 .main { display: grid; gap: 20px; grid-template-columns: minmax(0, 1fr) }
-@container (min-width: 760px) { .main { grid-template-columns: minmax(0, 1fr) 300px;
-  align-items: start } .choice { position: sticky; top: 12px } }
+.jump { position: sticky; bottom: 10px; z-index: 2; box-shadow: 0 2px 12px #0004 }
+@container (min-width: 760px) {
+  .main { grid-template-columns: minmax(0, 1fr) 300px; align-items: start }
+  .choice { position: sticky; top: 12px }
+  .jump { display: none }
+}
 .plan { min-width: 0; border: 1px solid var(--line); border-radius: 16px; background: var(--ground-soft);
   padding: 14px 10px }
 .scroll { overflow: auto; max-height: 74vh; padding: 6px; scrollbar-width: thin }

@@ -131,7 +131,9 @@ class View {
     });
     const drawn = [parts.help, this.plan.element, parts.list, parts.listMore, parts.detail, parts.legend];
     parts.panel = make("div", { className: "plan", id: "panel", part: "plan" }, ...drawn);
-    parts.main = make("div", { className: "main" }, parts.panel, this.#choice());
+    parts.choice = this.#choice();
+    parts.jump = button(() => parts.choice.scrollIntoView(), { className: "jump primary" });
+    parts.main = make("div", { className: "main" }, parts.panel, parts.jump, parts.choice);
     return parts.main;
   }
 
@@ -286,6 +288,8 @@ class View {
     if (chosen.length) this.#say("none", "chosenOf", { chosen: chosen.length, n: partySize });
     else this.#say("none", "noneChosen", { n: partySize });
     parts.none.hidden = isHeld;
+    parts.jump.hidden = isHeld || !chosen.length;
+    parts.jump.textContent = [parts.none.textContent, this.words.price(sum)].filter(Boolean).join(" · ");
     parts.timer.hidden = !isHeld;
     this.#say("timerLabel", "timeLeft");
     parts.chosen.replaceChildren(...chosen.map((seat) => this.#chosenItem(seat)));
