@@ -16,6 +16,7 @@ from travio_inventory.seats.hold import Hold, Released
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.trip import Ends, Journey
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.follow_maps import MapPart
 from travio_inventory.store.memory import MemoryBatches
 from verification.crash_points.places import Opened
 from verification.crash_points.playing import Stage, new_trip
@@ -36,6 +37,7 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     ),
     "read_holds.page": lambda sale: sale.holds(),
     "read_seat_map": lambda sale: sale.map(),
+    "follow_maps": lambda sale: sale.inventory.follow_maps(sale.actor(), sale.trip.key.trip, [MapPart(Ends("A", "D"))]),
     "check_availability": lambda sale: sale.inventory.check_availability(
         sale.actor(), AvailabilityQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "D"))
     ),

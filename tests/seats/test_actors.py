@@ -25,8 +25,9 @@ from travio_inventory.seats.commands import SwapVehicleCommand
 from travio_inventory.seats.refusals import HoldNotFound, NotOnWaitlist, SeatPlanNotFound
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
 from travio_inventory.seats.swapping import NewVehicle
-from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.trip import Ends, TripKey
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.follow_maps import MapPart
 from verification.kit.commands import valid_commands
 from verification.kit.sale import Sale
 
@@ -58,6 +59,7 @@ NEEDS: dict[str, Scope] = {
     "swap_vehicle": Scope.TRIPS_ADMIN,
     "change_trip": Scope.TRIPS_ADMIN,
     "list_trips": Scope.TRIPS_READ,
+    "follow_maps": Scope.TRIPS_READ,
     "block_seats": Scope.SEATS_BLOCK,
     "waitlist.join": Scope.WAITLISTS_JOIN,
     "waitlist.leave": Scope.WAITLISTS_JOIN,
@@ -94,8 +96,9 @@ async def ask(sale: Sale, verb: str, actor: Actor) -> None:
         "seat_plans.delete": plan,
         "swap_vehicle": swap,
     }
-    with_what = {**valid_commands(), **of_the_trip}
-    await attrgetter(verb)(sale.inventory)(actor, *([with_what[verb]] if verb in with_what else []))
+    with_what = {verb: [command] for verb, command in {**valid_commands(), **of_the_trip}.items()}
+    with_what["follow_maps"] = [sale.trip.key.trip, [MapPart(Ends("A", "D"))]]
+    await attrgetter(verb)(sale.inventory)(actor, *with_what.get(verb, []))
 
 
 def everybody(sale: Sale) -> Actor:
@@ -124,7 +127,7 @@ async def test_an_actor_with_all_scopes_but_the_one_is_refused_and_nothing_is_do
     actor, before = everybody(single_seats), asked_of_the_store(single_seats)
     with pytest.raises(PermissionDenied) as refused:
         await ask(single_seats, verb, replace(actor, scopes=actor.scopes - {scope}))
-    assert refused.value.scope == scope
+    assert refused.value.scope == scope.word
     assert asked_of_the_store(single_seats) == before
 
 

@@ -44,7 +44,8 @@ class Move:
         is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)
         if is_there and all(replaced.get(seat, other) == other for seat, other in self.onto.items()):
             return {*hold.given_up}.issuperset(old - new) or len(hold.given_up) == GIVEN_UP_MAX
-        return bool(self.onto) and all(replaced.get(seat) == other for seat, other in self.onto.items())
+        is_asked = bool(self.onto) or self.journey is not None
+        return is_asked and all(replaced.get(seat) == other for seat, other in self.onto.items())
 
     def _wrong(self, hold: Hold, old: Set[str], new: Set[str]) -> str:
         """What is wrong with the seats, "" if nothing."""
