@@ -20,7 +20,7 @@ from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, 
 from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
-from travio_inventory.api.rest.routes import problem_of, problems_of
+from travio_inventory.api.rest.routes import Problem, problem_of, problems_of
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, Unauthenticated
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldRef, trip_id
@@ -44,6 +44,10 @@ FIELDS: Final = {
 """What this face calls the fields of trips and holds."""
 EventId = Annotated[models.EventId, Path(alias="eventId", examples=[7])]
 ReservationId = Annotated[str, Path(alias="reservationId", examples=["event-7~0~5f0c2a.QTE"])]
+
+
+NO_ID: Final = problem_of(405, Problem)
+"""What a path without an id is answered: it is another path."""
 
 
 class EventRoute(RouteWithError):
@@ -83,7 +87,7 @@ class EventRoutes:
             responses={201: {"model": models.Reserved}, **_problems(404, 409, 410)},
         )
         of_one = "/reservations/{reservationId}"
-        answer = {200: {"model": models.Reservation}, **_problems(404, 409, 410)}
+        answer = {200: {"model": models.Reservation}, **_problems(404, 409, 410), **NO_ID}
         router.add_api_route(of_one, self.find, summary="A reservation as it is now.", responses=answer)
         confirms = "Book a reservation, with all others of its POST that were not cancelled."
         router.add_api_route(f"{of_one}/confirm", self.confirm, methods=["POST"], summary=confirms, responses=answer)

@@ -32,7 +32,7 @@ class WaitlistRoutes:
             methods=["POST"],
             status_code=201,
             summary="Wait for seats of a class; to join again keeps the place.",
-            responses=problems_of(404),
+            responses=problems_of(404, 409),
         )
         router.add_api_route(
             of_trip,
