@@ -243,6 +243,12 @@ def test_a_hold_is_moved_to_another_journey_on_its_seats() -> None:
     assert move.of(moved) is None
 
 
+def test_a_move_to_another_journey_is_done_also_where_the_vehicle_has_its_seats_no_more() -> None:
+    moved = Move(CAR, {}, Journey(1, 2)).of(held(CAR, "A5"))
+    assert moved is not None
+    assert Move(van(), {}, Journey(1, 2)).of(moved) is None
+
+
 def test_a_hold_of_the_old_vehicle_is_moved_to_seats_of_the_same_name() -> None:
     small = van()
     moved = Move(small, {"A1": "A1"}).of(held(CAR, "A1"))
