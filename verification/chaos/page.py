@@ -20,7 +20,7 @@ ANSWERS = (
 
 
 LATENESS = (
-    f"Counted from the hold's time to the moment at which its row said that it had expired, by the database's clock;"
+    f"Counted from the hold's time to the moment at which its end was recorded, by the database's clock;"
     f" so it includes the {CLOCK_BOUND_MS} ms that are waited on purpose, because clocks may differ by as much."
     f" Promised in quiet times: {LATE_P99_S_MAX:g} s (p99), {LATE_S_MAX:g} s at worst."
 )
