@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from travio_inventory.kernel import refusals as common
-from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
+from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
@@ -151,12 +151,15 @@ class _Judge:
     # ---- what was acknowledged
 
     def _stands(self, seen: View) -> None:
-        """An answered step is recorded as it was answered; an unanswered step has changed nothing else."""
-        if self._record.told is not None:
-            if self._record.told.refusal != self._ending.answer.refusal:
-                raise Untrue(f"answered {self._record.told}, and otherwise {self._ending.answer}")
+        """An answered step is recorded as it was answered; a step without an answer, or of which only that is told that
+        nobody knows what came of it, has changed nothing else.
+        """
+        told, otherwise = self._record.told, self._ending.answer
+        if told is not None and told.refusal != otherwise.refusal and told.refusal != OutcomeUnknown.__name__:
+            raise Untrue(f"answered {told}, and otherwise {otherwise}")
+        if told is not None and told.refusal == otherwise.refusal:
             if seen != self._ending.then:
-                raise Untrue(f"answered {self._record.told}, but {seen} stands, and not {self._ending.then}")
+                raise Untrue(f"answered {told}, but {seen} stands, and not {self._ending.then}")
             return
         before, then = self._ending.before.holds, self._ending.then.holds
         if lost := (before & then) - seen.holds:
