@@ -155,7 +155,7 @@ class _Judge:
         nobody knows what came of it, has changed nothing else.
         """
         told, otherwise = self._record.told, self._ending.answer
-        if told is not None and told.refusal != otherwise.refusal and told.refusal != OutcomeUnknown.__name__:
+        if told is not None and told.refusal not in (otherwise.refusal, OutcomeUnknown.__name__):
             raise Untrue(f"answered {told}, and otherwise {otherwise}")
         if told is not None and told.refusal == otherwise.refusal:
             if seen != self._ending.then:
