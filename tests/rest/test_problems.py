@@ -54,7 +54,7 @@ def test_a_caller_who_is_not_let_in_is_told_how() -> None:
         ("PUT", "/v1/holds", b"{}", 405, "METHOD_NOT_ALLOWED"),
         ("POST", "/v1/holds", b"{", 400, "INVALID_REQUEST"),
         ("POST", "/v1/holds", b"[]", 422, "INVALID_REQUEST"),
-        ("POST", "/v1/holds", b"{" + b" " * 70_000, 413, "REQUEST_ENTITY_TOO_LARGE"),
+        ("POST", "/v1/holds", b"{" + b" " * 70_000, 413, "CONTENT_TOO_LARGE"),
         ("GET", "/v1/trips/none", b"", 404, "TRIP_NOT_FOUND"),
     ],
 )

@@ -25,6 +25,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 UNKNOWN_TYPE: Final = "about:blank"
 """The type of a problem that says no more than its status; `reason` says what it was."""
 
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+"""Statuses that Python before 3.13 calls by an older name."""
+
 
 def members_of(refusal: Refusal, *, status: int | None = None) -> dict[str, Any]:
     """The members of the problem, with the status of the table unless another is given."""
@@ -61,17 +64,21 @@ def _field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
     return path
 
 
+def title_of(status: int) -> str:
+    """What RFC 9110 calls the status, on every Python."""
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
+
+
 def members_of_http(error: HTTPException) -> dict[str, Any]:
     """What HTTP itself has a status for: no such path, a body that is too large, one that is no text."""
-    return members(error.status_code, error.detail, reason=HTTPStatus(error.status_code).name)
+    return members(error.status_code, error.detail, reason=title_of(error.status_code).upper().replace(" ", "_"))
 
 
 def members(status: int, detail: str, *, reason: str) -> dict[str, Any]:
     """The members that every problem has."""
-    title = HTTPStatus(status).phrase
     return {
         "type": UNKNOWN_TYPE,
-        "title": title,
+        "title": title_of(status),
         "status": status,
         "detail": detail,
         "reason": reason,
