@@ -34,8 +34,9 @@ class Verdict:
 
 def judge(history: History, late_s: Mapping[str, float]) -> Verdict:
     """Judge one trip. `late_s` is how late holds were ended, by the database's clock."""
-    oversold = list(_sold_twice(history))
-    return Verdict([*violations(history), *oversold, *_early(history, late_s)], len(oversold))
+    sold_twice = list(_sold_twice(history))
+    told = [f"I1 {cell} {said}" for cell, said in sold_twice]
+    return Verdict([*violations(history), *told, *_early(history, late_s)], len({cell for cell, _ in sold_twice}))
 
 
 def _early(history: History, late_s: Mapping[str, float]) -> Iterator[str]:
@@ -54,8 +55,8 @@ def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
     return [said for life in told for said in out_of_order(dict.fromkeys(life), by_any)]
 
 
-def _sold_twice(history: History) -> Iterator[str]:
-    """No cell certainly belongs to two at once (I1)."""
+def _sold_twice(history: History) -> Iterator[tuple[Cell, str]]:
+    """No cell certainly belongs to two at once (I1): each cell that does, once for every two that had it."""
     by_cell: dict[Cell, list[Owned]] = defaultdict(list)
     for owned, cell in Ownership(history).of_cells():
         if owned.from_s < owned.to_s:
@@ -64,7 +65,7 @@ def _sold_twice(history: History) -> Iterator[str]:
         last = Owned(-inf, -inf, "")
         for owned in sorted(owned_by):
             if owned.from_s < last.to_s and owned.hold_id != last.hold_id:
-                yield f"I1 {cell} belonged to {last.hold_id} and {owned.hold_id}, from {owned.from_s:.3f} on"
+                yield cell, f"belonged to {last.hold_id} and {owned.hold_id}, from {owned.from_s:.3f} on"
             last = max(last, owned, key=lambda one: one.to_s)
 
 
