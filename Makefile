@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-emit-index-url --no-emit-find-links --extra server --custom-compile-command "make lock" $(UPGRADE)
+	--no-emit-index-url --no-emit-find-links --all-extras --custom-compile-command "make lock" $(UPGRADE)
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
 # The tests start some hundred processes, which need not compile the same modules again each.
@@ -77,7 +77,7 @@ servers: $(READY)  ## Fetch what some tests need: Cassandra (with Java), Redis, 
 lock: $(READY)  ## Pin the dependencies (UPGRADE=--upgrade moves to the newest versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
-	$(subst --extra server,,$(LOCK)) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(subst --all-extras,,$(LOCK)) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## Remove everything generated, .venv too; data/ stays
 	rm -rf .venv .venv-newest build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +
