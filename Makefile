@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-once test-servers load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
+.PHONY: help install demo test test-once test-servers test-thorough load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -24,13 +24,16 @@ demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
 test: $(READY)  ## Run the tests, except those on real database servers and the long ones of test-once
-	$(BIN)/pytest -q -n 4 $(PARALLEL) -m "not (scylla or redis or chromium or once)"
+	$(BIN)/pytest -q -n 4 $(PARALLEL) -m "not (server or once or thorough)"
 
 test-once: $(READY)  ## Run the long tests that say the same on every Python: simulated days, kills, load
-	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "once and not (scylla or redis or chromium)"
+	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "once and not (server or thorough)"
 
-test-servers: $(READY)  ## Run the tests on real database servers and in a real browser (see servers)
-	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "scylla or redis or chromium"
+test-servers: $(READY)  ## Run the tests on real servers and brokers and in a real browser (see servers)
+	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "server and not thorough"
+
+test-thorough: $(READY)  ## Run what only a release needs: every server's long tests, rolling upgrades, restores
+	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m thorough
 
 load-test: $(READY)  ## Many users want one seat under Locust, then the store is checked (load_test/README.md)
 	$(BIN)/python -m load_test hot-seat
@@ -57,7 +60,7 @@ check: $(READY)  ## Everything that CI runs: style, then all tests
 	$(MAKE) style crash-points test-servers test-once test
 
 check-all: $(READY)  ## Everything to check before a release, for an hour: CI, then every proof (docs/proof.md)
-	$(MAKE) check && TRAVIO_TEST_REDIS=valkey $(BIN)/pytest -q tests/edge -m redis --ignore tests/edge/test_redis_protected.py && $(MAKE) proof
+	$(MAKE) check test-thorough && TRAVIO_TEST_REDIS=valkey $(BIN)/pytest -q tests/edge -m redis --ignore tests/edge/test_redis_protected.py && $(MAKE) proof
 
 style: $(READY)  ## Check style, types and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -71,7 +74,7 @@ wire: $(READY)  ## Generate the wire package from proto/
 docs: $(READY)  ## Generate docs/settings.md, schema.cql, and the lists and figures in docs/*.md
 	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model && $(BIN)/python -m verification.pages.performance
 
-servers: $(READY)  ## Fetch what some tests need: Cassandra (with Java), Redis, Chromium
+servers: $(READY)  ## Fetch what some tests need: databases, brokers, a browser
 	$(BIN)/python -m verification.servers fetch
 
 lock: $(READY)  ## Pin the dependencies (UPGRADE=--upgrade moves to the newest versions)

@@ -24,7 +24,7 @@ UNTOLD = ("--tb=no", "--assert=plain")
 """Why a test fails is not asked: to tell it, pytest reads all mutants of the module each time."""
 PATIENT = ("-o", "timeout=0")
 """A test that gets no turn on a busy machine kills nothing; one that waits is stopped by `judging`."""
-IN_MEMORY = ("-m", "not (scylla or redis or chromium)", "-k", "not sqlite")
+IN_MEMORY = ("-m", "not server", "-k", "not sqlite")
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.redis import RedisSentinels, RedisServer, redis_cluster, redis_sentinels, redis_server
 
 # A test that requests one of these only at run time names its markers itself.
-MARKERS = {
+MARKERS: dict[str, tuple[str, ...]] = {
     "cassandra_node": ("scylla",),
     "cassandra_cluster": ("scylla", "cluster"),
     "cassandra_datacenters": ("scylla", "cluster"),
@@ -23,6 +23,7 @@ MARKERS = {
     "valkey_node": ("redis",),
     "chromium": ("chromium",),
 }
+SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
 SCYLLA_TEST_S_MAX = 240
 MISSING = {
     "scylla": fetch.cassandra_missing,
@@ -49,6 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             for marker in MARKERS.get(fixture, ()):
                 item.add_marker(marker)
+        if any(item.get_closest_marker(server) for server in SERVERS):
+            item.add_marker("server")
         if item.get_closest_marker("scylla") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SCYLLA_TEST_S_MAX))
 
