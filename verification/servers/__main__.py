@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from tempfile import TemporaryDirectory
 
-from verification.servers import cassandra, fetch, redis
+from verification.servers import cassandra, fetch, kafka, redis
 from verification.servers.process import ServerFailedError
 
 PARENT_POLL_S = 0.5
@@ -38,7 +38,19 @@ def redis_cluster_command(folder: Path, options: argparse.Namespace) -> Iterator
         yield "REDIS_ADDR=cluster:" + ",".join(node.address for node in running)
 
 
-COMMANDS = {"cassandra": cassandra_command, "redis": redis_command, "redis-cluster": redis_cluster_command}
+@contextmanager
+def kafka_command(folder: Path, _: argparse.Namespace) -> Iterator[str]:
+    """The variables to export for the running node, which creates a topic for whoever publishes to it."""
+    with kafka.kafka(folder, makes_topics=True) as running:
+        yield f"TRAVIO_EVENTS=kafka://{running.address}"
+
+
+COMMANDS = {
+    "cassandra": cassandra_command,
+    "redis": redis_command,
+    "redis-cluster": redis_cluster_command,
+    "kafka": kafka_command,
+}
 
 
 def main() -> None:
@@ -54,6 +66,7 @@ def main() -> None:
         if options.command == "fetch":
             fetch.fetch()
             cassandra.archive_classes()
+            kafka.archive_classes()
         else:
             serve(options)
     except (fetch.ServersMissingError, ServerFailedError, CalledProcessError) as error:

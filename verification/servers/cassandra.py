@@ -227,7 +227,7 @@ def archive_classes() -> None:
     """Start a node once and let Java archive the classes that it has loaded by then. Takes about half a minute; does
     nothing if the archive exists. Java ignores an archive of another version.
     """
-    archive = fetch.class_archive()
+    archive = fetch.class_archive("cassandra")
     if archive.exists():
         return
     unfinished = archive.with_suffix(".unfinished")

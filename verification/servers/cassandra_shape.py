@@ -175,11 +175,11 @@ class Shape:
 
 def jars() -> list[str]:
     """Of the server, in order."""
-    return sorted(str(jar) for jar in fetch.jars().glob("*.jar"))
+    return sorted(str(jar) for jar in fetch.jars("cassandra").glob("*.jar"))
 
 
 def _archived_classes() -> list[str]:
-    archive = fetch.class_archive()
+    archive = fetch.class_archive("cassandra")
     return [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
 
 

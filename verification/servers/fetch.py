@@ -7,8 +7,12 @@ import subprocess
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-POM = Path(__file__).with_name("pom.xml")
+FromMaven: TypeAlias = Literal["cassandra", "kafka"]
+"""What `NAME-pom.xml` here lists."""
+FROM_MAVEN: tuple[FromMaven, ...] = ("cassandra", "kafka")
+
 ROOT = Path(__file__).parent.parent.parent
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
 
@@ -21,7 +25,7 @@ FETCH_PROGRAMS = {"mvn": "maven"}
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 JAVA_PACKAGE = "openjdk-17-jre-headless"
-JAVA_VERSION = 17  # Cassandra 5.0 runs on 11 and 17; later ones lack the security manager that it installs
+JAVA_VERSION = 17  # Cassandra 5.0 lacks in later ones the security manager that it installs; Kafka 4 needs this one
 
 
 class ServersMissingError(Exception):
@@ -33,19 +37,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or ROOT / ".servers_cache").absolute()
 
 
-def jars() -> Path:
-    """The folder of the jars that the pom requires, whether it exists or not."""
-    return cache_folder() / f"cassandra-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+def jars(name: FromMaven) -> Path:
+    """The folder of the jars that its pom requires, whether it exists or not."""
+    return cache_folder() / f"{name}-{hashlib.sha256(_pom(name).read_bytes()).hexdigest()[:12]}"
 
 
-def class_archive() -> Path:
-    """An archive of Cassandra's classes, which makes it start faster; `make servers` creates it."""
-    return jars() / "classes.jsa"
+def class_archive(name: FromMaven) -> Path:
+    """An archive of its classes, which makes it start faster; `make servers` creates it."""
+    return jars(name) / "classes.jsa"
 
 
 @cache
 def java() -> str:
-    """The Java that runs Cassandra. Raises ServersMissingError without one of the right version."""
+    """The Java that runs Cassandra and Kafka. Raises ServersMissingError without one of the right version."""
     if installed := sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA_VERSION}-*/bin/java")):
         return str(installed[0])
     if not (found := shutil.which("java")):
@@ -58,11 +62,16 @@ def java() -> str:
 
 def cassandra_missing() -> str | None:
     """Why Cassandra cannot be started here, None if it can."""
-    return java_missing() if jars().is_dir() else f"Cassandra is not in {cache_folder()}: run `make servers`"
+    return _jars_missing("cassandra")
+
+
+def kafka_missing() -> str | None:
+    """Why Kafka cannot be started here, None if it can."""
+    return _jars_missing("kafka")
 
 
 def java_missing() -> str | None:
-    """Why there is no Java for Cassandra, None if there is."""
+    """Why there is no Java for Cassandra and Kafka, None if there is."""
     try:
         java()
     except ServersMissingError as missing:
@@ -107,13 +116,13 @@ def chromium_missing() -> str | None:
 
 def fetch() -> None:
     """Fetch what is missing. Raises ServersMissingError if that needs a human."""
-    fetched = jars().is_dir()
-    lacking = _packages(REDIS_PROGRAMS if fetched else REDIS_PROGRAMS | FETCH_PROGRAMS)
+    to_fetch = [name for name in FROM_MAVEN if not jars(name).is_dir()]
+    lacking = _packages(REDIS_PROGRAMS | FETCH_PROGRAMS if to_fetch else REDIS_PROGRAMS)
     lacking += [*BROWSER_PACKAGES] if chromium_missing() else []
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)
     java()
-    if not fetched:
-        _copy_jars()
+    for name in to_fetch:
+        _copy_jars(name)
 
 
 def install(packages: list[str]) -> None:
@@ -131,14 +140,22 @@ def _packages(programs: dict[str, str]) -> list[str]:
     return [package for program, package in programs.items() if not shutil.which(program)]
 
 
-def _copy_jars() -> None:
+def _pom(name: FromMaven) -> Path:
+    return Path(__file__).with_name(f"{name}-pom.xml")
+
+
+def _jars_missing(name: FromMaven) -> str | None:
+    return java_missing() if jars(name).is_dir() else f"{name.title()} is not in {cache_folder()}: run `make servers`"
+
+
+def _copy_jars(name: FromMaven) -> None:
     """Let Maven copy the jars to a temporary folder, then move it, so that a half-filled folder is never used."""
-    target = jars()
+    target = jars(name)
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     (cache_folder() / ".gitignore").write_text("*\n")
-    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums", "--file", str(POM)]
+    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums", "--file", str(_pom(name))]
     options = ["-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"]
     subprocess.run([*command, "dependency:copy-dependencies", *options], check=True)
     unfinished.rename(target)

@@ -10,6 +10,7 @@ import pytest
 
 from verification.servers import fetch
 from verification.servers.cassandra import Cassandra, cassandra
+from verification.servers.kafka import Kafka, kafka
 from verification.servers.redis import RedisSentinels, RedisServer, redis_cluster, redis_sentinels, redis_server
 
 # A test that requests one of these only at run time names its markers itself.
@@ -21,6 +22,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "redis_nodes": ("redis", "cluster"),
     "redis_with_sentinel": ("redis",),
     "valkey_node": ("redis",),
+    "kafka_node": ("kafka",),
     "chromium": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
@@ -29,6 +31,7 @@ MISSING = {
     "scylla": fetch.cassandra_missing,
     "redis": fetch.redis_missing,
     "valkey": fetch.valkey_missing,
+    "kafka": fetch.kafka_missing,
     "chromium": fetch.chromium_missing,
 }
 
@@ -109,6 +112,16 @@ def redis_with_sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     """A master, its replica and a sentinel, for one test, because the test changes them."""
     need("redis")
     with redis_sentinels(tmp_path_factory.mktemp("redis-sentinel")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One node that accepts every client and creates no topic by itself. Leave it running, and use topics of your
+    own.
+    """
+    need("kafka")
+    with kafka(tmp_path_factory.mktemp("kafka")) as started:
         yield started
 
 
