@@ -5,7 +5,15 @@ import pytest
 from verification.servers.fixtures import MISSING, need
 
 
-@pytest.mark.parametrize(("kind", "package"), [("redis", "redis-server"), ("chromium", "chromium fonts-liberation")])
+@pytest.mark.parametrize(
+    ("kind", "package"),
+    [
+        ("redis", "redis-server"),
+        ("rabbitmq", "rabbitmq-server erlang-base"),
+        ("nats", "nats-server"),
+        ("chromium", "chromium fonts-liberation"),
+    ],
+)
 def test_one_line_names_the_packages(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     said = str(MISSING[kind]())

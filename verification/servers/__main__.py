@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from tempfile import TemporaryDirectory
 
-from verification.servers import cassandra, fetch, kafka, redis
+from verification.servers import cassandra, fetch, kafka, nats, rabbitmq, redis
 from verification.servers.process import ServerFailedError
 
 PARENT_POLL_S = 0.5
@@ -45,11 +45,27 @@ def kafka_command(folder: Path, _: argparse.Namespace) -> Iterator[str]:
         yield f"TRAVIO_EVENTS=kafka://{running.address}"
 
 
+@contextmanager
+def rabbitmq_command(folder: Path, _: argparse.Namespace) -> Iterator[str]:
+    """The variables to export for the running node."""
+    with rabbitmq.rabbit_server(folder) as running:
+        yield f"RABBITMQ_URL={running.url}"
+
+
+@contextmanager
+def nats_command(folder: Path, _: argparse.Namespace) -> Iterator[str]:
+    """The variables to export for the running node."""
+    with nats.nats_server(folder) as running:
+        yield f"NATS_URL={running.url}"
+
+
 COMMANDS = {
     "cassandra": cassandra_command,
     "redis": redis_command,
     "redis-cluster": redis_cluster_command,
     "kafka": kafka_command,
+    "rabbitmq": rabbitmq_command,
+    "nats": nats_command,
 }
 
 

@@ -22,6 +22,9 @@ KIND_VARIABLE = "TRAVIO_TEST_REDIS"
 # The programs, and the Debian package of each.
 REDIS_PROGRAMS = {"redis-server": "redis-server", "openssl": "openssl"}
 FETCH_PROGRAMS = {"mvn": "maven"}
+RABBITMQ_PROGRAMS = {"rabbitmq-server": "rabbitmq-server", "epmd": "erlang-base"}
+NATS_PROGRAMS = {"nats-server": "nats-server"}
+BROKER_PROGRAMS = RABBITMQ_PROGRAMS | NATS_PROGRAMS
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 JAVA_PACKAGE = "openjdk-17-jre-headless"
@@ -94,8 +97,17 @@ def valkey_program() -> str:
 
 def redis_missing() -> str | None:
     """Why Redis cannot be started here, None if it can."""
-    lacking = _packages(REDIS_PROGRAMS)
-    return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
+    return _packages_missing(REDIS_PROGRAMS)
+
+
+def rabbitmq_missing() -> str | None:
+    """Why RabbitMQ cannot be started here, None if it can."""
+    return _packages_missing(RABBITMQ_PROGRAMS)
+
+
+def nats_missing() -> str | None:
+    """Why NATS cannot be started here, None if it can."""
+    return _packages_missing(NATS_PROGRAMS)
 
 
 def valkey_missing() -> str | None:
@@ -118,6 +130,7 @@ def fetch() -> None:
     """Fetch what is missing. Raises ServersMissingError if that needs a human."""
     to_fetch = [name for name in FROM_MAVEN if not jars(name).is_dir()]
     lacking = _packages(REDIS_PROGRAMS | FETCH_PROGRAMS if to_fetch else REDIS_PROGRAMS)
+    lacking += _packages(BROKER_PROGRAMS)
     lacking += [*BROWSER_PACKAGES] if chromium_missing() else []
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)
     java()
@@ -146,6 +159,11 @@ def _pom(name: FromMaven) -> Path:
 
 def _jars_missing(name: FromMaven) -> str | None:
     return java_missing() if jars(name).is_dir() else f"{name.title()} is not in {cache_folder()}: run `make servers`"
+
+
+def _packages_missing(programs: dict[str, str]) -> str | None:
+    lacking = _packages(programs)
+    return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
 
 
 def _copy_jars(name: FromMaven) -> None:

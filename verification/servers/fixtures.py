@@ -11,6 +11,8 @@ import pytest
 from verification.servers import fetch
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.kafka import Kafka, kafka
+from verification.servers.nats import NatsServer, nats_server
+from verification.servers.rabbitmq import RabbitServer, rabbit_server
 from verification.servers.redis import RedisSentinels, RedisServer, redis_cluster, redis_sentinels, redis_server
 
 # A test that requests one of these only at run time names its markers itself.
@@ -23,6 +25,8 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "redis_with_sentinel": ("redis",),
     "valkey_node": ("redis",),
     "kafka_node": ("kafka",),
+    "rabbitmq_node": ("rabbitmq",),
+    "nats_node": ("nats",),
     "chromium": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
@@ -32,6 +36,8 @@ MISSING = {
     "redis": fetch.redis_missing,
     "valkey": fetch.valkey_missing,
     "kafka": fetch.kafka_missing,
+    "rabbitmq": fetch.rabbitmq_missing,
+    "nats": fetch.nats_missing,
     "chromium": fetch.chromium_missing,
 }
 
@@ -122,6 +128,22 @@ def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """
     need("kafka")
     with kafka(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """One node. Leave it running, and use exchanges and queues of your own."""
+    need("rabbitmq")
+    with rabbit_server(tmp_path_factory.mktemp("rabbitmq")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def nats_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One node with JetStream. Leave it running, and use streams and subjects of your own."""
+    need("nats")
+    with nats_server(tmp_path_factory.mktemp("nats")) as started:
         yield started
 
 
