@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-once test-servers test-thorough load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
+.PHONY: help install demo test test-once test-servers test-thorough load-test simulate crash-points chaos attack proof kubernetes mutants check check-all style format wire docs servers lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ attack: $(READY)  ## Attack a service while well-behaved callers go on: what eac
 
 proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
 	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
+
+kubernetes: $(READY)  ## Try deploy/kubernetes on a real control plane, which is built at the first run (needs Go and kubectl)
+	$(BIN)/python -m verification.kubernetes
 
 mutants: $(READY)  ## Change the code in every small way: does a test fail? ONLY=travio_inventory/kernel SECONDS=20 (docs/mutants.md)
 	nice $(BIN)/python -m verification.mutants $(ONLY) --seconds $(or $(SECONDS),20)

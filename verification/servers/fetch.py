@@ -27,6 +27,7 @@ NATS_PROGRAMS = {"nats-server": "nats-server"}
 BROKER_PROGRAMS = RABBITMQ_PROGRAMS | NATS_PROGRAMS
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
+KUBECTL = "kubectl"
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 lacks in later ones the security manager that it installs; Kafka 4 needs this one
 
@@ -124,6 +125,11 @@ def chromium_missing() -> str | None:
     if shutil.which(BROWSER):
         return None
     return f"no {BROWSER}: install {' '.join(BROWSER_PACKAGES)} (as root, `make servers` does)"
+
+
+def kubectl_missing() -> str | None:
+    """Why manifests cannot be built here, None if they can."""
+    return None if shutil.which(KUBECTL) else f"no {KUBECTL}: install version 1.30 or later"
 
 
 def fetch() -> None:

@@ -28,6 +28,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "rabbitmq_node": ("rabbitmq",),
     "nats_node": ("nats",),
     "chromium": ("chromium",),
+    "kubectl": ("kubectl",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
 SCYLLA_TEST_S_MAX = 240
@@ -39,6 +40,7 @@ MISSING = {
     "rabbitmq": fetch.rabbitmq_missing,
     "nats": fetch.nats_missing,
     "chromium": fetch.chromium_missing,
+    "kubectl": fetch.kubectl_missing,
 }
 
 
@@ -152,3 +154,10 @@ def chromium() -> str:
     """The program, for Playwright."""
     need("chromium")
     return str(which(fetch.BROWSER))
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    """The program, which builds manifests without a cluster."""
+    need("kubectl")
+    return str(which(fetch.KUBECTL))
