@@ -12,7 +12,7 @@ from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.events import ReservationRef
 from travio_inventory.api.grpc.event_methods import EventMethods
 from travio_inventory.api.grpc.refusals import SerializedDetails
-from travio_inventory.api.grpc.service import Refusals, services
+from travio_inventory.api.grpc.service import InventoryService, Refusals, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.seat_versions import SeatVersions
@@ -87,15 +87,15 @@ async def serving(
     async with open_inventory(settings_of(hold_ttl_seconds=hold_ttl_seconds, background=background)) as inventory:
         reservations = Reservations(inventory, SeatVersions(SystemClock()), SystemClock())
         events = EventMethods(reservations, organization=organization, readiness=readiness)
-        handlers = services(
+        service = InventoryService(
             inventory,
             Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
+            events,
             authentication=authentication or AuthenticationOff(),
             refusals=refusals,
             clock=SystemClock(),
-            events=events,
-            readiness=readiness,
         )
+        handlers = services(service, readiness=readiness)
         served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
             client = Client(channel)

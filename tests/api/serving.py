@@ -11,7 +11,7 @@ from grpclib.testing import ChannelFor
 
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.refusals import SerializedDetails
-from travio_inventory.api.grpc.service import Refusals, services
+from travio_inventory.api.grpc.service import InventoryService, Refusals, services
 from travio_inventory.api.live.feed import FeedRules
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
@@ -107,10 +107,10 @@ async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) 
     signals = MapSignals()
     async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max), signals=signals) as inventory:
         feeds = Feeds(inventory.follow_maps, signals, SystemClock(), FeedRules(look_again_s=0.02, heartbeat_s=0.1))
-        handlers = services(
+        service = InventoryService(
             inventory, feeds, authentication=AuthenticationOff(), refusals=refusals, clock=SystemClock()
         )
-        served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
+        served = ChannelFor(services(service), codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
             client = Client(channel)
             await client.open()

@@ -14,7 +14,7 @@ from grpclib.protocol import Peer
 from multidict import MultiDict
 
 from travio_inventory.api.auth.off import AuthenticationOff
-from travio_inventory.api.grpc.service import services
+from travio_inventory.api.grpc.service import InventoryService
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench.bench_trips import coach
@@ -66,7 +66,7 @@ async def selling() -> AsyncIterator[tuple[dict[str, Handler], Contest]]:
         trip = coach()
         await inventory.open_trip(Actor(ORGANIZATION, "admin"), trip)
         feeds = Feeds(inventory.follow_maps, MapSignals(), SystemClock())
-        service, *_ = services(
+        service = InventoryService(
             inventory, feeds, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
         )
         yield dict(service.__mapping__()), contest_for(trip, trip.seats[0].id)

@@ -13,7 +13,7 @@ from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
 
 from tests.api.serving import ALICE, BOB, check, refused, serving
 from travio_inventory.api.auth.off import AuthenticationOff
-from travio_inventory.api.grpc.service import LIVENESS, SERVICE, Refusals, services
+from travio_inventory.api.grpc.service import LIVENESS, SERVICE, InventoryService, Refusals
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.client.messages import trip, trip_request
@@ -241,7 +241,7 @@ async def test_whoever_joins_a_waiting_list_is_told_their_place() -> None:
 async def test_what_is_served_is_what_the_contract_names() -> None:
     async with open_inventory(settings_of()) as inventory:
         feeds = Feeds(inventory.follow_maps, MapSignals(), SystemClock())
-        service, *_ = services(
+        service = InventoryService(
             inventory, feeds, authentication=AuthenticationOff(), refusals="status", clock=SystemClock()
         )
         types = {path: handler.reply_type for path, handler in v1.InventoryServiceBase().__mapping__().items()}

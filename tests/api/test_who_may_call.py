@@ -19,7 +19,7 @@ from travio_inventory.api.auth.keys import SharedSecret
 from travio_inventory.api.auth.tokens import WORDS, TokenAuthentication, TokenRules
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.refusals import SerializedDetails
-from travio_inventory.api.grpc.service import SERVICE, services
+from travio_inventory.api.grpc.service import SERVICE, InventoryService, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.grpc_server.codec import PassThroughCodec
@@ -64,8 +64,8 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[v1.Invento
     signals = MapSignals()
     async with open_inventory(settings_of(), signals=signals) as inventory:
         feeds = Feeds(inventory.follow_maps, signals, clock)
-        handlers = services(inventory, feeds, authentication=authentication, refusals="status", clock=clock)
-        served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
+        service = InventoryService(inventory, feeds, authentication=authentication, refusals="status", clock=clock)
+        served = ChannelFor(services(service), codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
             yield v1.InventoryServiceStub(channel)
         await feeds.close()

@@ -9,7 +9,7 @@ from grpclib.server import Server
 
 from tests.typed import Type
 from travio_inventory.api.auth.off import AuthenticationOff
-from travio_inventory.api.grpc.service import services
+from travio_inventory.api.grpc.service import InventoryService, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.clock import SystemClock
@@ -23,16 +23,14 @@ from verification.servers.process import free_port
 async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
     """A service with this readiness; its port."""
     async with open_inventory(settings_of()) as inventory:
-        server = Server(
-            services(
-                inventory,
-                Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
-                authentication=AuthenticationOff(),
-                refusals="status",
-                clock=SystemClock(),
-                readiness=readiness,
-            )
+        service = InventoryService(
+            inventory,
+            Feeds(inventory.follow_maps, MapSignals(), SystemClock()),
+            authentication=AuthenticationOff(),
+            refusals="status",
+            clock=SystemClock(),
         )
+        server = Server(services(service, readiness=readiness))
         port = free_port()
         await server.start("127.0.0.1", port)
         try:

@@ -15,6 +15,7 @@ from tests.rest.serving import BODIES
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.keys import SharedSecret
 from travio_inventory.api.auth.tokens import WORDS, TokenAuthentication, TokenRules
+from travio_inventory.api.grpc.service import InventoryService
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers, grant_of
@@ -91,7 +92,8 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[Face]:
     async with open_inventory(settings, signals=signals) as inventory:
         feeds = Feeds(inventory.follow_maps, signals, clock)
         readiness, versions = Readiness(lambda _ready: None), SeatVersions(clock)
-        made = list(routers(Web(inventory, feeds, readiness, authentication, clock, settings, versions)))
+        contract = InventoryService(inventory, feeds, authentication=authentication, refusals="status", clock=clock)
+        made = list(routers(Web(inventory, feeds, readiness, authentication, clock, settings, versions, contract)))
         callers = Callers(authentication, default_organization="default")
         app = application(made, callers, WebRules(BODIES, deadline_s=10))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

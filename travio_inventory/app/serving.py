@@ -11,7 +11,7 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc.event_methods import EventMethods
-from travio_inventory.api.grpc.service import services
+from travio_inventory.api.grpc.service import InventoryService, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.seat_versions import SeatVersions
@@ -58,13 +58,14 @@ async def serving(
     """Both servers, or only that one; HTTP if it is on. On leaving, they take no new calls and finish the running
     ones. Raises StartFailed.
     """
+    contract = _contract(settings, served)
     async with AsyncExitStack() as listening:
         grpc = http = None
         if only != "http":
-            grpc = await listening.enter_async_context(_grpc(settings, served, certificate))
+            grpc = await listening.enter_async_context(_grpc(settings, served, contract, certificate))
         if only != "grpc" and settings.http.is_on:
             await asyncio.to_thread(_import_web)
-            http = await listening.enter_async_context(_http(settings, served, certificate))
+            http = await listening.enter_async_context(_http(settings, served, contract, certificate))
         try:
             yield Ports(grpc.port or 0 if grpc else 0, http.port or 0 if http else 0)
         finally:
@@ -85,22 +86,25 @@ async def _drain(*servers: _Drained | None) -> None:
                 draining.start_soon(server.drain)
 
 
-def _grpc(
-    settings: Settings, served: Served, certificate: OwnCertificate | None
-) -> AbstractAsyncContextManager[GuardedServer]:
-    """The gRPC server, listening. Raises StartFailed."""
+def _contract(settings: Settings, served: Served) -> InventoryService:
+    """The calls of the wire contract, which gRPC serves, and HTTP too."""
     reservations = Reservations(served.inventory, served.versions, SystemClock())
     events = EventMethods(reservations, organization=settings.server.default_organization, readiness=served.ready)
-    handlers = services(
+    return InventoryService(
         served.inventory,
         served.feeds,
+        events,
         authentication=served.authentication,
         refusals=settings.server.refusals,
         clock=SystemClock(),
-        events=events,
-        readiness=served.ready,
-        background=served.at_work,
     )
+
+
+def _grpc(
+    settings: Settings, served: Served, contract: InventoryService, certificate: OwnCertificate | None
+) -> AbstractAsyncContextManager[GuardedServer]:
+    """The gRPC server, listening. Raises StartFailed."""
+    handlers = services(contract, readiness=served.ready, background=served.at_work)
     return grpc_listening(settings.server, settings.limits, handlers, certificate.grpc if certificate else None)
 
 
@@ -110,7 +114,7 @@ def _import_web() -> None:
 
 
 def _http(
-    settings: Settings, served: Served, certificate: OwnCertificate | None
+    settings: Settings, served: Served, contract: InventoryService, certificate: OwnCertificate | None
 ) -> AbstractAsyncContextManager["HttpServer"]:
     """The HTTP server, listening. Raises StartFailed."""
     from travio_inventory.app.web import Web, http_listening  # noqa: PLC0415 - see _import_web
@@ -123,5 +127,6 @@ def _http(
         SystemClock(),
         settings,
         served.versions,
+        contract,
     )
     return http_listening(web, certificate.http if certificate else None)

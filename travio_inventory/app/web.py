@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from random import Random
 
 from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.grpc.service import InventoryService
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.sockets import LiveSockets
 from travio_inventory.api.live.streams import LiveStreams
@@ -30,7 +32,9 @@ from travio_inventory.api.rest.problems import MEDIA_TYPE, members
 from travio_inventory.api.rest.showtime_models import SeatsNotHeld
 from travio_inventory.api.rest.showtimes import ShowtimeRoutes
 from travio_inventory.api.seat_versions import SeatVersions
+from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.listening import (
+    ADMIN_METHODS,
     HEADER_BYTES_MAX,
     HTTP,
     LINGER_SECONDS_MAX,
@@ -79,6 +83,8 @@ class Web:
     clock: Clock
     settings: Settings
     versions: SeatVersions
+    contract: InventoryService
+    """The calls of gRPC, for Connect."""
 
 
 def routers(web: Web) -> Iterator[APIRouter]:
@@ -93,14 +99,42 @@ def routers(web: Web) -> Iterator[APIRouter]:
     yield ShowtimeRoutes(web.inventory).router()
 
 
+def connect_routes(web: Web, callers: Callers, limits: BodyLimits) -> Iterator[BaseRoute]:
+    """The contract's methods over Connect and gRPC-Web, where they are served. Raises StartFailed if they are asked for
+    and their library is not installed.
+    """
+    settings = web.settings
+    if settings.http.connect == "off":
+        return
+    try:
+        from travio_inventory.api.connect.application import ConnectMethods  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as missing:
+        if settings.http.connect == "on":
+            raise StartFailed(
+                f"TRAVIO_CONNECT=on needs {missing.name}: pip install 'travio-inventory[connect]'"
+            ) from None
+        return
+    methods = ConnectMethods(
+        web.contract,
+        callers,
+        limits,
+        large=frozenset(ADMIN_METHODS),
+        deadline_s=settings.limits.deadline_seconds,
+    )
+    yield methods.route()
+
+
 @asynccontextmanager
 async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[HttpServer]:
     """The HTTP server; it is to be drained before the block is left. Raises StartFailed."""
     http, limits = web.settings.http, web.settings.limits
-    rules = WebRules(_body_limits(limits), limits.deadline_seconds, origins=origins_in(http.cors_origin))
+    bodies = _body_limits(limits)
+    rules = WebRules(bodies, limits.deadline_seconds, origins=origins_in(http.cors_origin))
     callers = Callers(web.authentication, default_organization=web.settings.server.default_organization)
     forms = (*PROBLEM_FORMS, ErrorProblem, SeatsNotHeld)
-    served = await asyncio.to_thread(lambda: application(routers(web), callers, rules, forms))  # as long as an import
+    served = await asyncio.to_thread(  # as long as an import
+        lambda: application(routers(web), callers, rules, forms, connect_routes(web, callers, bodies))
+    )
     server = HttpServer(served, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)

@@ -31,6 +31,11 @@ class HttpSettings(Component):
     cors_origin: str = setting(
         "CORS_ORIGIN", "", "origins of web pages that may call over HTTP; * = of all; unset = only its own pages"
     )
+    connect: Literal["auto", "on", "off"] = setting(
+        "CONNECT",
+        "auto",
+        "whether Connect and gRPC-Web are served over HTTP; auto = where travio-inventory[connect] is installed",
+    )
     connections_max: int = setting(
         "HTTP_CONNECTIONS_MAX", 16_384, "open connections for HTTP, WebSockets included", ge=1, le=1_000_000
     )

@@ -16,7 +16,7 @@ from travio_inventory.api.grpc import change_messages, descriptors, life_message
 from travio_inventory.api.grpc.event_methods import EventMethods
 from travio_inventory.api.grpc.live_replies import live_reply
 from travio_inventory.api.grpc.maps import MapReplies
-from travio_inventory.api.grpc.methods import methods
+from travio_inventory.api.grpc.methods import StreamMethod, UnaryMethod, methods
 from travio_inventory.api.grpc.pages import PageReplies
 from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
@@ -65,24 +65,14 @@ class Servable(Protocol):
 
 
 def services(
-    inventory: Inventory,
-    feeds: Feeds,
-    *,
-    authentication: Authentication,
-    refusals: Refusals,
-    clock: Clock,
-    events: EventMethods | None = None,
-    readiness: CheckBase | None = None,
-    background: CheckBase | None = None,
+    service: "InventoryService", *, readiness: CheckBase | None = None, background: CheckBase | None = None
 ) -> list[Servable]:
-    """All that is served: the inventory, to callers whom `authentication` knows; and to everybody reflection, and
-    health: of the inventory and in all as `readiness` says, always SERVING where there is none; of `LIVENESS`, which is
-    always SERVING; and of `BACKGROUND`, where there is one.
+    """All that is served: the inventory; and to everybody reflection, and health: of the inventory and in all as
+    `readiness` says, always SERVING where there is none; of `LIVENESS`, which is always SERVING; and of `BACKGROUND`,
+    where there is one.
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
-    events = events or EventMethods(Reservations(inventory, SeatVersions(clock), clock), readiness=readiness)
-    service = InventoryService(inventory, feeds, events, authentication=authentication, refusals=refusals, clock=clock)
     ready = [readiness] if readiness is not None else []
     by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
     if background is not None:
@@ -102,13 +92,15 @@ class _Named:
 
 
 class InventoryService:
-    """InventoryService over the use cases. An answer is a message, or the bytes of one."""
+    """InventoryService over the use cases, to callers whom `authentication` knows. An answer is a message, or the bytes
+    of one.
+    """
 
     def __init__(
         self,
         inventory: Inventory,
         feeds: Feeds,
-        events: EventMethods,
+        events: EventMethods | None = None,
         *,
         authentication: Authentication,
         refusals: Refusals,
@@ -119,52 +111,55 @@ class InventoryService:
         self._authentication = authentication
         self._is_legacy = refusals == "legacy"
         self._clock = clock
-        self._events = events
+        self._events = events or EventMethods(Reservations(inventory, SeatVersions(clock), clock))
         self._maps = MapReplies()
         self._summaries = SummaryReplies()
         self._pages = PageReplies(inventory)
 
     def __mapping__(self) -> Mapping[str, Handler]:
-        """What grpclib serves: each method by its path. Each names the grant that its caller needs."""
-        return methods(
-            SERVICE,
-            self._authentication,
-            {
-                "CheckAvailability": (Grant.VIEW, self.check_availability),
-                "BatchCheckAvailability": (Grant.VIEW, self.batch_check_availability),
-                "HoldSeats": (Grant.HOLD, self.hold_seats),
-                "ReleaseSeats": (Grant.HOLD, self.release_seats),
-                "ConfirmBooking": (Grant.CONFIRM, self.confirm_booking),
-                "GetSeatMap": (Grant.VIEW, self.get_seat_map),
-                "InitializeTripInventory": (Grant.ADMIN, self.initialize_trip_inventory),
-                "UpdateInventory": (Grant.ADMIN, self.update_inventory),
-                "JoinWaitlist": (Grant.HOLD, self.join_waitlist),
-                "GetUserWaitlist": (Grant.READ, self.get_user_waitlist),
-                "GetHold": (Grant.READ, self.get_hold),
-                "ListHolds": (Grant.READ, self.list_holds),
-                "ExtendHold": (Grant.HOLD, self.extend_hold),
-                "CancelBooking": (Grant.CONFIRM, self.cancel_booking),
-                "MoveHold": (Grant.HOLD, self.move_hold),
-                "ErasePassengers": (Grant.CONFIRM, self.erase_passengers),
-                "LeaveWaitlist": (Grant.HOLD, self.leave_waitlist),
-                "GetTrip": (Grant.READ, self.get_trip),
-                "GetTripSummary": (Grant.VIEW, self.get_trip_summary),
-                "GetManifest": (Grant.ADMIN, self.get_manifest),
-                "GetOrderBookings": (Grant.ADMIN, self.get_order_bookings),
-                "ListTripSeats": (Grant.READ, self.list_trip_seats),
-                "PutSeatPlan": (Grant.ADMIN, self.put_seat_plan),
-                "ListSeatPlans": (Grant.ADMIN, self.list_seat_plans),
-                "DeleteSeatPlan": (Grant.ADMIN, self.delete_seat_plan),
-                "ExplainSeat": (Grant.ADMIN, self.explain_seat),
-                "ControlSales": (Grant.ADMIN, self.control_sales),
-                "ChangeTrip": (Grant.ADMIN, self.change_trip),
-                "CancelTrip": (Grant.ADMIN, self.cancel_trip),
-                "SwapVehicle": (Grant.ADMIN, self.swap_vehicle),
-                "ListTrips": (Grant.READ, self.list_trips),
-                **self._events.methods(),
-            },
-            {"WatchSeatMap": (Grant.VIEW, self.watch_seat_map)},
-        )
+        """What grpclib serves: each method by its path."""
+        return methods(SERVICE, self._authentication, self.answers(), self.streams())
+
+    def answers(self) -> Mapping[str, UnaryMethod]:
+        """The methods with one answer by their names. Each names the grant that its caller needs."""
+        return {
+            "CheckAvailability": (Grant.VIEW, self.check_availability),
+            "BatchCheckAvailability": (Grant.VIEW, self.batch_check_availability),
+            "HoldSeats": (Grant.HOLD, self.hold_seats),
+            "ReleaseSeats": (Grant.HOLD, self.release_seats),
+            "ConfirmBooking": (Grant.CONFIRM, self.confirm_booking),
+            "GetSeatMap": (Grant.VIEW, self.get_seat_map),
+            "InitializeTripInventory": (Grant.ADMIN, self.initialize_trip_inventory),
+            "UpdateInventory": (Grant.ADMIN, self.update_inventory),
+            "JoinWaitlist": (Grant.HOLD, self.join_waitlist),
+            "GetUserWaitlist": (Grant.READ, self.get_user_waitlist),
+            "GetHold": (Grant.READ, self.get_hold),
+            "ListHolds": (Grant.READ, self.list_holds),
+            "ExtendHold": (Grant.HOLD, self.extend_hold),
+            "CancelBooking": (Grant.CONFIRM, self.cancel_booking),
+            "MoveHold": (Grant.HOLD, self.move_hold),
+            "ErasePassengers": (Grant.CONFIRM, self.erase_passengers),
+            "LeaveWaitlist": (Grant.HOLD, self.leave_waitlist),
+            "GetTrip": (Grant.READ, self.get_trip),
+            "GetTripSummary": (Grant.VIEW, self.get_trip_summary),
+            "GetManifest": (Grant.ADMIN, self.get_manifest),
+            "GetOrderBookings": (Grant.ADMIN, self.get_order_bookings),
+            "ListTripSeats": (Grant.READ, self.list_trip_seats),
+            "PutSeatPlan": (Grant.ADMIN, self.put_seat_plan),
+            "ListSeatPlans": (Grant.ADMIN, self.list_seat_plans),
+            "DeleteSeatPlan": (Grant.ADMIN, self.delete_seat_plan),
+            "ExplainSeat": (Grant.ADMIN, self.explain_seat),
+            "ControlSales": (Grant.ADMIN, self.control_sales),
+            "ChangeTrip": (Grant.ADMIN, self.change_trip),
+            "CancelTrip": (Grant.ADMIN, self.cancel_trip),
+            "SwapVehicle": (Grant.ADMIN, self.swap_vehicle),
+            "ListTrips": (Grant.READ, self.list_trips),
+            **self._events.methods(),
+        }
+
+    def streams(self) -> Mapping[str, StreamMethod]:
+        """The methods with many answers, likewise."""
+        return {"WatchSeatMap": (Grant.VIEW, self.watch_seat_map)}
 
     # Seats that are free.
 

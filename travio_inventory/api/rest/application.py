@@ -22,7 +22,10 @@ from travio_inventory.api.rest.origins import Origins
 from travio_inventory.api.rest.routes import DEADLINE_S
 from travio_inventory.kernel.refusals import Refusal
 
-EXPOSED_HEADERS = ("Date", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-As-Of")
+EXPOSED_HEADERS = (
+    *("Date", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-As-Of"),
+    *("Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin"),
+)
 """What a page of another origin may read of an answer."""
 PREFLIGHT_SECONDS = 600
 
@@ -38,16 +41,21 @@ class WebRules(NamedTuple):
 
 
 def application(
-    routers: Iterable[APIRouter], callers: Callers, rules: WebRules, problem_forms: Sequence[type[BaseModel]] = ()
+    routers: Iterable[APIRouter],
+    callers: Callers,
+    rules: WebRules,
+    problem_forms: Sequence[type[BaseModel]] = (),
+    others: Iterable[BaseRoute] = (),
 ) -> ASGIApp:
-    """Serves the routers. Whatever they raise is answered by a problem; no cookie is read or set. `problem_forms` are
-    those that the routes name besides `Problem`.
+    """Serves the routers, and other routes, which are not described. Whatever they raise is answered by a problem; no
+    cookie is read or set. `problem_forms` are those that the routes name besides `Problem`.
     """
     app = FastAPI(openapi_url=None)
     setattr(app.state, CALLERS, callers)
     setattr(app.state, DEADLINE_S, rules.deadline_s)
     for router in routers:
         app.router.routes.extend(router.routes)  # not as a part of its own, which would be searched through once more
+    app.router.routes.extend(others)
     app.router.routes.append(Route(PATH, Description(problem_forms).answer, include_in_schema=False))
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(RequestValidationError)(_not_valid)

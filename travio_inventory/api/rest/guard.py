@@ -13,6 +13,8 @@ from travio_inventory.kernel.refusals import Overloaded
 
 HEAD_ONLY: Final = "head_only"
 """In the scope of a request that wants no body."""
+LARGE_BODY: Final = "large_body"
+"""In the scope of a request that is no `LargeBodyRoute`'s: whether its body may be as large all the same."""
 DEFAULT_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -79,7 +81,7 @@ class Guard:
 
     def _check(self, scope: Scope, body_bytes: int) -> None:
         """Raises HTTPException for a body that is too large, RefusedBody where there are too many of them."""
-        is_large = isinstance(scope.get("route"), LargeBodyRoute)
+        is_large = isinstance(scope.get("route"), LargeBodyRoute) or scope.get(LARGE_BODY, False)
         bytes_max = self._limits.large_max if is_large else self._limits.usual_max
         if body_bytes > bytes_max:
             raise HTTPException(413, f"the body may have {bytes_max} bytes")
