@@ -28,6 +28,7 @@ OTHER_VALUES = MappingProxyType(
         "http_connections_max": "16385",
         "http_idle_connection_seconds": "76",
         "cors_origin": "https://shop.example",
+        "connect": "off",
         "tls_cert": __file__,
         "tls_key": __file__,
         "auth": "jwt",

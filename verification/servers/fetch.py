@@ -7,6 +7,7 @@ import subprocess
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 FromMaven: TypeAlias = Literal["cassandra", "kafka"]
@@ -14,6 +15,8 @@ FromMaven: TypeAlias = Literal["cassandra", "kafka"]
 FROM_MAVEN: tuple[FromMaven, ...] = ("cassandra", "kafka")
 
 ROOT = Path(__file__).parent.parent.parent
+WEB_CLIENT = Path(__file__).with_name("web_client")
+"""What a web shop would build, for tests in a browser."""
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
 
 KIND_VARIABLE = "TRAVIO_TEST_REDIS"
@@ -25,6 +28,7 @@ FETCH_PROGRAMS = {"mvn": "maven"}
 RABBITMQ_PROGRAMS = {"rabbitmq-server": "rabbitmq-server", "epmd": "erlang-base"}
 NATS_PROGRAMS = {"nats-server": "nats-server"}
 BROKER_PROGRAMS = RABBITMQ_PROGRAMS | NATS_PROGRAMS
+NPM_PROGRAMS = {"npm": "npm", "node": "nodejs"}
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 KUBECTL = "kubectl"
@@ -132,16 +136,31 @@ def kubectl_missing() -> str | None:
     return None if shutil.which(KUBECTL) else f"no {KUBECTL}: install version 1.30 or later"
 
 
+def web_client() -> Path:
+    """The script with the npm clients of Connect and gRPC-Web, whether it exists or not."""
+    sources = sorted(WEB_CLIENT.glob("*.js*"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    return cache_folder() / f"web-client-{digest}.js"
+
+
+def web_client_missing() -> str | None:
+    """Why the npm clients are not here, None if they are."""
+    return None if web_client().is_file() else f"the npm clients are not in {cache_folder()}: run `make servers`"
+
+
 def fetch() -> None:
     """Fetch what is missing. Raises ServersMissingError if that needs a human."""
     to_fetch = [name for name in FROM_MAVEN if not jars(name).is_dir()]
     lacking = _packages(REDIS_PROGRAMS | FETCH_PROGRAMS if to_fetch else REDIS_PROGRAMS)
     lacking += _packages(BROKER_PROGRAMS)
     lacking += [*BROWSER_PACKAGES] if chromium_missing() else []
+    lacking += _packages(NPM_PROGRAMS) if web_client_missing() else []
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)
     java()
     for name in to_fetch:
         _copy_jars(name)
+    if web_client_missing():
+        _build_web_client()
 
 
 def install(packages: list[str]) -> None:
@@ -183,3 +202,23 @@ def _copy_jars(name: FromMaven) -> None:
     options = ["-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"]
     subprocess.run([*command, "dependency:copy-dependencies", *options], check=True)
     unfinished.rename(target)
+
+
+def _build_web_client() -> None:
+    """Let npm install what the lock file names, in a temporary folder, and build one script of it."""
+    with TemporaryDirectory() as name:
+        folder = Path(name, "client")
+        shutil.copytree(WEB_CLIENT, folder)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)  # noqa: S607 - on the PATH
+        built = folder / "built.js"
+        command = [
+            str(folder / "node_modules/.bin/esbuild"),
+            "client.js",
+            "--bundle",
+            "--format=iife",
+            "--log-level=warning",
+        ]
+        subprocess.run([*command, f"--outfile={built}"], cwd=folder, check=True)
+        unfinished = web_client().with_suffix(".unfinished")
+        shutil.copy(built, unfinished)
+        unfinished.rename(web_client())

@@ -29,6 +29,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "nats_node": ("nats",),
     "chromium": ("chromium",),
     "kubectl": ("kubectl",),
+    "web_client": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
 SCYLLA_TEST_S_MAX = 240
@@ -41,6 +42,7 @@ MISSING = {
     "nats": fetch.nats_missing,
     "chromium": fetch.chromium_missing,
     "kubectl": fetch.kubectl_missing,
+    "web client": fetch.web_client_missing,
 }
 
 
@@ -161,3 +163,10 @@ def kubectl() -> str:
     """The program, which builds manifests without a cluster."""
     need("kubectl")
     return str(which(fetch.KUBECTL))
+
+
+@pytest.fixture(scope="session")
+def web_client() -> str:
+    """The script with the npm clients of Connect and gRPC-Web."""
+    need("web client")
+    return fetch.web_client().read_text()

@@ -74,6 +74,8 @@ class _Json(Codec[Any, Any]):
                 f"a request in JSON has at most {JSON_BYTES_MAX} bytes, this one has {len(data)}: send protobuf",
             )
         try:
+            if not data.lstrip().startswith(b"{"):  # the parser takes a text for an object without names
+                raise ParseError("not an object")
             return Parse(bytes(data), message_class(), ignore_unknown_fields=True, max_recursion_depth=10)
         except (ParseError, UnicodeDecodeError, RecursionError) as error:
             raise ConnectError(

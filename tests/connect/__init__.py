@@ -1,0 +1,1 @@
+"""The contract over Connect and gRPC-Web."""
