@@ -14,6 +14,9 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.seats.audit.auditing import Auditor, AuditRules, keys_of
+from travio_inventory.seats.audit.ports import GateSight
+from travio_inventory.seats.audit.repairing import Repairs
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.opening import Portions
@@ -22,7 +25,7 @@ from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Defi
 from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
 from travio_inventory.seats.records.holds import SeatHolds
-from travio_inventory.seats.records.listed_trips import EVERY_MS
+from travio_inventory.seats.records.listed_trips import EVERY_MS, TripRound
 from travio_inventory.seats.records.listing_sink import ListingSink
 from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
@@ -36,6 +39,7 @@ from travio_inventory.seats.records.trip_swaps import TripSwaps
 from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.audit_trips import AuditTrips
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
 from travio_inventory.seats.use_cases.cancel_trip import CancelTrip
@@ -90,6 +94,8 @@ class Ports(NamedTuple):
     """What reads rows that are shown and not decided by, where the batches do not do it themselves."""
     signals: MapSignals | None = None
     """Where the edge tells what other processes changed."""
+    sight: GateSight | None = None
+    """Where the auditor sees what the edge remembers, if it can be seen from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,9 @@ class InventoryRules:
     """What follows a batch is added with it, in one transaction, so no list ever lacks a hold."""
     slow_round_ms: int = EVERY_MS
     """How often the slow round visits all open trips."""
+    audit: AuditRules = field(default_factory=AuditRules)
+    audit_round_ms: int = 86_400_000
+    """How often each trip is audited by background jobs."""
 
 
 class Watch(Protocol):
@@ -233,6 +242,7 @@ def assemble(
         expire_holds=use_case("expire_holds", ExpireHolds(lapses)),
         go_on_opening=use_case("go_on_opening", GoOnOpening(openings)),
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
+        audit_trips=use_case("audit_trips", AuditTrips(_auditor(seat_holds, definitions, views, ports, rules))),
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
     return Assembly(inventory, relays, steps, sender, seat_holds, signals)
@@ -246,6 +256,13 @@ def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:
 def _map_groups(trips: TripCatalog, holds: Holds, maps: OwnMaps, clock: Clock, rules: InventoryRules) -> MapGroups:
     stale_ms_max, sells_departed = rules.map_stale_ms_max, rules.times.sells_departed
     return MapGroups(trips, holds, maps, clock=clock, stale_ms_max=stale_ms_max, sells_departed=sells_departed)
+
+
+def _auditor(holds: SeatHolds, definitions: Definitions, views: Reads, ports: Ports, rules: InventoryRules) -> Auditor:
+    sender, every_ms = holds.sender, rules.audit_round_ms
+    round_ = TripRound(sender.batches, sender.clock, keys_of, name="auditor", random=sender.random, every_ms=every_ms)
+    repairs = Repairs(holds, ports.gate, ports.taken)
+    return Auditor(holds, definitions, views, repairs, ports.sight, round_, rules.audit)
 
 
 def _explain_seat(trips: TripCatalog, batches: Batches, rules: InventoryRules) -> ExplainSeat:

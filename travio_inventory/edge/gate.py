@@ -9,6 +9,7 @@ from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import known_key, left_key, lock_keys, taken_keys, word
 from travio_inventory.edge.occupancies import KNOWN_MS, Found
 from travio_inventory.edge.pipelined_connection import RedisDown
+from travio_inventory.seats.audit.ports import Entry
 from travio_inventory.seats.ports import Attempt, Cell, Occupancy, SeatGroupKey
 
 _LOCKED = 1
@@ -61,6 +62,19 @@ class RedisGate:
             return claimants
         return {claimant for claimant, entry in zip(claimants, found, strict=True) if entry is not None}
 
+    async def look(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Sequence[Entry] | None:
+        """See GateSight."""
+        if not cells:
+            return ()
+        try:
+            reply = await self._redis.run(scripts.LOOK, [*lock_keys(group, cells), *taken_keys(group, cells)])
+        except RedisDown:
+            return None
+        return [
+            _entry(cells[(position - 1) % len(cells)], position <= len(cells), entry, left_ms)
+            for position, entry, left_ms in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        ]
+
     # What follows is told to Redis in order, and nobody waits for it: if Redis does not get it, every entry expires.
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
@@ -88,6 +102,13 @@ def _lock(cell: Cell, entry: bytes, left_ms: int) -> Found:
     """A lock as `enter.lua` writes it."""
     claimant, _ = entry.decode().split(" ")
     return Found(cell, unquote(claimant, errors="surrogatepass"), None, left_ms)
+
+
+def _entry(cell: Cell, is_lock: bool, entry: bytes, left_ms: int) -> Entry:
+    """A lock's token, or the hold of a mark; nobody's ("") where it is in no form of ours."""
+    words = entry.decode(errors="surrogateescape").split(" ")
+    owner = words[1] if len(words) > 1 else ""
+    return Entry(cell, is_lock, unquote(owner, errors="surrogatepass"), left_ms)
 
 
 def _taken(cell: Cell, entry: bytes, left_ms: int) -> Found:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from travio_inventory.edge.lapsing import Lapsing
 from travio_inventory.edge.occupancies import KNOWN_MS, Found, is_own, lasts_ms, replaces, told
+from travio_inventory.seats.audit.ports import Entry
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.seat_map import stale_ms
 from travio_inventory.seats.trip import TripKey
@@ -70,6 +71,16 @@ class LocalGate:
     async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
         """See AskedGate."""
         return self._known.standing(group, claimants, self._now_ms()).keys()
+
+    async def look(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Sequence[Entry] | None:
+        """See GateSight."""
+        now_ms = self._now_ms()
+        locks = self._locks.standing(group, cells, now_ms).items()
+        marks = self._taken.standing(group, cells, now_ms).items()
+        return [
+            *(Entry(cell, True, lock.token, until_ms - now_ms) for cell, (lock, until_ms) in locks),
+            *(Entry(cell, False, mark.hold, until_ms - now_ms) for cell, (mark, until_ms) in marks),
+        ]
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks."""

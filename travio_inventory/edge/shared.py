@@ -19,9 +19,10 @@ from travio_inventory.seats.map_signals import MapSignals
 
 @dataclass(frozen=True, slots=True)
 class SharedEdge:
-    """`gate` is TakenSeats as well."""
+    """`gate` is TakenSeats as well; `sight` looks at Redis itself, past what the process remembers."""
 
     gate: RememberingGate
+    sight: RedisGate
     seat_maps: RedisSeatMapCache
     rates: SharedRates
 
@@ -49,7 +50,7 @@ async def open_shared_edge(
         gate = RememberingGate(distant, memory)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
         try:
-            yield SharedEdge(gate, seat_maps, _rates(redis, now_ms))
+            yield SharedEdge(gate, distant, seat_maps, _rates(redis, now_ms))
         finally:
             await seat_maps.close()
 

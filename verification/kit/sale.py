@@ -15,6 +15,7 @@ from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.audit.auditing import AuditRules
 from travio_inventory.seats.commands import (
     BlockSeatsCommand,
     ConfirmHoldCommand,
@@ -51,9 +52,7 @@ from verification.kit.life import Life
 from verification.kit.trips import SEATS, PerGroup, a_trip, organization_in
 
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
-TTL_S = 60
-TTL_S_MAX = 600
-TOTAL_S_MAX = 900
+TTL_S, TTL_S_MAX, TOTAL_S_MAX = 60, 600, 900
 CLOCK_BOUND_MS = 250
 GRACE_S = 10
 FOUND_WITHIN_S = 5
@@ -64,8 +63,6 @@ STEPS_MAX = 1_000
 """Steps of one process that may be under way at once."""
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """The number of rounds after which a job that never ran before has seen all minutes."""
-
-
 SINK = "told"
 """The name of a process's sink, under which the relay stores its position."""
 
@@ -84,14 +81,17 @@ class Process:
         limits: SeatLimits,
         portions: Portions,
     ) -> None:
-        self.sink = sink
-        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink}, signals=edge.signals)
+        self.sink, self.gate = sink, edge.gate
+        ports = Ports(
+            batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink}, signals=edge.signals, sight=edge.sight
+        )
         rules = InventoryRules(
             HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             limits,
             portions,
             steps_at_once_max=STEPS_MAX,
+            audit=AuditRules(second_look_ms=10, groups_per_second=10_000),
         )
         assembly = assemble(ports, clock, Hasty(), rules)
         self.inventory, relays, self.steps, self.sender, self.holds, self.signals = assembly

@@ -59,6 +59,12 @@ def read_entry(entry: str) -> ListedTrip:
     return ListedTrip(TripKey(organization, trip), int(count), int(ends_s), int(opened_at_ms))
 
 
+async def listed_in(batches: Batches, shard: int, *, after: str, most: int) -> list[tuple[str, ListedTrip]]:
+    """The next trips of the shard, each with its entry. Raises StoreUnavailable."""
+    entries = await batches.read_index(Index.TRIPS, _bucket(shard), after=after, most=most)
+    return [(entry, read_entry(entry)) for entry in entries]
+
+
 class TripRound(Generic[T]):
     """What `find` makes of all listed trips, given the second of the day, each once in `every_ms` for all that go by
     the same `name`.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from travio_inventory.seats.use_cases.audit_trips import AuditTrips
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
 from travio_inventory.seats.use_cases.cancel_trip import CancelTrip
@@ -64,3 +65,4 @@ class Inventory:
     expire_holds: ExpireHolds
     go_on_opening: GoOnOpening
     forget_trips: ForgetTrips
+    audit_trips: AuditTrips
