@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.typed import Type
 from travio_inventory.cli.events import _lines
-from travio_inventory.events.sinks.json_lines import line_of
+from travio_inventory.events.shapes.native import line_of
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event
 from travio_inventory.seats.events import EventType, HoldReleased, TripCancelled, data_text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from travio_inventory.events.sinks.json_lines import line_of
+from travio_inventory.events.shapes.native import line_of
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event
 from travio_inventory.seats.events import EventType, data_of, data_text

@@ -4,6 +4,7 @@ import pytest
 
 from tests.settings.conftest import Environment
 from tests.settings.reading import refused
+from travio_inventory.events.choice import FILE_KINDS, FORMS, URL_KINDS
 from travio_inventory.settings import Settings, listed, load_settings, shadowed
 
 ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "seats"}
@@ -94,7 +95,7 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
         (
             {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_JWKS_URL": "https://ann:hush@login.example/keys", **ISSUED},
             (
-                "TRAVIO_JWT_JWKS_URL='***@login.example/keys' has a user, but keys are public: "
+                "TRAVIO_JWT_JWKS_URL='https://***@login.example/keys' has a user, but keys are public: "
                 "allowed is an address with https://; http:// only on this machine"
             ),
         ),
@@ -141,8 +142,8 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
             (
                 "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
-                "TRAVIO_EVENTS='y' is wrong: allowed is "
-                "none, or json-lines, or several as NAME=json-lines:FILE,NAME=json-lines:FILE"
+                "TRAVIO_EVENTS='y' has a sink of no known kind, number 1: "
+                f"known are {', '.join([*FILE_KINDS, *(f'{kind}://' for kind in URL_KINDS)])}: allowed is {FORMS}"
             ),
         ),
     ],
@@ -160,6 +161,31 @@ def test_one_line_names_the_variable_its_value_and_what_is_allowed(
 def test_a_password_in_an_address_is_shown_nowhere(address: str, environment: Environment) -> None:
     for variable in ("REDIS_ADDR", "SCYLLA_HOSTS"):
         environment[variable] = address
+    assert "secret" not in refused()
+
+
+def test_passwords_of_sinks_are_shown_nowhere(environment: Environment) -> None:
+    environment["EVENTS"] = "json-lines,a=kafka://ann:hush@one?topic=t,b=kafka://ann:hu%2Csh@two;three"
+    settings = load_settings()
+    [row] = [row for row in listed(settings) if row.name == "TRAVIO_EVENTS"]
+    assert row.value == "json-lines,a=kafka://***@one?topic=t,b=kafka://***@two;three"
+    assert "hu" not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize(
+    "sinks",
+    [
+        "kafka://ann:secret,a@b",
+        "kafka://ann:a,secret@b",
+        "kafka://ann:a@secret@b,c=kafka://d:secret@e?f",
+        "kafka://host?password=secret",
+        "kafka://host?a=b&sasl_password=secret&c=d,e=kafka://f?my_token=a,secret",
+        "kafkas://ann:secret@b",
+        "secret@b,kafka://c",
+    ],
+)
+def test_a_password_in_a_wrong_list_of_sinks_is_shown_nowhere(sinks: str, environment: Environment) -> None:
+    environment["TRAVIO_EVENTS"] = sinks
     assert "secret" not in refused()
 
 

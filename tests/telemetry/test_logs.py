@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from travio_inventory.telemetry.logs import set_up_logs
+from travio_inventory.telemetry.logs import LOG_TOO_MUCH, set_up_logs
 
 FORGED = "t1\n2026-01-01T00:00:00.000Z INFO    travio_inventory.app: ready\r\x1b[2K\u2028\x85\u202e"
 log = logging.getLogger("travio_inventory.test")
@@ -94,14 +94,14 @@ def test_what_is_less_severe_is_not_logged(stream: io.StringIO) -> None:
     assert len(lines(stream)) == 1
 
 
-@pytest.mark.parametrize(("level", "lines_of_the_driver"), [("INFO", 0), ("WARNING", 0), ("DEBUG", 1)])
-def test_the_driver_speaks_at_debug_only(
-    stream: io.StringIO, level: Literal["INFO", "WARNING", "DEBUG"], lines_of_the_driver: int
+@pytest.mark.parametrize("library", LOG_TOO_MUCH)
+@pytest.mark.parametrize(("level", "lines_of_the_library"), [("INFO", 0), ("WARNING", 0), ("DEBUG", 1)])
+def test_a_library_that_logs_each_failing_request_speaks_at_debug_only(
+    stream: io.StringIO, library: str, level: Literal["INFO", "WARNING", "DEBUG"], lines_of_the_library: int
 ) -> None:
-    """It logs an error with a traceback for each request that no server accepts."""
     set_up_logs(level=level, form="text", stream=stream)
-    logging.getLogger("cassandra.cluster").error("Error preparing query:")
-    assert len(lines(stream)) == lines_of_the_driver
+    logging.getLogger(f"{library}.client").error("Unable to connect")
+    assert len(lines(stream)) == lines_of_the_library
 
 
 def test_setting_up_again_replaces_the_first(stream: io.StringIO) -> None:

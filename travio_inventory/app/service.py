@@ -5,10 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AsyncExitStack,
-    ExitStack,
     asynccontextmanager,
-    closing,
-    contextmanager,
     suppress,
 )
 from dataclasses import dataclass, replace
@@ -22,13 +19,11 @@ from grpclib.health.check import ServiceStatus
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
-from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
+from travio_inventory.app.backends import OwnCertificate, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
-from travio_inventory.events.choice import NONE, parse_sinks
-from travio_inventory.events.sinks.in_process import InProcess
-from travio_inventory.events.sinks.json_lines import JsonLines
+from travio_inventory.app.sinks import open_sinks
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.rates import Rates
@@ -40,7 +35,7 @@ from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
-from travio_inventory.settings import BackgroundSettings, EventSettings, Settings
+from travio_inventory.settings import BackgroundSettings, Settings
 from travio_inventory.store.trip_archive import TripArchive
 from travio_inventory.telemetry.metrics import Figures
 from travio_inventory.telemetry.watched import CallWatch, report
@@ -51,7 +46,6 @@ REPORT_SECONDS = 60
 FLUSH_SECONDS_MAX = 5
 APPLIED = ("store.apply", Applied.__name__)
 """The figure of batches that the store has applied."""
-EXAMPLE = "json-lines:/FOLDER/events.jsonl"
 HEARD_SECONDS = 0.05
 """How long a stop is announced to health watchers before it begins."""
 
@@ -170,7 +164,8 @@ async def _opened(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
         edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals))
-        sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
+        if not sinks:
+            sinks = await stack.enter_async_context(open_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
         archive = _archive(settings.retention.trip_archive)
         ports = Ports(store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals)
@@ -288,24 +283,3 @@ def _archive(folder: Path | None) -> TripArchive | None:
     except OSError as failed:
         raise no_folder("archive of trips", folder, failed, setting="TRAVIO_TRIP_ARCHIVE") from failed
     return archive
-
-
-@contextmanager
-def _sinks(events: EventSettings, folder: Path) -> Iterator[Mapping[str, Sink]]:
-    """The sinks by name. Without any, events are still read, so that lists of holds are complete."""
-    with ExitStack() as stack:
-        files = {name: folder / file for name, file in parse_sinks(events.sinks)}
-        yield {name: stack.enter_context(_json_lines(file)) for name, file in files.items()} or {NONE: InProcess()}
-
-
-@contextmanager
-def _json_lines(file: Path) -> Iterator[JsonLines]:
-    with closing(JsonLines(file)) as lines:
-        try:
-            lines.check()
-        except OSError as failed:
-            said = f"events cannot be written to {file.absolute()}: {failed.strerror or failed}"
-            raise StartFailed(
-                f"{said}: name a file that the service may write, as in TRAVIO_EVENTS={EXAMPLE}"
-            ) from failed
-        yield lines

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.seats.trip import Trip
 from travio_inventory.settings import BARE_NAMES, PREFIX
+from travio_inventory.settings.words import masked
 
 Command: TypeAlias = tuple[str, ...]
 """The words that start a service (`OwnServer.of_command`)."""
@@ -109,7 +109,7 @@ async def session(
 def settings_given() -> dict[str, str]:
     """What the environment sets for a server; passwords are masked."""
     return {
-        name: "***" if name.endswith("_PASSWORD") else re.sub(r"[^/@\s]+@", "***@", value)
+        name: "***" if name.endswith("_PASSWORD") else masked(value)
         for name, value in os.environ.items()
         if name.startswith(PREFIX) or name in BARE_NAMES
     }

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
-from travio_inventory.events.choice import FILE
+from travio_inventory.events.targets.files import FILE
 
 POLL_SECONDS = 0.2
 COLUMNS = {"at (UTC)": 23, "event": 20, "trip": 22, "user": 9, "subject": 57, "seats": 15, "order": 10}

@@ -1,45 +1,72 @@
 """Which sinks events go to, as an operator writes it: a list of names, which keep the position of each."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.events.targets import kafka
+from travio_inventory.events.targets.files import JsonLinesFile, parse_json_lines
+from travio_inventory.events.targets.kafka import KafkaTopic, parse_kafka
 
 JSON_LINES = "json-lines"
 NONE = "none"
-FILE = "events.jsonl"
 SINKS_MAX = 8
-FORMS = "none, or json-lines, or several as NAME=json-lines:FILE,NAME=json-lines:FILE"
+FORMS = f"none, or a list of sinks, each with NAME= before it or named after its kind: json-lines:FILE, {kafka.FORM}"
+
+Target: TypeAlias = JsonLinesFile | KafkaTopic
+"""What a sink is. `app/sinks.py` opens each kind."""
+
+FILE_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType({JSON_LINES: parse_json_lines})
+"""Written as `KIND:FILE`. By kind, what reads the rest. It raises ValueError, whose message goes on after "the sink"
+and has no part of the text, which may be a secret.
+"""
+URL_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType({"kafka": parse_kafka})
+"""Written as `KIND://...`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 class ChosenSink(NamedTuple):
-    """A sink of JSON lines: the file, in the data folder unless its path is absolute."""
+    """A sink, and the name that keeps its position."""
 
     name: str
-    file: str
+    target: Target
 
 
 def parse_sinks(text: str) -> tuple[ChosenSink, ...]:
     """The sinks, none for `none`. A sink is named after its kind unless it has a name, which stays the same when the
-    rest changes. Raises ValueError, with what is wrong.
+    rest changes. Raises ValueError, with what is wrong, without any part of the text that may be a secret.
     """
     if text.strip() == NONE:
         return ()
-    chosen = tuple(_sink(part.strip()) for part in text.split(","))
-    for what in (0, 1):
-        if len({sink[what] for sink in chosen}) < len(chosen):
-            raise ValueError(f"has two sinks of one {ChosenSink._fields[what]}")
+    chosen = tuple(_sink(number, part.strip()) for number, part in enumerate(text.split(","), 1))
+    for sinks in ([sink.name for sink in chosen], [sink.target.place for sink in chosen]):
+        if len(set(sinks)) < len(sinks):
+            twice = next(sink for sink in sinks if sinks.count(sink) > 1)
+            raise ValueError(f"has two sinks of one {'name' if twice in dict(chosen) else 'place'}, {twice}")
     if len(chosen) > SINKS_MAX:
         raise ValueError(f"has more than {SINKS_MAX} sinks")
     return chosen
 
 
-def _sink(text: str) -> ChosenSink:
-    head, has_file, file = text.partition(":")
+def parse_sink(text: str) -> ChosenSink:
+    """One sink. Raises ValueError, as `parse_sinks` does."""
+    return _sink(1, text.strip())
+
+
+def _sink(number: int, text: str) -> ChosenSink:
+    head, colon, rest = text.partition(":")
     named, is_named, kind = head.rpartition("=")
-    if kind != JSON_LINES or (has_file and not file):
-        raise ValueError("is wrong")
+    is_url = rest.startswith("//")
+    parse = (URL_KINDS if is_url else FILE_KINDS).get(kind)
+    if parse is None:
+        known = ", ".join([*FILE_KINDS, *(f"{each}://" for each in URL_KINDS)])
+        raise ValueError(f"has a sink of no known kind, number {number}: known are {known}")
     name = named if is_named else kind
     if not _NAME.fullmatch(name):
         raise ValueError(f"has a sink named {name!r}: a name is up to 32 of a-z, 0-9 and -, and begins with a letter")
-    return ChosenSink(name, file or FILE)
+    try:
+        return ChosenSink(name, parse(f"{kind}{colon}{rest}"))
+    except ValueError as wrong:
+        raise ValueError(f"has a sink that is wrong: {name} {wrong}") from None

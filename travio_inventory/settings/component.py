@@ -12,10 +12,18 @@ from travio_inventory.settings.environment import PREFIX, name_used, names, vari
 from travio_inventory.settings.words import shown
 
 
-def setting(variable: str, default: object, description: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as pydantic's Field does
+def setting(
+    variable: str,
+    default: object,
+    description: str,
+    *,
+    ge: int | None = None,
+    le: int | None = None,
+    may_have_secrets: bool = False,
+) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as pydantic's Field does
     """A field that the variable sets, named here without its prefix."""
-    aliases = AliasChoices(*names(variable.lower()))
-    return Field(default=default, validation_alias=aliases, description=description, ge=ge, le=le)
+    aliases, is_shown = AliasChoices(*names(variable.lower())), not may_have_secrets
+    return Field(default=default, validation_alias=aliases, description=description, ge=ge, le=le, repr=is_shown)
 
 
 class _Environment(EnvSettingsSource):

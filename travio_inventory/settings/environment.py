@@ -9,7 +9,16 @@ from types import MappingProxyType
 from travio_inventory.settings.words import one_line
 
 PREFIX = "TRAVIO_"
-BARE_NAMES = {"GRPC_PORT", "HTTP_PORT", "CORS_ORIGIN", "SCYLLA_HOSTS", "REDIS_ADDR", "HOLD_TTL_SECONDS", "REFUSALS"}
+BARE_NAMES = {
+    "GRPC_PORT",
+    "HTTP_PORT",
+    "CORS_ORIGIN",
+    "SCYLLA_HOSTS",
+    "REDIS_ADDR",
+    "HOLD_TTL_SECONDS",
+    "REFUSALS",
+    "EVENTS",
+}
 """Also accepted without the prefix; if both are set, the prefixed name wins."""
 TEST_PREFIX = "TRAVIO_TEST_"
 CLIENT_NAMES = {

@@ -16,8 +16,9 @@ class EventSettings(Component):
     sinks: str = setting(
         "EVENTS",
         JSON_LINES,
-        "where events go: json-lines = events.jsonl in TRAVIO_DATA; several, each with a name, hold up nobody but "
-        "themselves; none = nowhere. A sink that is new begins with the first event that is kept",
+        "where events go (docs/events.md): json-lines = events.jsonl in TRAVIO_DATA; several, each with a name, hold "
+        "up nobody but themselves; none = nowhere. A sink that is new begins with the first event that is kept",
+        may_have_secrets=True,
     )
 
     @field_validator("sinks")

@@ -4,6 +4,11 @@ import re
 
 SHOWN_CHARS_MAX = 120
 
+_NEXT_URL = r"(?!,\s*[\w=.+-]+://)"
+_HEAD = re.compile(r"^((?!://).)*@", re.DOTALL)
+_LOGIN = re.compile(rf"://(?:{_NEXT_URL}.)*@", re.DOTALL)
+_SECRET_OPTION = re.compile(rf"([?&][^=&]*(?:password|secret|token)(?!_file)[^=&]*=)(?:{_NEXT_URL}[^&])*", re.DOTALL)
+
 
 def shown(value: object) -> str:
     """The value on one line, in quotes if it is text."""
@@ -20,9 +25,14 @@ def plain(value: object) -> str:
     return text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "..."
 
 
-def masked(address: str) -> str:
-    """The address without the user and password before its last @."""
-    return re.sub(r"(://|^).*@", r"\1***@", address, count=1, flags=re.DOTALL)
+def masked(text: str) -> str:
+    """The address, or the list of URLs, without the users and passwords before an @ and without secret options.
+
+    What may be part of a secret counts as one: all from `://` to the last @ before the next URL.
+    """
+    if "://" not in text:
+        return re.sub(r"^.*@", "***@", text, count=1, flags=re.DOTALL)
+    return _SECRET_OPTION.sub(r"\1***", _LOGIN.sub("://***@", _HEAD.sub("***@", text)))
 
 
 def one_line(text: str) -> str:

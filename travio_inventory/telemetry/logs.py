@@ -22,6 +22,9 @@ CONTROL_ESCAPES = {
 }
 """What ends a line, moves the cursor or turns the direction of writing, as Python writes it in a string."""
 
+LOG_TOO_MUCH = ("cassandra", "aiokafka")
+"""Libraries that log a server that is down thousands of times; what uses them logs it once."""
+
 SHOW_HEADERS = ("hpack", "httpcore", "websockets")
 """Libraries whose DEBUG lines show what is in headers: tokens, for one."""
 
@@ -31,8 +34,8 @@ def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | N
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLine() if form == "json" else TextLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # The driver logs a server that is down thousands of times, with a traceback each; the store logs it once.
-    logging.getLogger("cassandra").setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
+    for name in LOG_TOO_MUCH:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
     for name in SHOW_HEADERS:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request that we make

@@ -1,6 +1,5 @@
 """Appends events to a file, one JSON object per line, on disk before they count as published."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +7,8 @@ from threading import Lock
 
 from anyio import to_thread
 
+from travio_inventory.events.shapes.native import line_of
 from travio_inventory.kernel.events import Event, PublishFailed
-from travio_inventory.kernel.json_text import encode_ascii
 
 CHUNK_BYTES = 65_536
 
@@ -81,23 +80,6 @@ class JsonLines:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-
-def line_of(event: Event) -> str:
-    """The event as JSON on one line."""
-    envelope = {
-        "id": event.id,
-        "type": event.type,
-        "version": event.version,
-        "at_ms": event.at_ms,
-        "actor": event.actor,
-        "organization": event.organization,
-        "subject": event.subject,
-        "ordinal": event.ordinal,
-        "partition_key": event.partition_key,
-    }
-    data = event.data if event.data.isascii() else encode_ascii(json.loads(event.data))
-    return f'{encode_ascii(envelope)[:-1]},"data":{data}}}'
 
 
 def _whole_lines_end(file: int) -> int:

@@ -1,0 +1,50 @@
+"""The private parts of aiokafka that we use exist and do what we rely on."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
+
+from travio_inventory.events.sinks.aiokafka_internals import abandon
+from verification.servers.fixtures import need
+from verification.servers.kafka import Kafka, kafka
+from verification.servers.process import free_port
+
+WAIT_SECONDS = 0.5
+
+
+@pytest.fixture
+def own_node(tmp_path: Path) -> Iterator[Kafka]:
+    """A node to stop."""
+    need("kafka")
+    with kafka(tmp_path) as node:
+        yield node
+
+
+async def test_a_producer_that_never_connected_leaves_nothing() -> None:
+    others = asyncio.all_tasks()
+    producer = AIOKafkaProducer(bootstrap_servers=f"127.0.0.1:{free_port('127.0.0.1')}", enable_idempotence=True)
+    with pytest.raises(KafkaConnectionError):
+        await producer.start()
+    await abandon(producer)
+    assert asyncio.all_tasks() == others
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_a_producer_that_waits_for_a_broker_ends_at_once(own_node: Kafka, fault: str) -> None:
+    """`stop` would wait for as long as the broker is away."""
+    await own_node.create("t")
+    others = asyncio.all_tasks()
+    producer = AIOKafkaProducer(bootstrap_servers=own_node.address, acks="all", enable_idempotence=True)
+    await producer.start()
+    await producer.send_and_wait("t", b"1", key=b"k")
+    getattr(own_node, fault)()
+    waiting = await producer.send("t", b"2", key=b"k")
+    assert not (await asyncio.wait([waiting], timeout=WAIT_SECONDS))[0]
+    await abandon(producer)
+    assert not waiting.done()
+    assert asyncio.all_tasks() == others

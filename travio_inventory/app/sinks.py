@@ -1,0 +1,82 @@
+"""Opens the sinks of events, as the settings name them; the library of a broker is imported only where it is one."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import assert_never
+
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.events.choice import NONE, ChosenSink, Target, parse_sinks
+from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.events.sinks.json_lines import JsonLines
+from travio_inventory.events.targets.files import JsonLinesFile
+from travio_inventory.events.targets.kafka import KafkaTopic
+from travio_inventory.kernel.events import Sink
+from travio_inventory.settings import EventSettings
+
+EXAMPLE = "json-lines:/FOLDER/events.jsonl"
+
+
+@asynccontextmanager
+async def open_sinks(events: EventSettings, folder: Path) -> AsyncIterator[Mapping[str, Sink]]:
+    """The sinks by name. Without any, events are still read, so that lists of holds are complete. A broker that is away
+    stops no start. Raises StartFailed.
+    """
+    async with AsyncExitStack() as stack:
+        sinks = {
+            chosen.name: await stack.enter_async_context(open_sink(chosen, folder))
+            for chosen in parse_sinks(events.sinks)
+        }
+        yield sinks or {NONE: InProcess()}
+
+
+@asynccontextmanager
+async def open_sink(chosen: ChosenSink, folder: Path) -> AsyncIterator[Sink]:
+    """One sink. Raises StartFailed if a file or a library that it needs is missing."""
+    target: Target = chosen.target
+    match target:
+        case JsonLinesFile(file=file):
+            with _json_lines(folder / file) as lines:
+                yield lines
+        case KafkaTopic():
+            with _extra("kafka", chosen.name), _files(chosen.name):
+                from travio_inventory.events.sinks.kafka import Kafka  # noqa: PLC0415 - imported only where it is used
+
+                kafka = Kafka(target)
+            async with kafka:
+                yield kafka
+        case _:
+            assert_never(target)
+
+
+@contextmanager
+def _extra(name: str, sink: str) -> Iterator[None]:
+    """Say how to install what is missing."""
+    try:
+        yield
+    except ImportError as missing:
+        install = f"pip install travio-inventory[{name}]"
+        raise StartFailed(f"events for {sink} need {missing.name}, which is not installed: {install}") from missing
+
+
+@contextmanager
+def _files(sink: str) -> Iterator[None]:
+    """Say which file of the sink cannot be read."""
+    try:
+        yield
+    except OSError as failed:
+        said = f"{failed.filename}: {failed.strerror}" if failed.filename else f"a file of its TLS is wrong: {failed}"
+        raise StartFailed(f"events for {sink}: {said}: name files that the service may read") from failed
+
+
+@contextmanager
+def _json_lines(file: Path) -> Iterator[JsonLines]:
+    with closing(JsonLines(file)) as lines:
+        try:
+            lines.check()
+        except OSError as failed:
+            said = f"events cannot be written to {file.absolute()}: {failed.strerror or failed}"
+            raise StartFailed(
+                f"{said}: name a file that the service may write, as in TRAVIO_EVENTS={EXAMPLE}"
+            ) from failed
+        yield lines

@@ -1,0 +1,1 @@
+"""What an operator says of each kind of sink."""
