@@ -1,11 +1,19 @@
 """A server that listens, and a caller that sends what no library would."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.grpc_server.probe import Served, serving
+from tests.grpc_server.probe import ENGINE, ENGINES, Served, serving
 from verification.kit.raw_caller import RawCaller
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of each engine in turn, while `serving` serves with it."""
+    ENGINE.append(request.param)
+    yield request.param
+    ENGINE.pop()
 
 
 @pytest.fixture

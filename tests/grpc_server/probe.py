@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.server import Stream
 
+from travio_inventory.grpc_server.connection import CallerConnection
+from travio_inventory.grpc_server.frames import GuardedFrames
+from travio_inventory.grpc_server.lean.connection import LeanConnection
+from travio_inventory.grpc_server.lean.outgoing import Outgoing
 from travio_inventory.grpc_server.limits import ServerLimits
-from travio_inventory.grpc_server.server import GuardedServer
+from travio_inventory.grpc_server.server import Engine, GuardedServer
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
 from verification.kit.frames import framed
 from verification.kit.raw_caller import RawCaller, RawReply, raw_caller
@@ -127,13 +131,35 @@ class Served:
         return raw_caller(self.server.port)
 
 
+ENGINES: dict[str, Engine] = {"grpclib": CallerConnection, "lean": LeanConnection}
+ENGINE = ["grpclib"]
+"""The one that serves: the fixture `engine` says which."""
+
+
 @asynccontextmanager
 async def serving(**changes: Any) -> AsyncIterator[Served]:  # noqa: ANN401    # one per limit, of its type
     probe = Probe()
-    server = GuardedServer([probe], limits=replace(LIMITS, **changes))
+    server = GuardedServer([probe], limits=replace(LIMITS, **changes), connection=ENGINES[ENGINE[-1]])
     async with server:
         await server.start("127.0.0.1", 0)
         yield Served(server, probe)
+
+
+def http2_state(connection: object) -> object:
+    """What keeps the streams of a connection."""
+    match connection:
+        case LeanConnection():
+            return connection._outgoing
+        case CallerConnection():
+            return connection._frames
+        case _:
+            raise TypeError(connection)
+
+
+def streams_known(connection: object) -> int:
+    """How many streams a connection keeps, open or over."""
+    state = http2_state(connection)
+    return len(state.streams) if isinstance(state, Outgoing) else cast(GuardedFrames, state).streams_known()
 
 
 async def until(condition: Callable[[], bool]) -> None:

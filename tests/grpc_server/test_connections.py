@@ -11,9 +11,11 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-from tests.grpc_server.probe import ECHO, LARGE, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
+from tests.grpc_server.probe import ECHO, LARGE, SEVEN, WAIT, Served, goes_on, http2_state, is_seven, serving, until
 from verification.kit.frames import PREFACE, frame
 from verification.kit.raw_caller import RawCaller
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
@@ -36,7 +38,7 @@ async def test_a_connection_that_is_over_leaves_nothing_behind(served: Served) -
             caller.reset(caller.call(WAIT, SEVEN))
             assert await goes_on(caller)
             gone = [weakref.ref(connection) for connection in served.server.connections]
-            tables = [weakref.ref(connection._frames) for connection in served.server.connections]
+            tables = [weakref.ref(http2_state(connection)) for connection in served.server.connections]
         await until(lambda: [one() for one in gone + tables] == [None, None])
     finally:
         gc.enable()

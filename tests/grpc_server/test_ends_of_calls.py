@@ -8,6 +8,8 @@ from grpclib.const import Status
 from tests.grpc_server.probe import ECHO, FAIL, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
 from verification.kit.raw_caller import RawCaller
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 async def test_a_call_without_a_deadline_gets_one_and_a_long_one_is_cut(served: Served, caller: RawCaller) -> None:
     await caller.ask(ECHO, SEVEN)

@@ -9,6 +9,8 @@ from tests.grpc_server.probe import ECHO, MISSING, SEVEN, WAIT, Served, is_seven
 from verification.kit.frames import frame, framed
 from verification.kit.raw_caller import RawCaller
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def wrong_headers(caller: RawCaller, *headers: tuple[str, str], flags: int = 4, before: bytes = b"") -> int:
     """Begin a call with what h2 would not send as headers; the stream's id."""

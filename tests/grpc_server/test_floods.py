@@ -7,9 +7,23 @@ import pytest
 from h2.errors import ErrorCodes
 from hpack import Encoder
 
-from tests.grpc_server.probe import ECHO, HEADERS, LIMITS, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
+from tests.grpc_server.probe import (
+    ECHO,
+    HEADERS,
+    LIMITS,
+    SEVEN,
+    WAIT,
+    Served,
+    goes_on,
+    is_seven,
+    serving,
+    streams_known,
+    until,
+)
 from verification.kit.frames import frame, framed, reset
 from verification.kit.raw_caller import RawCaller
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def reset_flood(pairs: int) -> bytes:
@@ -68,8 +82,9 @@ async def test_a_flood_is_not_read_to_its_end() -> None:
 
 async def test_calls_beyond_the_streams_are_a_flood(served: Served, caller: RawCaller) -> None:
     """Each is refused alone, and counts as a reset that the caller caused."""
+    assert await goes_on(caller)
     encoder = Encoder()
-    caller.send_bytes(b"".join(frame(1, 4, stream_id, encoder.encode(HEADERS)) for stream_id in range(1, 201, 2)))
+    caller.send_bytes(b"".join(frame(1, 4, stream_id, encoder.encode(HEADERS)) for stream_id in range(3, 203, 2)))
     await caller.ends()
     assert caller.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
     assert served.server.calls_open == 0
@@ -79,7 +94,7 @@ async def test_streams_that_are_closed_are_forgotten(served: Served, caller: Raw
     for _ in range(50):
         assert is_seven(await caller.ask(ECHO, SEVEN))
     (connection,) = served.server.connections
-    assert connection._frames.streams_known() <= LIMITS.streams_concurrent_max
+    assert streams_known(connection) <= LIMITS.streams_concurrent_max
 
 
 async def test_tiny_data_frames_are_a_flood(caller: RawCaller) -> None:

@@ -28,6 +28,8 @@ from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAv
 from verification.kit.frames import framed
 from verification.kit.raw_caller import RawCaller
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 async def test_a_call_is_answered(caller: RawCaller) -> None:
     assert is_seven(await caller.ask(ECHO, SEVEN))

@@ -25,6 +25,8 @@ from tests.grpc_server.probe import (
 from travio_inventory.grpc_server.server import GuardedServer
 from verification.kit.raw_caller import RawCaller
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 async def test_a_call_beyond_the_streams_is_refused_alone(served: Served, caller: RawCaller) -> None:
     streams = [caller.call(WAIT, SEVEN) for _ in range(10)]

@@ -13,6 +13,8 @@ from tests.grpc_server.probe import ECHO, SEVEN, WAIT, WATCH, Served, is_seven, 
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
 from verification.kit.raw_caller import RawCaller
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def echo_method(channel: Channel, path: str) -> UnaryUnaryMethod[Any, Any]:
     return UnaryUnaryMethod(channel, path, CheckAvailabilityRequest, CheckAvailabilityResponse)

@@ -85,6 +85,7 @@ OTHER_VALUES = MappingProxyType(
         "trip_retention_seconds": "864000",
         "trip_archive": "/archive",
         "refusals": "legacy",
+        "server": "lean",
         "default_organization": "acme",
         "clock_bound_ms": "251",
         "attempt_grace_seconds": "11",

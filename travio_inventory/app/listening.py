@@ -13,9 +13,11 @@ from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, to
 from travio_inventory.api.grpc.service import SERVICE, Servable
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.grpc_server.connection import CallerConnection
 from travio_inventory.grpc_server.context import ServerRefusals
+from travio_inventory.grpc_server.lean.connection import LeanConnection
 from travio_inventory.grpc_server.limits import ServerLimits
-from travio_inventory.grpc_server.server import GuardedServer
+from travio_inventory.grpc_server.server import Engine, GuardedServer
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.settings import LimitSettings, ServerSettings
@@ -38,6 +40,8 @@ ADVICE = MappingProxyType(
 OTHER_HOST = "name an address of this machine in TRAVIO_{}_HOST"
 GRPC, HTTP = "GRPC", "HTTP"
 """Which of our servers, in the names of its settings."""
+ENGINES: MappingProxyType[str, Engine] = MappingProxyType({"grpclib": CallerConnection, "lean": LeanConnection})
+"""What reads and writes HTTP/2, by the name in the settings."""
 SERVER_REFUSALS = ServerRefusals(
     crowded=lambda: grpc_error(Overloaded()),
     stopping=lambda: grpc_error(BackendUnavailable("the service is stopping")),
@@ -76,6 +80,7 @@ async def grpc_listening(
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),
         refusals=SERVER_REFUSALS,
+        connection=ENGINES[server.engine],
     )
     async with guarded:
         await listen(guarded, Address(server.host, server.port), tls, named=GRPC, reuse_port=server.reuse_port)

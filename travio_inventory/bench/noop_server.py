@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from grpclib.const import Cardinality, Handler
@@ -11,8 +13,10 @@ from grpclib.server import Server
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.bench.calls import NOTHING
 from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.grpc_server.connection import CallerConnection
+from travio_inventory.grpc_server.lean.connection import LeanConnection
 from travio_inventory.grpc_server.limits import ServerLimits
-from travio_inventory.grpc_server.server import GuardedServer
+from travio_inventory.grpc_server.server import Engine, GuardedServer
 
 HOST = "127.0.0.1"
 LIMITS = ServerLimits(
@@ -49,8 +53,8 @@ class NoopService:
         await stream.send_message(b"")
 
 
-async def _serve_guarded(port: int, stop: asyncio.Event) -> None:
-    async with GuardedServer([NoopService()], limits=LIMITS) as server:
+async def _serve_guarded(port: int, stop: asyncio.Event, *, engine: Engine = CallerConnection) -> None:
+    async with GuardedServer([NoopService()], limits=LIMITS, connection=engine) as server:
         await server.start(HOST, port)
         await stop.wait()
 
@@ -62,7 +66,11 @@ async def _serve_grpclib(port: int, stop: asyncio.Event) -> None:
     server.close()  # and not wait_closed, which from Python 3.12 on waits for callers to disconnect
 
 
-SERVERS = {"grpclib": _serve_grpclib, "guarded": _serve_guarded}
+SERVERS: dict[str, Callable[[int, asyncio.Event], Awaitable[None]]] = {
+    "grpclib": _serve_grpclib,
+    "guarded": _serve_guarded,
+    "lean": partial(_serve_guarded, engine=LeanConnection),
+}
 
 
 async def serve(code: str, port: int) -> None:

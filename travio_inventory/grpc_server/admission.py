@@ -42,13 +42,17 @@ class Admission:
 
     def admit(self, headers: Headers, *, calls_of_connection: int) -> AdmittedCall | Rejection:
         """Whether a connection with so many open calls may have one more."""
+        return self.turned_away(calls_of_connection=calls_of_connection) or read_headers(headers, self._context)
+
+    def turned_away(self, *, calls_of_connection: int) -> Rejection | None:
+        """The answer to any call of a connection with so many open calls, None if it may have one more."""
         if self.is_draining:
             return self._stopping
         if calls_of_connection * ROOM_FOR_OTHERS >= self._calls_max - self.calls_open:
             # The dynamic threshold by which switches share their buffers (Choudhury and Hahne, 1998): however many ask
             # much, there is room for one that asks little.
             return self._crowded
-        return read_headers(headers, self._context)
+        return None
 
     def too_large(self, header_bytes: int) -> Rejection:
         """The answer to a call with so many bytes of headers."""
@@ -72,7 +76,7 @@ def read_headers(headers: Headers, context: ServerContext) -> AdmittedCall | Rej
     method = context.methods.get(path)
     if method is None:
         return Rejection(Status.UNIMPLEMENTED, "no such method")
-    timeout_seconds = _timeout_seconds(named.get("grpc-timeout"), method, context.limits)
+    timeout_seconds = seconds_allowed(named.get("grpc-timeout"), method, context.limits)
     if timeout_seconds is None:
         return Rejection(Status.INVALID_ARGUMENT, "malformed grpc-timeout")
     if timeout_seconds <= 0:
@@ -85,7 +89,7 @@ def read_headers(headers: Headers, context: ServerContext) -> AdmittedCall | Rej
     return AdmittedCall(method, deadline, metadata, content_type, named.get("user-agent"))
 
 
-def _timeout_seconds(value: str | None, method: Method, limits: ServerLimits) -> float | None:
+def seconds_allowed(value: str | None, method: Method, limits: ServerLimits) -> float | None:
     """The seconds a call may take, infinite for some methods, None if its grpc-timeout makes no sense."""
     seconds_max = limits.deadline_max_seconds if method.has_deadline else float("inf")
     if value is None:

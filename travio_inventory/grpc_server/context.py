@@ -9,6 +9,7 @@ from grpclib.exceptions import GRPCError
 
 from travio_inventory.grpc_server.framing import CONTENT_TYPE
 from travio_inventory.grpc_server.grpclib_internals import ServerEvents
+from travio_inventory.grpc_server.lean.task_at_need import TaskAtNeed
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.start_queue import StartQueue
 
@@ -57,6 +58,7 @@ class ServerContext:
         self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
         self.unread_bytes_left = limits.unread_bytes_max
         self.starts = StartQueue()
+        self.tasks = TaskAtNeed()
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Shared by all connections: each takes its data out before the next one reads."""
 

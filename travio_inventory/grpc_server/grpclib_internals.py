@@ -18,6 +18,13 @@ ProtoMessage: TypeAlias = IProtoMessage
 class ServerEvents(_DispatchServerEvents):
     """What `grpclib.events.listen` finds as `__dispatch__` of a server, and asks to be told of each step of a call."""
 
+    is_listened_to = False
+
+    def add_listener(self, event_type: Any, callback: Any) -> None:  # noqa: ANN401 - grpclib's signature
+        """Tell it of those events, which each of them may change."""
+        self.is_listened_to = True
+        super().add_listener(event_type, callback)
+
 
 class BareStream(Stream[Any, Any]):
     """grpclib's stream as handlers know it, with its data and nothing of its inside: every method is to be replaced."""

@@ -1,12 +1,22 @@
 """The request of one call as it arrives: its messages, and the bytes kept of them."""
 
 import asyncio
+from typing import Protocol
 
 from grpclib.exceptions import StreamTerminatedError
 
 from travio_inventory.grpc_server.context import Method, ServerContext
 from travio_inventory.grpc_server.inbox import Inbox
-from travio_inventory.grpc_server.writes import FrameWriter
+
+
+class WindowGiver(Protocol):
+    """Lets the caller send more."""
+
+    def acknowledge(self, stream_id: int, size: int) -> None:
+        """Let the peer send `size` bytes more."""
+        ...
+
+    def flush_soon(self) -> None: ...
 
 
 class RequestBody:
@@ -19,7 +29,7 @@ class RequestBody:
         "_unread_bytes", "_writer", "is_whole", "takes_one",
     )  # fmt: skip
 
-    def __init__(self, context: ServerContext, writer: FrameWriter, stream_id: int, method: Method) -> None:
+    def __init__(self, context: ServerContext, writer: WindowGiver, stream_id: int, method: Method) -> None:
         self.takes_one = not method.handler.cardinality.client_streaming
         self.is_whole = False
         """Whether the caller has sent all."""

@@ -38,7 +38,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from socket import socket
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 from grpclib.const import Status
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
@@ -64,10 +64,35 @@ PLAIN_REFUSALS: Final = ServerRefusals(
 )
 
 
+class ServedConnection(Protocol):
+    """A connection of a caller, as the server sees it."""
+
+    def inspect(self) -> None:
+        """Close it if the peer has been idle, or has read nothing, for too long."""
+        ...
+
+    def end_calls(self, *, endless_only: bool = False) -> None:
+        """Answer UNAVAILABLE to all calls that still run, or to those that would go on for ever."""
+        ...
+
+    def leave(self, code: ErrorCodes) -> None:
+        """Send GOAWAY and close once the peer has read it."""
+        ...
+
+    def abort(self) -> None:
+        """Close it at once."""
+        ...
+
+
+Engine: TypeAlias = Callable[[ServerContext, Admission, ConnectionTable[Any]], asyncio.BaseProtocol]
+"""What makes a connection, which is a `ServedConnection` besides."""
+
+
 class GuardedServer:
     """Serves grpclib handlers within `limits`; `grpclib.events.listen` works on it as on grpclib's server.
 
-    What it refuses itself is told by `refusals`.
+    What it refuses itself is told by `refusals`. `connection` reads and writes HTTP/2: `CallerConnection` by the
+    library h2, `LeanConnection` by itself.
     Raises ValueError if a limit names a method that no handler has.
     """
 
@@ -79,10 +104,12 @@ class GuardedServer:
         codec: CodecBase | None = None,
         status_details_codec: StatusDetailsCodecBase | None = None,
         refusals: ServerRefusals = PLAIN_REFUSALS,
+        connection: Engine = CallerConnection,
     ) -> None:
         self.__dispatch__ = ServerEvents()
         self.port: int | None = None
-        self.connections: ConnectionTable[CallerConnection] = ConnectionTable(limits.connections_max)
+        self.connections: ConnectionTable[ServedConnection] = ConnectionTable(limits.connections_max)
+        self._connection = connection
         self._limits = limits
         self._context = ServerContext(
             _methods(handlers, limits),
@@ -116,7 +143,7 @@ class GuardedServer:
             raise RuntimeError("the server is started already")
         create: Callable[..., Any] = asyncio.get_running_loop().create_server
         self._listener = await create(
-            lambda: CallerConnection(self._context, self._admission, self.connections),
+            lambda: self._connection(self._context, self._admission, self.connections),
             host,
             port,
             sock=sock,
@@ -151,6 +178,7 @@ class GuardedServer:
         for connection in self.connections:
             connection.end_calls()
             connection.leave(ErrorCodes.NO_ERROR)
+        self._context.tasks.close()
 
     async def wait_closed(self) -> None:
         """Wait for the ends of all connections and handlers, `linger_seconds_max` for each at most."""

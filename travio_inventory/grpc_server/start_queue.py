@@ -17,6 +17,11 @@ class StartQueue:
         self._waiting: dict[Hashable, deque[Callable[[], bool]]] = {}
         self._renewal: asyncio.Handle | None = None
 
+    @property
+    def has_room(self) -> bool:
+        """Whether what is submitted starts now."""
+        return self._left > 0
+
     def submit(self, connection: Hashable, start: Callable[[], bool]) -> None:
         """Start it now, or when it is the connection's turn."""
         if self._renewal is None:

