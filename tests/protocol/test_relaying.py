@@ -9,7 +9,7 @@ import pytest
 
 from tests.protocol.recorded import OPEN, event, indexed, opens, own, record, recorded, stored
 from travio_inventory.events.relay import EVENTS_AT_ONCE, MANY_EVERY, REFUSED_MAX, EventRelay
-from travio_inventory.kernel.events import Event, PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink
 from travio_inventory.protocol import journal
 from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.epochs import EPOCH_MS
@@ -42,13 +42,34 @@ class OddSink:
         """See Sink."""
         self.calls += 1
         if len(events) < self.least or len(self.had) >= self.is_down_after:
-            raise PublishFailed
+            raise PublishFailed("it refuses")
         if any(event.id in self.refused for event in events):
-            raise PublishFailed
+            raise PublishFailed("it refuses")
         self.had += [event.id for event in events]
 
 
-def relay_to(sale: Sale, sink: OddSink) -> EventRelay:
+@dataclass
+class TellingSink:
+    """A sink that says what it accepted, and what it refuses by itself. Its connection breaks once it has so many."""
+
+    refused: Collection[str] = ()
+    breaks_after: int = 10**9
+    had: list[str] = field(default_factory=list)
+    calls: int = 0
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See Sink."""
+        self.calls += 1
+        ids = [event.id for event in events if event.id not in self.refused]
+        fits = max(self.breaks_after - len(self.had), 0)
+        self.had += ids[:fits]
+        if len(ids) > fits:
+            raise PublishFailed("it broke", accepted=ids[:fits])
+        if refused := {event.id: "no" for event in events if event.id in self.refused}:
+            raise PublishRefused(refused, accepted=ids)
+
+
+def relay_to(sale: Sale, sink: Sink) -> EventRelay:
     return EventRelay(EventJournal(sale.process.sender, "told"), sink, sale.clock, kept_s=KEPT.events_s)
 
 
@@ -74,6 +95,37 @@ async def test_refused_events_however_many_and_wherever_they_are_hold_up_no_othe
     await relayed(sale, relay, refused + 2)
     assert sink.had == others
     assert relay.lag_ms() > 0, "some still wait"
+
+
+@pytest.mark.parametrize("refused", [1, 3 * REFUSED_MAX])
+async def test_a_sink_that_says_what_it_refuses_is_asked_once_and_has_no_repeats(sale: Sale, refused: int) -> None:
+    await opens(sale, OPEN)
+    sink = TellingSink([await recorded(sale, "A1", number) for number in range(refused)])
+    others = [await recorded(sale, "A2", number) for number in range(20)]
+    relay = relay_to(sale, sink)
+    await relayed(sale, relay, 1)
+    assert (sorted(sink.had), sink.calls) == (sorted(others), 1)
+    sink.refused = ()
+    await relayed(sale, relay, 16 * EPOCH_ROUNDS)
+    assert len(sink.had) == refused + len(others), "each once, and none is lost"
+
+
+async def test_what_a_sink_had_before_it_broke_is_not_published_again(sale: Sale) -> None:
+    await opens(sale, OPEN)
+    relay = relay_to(sale, sink := TellingSink(breaks_after=7))
+    events = [await recorded(sale, "A1", number) for number in range(20)]
+    await relayed(sale, relay, 2)
+    assert len(sink.had) == 7
+    sink.breaks_after = 10**9
+    await relayed(sale, relay, 2)
+    assert sorted(sink.had) == sorted(events)
+
+
+async def test_a_sink_that_refuses_each_event_by_itself_counts_as_failed(sale: Sale) -> None:
+    await opens(sale, OPEN)
+    relay = relay_to(sale, TellingSink([await recorded(sale, "A1", number) for number in range(REFUSED_MAX)]))
+    with pytest.raises(PublishRefused, match=r"^no \(and 2 more events\)$"):
+        await relay()
 
 
 @pytest.mark.parametrize("restarts", [False, True])

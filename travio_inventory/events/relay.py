@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.kernel.events import Event, Sink
+from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink
 from travio_inventory.kernel.refusals import BackendUnavailable
 
 EVENTS_AT_ONCE = 500
@@ -140,21 +140,38 @@ class _Round:
         try:
             await self._sink.publish(events)
         except Exception as error:
-            is_single = len(events) == 1
-            if is_single:
-                self.refused[events[0]] = error
-                self.subjects.add(events[0].subject)
+            is_told = isinstance(error, PublishRefused) or len(events) == 1
+            events = await self._note(events, error)
             if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.published):
                 raise
-            if is_single:
+            if is_told:
                 return
         else:
-            self.published.update(event.id for event in events)
-            await self._journal.mark_published(events)
+            await self._accept(events)
             return
         middle = len(events) // 2
         await self._publish(events[:middle])
         await self._publish(events[middle:])
+
+    async def _note(self, events: Sequence[Event], error: Exception) -> Sequence[Event]:
+        """Note which events the sink has, and which were refused alone; the rest is returned. Raises
+        BackendUnavailable.
+        """
+        accepted = error.accepted if isinstance(error, PublishFailed) else frozenset[str]()
+        why = error.refused if isinstance(error, PublishRefused) else {}
+        alone: dict[Event, Exception] = {event: PublishFailed(why[event.id]) for event in events if event.id in why}
+        if len(events) == 1 and not accepted:
+            alone.setdefault(events[0], error)
+        self.refused |= alone
+        self.subjects |= {event.subject for event in alone}
+        await self._accept([event for event in events if event.id in accepted])
+        return [event for event in events if event.id not in accepted and event not in alone]
+
+    async def _accept(self, events: Sequence[Event]) -> None:
+        """The sink has these. Raises BackendUnavailable."""
+        if events:
+            self.published.update(event.id for event in events)
+            await self._journal.mark_published(events)
 
     async def set_aside(self) -> None:
         """Set aside what was refused alone, if anything else was accepted."""

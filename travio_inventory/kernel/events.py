@@ -1,6 +1,6 @@
 """An event as it is published: the same envelope for all, and data by type."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -49,4 +49,21 @@ class Sink(Protocol):
 
 
 class PublishFailed(Exception):
-    """The events were not handed over, or perhaps only in part: hand them over again."""
+    """The events were not handed over, or perhaps only in part: hand them over again, but for those whose ids are in
+    `accepted`, which are safe there.
+    """
+
+    def __init__(self, why: str, accepted: Iterable[str] = ()) -> None:
+        super().__init__(why)
+        self.accepted = frozenset(accepted)
+
+
+class PublishRefused(PublishFailed):
+    """All events are safe there, but for those in `refused`, by id with the reason: each was refused by itself, or
+    follows a refused one of its subject.
+    """
+
+    def __init__(self, refused: Mapping[str, str], accepted: Iterable[str]) -> None:
+        first, others = next(iter(refused.values())), len(refused) - 1
+        super().__init__(f"{first} (and {others} more events)" if others else first, accepted)
+        self.refused = refused

@@ -10,7 +10,7 @@ from zlib import crc32
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.kernel.actor import HOUSE
-from travio_inventory.kernel.events import Event, PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused
 from travio_inventory.kernel.refusals import BackendUnavailable, RetryableRefusal
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
@@ -28,6 +28,8 @@ from verification.simulation.witnessed_gate import WitnessedGate
 T = TypeVar("T")
 
 REFUSED_EVERY = 20
+UNTOLD_SHARE = 0.5
+"""Of the refusals that do not say which event is meant."""
 """A picky sink refuses one event of so many."""
 SLOW_ROUND_MS = round(SLOW_ROUND_S * 1_000)
 
@@ -186,18 +188,33 @@ class Post:
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
         await asyncio.sleep(self.random.uniform(0, self.slow_s))
-        if self.is_absent or any(self.refuses(event.id) for event in events):
+        refused = self._refused(events)
+        if self.is_absent or refused:
             self.failed += 1
-            raise PublishFailed
+            if self.is_absent or self.random.random() < UNTOLD_SHARE:
+                raise PublishFailed("away, or it refuses one of them")
+            accepted = [event for event in events if event.id not in refused]
+            self._accept(accepted)
+            raise PublishRefused(refused, [event.id for event in accepted])
         if self.random.random() < self.failures:
             self.failed += 1
             self.lives[-1] += events[: self.random.randrange(len(events) + 1)]
-            raise PublishFailed
+            raise PublishFailed("it broke")
         self._accept(events)
 
     def refuses(self, event_id: str) -> bool:
         """Whether it does not accept this event."""
         return self.is_picky and crc32(event_id.encode()) % REFUSED_EVERY == 0
+
+    def _refused(self, events: Sequence[Event]) -> dict[str, str]:
+        """Those that it does not accept, with the later ones of their subjects."""
+        refused: dict[str, str] = {}
+        stopped: set[str] = set()
+        for event in events:
+            if event.subject in stopped or self.refuses(event.id):
+                refused[event.id] = "refused"
+                stopped.add(event.subject)
+        return refused
 
     def _accept(self, events: Sequence[Event]) -> None:
         life, before = self._accepted
