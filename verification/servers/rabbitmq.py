@@ -15,7 +15,7 @@ from verification.servers.certificates import Certificates
 from verification.servers.process import ServerFailedError, ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
-START_S_MAX = 60
+START_S_MAX = 120
 COMMAND_S_MAX = 60
 PROGRAM_FOLDER = Path("/usr/lib/rabbitmq/bin")
 USER = "travio"
