@@ -8,8 +8,10 @@ from random import Random
 import pytest
 
 from travio_inventory.kernel.actor import house_of
+from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
 from travio_inventory.protocol.columns import Type
+from travio_inventory.protocol.inbox import Inbox, Noted
 from travio_inventory.protocol.plain_tables import INDEXES, PLAIN_TABLES, PlainTable
 from travio_inventory.protocol.tables import COLUMNS, TABLES
 from travio_inventory.seats.hold import Passenger
@@ -94,4 +96,10 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         await sale.sweep()
         await market.settled()
         await visit_ended(sale)
+        noted = await Inbox(store, sale.clock, retention_s=60).begin(
+            Incoming("elsewhere", "1", "payment.successful", sale.clock.now_ms(), "acme", {})
+        )
+        assert isinstance(noted, Noted)
+        await noted.decide("fits")
+        await noted.done("booked")
     assert written == {(kind, name) for kind, columns in COLUMNS.items() for name in columns}

@@ -31,6 +31,7 @@ from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
 from travio_inventory.seats.records.order_pages import OrderPages
+from travio_inventory.seats.records.refunds import Refunds
 from travio_inventory.seats.records.seat_plans import SeatPlans
 from travio_inventory.seats.records.trip_changes import TripChanges
 from travio_inventory.seats.records.trip_ends import TripEnds
@@ -69,6 +70,7 @@ from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
+from travio_inventory.seats.use_cases.settle_payment import SettlePayment
 from travio_inventory.seats.use_cases.settling import Settling
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
@@ -224,6 +226,7 @@ def assemble(
         list_trips=use_case("list_trips", ListTrips(Departures(batches))),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
+        settle_payment=use_case("settle_payment", SettlePayment(holds, Refunds(sender), steps)),
         move_hold=use_case("move_hold", MoveHold(trips, holds, guarded, settling, rules.times, rules.limits, clock)),
         erase_passengers=use_case("erase_passengers", ErasePassengers(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),

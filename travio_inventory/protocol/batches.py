@@ -24,6 +24,7 @@ class Table(StrEnum):
     SEAT_PLANS = "seat_plans"
     WAITLISTS = "waitlists"
     CURSORS = "cursors"
+    INBOX = "inbox"
 
 
 class Kind(StrEnum):
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     ENTRY = "entry"
     PLACES = "places"
     CURSOR = "cursor"
+    INCOMING = "incoming"
 
 
 class Index(StrEnum):

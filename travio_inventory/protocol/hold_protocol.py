@@ -9,10 +9,11 @@ from typing import Any, Generic
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.protocol.claims import Claims
-from travio_inventory.protocol.fencing import Fencing
+from travio_inventory.protocol.fencing import RETRY, Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.ledger import Ledger
@@ -46,7 +47,7 @@ class HoldProtocol(Generic[H]):
         self.resource = resource
         self.rolling = rolling = RollingForward(sender, resource, watch, background)
         self.expiring = Expiring(sender, resource, rolling)
-        fencing = Fencing(sender, resource)
+        self._fencing = fencing = Fencing(sender, resource)
         self.judging = judging = Judging(sender, resource, fencing, self.expiring)
         claims = Claims(sender, resource, judging)
         self.attempts = attempts = Attempts(sender, resource, claims, fencing)
@@ -100,6 +101,11 @@ class HoldProtocol(Generic[H]):
         if isinstance(hold.state, Aborted):
             raise HoldNotFound
         return await self.deciding.as_booked(hold)
+
+    async def fence(self, organization: str, hold_id: str) -> bool:
+        """See Holds."""
+        row = await self._fencing.fence(organization, hold_id, RETRY)
+        return not rows.text(row, "holder") or row.get("status") == rows.CLOSED
 
     async def holder(self, organization: str, hold_id: str) -> str:
         """See Holds."""

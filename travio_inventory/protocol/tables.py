@@ -10,6 +10,7 @@ from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Table, Wr
 from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type
 from travio_inventory.protocol.columns import number as _number
 from travio_inventory.protocol.columns import text as _text
+from travio_inventory.protocol.inbox_table import INBOX
 from travio_inventory.protocol.plan_table import SEAT_PLANS
 
 _ORGANIZATION = _text("organization", "the organization that sells the trip")
@@ -208,6 +209,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         None,
         {Kind.CURSOR: CURSOR},
     ),
+    Table.INBOX: INBOX,
 }
 
 KINDS: Mapping[Kind, RowKind] = {kind: rows for table in TABLES.values() for kind, rows in table.kinds.items()}

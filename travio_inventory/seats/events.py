@@ -32,6 +32,7 @@ class EventType(StrEnum):
     SEATS_UNBLOCKED = "seats.unblocked"
     TRIP_CANCELLED = "trip.cancelled"
     VEHICLE_SWAPPED = "trip.vehicle_swapped"
+    REFUND_REQUIRED = "payment.refund_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,24 @@ class VehicleSwapped:
     seat_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class RefundRequired:
+    """The payment for that hold and order books nothing, for that reason: the name of a refusal, or AMOUNT_DIFFERS.
+    `payment_event` is the id of the event that told of the payment; the amount is in minor units, None where it said
+    none.
+    """
+
+    type: ClassVar = EventType.REFUND_REQUIRED
+    refund_id: str
+    hold_id: str
+    trip: str
+    order: str
+    reason: str
+    payment_event: str
+    amount_minor: int | None = None
+    currency: str = ""
+
+
 Data: TypeAlias = (
     HoldCreated
     | HoldExtended
@@ -200,6 +219,7 @@ Data: TypeAlias = (
     | SeatsUnblocked
     | TripCancelled
     | VehicleSwapped
+    | RefundRequired
 )
 
 _About: TypeAlias = tuple[str, str, str, tuple[str, ...], int, int]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.events import RefundRequired
 from travio_inventory.seats.explanation import CellNow, Trace
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
 from travio_inventory.seats.move import Move
@@ -236,6 +237,10 @@ class Holds(Protocol):
         """Whose hold it is, whether it lives or has ended; HoldNotFound if it is nobody's."""
         ...
 
+    async def fence(self, organization: str, hold_id: str) -> bool:
+        """Make sure that no hold ever comes to be under this id that nobody has found; False if one is there."""
+        ...
+
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """At most so many of the caller's holds after `after`, of one trip if it is named. With `ended` all, newest
         first; else bookings, then live holds. A page may have fewer although more follow.
@@ -257,6 +262,14 @@ class Holds(Protocol):
 
     async def snapshot(self, trip: Trip, group: int) -> bytes:
         """The seat group's cells as `seat_map.encode_states` writes them, in the states of the home rows."""
+        ...
+
+
+class Refunds(Protocol):
+    """Tells who takes payments what is to be refunded."""
+
+    async def tell(self, organization: str, refund: RefundRequired) -> None:
+        """Tell it, as one event however often it is told. Raises BackendUnavailable, OutcomeUnknown."""
         ...
 
 

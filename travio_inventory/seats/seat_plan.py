@@ -1,11 +1,14 @@
 """Seat plans that an organization stores once, for any number of trips; they arrive part by part."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.seats.layout import check_layout
+from travio_inventory.kernel.refusals import Violation
+from travio_inventory.seats.layout import Seat, check_layout
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.route import Segment, StationName, check_route, route_violations
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip, TripKey, check_key, check_vehicle
@@ -73,6 +76,38 @@ class SeatPlanPart:
         found.finish()
 
 
+class Pricing(NamedTuple):
+    """What the seats of a plan cost on one trip, in minor units: those of a class, and all others; None: as the plan
+    says.
+    """
+
+    price_minor: int | None = None
+    class_prices: Mapping[str, int] = MappingProxyType({})
+
+    def check(self, found: Faults) -> None:
+        """Each field by itself."""
+        if self.price_minor is not None:
+            found.number("price_minor", self.price_minor, 0, limits.PRICE_MINOR_MAX)
+        if found.count("class_prices", self.class_prices, 0, limits.SECTIONS_MAX):
+            for seat_class, price in self.class_prices.items():
+                found.number(f"class_prices[{seat_class}]", price, 0, limits.PRICE_MINOR_MAX)
+
+    def of(self, seats: tuple[Seat, ...]) -> tuple[Seat, ...]:
+        """These seats with their prices. Raises InvalidTrip for a class that none has."""
+        if unknown := {*self.class_prices} - {seat.seat_class for seat in seats}:
+            raise InvalidTrip([Violation("pricing.class_prices", f"no seat is of class {min(unknown)!r}")])
+        if self == AS_PLANNED:
+            return seats
+        return tuple([replace(seat, price_minor=self._price(seat)) for seat in seats])
+
+    def _price(self, seat: Seat) -> int:
+        otherwise = seat.price_minor if self.price_minor is None else self.price_minor
+        return self.class_prices.get(seat.seat_class, otherwise)
+
+
+AS_PLANNED = Pricing()
+
+
 @dataclass(frozen=True)
 class TripOnPlan:
     """A trip to be opened with the seats of a stored plan; of its vehicle, the plan says what is empty here. Raises
@@ -88,10 +123,12 @@ class TripOnPlan:
     currency: str = ""
     time_zone: str = ""
     station_names: tuple[StationName, ...] = field(default=())
+    pricing: Pricing = AS_PLANNED
 
     def __post_init__(self) -> None:
         found = Faults()
         check_key(found, self.key)
+        self.pricing.check(found.at("pricing."))
         found.id("seat_plan", self.plan)
         check_route(found, self.segments, self.station_names)
         found.finish()
@@ -118,7 +155,7 @@ class TripOnPlan:
         return Trip(
             self.key,
             self.segments,
-            plan.seats,
+            self.pricing.of(plan.seats),
             seats_per_group=self.seats_per_group or plan.seats_per_group_asked,
             vehicle=self.vehicle or plan.vehicle,
             vehicle_type=self.vehicle_type or plan.vehicle_type,

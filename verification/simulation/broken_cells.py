@@ -11,12 +11,12 @@ from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowK
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.resource import Claim, Findings, Obstacle, Taken, home_and_others
+from travio_inventory.protocol.until_known import until_known
 from travio_inventory.seats.hold import Confirmed, Hold, HoldState
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.records.trip_rows import SEEDED_WITHIN_S
-from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.trip import Journey, Trip
 from verification.simulation.broken import GROUPS_OF_ONE, broken, rewrite, unconditionally
 from verification.simulation.plan import Plan

@@ -21,6 +21,7 @@ from travio_inventory.seats.events import (
     HoldCreated,
     HoldExtended,
     OfBlock,
+    RefundRequired,
     TripCancelled,
     VehicleSwapped,
     data_of,
@@ -318,14 +319,14 @@ def _refused(rows: Sequence[Row], post: Post | None) -> Counter[str]:
 def _hold_of(event: Event) -> str:
     """The hold's own id; that of the late booking if it is one."""
     data = data_of(event)
-    if isinstance(data, TripCancelled | VehicleSwapped):
+    if isinstance(data, TripCancelled | VehicleSwapped | RefundRequired):
         raise TypeError("of no hold")
     return data.block_id if isinstance(data, OfBlock) else data.hold_id
 
 
 def _seats_told(event: Event) -> tuple[str, ...]:
     data = data_of(event)
-    return () if isinstance(data, TripCancelled | VehicleSwapped) else data.seats
+    return () if isinstance(data, TripCancelled | VehicleSwapped | RefundRequired) else data.seats
 
 
 def _seats_of(row: Row) -> list[str]:

@@ -7,6 +7,7 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import ABSENT, Batches, StoreUnavailable, Write
+from travio_inventory.protocol.until_known import until_known
 from travio_inventory.seats.differences import differences
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening, Portions
@@ -16,7 +17,6 @@ from travio_inventory.seats.records.listed_trips import listed
 from travio_inventory.seats.records.openings import opening_entry
 from travio_inventory.seats.records.trip_rows import OPENED, SEEDED_WITHIN_S, TRIP, Stage, TripRow
 from travio_inventory.seats.records.trip_seats import TripSeats, Written, opening_of, written
-from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.refusals import TripBeingForgotten, TripDefinedOtherwise, TripOpening
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 

@@ -11,13 +11,13 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Index, IndexEntry, Row, StoreUnavailable, Write
+from travio_inventory.protocol.until_known import until_known
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.opening_ports import ListedOpening
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.records import trip_rows
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S, TRIP, Stage, TripRow
 from travio_inventory.seats.records.trip_seats import TripSeats
-from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.sales_ports import TripSales
 from travio_inventory.seats.trip import Trip, TripKey
 

@@ -27,10 +27,10 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.until_known import until_known
 from travio_inventory.seats.definition import write_each
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
 from travio_inventory.seats.records.trip_seats import READ_TOGETHER, WAITS_S
-from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.seat_plan import MISSING_NAMED_MAX, PlanKey, PlanProgress, SeatPlanPart, StoredPlan
 from travio_inventory.seats.trip import Trip, read_definition
 

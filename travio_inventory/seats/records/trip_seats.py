@@ -31,12 +31,12 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Write,
 )
+from travio_inventory.protocol.until_known import until_known
 from travio_inventory.seats.definition import read_seats, write_each
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import trip_rows
 from travio_inventory.seats.records.trip_rows import TRIP, Stage, TripRow
-from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.trip import Trip, TripKey, read_trip

@@ -28,6 +28,7 @@ from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
+from travio_inventory.seats.use_cases.settle_payment import SettlePayment
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.swap_vehicle import SwapVehicle
 from travio_inventory.seats.use_cases.waitlist import Waitlist
@@ -47,6 +48,7 @@ class Inventory:
     list_trips: ListTrips
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold
+    settle_payment: SettlePayment
     release_hold: ReleaseHold
     extend_hold: ExtendHold
     move_hold: MoveHold

@@ -37,6 +37,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     (*map(_CONDITIONAL.format, _TABLES), *map(_PLAIN.format, _PLAIN_TABLES)),
     (*map(_END.format, (*_TABLES, *_PLAIN_TABLES)), *_ENDS),
     (_CONDITIONAL.format("seat_plans"), _END.format("seat_plans")),
+    (_CONDITIONAL.format("inbox"), _END.format("inbox")),
 )
 
 _OURS = frozenset({"partition", "kind", "id", "segment", "ends_s"})
