@@ -202,13 +202,14 @@ def assemble(
     read_seat_map = ReadSeatMap(trips, map_groups)
     guarded = GuardedSteps(gate, steps, clock, random, ttl_ms=rules.times.gate_ttl_ms)
     settling = Settling()
+    times, limits = rules.times, rules.limits
     hold_seats = HoldSeats(
         trips=trips,
         holds=holds,
         guarded=guarded,
         steps=steps,
-        times=rules.times,
-        limits=rules.limits,
+        times=times,
+        limits=limits,
         clock=clock,
         settling=settling,
     )
