@@ -201,17 +201,9 @@ def assemble(
     map_groups = _map_groups(trips, holds, maps, clock, rules)
     read_seat_map = ReadSeatMap(trips, map_groups)
     guarded = GuardedSteps(gate, steps, clock, random, ttl_ms=rules.times.gate_ttl_ms)
-    settling = Settling()
-    times, limits = rules.times, rules.limits
+    keys, times, limits = Settling(), rules.times, rules.limits
     hold_seats = HoldSeats(
-        trips=trips,
-        holds=holds,
-        guarded=guarded,
-        steps=steps,
-        times=times,
-        limits=limits,
-        clock=clock,
-        settling=settling,
+        trips=trips, holds=holds, guarded=guarded, steps=steps, times=times, limits=limits, clock=clock, settling=keys
     )
     sales, manifests = _sales(seat_holds, rules), Manifests(batches)
     swaps = SwapPorts(trips, sales, plans, manifests)
@@ -228,7 +220,7 @@ def assemble(
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         settle_payment=use_case("settle_payment", SettlePayment(holds, Refunds(sender), steps)),
-        move_hold=use_case("move_hold", MoveHold(trips, holds, guarded, settling, rules.times, rules.limits, clock)),
+        move_hold=use_case("move_hold", MoveHold(trips, holds, guarded, keys, times, limits, clock)),
         erase_passengers=use_case("erase_passengers", ErasePassengers(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),
