@@ -107,6 +107,7 @@ OTHER_VALUES = MappingProxyType(
         "relay": "off",
         "sweep_interval_ms": "301",
         "relay_interval_ms": "201",
+        "audit_seconds": "3600",
         "log_level": "DEBUG",
         "log_format": "json",
     }

@@ -20,7 +20,7 @@ from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Store, no_folder, open_batches, open_edge
-from travio_inventory.app.background import Job, Supervision, background_jobs
+from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
@@ -30,6 +30,7 @@ from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.trip import Ambiguous
@@ -124,7 +125,7 @@ async def _at_work(
             "look at the store": partial(look_at_store, store, readiness, applied=partial(applied, figures)),
             **store.jobs,
         }
-        background = _background_jobs(settings.background, assembly) if with_background else {}
+        background = _background_jobs(settings.background, assembly, figures) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
@@ -168,7 +169,9 @@ async def _opened(
             sinks = await stack.enter_async_context(open_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
         archive = _archive(settings.retention.trip_archive)
-        ports = Ports(store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals)
+        ports = Ports(
+            store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals, edge.sight
+        )
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
@@ -218,6 +221,7 @@ def rules_of(settings: Settings) -> InventoryRules:
         steps_at_once_max=holds.commits_in_flight_max,
         is_alone=is_embedded,
         lists_are_whole=is_embedded,
+        audit_round_ms=settings.background.audit_seconds * 1_000,
     )
 
 
@@ -263,14 +267,23 @@ async def _kept_at_work(
             await task
 
 
-def _background_jobs(background: BackgroundSettings, assembly: Assembly) -> dict[str, Job]:
-    return background_jobs(
+def _background_jobs(background: BackgroundSettings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
+    jitter = Random()  # noqa: S311 - spreads waits, guards nothing
+    jobs = background_jobs(
         assembly.inventory,
         assembly.relays if background.relay else {},
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,
-        jitter=Random(),  # noqa: S311 - spreads waits, guards nothing
+        jitter=jitter,
     )
+    if background.audit_seconds:
+        audits = AuditJob(assembly.inventory.audit_trips, count=partial(_count_fault, figures), jitter=jitter)
+        jobs["auditor"] = audits.run
+    return jobs
+
+
+def _count_fault(figures: Figures, fault: Fault) -> None:
+    figures.add("audit", str(fault), 0)
 
 
 def _archive(folder: Path | None) -> TripArchive | None:

@@ -185,6 +185,13 @@ COMMANDS = (
         "schema apply", "schema:apply_schema", "Create the tables in the cluster at SCYLLA_HOSTS.", "--replication 3"
     ),
     Command("schema check", "schema:check_schema", "Check whether the tables at SCYLLA_HOSTS are as required."),
+    Command(
+        "audit",
+        "audits:audit",
+        "Compare what is recorded of trips with what must be true, and repair it.",
+        "--repair",
+        usage="[OPTIONS] [TRIP]",
+    ),
     Command("token", "tokens:make_token", "Make a token for development.", '--user ann --scope "read hold confirm"'),
     Command("completion", "completion:completion", "Print a script that completes words in a shell.", "bash"),
     Command(

@@ -52,6 +52,10 @@ class Screen:
         else:
             show()
 
+    def line(self, value: object) -> None:
+        """The value as JSON on one line, as others follow."""
+        self.raw(json.dumps(value))
+
     def raw(self, text: str) -> None:
         """One line as it is."""
         self._out.write(text + "\n")

@@ -4,9 +4,11 @@ from travio_inventory.settings.component import Component, setting
 
 
 class BackgroundSettings(Component):
-    """Sweeper, relay and forgetter."""
+    """Sweeper, relay, forgetter and auditor."""
 
-    is_on: bool = setting("BACKGROUND", True, "whether serve also runs the background jobs: sweeper, relay, forgetter")
+    is_on: bool = setting(
+        "BACKGROUND", True, "whether serve also runs the background jobs: sweeper, relay, forgetter, auditor"
+    )
     relay: bool = setting(
         "RELAY", True, "whether the background jobs relay events; off where another process on the store does"
     )
@@ -15,4 +17,11 @@ class BackgroundSettings(Component):
     )
     relay_interval_ms: int = setting(
         "RELAY_INTERVAL_MS", 500, "time between two rounds of the relay, which publishes events", ge=10, le=60_000
+    )
+    audit_seconds: int = setting(
+        "AUDIT_SECONDS",
+        86_400,
+        "how often the background jobs audit each trip, slowly and without repairing anything; 0 = never",
+        ge=0,
+        le=30 * 86_400,
     )

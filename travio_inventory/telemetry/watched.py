@@ -19,7 +19,7 @@ OK = "ok"
 ERROR = "error"
 CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
-ROUNDS = {"expire_holds", "relay_events", "forget_trips", "follow_maps"}
+ROUNDS = {"expire_holds", "relay_events", "forget_trips", "follow_maps", "audit_trips"}
 """Called by background jobs and live feeds all the time: their runs alone are not reported."""
 PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
 """Called by use cases, rounds too: not reported alone either."""

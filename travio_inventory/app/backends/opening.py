@@ -18,12 +18,13 @@ from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.local_rates import RATES_MAX, LocalRates
 from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Batches, Reads
+from travio_inventory.seats.audit.ports import GateSight
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, UnfitDatabase
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, SqliteView, UnfitDatabase
 
 if TYPE_CHECKING:  # the driver is slow to import
     from travio_inventory.store.scylla import ScyllaBatches
@@ -47,12 +48,13 @@ class Store(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """The edge: turns contenders away, serves seat maps, and counts requests."""
+    """The edge: turns contenders away, serves seat maps, and counts requests; `sight` looks at what it remembers."""
 
     gate: Gate
     taken: TakenSeats
     seat_maps: SeatMapCache
     rates: Rates
+    sight: GateSight | None = None
 
 
 @asynccontextmanager
@@ -64,8 +66,11 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
             yield Store(memory, token_hex(8))
         case "embedded":
             async with _open_embedded(settings.store.data) as embedded:
-                name = f"{socket.gethostname()}:{settings.store.data.resolve()}"
-                yield Store(embedded, name, gauges={"store.forgotten rows": lambda: embedded.counts.forgotten})
+                yield Store(
+                    embedded,
+                    _embedded_name(settings),
+                    gauges={"store.forgotten rows": lambda: embedded.counts.forgotten},
+                )
         case "scylla":
             from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
@@ -75,6 +80,27 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
                 yield Store(
                     grouped, scylla.deployment, lambda: scylla.problem, jobs, _gauges(scylla, grouped), scylla.views
                 )
+
+
+@asynccontextmanager
+async def open_view(settings: Settings) -> AsyncIterator[Store]:
+    """The store, to look at it: the embedded one beside the process that has it. Raises StartFailed."""
+    if settings.store.kind != "embedded":
+        async with open_batches(settings) as store:
+            yield store
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            view = await stack.enter_async_context(SqliteView.open(settings.store.data))
+        except UnfitDatabase as failed:
+            raise StartFailed(str(failed)) from failed
+        except sqlite3.Error as failed:
+            raise StartFailed(f"database in data folder {settings.store.data}: {failed}") from failed
+        yield Store(view, _embedded_name(settings))
+
+
+def _embedded_name(settings: Settings) -> str:
+    return f"{socket.gethostname()}:{settings.store.data.resolve()}"
 
 
 @asynccontextmanager
@@ -94,7 +120,7 @@ async def open_edge(settings: Settings, deployment: str, signals: MapSignals) ->
                 taken_ttl_ms=settings.edge.taken_ttl_ms,
             )
             maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.edge.map_stale_ms)
-            yield Edge(gate, gate, maps, rates)
+            yield Edge(gate, gate, maps, rates, gate)
         case "redis":
             from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
@@ -106,7 +132,7 @@ async def open_edge(settings: Settings, deployment: str, signals: MapSignals) ->
                 trips_max=MAPS_CACHED_MAX,
                 signals=signals,
             ) as shared:
-                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates)
+                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, shared.sight)
 
 
 @asynccontextmanager

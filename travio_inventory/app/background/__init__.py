@@ -5,6 +5,7 @@ from functools import partial
 from random import Random
 
 from travio_inventory.app.assemble import Relay
+from travio_inventory.app.background.audits import AuditJob
 from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.supervision import Job, Supervision
 from travio_inventory.app.background.visits import VisitJob
@@ -12,7 +13,7 @@ from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 
-__all__ = ["Job", "RelayJob", "Supervision", "VisitJob", "background_jobs"]
+__all__ = ["AuditJob", "Job", "RelayJob", "Supervision", "VisitJob", "background_jobs"]
 
 FORGET_INTERVAL_MS = 5_000
 OPEN_INTERVAL_MS = 1_000

@@ -9,6 +9,7 @@ from travio_inventory.store.sqlite.migrations import (
     UnfitDatabase,
 )
 from travio_inventory.store.sqlite.purge import Pace
+from travio_inventory.store.sqlite.view import SqliteView
 
 __all__ = [
     "Counts",
@@ -18,5 +19,6 @@ __all__ = [
     "DatabaseTooOld",
     "Pace",
     "SqliteBatches",
+    "SqliteView",
     "UnfitDatabase",
 ]

@@ -12,21 +12,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
-    Index,
     IndexEntry,
-    Kind,
     NotDone,
     Outcome,
     Partition,
-    RowKey,
-    Rows,
     Unknown,
     Write,
 )
@@ -35,16 +30,8 @@ from travio_inventory.store.sqlite.database import open_writer
 from travio_inventory.store.sqlite.folder import locked_folder
 from travio_inventory.store.sqlite.group import Batch, GroupOutcome, try_group
 from travio_inventory.store.sqlite.purge import Pace, Purge, Seconds
-from travio_inventory.store.sqlite.reads import Reads
-from travio_inventory.store.sqlite.statements import (
-    SELECT_ENTRIES,
-    keys_json,
-    partition_text,
-    row_of,
-    row_of_kind,
-    select_keys_text,
-    select_kind_text,
-)
+from travio_inventory.store.sqlite.reads import CommittedRows, Reads
+from travio_inventory.store.sqlite.statements import partition_text
 from travio_inventory.store.threads import switching_fast
 
 QUEUE_BATCHES_MAX = 4096
@@ -57,8 +44,6 @@ CLOSE_S_MAX = 10.0
 # callers the groups grew from 5 batches to 15, and a batch cost a third less.
 GATHER_S = 0.005
 GATHER_AFTER_BATCHES = 4
-
-_ALL = -1  # as SQLite's LIMIT understands it
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +65,7 @@ class Counts:
     forgotten: int = 0
 
 
-class SqliteBatches:
+class SqliteBatches(CommittedRows):
     """Conditional batches on one SQLite database, of which this process is the only user.
 
     An answer is given after its commit is on disk. A batch waits at most `wait_ms_max` to begin (then NotDone) and as
@@ -98,10 +83,10 @@ class SqliteBatches:
         wait_ms_max: int,
         now_s: Seconds,
     ) -> None:
+        super().__init__(reads)
         self.counts = Counts()
         self._loop = asyncio.get_running_loop()
         self._connection = connection
-        self._reads = reads
         self._purge = purge
         self._now_s = now_s
         self._committer = Committer(connection, self._loop)
@@ -164,21 +149,6 @@ class SqliteBatches:
         self._queue.append(_Waiting(batch, answer, self._loop.time(), send_by))
         self._begin()
         return await answer
-
-    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        text, arguments = select_keys_text(partition.table), (keys_json(keys), partition_text(partition))
-        return dict(await self._reads.fetch(text, arguments, row_of(partition.table)))
-
-    async def read(
-        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
-    ) -> Rows:
-        text, bounds = select_kind_text(partition.table, kind, has_end=bool(end)), (start, end) if end else (start,)
-        arguments = (partition_text(partition), *bounds, _ALL if most is None else most)
-        return dict(await self._reads.fetch(text, arguments, row_of_kind(kind)))
-
-    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        arguments = (bucket, after, _ALL if most is None else most)
-        return await self._reads.fetch(SELECT_ENTRIES[index], arguments, itemgetter(0))
 
     def _begin(self) -> None:
         """See to what waits, unless that is being done."""

@@ -112,6 +112,12 @@ def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[Seque
         )
 
 
+def is_of_this_release(connection: sqlite3.Connection) -> bool:
+    """Whether nothing of the database is to be migrated."""
+    newest = VERSION_BEFORE_MIGRATIONS + len(MIGRATIONS)
+    return _version(connection) == newest and not any(_missing(connection))
+
+
 def _version(connection: sqlite3.Connection) -> int:
     """0 where there is no database yet."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -4,14 +4,25 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey, Rows, StoreUnavailable
 from travio_inventory.store.sqlite.database import open_reader
+from travio_inventory.store.sqlite.statements import (
+    SELECT_ENTRIES,
+    keys_json,
+    partition_text,
+    row_of,
+    row_of_kind,
+    select_keys_text,
+    select_kind_text,
+)
 
 RECORDS_AT_ONCE = 256
 READERS = 8
+_ALL = -1  # as SQLite's LIMIT understands it
 
 T = TypeVar("T")
 
@@ -71,3 +82,28 @@ class Reads:
                 await self._turns.acquire()
         except TimeoutError:
             raise StoreUnavailable(f"read not begun within {self._wait_s_max} s") from None
+
+
+class CommittedRows:
+    """The reads of `protocol.batches.Batches`."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """See Reads."""
+        text, arguments = select_keys_text(partition.table), (keys_json(keys), partition_text(partition))
+        return dict(await self._reads.fetch(text, arguments, row_of(partition.table)))
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        """See Reads."""
+        text, bounds = select_kind_text(partition.table, kind, has_end=bool(end)), (start, end) if end else (start,)
+        arguments = (partition_text(partition), *bounds, _ALL if most is None else most)
+        return dict(await self._reads.fetch(text, arguments, row_of_kind(kind)))
+
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        """See Batches."""
+        arguments = (bucket, after, _ALL if most is None else most)
+        return await self._reads.fetch(SELECT_ENTRIES[index], arguments, itemgetter(0))

@@ -1,0 +1,53 @@
+"""Audits all trips slowly, round after round, and logs what is wrong; it repairs nothing."""
+
+import logging
+from collections.abc import Callable
+from random import Random
+
+from travio_inventory.app.background.pace import Pace
+from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.seats.audit.findings import Audited, Fault
+from travio_inventory.seats.use_cases.audit_trips import AuditTrips
+
+LOOK_EVERY_MS = 5_000
+"""How often it looks for trips whose turn has come."""
+ADVICE = "run `travio-inventory audit` to see all of it, with --repair to repair it"
+
+log = logging.getLogger(__name__)
+
+
+class AuditJob:
+    """No error ends it. A fault is logged at most once a minute for its kind; `count` hears of each."""
+
+    def __init__(self, audits: AuditTrips, *, count: Callable[[Fault], None], jitter: Random) -> None:
+        self._audits = audits
+        self._count = count
+        self._pace = Pace(interval_ms=LOOK_EVERY_MS, jitter=jitter)
+        self._log_throttle = LogThrottle()
+
+    async def run(self) -> None:
+        """Audit until cancelled."""
+        await self._pace.keep(self._round)
+
+    async def _round(self) -> bool:
+        """Whether the store answered."""
+        try:
+            for key in await self._audits.due(HOUSE):
+                self._tell(await self._audits.one(HOUSE, key))
+        except BackendUnavailable as error:
+            if self._log_throttle.may_log(str(error)):
+                log.warning("cannot audit trips now: %s", error)
+            return False
+        return True
+
+    def _tell(self, audited: Audited) -> None:
+        for finding in audited.left:
+            self._count(finding.fault)
+            if self._log_throttle.may_log(finding.fault):
+                log.error("audit: %s: %s", finding, ADVICE)
+        for group, why in audited.unread.items():
+            if self._log_throttle.may_log("unread"):
+                trip = audited.trip
+                log.warning("audit: trip %s of %s, group %s cannot be read: %s", *reversed(trip), group, why)

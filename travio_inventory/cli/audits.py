@@ -1,0 +1,213 @@
+"""The command that audits trips: on the store and the edge themselves, not through a service."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.app.auditing import Auditing, auditing
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.cli.connection_options import AsJson, fail
+from travio_inventory.cli.exits import Exit, Failure
+from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.server import settings_or_none
+from travio_inventory.client.client import ORGANIZATION_DEFAULT
+from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.seats.audit.auditing import GROUPS_PER_SECOND, AuditRules
+from travio_inventory.seats.audit.findings import ADVICE, Audited, Fault, Finding, Skipped, Sums
+from travio_inventory.seats.records.listed_trips import SHARDS
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.settings import Settings
+
+TRIPS_PER_READ = 100
+PACE_MAX = 10_000.0
+
+
+@dataclass(slots=True)
+class _Total:
+    """What came of all trips so far."""
+
+    trips: int = 0
+    skipped: int = 0
+    groups: int = 0
+    unread: int = 0
+    left: int = 0
+    repaired: int = 0
+    sums: Sums = field(default_factory=Sums)
+    why_skipped: Skipped = Skipped.NO
+    """Of the last trip."""
+    faults: dict[Fault, None] = field(default_factory=dict)
+    """Those that were left, in the order in which they were found."""
+
+    def add(self, audited: Audited) -> None:
+        self.trips += 1
+        self.skipped += bool(audited.skipped)
+        self.why_skipped = audited.skipped
+        self.groups += audited.groups
+        self.unread += len(audited.unread)
+        self.left += len(audited.left) + audited.more
+        self.repaired += len(audited.repaired)
+        self.sums = self.sums.plus(audited.sums)
+        self.faults |= dict.fromkeys(finding.fault for finding in audited.left)
+
+    @property
+    def status(self) -> Exit:
+        if self.left:
+            return Exit.NO
+        return Exit.ASK_AGAIN if self.unread else Exit.DONE
+
+
+def audit(
+    trip: str = "",
+    *,
+    organization: Annotated[
+        str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
+    ] = ORGANIZATION_DEFAULT,
+    repair: Annotated[bool, Parameter(negative="", help="Repair what the protocol has a step for.")] = False,
+    groups_per_second: Annotated[float, Parameter(help="Seat groups to look at in a second.")] = GROUPS_PER_SECOND,
+    from_shard: Annotated[int, Parameter(help=f"Go on with this one of {SHARDS} shards of the list of trips.")] = 0,
+    as_json: AsJson = False,
+) -> Exit:
+    """Compare what is recorded of all trips, or of one, with what must be true, beside a sale too.
+
+    It works on the store and the edge that the settings name, not through a service. What it finds is looked at again
+    before it is told. With --json one line for each trip, then one for all. Status 0: nothing is wrong, or all of it is
+    repaired; 1: something is left; 3: something could not be read.
+    """
+    screen = Screen(as_json=as_json)
+    if not 0 < groups_per_second <= PACE_MAX:
+        said = f"--groups-per-second {groups_per_second:g}: allowed is more than 0 and at most {PACE_MAX:g}"
+        return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", said))
+    if not 0 <= from_shard < SHARDS:
+        said = f"--from-shard {from_shard}: allowed is a whole number from 0 to {SHARDS - 1}"
+        return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", said))
+    settings = settings_or_none()
+    if settings is None:
+        return Exit.WRONG
+    only = TripKey(organization, trip) if trip else None
+    work = _Work(screen, settings, AuditRules(groups_per_second=groups_per_second), repair=repair)
+    try:
+        return asyncio.run(work.run(only, from_shard))
+    except StartFailed as failed:
+        return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
+    except KeyboardInterrupt:
+        advice = "" if only else f"--from-shard {work.shard} goes on from here"
+        return fail(screen, Failure(Exit.INTERRUPTED, "INTERRUPTED", "interrupted", advice))
+
+
+class _Work:
+    """One run of the command; `shard` is how far it is."""
+
+    def __init__(self, screen: Screen, settings: Settings, rules: AuditRules, *, repair: bool) -> None:
+        self.shard = 0
+        self._screen = screen
+        self._progress = Screen(out=sys.stderr)
+        self._settings = settings
+        self._rules = rules
+        self._repair = repair
+        self._total = _Total()
+
+    async def run(self, only: TripKey | None, from_shard: int) -> Exit:
+        """Audit that trip, or all from that shard on. Raises StartFailed."""
+        async with auditing(self._settings, self._rules, repair=self._repair) as opened:
+            try:
+                async for key in self._trips(opened, only, from_shard):
+                    await self._one(opened, key)
+            except BackendUnavailable as failed:
+                advice = "" if only else f"--from-shard {self.shard} goes on from here"
+                return fail(self._screen, Failure(Exit.ASK_AGAIN, failed.reason, str(failed), advice))
+            finally:
+                self._progress.over("")
+            if only is not None and self._total.why_skipped:
+                return fail(self._screen, _not_audited(only, self._total.why_skipped))
+            self._tell_total(opened)
+        return self._total.status
+
+    async def _trips(self, opened: Auditing, only: TripKey | None, from_shard: int) -> AsyncIterator[TripKey]:
+        if only is not None:
+            yield only
+            return
+        for self.shard in range(from_shard, SHARDS):
+            after, before = "", None
+            while found := await opened.audits.listed(HOUSE, self.shard, after=after, most=TRIPS_PER_READ):
+                after = found[-1][0]
+                for _, listed in found:
+                    if listed.key != before:  # it may be listed twice, with the times that it had and has
+                        yield listed.key
+                    before = listed.key
+
+    async def _one(self, opened: Auditing, key: TripKey) -> None:
+        def told(done: int, groups: int) -> None:
+            of = f"{key.trip} of {key.organization}: {done} of {groups} seat groups"
+            self._progress.over(f"shard {self.shard} of {SHARDS}, trip {self._total.trips + 1}, {of}")
+
+        audited = await opened.audits.one(HOUSE, key, repair=self._repair, told=told)
+        self._total.add(audited)
+        self._progress.over("")
+        if self._screen.as_json:
+            self._screen.line(_plain(audited))
+            return
+        for finding in audited.repaired:
+            self._screen.say(f"repaired: {finding}", "green")
+        for finding in audited.left:
+            self._screen.say(str(finding), "red")
+        if audited.more:
+            self._screen.say(f"and {audited.more} more of trip {key.trip} of {key.organization}", "red")
+        for group, why in audited.unread.items():
+            self._screen.say(f"cannot read: trip {key.trip} of {key.organization}, group {group}: {why}", "yellow")
+
+    def _tell_total(self, opened: Auditing) -> None:
+        total = self._total
+        if self._screen.as_json:
+            names = ("trips", "skipped", "groups", "unread", "left", "repaired")
+            counts = {name: getattr(total, name) for name in names}
+            self._screen.line({**counts, "cells": total.sums._asdict(), "edge_seen": opened.sees_edge})
+            return
+        free, held, sold, blocked, cells = total.sums
+        of = f"{total.trips - total.skipped} trips, {total.groups} seat groups, {cells} cells"
+        self._screen.say(f"{of}: {free} free, {held} held, {sold} sold, {blocked} blocked")
+        if not opened.sees_edge:
+            self._screen.say("the edge was not looked at: it is in the service's process, or there is none")
+        outcome = f"{total.repaired} repaired, {total.left} left" if self._repair else f"{total.left} found"
+        self._screen.say(outcome, "red" if total.left else "green")
+        for fault in total.faults:
+            if self._repair or fault in _NEVER_REPAIRED:
+                self._screen.say(f"{fault}: {ADVICE[fault]}")
+        if total.left and not self._repair:
+            self._screen.say("--repair repairs what the protocol has a step for")
+
+
+_NEVER_REPAIRED = (Fault.TWO_OWNERS, Fault.ODD_CELL, Fault.MISSING_CELL, Fault.UNPUBLISHED)
+
+
+def _not_audited(key: TripKey, why: Skipped) -> Failure:
+    said = f"trip {key.trip} of {key.organization} was not audited: {why}"
+    if why is Skipped.GONE:
+        return Failure(Exit.NO, "TRIP_NOT_FOUND", said, "name its --organization")
+    return Failure(Exit.ASK_AGAIN, "TRIP_NOT_AUDITED", said, "run the same command again when that is done")
+
+
+def _plain(audited: Audited) -> dict[str, object]:
+    """What came of a trip, for programs."""
+    return {
+        "organization": audited.trip.organization,
+        "trip": audited.trip.trip,
+        "skipped": str(audited.skipped),
+        "groups": audited.groups,
+        "cells": audited.sums._asdict(),
+        "left": [_finding(each) for each in audited.left],
+        "repaired": [_finding(each) for each in audited.repaired],
+        "more": audited.more,
+        "unread": {str(group): why for group, why in audited.unread.items()},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    named = finding._asdict()
+    return {
+        name: str(named[name]) if name == "fault" else named[name] for name in named if name not in ("trip", "seen")
+    }
