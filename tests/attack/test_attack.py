@@ -26,10 +26,11 @@ CONNECTIONS_MAX = 80
 """Fewer than the idle connections at this scale."""
 
 
-@pytest.fixture(scope="module")
-async def besieged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Siege]:
-    folder, few = tmp_path_factory.mktemp("siege"), str(CONNECTIONS_MAX)
-    async with siege(folder, wait_seconds_max=WAIT_SECONDS_MAX, TRAVIO_CONNECTIONS_MAX=few) as besieged:
+@pytest.fixture(scope="module", params=["grpclib", pytest.param("lean", marks=pytest.mark.once)])
+async def besieged(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Siege]:
+    folder, settings = tmp_path_factory.mktemp("siege"), {"TRAVIO_SERVER": request.param}
+    settings["TRAVIO_CONNECTIONS_MAX"] = str(CONNECTIONS_MAX)
+    async with siege(folder, wait_seconds_max=WAIT_SECONDS_MAX, **settings) as besieged:
         yield besieged
 
 

@@ -1,7 +1,9 @@
 """Messages in both directions: read as they arrive, limited, put together, answered through small windows."""
 
 import asyncio
+import gzip
 import tracemalloc
+import zlib
 
 import pytest
 from grpclib.const import Status
@@ -105,6 +107,41 @@ async def test_messages_that_never_end_cannot_pile_up(served: Served, caller: Ra
 async def test_a_request_that_is_no_message_is_refused(caller: RawCaller, body: bytes, status: Status) -> None:
     assert (await caller.ask(ECHO, body)).status is status
     assert await goes_on(caller)
+
+
+GZIP = [("grpc-encoding", "gzip")]
+
+
+async def test_a_compressed_request_is_served(caller: RawCaller) -> None:
+    """Alone, in pieces, and among others of a stream."""
+    packed = framed(gzip.compress(SEVEN[5:]), flag=1)
+    assert is_seven(await caller.ask(ECHO, packed, replacing=GZIP))
+    stream_id = caller.open(ECHO, replacing=GZIP)
+    caller.send(stream_id, packed[:9])
+    caller.send(stream_id, packed[9:], end=True)
+    assert is_seven(await caller.answer(stream_id))
+    answer = await caller.ask(CHAT, packed + SEVEN + packed, replacing=GZIP)
+    assert (answer.status, len(answer.body)) == (Status.OK, 3 * 7)
+
+
+@pytest.mark.parametrize(
+    ("packed", "encoding", "status"),
+    [
+        (gzip.compress(bytes(1_001)), "gzip", Status.RESOURCE_EXHAUSTED),
+        (gzip.compress(bytes(800_000)), "gzip", Status.RESOURCE_EXHAUSTED),
+        (gzip.compress(SEVEN[5:])[:-3], "gzip", Status.INVALID_ARGUMENT),
+        (gzip.compress(SEVEN[5:]) + b"x", "gzip", Status.INVALID_ARGUMENT),
+        (b"no gzip at all", "gzip", Status.INVALID_ARGUMENT),
+        (zlib.compress(SEVEN[5:]), "deflate", Status.UNIMPLEMENTED),
+    ],
+    ids=["one too many", "a bomb", "cut off", "and more", "no gzip", "deflate"],
+)
+async def test_a_compressed_message_has_the_limit_of_its_method(packed: bytes, encoding: str, status: Status) -> None:
+    async with serving(message_bytes_max_by_method={}) as served, served.caller() as caller:
+        for path in (ECHO, CHAT):
+            answer = await caller.ask(path, framed(packed, flag=1), replacing=[("grpc-encoding", encoding)])
+            assert answer.status is status
+        assert await goes_on(caller)
 
 
 async def test_a_streaming_caller_is_answered_message_by_message(caller: RawCaller) -> None:

@@ -8,10 +8,12 @@ import pytest
 from verification.kit.service_process import ServiceProcess, serving
 
 
-@pytest.fixture(scope="package")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
-    """A service for tests that do not disturb each other: each opens its own trips."""
-    async with serving(tmp_path_factory.mktemp("shared")) as service:
+@pytest.fixture(scope="package", params=["grpclib", pytest.param("lean", marks=pytest.mark.once)])
+async def shared(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[ServiceProcess]:
+    """A service for tests that do not disturb each other: each opens its own trips. Each of our servers in turn."""
+    async with serving(tmp_path_factory.mktemp("shared"), TRAVIO_SERVER=request.param) as service:
         yield service
         assert await service.stop() == 0
         assert "Traceback" not in service.log, service.log

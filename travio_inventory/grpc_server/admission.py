@@ -27,6 +27,8 @@ class AdmittedCall(NamedTuple):
     metadata: ReceivedMetadata
     content_type: str
     user_agent: str | None
+    encoding: str
+    """Of its compressed messages."""
 
 
 class Admission:
@@ -86,7 +88,8 @@ def read_headers(headers: Headers, context: ServerContext) -> AdmittedCall | Rej
     except ValueError:
         return Rejection(Status.INVALID_ARGUMENT, "malformed binary metadata")
     deadline = None if timeout_seconds == float("inf") else Deadline.from_timeout(timeout_seconds)
-    return AdmittedCall(method, deadline, metadata, content_type, named.get("user-agent"))
+    encoding = named.get("grpc-encoding", "identity")
+    return AdmittedCall(method, deadline, metadata, content_type, named.get("user-agent"), encoding)
 
 
 def seconds_allowed(value: str | None, method: Method, limits: ServerLimits) -> float | None:

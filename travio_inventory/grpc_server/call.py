@@ -46,7 +46,7 @@ class ServedCall:
         self.admitted = admitted
         self.peer = peer
         self.has_ended = False
-        self.body = RequestBody(context, writer, stream_id, admitted.method)
+        self.body = RequestBody(context, writer, stream_id, admitted.method, encoding=admitted.encoding)
         self._writer = writer
         self._stream_id = stream_id
         self._handle = handle

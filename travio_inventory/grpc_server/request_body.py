@@ -29,7 +29,9 @@ class RequestBody:
         "_unread_bytes", "_writer", "is_whole", "takes_one",
     )  # fmt: skip
 
-    def __init__(self, context: ServerContext, writer: WindowGiver, stream_id: int, method: Method) -> None:
+    def __init__(
+        self, context: ServerContext, writer: WindowGiver, stream_id: int, method: Method, *, encoding: str
+    ) -> None:
         self.takes_one = not method.handler.cardinality.client_streaming
         self.is_whole = False
         """Whether the caller has sent all."""
@@ -37,7 +39,10 @@ class RequestBody:
         self._writer = writer
         self._stream_id = stream_id
         self._inbox = Inbox(
-            method.message_bytes_max, 1 if self.takes_one else None, too_large=context.refusals.too_large
+            method.message_bytes_max,
+            1 if self.takes_one else None,
+            too_large=context.refusals.too_large,
+            encoding=encoding,
         )
         self._arrival: asyncio.Event | None = None
         self._is_closed = False

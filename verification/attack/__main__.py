@@ -40,7 +40,7 @@ async def _attacked(name: str, asked: Namespace) -> Outcome:
     """One attack on a service that is started for it, with an empty data folder."""
     attack = next(attack for attack in ATTACKS if attack.name == name)
     with tempfile.TemporaryDirectory(prefix="travio-attack-") as folder:
-        async with siege(Path(folder)) as besieged:
+        async with siege(Path(folder), TRAVIO_SERVER=asked.server) as besieged:
             return await besieged.bear(attack, scale=asked.scale, quiet_seconds=asked.quiet)
 
 
@@ -67,6 +67,7 @@ def _report(asked: Namespace, outcomes: list[Outcome]) -> dict[str, Any]:
         "commit": report.commit(),
         "machine": report.machine(),
         "versions": report.versions(),
+        "server": asked.server,
         "scale": asked.scale,
         "memory_growth_mb_max": MEMORY_GROWTH_MB_MAX,
         "attacks": [as_plain(outcome) for outcome in outcomes],
@@ -89,6 +90,9 @@ def _asked() -> Namespace:
         prog="python -m verification.attack", description=__doc__, epilog="attacks: " + "; ".join(names)
     )
     parser.add_argument("--attack", nargs="+", choices=names, metavar="NAME", help="only these")
+    parser.add_argument(
+        "--server", choices=("grpclib", "lean"), default="grpclib", help="what serves gRPC (%(default)s)"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="how much of each attack (%(default)s)")
     parser.add_argument("--quiet", type=float, default=QUIET_SECONDS, help="seconds before and after (%(default)s)")
     parser.add_argument("--out", type=Path, help="file for all figures, as JSON")

@@ -20,6 +20,8 @@ BROKEN_RULES = {
     "GOAWAY STREAM_CLOSED",
     "GOAWAY COMPRESSION_ERROR",
 }
+BROKEN_CALLS = {"RST FLOW_CONTROL_ERROR", "RST PROTOCOL_ERROR"}
+"""The end of a call alone that breaks the rules."""
 
 
 def told(*answers: str) -> frozenset[str]:
@@ -61,11 +63,11 @@ ATTACKS: Final = (
     Attack(
         "huge headers",
         peers.huge_headers,
-        told(CALM, CLOSED, *BROKEN_RULES, "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"),
+        told(CALM, CLOSED, *BROKEN_RULES, "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "RST PROTOCOL_ERROR"),
     ),
     Attack("endless headers", peers.endless_headers, told(CALM, CLOSED, *BROKEN_RULES)),
     Attack("heavy headers", peers.heavy_headers, told("OK", "NOT_FOUND")),
-    Attack("faults beside calls", neighbours.faults, told("OK", *LATE, *NOT_TAKEN, "RST FLOW_CONTROL_ERROR")),
+    Attack("faults beside calls", neighbours.faults, told("OK", *LATE, *NOT_TAKEN, *BROKEN_CALLS)),
     Attack("other protocols", peers.other_protocols, told(CLOSED, *BROKEN_RULES)),
     Attack(
         "illegal frames",

@@ -196,7 +196,8 @@ async def endless_headers(assault: Assault) -> None:
 async def heavy_headers(assault: Assault) -> None:
     """The largest allowed headers, Huffman-coded, on otherwise valid calls."""
     heavy = Encoder().encode([(f"x-{number}", "~" * 3_500) for number in range(4)])
-    begun = Encoder().encode([(":method", "POST"), (":path", CHECK), ("content-type", "application/grpc")])
+    call = [(":method", "POST"), (":scheme", "http"), (":path", CHECK), ("content-type", "application/grpc")]
+    begun = Encoder().encode(call)
     body = framed(request("CheckAvailability").SerializeToString())
     calls = assault.times(2_000)
 

@@ -257,7 +257,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         """A call whose request comes in parts."""
         call = LeanCall(self, stream_id, head)
         call.stream = self._outgoing.open(stream_id, content_bytes=head.content_bytes, is_whole=is_whole)
-        call.body = RequestBody(self.context, self, stream_id, head.method)
+        call.body = RequestBody(self.context, self, stream_id, head.method, encoding=head.encoding)
         self.keep(call)
         if not call.body.takes_one:
             self.context.starts.submit(self, call.start)
