@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from travio_inventory.app.backends import OwnCertificate, StartFailed
+from travio_inventory.app.backends import OwnCertificate, Renewals, StartFailed
 from travio_inventory.app.service import running
 from verification.kit.in_process import settings_of
 from verification.servers.certificates import Certificates, make_certificates
@@ -37,14 +37,16 @@ def renewed(tmp_path: Path) -> Certificates:
 
 
 @asynccontextmanager
-async def serving(shown: OwnCertificate) -> AsyncIterator[int]:
+async def serving(certificate: Path, key: Path) -> AsyncIterator[int]:
     """A server that shows the certificate and checks for new files all the time; its port."""
+    renewals = Renewals()
+    shown = OwnCertificate(certificate, key, renewals)
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=shown.grpc)
-    keeping_up = asyncio.create_task(shown.keep_up(every_s=LOOK_EVERY_S))
+    keeping_up = asyncio.create_task(renewals.keep_up(every_s=LOOK_EVERY_S))
     async with server:
         yield server.sockets[0].getsockname()[1]
     keeping_up.cancel()
@@ -73,7 +75,7 @@ async def until_complained(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_renewed_files_are_shown_to_new_connections(first: Certificates, renewed: Certificates) -> None:
-    async with serving(OwnCertificate(first.certificate, first.key)) as port:
+    async with serving(first.certificate, first.key) as port:
         assert await is_trusted(port, first.authority)
         renewed.key.replace(first.key)
         renewed.certificate.replace(first.certificate)
@@ -83,8 +85,7 @@ async def test_renewed_files_are_shown_to_new_connections(first: Certificates, r
 async def test_a_running_service_uses_renewed_files(
     first: Certificates, renewed: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_up = partialmethod(OwnCertificate.keep_up, every_s=LOOK_EVERY_S)
-    monkeypatch.setattr(OwnCertificate, "keep_up", keep_up)
+    monkeypatch.setattr(Renewals, "keep_up", partialmethod(Renewals.keep_up, every_s=LOOK_EVERY_S))
     settings = settings_of(tls_cert=first.certificate, tls_key=first.key)
     async with running(settings) as app:
         assert await is_trusted(app.port, first.authority)
@@ -96,7 +97,7 @@ async def test_a_running_service_uses_renewed_files(
 async def test_files_that_are_missing_for_a_moment_change_nothing_until_they_are_back(
     first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(OwnCertificate(first.certificate, first.key)) as port:
+    async with serving(first.certificate, first.key) as port:
         first.certificate.unlink()
         await until_complained(caplog)
         assert await is_trusted(port, first.authority)
@@ -108,7 +109,7 @@ async def test_files_that_are_missing_for_a_moment_change_nothing_until_they_are
 async def test_files_that_do_not_match_change_nothing_until_they_do(
     first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(OwnCertificate(first.certificate, first.key)) as port:
+    async with serving(first.certificate, first.key) as port:
         renewed.certificate.replace(first.certificate)
         await until_complained(caplog)
         await asyncio.sleep(5 * LOOK_EVERY_S)
@@ -120,4 +121,4 @@ async def test_files_that_do_not_match_change_nothing_until_they_do(
 
 def test_a_key_of_another_certificate_stops_the_start(first: Certificates, renewed: Certificates) -> None:
     with pytest.raises(StartFailed, match=r"TLS with .*: no certificate and its key, in PEM form \(.*MISMATCH"):
-        OwnCertificate(first.certificate, renewed.key)
+        OwnCertificate(first.certificate, renewed.key, Renewals())

@@ -118,12 +118,13 @@ async def test_if_the_first_process_cannot_start_the_supervisor_ends(caplog: pyt
     assert caplog.messages == []
 
 
-async def test_signals_for_the_processes_are_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("told", [signal.SIGUSR1, signal.SIGHUP])
+async def test_signals_for_the_processes_are_passed_on(caplog: pytest.LogCaptureFixture, told: signal.Signals) -> None:
     """These ones end at it."""
     async with supervised(caplog) as one:
         await one.pids()
-        one.tell(signal.SIGUSR1)
-        while len(one.said("ended by SIGUSR1")) < 2:  # noqa: ASYNC110 - a log tells no event loop
+        one.tell(told)
+        while len(one.said(f"ended by {told.name}")) < 2:  # noqa: ASYNC110 - a log tells no event loop
             await anyio.sleep(0.01)
         await one.pids(times=2)
         one.tell(signal.SIGTERM)

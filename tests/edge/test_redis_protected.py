@@ -9,6 +9,7 @@ import pytest
 
 from tests.edge.edges import EdgeUnderTest, GroupGate, redis_edge, who_has
 from tests.edge.redis_edges import STALE_MS_MAX, fill, until_answering, until_gone
+from travio_inventory.app.backends import Renewals, SecretFile
 from travio_inventory.edge.redis_options import RIGHTS, Cluster, Sentinels, Standalone, parse_redis_address
 from travio_inventory.seats.ports import Locked, Passed
 from verification.kit.edges import redis_options
@@ -38,6 +39,25 @@ async def test_the_edge_needs_few_rights_and_speaks_tls(tmp_path: Path) -> None:
             async with redis_edge(stranger) as edge:
                 gate = edge.group_gate()
                 assert [await gate.enter(name, "A1:0") for name in ("ann", "bob")] == [Passed(), Passed()]
+
+
+@pytest.mark.redis
+async def test_a_password_in_a_file_may_be_changed_while_the_edge_is_open(tmp_path: Path) -> None:
+    """Connections that are made later show the new one: here after the server has closed all."""
+    need("redis")
+    account = Account(name="edge", password=SECRET, rules=RIGHTS)
+    file, renewals = tmp_path / "password", Renewals()
+    file.write_text(SECRET)
+    with redis_server(tmp_path / "server", Protection(account=account)) as server:
+        password = SecretFile("password", file, renewals)
+        known = redis_options(Standalone((HOST, server.port)), user="edge", password=password)
+        async with redis_edge(known, stale_ms_max=STALE_MS_MAX) as edge:
+            await until_answering(edge)
+            server.ask("ACL", "SETUSER", "edge", "resetpass", f">{WRONG}")
+            file.write_text(WRONG)
+            renewals.look()
+            server.ask("CLIENT", "KILL", "USER", "edge")
+            await until_answering(edge)
 
 
 @pytest.mark.redis

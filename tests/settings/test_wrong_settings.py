@@ -65,7 +65,7 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
         ),
         (
             {"TRAVIO_AUTH": "jwt", **ISSUED},
-            "TRAVIO_AUTH='jwt' needs either TRAVIO_JWT_SECRET or TRAVIO_JWT_JWKS_URL",
+            "TRAVIO_AUTH='jwt' needs one of TRAVIO_JWT_SECRET, TRAVIO_JWT_SECRET_FILE, TRAVIO_JWT_JWKS_URL",
         ),
         (
             {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_SECRET": "hush" * 8, "TRAVIO_JWT_AUDIENCE": "seats"},

@@ -12,7 +12,7 @@ from travio_inventory.api.auth.identity import ANYONE, Identity
 from travio_inventory.api.auth.limits import Limited, LimitedAuthentication
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.auth.port import Authentication
-from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.backends import Renewals, SecretFile, StartFailed
 from travio_inventory.app.background import Job
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.rates import Rates
@@ -29,7 +29,7 @@ class Authenticating(NamedTuple):
 
 
 @asynccontextmanager
-async def authenticating(settings: Settings) -> AsyncIterator[Authenticating]:
+async def authenticating(settings: Settings, renewals: Renewals) -> AsyncIterator[Authenticating]:
     """As the settings say. Raises StartFailed where they leave it open who may call."""
     auth = settings.auth
     if wrong := why_not_served(settings):
@@ -37,7 +37,7 @@ async def authenticating(settings: Settings) -> AsyncIterator[Authenticating]:
     anonymous = ANYONE if auth.anonymous == "read" else None
     match auth.kind:
         case "jwt":
-            async with _by_tokens(auth, settings.server.default_organization, anonymous) as by_tokens:
+            async with _by_tokens(auth, settings.server.default_organization, anonymous, renewals) as by_tokens:
                 yield by_tokens
         case "mtls":
             yield Authenticating(CertificateAuthentication(parse_callers(auth.mtls_callers), anonymous=anonymous), {})
@@ -85,9 +85,9 @@ def trust_callers(context: ssl.SSLContext, auth: AuthSettings) -> None:
 
 @asynccontextmanager
 async def _by_tokens(
-    auth: AuthSettings, default_organization: str, anonymous: Identity | None
+    auth: AuthSettings, default_organization: str, anonymous: Identity | None, renewals: Renewals
 ) -> AsyncIterator[Authenticating]:
-    from travio_inventory.api.auth.keys import SharedSecret  # noqa: PLC0415 - costs a start that needs none
+    from travio_inventory.api.auth.keys import SharedSecret, check_secret  # noqa: PLC0415 - costs a start that needs none
     from travio_inventory.api.auth.tokens import TokenAuthentication, TokenRules  # noqa: PLC0415
 
     clock = SystemClock()
@@ -98,9 +98,17 @@ async def _by_tokens(
         organization_default=default_organization,
         leeway_s=auth.jwt_leeway_seconds,
     )
+    if auth.jwt_secret_file:
+        secret = SecretFile(
+            "secret of tokens", auth.jwt_secret_file, renewals, check=lambda told: check_secret(told.encode())
+        )
+        by_file = TokenAuthentication(SharedSecret(secret), rules, clock=clock, anonymous=anonymous)
+        secret.when_renewed(by_file.forget)
+        yield Authenticating(by_file, {})
+        return
     if auth.jwt_secret:
-        secret = SharedSecret(auth.jwt_secret.get_secret_value().encode())
-        yield Authenticating(TokenAuthentication(secret, rules, clock=clock, anonymous=anonymous), {})
+        shared = SharedSecret(auth.jwt_secret.get_secret_value().encode())
+        yield Authenticating(TokenAuthentication(shared, rules, clock=clock, anonymous=anonymous), {})
         return
     import httpx  # noqa: PLC0415
 

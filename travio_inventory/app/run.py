@@ -28,13 +28,16 @@ GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Python's own (700, 10, 10) were seen to pause a busy process for 70 ms."""
 OTHER_FILES_MAX = 512
 """Beside connections: the store's, the edge's, logs."""
+WHILE_RUNNING = (signal.SIGUSR1, signal.SIGHUP)
+"""Signals that end nothing: log the figures, and load the files of certificates and secrets that have changed."""
+OBEYED = (*WHILE_RUNNING, signal.SIGTERM, signal.SIGINT)
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
 def serve(settings: Settings, *, only: Face | None = None) -> int:
     """Serve over gRPC and HTTP, or over one of them, until SIGTERM or SIGINT; then finish running calls. A second
-    signal ends it at once. SIGUSR1 logs the figures.
+    signal ends it at once. SIGUSR1 logs the figures, SIGHUP loads certificates and secrets that have changed.
 
     Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, if the service
     could not start.
@@ -74,15 +77,19 @@ def allow_connections(settings: Settings) -> None:
 
 async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App], turns: TimedTurns) -> None:
     with ExitStack() as listening:
-        signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGUSR1, signal.SIGTERM, signal.SIGINT))
+        signals = listening.enter_context(anyio.open_signal_receiver(*OBEYED))
         async with service as app:
             _collect_seldom()
             app.figures.gauge(LONGEST_TURN, turns.longest_us)
             _say_ready(settings, app)
-            while (told := await anext(aiter(signals))) is signal.SIGUSR1:
-                log_figures(app.figures)
+            while (told := await anext(aiter(signals))) in WHILE_RUNNING:
+                if told is signal.SIGHUP:
+                    app.renewals.look()
+                else:
+                    log_figures(app.figures)
             listening.close()  # from now on signals have their default effect
-            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            for needless in WHILE_RUNNING:
+                signal.signal(needless, signal.SIG_IGN)
             log.info("stopping: %s", told.name)
         log_figures(app.figures)
 

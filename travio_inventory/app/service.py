@@ -8,7 +8,7 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
@@ -19,7 +19,7 @@ from grpclib.health.check import ServiceStatus
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
-from travio_inventory.app.backends import OwnCertificate, Store, no_folder, open_batches, open_edge
+from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
@@ -53,8 +53,8 @@ HEARD_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The running service: its inventory, its figures, its readiness, its live feeds, what counts requests, and
-    where it listens (port 0 = nowhere).
+    """The running service: its inventory, its figures, its readiness, its live feeds, what counts requests, what
+    looks after its files, and where it listens (port 0 = nowhere).
     """
 
     inventory: Inventory
@@ -64,6 +64,7 @@ class App:
     rates: Rates
     port: int
     http_port: int = 0
+    renewals: Renewals = field(default_factory=Renewals)
 
 
 @asynccontextmanager
@@ -73,16 +74,13 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
     On leaving: no new calls, the running ones finish, background jobs stop, steps commit, events are relayed, the store
     closes. Raises StartFailed.
     """
-    server, is_on = settings.server, settings.background.is_on
-    certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
-    if certificate is not None:
-        trust_callers(certificate.grpc, settings.auth)
-        trust_callers(certificate.http, settings.auth)
+    is_on, renewals = settings.background.is_on, Renewals()
+    certificate = _own_certificate(settings, renewals)
     ready, at_work = ServiceStatus(), ServiceStatus()
     async with (
-        authenticating(settings) as (authentication, upkeep),
-        _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app,
-        _kept_at_work({"certificate": certificate.keep_up, **upkeep} if certificate else upkeep),
+        authenticating(settings, renewals) as (authentication, upkeep),
+        _at_work(settings, renewals, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app,
+        _kept_at_work(upkeep),
     ):
         callers = limited(authentication, app.rates, settings.rates)
         served = Served(app.inventory, app.feeds, callers, app.readiness, ready, at_work if is_on else None)
@@ -96,16 +94,26 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
                     await app.feeds.close()
 
 
+def _own_certificate(settings: Settings, renewals: Renewals) -> OwnCertificate | None:
+    """What the servers show, if they speak TLS, and whom they ask for a certificate. Raises StartFailed."""
+    server, auth = settings.server, settings.auth
+    if server.tls_cert is None:
+        return None
+    prepare = partial(trust_callers, auth=auth)
+    return OwnCertificate(server.tls_cert, server.tls_key, renewals, prepare=prepare, besides=auth.mtls_ca_file)
+
+
 @asynccontextmanager
 async def working(settings: Settings) -> AsyncIterator[App]:
     """The background jobs without a server. Raises StartFailed."""
-    async with _at_work(settings) as app:
+    async with _at_work(settings, Renewals()) as app:
         yield app
 
 
 @asynccontextmanager
 async def _at_work(
     settings: Settings,
+    renewals: Renewals,
     *,
     tell_ready: Callable[[bool], None] = lambda _is_ready: None,
     tell_at_work: Callable[[bool], None] = lambda _all_well: None,
@@ -118,10 +126,11 @@ async def _at_work(
         tell_at_work(all_well)
         readiness.note(BACKGROUND, "" if all_well else "one failed, see the lines before")
 
-    async with _opened(settings, figures=figures) as (assembly, store, rates):
+    async with _opened(settings, renewals, figures=figures) as (assembly, store, rates):
         inventory = assembly.inventory
         house: dict[str, Job] = {
             "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
+            "renewed files": renewals.keep_up,
             "look at the store": partial(look_at_store, store, readiness, applied=partial(applied, figures)),
             **store.jobs,
         }
@@ -129,7 +138,7 @@ async def _at_work(
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
-            yield App(inventory, figures, readiness, feeds, rates, port=0)
+            yield App(inventory, figures, readiness, feeds, rates, port=0, renewals=renewals)
 
 
 def applied(figures: Figures) -> int:
@@ -148,13 +157,14 @@ async def open_inventory(
     """The use cases alone; events go to `sinks` if given, and `signals` tell of changed maps. On leaving, steps commit
     and, if background jobs are on, events are relayed a last time. Raises StartFailed.
     """
-    async with _opened(settings, figures=figures, sinks=sinks, signals=signals) as (assembly, _, _):
+    async with _opened(settings, Renewals(), figures=figures, sinks=sinks, signals=signals) as (assembly, _, _):
         yield assembly.inventory
 
 
 @asynccontextmanager
 async def _opened(
     settings: Settings,
+    renewals: Renewals,
     *,
     figures: Figures | None = None,
     sinks: Mapping[str, Sink] | None = None,
@@ -163,8 +173,8 @@ async def _opened(
     """See open_inventory; and the store that it is on, and what counts requests."""
     signals = signals or MapSignals()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_batches(settings))
-        edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals))
+        store = await stack.enter_async_context(open_batches(settings, renewals))
+        edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals, renewals))
         if not sinks:
             sinks = await stack.enter_async_context(open_sinks(settings.events, settings.store.data))
         figures = figures or Figures()

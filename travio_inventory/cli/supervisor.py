@@ -15,6 +15,7 @@ from typing import NamedTuple
 import anyio
 from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 
+from travio_inventory.app import run
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.listening import EVERY_ADDRESS, GRPC, HTTP, cannot_listen
 from travio_inventory.app.serving import Face
@@ -40,7 +41,8 @@ STOPPED_STATUSES = (0, -signal.SIGTERM)
 
 def serve(settings: Settings, processes: int, *, only: Face | None = None) -> int:
     """Serve with so many processes, over gRPC and HTTP or `only` over one of them, until SIGTERM or SIGINT; then all
-    drain. A second signal ends them at once. At SIGUSR1 each logs its figures.
+    drain. A second signal ends them at once. At SIGUSR1 each logs its figures, at SIGHUP
+    each loads certificates and secrets that have changed.
 
     Returns an exit status: 0 if all drained; 128 + the second signal; EXIT_WRONG, with one line, for wrong input;
     EXIT_FAILED, or that of the first process if it never became ready.
@@ -141,7 +143,7 @@ def _environment(ports: Sequence[SharedPort], *, relays: bool) -> dict[str, str]
 
 
 async def _until_told(supervisor: "Supervisor") -> int:
-    with anyio.open_signal_receiver(signal.SIGUSR1, signal.SIGTERM, signal.SIGINT) as signals:
+    with anyio.open_signal_receiver(*run.OBEYED) as signals:
         return await supervisor.run(signals)
 
 
@@ -179,7 +181,7 @@ class Supervisor:
 
     async def run(self, signals: AsyncIterator[signal.Signals]) -> int:
         """Keep the processes running until the first signal, and kill them at the second; returns the exit status.
-        Those that are ready get SIGUSR1 too.
+        Those that are ready get SIGUSR1 and SIGHUP too.
 
         The others start once the first is ready: if it cannot start, that is logged once and the supervisor ends.
         """
@@ -204,7 +206,7 @@ class Supervisor:
 
     async def _told_to_stop(self, signals: AsyncIterator[signal.Signals]) -> signal.Signals:
         """The next signal that is meant for the supervisor."""
-        while (told := await anext(signals)) is signal.SIGUSR1:
+        while (told := await anext(signals)) in run.WHILE_RUNNING:
             self._send(told, self._ready)
         return told
 

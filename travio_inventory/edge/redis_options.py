@@ -3,6 +3,7 @@
 Addresses are parsed here, since redis-py parses only URLs of one server, neither `host:port` nor lists of servers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -57,7 +58,8 @@ class RedisOptions:
 
     address: RedisAddress
     user: str
-    password: str = field(repr=False)
+    password: str | Callable[[], str] = field(repr=False)
+    """Or what tells it for each new connection."""
     tls: bool
     ca_file: Path | None
     reply_ms_max: int

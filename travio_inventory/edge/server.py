@@ -10,6 +10,7 @@ from redis.asyncio import Connection, SSLConnection
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import AskError, MovedError, NoScriptError, ReadOnlyError, ResponseError
 
 from travio_inventory.edge.invalidations import Invalidations
@@ -91,6 +92,23 @@ class Server:
         send()
 
 
+class _Login(CredentialProvider):
+    """Tells each connection the user and the password, as it is now."""
+
+    def __init__(self, options: RedisOptions) -> None:
+        self._options = options
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """See CredentialProvider."""
+        user, password = self._options.user, self._options.password
+        said = password if isinstance(password, str) else password()
+        return (user, said) if user else (said,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """See CredentialProvider."""
+        return self.get_credentials()
+
+
 def named(server: HostPort) -> str:
     return f"{server[0]}:{server[1]}"
 
@@ -107,8 +125,7 @@ def traits(options: RedisOptions) -> dict[str, Any]:
     """
     trust = {"ssl_ca_certs": str(options.ca_file)} if options.ca_file else {}
     return {
-        "username": options.user or None,
-        "password": options.password or None,
+        **({"credential_provider": _Login(options)} if options.password else {}),
         "socket_timeout": None,
         "socket_connect_timeout": options.connect_ms_max / 1_000,
         "retry": Retry(NoBackoff(), 0),

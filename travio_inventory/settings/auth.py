@@ -13,7 +13,7 @@ from travio_inventory.settings.component import Component, setting
 from travio_inventory.settings.environment import names
 
 SECRET_BYTES_MIN = 32
-JWT = ("jwt_secret", "jwt_jwks_url", "jwt_issuer", "jwt_audience")
+JWT = ("jwt_secret", "jwt_secret_file", "jwt_jwks_url", "jwt_issuer", "jwt_audience")
 MTLS = ("mtls_ca_file", "mtls_callers")
 
 
@@ -41,6 +41,9 @@ class AuthSettings(Component):
     )
     jwt_secret: SecretStr = setting(
         "JWT_SECRET", SecretStr(""), "secret that signs tokens (HS256); unset = keys of TRAVIO_JWT_JWKS_URL"
+    )
+    jwt_secret_file: FilePath | None = setting(
+        "JWT_SECRET_FILE", None, "file whose first line is that secret, read again when it changes; unset = no file"
     )
     jwt_jwks_url: str = setting(
         "JWT_JWKS_URL",
@@ -96,8 +99,9 @@ class AuthSettings(Component):
                 yield f"{self.said(field)} needs {names('auth')[0]}={kind}"
 
     def _of_tokens(self) -> Iterator[str]:
-        if bool(self.jwt_secret) == bool(self.jwt_jwks_url):
-            yield f"{self.said('kind')} needs either {names('jwt_secret')[0]} or {names('jwt_jwks_url')[0]}"
+        sources = ("jwt_secret", "jwt_secret_file", "jwt_jwks_url")
+        if sum(bool(getattr(self, field)) for field in sources) != 1:
+            yield f"{self.said('kind')} needs one of {', '.join(names(field)[0] for field in sources)}"
         elif self.jwt_secret and len(self.jwt_secret.get_secret_value().encode()) < SECRET_BYTES_MIN:
             yield f"{self.said('jwt_secret')} is too short: allowed is {self.allowed('jwt_secret')}"
         for field in ("jwt_issuer", "jwt_audience"):

@@ -18,6 +18,11 @@ class RedisSettings(Component):
     addr: str = setting("REDIS_ADDR", "localhost:6379", f"address: {FORMS}")
     user: str = setting("REDIS_USER", "", "user; unset = the default user")
     password: SecretStr = setting("REDIS_PASSWORD", SecretStr(""), "password; unset = no authentication")
+    password_file: FilePath | None = setting(
+        "REDIS_PASSWORD_FILE",
+        None,
+        "file whose first line is the password, read again when it changes; unset = no file",
+    )
     tls: bool = setting("REDIS_TLS", False, "whether to connect with TLS")
     ca_file: FilePath | None = setting(
         "REDIS_CA_FILE", None, "CA certificates that signed the servers' (PEM); unset = the system's"
@@ -37,7 +42,9 @@ class RedisSettings(Component):
 
     def incomplete(self) -> Iterator[str]:
         """A user needs a password, a CA file TLS."""
-        if self.user and not self.password:
+        if self.password and self.password_file:
+            yield f"{self.said('password_file')} and {names('redis_password')[0]}: set only one"
+        if self.user and not (self.password or self.password_file):
             yield f"{self.said('user')} needs {names('redis_password')[0]}"
         if self.ca_file and not self.tls:
             yield f"{self.said('ca_file')} needs {names('redis_tls')[0]}=on"

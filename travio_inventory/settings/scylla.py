@@ -38,6 +38,11 @@ class ScyllaSettings(Component):
     )
     user: str = setting("SCYLLA_USER", "", "user; unset = no authentication")
     password: SecretStr = setting("SCYLLA_PASSWORD", SecretStr(""), "password of the user; unset = no authentication")
+    password_file: FilePath | None = setting(
+        "SCYLLA_PASSWORD_FILE",
+        None,
+        "file whose first line is the password, read again when it changes; unset = no file",
+    )
     tls: bool = setting("SCYLLA_TLS", False, "whether to connect with TLS")
     ca_file: FilePath | None = setting(
         "SCYLLA_CA_FILE", None, "CA certificates that signed the servers' (PEM); unset = the system's"
@@ -65,7 +70,12 @@ class ScyllaSettings(Component):
 
     def incomplete(self) -> Iterator[str]:
         """A user needs a password, a home datacenter a home, a CA file TLS."""
-        yield from self.both_or_neither("user", "password")
+        if self.password and self.password_file:
+            yield f"{self.said('password_file')} and {names('scylla_password')[0]}: set only one"
+        if not self.password_file:
+            yield from self.both_or_neither("user", "password")
+        elif not self.user:
+            yield f"{self.said('password_file')} needs {names('scylla_user')[0]}"
         if self.datacenter and self.serial == "global":
             yield f"{self.said('datacenter')}: with {names('scylla_serial')[0]}=global no datacenter is home"
         if self.ca_file and not self.tls:

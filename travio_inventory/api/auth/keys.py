@@ -1,6 +1,6 @@
 """The keys with which tokens are verified: each has one algorithm, which no token can choose."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -36,14 +36,20 @@ class Keys(Protocol):
 class SharedSecret:
     """Keys: one secret, known to us and to who makes the tokens, whatever they call it."""
 
-    def __init__(self, secret: bytes) -> None:
-        if len(secret) < SECRET_BYTES_MIN:
-            raise ValueError(f"must have at least {SECRET_BYTES_MIN} bytes")
-        self._key = Key("HS256", secret)
+    def __init__(self, secret: bytes | Callable[[], str]) -> None:
+        """`secret` may tell it as it is now. Raises ValueError for one that could be guessed."""
+        self._secret = secret
+        check_secret(secret if isinstance(secret, bytes) else secret().encode())
 
     async def find(self, kid: str) -> Key | None:
         """The secret."""
-        return self._key
+        return Key("HS256", self._secret if isinstance(self._secret, bytes) else self._secret().encode())
+
+
+def check_secret(secret: bytes) -> None:
+    """Raises ValueError for one that could be guessed."""
+    if len(secret) < SECRET_BYTES_MIN:
+        raise ValueError(f"must have at least {SECRET_BYTES_MIN} bytes")
 
 
 def public_key(described: Mapping[str, Any]) -> Key | None:

@@ -74,6 +74,10 @@ class TokenAuthentication:
         self._remember(digest, identity, min(identity.expires_at_s, now_ms // 1_000 + KNOWN_S_MAX))
         return identity
 
+    def forget(self) -> None:
+        """The keys have changed: what they verified before does not count."""
+        self._known.clear()
+
     def _without_token(self) -> Identity:
         if self._anonymous is None:
             raise Unauthenticated

@@ -3,5 +3,17 @@
 from travio_inventory.app.backends.certificates import OwnCertificate
 from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.app.backends.opening import Edge, Store, open_batches, open_edge, open_view
+from travio_inventory.app.backends.renewed import Renewals, SecretFile
 
-__all__ = ["Edge", "OwnCertificate", "StartFailed", "Store", "no_folder", "open_batches", "open_edge", "open_view"]
+__all__ = [
+    "Edge",
+    "OwnCertificate",
+    "Renewals",
+    "SecretFile",
+    "StartFailed",
+    "Store",
+    "no_folder",
+    "open_batches",
+    "open_edge",
+    "open_view",
+]

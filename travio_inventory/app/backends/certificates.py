@@ -1,61 +1,67 @@
 """Certificates: which CAs connections trust, and which certificate the server presents."""
 
-import asyncio
-import logging
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from travio_inventory.app.backends.failures import StartFailed
-
-LOOK_EVERY_S = 60.0
-
-_log = logging.getLogger(__name__)
+from travio_inventory.app.backends.renewed import Renewals
 
 
-def trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """Trusts the CA in the file, or the system's. Raises StartFailed if the file is not a certificate."""
+def trusting(ca_file: Path | None, renewals: Renewals) -> ssl.SSLContext:
+    """Trusts the CA in the file, or the system's; and what the file says later, besides. Raises StartFailed if the file
+    is not a certificate.
+    """
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context(cafile=ca_file)
     except OSError as failed:
-        raise StartFailed(f"{ca_file} is not a certificate in PEM form: {failed.strerror or failed}") from failed
+        raise _no_authority(ca_file, failed) from failed
+    if ca_file is not None:
+        renewals.watch("CA", [ca_file], lambda: _trust_too(context, ca_file))
+    return context
+
+
+def _trust_too(context: ssl.SSLContext, ca_file: Path) -> None:
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as failed:
+        raise _no_authority(ca_file, failed) from failed
+
+
+def _no_authority(ca_file: Path | None, failed: OSError) -> StartFailed:
+    return StartFailed(f"{ca_file} is not a certificate in PEM form: {failed.strerror or failed}")
 
 
 class OwnCertificate:
-    """What the service shows of itself: `grpc` and `http` are for connections, and show renewed files to new ones.
+    """What the service shows of itself, and whom it asks for a certificate: `grpc` and `http` are for connections, and
+    what the files say later counts for new ones.
 
-    Raises StartFailed where the files are no certificate and key.
+    `prepare` completes a context, and may use the files in `besides`. Raises StartFailed where the files are no
+    certificate and key.
     """
 
-    def __init__(self, certificate: Path, key: Path | None) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path | None,
+        renewals: Renewals,
+        *,
+        prepare: Callable[[ssl.SSLContext], None] = lambda _context: None,
+        besides: Path | None = None,
+    ) -> None:
         self._files = (certificate, key)
-        self._seen = self._state()
-        self.grpc, self.http = self._speaking("h2"), self._speaking("http/1.1")
+        self._prepare = prepare
+        self.grpc, self.http = _Renewed(self._speaking("h2")), _Renewed(self._speaking("http/1.1"))
+        renewals.watch("certificate", (certificate, key, besides), self._load)
 
-    async def keep_up(self, *, every_s: float = LOOK_EVERY_S) -> None:
-        """Load the files when they change. Files that do not match are logged once, and the old certificate stays. Runs
-        until cancelled.
-        """
-        while True:
-            await asyncio.sleep(every_s)
-            now = self._state()
-            if now == self._seen:
-                continue
-            self._seen = now
-            try:
-                self._loaded(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))  # both are good, and belong together
-                self._loaded(self.grpc)
-                self._loaded(self.http)
-            except StartFailed as failed:
-                _log.error("the old certificate stays in use: %s", failed)
-            else:
-                _log.info("the certificate in %s is used from now on", self._files[0])
+    def _load(self) -> None:
+        """Both, or none: they are made anew, so that whoever was trusted before is trusted no more."""
+        grpc, http = self._speaking("h2"), self._speaking("http/1.1")
+        self.grpc.now, self.http.now = grpc, http
 
     def _speaking(self, protocol: str) -> ssl.SSLContext:
-        context = self._loaded(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
-        context.set_alpn_protocols([protocol])
-        return context
-
-    def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         certificate, key = self._files
         try:
             context.load_cert_chain(certificate, key)
@@ -63,16 +69,24 @@ class OwnCertificate:
             is_unfit = isinstance(failed, ssl.SSLError)
             why = f"no certificate and its key, in PEM form ({failed})" if is_unfit else failed.strerror
             raise StartFailed(f"TLS with {certificate} and {key}: {why}") from failed
+        context.set_alpn_protocols([protocol])
+        self._prepare(context)
         return context
 
-    def _state(self) -> tuple[object, ...]:
-        """A value that changes with each change of a file."""
-        return tuple(_version(path) for path in self._files if path is not None)
 
+class _Renewed(ssl.SSLContext):
+    """A server's context, which makes each connection by the one that is `now` the right one: a listener keeps the
+    context that it got first.
+    """
 
-def _version(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    now: ssl.SSLContext
+
+    def __new__(cls, _now: ssl.SSLContext) -> "_Renewed":
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(self, now: ssl.SSLContext) -> None:
+        self.now = now
+
+    def wrap_bio(self, *args: Any, **named: Any) -> ssl.SSLObject:  # noqa: ANN401 - as ssl has it
+        """See SSLContext: what asyncio calls for each connection."""
+        return self.now.wrap_bio(*args, **named)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from travio_inventory.app.backends.failures import StartFailed, no_folder
+from travio_inventory.app.backends.renewed import Renewals
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.local_rates import RATES_MAX, LocalRates
@@ -58,8 +59,8 @@ class Edge(NamedTuple):
 
 
 @asynccontextmanager
-async def open_batches(settings: Settings) -> AsyncIterator[Store]:
-    """The store. Raises StartFailed if it cannot be opened."""
+async def open_batches(settings: Settings, renewals: Renewals | None = None) -> AsyncIterator[Store]:
+    """The store; `renewals` look after its files. Raises StartFailed if it cannot be opened."""
     match settings.store.kind:
         case "memory":
             memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
@@ -74,7 +75,7 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
         case "scylla":
             from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
-            async with open_scylla(settings) as scylla:
+            async with open_scylla(settings, renewals) as scylla:
                 jobs = {"watch over the keyspace": scylla.keep_watch}
                 grouped = GroupCommit(scylla, company_max=settings.scylla.group_commit_max)
                 yield Store(
@@ -104,7 +105,9 @@ def _embedded_name(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_edge(settings: Settings, deployment: str, signals: MapSignals) -> AsyncIterator[Edge]:
+async def open_edge(
+    settings: Settings, deployment: str, signals: MapSignals, renewals: Renewals | None = None
+) -> AsyncIterator[Edge]:
     """The edge of the store's deployment; `signals` tell what other processes changed. Raises StartFailed if a file
     that it needs is wrong.
     """
@@ -131,6 +134,7 @@ async def open_edge(settings: Settings, deployment: str, signals: MapSignals) ->
                 deployment=deployment,
                 trips_max=MAPS_CACHED_MAX,
                 signals=signals,
+                renewals=renewals or Renewals(),
             ) as shared:
                 yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, shared.sight)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from travio_inventory.app.backends.certificates import trusting
+from travio_inventory.app.backends.renewed import Renewals, SecretFile
 from travio_inventory.edge.redis_options import RedisOptions, parse_redis_address
 from travio_inventory.edge.shared import SharedEdge, open_shared_edge
 from travio_inventory.seats.map_signals import MapSignals
@@ -24,10 +25,11 @@ async def open_redis_edge(
     deployment: str,
     trips_max: int,
     signals: MapSignals,
+    renewals: Renewals,
 ) -> AsyncIterator[SharedEdge]:
     """See open_shared_edge. Raises StartFailed if the CA file is not one."""
     async with open_shared_edge(
-        _options(redis),
+        _options(redis, renewals),
         now_ms,
         deployment=deployment,
         taken_ttl_ms=edge.taken_ttl_ms,
@@ -39,13 +41,15 @@ async def open_redis_edge(
         yield shared
 
 
-def _options(redis: RedisSettings) -> RedisOptions:
+def _options(redis: RedisSettings, renewals: Renewals) -> RedisOptions:
     if redis.ca_file:
-        trusting(redis.ca_file)
+        trusting(redis.ca_file, renewals)  # a connection reads the file; this tells what is wrong with it
     return RedisOptions(
         address=parse_redis_address(redis.addr),
         user=redis.user,
-        password=redis.password.get_secret_value(),
+        password=SecretFile("password", redis.password_file, renewals)
+        if redis.password_file
+        else redis.password.get_secret_value(),
         tls=redis.tls,
         ca_file=redis.ca_file,
         reply_ms_max=redis.reply_ms_max,

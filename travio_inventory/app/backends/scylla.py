@@ -10,6 +10,7 @@ from cassandra.protocol import ErrorMessage
 
 from travio_inventory.app.backends.certificates import trusting
 from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.app.backends.renewed import Renewals, SecretFile
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.settings import Settings, names
 from travio_inventory.store.addresses import parse_cluster
@@ -26,11 +27,11 @@ class ReplicationRefused(Exception):
 
 
 @asynccontextmanager
-async def open_scylla(settings: Settings) -> AsyncIterator[ScyllaBatches]:
+async def open_scylla(settings: Settings, renewals: Renewals | None = None) -> AsyncIterator[ScyllaBatches]:
     """The store. Raises StartFailed if no server accepts the connection, or the keyspace is not as required."""
     async with AsyncExitStack() as stack:
         with _failing_start():
-            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(settings)))
+            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(settings, renewals)))
         yield batches
 
 
@@ -76,9 +77,9 @@ def _failing_start() -> Iterator[None]:
         raise StartFailed(cause(failed)) from failed
 
 
-def options_of(settings: Settings) -> ScyllaOptions:
-    """How to reach the cluster. Raises StartFailed if the CA file is not one."""
-    scylla = settings.scylla
+def options_of(settings: Settings, renewals: Renewals | None = None) -> ScyllaOptions:
+    """How to reach the cluster. Raises StartFailed if a file is of no use."""
+    scylla, renewals = settings.scylla, renewals or Renewals()
     cluster = parse_cluster(scylla.hosts)
     return ScyllaOptions(
         hosts=cluster.hosts,
@@ -87,8 +88,10 @@ def options_of(settings: Settings) -> ScyllaOptions:
         serial=scylla.serial,
         datacenter=scylla.datacenter,
         user=scylla.user,
-        password=scylla.password.get_secret_value(),
-        tls=trusting(scylla.ca_file) if scylla.tls else None,
+        password=SecretFile("password", scylla.password_file, renewals)
+        if scylla.password_file
+        else scylla.password.get_secret_value(),
+        tls=trusting(scylla.ca_file, renewals) if scylla.tls else None,
         replication_min=REPLICATION_MIN[scylla.environment],
         rules=_agreed_by_all(settings),
         clock_bound_ms=settings.holds.clock_bound_ms,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from cassandra import UnresolvableContactPoints
-from cassandra.auth import PlainTextAuthProvider
+from cassandra.auth import AuthProvider, PlainTextAuthenticator
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy
 from cassandra.query import tuple_factory
@@ -42,7 +42,8 @@ class ScyllaOptions:
     """The home datacenter, whose replicas decide; "" = the only one that has some, which the hosts must be in."""
     user: str
     """"" = no authentication."""
-    password: str = field(repr=False)
+    password: str | Callable[[], str] = field(repr=False)
+    """Or what tells it for each new connection."""
     tls: ssl.SSLContext | None
     replication_min: int
     """A keyspace with fewer copies to decide is refused."""
@@ -69,6 +70,18 @@ class ScyllaOptions:
     def __post_init__(self) -> None:
         if self.rows_per_read_max <= SEGMENTS_MAX:
             raise ValueError(f"reads of {self.rows_per_read_max} rows would not get past one seat")
+
+
+class _Login(AuthProvider):  # type: ignore[misc]  # the driver has no types
+    """Tells each connection the password as it is now."""
+
+    def __init__(self, options: ScyllaOptions) -> None:
+        self._options = options
+
+    def new_authenticator(self, host: str) -> PlainTextAuthenticator:
+        """See AuthProvider."""
+        password = self._options.password
+        return PlainTextAuthenticator(self._options.user, password if isinstance(password, str) else password())
 
 
 class ResultRows(NamedTuple):
@@ -121,7 +134,7 @@ def _cluster(options: ScyllaOptions) -> Cluster:
     return Cluster(
         list(options.hosts),
         port=options.port,
-        auth_provider=PlainTextAuthProvider(options.user, options.password) if options.user else None,
+        auth_provider=_Login(options) if options.user else None,
         ssl_context=options.tls,
         protocol_version=4,  # version 5 has an error for unknown outcomes that the driver does not know
         compression=False,

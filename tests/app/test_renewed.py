@@ -1,0 +1,143 @@
+"""Files of secrets and of authorities that are renewed while the service runs: by real handshakes and calls."""
+
+import asyncio
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from signal import SIGHUP, SIGTERM
+from typing import Any
+
+import pytest
+from grpclib.exceptions import StreamTerminatedError
+
+from tests.app.test_authentication import TOKENS, client_tls, status
+from travio_inventory.app.backends import Renewals, SecretFile, StartFailed
+from travio_inventory.app.service import running
+from verification.kit.in_process import settings_of
+from verification.kit.service_process import free_port
+from verification.kit.tokens import SECRET, token
+from verification.servers.certificates import Certificates, make_certificates
+
+OTHER = "another secret of the issuer and the service alone"
+SEEN_S_MAX = 30
+NEVER_BY_ITSELF = """
+from travio_inventory.app.backends import Renewals
+Renewals.keep_up.__kwdefaults__["every_s"] = 3600
+from travio_inventory.cli import main
+main(["serve"])
+"""
+
+
+def two_authorities(folder: Path) -> tuple[Certificates, Certificates]:
+    """Certificates of one, and of another."""
+    for name in ("ours", "theirs"):
+        (folder / name).mkdir()
+    return make_certificates(folder / "ours"), make_certificates(folder / "theirs")
+
+
+async def test_a_renewed_secret_of_tokens_counts_at_once_and_a_bad_one_never(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    file = tmp_path / "secret"
+    file.write_text(SECRET + "\n")
+    old, new = f"Bearer {token()}", f"Bearer {token(secret=OTHER)}"
+    async with running(settings_of(**TOKENS | {"jwt_secret": "", "jwt_secret_file": file})) as app:
+        assert [(await status(app, shown)).name for shown in (old, new)] == ["NOT_FOUND", "UNAUTHENTICATED"]
+        file.write_text(OTHER)
+        app.renewals.look()
+        assert [(await status(app, shown)).name for shown in (old, new)] == ["UNAUTHENTICATED", "NOT_FOUND"]
+        for bad in ("short", ""):
+            file.write_text(bad)
+            app.renewals.look()
+            app.renewals.look()
+            assert (await status(app, new)).name == "NOT_FOUND"
+    told = [message for message in caplog.messages if "secret of tokens" in message]
+    assert told == [
+        f"the secret of tokens in {file} is used from now on",
+        f"the old secret of tokens stays in use: secret of tokens in {file}: must have at least 32 bytes",
+        f"the old secret of tokens stays in use: secret of tokens in {file}: its first line is empty",
+    ]
+    assert not any(secret in caplog.text for secret in (SECRET, OTHER, "short"))
+
+
+async def test_who_signs_callers_certificates_may_be_changed(tmp_path: Path) -> None:
+    """From then on certificates of the former authority are refused, and the service shows one of the new."""
+    ours, theirs = two_authorities(tmp_path)
+    files = {name: tmp_path / name for name in ("authority", "certificate", "key")}
+
+    def show(made: Certificates) -> None:
+        for name, path in files.items():
+            path.write_bytes(getattr(made, name).read_bytes())
+
+    show(ours)
+    mtls: dict[str, Any] = {"auth": "mtls", "mtls_callers": "localhost=acme read", "mtls_ca_file": files["authority"]}
+    async with running(settings_of(**mtls, tls_cert=files["certificate"], tls_key=files["key"])) as app:
+        assert (await status(app, tls=client_tls(ours, ours))).name == "NOT_FOUND"
+        show(theirs)
+        app.renewals.look()
+        assert (await status(app, tls=client_tls(theirs, theirs))).name == "NOT_FOUND"
+        with pytest.raises((OSError, StreamTerminatedError)):
+            await status(app, tls=client_tls(theirs, ours))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [(None, "No such file or directory"), (b"", "its first line is empty"), (b"\xff", "it is no text in UTF-8")],
+)
+def test_a_file_without_a_secret_stops_the_start(tmp_path: Path, written: bytes | None, said: str) -> None:
+    file = tmp_path / "password"
+    if written is not None:
+        file.write_bytes(written)
+    with pytest.raises(StartFailed, match=said):
+        SecretFile("password", file, Renewals())
+
+
+def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"one two\r\nthree\n")
+    assert SecretFile("password", file, Renewals())() == "one two"
+
+
+async def test_at_sighup_a_process_loads_what_has_changed(tmp_path: Path) -> None:
+    """One that looks at its files by itself once an hour."""
+    ours, theirs = two_authorities(tmp_path)
+    port = free_port()
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "TRAVIO_STORE": "memory",
+        "TRAVIO_EVENTS": "none",
+        "TRAVIO_AUTH": "off",
+        "TRAVIO_HTTP_PORT": "off",
+        "TRAVIO_GRPC_HOST": "127.0.0.1",
+        "GRPC_PORT": str(port),
+        "TRAVIO_TLS_CERT": str(ours.certificate),
+        "TRAVIO_TLS_KEY": str(ours.key),
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", NEVER_BY_ITSELF, env=environment)
+    try:
+        await _until(lambda: _trusts(port, ours.authority))
+        ours.certificate.write_bytes(theirs.certificate.read_bytes())
+        ours.key.write_bytes(theirs.key.read_bytes())
+        process.send_signal(SIGHUP)
+        await _until(lambda: _trusts(port, theirs.authority))
+    finally:
+        process.send_signal(SIGTERM)
+        assert await process.wait() == 0
+
+
+async def _trusts(port: int, authority: Path) -> bool:
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(SEEN_S_MAX):
+        while not await true():  # noqa: ASYNC110 - another process tells nothing
+            await asyncio.sleep(0.05)
