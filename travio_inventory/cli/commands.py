@@ -185,6 +185,8 @@ COMMANDS = (
         "schema apply", "schema:apply_schema", "Create the tables in the cluster at SCYLLA_HOSTS.", "--replication 3"
     ),
     Command("schema check", "schema:check_schema", "Check whether the tables at SCYLLA_HOSTS are as required."),
+    Command("backup", "copies:backup", "Copy the embedded store to a new file, while the service runs.", "copy.db"),
+    Command("restore", "copies:restore", "Make a backup the embedded store of a data folder.", "copy.db"),
     Command(
         "audit",
         "audits:audit",

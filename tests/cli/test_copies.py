@@ -1,0 +1,112 @@
+"""Backups of the embedded store, taken beside a sale and restored into another folder, which an audit finds whole."""
+
+import asyncio
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.typed import Type, Typed
+from travio_inventory.app.service import open_inventory
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery
+from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.use_cases import Inventory
+from verification.kit.asking import hold_seats, open_trip
+from verification.kit.in_process import settings_of
+from verification.kit.trips import a_trip
+
+ANN = Actor("default", "ann")
+AHEAD = 5
+
+
+def data(folder: Path) -> dict[str, str]:
+    return {"TRAVIO_DATA": str(folder / "data"), "TRAVIO_EDGE": "local"}
+
+
+async def book(inventory: Inventory, seat: str, order: str) -> None:
+    hold = await hold_seats(inventory, ANN, "t1", Ends("A", "D"), [seat], ttl_s=60)
+    await inventory.confirm_hold(ANN, ConfirmHoldCommand(hold_id=hold.id, order_id=order))
+
+
+async def orders(folder: Path) -> set[str]:
+    """The orders of Ann's bookings, as a service on the folder tells them."""
+    async with open_inventory(settings_of(folder)) as inventory:
+        page = await inventory.read_holds.page(ANN, HoldsQuery(trip_id="t1", include_ended=False))
+    return {str(getattr(hold.state, "order", "")) for hold in page.holds}
+
+
+async def sell_and_copy(folder: Path, typed: Type, file: Path) -> Typed:
+    """Book the seats one after the other, and back up after some; the bookings before it are in it for certain."""
+
+    async def sell_on(inventory: Inventory) -> None:
+        for seat in range(AHEAD + 1, 19):
+            with suppress(Refusal):
+                await book(inventory, f"A{seat}", f"order-{seat}")
+
+    async with open_inventory(settings_of(folder)) as inventory:
+        await open_trip(inventory, a_trip(organization="default", seats_per_group=4))
+        for seat in range(1, AHEAD + 1):
+            await book(inventory, f"A{seat}", f"order-{seat}")
+        selling = asyncio.ensure_future(sell_on(inventory))
+        copied = await anyio.to_thread.run_sync(lambda: typed("backup", str(file), **data(folder)))
+        await selling
+    return copied
+
+
+def test_a_backup_beside_a_sale_is_restored_and_audited(typed: Type, tmp_path: Path) -> None:
+    file, other = tmp_path / "copy.db", tmp_path / "other"
+    copied = anyio.run(sell_and_copy, tmp_path, typed, file)
+    assert (copied.status, copied.err) == (0, "")
+    assert file.stat().st_mode & 0o777 == 0o600
+    restored = typed("restore", str(file), **data(other))
+    assert restored.status == 0
+    assert "travio-inventory audit --repair" in restored.out
+    audited = typed("audit", "--groups-per-second", "1000", **data(other))
+    assert (audited.status, "0 found" in audited.out) == (0, True)
+    assert anyio.run(orders, other) >= {f"order-{seat}" for seat in range(1, AHEAD + 1)}
+    assert len(anyio.run(orders, tmp_path)) == 18
+
+
+def test_a_store_that_is_there_is_replaced_only_if_asked_and_kept(typed: Type, tmp_path: Path) -> None:
+    file, other = tmp_path / "copy.db", tmp_path / "other"
+    anyio.run(sell_and_copy, tmp_path, typed, file)
+    typed("restore", str(file), **data(other))
+    refused = typed("restore", str(file), **data(other))
+    assert (refused.status, "--replace puts it aside" in refused.err) == (1, True)
+    assert typed("restore", str(file), "--replace", **data(other)).status == 0
+    (aside,) = (other / "data").glob("*.replaced")
+    with sqlite3.connect(aside) as connection:
+        assert connection.execute("SELECT count(*) FROM seat_groups").fetchone() > (0,)
+
+
+def test_no_backup_and_no_restore_are_told_in_one_line(typed: Type, tmp_path: Path) -> None:
+    file, bad = tmp_path / "copy.db", tmp_path / "bad.db"
+    nothing = typed("backup", str(file), **data(tmp_path))
+    assert (nothing.status, "no database in" in nothing.err, file.exists()) == (1, True, False)
+    anyio.run(sell_and_copy, tmp_path, typed, file)
+    again = typed("backup", str(file), **data(tmp_path))
+    assert (again.status, again.err) == (1, f"{file} exists: name a new file\n")
+    for content, said in ((b"x" * 4096, "is no backup of an inventory"), (file.read_bytes()[:-8192], "is damaged")):
+        bad.write_bytes(content)
+        refused = typed("restore", str(bad), **data(tmp_path / "new"))
+        assert (refused.status, refused.err.count("\n")) == (1, 1)
+        assert said in refused.err or "is no backup" in refused.err
+        assert not (tmp_path / "new" / "data" / "inventory.db").exists()
+
+
+async def test_a_folder_in_use_is_not_restored_into(typed: Type, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    await sell_and_copy(tmp_path, typed, file)
+    async with open_inventory(settings_of(tmp_path)):
+        words = ("restore", str(file), "--replace")
+        refused = await anyio.to_thread.run_sync(lambda: typed(*words, **data(tmp_path)))
+    assert (refused.status, "is in use by process" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_both_say_what_they_are_for(typed: Type, command: str) -> None:
+    assert "store" in typed(command, "--help").out
