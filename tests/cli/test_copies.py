@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
-import pytest
 
 from tests.typed import Type, Typed
 from travio_inventory.app.service import open_inventory
@@ -105,8 +104,3 @@ async def test_a_folder_in_use_is_not_restored_into(typed: Type, tmp_path: Path)
         words = ("restore", str(file), "--replace")
         refused = await anyio.to_thread.run_sync(lambda: typed(*words, **data(tmp_path)))
     assert (refused.status, "is in use by process" in refused.err) == (1, True)
-
-
-@pytest.mark.parametrize("command", ["backup", "restore"])
-def test_both_say_what_they_are_for(typed: Type, command: str) -> None:
-    assert "store" in typed(command, "--help").out

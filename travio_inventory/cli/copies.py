@@ -40,9 +40,7 @@ def backup(file: Path, *, data: Data = HERE) -> Exit:
 def restore(
     file: Path,
     *,
-    replace: Annotated[
-        bool, Parameter(negative="", help="Put a store that is there aside, under another name.")
-    ] = False,
+    replace: Annotated[bool, Parameter(negative="", help="Put a store that is there aside, renamed.")] = False,
     data: Data = HERE,
 ) -> Exit:
     """Make a backup the store of a data folder, which no service may use meanwhile.
