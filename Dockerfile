@@ -23,7 +23,7 @@ RUN ["travio-inventory", "settings"]
 ENV TRAVIO_DATA=/data
 USER 10001
 WORKDIR /data
-EXPOSE 9083 8083
+EXPOSE 9083 8083 9090
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
     CMD ["python", "-m", "travio_inventory.cli.probe", "liveness"]
 ENTRYPOINT ["travio-inventory"]

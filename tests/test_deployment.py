@@ -18,7 +18,16 @@ import yaml
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
 from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.cli.commands import NAME, build
-from travio_inventory.settings import KEYS, PREFIX, HttpSettings, ServerSettings, Settings, load_settings, names
+from travio_inventory.settings import (
+    KEYS,
+    PREFIX,
+    HttpSettings,
+    MetricsSettings,
+    ServerSettings,
+    Settings,
+    load_settings,
+    names,
+)
 from verification.kit.service_process import free_port, serving
 from verification.servers.certificates import make_certificates
 
@@ -31,6 +40,7 @@ ONE_SHOT = {"schema"}
 PINNED = re.compile(r"[a-z][\w./-]*:\d[\w.-]*")
 PORT = ServerSettings.model_fields["port"].default
 HTTP_PORT = HttpSettings.model_fields["port"].default
+METRICS_PORT = MetricsSettings.model_fields["port"].default
 SECONDS = {"s": 1, "m": 60}
 PROBE_SECONDS_MAX = 30
 
@@ -196,7 +206,7 @@ def test_a_service_starts_when_what_it_needs_is_there_or_done(name: str) -> None
 def test_only_the_service_is_reached_and_only_from_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports == {"service": [f"127.0.0.1:{port}:{port}" for port in (PORT, HTTP_PORT)]}
-    assert the_last("EXPOSE").words == [str(PORT), str(HTTP_PORT)]
+    assert the_last("EXPOSE").words == [str(PORT), str(HTTP_PORT), str(METRICS_PORT)]
 
 
 def test_every_volume_is_declared_and_used() -> None:

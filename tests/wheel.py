@@ -23,7 +23,12 @@ class Installed:
         """In which Python and the shell find the wheel's package and command before all others."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
         path = os.pathsep.join([str(self.folder / "bin"), own["PATH"]])
-        return own | {"PYTHONPATH": str(self.folder), "PATH": path, "TRAVIO_HTTP_PORT": "off"}
+        return own | {
+            "PYTHONPATH": str(self.folder),
+            "PATH": path,
+            "TRAVIO_HTTP_PORT": "off",
+            "TRAVIO_METRICS_PORT": "off",
+        }
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TypeVar, get_type_hints
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.kernel.events import Sink
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches
@@ -33,6 +34,11 @@ class Seen:
         self.use_cases[name] = type(use_case)
         return use_case
 
+    def sink(self, name: str, sink: Sink) -> Sink:
+        """See Watch."""
+        self.ports.append(f"sink {name}")
+        return sink
+
 
 def test_every_use_case_and_port_is_watched_under_its_own_name() -> None:
     seen, clock = Seen(), Clock()
@@ -42,4 +48,4 @@ def test_every_use_case_and_port_is_watched_under_its_own_name() -> None:
     assert seen.use_cases.pop("relay_events.told") is EventRelay
     assert seen.use_cases == get_type_hints(Inventory)
     assert {name: type(getattr(assembly.inventory, name)) for name in seen.use_cases} == seen.use_cases
-    assert sorted(seen.ports) == ["gate", "holds", "seat_maps", "store", "taken"]
+    assert sorted(seen.ports) == ["gate", "holds", "seat_maps", "sink told", "store", "taken"]

@@ -98,7 +98,7 @@ async def test_what_is_secret_is_not_in_what_the_service_says(tmp_path: Path) ->
     variables = {f"TRAVIO_{name.upper()}": str(value) for name, value in TOKENS.items()}
     shown = [token(), token(exp=0), token(secret="x" * 32), f"{token()}x"]
     async with serving(tmp_path, TRAVIO_LOG_LEVEL="DEBUG", **variables) as service:
-        app = App(None, None, None, None, None, service.port)  # type: ignore[arg-type]
+        app = App(None, None, None, None, None, None, service.port)  # type: ignore[arg-type]
         for each in shown:
             await status(app, f"Bearer {each}")
         await service.stop()

@@ -235,7 +235,7 @@ def test_a_port_in_use_is_refused_in_one_line(typed: Type) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         shared = {"SCYLLA_HOSTS": "127.0.0.1:1", "TRAVIO_EDGE": "absent", "TRAVIO_GRPC_HOST": "127.0.0.1"}
-        answer = typed("serve", "--workers", "2", GRPC_PORT=port, HTTP_PORT="off", **shared)
+        answer = typed("serve", "--workers", "2", GRPC_PORT=port, HTTP_PORT="off", METRICS_PORT="off", **shared)
     assert answer.status == 1
     (line,) = answer.err.splitlines()
     said = f"cannot start: cannot listen on 127.0.0.1:{port}: Address already in use: stop what listens there, or name "
@@ -246,7 +246,9 @@ def test_a_port_for_http_in_use_is_refused_too(typed: Type) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         shared = {"SCYLLA_HOSTS": "127.0.0.1:1", "TRAVIO_EDGE": "absent", "TRAVIO_HTTP_HOST": "127.0.0.1"}
-        answer = typed("serve", "--workers", "2", "--only", "http", HTTP_PORT=port, TRAVIO_AUTH="off", **shared)
+        answer = typed(
+            "serve", "--workers", "2", "--only", "http", HTTP_PORT=port, METRICS_PORT="off", TRAVIO_AUTH="off", **shared
+        )
     assert answer.status == 1
     assert answer.err.endswith("stop what listens there, or name another port in TRAVIO_HTTP_PORT\n")
 

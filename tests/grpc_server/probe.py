@@ -126,6 +126,8 @@ class Served:
 
     server: GuardedServer
     probe: Probe
+    ended: list[tuple[str, int]]
+    """The calls that have ended: path and status."""
 
     def caller(self) -> AbstractAsyncContextManager[RawCaller]:
         return raw_caller(self.server.port)
@@ -139,10 +141,17 @@ ENGINE = ["grpclib"]
 @asynccontextmanager
 async def serving(**changes: Any) -> AsyncIterator[Served]:  # noqa: ANN401    # one per limit, of its type
     probe = Probe()
-    server = GuardedServer([probe], limits=replace(LIMITS, **changes), connection=ENGINES[ENGINE[-1]])
+    ended: list[tuple[str, int]] = []
+
+    def note(path: str, status: int, elapsed_ns: int) -> None:
+        assert elapsed_ns >= 0
+        ended.append((path, status))
+
+    connection = ENGINES[ENGINE[-1]]
+    server = GuardedServer([probe], limits=replace(LIMITS, **changes), connection=connection, ended=note)
     async with server:
         await server.start("127.0.0.1", 0)
-        yield Served(server, probe)
+        yield Served(server, probe, ended)
 
 
 def http2_state(connection: object) -> object:

@@ -5,7 +5,7 @@ import logging
 import pytest
 from grpclib.const import Status
 
-from tests.grpc_server.probe import ECHO, FAIL, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
+from tests.grpc_server.probe import ECHO, FAIL, MISSING, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
 from verification.kit.raw_caller import RawCaller
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -72,3 +72,21 @@ async def test_calls_of_a_lost_connection_are_cancelled_quietly(
     await until(lambda: served.probe.cancelled == 1)
     assert served.server.calls_open == 0
     assert not caplog.records
+
+
+async def test_every_end_is_told_once_with_its_method_and_status(served: Served, caller: RawCaller) -> None:
+    await caller.ask(ECHO, SEVEN)
+    await caller.ask(FAIL, SEVEN)
+    await caller.ask(MISSING, SEVEN)
+    await caller.ask(WAIT, SEVEN, replacing=[("grpc-timeout", "20m")])
+    left = caller.call(WAIT, SEVEN)
+    await until(lambda: served.probe.running == 1)
+    caller.reset(left)
+    await until(lambda: len(served.ended) == 5)
+    assert served.ended == [
+        (ECHO, Status.OK.value),
+        (FAIL, Status.INTERNAL.value),
+        ("", Status.UNIMPLEMENTED.value),
+        (WAIT, Status.DEADLINE_EXCEEDED.value),
+        (WAIT, Status.CANCELLED.value),
+    ]

@@ -25,6 +25,7 @@ from travio_inventory.app.service import open_inventory
 from travio_inventory.app.web import Web, routers
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.map_signals import MapSignals
+from travio_inventory.telemetry.meters import Meters
 from verification.kit.in_process import settings_of
 from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token, unsigned
 
@@ -93,7 +94,8 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[Face]:
         feeds = Feeds(inventory.follow_maps, signals, clock)
         readiness, versions = Readiness(lambda _ready: None), SeatVersions(clock)
         contract = InventoryService(inventory, feeds, authentication=authentication, refusals="status", clock=clock)
-        made = list(routers(Web(inventory, feeds, readiness, authentication, clock, settings, versions, contract)))
+        web = Web(inventory, feeds, readiness, authentication, clock, settings, versions, contract, Meters())
+        made = list(routers(web))
         callers = Callers(authentication, default_organization="default")
         app = application(made, callers, WebRules(BODIES, deadline_s=10))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

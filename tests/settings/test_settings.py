@@ -113,6 +113,11 @@ OTHER_VALUES = MappingProxyType(
         "audit_seconds": "3600",
         "log_level": "DEBUG",
         "log_format": "json",
+        "metrics_host": "127.0.0.1",
+        "metrics_port": "9091",
+        "metrics_socket": "/run/travio/one",
+        "watched_trips": "acme/t1,acme/t2",
+        "watch_seconds": "16",
     }
 )
 WITH_TOKENS = {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_ISSUER": "https://login", "TRAVIO_JWT_AUDIENCE": "tickets"}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from travio_inventory.telemetry.metrics import BUCKETS_MS, Figures
+from travio_inventory.kernel.tally import BUCKETS_MS
+from travio_inventory.telemetry.metrics import Figures
 
 MS = 1_000_000
 

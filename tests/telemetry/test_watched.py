@@ -136,7 +136,7 @@ async def test_of_a_port_every_answer_is_counted_and_passed_on() -> None:
     assert await gate.enter(*cell, first, ttl_ms=1_000) == Passed()
     assert await gate.enter(*cell, Attempt("2", "bob"), ttl_ms=1_000) == Locked(("A1",))
     await gate.leave(*cell, token=first.token)
-    assert counted(figures) == {"gate.enter Passed": 1, "gate.enter Locked": 1, "gate.leave ok": 1}
+    assert counted(figures) == {"gate.enter passed": 1, "gate.enter locked": 1, "gate.leave ok": 1}
 
 
 async def test_of_a_port_failures_and_cancelled_calls_are_counted_apart() -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
+from travio_inventory.kernel.hits import Hits
 from travio_inventory.protocol.batches import Batches, Reads, Table
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
@@ -139,6 +140,10 @@ class Watch(Protocol):
         """What callers and background jobs call."""
         ...
 
+    def sink(self, name: str, sink: Sink) -> Sink:
+        """What relays publish to."""
+        ...
+
 
 class Unwatched:
     """Counts nothing."""
@@ -150,6 +155,10 @@ class Unwatched:
     def use_case(self, _name: str, use_case: T) -> T:
         """The use case itself."""
         return use_case
+
+    def sink(self, _name: str, sink: Sink) -> Sink:
+        """The sink itself."""
+        return sink
 
 
 class Relay(NamedTuple):
@@ -166,8 +175,8 @@ class Relay(NamedTuple):
 
 
 class Assembly(NamedTuple):
-    """The inventory, and what its process needs besides: a relay for each sink, the running steps, the protocol, and
-    what tells of changed maps.
+    """The inventory, and what its process needs besides: a relay for each sink, the running steps, the protocol, what
+    tells of changed maps, and how often each cache had what was looked up.
     """
 
     inventory: Inventory
@@ -176,6 +185,7 @@ class Assembly(NamedTuple):
     sender: Sender
     holds: SeatHolds
     signals: MapSignals
+    caches: Mapping[str, Hits]
 
 
 def assemble(
@@ -240,8 +250,9 @@ def assemble(
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
         audit_trips=use_case("audit_trips", AuditTrips(_auditor(seat_holds, definitions, views, ports, rules))),
     )
-    relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
-    return Assembly(inventory, relays, steps, sender, seat_holds, signals)
+    relays = {name: _relay(name, watch.sink(name, sink), sender, rules, watch) for name, sink in ports.sinks.items()}
+    caches = {"seat_groups": map_groups.hits, "trips": trips.hits}
+    return Assembly(inventory, relays, steps, sender, seat_holds, signals, caches)
 
 
 def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:

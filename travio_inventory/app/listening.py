@@ -14,7 +14,7 @@ from travio_inventory.api.grpc.service import SERVICE, Servable
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.connection import CallerConnection
-from travio_inventory.grpc_server.context import ServerRefusals
+from travio_inventory.grpc_server.context import CallEnded, ServerRefusals
 from travio_inventory.grpc_server.lean.connection import LeanConnection
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import Engine, GuardedServer
@@ -24,6 +24,9 @@ from travio_inventory.settings import LimitSettings, ServerSettings
 
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory", "PutSeatPlan", "SwapVehicle", "ChangeTrip")
 ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch", f"/{SERVICE}/WatchSeatMap"})
+STREAMS = ENDLESS_METHODS | {
+    f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha")
+}
 CONTROL_FRAMES_PER_SECOND_MAX = 1_000
 HEADER_BYTES_MAX = 16_384
 HEADER_BLOCK_BYTES_MAX = 65_536
@@ -38,7 +41,7 @@ ADVICE = MappingProxyType(
     }
 )
 OTHER_HOST = "name an address of this machine in TRAVIO_{}_HOST"
-GRPC, HTTP = "GRPC", "HTTP"
+GRPC, HTTP, METRICS = "GRPC", "HTTP", "METRICS"
 """Which of our servers, in the names of its settings."""
 ENGINES: MappingProxyType[str, Engine] = MappingProxyType({"grpclib": CallerConnection, "lean": LeanConnection})
 """What reads and writes HTTP/2, by the name in the settings."""
@@ -72,8 +75,10 @@ async def grpc_listening(
     limits: LimitSettings,
     served: Collection[Servable],
     tls: ssl.SSLContext | None,
+    *,
+    ended: CallEnded,
 ) -> AsyncIterator[GuardedServer]:
-    """The gRPC server; it is to be drained before the block is left. Raises StartFailed."""
+    """The gRPC server, to be drained before the block is left. `ended` is told of each call. Raises StartFailed."""
     guarded = GuardedServer(
         served,
         limits=_server_limits(limits),
@@ -81,6 +86,7 @@ async def grpc_listening(
         status_details_codec=SerializedDetails(),
         refusals=SERVER_REFUSALS,
         connection=ENGINES[server.engine],
+        ended=ended,
     )
     async with guarded:
         await listen(guarded, Address(server.host, server.port), tls, named=GRPC, reuse_port=server.reuse_port)

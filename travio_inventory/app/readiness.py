@@ -16,6 +16,7 @@ ANSWER_S_MAX = 3.0
 FAILURES_MAX = 2
 """Probes in a row that must fail before the store counts as down."""
 STORE, KEYSPACE, BACKGROUND, STOP = "store", "keyspace", "background jobs", "stop"
+PARTS = (STORE, KEYSPACE, BACKGROUND, STOP)
 """The parts that may have a problem."""
 
 log = logging.getLogger(__name__)

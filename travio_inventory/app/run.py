@@ -17,7 +17,9 @@ from travio_inventory.app.service import App, running, working
 from travio_inventory.app.serving import Face
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import ScyllaSettings, Settings, StoreSettings, shadowed
-from travio_inventory.telemetry.logs import set_up_logs
+from travio_inventory.telemetry.families import BUSY, LOG_LINES, TURN
+from travio_inventory.telemetry.logs import LogLines, set_up_logs
+from travio_inventory.telemetry.meters import NS
 from travio_inventory.telemetry.notify import READY, notify
 from travio_inventory.telemetry.turns import LONGEST_TURN, TimedTurns
 from travio_inventory.telemetry.watched import log_figures
@@ -51,13 +53,12 @@ def work(settings: Settings) -> int:
 
 
 def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
-    set_up_logs(level=settings.logs.level, form=settings.logs.format)
+    lines = set_up_logs(level=settings.logs.level, form=settings.logs.format)
     allow_connections(settings)
     try:
         turns = TimedTurns()
-        anyio.run(
-            _until_told, settings, service, turns, backend_options={"loop_factory": partial(SelectorEventLoop, turns)}
-        )
+        until_told = partial(_until_told, settings, service, turns, lines)
+        anyio.run(until_told, backend_options={"loop_factory": partial(SelectorEventLoop, turns)})
     except StartFailed as failed:
         log.critical("cannot start: %s", failed)
         return EXIT_FAILED
@@ -75,12 +76,17 @@ def allow_connections(settings: Settings) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, files_most))
 
 
-async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App], turns: TimedTurns) -> None:
+async def _until_told(
+    settings: Settings, service: AbstractAsyncContextManager[App], turns: TimedTurns, lines: LogLines
+) -> None:
     with ExitStack() as listening:
         signals = listening.enter_context(anyio.open_signal_receiver(*OBEYED))
         async with service as app:
             _collect_seldom()
             app.figures.gauge(LONGEST_TURN, turns.longest_us)
+            app.meters.read_one(TURN, lambda: turns.longest_lately_ns() / NS)
+            app.meters.read_one(BUSY, lambda: turns.busy_ns / NS)
+            app.meters.read(LOG_LINES, lambda: {(level,): count for level, count in lines.counts.items()})
             _say_ready(settings, app)
             while (told := await anext(aiter(signals))) in WHILE_RUNNING:
                 if told is signal.SIGHUP:

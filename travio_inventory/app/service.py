@@ -21,9 +21,12 @@ from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
+from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
+from travio_inventory.app.told_figures import tell_assembly, tell_backends, tell_calls, tell_process
+from travio_inventory.app.watched_trips import watched_trips
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.rates import Rates
@@ -38,7 +41,10 @@ from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import BackgroundSettings, Settings
 from travio_inventory.store.trip_archive import TripArchive
+from travio_inventory.telemetry.families import WATCHERS
+from travio_inventory.telemetry.meters import Meters
 from travio_inventory.telemetry.metrics import Figures
+from travio_inventory.telemetry.telling import ProcessTold
 from travio_inventory.telemetry.watched import CallWatch, report
 
 log = logging.getLogger(__name__)
@@ -53,18 +59,20 @@ HEARD_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The running service: its inventory, its figures, its readiness, its live feeds, what counts requests, what
-    looks after its files, and where it listens (port 0 = nowhere).
+    """The running service: its inventory, its figures, its metrics, its readiness, its live feeds, what counts
+    requests, what looks after its files, and where it listens (port 0 = nowhere).
     """
 
     inventory: Inventory
     figures: Figures
+    meters: Meters
     readiness: Readiness
     feeds: Feeds
     rates: Rates
     port: int
     http_port: int = 0
     renewals: Renewals = field(default_factory=Renewals)
+    metrics_port: int = 0
 
 
 @asynccontextmanager
@@ -83,7 +91,7 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
         _kept_at_work(upkeep),
     ):
         callers = limited(authentication, app.rates, settings.rates)
-        served = Served(app.inventory, app.feeds, callers, app.readiness, ready, at_work if is_on else None)
+        served = Served(app.inventory, app.feeds, callers, app.readiness, app.meters, ready, at_work if is_on else None)
         async with serving(settings, served, certificate, only=only) as ports:
             try:
                 yield replace(app, port=ports.grpc, http_port=ports.http)
@@ -120,25 +128,33 @@ async def _at_work(
     with_background: bool = True,
 ) -> AsyncIterator[App]:
     """The inventory with the jobs that maintain it, and its background jobs if they are wanted."""
-    figures, readiness = Figures(), Readiness(tell_ready)
+    figures, meters, readiness = Figures(), Meters(), Readiness(tell_ready)
 
     def tell(all_well: bool) -> None:
         tell_at_work(all_well)
         readiness.note(BACKGROUND, "" if all_well else "one failed, see the lines before")
 
-    async with _opened(settings, renewals, figures=figures) as (assembly, store, rates):
+    async with (
+        _opened(settings, renewals, figures=figures, meters=meters) as (assembly, store, rates),
+        telling_metrics(
+            settings.metrics, lambda: ProcessTold(meters.snapshot(), dict(readiness.problems))
+        ) as metrics_port,
+    ):
         inventory = assembly.inventory
+        tell_process(meters, settings, readiness)
         house: dict[str, Job] = {
             "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
             "renewed files": renewals.keep_up,
             "look at the store": partial(look_at_store, store, readiness, applied=partial(applied, figures)),
             **store.jobs,
+            **watched_trips(settings.metrics, inventory, meters),
         }
         background = _background_jobs(settings.background, assembly, figures) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
-            yield App(inventory, figures, readiness, feeds, rates, port=0, renewals=renewals)
+            meters.read_one(WATCHERS, lambda: feeds.watchers)
+            yield App(inventory, figures, meters, readiness, feeds, rates, 0, 0, renewals, metrics_port)
 
 
 def applied(figures: Figures) -> int:
@@ -167,6 +183,7 @@ async def _opened(
     renewals: Renewals,
     *,
     figures: Figures | None = None,
+    meters: Meters | None = None,
     sinks: Mapping[str, Sink] | None = None,
     signals: MapSignals | None = None,
 ) -> AsyncIterator[tuple[Assembly, Store, Rates]]:
@@ -185,6 +202,10 @@ async def _opened(
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
+        if meters is not None:
+            tell_calls(meters, figures)
+            tell_assembly(meters, assembly)
+            tell_backends(meters, store, edge)
         try:
             yield assembly, store, edge.rates
         finally:

@@ -11,17 +11,20 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc.event_methods import EventMethods
-from travio_inventory.api.grpc.service import InventoryService, services
+from travio_inventory.api.grpc.service import SERVICE, InventoryService, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.backends import OwnCertificate
-from travio_inventory.app.listening import grpc_listening
+from travio_inventory.app.listening import STREAMS, grpc_listening
 from travio_inventory.app.readiness import Readiness
 from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings
+from travio_inventory.telemetry.families import GRPC_CONNECTIONS, GRPC_OPEN
+from travio_inventory.telemetry.grpc_calls import GrpcCalls
+from travio_inventory.telemetry.meters import Meters
 
 if TYPE_CHECKING:
     from travio_inventory.http_server.server import HttpServer
@@ -38,6 +41,7 @@ class Served:
     feeds: Feeds
     authentication: Authentication
     readiness: Readiness
+    meters: Meters
     ready: ServiceStatus
     at_work: ServiceStatus | None
     versions: SeatVersions = field(default_factory=lambda: SeatVersions(SystemClock()))
@@ -100,12 +104,18 @@ def _contract(settings: Settings, served: Served) -> InventoryService:
     )
 
 
-def _grpc(
+@asynccontextmanager
+async def _grpc(
     settings: Settings, served: Served, contract: InventoryService, certificate: OwnCertificate | None
-) -> AbstractAsyncContextManager[GuardedServer]:
+) -> AsyncIterator[GuardedServer]:
     """The gRPC server, listening. Raises StartFailed."""
     handlers = services(contract, readiness=served.ready, background=served.at_work)
-    return grpc_listening(settings.server, settings.limits, handlers, certificate.grpc if certificate else None)
+    calls, tls = GrpcCalls(service=SERVICE, streams=STREAMS), certificate.grpc if certificate else None
+    async with grpc_listening(settings.server, settings.limits, handlers, tls, ended=calls.ended) as server:
+        calls.tell(served.meters)
+        served.meters.read_one(GRPC_OPEN, lambda: server.calls_open)
+        served.meters.read_one(GRPC_CONNECTIONS, lambda: len(server.connections))
+        yield server
 
 
 def _import_web() -> None:
@@ -128,5 +138,6 @@ def _http(
         settings,
         served.versions,
         contract,
+        served.meters,
     )
     return http_listening(web, certificate.http if certificate else None)

@@ -51,6 +51,9 @@ from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import HttpSettings, LimitSettings, Settings
 from travio_inventory.settings.http import origins_in
+from travio_inventory.telemetry.families import HTTP_CONNECTIONS
+from travio_inventory.telemetry.http_requests import HttpRequests
+from travio_inventory.telemetry.meters import Meters
 
 HEADERS_MAX = 100
 READ_BYTES_MAX = 65_536
@@ -85,6 +88,7 @@ class Web:
     versions: SeatVersions
     contract: InventoryService
     """The calls of gRPC, for Connect."""
+    meters: Meters
 
 
 def routers(web: Web) -> Iterator[APIRouter]:
@@ -135,9 +139,12 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
     served = await asyncio.to_thread(  # as long as an import
         lambda: application(routers(web), callers, rules, forms, connect_routes(web, callers, bodies))
     )
-    server = HttpServer(served, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
+    requests = HttpRequests(served)
+    server = HttpServer(requests, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)
+    requests.tell(web.meters)
+    web.meters.read_one(HTTP_CONNECTIONS, lambda: server.connections)
     try:
         yield server
     finally:

@@ -88,6 +88,7 @@ class OwnServer:
             "TRAVIO_TLS_KEY": "",
             "TRAVIO_GRPC_PORT": str(server.port),
             "TRAVIO_HTTP_PORT": "off",
+            "METRICS_PORT": "off",  # without the prefix: releases before it know no such setting
             "TRAVIO_DATA": str(server.folder / "data"),
         }
         return server

@@ -1,5 +1,6 @@
-"""Runs several processes of the service on one port: restarts those that die, stops all together."""
+"""Runs several processes of the service on one port: restarts those that die, stops all together, tells metrics."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -18,11 +19,13 @@ from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 from travio_inventory.app import run
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.listening import EVERY_ADDRESS, GRPC, HTTP, cannot_listen
+from travio_inventory.app.metrics_listener import metrics_listening
 from travio_inventory.app.serving import Face
 from travio_inventory.kernel.addresses import Address
-from travio_inventory.settings import Settings
+from travio_inventory.settings import MetricsSettings, Settings
 from travio_inventory.telemetry.logs import set_up_logs
 from travio_inventory.telemetry.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
+from travio_inventory.telemetry.telling import ProcessTold, asked
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ STOP_MARGIN_SECONDS = 10.0
 EXIT_FAILED = 1
 EXIT_WRONG = 2
 EXIT_SIGNALLED = 128
+METRICS_SOCKET_VARIABLE = "TRAVIO_METRICS_SOCKET"
 STOPPED_STATUSES = (0, -signal.SIGTERM)
 """Exit status of a process that drained, and of one that was stopped before it served."""
 
@@ -49,7 +53,8 @@ def serve(settings: Settings, processes: int, *, only: Face | None = None) -> in
 
     The kernel distributes connections among the processes (SO_REUSEPORT; on Linux evenly). The first process relays
     events, since events.jsonl has one writer; events of the others from the last moment of a stop are published after
-    the next start. If the supervisor is killed, its processes drain and end.
+    the next start. If the supervisor is killed, its processes drain and end. Metrics and health of all are told by the
+    supervisor.
     """
     if wrong := why_not(settings, processes):
         sys.stderr.write(f"--workers {processes}: {wrong}\n")
@@ -69,7 +74,11 @@ def serve(settings: Settings, processes: int, *, only: Face | None = None) -> in
             where=", ".join(map(str, ports)),
             stop_seconds_max=stop_seconds_max,
         )
-        return anyio.run(_until_told, stack.enter_context(closing(supervisor)))
+        try:
+            return anyio.run(_until_told, stack.enter_context(closing(supervisor)), settings.metrics)
+        except StartFailed as failed:
+            log.critical("cannot start: %s", failed)
+            return EXIT_FAILED
 
 
 def why_not(settings: Settings, processes: int) -> str:
@@ -139,19 +148,21 @@ def _environment(ports: Sequence[SharedPort], *, relays: bool) -> dict[str, str]
     """The environment of one process: this one's, with the shared ports."""
     shared = {f"TRAVIO_{named}_PORT": str(address.port) for named, address in ports}
     shared |= {f"TRAVIO_{named}_REUSE_PORT": "on" for named, _ in ports}
+    shared |= {"TRAVIO_METRICS_PORT": "off"}
     return {**os.environ, **shared, **({} if relays else {"TRAVIO_RELAY": "off"})}
 
 
-async def _until_told(supervisor: "Supervisor") -> int:
+async def _until_told(supervisor: "Supervisor", metrics: MetricsSettings) -> int:
     with anyio.open_signal_receiver(*run.OBEYED) as signals:
-        return await supervisor.run(signals)
+        async with metrics_listening(metrics, supervisor.told):
+            return await supervisor.run(signals)
 
 
 class Supervisor:
     """Keeps one process of `command` running for each environment; close it at the end.
 
-    A process reports that it is ready at NOTIFY_SOCKET (`telemetry/notify`), and must stop within `stop_seconds_max`
-    after its standard input ends.
+    A process reports that it is ready at NOTIFY_SOCKET (`telemetry/notify`), tells its figures at TRAVIO_METRICS_SOCKET
+    (`telemetry/telling`), and must stop within `stop_seconds_max` after its standard input ends.
     """
 
     def __init__(
@@ -178,6 +189,17 @@ class Supervisor:
         """Release all resources; processes that still run stop."""
         self._leash.close()
         self._folder.cleanup()
+
+    async def told(self) -> Mapping[int, ProcessTold | None]:
+        """What each process says of itself, by its number; None for one that does not answer, or does not run."""
+        numbers = range(len(self._environments))
+        return dict(
+            zip(numbers, await asyncio.gather(*(asked(self._socket(number)) for number in numbers)), strict=True)
+        )
+
+    def _socket(self, number: int) -> Path:
+        """Where the process tells its figures."""
+        return Path(self._folder.name, f"{number}.metrics")
 
     async def run(self, signals: AsyncIterator[signal.Signals]) -> int:
         """Keep the processes running until the first signal, and kill them at the second; returns the exit status.
@@ -245,7 +267,11 @@ class Supervisor:
             await anyio.create_unix_datagram_socket(local_path=address) as notices,
             await anyio.open_process(
                 self._command,
-                env={**self._environments[number], ADDRESS_VARIABLE: address},
+                env={
+                    **self._environments[number],
+                    ADDRESS_VARIABLE: address,
+                    METRICS_SOCKET_VARIABLE: str(self._socket(number)),
+                },
                 stdin=self._leash.held,
                 stdout=None,
                 stderr=None,

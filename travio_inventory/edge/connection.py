@@ -48,8 +48,17 @@ class Redis(Protocol):
         ...
 
 
+class OpenRedis(Redis, Protocol):
+    """Redis, and whether it is there."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether all of it answers, as far as is known."""
+        ...
+
+
 @asynccontextmanager
-async def open_redis(options: RedisOptions, listener: Listener) -> AsyncIterator[Redis]:
+async def open_redis(options: RedisOptions, listener: Listener) -> AsyncIterator[OpenRedis]:
     """Redis, connected if it answers within `connect_ms_max`; otherwise retried in the background."""
     match options.address:
         case Standalone(server=server):
@@ -102,6 +111,11 @@ class _OneRedis:
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
         return self._server.ear.are_heard
+
+    @property
+    def is_up(self) -> bool:
+        """See OpenRedis."""
+        return not self._server.line.is_down
 
 
 @asynccontextmanager
@@ -191,6 +205,11 @@ class _ClusterRedis:
         """See Redis."""
         owner = self._owners[key_slot(key)]
         return owner is not None and owner.ear.are_heard
+
+    @property
+    def is_up(self) -> bool:
+        """See OpenRedis."""
+        return None not in self._owners and not any(server.line.is_down for server in self._servers.values())
 
     async def _keep_up(self) -> None:
         """Read the owners again when due: at once after a redirect, soon while an owner is missing, and at intervals,

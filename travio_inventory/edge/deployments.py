@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from travio_inventory.edge.connection import Redis, open_redis
+from travio_inventory.edge.connection import OpenRedis, open_redis
 from travio_inventory.edge.keys import word
 from travio_inventory.edge.pipelined_connection import Reply
 from travio_inventory.edge.redis_options import RedisOptions
@@ -17,7 +17,7 @@ def prefix_of(deployment: str) -> bytes:
 
 
 @asynccontextmanager
-async def open_own(options: RedisOptions, listener: Listener, deployment: str) -> AsyncIterator[Redis]:
+async def open_own(options: RedisOptions, listener: Listener, deployment: str) -> AsyncIterator[OpenRedis]:
     """Redis for one deployment, opened by `open_redis`."""
     prefix = prefix_of(deployment)
     async with open_redis(options, _only_own(listener, prefix)) as redis:
@@ -27,7 +27,7 @@ async def open_own(options: RedisOptions, listener: Listener, deployment: str) -
 class _OwnKeys:
     """Redis. The same server, with the prefix before all keys, also in published messages."""
 
-    def __init__(self, redis: Redis, prefix: bytes) -> None:
+    def __init__(self, redis: OpenRedis, prefix: bytes) -> None:
         self._redis = redis
         self._prefix = prefix
 
@@ -35,6 +35,11 @@ class _OwnKeys:
         """See Redis."""
         prefix = self._prefix
         return await self._redis.run(script, [prefix + key for key in keys], *words)
+
+    @property
+    def is_up(self) -> bool:
+        """See OpenRedis."""
+        return self._redis.is_up
 
     def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
         """See Redis."""

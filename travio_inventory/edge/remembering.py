@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from travio_inventory.edge.lapsing import Lapsing
 from travio_inventory.edge.occupancies import Found, told
+from travio_inventory.kernel.hits import Hits
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Occupancy, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
@@ -139,6 +140,7 @@ class RememberingGate:
         self._gate = gate
         self._memory = memory
         self._who_is_known = WhoIsKnown(gate)
+        self.hits = Hits()
 
     async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """See Gate. Who settles, and who was let in before, asks."""
@@ -147,7 +149,9 @@ class RememberingGate:
             if not await self._is_known(group, cells, attempt):
                 await self._wait_for_others(group, cells, attempt)  # the refusal may have lapsed meanwhile
                 if refusal := self._memory.refusal(group, cells, attempt):
+                    self.hits.found += 1
                     return told(refusal)
+        self.hits.missed += 1
         with self._memory.asking(group, cells) as remember:
             found = await self._gate.ask(group, cells, attempt, ttl_ms=ttl_ms)
             if found:

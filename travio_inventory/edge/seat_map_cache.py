@@ -12,6 +12,7 @@ from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
 from travio_inventory.edge.pipelined_connection import RedisDown, Reply
+from travio_inventory.kernel.hits import Hits
 from travio_inventory.seats.ports import Lease
 from travio_inventory.seats.trip import TripKey
 
@@ -33,6 +34,8 @@ class RedisSeatMapCache:
         self._stale_ms_max = stale_ms_max
         self._reads: set[asyncio.Task[Mapping[int, bytes]]] = set()
         self._lease_if_away = token_hex(8)
+        self.hits = Hits()
+        """Of the copies."""
 
     async def close(self) -> None:
         """Wait for the running reads, at most as long as an answer may take."""
@@ -44,7 +47,9 @@ class RedisSeatMapCache:
         key = map_key(trip)
         copy = self._copies.get(key, self._now_ms())
         if copy is not None and not copy.changed:
+            self.hits.found += 1
             return copy.groups
+        self.hits.missed += 1
         return await asyncio.shield(self._read_shared(key))
 
     async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:

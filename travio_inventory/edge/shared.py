@@ -19,12 +19,15 @@ from travio_inventory.seats.map_signals import MapSignals
 
 @dataclass(frozen=True, slots=True)
 class SharedEdge:
-    """`gate` is TakenSeats as well; `sight` looks at Redis itself, past what the process remembers."""
+    """`gate` is TakenSeats as well; `sight` looks at Redis itself, past what the process remembers. `is_up`: Redis
+    answers, as far as is known.
+    """
 
     gate: RememberingGate
     sight: RedisGate
     seat_maps: RedisSeatMapCache
     rates: SharedRates
+    is_up: Callable[[], bool]
 
 
 @asynccontextmanager
@@ -50,7 +53,7 @@ async def open_shared_edge(
         gate = RememberingGate(distant, memory)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
         try:
-            yield SharedEdge(gate, distant, seat_maps, _rates(redis, now_ms))
+            yield SharedEdge(gate, distant, seat_maps, _rates(redis, now_ms), lambda: redis.is_up)
         finally:
             await seat_maps.close()
 

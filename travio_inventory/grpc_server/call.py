@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
+from time import perf_counter_ns
 from typing import Any
 
 from grpclib.const import Status
@@ -46,6 +47,7 @@ class ServedCall:
         self.admitted = admitted
         self.peer = peer
         self.has_ended = False
+        self._began_ns = perf_counter_ns()
         self.body = RequestBody(context, writer, stream_id, admitted.method, encoding=admitted.encoding)
         self._writer = writer
         self._stream_id = stream_id
@@ -80,7 +82,7 @@ class ServedCall:
     def abandon(self) -> None:
         """End the call without an answer: nobody can read it."""
         if not self.has_ended:
-            self._close()
+            self._close(Status.CANCELLED)
         self._stop()
 
     def end(
@@ -96,7 +98,7 @@ class ServedCall:
             content_type = None if self.headers_sent else self.context.content_type
             headers = answer_headers(status, message, content_type=content_type, details=details)
             headers.extend(encode_metadata(metadata))
-            self._close()
+            self._close(status)
             with suppress(ProtocolError):  # the caller has left
                 self._writer.send_headers(self._stream_id, headers, end_stream=True)
                 if not self.body.is_whole:
@@ -126,7 +128,7 @@ class ServedCall:
 
     def reset(self) -> None:
         """Reset the call instead of answering it."""
-        self._close()
+        self._close(Status.CANCELLED)
         self._writer.reset(self._stream_id, ErrorCodes.CANCEL)
 
     def fail(self, error: BaseException) -> None:
@@ -163,8 +165,9 @@ class ServedCall:
         deadline = self.admitted.deadline
         return float("inf") if deadline is None else deadline.time_remaining()
 
-    def _close(self) -> None:
+    def _close(self, status: Status) -> None:
         self.has_ended = True
+        self.context.ended(self.admitted.method.name, status.value, perf_counter_ns() - self._began_ns)
         self._timer.cancel()
         self.body.close()
 

@@ -185,6 +185,7 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     def _reject(self, stream_id: int, rejection: Rejection, *, request_ended: bool) -> None:
         headers = rejection.headers(self._context.content_type)
+        self._context.ended("", rejection.status.value, 0)
         with suppress(ProtocolError):  # the caller has reset it in the same write
             self._writer.send_headers(stream_id, headers, end_stream=True)
             if not request_ended:

@@ -1,7 +1,7 @@
 """What all calls of one server share: its methods, limits and codecs, and its own refusals."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from grpclib.const import Handler, Status
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
@@ -12,6 +12,11 @@ from travio_inventory.grpc_server.grpclib_internals import ServerEvents
 from travio_inventory.grpc_server.lean.task_at_need import TaskAtNeed
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.start_queue import StartQueue
+
+CallEnded: TypeAlias = Callable[[str, int, int], None]
+"""Told of each call that ends: the path of its method, "" where none such is served; the status, CANCELLED where nobody
+could be answered; and how long it took from its headers on, in nanoseconds. It must be quick and raise nothing.
+"""
 
 READ_BYTES_MAX: Final = 4_096
 """Of one connection per turn of the loop, so that a peer that sends much does not delay others."""
@@ -48,6 +53,7 @@ class ServerContext:
         status_details_codec: StatusDetailsCodecBase | None,
         events: ServerEvents,
         refusals: ServerRefusals,
+        ended: CallEnded,
     ) -> None:
         self.methods = methods
         self.limits = limits
@@ -55,6 +61,7 @@ class ServerContext:
         self.status_details_codec = status_details_codec
         self.events = events
         self.refusals = refusals
+        self.ended = ended
         self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
         self.unread_bytes_left = limits.unread_bytes_max
         self.starts = StartQueue()

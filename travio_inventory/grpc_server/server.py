@@ -49,7 +49,7 @@ from travio_inventory.grpc_server.admission import Admission
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.connection import CallerConnection
 from travio_inventory.grpc_server.connection_table import ConnectionTable
-from travio_inventory.grpc_server.context import Method, ServerContext, ServerRefusals
+from travio_inventory.grpc_server.context import CallEnded, Method, ServerContext, ServerRefusals
 from travio_inventory.grpc_server.grpclib_internals import Servable, ServerEvents
 from travio_inventory.grpc_server.limits import ServerLimits
 
@@ -92,7 +92,7 @@ class GuardedServer:
     """Serves grpclib handlers within `limits`; `grpclib.events.listen` works on it as on grpclib's server.
 
     What it refuses itself is told by `refusals`. `connection` reads and writes HTTP/2: `CallerConnection` by the
-    library h2, `LeanConnection` by itself.
+    library h2, `LeanConnection` by itself. `ended` is told of each call that ends.
     Raises ValueError if a limit names a method that no handler has.
     """
 
@@ -105,6 +105,7 @@ class GuardedServer:
         status_details_codec: StatusDetailsCodecBase | None = None,
         refusals: ServerRefusals = PLAIN_REFUSALS,
         connection: Engine = CallerConnection,
+        ended: CallEnded = lambda _path, _status, _elapsed_ns: None,
     ) -> None:
         self.__dispatch__ = ServerEvents()
         self.port: int | None = None
@@ -118,6 +119,7 @@ class GuardedServer:
             status_details_codec,
             self.__dispatch__,
             refusals,
+            ended,
         )
         self._admission = Admission(self._context)
         self._listener: asyncio.Server | None = None

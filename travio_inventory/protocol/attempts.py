@@ -74,6 +74,9 @@ class Attempts(Generic[H]):
                 found = await self._all_in_the_way(holds, spread[0], results, now)
                 return replace(found, in_doubt=in_doubt), True
         claimed = await self._claims.claim(self._home_claim(holds, spread[0], now, beside))
+        if isinstance(claimed.result, Won):
+            for hold in holds:
+                self._sender.counts.live.changed(None, hold.state)
         return replace(claimed, in_doubt=True) if in_doubt else claimed, bool(others)
 
     async def _all_in_the_way(

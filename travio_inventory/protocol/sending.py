@@ -22,6 +22,7 @@ from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.hold import DIGEST_CHARS, Recorded
 from travio_inventory.protocol.local_signals import LocalSignals
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.step_counts import StepCounts
 
 PAUSE_S = (0.005, 0.050)
 
@@ -48,6 +49,7 @@ class Sender:
         self.random = random
         self.epochs = Epochs(batches, clock, background)
         self.signals = LocalSignals()
+        self.counts = StepCounts(now_ms=clock.now_ms, elapsed_ms=clock.elapsed_ms)
         self._entries = index_entries.DurableEntries(clock, known_s=rules.retention.known_s)
 
     async def apply(
@@ -62,7 +64,9 @@ class Sender:
         outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
         if missing and isinstance(outcome, Applied | Refused):
             self._entries.remember(missing, sent_ms=sent_ms)
+        self.counts.doubts.note(partition, writes, outcome)
         if isinstance(outcome, Applied):
+            self.counts.applied(writes)
             for key, _, values, _ in writes:
                 if key.kind is Kind.EVENT:
                     self.signals.recorded(partition, key, values)

@@ -11,6 +11,7 @@ from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.listing import Setting, listed
 from travio_inventory.settings.loading import COMPONENTS, KEYS, Settings, SettingsError, load_settings, shadowed
 from travio_inventory.settings.logs import LogSettings
+from travio_inventory.settings.metrics import MetricsSettings
 from travio_inventory.settings.rates import RateSettings
 from travio_inventory.settings.redis import RedisSettings
 from travio_inventory.settings.retention import RetentionSettings
@@ -32,6 +33,7 @@ __all__ = [
     "HttpSettings",
     "LimitSettings",
     "LogSettings",
+    "MetricsSettings",
     "RateSettings",
     "RedisSettings",
     "RetentionSettings",

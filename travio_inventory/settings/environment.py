@@ -12,6 +12,7 @@ PREFIX = "TRAVIO_"
 BARE_NAMES = {
     "GRPC_PORT",
     "HTTP_PORT",
+    "METRICS_PORT",
     "CORS_ORIGIN",
     "SCYLLA_HOSTS",
     "REDIS_ADDR",

@@ -17,6 +17,7 @@ from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.http import HttpSettings
 from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.logs import LogSettings
+from travio_inventory.settings.metrics import MetricsSettings
 from travio_inventory.settings.rates import RateSettings
 from travio_inventory.settings.redis import RedisSettings
 from travio_inventory.settings.retention import RetentionSettings
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     background: BackgroundSettings = Field(default_factory=BackgroundSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     _given: frozenset[str] = PrivateAttr(default=frozenset())
 

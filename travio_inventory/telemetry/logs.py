@@ -29,9 +29,22 @@ SHOW_HEADERS = ("hpack", "httpcore", "websockets")
 """Libraries whose DEBUG lines show what is in headers: tokens, for one."""
 
 
-def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
+class LogLines(logging.StreamHandler[TextIO]):
+    """Writes lines, and counts them by level."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.counts = dict.fromkeys(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), 0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line."""
+        self.counts[record.levelname] = self.counts.get(record.levelname, 0) + 1
+        super().emit(record)
+
+
+def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> LogLines:
     """Log from `level` on, in that form and to that stream (standard error), and nowhere else."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = LogLines(stream or sys.stderr)
     handler.setFormatter(JsonLine() if form == "json" else TextLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in LOG_TOO_MUCH:
@@ -39,6 +52,7 @@ def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | N
     for name in SHOW_HEADERS:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request that we make
+    return handler
 
 
 class TextLine(logging.Formatter):

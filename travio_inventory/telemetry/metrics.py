@@ -1,14 +1,10 @@
 """Counts and latencies by use case and outcome, in fixed buckets."""
 
-from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-BUCKETS_MS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-"""Upper bounds, included; one more bucket counts what took longer."""
-
-_BUCKETS_NS = tuple(round(bound * 1_000_000) for bound in BUCKETS_MS)
+from travio_inventory.kernel.tally import BUCKETS_MS, Tally
 
 
 class Figure(NamedTuple):
@@ -38,8 +34,10 @@ class Figures:
     """What was counted since the start. For one event loop: it takes no lock."""
 
     def __init__(self) -> None:
-        self._tallies: defaultdict[tuple[str, str], _Tally] = defaultdict(_Tally)
+        self._tallies: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
         self._gauges: dict[str, Callable[[], int]] = {}
+        self.published: Counter[str] = Counter()
+        """Events that each sink has accepted."""
 
     def gauge(self, name: str, read: Callable[[], int]) -> None:
         """A figure that is read when it is asked for."""
@@ -51,21 +49,16 @@ class Figures:
 
     def add(self, use_case: str, outcome: str, elapsed_ns: int) -> None:
         """Count one call."""
-        tally = self._tallies[use_case, outcome]
-        tally.buckets[bisect_left(_BUCKETS_NS, elapsed_ns)] += 1
-        tally.total_ns += elapsed_ns
+        self._tallies[use_case, outcome].add(elapsed_ns)
+
+    @property
+    def tallies(self) -> Mapping[tuple[str, str], Tally]:
+        """What was counted, by use case and outcome; it goes on."""
+        return self._tallies
 
     def snapshot(self) -> Sequence[Figure]:
         """The figures as they are now, by use case and outcome."""
         return [
-            Figure(*name, sum(tally.buckets), tally.total_ns / 1_000_000, tuple(tally.buckets))
+            Figure(*name, tally.count, tally.total_ns / 1_000_000, tuple(tally.buckets))
             for name, tally in sorted(self._tallies.items())
         ]
-
-
-class _Tally:
-    __slots__ = ("buckets", "total_ns")
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(_BUCKETS_NS) + 1)
-        self.total_ns = 0

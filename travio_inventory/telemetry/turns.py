@@ -3,23 +3,35 @@
 from collections.abc import Sequence
 from selectors import DefaultSelector, SelectorKey
 from time import perf_counter_ns
+from typing import Final
 
 LONGEST_TURN = "event_loop longest_turn_us"
 """The name of the figure: in the log, the longest turn since the line before."""
+WINDOW_NS: Final = 30_000_000_000
+"""The longest turn is told of this window and of the one before, so that any number of scrapers see it."""
 
 
 class TimedTurns(DefaultSelector):
     """The selector of an event loop, which times what the loop does between two waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, window_ns: int = WINDOW_NS) -> None:
         super().__init__()
-        self._began_ns = perf_counter_ns()
+        self._window_ns = window_ns
+        self._began_ns = self._window_began_ns = perf_counter_ns()
         self._longest_ns = 0
+        self._longest_in_window_ns = self._longest_before_ns = 0
+        self.busy_ns = 0
+        """All turns together."""
 
     def select(self, timeout: float | None = None) -> Sequence[tuple[SelectorKey, int]]:  # type: ignore[override] # the list that it is
         """Wait for what the loop waits for: a turn ends, and the next one begins when there is something to do."""
-        took_ns = perf_counter_ns() - self._began_ns
+        now_ns = perf_counter_ns()
+        took_ns = now_ns - self._began_ns
+        self.busy_ns += took_ns
+        if now_ns - self._window_began_ns > self._window_ns:
+            self._next_window(now_ns)
         self._longest_ns = max(self._longest_ns, took_ns)
+        self._longest_in_window_ns = max(self._longest_in_window_ns, took_ns)
         ready = super().select(timeout)
         self._began_ns = perf_counter_ns()
         return ready
@@ -28,3 +40,16 @@ class TimedTurns(DefaultSelector):
         """The longest turn since this was last asked."""
         longest_ns, self._longest_ns = self._longest_ns, 0
         return longest_ns // 1_000
+
+    def longest_lately_ns(self) -> int:
+        """The longest turn of this window and the one before."""
+        now_ns = perf_counter_ns()
+        if now_ns - self._window_began_ns > self._window_ns:
+            self._next_window(now_ns)
+        return max(self._longest_in_window_ns, self._longest_before_ns)
+
+    def _next_window(self, now_ns: int) -> None:
+        is_next = now_ns - self._window_began_ns <= 2 * self._window_ns
+        self._longest_before_ns = self._longest_in_window_ns if is_next else 0
+        self._longest_in_window_ns = 0
+        self._window_began_ns = now_ns

@@ -2,15 +2,17 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import perf_counter_ns
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import anyio
 
-from travio_inventory.kernel.events import PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed, Sink
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats.ports import Taken
 from travio_inventory.telemetry.metrics import Figures
 
 log = logging.getLogger(__name__)
@@ -21,11 +23,24 @@ CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
 ROUNDS = {"expire_holds", "relay_events", "forget_trips", "follow_maps", "audit_trips"}
 """Called by background jobs and live feeds all the time: their runs alone are not reported."""
-PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
+SINK = "sink"
+PORTS = {"store", "holds", "gate", "taken", "seat_maps", SINK}
 """Called by use cases, rounds too: not reported alone either."""
 
-ANSWERING = {"apply", "enter"}
-"""Methods of ports whose answer is a decision."""
+
+def _answer_of_gate(answer: object) -> str:
+    """What is in the way, if anything."""
+    match answer:
+        case Taken(cells=(cell, *_)):
+            return cell.status
+        case _:
+            return type(answer).__name__.lower()
+
+
+ANSWERING: Mapping[str, Callable[[object], str]] = MappingProxyType(
+    {"apply": lambda outcome: type(outcome).__name__, "enter": _answer_of_gate}
+)
+"""Methods of ports whose answer is a decision, each with the decision's name."""
 
 T = TypeVar("T")
 _Step = Callable[..., Awaitable[Any]]
@@ -50,14 +65,14 @@ def log_figures(figures: Figures) -> None:
     log.info("figures: %s", "; ".join([*map(str, figures.snapshot()), *shown]) or "no calls")
 
 
-def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) -> _Step:
+def _counted(name: str, call: _Step, figures: Figures, *, decided: Callable[[object], str] | None) -> _Step:
     add = figures.add
 
     async def counted_call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
         outcome, started_ns = CANCELLED, perf_counter_ns()
         try:
             result = await call(*args, **kwargs)
-            outcome = type(result).__name__ if is_answering else OK
+            outcome = OK if decided is None else decided(result)
         except Exception:
             outcome = ERROR
             raise
@@ -83,9 +98,20 @@ class CallWatch:
         """
 
         def counted(method: str, call: _Step) -> _Step:
-            return _counted(f"{name}.{method}", call, self._figures, is_answering=method in ANSWERING)
+            return _counted(f"{name}.{method}", call, self._figures, decided=ANSWERING.get(method))
 
         return cast(T, _with_methods_of(port, counted))
+
+    def sink(self, name: str, sink: Sink) -> Sink:
+        """The same sink, its calls counted under `sink.name.method`, and the events that it accepts."""
+        watched, published = self.port(f"{SINK}.{name}", sink), self._figures.published
+
+        class CountedSink:
+            async def publish(self, events: Sequence[Event]) -> None:
+                await watched.publish(events)
+                published[name] += len(events)
+
+        return CountedSink()
 
     def use_case(self, name: str, use_case: T) -> T:
         """The same use case, each call from outside counted under `name`, or `name.method` where it has several.

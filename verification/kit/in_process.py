@@ -11,4 +11,5 @@ def settings_of(folder: Path | None = None, **changed: object) -> Settings:
     """
     store = {"store": "memory", "events": "none"} if folder is None else {"store": "embedded", "data": folder / "data"}
     quick = {"edge": "local", "sweep_interval_ms": 20, "relay_interval_ms": 20, "clock_bound_ms": 0}
-    return load_settings(**store | quick | {"grpc_host": "127.0.0.1", "grpc_port": 0, "http_port": "off"} | changed)
+    ports = {"grpc_host": "127.0.0.1", "grpc_port": 0, "http_port": "off", "metrics_port": "off"}
+    return load_settings(**store | quick | ports | changed)

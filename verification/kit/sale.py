@@ -94,7 +94,7 @@ class Process:
             audit=AuditRules(second_look_ms=10, groups_per_second=10_000),
         )
         assembly = assemble(ports, clock, Hasty(), rules)
-        self.inventory, relays, self.steps, self.sender, self.holds, self.signals = assembly
+        self.inventory, relays, self.steps, self.sender, self.holds, self.signals, *_ = assembly
         self.relay = relays[SINK].round
 
 

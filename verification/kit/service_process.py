@@ -40,6 +40,7 @@ class ServiceProcess:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
         own |= {"TRAVIO_DATA": str(self.data), "TRAVIO_GRPC_HOST": "127.0.0.1", "GRPC_PORT": str(self.port)}
         own |= {"TRAVIO_HTTP_HOST": "127.0.0.1", "TRAVIO_HTTP_PORT": "off", "TRAVIO_AUTH": "off"}
+        own |= {"TRAVIO_METRICS_HOST": "127.0.0.1", "TRAVIO_METRICS_PORT": "off"}
         self.environment = own | variables
 
     @property

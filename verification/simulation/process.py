@@ -96,7 +96,7 @@ class Process:
         )
         random = Random(self._random.random())
         assembly = assemble(ports, self.clock, random, rules)
-        self.inventory, self.relays, self.steps, self.sender, self.holds, self.signals = assembly
+        self.inventory, self.relays, self.steps, self.sender, self.holds, self.signals, *_ = assembly
 
     def start(self, work: Coroutine[Any, Any, T], call: Call | None = None) -> asyncio.Task[T]:
         """Run it in this process: a kill ends it, with every task that it starts."""

@@ -56,6 +56,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        asked = scope
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", HEAD_ONLY: True}  # the server sends no body: it knows what was asked
         send = _with_default_headers(send, scope["scheme"])
@@ -78,6 +79,7 @@ class Guard:
             await self._app(scope, receive_within_limits, send)
         finally:
             self._unread_bytes -= body_bytes
+            asked["route"] = scope.get("route")
 
     def _check(self, scope: Scope, body_bytes: int) -> None:
         """Raises HTTPException for a body that is too large, RefusedBody where there are too many of them."""

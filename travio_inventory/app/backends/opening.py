@@ -17,6 +17,7 @@ from travio_inventory.app.backends.renewed import Renewals
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.local_rates import RATES_MAX, LocalRates
+from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.seats.audit.ports import GateSight
@@ -49,13 +50,17 @@ class Store(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """The edge: turns contenders away, serves seat maps, and counts requests; `sight` looks at what it remembers."""
+    """The edge: turns contenders away, serves seat maps, and counts requests; `sight` looks at what it remembers.
+    `is_up` says whether it answers; there is none where there is no edge. `caches` are those in the process, by name.
+    """
 
     gate: Gate
     taken: TakenSeats
     seat_maps: SeatMapCache
     rates: Rates
     sight: GateSight | None = None
+    is_up: Callable[[], bool] | None = None
+    caches: Mapping[str, Hits] = MappingProxyType({})
 
 
 @asynccontextmanager
@@ -123,7 +128,7 @@ async def open_edge(
                 taken_ttl_ms=settings.edge.taken_ttl_ms,
             )
             maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.edge.map_stale_ms)
-            yield Edge(gate, gate, maps, rates, gate)
+            yield Edge(gate, gate, maps, rates, gate, lambda: True)
         case "redis":
             from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
@@ -136,7 +141,8 @@ async def open_edge(
                 signals=signals,
                 renewals=renewals or Renewals(),
             ) as shared:
-                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, shared.sight)
+                caches = {"gate_memory": shared.gate.hits, "map_copies": shared.seat_maps.hits}
+                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, shared.sight, shared.is_up, caches)
 
 
 @asynccontextmanager

@@ -53,6 +53,7 @@ class LeanCall(BareStream):
         self.is_answered = False
         """Whether its handler has answered it; the answer may still wait for the peer's window."""
         self.ends_at = time.monotonic() + head.timeout_seconds
+        self._began_ns = time.perf_counter_ns()
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_starting = False
@@ -157,12 +158,12 @@ class LeanCall(BareStream):
             return
         details = self.context.packed(status, status_message, status_details)
         trailers = reply_blocks.end(status, status_message, details, list(encode_metadata(metadata or ())))
-        self._finish(trailers) if status is Status.OK else self._end(trailers)
+        self._finish(trailers) if status is Status.OK else self._end(status, trailers)
 
     async def cancel(self) -> None:
         """Reset the call instead of answering it."""
         self._check_open()
-        self._close()
+        self._close(Status.CANCELLED)
         self._connection.reset(self.stream_id, ErrorCodes.CANCEL)
 
     # What the connection does.
@@ -204,30 +205,30 @@ class LeanCall(BareStream):
     def abandon(self) -> None:
         """End the call without an answer: nobody can read it."""
         if not self.has_ended:
-            self._close()
+            self._close(Status.CANCELLED)
         self._stop()
 
     def reject(self, refusal: GRPCError) -> None:
         """Answer a request that no handler will see."""
-        self._end(self._refusal_trailers(refusal))
+        self._end(refusal.status, self._refusal_trailers(refusal))
 
     def end_as_stopping(self) -> None:
         """Answer that the server stops, unless the call has been answered, and stop the handler."""
-        self._end(reply_blocks.end(Status.UNAVAILABLE, "the server is stopping", None))
+        self._end_plainly(Status.UNAVAILABLE, "the server is stopping")
 
     def on_timer(self) -> None:
         """Its time is up, or that of its request."""
         seconds_left = self.ends_at - time.monotonic()
         if self.body is not None and self.body.is_late:
-            self._end(reply_blocks.end(Status.DEADLINE_EXCEEDED, "the request did not arrive in time", None))
+            self._end_plainly(Status.DEADLINE_EXCEEDED, "the request did not arrive in time")
         elif seconds_left <= 0:
-            self._end(reply_blocks.end(Status.DEADLINE_EXCEEDED, "deadline exceeded", None))
+            self._end_plainly(Status.DEADLINE_EXCEEDED, "deadline exceeded")
         elif self.head.method.has_deadline:
             self.timer = asyncio.get_running_loop().call_later(seconds_left, self.on_timer)
 
     def was_sent(self) -> None:
         """The peer's windows have taken the last of the answer."""
-        self._close()
+        self._close(Status.OK)
         if self.task is None:
             self._connection.forget(self)
 
@@ -273,7 +274,7 @@ class LeanCall(BareStream):
         if self.is_over:
             return
         if not self.context.events.is_listened_to and refusal.status is not Status.OK:
-            self._end(self._refusal_trailers(refusal))
+            self._end(refusal.status, self._refusal_trailers(refusal))
             return
         try:
             await self.send_trailing_metadata(
@@ -290,7 +291,7 @@ class LeanCall(BareStream):
         """Log an exception that no handler should raise; the caller learns only that there was one."""
         if not self.is_over:
             log.error("unexpected error in %s", self.head.method.name, exc_info=error)
-            self._end(reply_blocks.end(Status.INTERNAL, "internal error", None))
+            self._end_plainly(Status.INTERNAL, "internal error")
 
     def _check_open(self) -> None:
         if self.is_over:
@@ -305,19 +306,25 @@ class LeanCall(BareStream):
         reply, self._reply = self._reply, None
         self.is_answered = True
         if self._connection.answer(self, reply, trailers, headers_sent=self._headers_sent):
-            self._close()
+            self._close(Status.OK)
             self._stop()
 
-    def _end(self, trailers: bytes) -> None:
-        """Answer with a status, unless the call has been answered, and stop the handler."""
+    def _end(self, status: Status, trailers: bytes) -> None:
+        """Answer with that status, unless the call has been answered, and stop the handler."""
         if not self.has_ended:
-            self._close()
+            self._close(status)
             self._reply = None
             self._connection.end(self, trailers, headers_sent=self._headers_sent)
         self._stop()
 
-    def _close(self) -> None:
+    def _end_plainly(self, status: Status, said: str) -> None:
+        self._end(status, reply_blocks.end(status, said, None))
+
+    def _close(self, status: Status) -> None:
+        if self.has_ended:
+            return
         self.has_ended = True
+        self.context.ended(self.head.method.name, status.value, time.perf_counter_ns() - self._began_ns)
         if self.timer is not None:
             self.timer.cancel()
         if self.body is not None:

@@ -240,6 +240,7 @@ class LeanConnection(asyncio.BufferedProtocol):
             rejection = self._admission.turned_away(calls_of_connection=len(self._calls))
             if rejection is None:
                 return False
+        self.context.ended("", rejection.status.value, 0)
         self._outgoing.headers(stream_id, reply_blocks.rejected(rejection, self.context.content_type), end_stream=True)
         if head.is_malformed:
             self._outgoing.reset(stream_id, ErrorCodes.PROTOCOL_ERROR)

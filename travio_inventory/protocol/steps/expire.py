@@ -40,6 +40,8 @@ class Expiring(Generic[H]):
             match await self._expire_once(left, at_ms):
                 case Applied():
                     ended = [hold.with_state(_expired(hold)) for hold in left]
+                    for hold in left:
+                        self._sender.counts.expired(hold.state, at_ms)
                     await asyncio.gather(*(self._rolling.settled(hold, as_of_ms=at_ms) for hold in ended))
                     return after | {hold.id: {**self._resource.columns(hold), "status": "expired"} for hold in left}
                 case Refused(rows=standing):

@@ -47,6 +47,7 @@ class Extending(Generic[H]):
             outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms, seen)
             if isinstance(outcome, Applied):
                 extended = hold.extended(expires_at_ms)
+                self._sender.counts.live.changed(hold.state, extended.state)
                 await self._rolling.settled(extended, as_of_ms=as_of_ms)
                 return extended
             failed.add(outcome)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from travio_inventory.protocol import index_entries, listings, rows
-from travio_inventory.protocol.batches import IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
+from travio_inventory.protocol.batches import Applied, IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.hold import Confirmed, Held, Recorded, Released
 from travio_inventory.protocol.resource import H, Hold, Resource, home_and_others, home_of
 from travio_inventory.protocol.retention import Retention
@@ -53,7 +53,10 @@ async def step(
     listed = listings.of_hold(after, retention) if type(after.state) is not type(hold.state) else []
     asked = [*others_due(resource, [hold], at_ms, retention), *listed]
     writes = step_writes(sender, resource, [change], seen, now)
-    return await send(sender, resource, [hold], [*writes, *beside], asked, now)
+    outcome = await send(sender, resource, [hold], [*writes, *beside], asked, now)
+    if isinstance(outcome, Applied):
+        sender.counts.live.changed(hold.state, after.state)
+    return outcome
 
 
 async def send(

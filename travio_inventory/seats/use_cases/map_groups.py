@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.hits import Hits
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
 from travio_inventory.seats.refusals import TripOpening
@@ -37,6 +38,8 @@ class MapGroups:
         sells_departed: bool = False,
     ) -> None:
         self.cache = cache
+        self.hits = Hits()
+        """Seat groups that were wanted: cached, or not."""
         self._trips = trips
         self._holds = holds
         self._clock = clock
@@ -60,6 +63,10 @@ class MapGroups:
             has_departed=offer.has_departed(journey, began_ms, sells_departed=self._sells_departed),
         )
 
+    def found(self, count: int) -> None:
+        """So many wanted seat groups were cached."""
+        self.hits.found += count
+
     def now_ms(self) -> int:
         """The time of day."""
         return self._clock.now_ms()
@@ -68,6 +75,8 @@ class MapGroups:
         """The cached groups, and the wanted ones that are not cached. Raises TripOpening, BackendUnavailable."""
         groups = dict(cached)
         missing = [group for group in wanted if group not in groups]
+        self.found(len(wanted) - len(missing))
+        self.hits.missed += len(missing)
         for start in range(0, len(missing), GROUPS_PER_PORTION):
             portion = missing[start : start + GROUPS_PER_PORTION]
             try:

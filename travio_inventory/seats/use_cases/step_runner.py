@@ -24,6 +24,11 @@ class StepRunner:
         self._steps: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[None]] = set()
 
+    @property
+    def running(self) -> int:
+        """How many steps commit now."""
+        return len(self._steps)
+
     async def run(
         self, step: Coroutine[Any, Any, T], *, if_never_begun: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> T:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Offer
@@ -57,6 +58,7 @@ class TripCatalog:
         self._trips_max = trips_max
         self._seats_max = seats_max
         self._seats = 0
+        self.hits = Hits()
         self._kept: OrderedDict[TripKey, _Kept] = OrderedDict()
         self._reads: dict[TripKey, asyncio.Task[Offer | None]] = {}
 
@@ -108,7 +110,9 @@ class TripCatalog:
         kept = self._kept.get(key)
         now_s = asyncio.get_running_loop().time()
         if kept is None or now_s >= kept.began_s + age_s_max:
+            self.hits.missed += 1
             return await self._read(key)
+        self.hits.found += 1
         if now_s >= kept.again_s:
             kept.again_s = self._again_s(now_s)
             self._background(self._read_again(key))

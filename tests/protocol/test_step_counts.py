@@ -1,0 +1,117 @@
+"""What the steps of a process did, in numbers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Refused, RowKey, Table, Unknown, Write
+from travio_inventory.protocol.hold import NEVER_MS, Confirmed, Held, Released
+from travio_inventory.protocol.step_counts import OPEN_MAX, Doubts, LiveHolds, StepCounts
+from travio_inventory.store.memory import MemoryBatches
+from verification.kit.faulty_batches import Spoil, commits
+from verification.kit.sale import TTL_S, Market, Sale
+
+PLACE = Partition(Table.SEAT_GROUPS, "acme", "t1")
+EXPIRES_MS = 1_000_000
+
+
+@pytest.fixture
+async def sale() -> AsyncIterator[Sale]:
+    async with Market(MemoryBatches(None, Random(0), asyncio.sleep)) as market:
+        yield await market.open(seats_per_group=1)
+
+
+def counts_of(sale: Sale) -> StepCounts:
+    return sale.process.sender.counts
+
+
+def hold_row(name: str = "h") -> Write:
+    return Write(RowKey(Kind.HOLD, name), ABSENT, {"status": "held", "holder": "ann"})
+
+
+async def test_a_hold_lives_until_it_is_booked_released_or_over(sale: Sale) -> None:
+    live = counts_of(sale).live
+    holds = [await sale.hold(seats) for seats in ("A1 A2", "A3", "A4")]
+    assert live.count() == 3
+    await sale.confirm(holds[0])
+    assert live.count() == 2
+    await sale.release(holds[1])
+    assert live.count() == 1
+    await sale.extend(holds[2], ttl_s=2 * TTL_S)
+    sale.clock.pass_s(TTL_S + 1)
+    assert live.count() == 1
+    sale.clock.pass_s(TTL_S)
+    assert live.count() == 0
+
+
+async def test_holds_that_another_process_ends_are_right_in_the_sum(sale: Sale) -> None:
+    other = sale.elsewhere()
+    await other.confirm(await sale.hold("A1"))
+    assert [counts_of(each).live.count() for each in (sale, other)] == [1, -1]
+
+
+async def test_a_late_expiry_is_counted_with_how_late_it_was(sale: Sale) -> None:
+    await sale.hold("A1")
+    sale.clock.pass_s(TTL_S + 7)
+    await sale.hold("A1", by="bob")
+    counts = counts_of(sale)
+    assert (counts.lateness.count, counts.lateness.total_ns // 1_000_000_000) == (1, 7)
+    assert counts.recorded == {"hold.created": 2, "hold.expired": 1}
+
+
+def test_holds_without_an_expiry_do_not_count_and_nothing_is_kept_of_those_that_are_over() -> None:
+    now_ms = EXPIRES_MS - 1
+    live = LiveHolds(lambda: now_ms)
+    live.changed(None, Held(NEVER_MS))
+    live.changed(Held(NEVER_MS), Released())
+    live.changed(None, Confirmed("order"))
+    assert live.count() == 0
+    live.changed(None, Held(EXPIRES_MS))
+    live.changed(None, Held(EXPIRES_MS + 5_000))
+    assert live.count() == 2
+    now_ms = EXPIRES_MS + 1_000
+    assert live.count() == 1
+    assert len(live._by_second) == 1
+
+
+@pytest.mark.parametrize(("spoil", "settled"), [(Spoil.LOST, "applied"), (Spoil.UNANSWERED, "found")])
+async def test_a_batch_that_is_sent_again_settles_what_was_unknown(sale: Sale, spoil: Spoil, settled: str) -> None:
+    sale.store.spoil(spoil, commits, times=1)
+    await sale.hold("A1")
+    doubts = counts_of(sale).doubts
+    assert (doubts.count, doubts.open_count()) == (1, 0)
+    assert {how: count for how, count in doubts.settled().items() if count} == {settled: 1}
+
+
+async def test_an_attempt_that_is_given_up_is_fenced(sale: Sale) -> None:
+    sale.store.spoil(Spoil.LOST, commits)
+    with pytest.raises(Refusal):
+        await sale.hold("A1", key="k1")
+    settled = counts_of(sale).doubts.settled()
+    assert settled["fenced"] == 1
+    assert settled["open"] == settled["applied"] == settled["found"] == 0
+
+
+def test_a_refusal_by_another_row_settles_it_too() -> None:
+    doubts = Doubts(lambda: 0)
+    doubts.note(PLACE, [hold_row()], Unknown("no answer"))
+    doubts.note(PLACE, [hold_row()], Unknown("again none"))
+    assert (doubts.count, doubts.open_count()) == (1, 1)
+    doubts.note(PLACE, [hold_row("other")], Refused({}))
+    assert doubts.open_count() == 1
+    doubts.note(PLACE, [hold_row()], Refused({hold_row().key: {"status": "held", "holder": "bob"}}))
+    assert doubts.settled()["refused"] == 1
+    assert doubts.open_count() == 0
+
+
+def test_what_nobody_asks_about_any_more_stays_open_and_is_forgotten() -> None:
+    now_ms = 0
+    doubts = Doubts(lambda: now_ms)
+    for number in range(OPEN_MAX + 3):
+        doubts.note(PLACE, [hold_row(str(number))], Unknown("no answer"))
+    assert (doubts.open_count(), doubts.settled()["open"]) == (OPEN_MAX, 3)
+    now_ms = 60_001
+    assert (doubts.open_count(), doubts.settled()["open"]) == (0, OPEN_MAX + 3)

@@ -1,0 +1,155 @@
+"""Which metric is read where: what the inventory, its edge and store, and the process have counted."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from travio_inventory.app.assemble import Assembly, Relay
+from travio_inventory.app.backends import Edge, Store
+from travio_inventory.app.readiness import PARTS, Readiness
+from travio_inventory.kernel.hits import Hits
+from travio_inventory.kernel.tally import Tally
+from travio_inventory.protocol.step_counts import StepCounts
+from travio_inventory.settings import Settings
+from travio_inventory.telemetry import families
+from travio_inventory.telemetry.families import Family
+from travio_inventory.telemetry.meters import NO_LABELS, Figure, Labels, Meters
+from travio_inventory.telemetry.metrics import Figures
+from travio_inventory.telemetry.watched import PORTS, SINK
+
+OUTCOMES: Final = MappingProxyType(
+    {"Applied": "applied", "Refused": "refused", "Unknown": "unknown", "NotDone": "not_done"}
+)
+GATE, STORE, SWEEPER = "gate.enter", "store.apply", "expire_holds"
+OF_STORE: Final = MappingProxyType(
+    {
+        "store.forgotten rows": families.FORGOTTEN_ROWS,
+        "group commit.batches": families.GROUPS,
+        "group commit.steps": families.GROUP_MEMBERS,
+        "group commit.refused": families.GROUPS_REFUSED,
+        "group commit.sent again": families.GROUP_AGAIN,
+    }
+)
+"""The figures of the store by their names."""
+OF_CALLS: Final = (
+    families.USE_CASE,
+    families.CLEANUP,
+    families.GATE,
+    families.EDGE_CALL,
+    families.BATCH,
+    families.READ,
+    families.PUBLISHING,
+)
+FOUND, MISSED = "hit", "miss"
+OF_RELAYS: Final[Mapping[Family, Callable[[Relay], float]]] = MappingProxyType(
+    {
+        families.RELAY_LAG: lambda relay: relay.lag_ms() / 1_000,
+        families.RELAY_LEFT: lambda relay: relay.forgotten_in_s(),
+        families.RELAY_MISSED: lambda relay: relay.missed_s(),
+    }
+)
+STATM: Final = Path("/proc/self/statm")
+OPEN_FILES: Final = Path("/proc/self/fd")
+STARTED_S: Final = time.time()
+
+
+def tell_calls(meters: Meters, figures: Figures) -> None:
+    """What was counted around use cases and ports."""
+    for family in OF_CALLS:
+        meters.read(family, partial(_of_calls, figures, family))
+    meters.read(families.PUBLISHED, lambda: {(sink,): count for sink, count in figures.published.items()})
+
+
+def _of_calls(figures: Figures, family: Family) -> Mapping[Labels, Tally]:
+    """The tallies that belong to the family."""
+    return {
+        labels: tally
+        for (name, outcome), tally in figures.tallies.items()
+        for of, labels in _places(name, outcome)
+        if of is family
+    }
+
+
+def _places(name: str, outcome: str) -> Iterator[tuple[Family, Labels]]:
+    port, _, method = name.partition(".")
+    if name == GATE:
+        yield families.GATE, (outcome,)
+    elif name == STORE:
+        yield families.BATCH, (OUTCOMES.get(outcome, outcome),)
+    elif port == "store":
+        yield families.READ, (method, outcome)
+    elif port == SINK:
+        yield families.PUBLISHING, (method.rpartition(".")[0], outcome)
+    elif port in PORTS:
+        yield families.EDGE_CALL, (port, method, outcome)
+    else:
+        yield families.USE_CASE, (name, outcome)
+        if name == SWEEPER:
+            yield families.CLEANUP, (outcome,)
+
+
+def tell_assembly(meters: Meters, assembly: Assembly) -> None:
+    """What the protocol, the caches and the relays of the inventory know."""
+    _tell_steps(meters, assembly.sender.counts)
+    meters.read_one(families.STEPS, lambda: assembly.steps.running)
+    for name, hits in assembly.caches.items():
+        meters.read(families.CACHE, partial(_looked_up, name, hits))
+    for family, read in OF_RELAYS.items():
+        meters.read(family, partial(_of_relays, assembly.relays, read))
+
+
+def _of_relays(relays: Mapping[str, Relay], read: Callable[[Relay], float]) -> dict[Labels, Figure]:
+    return {(name,): read(relay) for name, relay in relays.items()}
+
+
+def _tell_steps(meters: Meters, counts: StepCounts) -> None:
+    meters.read_one(families.LIVE, counts.live.count)
+    meters.read_one(families.EXPIRED, lambda: counts.lateness.count)
+    meters.read_one(families.LATENESS, lambda: counts.lateness)
+    meters.read_one(families.UNKNOWN, lambda: counts.doubts.count)
+    meters.read_one(families.UNSETTLED, counts.doubts.open_count)
+    meters.read(families.SETTLED, lambda: {(how,): count for how, count in counts.doubts.settled().items()})
+    meters.read(families.RECORDED, lambda: {(kind,): count for kind, count in counts.recorded.items()})
+
+
+def tell_backends(meters: Meters, store: Store, edge: Edge) -> None:
+    """What store and edge know of themselves."""
+    for name, read in store.gauges.items():
+        if family := OF_STORE.get(name):
+            meters.read_one(family, read)
+    if (is_up := edge.is_up) is not None:
+        meters.read_one(families.EDGE_UP, lambda: int(is_up()))
+    for name, hits in edge.caches.items():
+        meters.read(families.CACHE, partial(_looked_up, name, hits))
+
+
+def _looked_up(cache: str, hits: Hits) -> dict[Labels, Figure]:
+    return {(cache, FOUND): hits.found, (cache, MISSED): hits.missed}
+
+
+def tell_process(meters: Meters, settings: Settings, readiness: Readiness) -> None:
+    """What runs, whether it is ready, and what it takes of the machine."""
+    running = (version("travio-inventory"), settings.store.kind, settings.edge.kind)
+    meters.read(families.INFO, lambda: {running: 1})
+    meters.read_one(families.READY, lambda: int(readiness.is_ready))
+    meters.read(families.PROBLEM, lambda: {(part,): int(part in readiness.problems) for part in PARTS})
+    meters.read_one(families.CPU, time.process_time)
+    meters.read_one(families.STARTED, lambda: STARTED_S)
+    meters.read(families.MEMORY, _memory)
+    meters.read(families.FILES, _open_files)
+
+
+def _memory() -> dict[Labels, Figure]:
+    """Resident now; nothing where the system does not tell it so."""
+    if not STATM.exists():
+        return {}
+    return {NO_LABELS: int(STATM.read_text().split()[1]) * resource.getpagesize()}
+
+
+def _open_files() -> dict[Labels, Figure]:
+    return {NO_LABELS: len(list(OPEN_FILES.iterdir()))} if OPEN_FILES.exists() else {}
