@@ -188,6 +188,12 @@ COMMANDS = (
     Command("backup", "copies:backup", "Copy the embedded store to a new file, while the service runs.", "copy.db"),
     Command("restore", "copies:restore", "Make a backup the embedded store of a data folder.", "copy.db"),
     Command(
+        "verify",
+        "verification:verify",
+        "Verify that a cluster and a Redis keep what the service rests on.",
+        "--replication 3",
+    ),
+    Command(
         "audit",
         "audits:audit",
         "Compare what is recorded of trips with what must be true, and repair it.",

@@ -8,7 +8,7 @@ from travio_inventory.app.backends.renewed import Renewals, SecretFile
 from travio_inventory.edge.redis_options import RedisOptions, parse_redis_address
 from travio_inventory.edge.shared import SharedEdge, open_shared_edge
 from travio_inventory.seats.map_signals import MapSignals
-from travio_inventory.settings import EdgeSettings, RedisSettings
+from travio_inventory.settings import EdgeSettings, RedisSettings, Settings
 
 CONNECT_MS_MAX = 1_000
 FAILURES_MAX = 3
@@ -39,6 +39,11 @@ async def open_redis_edge(
         signals=signals,
     ) as shared:
         yield shared
+
+
+def redis_options(settings: Settings) -> RedisOptions:
+    """How the edge reaches Redis. Raises StartFailed if a file is of no use."""
+    return _options(settings.redis, Renewals())
 
 
 def _options(redis: RedisSettings, renewals: Renewals) -> RedisOptions:

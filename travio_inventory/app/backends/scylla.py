@@ -57,6 +57,26 @@ def apply_schema(settings: Settings, *, replication: int) -> int:
     return schema.ours().version
 
 
+def begin_trial(settings: Settings, *, replication: int) -> None:
+    """Make the keyspace, with our tables, and check it as a start does. Blocks. Raises StartFailed, also where there is
+    such a keyspace that has anything in it: it may be somebody's.
+    """
+    options = options_of(settings)
+    with _failing_start(), session(options) as opened:
+        if schema.has_rows(opened, options.keyspace):
+            said = f"keyspace {options.keyspace} is there, and not empty: drop it if it is left of an earlier trial"
+            raise StartFailed(said)
+        schema.apply(opened, options, replication=replication)
+        watch.check_start(opened, options)
+
+
+def end_trial(settings: Settings) -> None:
+    """Drop the keyspace of the trial. Blocks. Raises StartFailed."""
+    options = options_of(settings)
+    with _failing_start(), session(options) as opened:
+        opened.execute(f"DROP KEYSPACE IF EXISTS {options.keyspace}", timeout=schema.CHANGE_S_MAX)
+
+
 def check_schema(settings: Settings) -> int:
     """Compare the keyspace, and this machine's clock, with what the service needs; returns the version of the schema.
     Blocks. Raises StartFailed.

@@ -114,6 +114,18 @@ def check(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
     return agreed
 
 
+def has_rows(session: Session, keyspace: str) -> bool:
+    """Whether there is such a keyspace, with a table that is not ours or a row of ours."""
+    live = _live_tables(session, keyspace)
+    if live.keys() - ours().tables.keys() - {"agreements", "schema_version"}:
+        return True
+    return any(
+        session.execute(f"SELECT * FROM {keyspace}.{table} LIMIT 1", timeout=CHANGE_S_MAX)  # noqa: S608 - known names
+        for table in ours().tables.keys() & live.keys()
+        if table not in ("agreements", "schema_version")
+    )
+
+
 def _version(session: Session, keyspace: str) -> int | None:
     """The version of the schema that was applied, None where none was."""
     return _recorded(session, keyspace) if "schema_version" in _live_tables(session, keyspace) else None

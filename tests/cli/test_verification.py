@@ -1,0 +1,62 @@
+"""The command that verifies a cluster and a Redis, against real ones, right and wrong."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from tests.typed import Type, Typed
+from travio_inventory.app.verifying import SUFFIX
+from verification.servers.cassandra import Cassandra
+from verification.servers.redis import HOST, RedisServer
+
+
+def verdicts(typed: Typed) -> dict[str, str]:
+    """What came of each promise, by its sentence."""
+    return {line["says"]: line["kept"] for line in map(json.loads, typed.out.splitlines())}
+
+
+def test_with_the_embedded_store_there_is_nothing_to_verify(typed: Type) -> None:
+    told = typed("verify", TRAVIO_STORE="embedded", TRAVIO_EDGE="local")
+    assert (told.status, "nothing to verify" in told.err) == (2, True)
+
+
+@pytest.mark.redis
+def test_a_redis_that_does_not_answer_is_told(typed: Type) -> None:
+    told = typed("verify", "--json", TRAVIO_STORE="embedded", REDIS_ADDR=f"{HOST}:1")
+    assert (told.status, verdicts(told)) == (1, {"Redis answers, and knows our scripts": "broken"})
+
+
+def test_a_cluster_and_a_redis_are_held_to_every_promise(
+    typed: Type, cassandra_node: Cassandra, redis_node: RedisServer
+) -> None:
+    """The test's Redis may fill up, which is told; nothing else is wrong, and nothing is left behind."""
+    keyspace = f"trial_{uuid4().hex[:12]}"
+    where = {
+        "SCYLLA_HOSTS": f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
+        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
+        "REDIS_ADDR": f"{HOST}:{redis_node.port}",
+        "TRAVIO_ENVIRONMENT": "development",
+        "TRAVIO_REDIS_REPLY_MS_MAX": "5000",
+    }
+    told = typed("verify", "--replication", "1", "--json", **where)
+    found = verdicts(told)
+    evicts = "a full Redis evicts keys, and refuses no writes"
+    assert told.status == 1
+    assert found.pop(evicts) == "broken"
+    assert found.pop("conditional batches") == found.pop("attempts at the gate") == "measured"
+    assert len(found) > 14
+    assert set(found.values()) == {"kept"}, found
+    with cassandra_node.session() as session:
+        assert (
+            session.execute("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = %s", [keyspace + SUFFIX]).one()
+            is None
+        )
+        session.execute(
+            f"CREATE KEYSPACE {keyspace}{SUFFIX} WITH replication = "
+            "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
+        )
+        session.execute(f"CREATE TABLE {keyspace}{SUFFIX}.somebodys (id int PRIMARY KEY)")
+        refused = typed("verify", "--replication", "1", **where)
+        assert (refused.status, "is there, and not empty" in refused.err) == (1, True)
+        assert session.execute(f"SELECT * FROM {keyspace}{SUFFIX}.somebodys").one() is None  # noqa: S608 - names of ours

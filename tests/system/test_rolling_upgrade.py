@@ -1,0 +1,165 @@
+"""A rolling upgrade under load, and back: processes of an earlier commit beside those of this one, on one store.
+
+Every promise is checked over all of it: what was acknowledged by whichever version is so for both.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from tests.system.test_kill import (
+    TRIPS,
+    every_hold_is_as_it_was_acknowledged,
+    every_seat_that_is_not_sold_can_be_won,
+    every_step_has_its_event,
+    has_holds,
+    holds_of,
+    nobody_had_a_seat_that_another_had,
+    nothing_is_held,
+    the_maps_show_the_bookings_and_nothing_else,
+    the_same_key_gives_the_same_answer,
+)
+from tests.typed import ROOT
+from verification.kit.service_process import ServiceProcess, eventually
+from verification.kit.shoppers import Attempt, Shopper
+from verification.servers.cassandra import Cassandra
+from verification.servers.redis import HOST, RedisServer
+
+pytestmark = [pytest.mark.scylla, pytest.mark.redis, pytest.mark.thorough, pytest.mark.timeout(900)]
+
+BASE = "fa1aaf112bb6719d792627d0e11b3609e7b1190f"
+"""The version that runs before. A release names the one before it."""
+SHOPPERS = 4
+HOLDS_PER_STAGE = 10
+STAGE_S_MAX = 120
+TOLD_S_MAX = 180
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of that version. Without it, as in a shallow clone, there is nothing to upgrade from, which is said."""
+    asked = ["git", "archive", BASE, "travio_inventory", "schema.cql"]
+    archive = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False)
+    if archive.returncode:
+        pytest.skip(
+            f"no code to upgrade from: {archive.stderr.decode(errors='replace').strip() or 'git has no such commit'}"
+        )
+    folder = tmp_path_factory.mktemp("base")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)  # noqa: S607 - of the PATH
+    return folder
+
+
+class Rolled(ServiceProcess):
+    """A service that is started anew with the code of another version, on the same port."""
+
+    async def with_code(self, folder: Path) -> None:
+        """Stop it, if it runs, and start it with the code in that folder."""
+        if self.is_running:
+            assert await self.stop() == 0
+        self.environment |= of_version(folder)
+        await self.start()
+
+
+def of_version(folder: Path) -> dict[str, str]:
+    """The variables with which Python runs the code in that folder, whatever it is installed for."""
+    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+
+
+def run(folder: Path, environment: dict[str, str], *words: str) -> str:
+    """What Python of that version says."""
+    done = subprocess.run(
+        [sys.executable, *words], env={**environment, **of_version(folder)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+async def services(
+    cassandra_node: Cassandra, redis_node: RedisServer, tmp_path: Path
+) -> AsyncIterator[tuple[Rolled, Rolled]]:
+    """Two, on one keyspace and one Redis; the first relays events. They are not started yet."""
+    shared = {
+        "SCYLLA_HOSTS": f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
+        "TRAVIO_SCYLLA_KEYSPACE": f"rolled_{uuid4().hex[:12]}",
+        "REDIS_ADDR": f"{HOST}:{redis_node.port}",
+        "TRAVIO_ENVIRONMENT": "development",
+        "TRAVIO_REDIS_REPLY_MS_MAX": "1000",
+        "TRAVIO_ATTEMPT_GRACE_SECONDS": "2",
+    }
+    first, second = Rolled(tmp_path / "first", **shared), Rolled(tmp_path / "second", TRAVIO_RELAY="off", **shared)
+    try:
+        for service in (first, second):
+            service.data.mkdir(parents=True)
+        yield first, second
+    finally:
+        first.kill()
+        second.kill()
+
+
+async def shop_while_it_is_rolled(first: Rolled, second: Rolled, base: Path) -> list[Attempt]:
+    """What shoppers noted while one process after the other got the new version, and then the old one again."""
+    is_over = asyncio.Event()
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as shopping:
+        clients = [await stack.enter_async_context((first, second)[n % 2].client()) for n in range(SHOPPERS)]
+        shoppers = [Shopper(f"s{n}", client, TRIPS, Random(n)) for n, client in enumerate(clients)]
+        tasks = [shopping.create_task(shopper.shop(is_over)) for shopper in shoppers]
+        for service, folder in ((first, ROOT), (second, ROOT), (second, base), (first, base)):
+            enough = holds_of(shoppers) + HOLDS_PER_STAGE
+            await eventually(partial(has_holds, shoppers, enough), within_s=STAGE_S_MAX)
+            await service.with_code(folder)
+        enough = holds_of(shoppers) + HOLDS_PER_STAGE
+        await eventually(partial(has_holds, shoppers, enough), within_s=STAGE_S_MAX)
+        is_over.set()
+        await asyncio.wait(tasks)
+    return [attempt for shopper in shoppers for attempt in shopper.attempts]
+
+
+async def test_two_versions_sell_beside_each_other_forward_and_back(
+    services: tuple[Rolled, Rolled], base: Path
+) -> None:
+    first, second = services
+    schema = ("-m", "travio_inventory.cli", "schema", "apply", "--replication", "1")
+    assert str(base) in run(base, first.environment, "-c", "import travio_inventory; print(travio_inventory.__file__)")
+    run(base, first.environment, *schema)
+    for service in services:
+        await service.with_code(base)
+    async with first.client() as client:
+        for trip in TRIPS:
+            await client.open_trip(trip)
+    run(ROOT, first.environment, *schema)  # before the first process of the new version; the old ones go on
+    attempts = await shop_while_it_is_rolled(first, second, base)
+    held = [attempt for attempt in attempts if attempt.hold_id]
+    nobody_had_a_seat_that_another_had(held)
+
+    for service in services:
+        await service.with_code(ROOT)
+    async with second.client() as client:
+        await eventually(lambda: nothing_is_held(client), within_s=STAGE_S_MAX)
+        await every_hold_is_as_it_was_acknowledged(client, attempts)
+        await the_maps_show_the_bookings_and_nothing_else(client, held)
+        await the_same_key_gives_the_same_answer(client, attempts)
+    audit = ("-m", "travio_inventory.cli", "audit", "--groups-per-second", "1000")
+    assert "0 found" in run(ROOT, first.environment, *audit)
+
+    async def all_told() -> bool:
+        try:
+            every_step_has_its_event(first.events(), held)
+        except AssertionError:
+            return False
+        return True
+
+    await eventually(all_told, within_s=TOLD_S_MAX)
+    async with second.client() as client:
+        await every_seat_that_is_not_sold_can_be_won(client)
+    for service in services:
+        assert await service.stop() == 0
+        assert "Traceback" not in service.log

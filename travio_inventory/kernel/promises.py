@@ -1,0 +1,26 @@
+"""A promise of a port as a case that anything behind the port can be held to, and what came of it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+P = TypeVar("P")
+
+
+class PromiseBroken(Exception):
+    """The case went otherwise than promised; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise(Generic[P]):
+    """A sentence, and what must go well for it to be true."""
+
+    says: str
+    hold_to: Callable[[P], Awaitable[None]]
+    """Raises PromiseBroken."""
+
+
+def expect(found: object, promised: object, what: str) -> None:
+    """Raises PromiseBroken unless both are equal."""
+    if found != promised:
+        raise PromiseBroken(f"{what}: {found!r} instead of {promised!r}")
