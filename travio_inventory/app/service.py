@@ -21,6 +21,7 @@ from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
+from travio_inventory.app.inbound import inbound_jobs
 from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
@@ -39,7 +40,7 @@ from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
-from travio_inventory.settings import BackgroundSettings, Settings
+from travio_inventory.settings import Settings
 from travio_inventory.store.trip_archive import TripArchive
 from travio_inventory.telemetry.families import WATCHERS
 from travio_inventory.telemetry.meters import Meters
@@ -149,7 +150,7 @@ async def _at_work(
             **store.jobs,
             **watched_trips(settings.metrics, inventory, meters),
         }
-        background = _background_jobs(settings.background, assembly, figures) if with_background else {}
+        background = _background_jobs(settings, assembly, figures) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
@@ -298,7 +299,8 @@ async def _kept_at_work(
             await task
 
 
-def _background_jobs(background: BackgroundSettings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
+def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
+    background = settings.background
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     jobs = background_jobs(
         assembly.inventory,
@@ -310,7 +312,7 @@ def _background_jobs(background: BackgroundSettings, assembly: Assembly, figures
     if background.audit_seconds:
         audits = AuditJob(assembly.inventory.audit_trips, count=partial(_count_fault, figures), jitter=jitter)
         jobs["auditor"] = audits.run
-    return jobs
+    return jobs | inbound_jobs(settings.events_in, assembly, figures)
 
 
 def _count_fault(figures: Figures, fault: Fault) -> None:

@@ -5,6 +5,7 @@ from travio_inventory.settings.background import BackgroundSettings
 from travio_inventory.settings.edge import EdgeSettings
 from travio_inventory.settings.environment import BARE_NAMES, PREFIX, names
 from travio_inventory.settings.events import EventSettings
+from travio_inventory.settings.events_in import EventInSettings
 from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.http import HttpSettings
 from travio_inventory.settings.limits import LimitSettings
@@ -28,6 +29,7 @@ __all__ = [
     "AuthSettings",
     "BackgroundSettings",
     "EdgeSettings",
+    "EventInSettings",
     "EventSettings",
     "HoldSettings",
     "HttpSettings",

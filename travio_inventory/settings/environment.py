@@ -19,6 +19,7 @@ BARE_NAMES = {
     "HOLD_TTL_SECONDS",
     "REFUSALS",
     "EVENTS",
+    "EVENTS_IN",
 }
 """Also accepted without the prefix; if both are set, the prefixed name wins."""
 TEST_PREFIX = "TRAVIO_TEST_"

@@ -13,6 +13,7 @@ from travio_inventory.settings.component import Component
 from travio_inventory.settings.edge import EdgeSettings
 from travio_inventory.settings.environment import is_set, name_used, names, shadowed_variables, unknown_variables
 from travio_inventory.settings.events import EventSettings
+from travio_inventory.settings.events_in import EventInSettings
 from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.http import HttpSettings
 from travio_inventory.settings.limits import LimitSettings
@@ -52,6 +53,7 @@ class Settings(BaseModel):
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     events: EventSettings = Field(default_factory=EventSettings)
+    events_in: EventInSettings = Field(default_factory=EventInSettings)
     trips: TripSettings = Field(default_factory=TripSettings)
     holds: HoldSettings = Field(default_factory=HoldSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
@@ -182,6 +182,17 @@ class Kafka:
         finally:
             await consumer.stop()
         return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    async def lag(self, topic: str, group: str) -> int:
+        """How many events of the topic the group has not committed yet. Raises KafkaError."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.internal, group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+            ends = await consumer.end_offsets(places)
+            return sum([ends[place] - (await consumer.committed(place) or 0) for place in places])
+        finally:
+            await consumer.stop()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A message as a broker hands it over, and a letter about one that can never take effect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -45,17 +45,33 @@ class DeadLetter:
     at_ms: int
 
     @property
+    def body(self) -> bytes:
+        """That of the message, or as much of it as is kept."""
+        return self.message.body[:KEPT_BYTES_MAX]
+
+    @property
     def headers(self) -> Sequence[Header]:
-        """Those of the message, then ours: why it is dead, since when, and where it was."""
+        """Those of the message that there is room for, then ours: why it is dead, since when, and where it was."""
+        message = self.message
         why = {"reason": self.reason, "said": self.said[:SAID_CHARS_MAX], "at": str(self.at_ms)}
-        where = {"topic": self.message.topic, "place": self.message.place, "sent-at": str(self.message.at_ms)}
-        own = [Header(f"{PREFIX}{name}", value.encode()) for name, value in {**why, **where}.items()]
-        return [*(header for header in self.message.headers if not header.name.startswith(PREFIX)), *own]
+        where = {"topic": message.topic, "place": message.place, "sent-at": str(message.at_ms)}
+        cut = {"cut-from": str(len(message.body))} if len(message.body) > KEPT_BYTES_MAX else {}
+        own = [Header(f"{PREFIX}{name}", value.encode(errors="replace")) for name, value in (why | where | cut).items()]
+        return [*self._theirs(), *own]
+
+    def _theirs(self) -> Iterator[Header]:
+        left = HEADERS_BYTES_MAX
+        for header in self.message.headers:
+            left -= len(header.name) + len(header.value)
+            if left >= 0 and not header.name.startswith(PREFIX):
+                yield header
 
 
 PREFIX = "dead-letter-"
 """Of our headers of a dead letter."""
 SAID_CHARS_MAX = 1_000
+KEPT_BYTES_MAX = 512 * 1_024
+HEADERS_BYTES_MAX = 64 * 1_024
 SUFFIX = ".dead-letters"
 """Behind the name of a topic or a queue: where its dead letters are."""
 

@@ -1,0 +1,124 @@
+"""Events from real brokers: poison stops nothing, consumers come and go, and each event takes effect once."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from random import Random
+
+import anyio
+import pytest
+
+from tests.events.inbound.arriving import Arrivals, message
+from tests.events.inbound.brokers import Broker, broker
+from travio_inventory.events.inbound.envelope import BYTES_MAX
+from travio_inventory.events.inbound.message import Message
+from travio_inventory.store.memory import MemoryBatches
+from verification.kit.faulty_batches import Spoil
+from verification.kit.sale import Market, Sale
+
+__all__ = ["broker"]
+
+SEATS = 48
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+async def sale() -> AsyncIterator[Sale]:
+    """Many seats, in memory."""
+    async with Market(MemoryBatches(None, Random(1), asyncio.sleep)) as market:
+        yield await market.open(seats_per_group=6, seats=SEATS)
+
+
+@asynccontextmanager
+async def taking(broker: Broker, sale: Sale) -> AsyncIterator[None]:
+    """A process takes events in, until it is killed."""
+    running = asyncio.ensure_future(broker.consumer(Arrivals(sale.elsewhere())).run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+def keyed(came: Message, key: int) -> Message:
+    """The message with that key."""
+    return replace(came, key=str(key).encode())
+
+
+async def payments(sale: Sale, *, seats: int = SEATS) -> list[Message]:
+    """A payment for each seat, held before."""
+    arrivals = Arrivals(sale)
+    return [keyed(arrivals.paid(await sale.hold(f"A{n}"), f"order-{n}"), n) for n in range(1, seats + 1)]
+
+
+async def is_all_booked_once(sale: Sale, *, seats: int = SEATS) -> None:
+    await sale.relay_all()
+    told = list({event.id: event for event in sale.told}.values())
+    orders = Counter(json.loads(event.data)["order"] for event in told if event.type == "seats.purchased")
+    assert orders == {f"order-{n}": 1 for n in range(1, seats + 1)}
+    assert [event.id for event in told if event.type == "payment.refund_required"] == []
+    await sale.assert_legal()
+
+
+async def test_poison_of_every_sort_stops_nothing(broker: Broker, sale: Sale) -> None:
+    """All of one key, so that what is good is behind what is not."""
+    arrivals = Arrivals(sale)
+    hold = await sale.hold("A1")
+    paid = arrivals.paid(hold, "order-1", event_id="the-one")
+    poison = [
+        message(b"\xff{"),
+        message(b"x" * (BYTES_MAX + 1)),
+        message({"type": "payment.failed", "time": "2027-01-15T08:00:00Z"}),
+        arrivals.event("payment.failed", hold_id=7, order_id="o"),
+        arrivals.event("payment.failed", hold_id="no hold", order_id="o"),
+        arrivals.paid(hold, organization_id=""),
+        arrivals.event("nobody.knows"),
+        arrivals.created("t9"),
+        paid,
+        arrivals.paid(hold, "order-2", event_id="the-one"),
+        paid,
+    ]
+    for each in poison:
+        await broker.send(keyed(each, 7))
+    async with taking(broker, sale):
+        await broker.drained()
+    assert await broker.reasons() == sorted(
+        ["NOT_JSON", "TOO_LARGE", "NO_ID", "EVENT_ID_REUSED", "SEAT_PLAN_NOT_FOUND", *["INVALID_REQUEST"] * 3]
+    )
+    await is_all_booked_once(sale, seats=1)
+
+
+async def test_consumers_come_and_go_and_each_event_takes_effect_once(broker: Broker, sale: Sale) -> None:
+    """Every event is sent twice; three processes one after the other are killed with some of them under way."""
+    came = await payments(sale)
+    for each in [*came, *came]:
+        await broker.send(each)
+    async with taking(broker, sale):
+        for _ in range(2):
+            async with taking(broker, sale):
+                await anyio.sleep(0.4)
+        await broker.drained()
+    assert await broker.left() == 0
+    await is_all_booked_once(sale)
+
+
+async def test_while_the_store_is_down_events_wait_and_none_is_lost(broker: Broker, sale: Sale) -> None:
+    came = await payments(sale, seats=8)
+    down = sale.elsewhere()
+    down.store.spoil(Spoil.NOT_DONE)
+    running = asyncio.ensure_future(broker.consumer(Arrivals(down)).run())
+    for each in came:
+        await broker.send(each)
+    with anyio.fail_after(60):
+        while down.store.spoiled < 8:  # noqa: ASYNC110 - the store is asked, it tells nobody
+            await anyio.sleep(0.05)
+    assert await broker.left() == 8
+    down.store.mend()
+    await broker.drained()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await is_all_booked_once(sale, seats=8)

@@ -1,0 +1,66 @@
+"""Takes events of other services in, as the settings say: which brokers, what they do to seats, and what is counted."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import assert_never
+
+from travio_inventory.app.assemble import Assembly
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.background import Job
+from travio_inventory.events.inbound.choice import ChosenSource, KafkaSource, RabbitSource, parse_sources
+from travio_inventory.events.inbound.delivery import Delivery
+from travio_inventory.events.inbound.message import DeadLetters
+from travio_inventory.events.inbound.reception import Reception
+from travio_inventory.protocol.inbox import Inbox
+from travio_inventory.settings import EventInSettings
+from travio_inventory.telemetry.metrics import Figures
+
+
+def inbound_jobs(settings: EventInSettings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
+    """A job for each source, by name. Raises StartFailed if a library or a file is missing."""
+    sources = parse_sources(settings.sources)
+    if not sources:
+        return {}
+    from travio_inventory.api.inbound.reactions import reactions  # noqa: PLC0415 - imported only where events come in
+
+    sender = assembly.sender
+    reception = Reception(
+        Inbox(sender.batches, sender.clock, retention_s=settings.seconds),
+        reactions(assembly.inventory, default_plan=settings.seat_plan),
+        sender.clock,
+        organizations=settings.organization_ids,
+    )
+
+    def deliver(name: str, letters: DeadLetters) -> Delivery:
+        count = partial(figures.add, f"events_in.{name}")
+        delivery = Delivery(name, reception, letters, sender.clock, jitter=sender.random, count=count)
+        figures.gauge(f"events_in.{name} waiting", lambda: delivery.waiting)
+        return delivery
+
+    return {f"events of {chosen.name}": _job(chosen, deliver) for chosen in sources}
+
+
+def _job(chosen: ChosenSource, deliver: Callable[[str, DeadLetters], Delivery]) -> Job:
+    name, source = chosen
+    try:
+        match source:
+            case KafkaSource():
+                from travio_inventory.events.inbound import kafka  # noqa: PLC0415 - imported only where it is used
+
+                kafka.connection_options(source)
+                kafka_letters = kafka.KafkaLetters(source)
+                return kafka.KafkaConsumer(name, source, deliver(name, kafka_letters), kafka_letters).run
+            case RabbitSource():
+                from travio_inventory.events.inbound import rabbitmq  # noqa: PLC0415 - imported only where it is used
+
+                letters = rabbitmq.RabbitLetters(source)
+                return rabbitmq.RabbitConsumer(name, source, deliver(name, letters), letters).run
+            case _:
+                assert_never(source)
+    except ImportError as missing:
+        extra = "kafka" if isinstance(source, KafkaSource) else "rabbitmq"
+        install = f"pip install travio-inventory[{extra}]"
+        raise StartFailed(f"events of {name} need {missing.name}, which is not installed: {install}") from missing
+    except OSError as failed:
+        said = f"{failed.filename}: {failed.strerror}" if failed.filename else f"a file of its TLS is wrong: {failed}"
+        raise StartFailed(f"events of {name}: {said}: name files that the service may read") from failed

@@ -1,0 +1,94 @@
+"""Sees each message through: until it has taken effect, or is safe among the dead letters. Nothing else ends it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from random import Random
+from time import perf_counter_ns
+
+import anyio
+
+from travio_inventory.events.inbound.message import DeadLetter, DeadLetters, LettersUnavailable, Message, Unfit
+from travio_inventory.events.inbound.reception import Fate, Reception
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.kernel.refusals import RetryableRefusal
+
+WAIT_S = (0.1, 10.0)
+"""The first pause before a message is tried again, and the longest."""
+BUGS_MAX = 5
+"""After so many unexpected errors a message is a dead letter: it must not stop what is behind it."""
+INTERNAL = "INTERNAL"
+DEAD = "dead letter"
+
+Count = Callable[[str, int], None]
+"""Counts a message, by what became of it, and the nanoseconds that it took."""
+
+log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Messages of one source. `waiting` is how many are being tried again now: those behind them wait with them."""
+
+    def __init__(
+        self, name: str, reception: Reception, letters: DeadLetters, clock: Clock, *, jitter: Random, count: Count
+    ) -> None:
+        self.waiting = 0
+        self._name = name
+        self._reception = reception
+        self._letters = letters
+        self._clock = clock
+        self._jitter = jitter
+        self._count = count
+        self._log_throttle = LogThrottle(now_s=anyio.current_time)
+
+    async def see_through(self, message: Message) -> None:
+        """Returns once the message need not come again. What of it is under way when this is cancelled goes on; then it
+        comes again, and has no second effect.
+        """
+        began_ns = perf_counter_ns()
+        found = await self._until(lambda: self._received(message))
+        if isinstance(found, Unfit):
+            letter = DeadLetter(message, found.reason, str(found), self._clock.now_ms())
+            await self._until(lambda: self._put(letter))
+            if self._log_throttle.may_log(found.reason):
+                log.warning("events of %s: dead letter: %s: %s: %s", self._name, message.place, found.reason, found)
+        self._count(DEAD if isinstance(found, Unfit) else found.value, perf_counter_ns() - began_ns)
+
+    async def _received(self, message: Message) -> Fate | Unfit:
+        """Raises RetryableRefusal, and what is a bug."""
+        try:
+            return (await self._reception.receive(message)).fate
+        except Unfit as unfit:
+            return unfit
+
+    async def _put(self, letter: DeadLetter) -> Unfit:
+        await self._letters.put(letter)
+        return Unfit(letter.reason, letter.said)
+
+    async def _until(self, attempt: Callable[[], Awaitable[Fate | Unfit]]) -> Fate | Unfit:
+        """What comes of the attempt in the end: with back-off for as long as it takes."""
+        failures = bugs = 0
+        try:
+            while True:
+                try:
+                    return await attempt()
+                except (RetryableRefusal, LettersUnavailable) as refusal:
+                    why = f"{type(refusal).__name__}: {refusal}"
+                except Exception as bug:
+                    bugs += 1
+                    why = f"{type(bug).__name__}: {bug}"
+                    if self._log_throttle.may_log(type(bug).__name__):
+                        log.exception("events of %s: unexpected error", self._name)
+                    if bugs >= BUGS_MAX:
+                        return Unfit(INTERNAL, why)
+                failures += 1
+                self.waiting += failures == 1
+                if self._log_throttle.may_log("waiting"):
+                    log.warning("events of %s wait, and are tried again: %s", self._name, why)
+                await anyio.sleep(self._wait_s(failures))
+        finally:
+            self.waiting -= failures > 0
+
+    def _wait_s(self, failures: int) -> float:
+        first_s, longest_s = WAIT_S
+        return min(first_s * (1 << min(failures - 1, 16)), longest_s) * self._jitter.uniform(0.75, 1.0)

@@ -1,0 +1,226 @@
+"""Takes events in from topics of Kafka: what is committed has taken effect, or is among the dead letters.
+
+Each partition has a task of its own, so that one which waits stops no other. Within a partition events of one key are
+taken one after the other, others at once; a part of it is committed when all of it is done. A process that ends, or
+loses the partition, before that leaves it to the next one, which takes the part again and finds in the inbox what is
+done.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Any
+
+import anyio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, TopicAlreadyExistsError, for_code
+
+from travio_inventory.events.inbound.choice import KafkaSource
+from travio_inventory.events.inbound.delivery import Delivery
+from travio_inventory.events.inbound.message import SUFFIX, DeadLetter, Header, LettersUnavailable, Message
+from travio_inventory.events.sinks.aiokafka_internals import abandon
+
+CLIENT = "travio-inventory"
+PART_MAX = 100
+"""Events of a partition that are taken before they are committed."""
+AT_ONCE_MAX = 16
+"""Of those, keys that are worked at together."""
+POLL_MS = 500
+PARTITION_BYTES = 1_048_576
+"""What is fetched of a partition ahead; a larger event is fetched alone."""
+AGAIN_S = 1.0
+PUT_S_MAX = 10.0
+LETTERS_KEPT_MS = 14 * 86_400_000
+NEVER_MS = 2**31 - 1
+"""A partition that waits stays ours: heartbeats go on, however long nothing is fetched."""
+
+log = logging.getLogger(__name__)
+
+
+class KafkaConsumer:
+    """Runs until cancelled, whatever becomes of the broker."""
+
+    def __init__(self, name: str, source: KafkaSource, delivery: Delivery, letters: "KafkaLetters") -> None:
+        self._name = name
+        self._source = source
+        self._delivery = delivery
+        self._letters = letters
+        self._workers: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._failed: asyncio.Future[None] | None = None
+
+    async def run(self) -> None:
+        """Take events in until cancelled."""
+        while True:
+            try:
+                await self._once()
+            except (KafkaError, OSError) as failed:
+                log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
+            await anyio.sleep(AGAIN_S)
+
+    async def _once(self) -> None:
+        """One connection, until something is wrong with it. Raises KafkaError, OSError."""
+        consumer = AIOKafkaConsumer(
+            group_id=self._source.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=PARTITION_BYTES,
+            max_poll_interval_ms=NEVER_MS,
+            **connection_options(self._source),
+        )
+        self._failed = failed = asyncio.get_running_loop().create_future()
+        try:
+            consumer.subscribe(self._source.topics, listener=_Assignments(self, consumer))
+            await consumer.start()
+            await failed
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._end(list(self._workers))
+                with suppress(KafkaError, OSError):
+                    await consumer.stop()
+                await self._letters.close()
+
+    def begin(self, consumer: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
+        """These partitions are ours."""
+        for place in places:
+            self._workers[place] = worker = asyncio.ensure_future(self._work(consumer, place))
+            worker.add_done_callback(self._ended)
+
+    async def end(self, places: Collection[TopicPartition]) -> None:
+        """They are ours no more: steps that have begun go on, and what is not committed comes again."""
+        await self._end([place for place in places if place in self._workers])
+
+    async def _end(self, places: Sequence[TopicPartition]) -> None:
+        workers = [self._workers.pop(place) for place in places]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        if not worker.cancelled() and (error := worker.exception()) and self._failed and not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _work(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
+        while True:
+            part = (await consumer.getmany(place, timeout_ms=POLL_MS, max_records=PART_MAX)).get(place, [])
+            if not part:
+                continue
+            await self._take(part)
+            try:
+                await consumer.commit({place: part[-1].offset + 1})
+            except (CommitFailedError, IllegalStateError):
+                return  # it was given to another process meanwhile
+
+    async def _take(self, part: Sequence[ConsumerRecord]) -> None:
+        by_key: dict[bytes | None, list[ConsumerRecord]] = {}
+        for record in part:
+            by_key.setdefault(record.key, []).append(record)
+        at_once = asyncio.Semaphore(AT_ONCE_MAX)
+
+        async def in_order(records: Sequence[ConsumerRecord]) -> None:
+            async with at_once:
+                for record in records:
+                    await self._delivery.see_through(_message(record))
+
+        async with asyncio.TaskGroup() as taking:
+            for records in by_key.values():
+                taking.create_task(in_order(records))
+
+
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    """Tells the consumer which partitions it has."""
+
+    def __init__(self, to: KafkaConsumer, consumer: AIOKafkaConsumer) -> None:
+        self._to = to
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """See the library."""
+        await self._to.end(revoked)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """See the library."""
+        self._to.begin(self._consumer, assigned)
+
+
+class KafkaLetters:
+    """DeadLetters. Each topic has one of its own for them, which is made if it is not there."""
+
+    def __init__(self, source: KafkaSource) -> None:
+        self._source = source
+        self._producer: AIOKafkaProducer | None = None
+        self._made: set[str] = set()
+        self._lock = asyncio.Lock()
+
+    async def put(self, letter: DeadLetter) -> None:
+        """See DeadLetters."""
+        topic = f"{letter.message.topic}{SUFFIX}"
+        try:
+            async with asyncio.timeout(PUT_S_MAX), self._lock:
+                producer = await self._connected(topic)
+                headers = [tuple(header) for header in letter.headers]
+                await producer.send_and_wait(topic, letter.body, key=letter.message.key, headers=headers)
+        except (KafkaError, OSError, TimeoutError) as failed:
+            await self.close()
+            said = f"{topic}: {type(failed).__name__}: {failed}"
+            raise LettersUnavailable(f"dead letters cannot be written to {said}") from failed
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        producer, self._producer = self._producer, None
+        self._made.clear()
+        if producer is not None:
+            await abandon(producer)
+
+    async def _connected(self, topic: str) -> AIOKafkaProducer:
+        if topic not in self._made:
+            await self._make(topic)
+            self._made.add(topic)
+        if self._producer is None:
+            producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **connection_options(self._source))
+            try:
+                await producer.start()
+            except BaseException:
+                await abandon(producer)
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _make(self, topic: str) -> None:
+        """Whoever may not make it finds out by writing to it."""
+        admin = AIOKafkaAdminClient(**connection_options(self._source))
+        try:
+            await admin.start()
+            settings = {"retention.ms": str(LETTERS_KEPT_MS)}
+            new = NewTopic(topic, -1, -1, {}, topic_configs=settings)  # as many partitions and copies as is usual there
+            answer = await admin.create_topics([new])
+            for _, code, *said in answer.topic_errors:
+                if code and code != TopicAlreadyExistsError.errno:
+                    log.warning("topic %s could not be made: %s", topic, for_code(code)(*said))
+        finally:
+            await admin.close()
+
+
+def connection_options(source: KafkaSource) -> dict[str, Any]:
+    """How clients of the library connect, from the files as they are now. Raises OSError."""
+    login, tls = source.login, source.tls
+    transport = "SSL" if tls else "PLAINTEXT"
+    options: dict[str, Any] = {
+        "bootstrap_servers": [str(server) for server in source.servers],
+        "client_id": CLIENT,
+        "security_protocol": f"SASL_{transport}" if login else transport,
+        "ssl_context": tls.context() if tls else None,
+    }
+    if login:
+        options |= {"sasl_mechanism": source.sasl.upper(), "sasl_plain_username": login.user}
+        options["sasl_plain_password"] = login.secret()
+    return options
+
+
+def _message(record: ConsumerRecord) -> Message:
+    headers = tuple(Header(name, value or b"") for name, value in record.headers)
+    place = f"{record.topic}/{record.partition}@{record.offset}"
+    at_ms = max(record.timestamp or 0, 0)
+    return Message(record.topic, place, record.value or b"", headers, at_ms=at_ms, key=record.key)

@@ -1,0 +1,174 @@
+"""Takes events in from a queue of RabbitMQ: what is acknowledged has taken effect, or is among the dead letters.
+
+So many are taken at once as the source says; the broker hands over no more until one of them is acknowledged. What was
+not, when a process or its connection ends, comes again, to any process, and the inbox knows what is done.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import datetime
+
+import aio_pika
+import anyio
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError, InvalidFrameError
+from pamqp.common import FieldTable
+
+from travio_inventory.events.inbound.choice import RabbitSource
+from travio_inventory.events.inbound.delivery import Delivery
+from travio_inventory.events.inbound.message import SUFFIX, DeadLetter, Header, LettersUnavailable, Message
+from travio_inventory.kernel.addresses import Address
+
+AGAIN_S = 1.0
+CONNECT_S_MAX = 5.0
+PUT_S_MAX = 10.0
+HEARTBEAT_S = 20
+LETTERS_MAX = 100_000
+"""Dead letters of a queue. Beyond that it accepts none, and what would be one waits."""
+_LOGGERS = ("aio_pika", "aiormq")
+
+log = logging.getLogger(__name__)
+
+
+class RabbitConsumer:
+    """Runs until cancelled, whatever becomes of the broker."""
+
+    def __init__(self, name: str, source: RabbitSource, delivery: Delivery, letters: "RabbitLetters") -> None:
+        self._name = name
+        self._source = source
+        self._delivery = delivery
+        self._letters = letters
+        self._taking: set[asyncio.Task[None]] = set()
+        for each in _LOGGERS:
+            logging.getLogger(each).setLevel(logging.CRITICAL)
+
+    async def run(self) -> None:
+        """Take events in until cancelled."""
+        while True:
+            try:
+                await self._once()
+            except (AMQPError, InvalidFrameError, OSError, TimeoutError) as failed:
+                log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
+            await anyio.sleep(AGAIN_S)
+
+    async def _once(self) -> None:
+        """One connection, until it is closed. Raises AMQPError, OSError, TimeoutError."""
+        async with asyncio.timeout(CONNECT_S_MAX):
+            connection = await connect(self._source)
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            channel = await connection.channel()
+            for ends in (connection, channel):
+                ends.close_callbacks.add(lambda *_: _set(closed))
+            await channel.set_qos(prefetch_count=self._source.at_once)
+            queue = await _queue(channel, self._source)
+            self._letters.channel = channel
+            await queue.consume(self._begin)
+            await closed
+        finally:
+            self._letters.channel = None
+            with anyio.CancelScope(shield=True):
+                await self._end()
+                with suppress(AMQPError, OSError):
+                    await connection.close()
+
+    async def _begin(self, incoming: AbstractIncomingMessage) -> None:
+        task = asyncio.ensure_future(self._take(incoming))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _take(self, incoming: AbstractIncomingMessage) -> None:
+        await self._delivery.see_through(_message(incoming, self._source.queue))
+        with suppress(ChannelInvalidStateError, AMQPError, OSError):  # it comes again, and has no second effect
+            await incoming.ack()
+
+    async def _end(self) -> None:
+        taking = list(self._taking)
+        for task in taking:
+            task.cancel()
+        await asyncio.gather(*taking, return_exceptions=True)
+
+
+class RabbitLetters:
+    """DeadLetters. The queue has one of its own for them, beside it, on the connection of its consumer."""
+
+    def __init__(self, source: RabbitSource) -> None:
+        self.channel: AbstractChannel | None = None
+        self._queue = f"{source.queue}{SUFFIX}"
+
+    async def put(self, letter: DeadLetter) -> None:
+        """See DeadLetters."""
+        if self.channel is None:
+            raise LettersUnavailable("the connection to RabbitMQ is closed")
+        message = aio_pika.Message(
+            letter.body,
+            headers={header.name: header.value.decode(errors="replace") for header in letter.headers},
+            content_type=letter.message.content_type or None,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        )
+        try:
+            async with asyncio.timeout(PUT_S_MAX):
+                await self.channel.default_exchange.publish(message, self._queue, mandatory=True)
+        except (AMQPError, OSError, TimeoutError) as failed:
+            said = f"{self._queue}: {type(failed).__name__}: {failed}"
+            raise LettersUnavailable(f"dead letters cannot be written to {said}") from failed
+
+
+def _set(closed: asyncio.Future[None]) -> None:
+    if not closed.done():
+        closed.set_result(None)
+
+
+async def connect(source: RabbitSource) -> AbstractConnection:
+    """A connection to the first server that admits us. Raises what the last one said."""
+    *others, last = source.servers
+    for server in others:
+        with suppress(AMQPError, InvalidFrameError, OSError):
+            return await _connect_to(server, source)
+    return await _connect_to(last, source)
+
+
+async def _connect_to(server: Address, source: RabbitSource) -> AbstractConnection:
+    host, port = server
+    login = source.login
+    return await aio_pika.connect(
+        host=host,
+        port=port,
+        login=login.user if login else "guest",
+        password=login.secret() if login else "guest",
+        virtualhost=source.virtual_host,
+        ssl=source.tls is not None,
+        ssl_context=source.tls.context() if source.tls else None,
+        heartbeat=HEARTBEAT_S,
+    )
+
+
+async def _queue(channel: AbstractChannel, source: RabbitSource) -> AbstractQueue:
+    if not source.declares:
+        return await channel.get_queue(source.queue)
+    bounds: FieldTable = {"x-max-length": LETTERS_MAX, "x-overflow": "reject-publish"}
+    await channel.declare_queue(f"{source.queue}{SUFFIX}", durable=True, arguments=bounds)
+    queue = await channel.declare_queue(source.queue, durable=True)
+    for exchange, key in source.bindings:
+        await queue.bind(exchange, key)
+    return queue
+
+
+def _message(incoming: AbstractIncomingMessage, queue: str) -> Message:
+    """Properties of AMQP say what headers do not."""
+    told = {"event_id": incoming.message_id, "event_type": incoming.type} | {**incoming.headers}
+    headers = tuple(Header(name, _bytes(value)) for name, value in told.items() if value is not None)
+    sent: datetime | None = incoming.timestamp
+    return Message(
+        queue,
+        f"{queue}#{incoming.delivery_tag}",
+        incoming.body,
+        headers,
+        content_type=incoming.content_type or "",
+        at_ms=round(sent.timestamp() * 1_000) if sent else 0,
+    )
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")

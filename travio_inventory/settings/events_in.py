@@ -1,0 +1,55 @@
+"""Where events of other services come from."""
+
+from types import MappingProxyType
+
+from pydantic import field_validator
+
+from travio_inventory.events.inbound.choice import FORMS, NONE, parse_sources
+from travio_inventory.kernel.ids import fault_of
+from travio_inventory.protocol.retention import HOLDS_S_MIN
+from travio_inventory.settings.component import Component, setting
+
+DAY_S = 86_400
+
+
+class EventInSettings(Component):
+    """The brokers, and what is taken from them."""
+
+    forms = MappingProxyType({"sources": FORMS, "organizations": "a list of ids, as acme,globex; empty = any"})
+
+    sources: str = setting(
+        "EVENTS_IN", NONE, "where events of other services are taken in from: trips to open, payments; none = nowhere"
+    )
+    seconds: int = setting(
+        "EVENT_IN_RETENTION_SECONDS",
+        7 * DAY_S,
+        "how long an event that came in is remembered, and so how old one may be; an older one is a dead letter",
+        ge=HOLDS_S_MIN,
+        le=30 * DAY_S,
+    )
+    seat_plan: str = setting(
+        "EVENTS_IN_SEAT_PLAN",
+        "",
+        "the stored seat plan of a trip that comes in with a vehicle for which no plan is stored; empty = none",
+    )
+    organizations: str = setting(
+        "EVENTS_IN_ORGANIZATIONS", "", "the organizations whose events are taken in; empty = those of all"
+    )
+
+    @property
+    def organization_ids(self) -> tuple[str, ...]:
+        """Whose events are taken in; none: those of all."""
+        return tuple(filter(None, (each.strip() for each in self.organizations.split(","))))
+
+    @field_validator("sources")
+    @classmethod
+    def _names_sources(cls, value: str) -> str:
+        parse_sources(value)
+        return value
+
+    @field_validator("seat_plan")
+    @classmethod
+    def _is_an_id(cls, value: str) -> str:
+        if value and (fault := fault_of(value)):
+            raise ValueError(fault)
+        return value
