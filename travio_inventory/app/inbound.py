@@ -16,19 +16,19 @@ from travio_inventory.settings import EventInSettings
 from travio_inventory.telemetry.metrics import Figures
 
 
-def inbound_jobs(settings: EventInSettings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
+def inbound_jobs(events_in: EventInSettings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
     """A job for each source, by name. Raises StartFailed if a library or a file is missing."""
-    sources = parse_sources(settings.sources)
+    sources = parse_sources(events_in.sources)
     if not sources:
         return {}
     from travio_inventory.api.inbound.reactions import reactions  # noqa: PLC0415 - imported only where events come in
 
     sender = assembly.sender
     reception = Reception(
-        Inbox(sender.batches, sender.clock, retention_s=settings.seconds),
-        reactions(assembly.inventory, default_plan=settings.seat_plan),
+        Inbox(sender.batches, sender.clock, retention_s=events_in.seconds),
+        reactions(assembly.inventory, default_plan=events_in.seat_plan),
         sender.clock,
-        organizations=settings.organization_ids,
+        organizations=[each.strip() for each in events_in.organizations.split(",") if each.strip()],
     )
 
     def deliver(name: str, letters: DeadLetters) -> Delivery:

@@ -15,7 +15,7 @@ DAY_S = 86_400
 class EventInSettings(Component):
     """The brokers, and what is taken from them."""
 
-    forms = MappingProxyType({"sources": FORMS, "organizations": "a list of ids, as acme,globex; empty = any"})
+    forms = MappingProxyType({"sources": FORMS, "organizations": "a list of ids, as acme,globex"})
 
     sources: str = setting(
         "EVENTS_IN", NONE, "where events of other services are taken in from: trips to open, payments; none = nowhere"
@@ -30,16 +30,11 @@ class EventInSettings(Component):
     seat_plan: str = setting(
         "EVENTS_IN_SEAT_PLAN",
         "",
-        "the stored seat plan of a trip that comes in with a vehicle for which no plan is stored; empty = none",
+        "the stored seat plan of a trip that comes in with a vehicle for which no plan is stored; unset = none",
     )
     organizations: str = setting(
-        "EVENTS_IN_ORGANIZATIONS", "", "the organizations whose events are taken in; empty = those of all"
+        "EVENTS_IN_ORGANIZATIONS", "", "the organizations whose events are taken in; unset = those of all"
     )
-
-    @property
-    def organization_ids(self) -> tuple[str, ...]:
-        """Whose events are taken in; none: those of all."""
-        return tuple(filter(None, (each.strip() for each in self.organizations.split(","))))
 
     @field_validator("sources")
     @classmethod

@@ -21,7 +21,7 @@ INTERNAL = "INTERNAL"
 DEAD = "dead letter"
 
 Count = Callable[[str, int], None]
-"""Counts a message, by what became of it, and the nanoseconds that it took."""
+"""Counts a message, by its fate, and the nanoseconds that it took."""
 
 log = logging.getLogger(__name__)
 

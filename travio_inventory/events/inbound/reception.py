@@ -22,7 +22,7 @@ RETRY_MS_MAX = 60_000
 
 
 class Fate(StrEnum):
-    """What became of a message."""
+    """What comes of a message."""
 
     DONE = "done"
     REPEATED = "repeated"
@@ -32,7 +32,7 @@ class Fate(StrEnum):
 
 
 class Received(NamedTuple):
-    """What became of a message; of an event its type and what came of it."""
+    """What comes of a message; of an event its type and what came of it."""
 
     fate: Fate
     type: str
