@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.telemetry.logs import LOG_TOO_MUCH, set_up_logs
 
 FORGED = "t1\n2026-01-01T00:00:00.000Z INFO    travio_inventory.app: ready\r\x1b[2K\u2028\x85\u202e"
@@ -51,8 +52,35 @@ def test_a_json_line_says_the_same(stream: io.StringIO) -> None:
     log.warning("trip %s", "t\n1")
     line = json.loads(lines(stream)[0])
     assert line.pop("at").endswith("Z")
-    named = {"level": "WARNING", "pid": os.getpid(), "logger": "travio_inventory.test"}
+    named = {"level": "WARNING", "pid": os.getpid(), "worker": 0, "logger": "travio_inventory.test"}
     assert line == {**named, "message": "trip t\n1"}
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_names_its_trip_hold_trace_and_process(stream: io.StringIO, form: Literal["text", "json"]) -> None:
+    set_up_logs(level="INFO", form=form, stream=stream, worker=2)
+    token = CURRENT.set(TraceParent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled=False))
+    try:
+        log.error("failed", extra={"trip": "t\n1", "hold": "h"})
+    finally:
+        CURRENT.reset(token)
+    (line,) = lines(stream)
+    if form == "text":
+        said = "failed (trip t\\n1, hold h, trace_id 0af7651916cd43dd8448eb211c80319c, span_id b7ad6b7169203331)"
+        assert line.endswith(said)
+        return
+    assert json.loads(line).items() > {
+        "worker": 2, "trip": "t\n1", "hold": "h",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331",
+    }.items()  # fmt: skip
+
+
+def test_lines_are_counted_by_level(stream: io.StringIO) -> None:
+    counts = set_up_logs(level="INFO", form="text", stream=stream).counts
+    log.warning("one")
+    log.debug("not logged")
+    log.warning("two")
+    assert {level: count for level, count in counts.items() if count} == {"WARNING": 2}
 
 
 @pytest.mark.parametrize("name", ["hpack.hpack", "httpcore.http11", "websockets.server", "httpx"])

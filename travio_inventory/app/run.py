@@ -53,7 +53,7 @@ def work(settings: Settings) -> int:
 
 
 def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
-    lines = set_up_logs(level=settings.logs.level, form=settings.logs.format)
+    lines = set_up_logs(level=settings.logs.level, form=settings.logs.format, worker=settings.logs.worker)
     allow_connections(settings)
     try:
         turns = TimedTurns()

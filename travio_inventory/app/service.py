@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import TYPE_CHECKING
 
 import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
@@ -27,6 +28,7 @@ from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
 from travio_inventory.app.told_figures import tell_assembly, tell_backends, tell_calls, tell_process
+from travio_inventory.app.traces import tracing_of
 from travio_inventory.app.watched_trips import watched_trips
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
@@ -47,6 +49,9 @@ from travio_inventory.telemetry.meters import Meters
 from travio_inventory.telemetry.metrics import Figures
 from travio_inventory.telemetry.telling import ProcessTold
 from travio_inventory.telemetry.watched import CallWatch, report
+
+if TYPE_CHECKING:
+    from travio_inventory.telemetry.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +79,7 @@ class App:
     http_port: int = 0
     renewals: Renewals = field(default_factory=Renewals)
     metrics_port: int = 0
+    tracing: "Tracing | None" = None
 
 
 @asynccontextmanager
@@ -92,7 +98,9 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
         _kept_at_work(upkeep),
     ):
         callers = limited(authentication, app.rates, settings.rates)
-        served = Served(app.inventory, app.feeds, callers, app.readiness, app.meters, ready, at_work if is_on else None)
+        served = Served(
+            app.inventory, app.feeds, callers, app.readiness, app.meters, ready, at_work if is_on else None, app.tracing
+        )
         async with serving(settings, served, certificate, only=only) as ports:
             try:
                 yield replace(app, port=ports.grpc, http_port=ports.http)
@@ -136,7 +144,8 @@ async def _at_work(
         readiness.note(BACKGROUND, "" if all_well else "one failed, see the lines before")
 
     async with (
-        _opened(settings, renewals, figures=figures, meters=meters) as (assembly, store, rates),
+        tracing_of(settings) as tracing,
+        _opened(settings, renewals, figures=figures, meters=meters, tracing=tracing) as (assembly, store, rates),
         telling_metrics(
             settings.metrics, lambda: ProcessTold(meters.snapshot(), dict(readiness.problems))
         ) as metrics_port,
@@ -155,7 +164,7 @@ async def _at_work(
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
             meters.read_one(WATCHERS, lambda: feeds.watchers)
-            yield App(inventory, figures, meters, readiness, feeds, rates, 0, 0, renewals, metrics_port)
+            yield App(inventory, figures, meters, readiness, feeds, rates, 0, 0, renewals, metrics_port, tracing)
 
 
 def applied(figures: Figures) -> int:
@@ -185,6 +194,7 @@ async def _opened(
     *,
     figures: Figures | None = None,
     meters: Meters | None = None,
+    tracing: "Tracing | None" = None,
     sinks: Mapping[str, Sink] | None = None,
     signals: MapSignals | None = None,
 ) -> AsyncIterator[tuple[Assembly, Store, Rates]]:
@@ -200,7 +210,9 @@ async def _opened(
         ports = Ports(
             store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals, edge.sight
         )
-        assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
+        watch: Watch = CallWatch(figures)
+        watch = watch if tracing is None else tracing.watch(watch)
+        assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
         if meters is not None:

@@ -28,6 +28,7 @@ from travio_inventory.telemetry.meters import Meters
 
 if TYPE_CHECKING:
     from travio_inventory.http_server.server import HttpServer
+    from travio_inventory.telemetry.tracing import Tracing
 
 Face: TypeAlias = Literal["grpc", "http"]
 """What a process may serve alone."""
@@ -44,6 +45,7 @@ class Served:
     meters: Meters
     ready: ServiceStatus
     at_work: ServiceStatus | None
+    tracing: "Tracing | None" = None
     versions: SeatVersions = field(default_factory=lambda: SeatVersions(SystemClock()))
     """As told by every face."""
 
@@ -110,6 +112,8 @@ async def _grpc(
 ) -> AsyncIterator[GuardedServer]:
     """The gRPC server, listening. Raises StartFailed."""
     handlers = services(contract, readiness=served.ready, background=served.at_work)
+    if served.tracing is not None:
+        handlers = served.tracing.services(handlers, only=SERVICE)
     calls, tls = GrpcCalls(service=SERVICE, streams=STREAMS), certificate.grpc if certificate else None
     async with grpc_listening(settings.server, settings.limits, handlers, tls, ended=calls.ended) as server:
         calls.tell(served.meters)
@@ -139,5 +143,6 @@ def _http(
         served.versions,
         contract,
         served.meters,
+        served.tracing,
     )
     return http_listening(web, certificate.http if certificate else None)

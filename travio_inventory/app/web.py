@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
@@ -55,6 +56,9 @@ from travio_inventory.telemetry.families import HTTP_CONNECTIONS
 from travio_inventory.telemetry.http_requests import HttpRequests
 from travio_inventory.telemetry.meters import Meters
 
+if TYPE_CHECKING:
+    from travio_inventory.telemetry.tracing import Tracing
+
 HEADERS_MAX = 100
 READ_BYTES_MAX = 65_536
 PIPELINED_MAX = 32
@@ -89,6 +93,7 @@ class Web:
     contract: InventoryService
     """The calls of gRPC, for Connect."""
     meters: Meters
+    tracing: "Tracing | None" = None
 
 
 def routers(web: Web) -> Iterator[APIRouter]:
@@ -139,7 +144,7 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
     served = await asyncio.to_thread(  # as long as an import
         lambda: application(routers(web), callers, rules, forms, connect_routes(web, callers, bodies))
     )
-    requests = HttpRequests(served)
+    requests = HttpRequests(served if web.tracing is None else web.tracing.application(served))
     server = HttpServer(requests, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)

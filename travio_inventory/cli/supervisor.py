@@ -23,13 +23,14 @@ from travio_inventory.app.metrics_listener import metrics_listening
 from travio_inventory.app.serving import Face
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import MetricsSettings, Settings
+from travio_inventory.settings.logs import WORKERS_MAX
 from travio_inventory.telemetry.logs import set_up_logs
 from travio_inventory.telemetry.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
 from travio_inventory.telemetry.telling import ProcessTold, asked
 
 log = logging.getLogger(__name__)
 
-PROCESSES_MAX = 64
+PROCESSES_MAX = WORKERS_MAX
 PAUSE_SECONDS_MIN = 0.1
 PAUSE_SECONDS_MAX = 5.0
 LIVED_SECONDS = 10.0
@@ -70,7 +71,7 @@ def serve(settings: Settings, processes: int, *, only: Face | None = None) -> in
         options = ["--only", only] if only else []
         supervisor = Supervisor(
             [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max), *options],
-            [_environment(ports, relays=number == 0) for number in range(processes)],
+            [_environment(ports, number) for number in range(processes)],
             where=", ".join(map(str, ports)),
             stop_seconds_max=stop_seconds_max,
         )
@@ -144,12 +145,12 @@ def reserved_port(host: str, port: int) -> Iterator[int]:
         yield port
 
 
-def _environment(ports: Sequence[SharedPort], *, relays: bool) -> dict[str, str]:
+def _environment(ports: Sequence[SharedPort], number: int) -> dict[str, str]:
     """The environment of one process: this one's, with the shared ports."""
     shared = {f"TRAVIO_{named}_PORT": str(address.port) for named, address in ports}
     shared |= {f"TRAVIO_{named}_REUSE_PORT": "on" for named, _ in ports}
-    shared |= {"TRAVIO_METRICS_PORT": "off"}
-    return {**os.environ, **shared, **({} if relays else {"TRAVIO_RELAY": "off"})}
+    shared |= {"TRAVIO_METRICS_PORT": "off", "TRAVIO_WORKER": str(number)}
+    return {**os.environ, **shared, **({"TRAVIO_RELAY": "off"} if number else {})}
 
 
 async def _until_told(supervisor: "Supervisor", metrics: MetricsSettings) -> int:

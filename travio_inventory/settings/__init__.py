@@ -19,6 +19,7 @@ from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
 from travio_inventory.settings.store import StoreSettings
+from travio_inventory.settings.traces import TraceSettings
 from travio_inventory.settings.trips import TripSettings
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StoreSettings",
+    "TraceSettings",
     "TripSettings",
     "listed",
     "load_settings",

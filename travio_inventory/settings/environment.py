@@ -20,6 +20,10 @@ BARE_NAMES = {
     "REFUSALS",
     "EVENTS",
     "EVENTS_IN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_SERVICE_NAME",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
 }
 """Also accepted without the prefix; if both are set, the prefixed name wins."""
 TEST_PREFIX = "TRAVIO_TEST_"

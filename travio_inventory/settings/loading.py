@@ -25,10 +25,17 @@ from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
 from travio_inventory.settings.store import StoreSettings
+from travio_inventory.settings.traces import TraceSettings
 from travio_inventory.settings.trips import TripSettings
 from travio_inventory.settings.words import shown
 
-CHOSEN_BY = MappingProxyType({"store": ("scylla_hosts", "scylla"), "edge": ("redis_addr", "redis")})
+CHOSEN_BY = MappingProxyType(
+    {
+        "store": ("scylla_hosts", "scylla"),
+        "edge": ("redis_addr", "redis"),
+        "traces": ("otel_exporter_otlp_endpoint", "otlp"),
+    }
+)
 """An address selects its backend unless another one is set; otherwise the address would be ignored silently."""
 
 MASK = "**********"
@@ -61,6 +68,7 @@ class Settings(BaseModel):
     background: BackgroundSettings = Field(default_factory=BackgroundSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    traces: TraceSettings = Field(default_factory=TraceSettings)
 
     _given: frozenset[str] = PrivateAttr(default=frozenset())
 

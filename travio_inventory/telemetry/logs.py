@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from travio_inventory.kernel.trace_context import CURRENT
+
 CONTROL_ESCAPES = {
     code: repr(chr(code))[1:-1]
     for code in (
@@ -25,6 +27,8 @@ CONTROL_ESCAPES = {
 LOG_TOO_MUCH = ("cassandra", "aiokafka")
 """Libraries that log a server that is down thousands of times; what uses them logs it once."""
 
+ABOUT = ("trip", "hold")
+"""What a line may be about: `log.error(..., extra={"trip": ...})`."""
 SHOW_HEADERS = ("hpack", "httpcore", "websockets")
 """Libraries whose DEBUG lines show what is in headers: tokens, for one."""
 
@@ -42,10 +46,14 @@ class LogLines(logging.StreamHandler[TextIO]):
         super().emit(record)
 
 
-def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> LogLines:
-    """Log from `level` on, in that form and to that stream (standard error), and nowhere else."""
+def set_up_logs(
+    *, level: str, form: Literal["text", "json"], stream: TextIO | None = None, worker: int = 0
+) -> LogLines:
+    """Log from `level` on, in that form and to that stream (standard error), and nowhere else. `worker` is the number
+    of the process among those of one service.
+    """
     handler = LogLines(stream or sys.stderr)
-    handler.setFormatter(JsonLine() if form == "json" else TextLine())
+    handler.setFormatter(JsonLine(worker=worker) if form == "json" else TextLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in LOG_TOO_MUCH:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
@@ -60,15 +68,21 @@ class TextLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, and its traceback below."""
-        head = (
-            f"{_moment(record)} {record.levelname:<7} [{record.process}] {record.name}: {escaped(record.getMessage())}"
-        )
+        about = ", ".join(f"{name} {value}" for name, value in _about(record).items())
+        said = escaped(f"{record.getMessage()} ({about})" if about else record.getMessage())
+        head = f"{_moment(record)} {record.levelname:<7} [{record.process}] {record.name}: {said}"
         trace = _traceback(self, record)
         return "\n".join([head, *(f" | {escaped(line)}" for line in trace.split("\n") if trace)])
 
 
 class JsonLine(logging.Formatter):
-    """One JSON object per line: at, level, pid, logger, message, and traceback where there is one."""
+    """One JSON object per line: at, level, pid, worker, logger, message; and trip, hold, trace_id, span_id and
+    traceback where there are any.
+    """
+
+    def __init__(self, *, worker: int = 0) -> None:
+        super().__init__()
+        self._worker = worker
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of ASCII."""
@@ -76,12 +90,22 @@ class JsonLine(logging.Formatter):
             "at": _moment(record),
             "level": record.levelname,
             "pid": record.process,
+            "worker": self._worker,
             "logger": record.name,
             "message": record.getMessage(),
+            **_about(record),
         }
         if trace := _traceback(self, record):
             line["traceback"] = trace
         return json.dumps(line)
+
+
+def _about(record: logging.LogRecord) -> dict[str, str]:
+    """The trip and the hold that the line is about, and the trace that it belongs to, as far as there are any."""
+    found = {name: str(vars(record)[name]) for name in ABOUT if vars(record).get(name)}
+    if (trace := CURRENT.get()) is not None:
+        found |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return found
 
 
 def escaped(text: str) -> str:

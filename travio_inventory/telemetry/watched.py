@@ -108,7 +108,11 @@ class CallWatch:
 
         class CountedSink:
             async def publish(self, events: Sequence[Event]) -> None:
-                await watched.publish(events)
+                try:
+                    await watched.publish(events)
+                except PublishFailed as failed:
+                    published[name] += len(failed.accepted)
+                    raise
                 published[name] += len(events)
 
         return CountedSink()
@@ -132,26 +136,34 @@ class CallWatch:
             try:
                 result = await step(*args, **kwargs)
             except BaseException as error:
-                add(name, self._outcome(name, error), perf_counter_ns() - started_ns)
+                add(name, self._outcome(name, error, args), perf_counter_ns() - started_ns)
                 raise
             add(name, OK, perf_counter_ns() - started_ns)
             return result
 
         return watched_step
 
-    def _outcome(self, name: str, error: BaseException) -> str:
+    def _outcome(self, name: str, error: BaseException, args: Sequence[object]) -> str:
         match error:
             case Refusal():
-                log.debug("%s refused: %s: %s", name, error.reason, error)
+                if log.isEnabledFor(logging.DEBUG):
+                    log.debug("%s refused: %s: %s", name, error.reason, error, extra=_about(args))
                 return error.reason
             case PublishFailed():
                 return PUBLISH_FAILED
             case Exception():
                 if self._log_throttle.may_log((name, type(error))):
-                    log.error("%s failed", name, exc_info=error)
+                    log.error("%s failed", name, exc_info=error, extra=_about(args))
                 return ERROR
             case _:
                 return CANCELLED
+
+
+def _about(args: Sequence[object]) -> dict[str, str]:
+    """The trip and the hold that a command names."""
+    command = args[-1] if args else None
+    named = {"trip": getattr(command, "trip_id", ""), "hold": getattr(command, "hold_id", "")}
+    return {name: str(value) for name, value in named.items() if value}
 
 
 class _Methods:

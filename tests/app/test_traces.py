@@ -1,0 +1,229 @@
+"""Traces, sent to a real receiver of OTLP: of whole calls, sampled, and never in anybody's way."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from grpclib.client import Channel
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from travio_inventory.app.service import App, running
+from travio_inventory.client import InventoryClient
+from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
+from travio_inventory.settings import Settings
+from travio_inventory.telemetry.sampling import Sampling, sampling
+from travio_inventory.wire.inventory.v1 import GetTripRequest, InventoryServiceStub
+from verification.kit.in_process import settings_of
+from verification.kit.service_process import ORGANIZATION, free_port
+from verification.kit.trips import trip_of
+
+TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+PARENT = f"00-{TRACE}-{CALLER}-01"
+UNSAMPLED = f"00-{TRACE}-{CALLER}-00"
+WITHIN_S = 30
+HOLD = "inventory.v1.InventoryService/HoldSeats"
+
+
+class Collector:
+    """Keeps the spans that it is sent; while `go_on` is not set it answers nobody."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.services: set[str] = set()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        collector = self
+
+        class Receiver(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                collector.go_on.wait(WITHIN_S)
+                collector.keep(ExportTraceServiceRequest.FromString(body))
+                answer = ExportTraceServiceResponse().SerializeToString()
+                self.send_response(200)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+                """It logs nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def keep(self, request: ExportTraceServiceRequest) -> None:
+        """Keep what it says."""
+        for of_resource in request.resource_spans:
+            said = {each.key: each.value.string_value for each in of_resource.resource.attributes}
+            self.services.add(said["service.name"])
+            for scope in of_resource.scope_spans:
+                self.spans.extend(scope.spans)
+
+    def named(self, name: str) -> list[Span]:
+        """The spans of that name."""
+        return [span for span in self.spans if span.name == name]
+
+    def close(self) -> None:
+        self.go_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    opened = Collector()
+    yield opened
+    opened.close()
+
+
+def traced(endpoint: str, folder: Path | None = None, **changed: object) -> Settings:
+    ports = {"http_host": "127.0.0.1", "http_port": 0}
+    chosen = {"otel_exporter_otlp_endpoint": endpoint, "otel_traces_sampler": "parentbased_always_on"}
+    return settings_of(folder, **ports | chosen | changed)
+
+
+@asynccontextmanager
+async def client_of(app: App) -> AsyncIterator[InventoryClient]:
+    async with InventoryClient(f"127.0.0.1:{app.port}", organization=ORGANIZATION, user="ann") as client:
+        yield client
+
+
+async def ask_with(app: App, traceparent: str) -> None:
+    """A call over gRPC within the caller's own trace."""
+    channel = Channel("127.0.0.1", app.port)
+    metadata = {"traceparent": traceparent}
+    await InventoryServiceStub(channel).get_trip(
+        GetTripRequest(trip_id="t", organization_id=ORGANIZATION), metadata=metadata
+    )
+    channel.close()
+
+
+def attributes(span: Span) -> dict[str, object]:
+    return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
+
+
+async def test_a_call_is_one_trace_down_to_the_store(collector: Collector, tmp_path: Path) -> None:
+    async with running(traced(collector.address, tmp_path, otel_service_name="seats")) as app, client_of(app) as client:
+        await client.open_trip(trip_of("t", seats=2))
+        await client.hold("t", "S0", "S1", ["seat-1"])
+    (hold,) = collector.named(HOLD)
+    of_hold = {span.name: span for span in collector.spans if span.trace_id == hold.trace_id}
+    assert {"gate.enter", "store.apply"} < of_hold.keys()
+    assert all(span.parent_span_id == hold.span_id for name, span in of_hold.items() if name == "gate.enter")
+    assert hold.kind == Span.SPAN_KIND_SERVER
+    assert attributes(hold) == {
+        "rpc.system": "grpc",
+        "rpc.service": "inventory.v1.InventoryService",
+        "rpc.method": "HoldSeats",
+        "rpc.grpc.status_code": 0,
+    }
+    assert attributes(of_hold["store.apply"]).items() > {"db.system.name": "sqlite", "travio.answer": "Applied"}.items()
+    assert collector.services == {"seats"}
+    assert collector.named("send json-lines")
+
+
+async def test_a_caller_s_trace_goes_on_here(collector: Collector) -> None:
+    async with running(traced(collector.address)) as app, client_of(app) as client:
+        await client.open_trip(trip_of("t", seats=2))
+        await ask_with(app, PARENT)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as web:
+            await web.get("/livez", headers={"traceparent": PARENT})
+            await web.get("/v1/trips/nowhere", headers={"traceparent": UNSAMPLED})
+        await ask_with(app, UNSAMPLED)
+    (asked,) = collector.named("inventory.v1.InventoryService/GetTrip")
+    (alive,) = collector.named("GET /livez")
+    for span in (asked, alive):
+        assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, CALLER)
+    assert attributes(alive).items() > {"http.route": "/livez", "http.response.status_code": 200}.items()
+
+
+@pytest.mark.parametrize(("ratio", "share"), [("0", 0), ("1", 1)])
+async def test_of_the_traces_that_begin_here_so_many_are_recorded(collector: Collector, ratio: str, share: int) -> None:
+    chosen = {"otel_traces_sampler": "parentbased_traceidratio", "otel_traces_sampler_arg": ratio}
+    async with running(traced(collector.address, None, **chosen)) as app, client_of(app) as client:
+        await client.open_trip(trip_of("t", seats=2))
+        for _ in range(5):
+            await client.trip("t")
+    assert len(collector.named("inventory.v1.InventoryService/GetTrip")) == 5 * share
+
+
+@pytest.mark.parametrize(
+    ("sampler", "unsampled", "sampled", "root"),
+    [
+        ("always_on", True, True, True),
+        ("always_off", False, False, False),
+        ("parentbased_always_on", False, True, True),
+        ("parentbased_always_off", False, True, False),
+        ("parentbased_traceidratio", False, True, True),
+    ],
+)
+def test_samplers_are_those_of_the_standard(sampler: str, unsampled: bool, sampled: bool, root: bool) -> None:
+    chosen = sampling(sampler, 0.5)._replace(draw=lambda: 0.4)  # type: ignore[arg-type]
+    parents = [read_trace_parent(text) for text in (UNSAMPLED, PARENT)]
+    assert [chosen.is_sampled(parent) for parent in (*parents, None)] == [unsampled, sampled, root]
+
+
+def test_a_ratio_decides_alike_in_every_process() -> None:
+    low, high = (
+        TraceParent("1" * 16 + "0" * 16, CALLER, is_sampled=False),
+        TraceParent("1" * 16 + "f" * 16, CALLER, True),
+    )
+    assert [Sampling(0.5, heeds_parent=False).is_sampled(parent) for parent in (low, high)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nonsense", f"ff-{TRACE}-{CALLER}-01", f"00-{'0' * 32}-{CALLER}-01", f"00-{TRACE}-{'0' * 16}-01",
+     f"00-{TRACE.upper()}-{CALLER}-01", f"{PARENT}-more", PARENT + "\n"],
+)  # fmt: skip
+def test_a_wrong_trace_parent_is_none(text: str) -> None:
+    assert read_trace_parent(text) is None
+
+
+def test_a_later_version_of_trace_parents_is_read_as_far_as_it_is_known() -> None:
+    assert str(read_trace_parent(f"01-{TRACE}-{CALLER}-03-more")) == PARENT
+
+
+async def test_a_collector_that_is_away_costs_nothing_but_spans(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "travio_inventory.telemetry.tracing")
+    began_s = time.monotonic()
+    async with running(traced(f"http://127.0.0.1:{free_port()}")) as app, client_of(app) as client:
+        await client.open_trip(trip_of("t", seats=2))
+        await client.hold("t", "S0", "S1", ["seat-1"])
+    assert time.monotonic() - began_s < WITHIN_S
+    assert len([record for record in caplog.records if record.name == "travio_inventory.telemetry.tracing"]) <= 1
+
+
+async def test_a_collector_that_does_not_answer_holds_up_neither_calls_nor_the_stop(collector: Collector) -> None:
+    collector.go_on.clear()
+    async with asyncio.timeout(WITHIN_S / 2), running(traced(collector.address)) as app, client_of(app) as client:
+        await client.open_trip(trip_of("t", seats=2))
+        for _ in range(20):
+            await client.trip("t")
+    assert collector.spans == []
+
+
+@pytest.mark.once
+def test_nothing_of_it_is_imported_unless_it_is_on() -> None:
+    program = (
+        "import sys; from travio_inventory.cli import server; from travio_inventory.app import service, web;"
+        "unwanted = 'opentelemetry.sdk', 'opentelemetry.exporter', 'prometheus_client';"
+        "print([name for name in sys.modules if name.startswith(unwanted)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

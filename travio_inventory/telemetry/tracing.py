@@ -1,0 +1,311 @@
+"""Spans of calls, requests, store, edge and sinks, by OpenTelemetry. Imported only where traces are on."""
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, Protocol, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
+from opentelemetry.util.types import AttributeValue
+
+from travio_inventory.kernel.events import Event, Sink
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
+from travio_inventory.telemetry.http_requests import Application, Message, Receive, Scope, Send
+from travio_inventory.telemetry.outages import Outages
+from travio_inventory.telemetry.sampling import Sampling
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS_MAX: Final = 2.0
+OK, CANCELLED, INTERNAL = 0, 1, 13
+FAULTS: Final = frozenset({2, 4, 12, 13, 14, 15})
+"""Status codes of gRPC that are the server's fault, as the semantic conventions have it."""
+HTTP_FAULT: Final = 500
+NOT_FOLLOWED: Final = ("holds",)
+"""Ports whose calls are made of calls of the store."""
+
+T = TypeVar("T")
+_Step = Callable[..., Awaitable[Any]]
+_RECORDED: Final[ContextVar[bool]] = ContextVar("recorded", default=False)
+"""Whether the work of the moment is within a span."""
+
+
+class Handled(Protocol):
+    """A service of gRPC: its methods by their paths, each with its `func`, as grpclib has them."""
+
+    def __mapping__(self) -> Mapping[str, Any]: ...
+
+
+class Watches(Protocol):
+    """What wraps ports, use cases and sinks; see `app.assemble`."""
+
+    def port(self, name: str, port: T) -> T: ...
+
+    def use_case(self, name: str, use_case: T) -> T: ...
+
+    def sink(self, name: str, sink: Sink) -> Sink: ...
+
+
+@asynccontextmanager
+async def open_tracing(
+    sampling: Sampling, *, endpoint: str, service: str, systems: Mapping[str, str]
+) -> AsyncIterator["Tracing"]:
+    """Record traces, and send them to the collector at that base address. All else is as the variables of OpenTelemetry
+    say (OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*). `systems` are the databases behind the ports.
+    """
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # an outage is told once, below
+    exporter = ToldExporter(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"), endpoint)
+    resource = Resource.create({"service.name": service})
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    try:
+        yield Tracing(provider, sampling, systems)
+    finally:
+        await _shut_down(provider)
+
+
+async def _shut_down(provider: TracerProvider) -> None:
+    """Send what is left, within a bound: what a collector that is away or slow does not take is lost."""
+    stopping = threading.Thread(target=provider.shutdown, daemon=True)
+    stopping.start()
+    await asyncio.to_thread(stopping.join, SHUTDOWN_SECONDS_MAX)
+
+
+class ToldExporter(SpanExporter):
+    """Exports by another one, in the thread of the processor, and logs an outage once, not each batch."""
+
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
+        self._exporter = exporter
+        self._outages = Outages(log, f"the collector of traces at {endpoint}")
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send the spans; those that cannot be sent are lost."""
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self._outages.came()
+        else:
+            self._outages.went("spans are lost")
+            self._outages.missed()
+            self._outages.look()
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+
+class Tracing:
+    """Wraps what is to have spans. Work that is not sampled costs a look at its headers and a draw."""
+
+    def __init__(self, provider: TracerProvider, sampling: Sampling, systems: Mapping[str, str]) -> None:
+        self._tracer = provider.get_tracer("travio_inventory")
+        self._sampling = sampling
+        self._systems = systems
+
+    def services(self, services: Collection[Handled], *, only: str) -> list[Handled]:
+        """The same services; the calls of the one with that name have spans."""
+        return [_TracedService(service, self._handler, f"/{only}/") for service in services]
+
+    def _handler(self, path: str, handler: Any) -> Any:  # noqa: ANN401 - grpclib's
+        func, (_, service, method) = handler.func, path.split("/")
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+
+        async def traced_func(stream: Any) -> None:  # noqa: ANN401 - grpclib's
+            parent = read_trace_parent(stream.metadata.get("traceparent"))
+            if not self._sampling.is_sampled(parent):
+                await _unrecorded(parent, func, stream)
+                return
+            with self._span(path[1:], SpanKind.SERVER, parent, attributes) as span:
+                status = CANCELLED
+                try:
+                    await func(stream)
+                    status = OK
+                except Exception as error:
+                    said = getattr(error, "status", None)
+                    status = int(said.value) if said is not None else INTERNAL
+                    raise
+                finally:
+                    span.set_attribute("rpc.grpc.status_code", status)
+                    if status in FAULTS:
+                        span.set_status(Status(StatusCode.ERROR))
+
+        return handler._replace(func=traced_func)
+
+    def application(self, application: Application) -> Application:
+        """The same ASGI application; its requests have spans."""
+
+        async def traced_application(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await application(scope, receive, send)
+                return
+            said = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+            parent = read_trace_parent(said)
+            if not self._sampling.is_sampled(parent):
+                await _unrecorded(parent, application, scope, receive, send)
+                return
+            attributes = {
+                "http.request.method": scope["method"],
+                "url.scheme": scope["scheme"],
+                "url.path": scope["path"],
+            }
+            with self._span(scope["method"], SpanKind.SERVER, parent, attributes) as span:
+                await application(scope, receive, _noting_status(span, send))
+                if route := getattr(scope.get("route"), "path", ""):
+                    span.update_name(f"{scope['method']} {route}")
+                    span.set_attribute("http.route", route)
+
+        return traced_application
+
+    def watch(self, watch: Watches) -> Watches:
+        """The same watch; calls of ports within a span have spans too, and sinks have their own."""
+        return _TracedWatch(watch, self)
+
+    def step(self, port: str, method: str, call: _Step) -> _Step:
+        """The method of a port; it has a span within a span."""
+        system = self._systems.get(port, "")
+        attributes: dict[str, AttributeValue] = {"travio.port": port, "db.operation.name": method}
+        if system:
+            attributes["db.system.name"] = system
+        kind, name = SpanKind.CLIENT if system else SpanKind.INTERNAL, f"{port}.{method}"
+
+        async def traced_call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
+            if not _RECORDED.get():
+                return await call(*args, **kwargs)
+            with self._span(name, kind, CURRENT.get(), attributes) as span:
+                result = await call(*args, **kwargs)
+                if method in {"apply", "enter"}:
+                    span.set_attribute("travio.answer", type(result).__name__)
+                return result
+
+        return traced_call
+
+    def publishing(self, name: str, sink: Sink) -> Sink:
+        """The sink; handing events over has a span, which begins a trace."""
+        tracing = self
+
+        class TracedSink:
+            async def publish(self, events: Sequence[Event]) -> None:
+                if not tracing._sampling.is_sampled(None):
+                    await sink.publish(events)
+                    return
+                attributes: dict[str, AttributeValue] = {
+                    "messaging.operation.type": "send",
+                    "messaging.destination.name": name,
+                    "messaging.batch.message_count": len(events),
+                }
+                with tracing._span(f"send {name}", SpanKind.PRODUCER, None, attributes):
+                    await sink.publish(events)
+
+        return TracedSink()
+
+    @contextmanager
+    def _span(
+        self, name: str, kind: SpanKind, parent: TraceParent | None, attributes: Mapping[str, AttributeValue]
+    ) -> Iterator[Span]:
+        """A span, which the work within belongs to."""
+        span = self._tracer.start_span(name, _context_of(parent), kind, attributes)
+        found = span.get_span_context()
+        here = TraceParent(f"{found.trace_id:032x}", f"{found.span_id:016x}", is_sampled=True)
+        current, recorded = CURRENT.set(here), _RECORDED.set(True)
+        try:
+            yield span
+        except Exception as error:
+            if getattr(error, "status", None) is None:  # no answer of gRPC
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+            raise
+        finally:
+            _RECORDED.reset(recorded)
+            CURRENT.reset(current)
+            span.end()
+
+
+def _context_of(parent: TraceParent | None) -> Context:
+    """Of a caller's span, or of one of ours; an empty one begins a trace."""
+    if parent is None:
+        return Context()
+    trace_id, span_id = int(parent.trace_id, 16), int(parent.span_id, 16)
+    flags = TraceFlags(TraceFlags.SAMPLED if parent.is_sampled else TraceFlags.DEFAULT)
+    return set_span_in_context(
+        NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)), Context()
+    )
+
+
+async def _unrecorded(parent: TraceParent | None, call: _Step, *args: object) -> None:
+    """The caller's trace is not recorded here; the log and what is sent on name it nevertheless."""
+    if parent is None:
+        await call(*args)
+        return
+    token = CURRENT.set(parent)
+    try:
+        await call(*args)
+    finally:
+        CURRENT.reset(token)
+
+
+def _noting_status(span: Span, send: Send) -> Send:
+    async def send_noting(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            span.set_attribute("http.response.status_code", message["status"])
+            if message["status"] >= HTTP_FAULT:
+                span.set_status(Status(StatusCode.ERROR))
+        await send(message)
+
+    return send_noting
+
+
+class _TracedService:
+    def __init__(self, service: Handled, traced: Callable[[str, Any], Any], prefix: str) -> None:
+        self._service = service
+        self._traced = traced
+        self._prefix = prefix
+
+    def __mapping__(self) -> Mapping[str, Any]:
+        return {
+            path: self._traced(path, handler) if path.startswith(self._prefix) else handler
+            for path, handler in self._service.__mapping__().items()
+        }
+
+
+class _TracedWatch:
+    def __init__(self, watch: Watches, tracing: Tracing) -> None:
+        self._watch = watch
+        self._tracing = tracing
+
+    def port(self, name: str, port: T) -> T:
+        """See Watch."""
+        watched = self._watch.port(name, port)
+        if name not in NOT_FOLLOWED:
+            for method, call in inspect.getmembers(watched, inspect.iscoroutinefunction):
+                if not method.startswith("_"):
+                    setattr(watched, method, self._tracing.step(name, method, call))
+        return watched
+
+    def use_case(self, name: str, use_case: T) -> T:
+        """See Watch."""
+        return self._watch.use_case(name, use_case)
+
+    def sink(self, name: str, sink: Sink) -> Sink:
+        """See Watch."""
+        return self._watch.sink(name, self._tracing.publishing(name, sink))
