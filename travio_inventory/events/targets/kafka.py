@@ -12,6 +12,9 @@ PORT = 9092
 FORM = "kafka://HOST:PORT;HOST:PORT?topic=TOPIC&shape=SHAPE"
 TOPICS = {
     Shape.NATIVE: "travio.inventory.events",
+    Shape.CLOUDEVENTS: "travio.inventory.events",
+    Shape.TRIPS: "travio.inventory",
+    Shape.SHOWTIMES: "inventory.events",
 }
 """Where events go unless the operator names a topic."""
 
