@@ -14,6 +14,7 @@ from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.audit.auditing import AuditRules
 from travio_inventory.seats.map_signals import MapSignals
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.audit_trips import AuditTrips
 from travio_inventory.settings import Settings
 
@@ -25,6 +26,8 @@ class Auditing(NamedTuple):
 
     audits: AuditTrips
     sees_edge: bool
+    deeds: Deeds
+    """Where repairs are recorded."""
 
 
 @asynccontextmanager
@@ -40,7 +43,8 @@ async def auditing(settings: Settings, rules: AuditRules, *, repair: bool) -> As
         choices = replace(rules_of(settings), audit=rules)
         assembly = assemble(ports, SystemClock(), SystemRandom(), choices)
         try:
-            yield Auditing(assembly.inventory.audit_trips, sees_edge=sight is not None)
+            deeds = Deeds(store.batches, SystemClock())
+            yield Auditing(assembly.inventory.audit_trips, sees_edge=sight is not None, deeds=deeds)
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(DRAIN_S)

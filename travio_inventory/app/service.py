@@ -22,6 +22,7 @@ from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
+from travio_inventory.app.deeds import recorded
 from travio_inventory.app.inbound import inbound_jobs
 from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
@@ -39,6 +40,7 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -213,6 +215,7 @@ async def _opened(
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
+        assembly = assembly._replace(inventory=recorded(assembly.inventory, Deeds(store.batches, SystemClock())))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
         if meters is not None:

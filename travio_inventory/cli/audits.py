@@ -15,7 +15,7 @@ from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
-from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.actor import HOUSE, house_of
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.seats.audit.auditing import GROUPS_PER_SECOND, AuditRules
 from travio_inventory.seats.audit.findings import ADVICE, Audited, Fault, Finding, Skipped, Sums
@@ -145,7 +145,11 @@ class _Work:
             of = f"{key.trip} of {key.organization}: {done} of {groups} seat groups"
             self._progress.over(f"shard {self.shard} of {SHARDS}, trip {self._total.trips + 1}, {of}")
 
+        house = house_of(key.organization)
+        deed = await opened.deeds.begin(house, "repair trip", key.trip) if self._repair else None
         audited = await opened.audits.one(HOUSE, key, repair=self._repair, told=told)
+        if deed is not None:
+            await opened.deeds.end(key.organization, deed, f"{len(audited.repaired)} repaired")
         self._total.add(audited)
         self._progress.over("")
         if self._screen.as_json:

@@ -187,6 +187,7 @@ COMMANDS = (
     Command("schema check", "schema:check_schema", "Check whether the tables at SCYLLA_HOSTS are as required."),
     Command("backup", "copies:backup", "Copy the embedded store to a new file, while the service runs.", "copy.db"),
     Command("restore", "copies:restore", "Make a backup the embedded store of a data folder.", "copy.db"),
+    Command("deeds", "deeds:show_deeds", "Show what the house did in a month: who, when, what.", "--month 2027-06"),
     Command(
         "verify",
         "verification:verify",

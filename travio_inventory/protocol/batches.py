@@ -62,6 +62,7 @@ class Index(StrEnum):
     OPENINGS = "openings"
     DEPARTURES = "departures"
     TOLD = "told"
+    DEEDS = "deeds"
 
 
 FOLLOWING = frozenset({Index.HOLDS, Index.ORDERS})

@@ -105,4 +105,11 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "the departure, the trip, when it was opened",
         "as long as the trip",
     ),
+    Index.DEEDS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "what the house did: openings, blocks, cancellations and the like, as they began and as they ended",
+        "organization, month",
+        "when, an id, who, what, about what, how it ended",
+        "400 days",
+    ),
 }

@@ -1,0 +1,103 @@
+"""What the house does is recorded before it is done, and how it ended; without a record nothing is done."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.typed import Type
+from travio_inventory.app.deeds import about, recorded
+from travio_inventory.app.service import open_inventory
+from travio_inventory.kernel.actor import Actor, house_of
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, NotDone, Outcome, Partition, Write
+from travio_inventory.seats.commands import BlockSeatsCommand, ConfirmHoldCommand, GiveBackCommand, SeatUpdate
+from travio_inventory.seats.records.deeds import BEGAN, DONE, Deeds, ended
+from travio_inventory.seats.trip import Ends
+from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import hold_seats, open_trip
+from verification.kit.in_process import settings_of
+from verification.kit.sale import Market
+from verification.kit.trips import a_trip
+
+ANN, HOUSE = Actor("default", "ann"), house_of("default")
+
+
+def blocking(trip: str, seat: str) -> BlockSeatsCommand:
+    return BlockSeatsCommand(trip_id=trip, updates=(SeatUpdate(seat, is_blocked=True, reason="broken"),))
+
+
+async def a_days_work(folder: Path) -> None:
+    """The house opens a trip, blocks a seat, fails to block a booked one, and cancels a booking; so does Ann."""
+    async with open_inventory(settings_of(folder)) as inventory:
+        await open_trip(inventory, a_trip(organization="default"))
+        await inventory.block_seats(HOUSE, blocking("t1", "A1"))
+        for seat in ("A2", "A3"):
+            hold = await hold_seats(inventory, ANN, "t1", Ends("A", "D"), [seat], ttl_s=60)
+            await inventory.confirm_hold(ANN, ConfirmHoldCommand(hold_id=hold.id, order_id=f"order-{seat}"))
+            if seat == "A2":
+                with pytest.raises(Refusal):
+                    await inventory.block_seats(HOUSE, blocking("t1", "A2"))
+                house = Actor("default", "ann", kind=HOUSE.kind)
+                await inventory.cancel_booking(house, GiveBackCommand(hold_id=hold.id))
+            else:
+                await inventory.cancel_booking(ANN, GiveBackCommand(hold_id=hold.id))
+
+
+def test_an_operator_sees_who_did_what_and_how_it_ended(typed: Type, tmp_path: Path) -> None:
+    asyncio.run(a_days_work(tmp_path))
+    told = typed("deeds", TRAVIO_DATA=str(tmp_path / "data"), TRAVIO_EDGE="local")
+    lines = [line.split("  ") for line in told.out.splitlines()[1:]]
+    found = [[word.strip() for word in line if word.strip()][1:] for line in lines]
+    assert [(line[1], line[-1]) for line in found] == [
+        ("open trip", "done"),
+        ("block or unblock seats", "done"),
+        ("block or unblock seats", "SEAT_UNAVAILABLE"),
+        ("cancel booking", "done"),
+    ]
+    assert found[1][2] == "t1 block A1"
+    assert found[3][0] == "house ann"
+    assert typed("deeds", "--month", "1999-01", TRAVIO_DATA=str(tmp_path / "data")).out.count("\n") == 1
+    assert typed("deeds", "--month", "soon", TRAVIO_DATA=str(tmp_path / "data")).status == 2
+
+
+async def test_a_deed_whose_process_died_has_begun() -> None:
+    deeds = Deeds(MemoryBatches(None, Random(1), asyncio.sleep), SystemClock())
+    first = await deeds.begin(HOUSE, "cancel trip", "t1")
+    second = await deeds.begin(HOUSE, "open trip", "t2")
+    await deeds.end("default", second, DONE)
+    found, _ = await deeds.of_month("default", first.at_ms, after="", most=100)
+    assert {deed.verb: deed.outcome for deed in ended(found)} == {"cancel trip": BEGAN, "open trip": DONE}
+
+
+class Full(MemoryBatches):
+    """Takes no more entries of indexes alone."""
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        return await super().apply(partition, writes, entries, send_by=send_by) if writes else NotDone("full")
+
+
+async def test_what_cannot_be_recorded_is_not_done() -> None:
+    store = Full(None, Random(1), asyncio.sleep)
+    async with Market(store) as market:
+        sale = await market.open()
+        inventory = recorded(sale.inventory, Deeds(store, SystemClock()))
+        with pytest.raises(BackendUnavailable):
+            await inventory.block_seats(house_of(sale.trip.key.organization), blocking("t1", "A1"))
+        assert await sale.statuses("A1") == ["available"] * 3
+
+
+def test_a_deed_says_what_it_is_about() -> None:
+    assert about("t1") == "t1"
+    assert about(a_trip("t7")) == "t7"
+    assert about(GiveBackCommand(hold_id="h1")) == "h1"

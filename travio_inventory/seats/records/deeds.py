@@ -1,0 +1,90 @@
+"""What the house did, in the order of time: a record that is only added to, for each organization and month.
+
+A deed is recorded before it is done, and how it ended afterwards. So a crash hides none: one that only began may have
+been done, or not, as the trip or the booking itself tells.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import uuid4
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, StoreUnavailable, Table
+from travio_inventory.protocol.rows import SEPARATOR
+
+KEPT_S = 400 * 86_400
+"""For how long a deed is kept."""
+TEXT_MAX = 200
+"""So many characters of what a deed was about are kept."""
+BEGAN = "began"
+DONE = "done"
+_NOWHERE = Partition(Table.CURSORS, "", "deeds")
+
+
+class Deed(NamedTuple):
+    """What was done by whom: `outcome` is done, the reason of a refusal, or began where that is all that is known."""
+
+    at_ms: int
+    id: str
+    who: str
+    verb: str
+    about: str
+    outcome: str
+
+
+class Deeds:
+    """Records deeds, and reads them back."""
+
+    def __init__(self, batches: Batches, clock: Clock) -> None:
+        self._batches = batches
+        self._clock = clock
+
+    async def begin(self, actor: Actor, verb: str, about: str) -> Deed:
+        """Record that it begins. Raises BackendUnavailable if that may not be durable: then it must not be done."""
+        who = f"{actor.kind.value} {actor.user}".strip()
+        deed = Deed(self._clock.now_ms(), uuid4().hex, who, verb, about[:TEXT_MAX], BEGAN)
+        if not isinstance(await self._add(actor.organization, deed), Applied):
+            raise BackendUnavailable
+        return deed
+
+    async def end(self, organization: str, deed: Deed, outcome: str) -> None:
+        """Record how it ended; best effort."""
+        await self._add(organization, deed._replace(outcome=outcome))
+
+    async def _add(self, organization: str, deed: Deed) -> object:
+        entry = SEPARATOR.join((f"{deed.at_ms:015d}", *deed[1:]))
+        entries = [IndexEntry(Index.DEEDS, bucket_of(organization, deed.at_ms), entry, KEPT_S)]
+        return await self._batches.apply(_NOWHERE, (), entries)
+
+    async def of_month(self, organization: str, at_ms: int, *, after: str, most: int) -> tuple[Sequence[Deed], str]:
+        """The next deeds of the month of that moment, in the order of time, and where the next ones are, "" behind the
+        last. One that ended is there once or twice: as it began, and as it ended. Raises BackendUnavailable.
+        """
+        try:
+            bucket = bucket_of(organization, at_ms)
+            entries = await self._batches.read_index(Index.DEEDS, bucket, after=after, most=most)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        return [_read(entry) for entry in entries], entries[-1] if len(entries) == most else ""
+
+
+def bucket_of(organization: str, at_ms: int) -> str:
+    """Where the deeds of that month are."""
+    return SEPARATOR.join((organization, f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y-%m}"))
+
+
+def ended(deeds: Sequence[Deed]) -> list[Deed]:
+    """Each deed once, as it ended if that is known, in the order in which they began."""
+    known: dict[str, Deed] = {}
+    for deed in deeds:
+        if deed.id not in known or deed.outcome != BEGAN:
+            known[deed.id] = deed
+    return sorted(known.values())
+
+
+def _read(entry: str) -> Deed:
+    at_ms, *words = entry.split(SEPARATOR)
+    return Deed(int(at_ms), *words)
