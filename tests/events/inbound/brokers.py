@@ -29,6 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 class Broker:
     """One place for events. `left` is how many were not acknowledged yet."""
 
+    name: str
     url: str
     send: Send
     reasons: Callable[[], Awaitable[list[str]]]
@@ -73,7 +74,7 @@ async def on_kafka(node: Kafka) -> AsyncIterator[Broker]:
         return await node.lag(topic, topic)
 
     try:
-        yield Broker(f"kafka://{node.address}?topics={topic}&group={topic}", send, reasons, left)
+        yield Broker(topic, f"kafka://{node.address}?topics={topic}&group={topic}", send, reasons, left)
     finally:
         await producer.stop()
 
@@ -106,7 +107,7 @@ async def on_rabbitmq(node: RabbitServer) -> AsyncIterator[Broker]:
 
     try:
         bound = f"queue={queue}&bind={queue}.events:%23&at_once=8"
-        yield Broker(f"{node.url.rstrip('/')}?{bound}", send, reasons, left)
+        yield Broker(queue, f"{node.url.rstrip('/')}?{bound}", send, reasons, left)
     finally:
         await connection.close()
 

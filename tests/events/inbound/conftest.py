@@ -1,16 +1,33 @@
 """Sales on every store at which events come in."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from tests.events.inbound.arriving import Arrivals
 from travio_inventory.protocol.batches import Batches
 from verification.kit.sale import Market, Sale
-from verification.kit.stores import EVERY_STORE, store_of
+from verification.kit.stores import STORES, store_of
+
+IMPORTANT_ON_SERVERS = (
+    "test_a_payment_books_its_hold",
+    "test_a_late_payment_for_what_another_has_is_to_be_refunded",
+    "test_an_event_takes_effect_once_however_late_it_is_repeated",
+    "test_an_amount_must_be_the_price",
+)
+"""What is run on a real database by `make test-servers`; the rest by `make test-thorough`."""
 
 
-@pytest.fixture(scope="module", params=[store for store in EVERY_STORE if store != "cluster"])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Most of these tests say the same on every store."""
+    for item in items:
+        is_here = isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent
+        if is_here and "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS):
+            item.add_marker("thorough")
+
+
+@pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
     """Every store; many tests share it, each with an organization of its own."""
     async with store_of(request, tmp_path_factory) as opened:
