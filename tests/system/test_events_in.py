@@ -44,7 +44,7 @@ async def are_sold(client: InventoryClient, trip: str, seats: int) -> bool:
 
 
 def purchases(service: ServiceProcess) -> Counter[str]:
-    """How often each order was told to have bought. An event that is published again is the same one."""
+    """How often each order was told to have bought. One that is published twice counts once."""
     told = {each["id"]: each for each in service.events() if each["type"] == "seats.purchased"}
     return Counter(each["data"]["order"] for each in told.values())
 

@@ -156,8 +156,9 @@ async def _queue(channel: AbstractChannel, source: RabbitSource) -> AbstractQueu
 
 
 def _message(incoming: AbstractIncomingMessage, queue: str) -> Message:
-    """Properties of AMQP say what headers do not."""
-    told = {"event_id": incoming.message_id, "event_type": incoming.type} | {**incoming.headers}
+    """Where the property `type` is set, so is the id that is meant; libraries make up one for every other message."""
+    properties = {"event_id": incoming.message_id, "event_type": incoming.type} if incoming.type else {}
+    told = properties | {**incoming.headers}
     headers = tuple(Header(name, _bytes(value)) for name, value in told.items() if value is not None)
     sent: datetime | None = incoming.timestamp
     return Message(
