@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from travio_inventory.app.backends import StartFailed, Store
 from travio_inventory.app.backends.opening import Edge
 from travio_inventory.app.service import App, running, working
-from travio_inventory.app.told_figures import OF_STORE, tell_backends
+from travio_inventory.app.told_figures import OF_STORE, tell_backends, tell_calls
 from travio_inventory.client import InventoryClient
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local_rates import LocalRates
@@ -27,11 +27,13 @@ from travio_inventory.store.sqlite import SqliteBatches
 from travio_inventory.telemetry import families
 from travio_inventory.telemetry.families import FAMILIES
 from travio_inventory.telemetry.meters import Meters
+from travio_inventory.telemetry.metrics import Figures
 from verification.kit.in_process import settings_of
 from verification.kit.passing import Batch, Send
 from verification.kit.service_process import ORGANIZATION, eventually, free_port, serving
 from verification.kit.trips import trip_of
 from verification.pages.metrics_page import DOCUMENT, rewrite
+from verification.servers.redis import RedisServer
 from verification.simulation.broken import send_through
 
 WITHIN_S = 30
@@ -40,7 +42,8 @@ CONSTANT = {families.INFO, families.STARTED, families.WORKER_UP}
 """The same while a process runs and answers."""
 OF_A_PROCESS = {families.TURN, families.BUSY, families.LOG_LINES}
 """Only of a service that is a process."""
-OF_BACKENDS = {*OF_STORE.values(), families.EDGE_UP, families.RELAY_MISSED}
+OF_OTHERS = {families.EVENTS_IN, families.EVENTS_IN_WAITING, families.AUDIT_FAULTS}
+OF_BACKENDS = {*OF_STORE.values(), families.EDGE_UP, families.RELAY_MISSED, *OF_OTHERS}
 """Read from figures of store, edge and relay that have tests of their own."""
 
 
@@ -169,6 +172,59 @@ async def test_every_metric_is_told_and_moves(told: tuple[App, httpx.AsyncClient
     of_trip = [("organization", ORGANIZATION), ("state", "sold"), ("trip", TRIP)]
     assert now[f"travio_trip_seats{of_trip}"] == 1
     assert not any("nowhere" in name for name in now)
+
+
+def test_events_in_and_faults_are_told() -> None:
+    figures, meters = Figures(), Meters()
+    tell_calls(meters, figures)
+    figures.gauge("events_in.shop waiting", lambda: 3)
+    figures.gauge("another one", lambda: 4)
+    for outcome in ("done", "dead", "done"):
+        figures.add("events_in.shop", outcome, 1_000_000)
+    figures.add("audit", "leftover", 0)
+    found = {(name, *labels): numbers for name, labels, numbers in meters.snapshot()}
+    assert found.keys() == {
+        (families.EVENTS_IN.name, "shop", "done"), (families.EVENTS_IN.name, "shop", "dead"),
+        (families.EVENTS_IN_WAITING.name, "shop"), (families.AUDIT_FAULTS.name, "leftover"),
+    }  # fmt: skip
+    assert sum(found[families.EVENTS_IN.name, "shop", "done"][1:]) == 2
+    assert found[families.EVENTS_IN_WAITING.name, "shop"] == [3]
+    assert found[families.AUDIT_FAULTS.name, "leftover"] == [1]
+
+
+async def test_redis_is_up_or_down_and_its_copies_are_told(redis_node: RedisServer) -> None:
+    async with (
+        running(with_metrics(edge="redis", redis_addr=redis_node.address)) as app,
+        asking(app.metrics_port) as metrics,
+        InventoryClient(f"127.0.0.1:{app.port}", organization=ORGANIZATION, user="ann") as client,
+    ):
+
+        async def is_up() -> bool:
+            return (await figures(metrics))["travio_edge_up[]"] == 1
+
+        await eventually(is_up, within_s=WITHIN_S)
+        before = await figures(metrics)
+        await client.open_trip(trip_of(TRIP, seats=2))
+        await client.hold(TRIP, "S0", "S2", ["seat-1"])
+
+        async def copies_are_used() -> bool:
+            await client.seat_map(TRIP, "S0", "S3")
+            now = await figures(metrics)
+            return now["travio_cache_lookups_total[('cache', 'map_copies'), ('result', 'hit')]"] > 0
+
+        await eventually(copies_are_used, within_s=WITHIN_S)
+        assert families.GATE in moved(before, await figures(metrics))
+        redis_node.pause()
+        try:
+
+            async def is_down() -> bool:
+                await client.seat_map(TRIP, "S0", "S3")
+                return not await is_up()
+
+            await eventually(is_down, within_s=WITHIN_S)
+        finally:
+            redis_node.resume()
+        await eventually(is_up, within_s=WITHIN_S)
 
 
 def test_the_figures_of_backends_are_told() -> None:

@@ -1,5 +1,6 @@
 """Which metric is read where: what the inventory, its edge and store, and the process have counted."""
 
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from travio_inventory.telemetry.watched import PORTS, SINK
 OUTCOMES: Final = MappingProxyType(
     {"Applied": "applied", "Refused": "refused", "Unknown": "unknown", "NotDone": "not_done"}
 )
+AUDIT, EVENTS_IN, WAITING = "audit", "events_in", r"events_in\.(\S+) waiting"
 GATE, STORE, SWEEPER = "gate.enter", "store.apply", "expire_holds"
 OF_STORE: Final = MappingProxyType(
     {
@@ -44,6 +46,7 @@ OF_CALLS: Final = (
     families.BATCH,
     families.READ,
     families.PUBLISHING,
+    families.EVENTS_IN,
 )
 FOUND, MISSED = "hit", "miss"
 OF_RELAYS: Final[Mapping[Family, Callable[[Relay], float]]] = MappingProxyType(
@@ -62,7 +65,20 @@ def tell_calls(meters: Meters, figures: Figures) -> None:
     """What was counted around use cases and ports."""
     for family in OF_CALLS:
         meters.read(family, partial(_of_calls, figures, family))
+    meters.read(families.AUDIT_FAULTS, lambda: _counts(figures, AUDIT))
+    meters.read(families.EVENTS_IN_WAITING, lambda: _waiting(figures))
     meters.read(families.PUBLISHED, lambda: {(sink,): count for sink, count in figures.published.items()})
+
+
+def _counts(figures: Figures, counted: str) -> dict[Labels, int]:
+    """How often each outcome of that name was counted."""
+    return {(outcome,): tally.count for (name, outcome), tally in figures.tallies.items() if name == counted}
+
+
+def _waiting(figures: Figures) -> dict[Labels, int]:
+    """The gauges of sources of events."""
+    found = ((re.fullmatch(WAITING, name), value) for name, value in figures.gauges(WAITING).items())
+    return {(match[1],): value for match, value in found if match}
 
 
 def _of_calls(figures: Figures, family: Family) -> Mapping[Labels, Tally]:
@@ -85,6 +101,10 @@ def _places(name: str, outcome: str) -> Iterator[tuple[Family, Labels]]:
         yield families.READ, (method, outcome)
     elif port == SINK:
         yield families.PUBLISHING, (method.rpartition(".")[0], outcome)
+    elif port == EVENTS_IN:
+        yield families.EVENTS_IN, (method, outcome)
+    elif name == AUDIT:
+        return
     elif port in PORTS:
         yield families.EDGE_CALL, (port, method, outcome)
     else:

@@ -5,7 +5,7 @@ from bisect import bisect_left
 BUCKETS_MS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 """Upper bounds, included; one more bucket counts what took longer."""
 
-_BUCKETS_NS = tuple(round(bound * 1_000_000) for bound in BUCKETS_MS)
+BUCKETS_NS = tuple(round(bound * 1_000_000) for bound in BUCKETS_MS)
 
 
 class Tally:
@@ -14,12 +14,12 @@ class Tally:
     __slots__ = ("buckets", "total_ns")
 
     def __init__(self) -> None:
-        self.buckets = [0] * (len(_BUCKETS_NS) + 1)
+        self.buckets = [0] * (len(BUCKETS_NS) + 1)
         self.total_ns = 0
 
     def add(self, elapsed_ns: int) -> None:
         """Count one more."""
-        self.buckets[bisect_left(_BUCKETS_NS, elapsed_ns)] += 1
+        self.buckets[bisect_left(BUCKETS_NS, elapsed_ns)] += 1
         self.total_ns += elapsed_ns
 
     def include(self, other: "Tally") -> None:

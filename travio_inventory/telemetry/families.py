@@ -161,6 +161,15 @@ PUBLISHED = Family("travio_events_published_total", C, "events that a sink has a
 PUBLISHING = Family(
     "travio_sink_publish_duration_seconds", H, "handing events to a sink, some or many at once", ("sink", "outcome")
 )
+EVENTS_IN = Family(
+    "travio_events_in_duration_seconds",
+    H,
+    "events of other services, by what came of them: done, repeated (it had taken effect before), skipped (of a type "
+    "that nobody here reacts to), dead (a dead letter)",
+    ("source", "outcome"),
+)
+EVENTS_IN_WAITING = Family("travio_events_in_waiting", G, "events that are tried again until they succeed", ("source",))
+AUDIT_FAULTS = Family("travio_audit_faults_total", C, "what the auditor has found wrong and left", ("fault",))
 FORGOTTEN_ROWS = Family("travio_store_forgotten_rows_total", C, "rows that the embedded store has forgotten")
 
 # The process.

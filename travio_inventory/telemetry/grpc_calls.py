@@ -1,10 +1,11 @@
 """Calls over gRPC, counted and timed by method and status, whichever server answers them."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Final
 
-from travio_inventory.kernel.tally import Tally
+from travio_inventory.kernel.tally import BUCKETS_NS, Tally
 from travio_inventory.telemetry.families import GRPC_DURATION, GRPC_HANDLED, GRPC_HANDLING
 from travio_inventory.telemetry.meters import NO_LABELS, Labels, Meters
 
@@ -30,7 +31,9 @@ class GrpcCalls:
 
     def ended(self, path: str, status: int, elapsed_ns: int) -> None:
         """A call of that method ended with that status; the path is "" where no such method is served."""
-        self._tallies[path, status].add(elapsed_ns)
+        tally = self._tallies[path, status]
+        tally.buckets[bisect_left(BUCKETS_NS, elapsed_ns)] += 1  # as Tally.add, without one more call
+        tally.total_ns += elapsed_ns
 
     def tell(self, meters: Meters) -> None:
         """Let these be read."""

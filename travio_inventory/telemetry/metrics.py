@@ -1,10 +1,12 @@
 """Counts and latencies by use case and outcome, in fixed buckets."""
 
+import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from travio_inventory.kernel.tally import BUCKETS_MS, Tally
+from travio_inventory.kernel.tally import BUCKETS_MS, BUCKETS_NS, Tally
 
 
 class Figure(NamedTuple):
@@ -43,13 +45,15 @@ class Figures:
         """A figure that is read when it is asked for."""
         self._gauges[name] = read
 
-    def gauges(self) -> Mapping[str, int]:
-        """What the gauges show now, by name."""
-        return {name: read() for name, read in sorted(self._gauges.items())}
+    def gauges(self, named: str = ".*") -> Mapping[str, int]:
+        """What the gauges whose names are of that form show now, by name."""
+        return {name: read() for name, read in sorted(self._gauges.items()) if re.fullmatch(named, name)}
 
     def add(self, use_case: str, outcome: str, elapsed_ns: int) -> None:
         """Count one call."""
-        self._tallies[use_case, outcome].add(elapsed_ns)
+        tally = self._tallies[use_case, outcome]
+        tally.buckets[bisect_left(BUCKETS_NS, elapsed_ns)] += 1  # as Tally.add, without one more call
+        tally.total_ns += elapsed_ns
 
     @property
     def tallies(self) -> Mapping[tuple[str, str], Tally]:

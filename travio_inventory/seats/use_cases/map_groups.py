@@ -63,10 +63,6 @@ class MapGroups:
             has_departed=offer.has_departed(journey, began_ms, sells_departed=self._sells_departed),
         )
 
-    def found(self, count: int) -> None:
-        """So many wanted seat groups were cached."""
-        self.hits.found += count
-
     def now_ms(self) -> int:
         """The time of day."""
         return self._clock.now_ms()
@@ -75,7 +71,7 @@ class MapGroups:
         """The cached groups, and the wanted ones that are not cached. Raises TripOpening, BackendUnavailable."""
         groups = dict(cached)
         missing = [group for group in wanted if group not in groups]
-        self.found(len(wanted) - len(missing))
+        self.hits.found += len(wanted) - len(missing)
         self.hits.missed += len(missing)
         for start in range(0, len(missing), GROUPS_PER_PORTION):
             portion = missing[start : start + GROUPS_PER_PORTION]

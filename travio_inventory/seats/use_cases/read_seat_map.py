@@ -38,7 +38,7 @@ class ReadSeatMap:
         groups = await self._groups.cache.read(key)
         try:
             found = tuple(map(groups.__getitem__, wanted))
-            self._groups.found(len(found))
+            self._groups.hits.found += len(found)
         except KeyError:
             groups = await self._groups.with_missing(trip, groups, wanted)
             found = tuple(map(groups.__getitem__, wanted))
