@@ -1,11 +1,13 @@
 """The auditor as a background job: it counts and logs what is wrong, goes on after an error, and repairs nothing."""
 
 import logging
+from pathlib import Path
 from random import Random
 
 import anyio
 import pytest
 
+from tests.cli.test_audits import ORPHAN, opened, plant
 from travio_inventory.app.background import AuditJob
 from travio_inventory.app.service import running
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -74,3 +76,20 @@ async def test_the_service_audits_its_trips_unless_told_not_to(seconds: int) -> 
                 await anyio.sleep(0.05)
                 names = {figure.use_case for figure in app.figures.snapshot()}
     assert ("audit_trips.due" in names) is bool(seconds)
+
+
+@pytest.mark.once
+async def test_the_service_counts_a_fault_of_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round is about one of sixty shards of the list of trips, so rounds follow each other quickly here."""
+    monkeypatch.setattr("travio_inventory.app.background.audits.LOOK_EVERY_MS", 10)
+    settings = settings_of(tmp_path, audit_seconds=1)
+    trip = await opened(settings)
+    await plant(settings, trip, ORPHAN)
+    async with running(settings) as app:
+        with anyio.fail_after(60):
+            found = False
+            while not found:
+                await anyio.sleep(0.1)
+                found = any(
+                    (each.use_case, each.outcome) == ("audit", "orphan intent") for each in app.figures.snapshot()
+                )

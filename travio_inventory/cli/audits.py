@@ -185,7 +185,7 @@ class _Work:
             self._screen.say("--repair repairs what the protocol has a step for")
 
 
-_NEVER_REPAIRED = (Fault.TWO_OWNERS, Fault.ODD_CELL, Fault.MISSING_CELL, Fault.UNPUBLISHED)
+_NEVER_REPAIRED = (Fault.TWO_OWNERS, Fault.ODD_CELL, Fault.MISSING_CELL)
 
 
 def _not_audited(key: TripKey, why: Skipped) -> Failure:

@@ -201,7 +201,7 @@ class Auditor:
 
 def _place(finding: Finding) -> Finding:
     """The finding, in whatever state the rows are."""
-    says_where = finding.fault in (Fault.UNLISTED, Fault.UNLISTED_TRIP, Fault.UNPUBLISHED)
+    says_where = finding.fault in (Fault.UNLISTED, Fault.UNLISTED_TRIP)
     return finding._replace(seen="", other=finding.other if says_where else "")
 
 

@@ -10,7 +10,7 @@ from travio_inventory.seats.trip import TripKey
 
 
 class Fault(StrEnum):
-    """What can be wrong with a seat, a hold, an event, or what the edge remembers."""
+    """What can be wrong with a seat, a hold, a list, or what the edge remembers."""
 
     TWO_OWNERS = "two owners"
     """Two live holds say that they have a cell."""
@@ -27,7 +27,6 @@ class Fault(StrEnum):
     MISSING_CELL = "missing cell"
     OVERDUE = "overdue hold"
     """A hold's time is over, and it has not ended."""
-    UNPUBLISHED = "unpublished event"
     UNLISTED = "unlisted hold"
     """A list of holds or bookings lacks one."""
     UNLISTED_TRIP = "unlisted trip"
@@ -52,7 +51,6 @@ ADVICE: Mapping[Fault, str] = MappingProxyType(
         Fault.MISSING_CELL: "no step removes a cell of a trip on sale: freeze the trip and restore the seat group from "
         "a backup",
         Fault.OVERDUE: "the store did not take the repair: run the audit again when it is well",
-        Fault.UNPUBLISHED: "see whether a relay to that sink runs, and whether its log says why it is behind",
         Fault.UNLISTED: "the store did not take the repair: run the audit again when it is well",
         Fault.UNLISTED_TRIP: "the store did not take the repair: run the audit again when it is well",
         Fault.LASTING_LOCK: "delete the key in Redis: it does no harm, for the store decides",
@@ -75,7 +73,7 @@ class Finding(NamedTuple):
     owner: str = ""
     """The title, hold, event, or token that is concerned."""
     other: str = ""
-    """The other owner of two, the sink, or what the cell says."""
+    """The other owner of two, the list, or what the cell says."""
     seen: str = ""
 
     def __str__(self) -> str:
