@@ -179,12 +179,12 @@ def test_events_in_and_faults_are_told() -> None:
     tell_calls(meters, figures)
     figures.gauge("events_in.shop waiting", lambda: 3)
     figures.gauge("another one", lambda: 4)
-    for outcome in ("done", "dead", "done"):
+    for outcome in ("done", "dead letter", "done"):
         figures.add("events_in.shop", outcome, 1_000_000)
     figures.add("audit", "leftover", 0)
     found = {(name, *labels): numbers for name, labels, numbers in meters.snapshot()}
     assert found.keys() == {
-        (families.EVENTS_IN.name, "shop", "done"), (families.EVENTS_IN.name, "shop", "dead"),
+        (families.EVENTS_IN.name, "shop", "done"), (families.EVENTS_IN.name, "shop", "dead letter"),
         (families.EVENTS_IN_WAITING.name, "shop"), (families.AUDIT_FAULTS.name, "leftover"),
     }  # fmt: skip
     assert sum(found[families.EVENTS_IN.name, "shop", "done"][1:]) == 2

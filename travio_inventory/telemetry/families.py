@@ -165,7 +165,7 @@ EVENTS_IN = Family(
     "travio_events_in_duration_seconds",
     H,
     "events of other services, by what came of them: done, repeated (it had taken effect before), skipped (of a type "
-    "that nobody here reacts to), dead (a dead letter)",
+    "that nobody here reacts to), dead letter (it never can)",
     ("source", "outcome"),
 )
 EVENTS_IN_WAITING = Family("travio_events_in_waiting", G, "events that are tried again until they succeed", ("source",))

@@ -14,6 +14,7 @@ from travio_inventory.events.inbound.message import DeadLetter, LettersUnavailab
 from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.incoming import Decisions, Incoming, Reactions
+from travio_inventory.kernel.trace_context import CURRENT
 from travio_inventory.protocol.inbox import Inbox
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
@@ -95,3 +96,17 @@ async def test_a_bug_is_tried_again_and_then_a_dead_letter(sale: Sale, arrivals:
     await one.see_through(arrivals.event("odd"))
     assert [*tried.values()] == [BUGS_MAX]
     assert [(letter.reason, letter.said) for letter in letters.letters] == [("INTERNAL", "KeyError: 'a bug'")]
+
+
+@pytest.mark.parametrize("header", ["traceparent", "ce_traceparent", "cloudEvents:traceparent"])
+async def test_what_a_message_causes_belongs_to_its_sender_s_trace(sale: Sale, header: str) -> None:
+    parent, seen = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", list[str]()
+
+    class Watching(Kept):
+        async def put(self, letter: DeadLetter) -> None:
+            seen.append(str(CURRENT.get()))
+
+    came = message(b"{", headers=[(header, parent)])
+    await delivering(receiving(sale, {}), Watching(), Counter()).see_through(came)
+    assert seen == [parent]
+    assert CURRENT.get() is None

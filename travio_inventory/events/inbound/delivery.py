@@ -12,6 +12,7 @@ from travio_inventory.events.inbound.reception import Fate, Reception
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
 
 WAIT_S = (0.1, 10.0)
 """The first pause before a message is tried again, and the longest."""
@@ -45,6 +46,13 @@ class Delivery:
         """Returns once the message need not come again. What of it is under way when this is cancelled goes on; then it
         comes again, and has no second effect.
         """
+        token = CURRENT.set(_trace_of(message))
+        try:
+            await self._see_through(message)
+        finally:
+            CURRENT.reset(token)
+
+    async def _see_through(self, message: Message) -> None:
         began_ns = perf_counter_ns()
         found = await self._until(lambda: self._received(message))
         if isinstance(found, Unfit):
@@ -92,3 +100,9 @@ class Delivery:
     def _wait_s(self, failures: int) -> float:
         first_s, longest_s = WAIT_S
         return min(first_s * (1 << min(failures - 1, 16)), longest_s) * self._jitter.uniform(0.75, 1.0)
+
+
+def _trace_of(message: Message) -> TraceParent | None:
+    """The trace that its sender names, in a header or by CloudEvents' extension; the log names it too."""
+    said = next((header.value for header in message.headers if header.name.endswith("traceparent")), b"")
+    return read_trace_parent(said.decode("latin-1"))
