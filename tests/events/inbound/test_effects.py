@@ -9,7 +9,8 @@ from tests.events.inbound.arriving import RETENTION_S, Arrivals, message, store_
 from travio_inventory.events.inbound.message import Unfit
 from travio_inventory.events.inbound.reception import Fate
 from travio_inventory.kernel.refusals import RetryableRefusal
-from travio_inventory.protocol.batches import Table
+from travio_inventory.protocol.batches import Kind, RowKey, Table
+from travio_inventory.protocol.hold import HoldId
 from travio_inventory.seats.trip import TripKey
 from verification.kit import asking
 from verification.kit.faulty_batches import Spoil
@@ -89,20 +90,29 @@ async def test_a_failed_payment_changes_nothing_of_what_is_booked_or_over(sale: 
     assert await sale.seats("sold") == "A1"
 
 
-async def test_a_payment_for_no_hold_is_to_be_refunded_and_no_hold_ever_comes_to_be(
-    sale: Sale, arrivals: Arrivals
+@pytest.mark.parametrize("kind", ["payment.successful", "payment.failed"])
+async def test_what_no_hold_has_is_fenced_before_anything_is_said_of_it(
+    kind: str, sale: Sale, arrivals: Arrivals
 ) -> None:
-    """Its id is fenced: the batch of a hold that arrives after its payment was refunded has no effect."""
-    sale.store.spoil(Spoil.LATE, lambda _, writes: any(write.values.get("status") == "held" for write in writes))
-    with pytest.raises(RetryableRefusal):
-        await sale.hold("A1")
-    sale.store.mend()
-    [late] = [write for batch in sale.store._late[:1] for write in batch.writes if write.key.kind == "hold"]
-    assert await arrivals.outcome(arrivals.paid(late.key.id)) == "refund required"
-    await sale.store.deliver_late()
-    assert await sale.seats("held") == ""
-    assert await arrivals.reasons() == ["HOLD_NOT_FOUND"]
-    await sale.assert_legal()
+    """So no hold ever comes to be under the id, however late its batch arrives."""
+    nobodys = str(HoldId(sale.trip.key.trip, 0, f"{len(kind):032x}", is_late=False))
+    await arrivals.take(arrivals.event(kind, hold_id=nobodys, order_id="order-1"))
+    key = RowKey(Kind.HOLD, nobodys)
+    row = (await sale.market.store.get(sale.group_partition("A1"), [key]))[key]
+    assert (row["status"], row["reason"]) == ("aborted", "retry")
+    assert await arrivals.reasons() == (["HOLD_NOT_FOUND"] if kind == "payment.successful" else [])
+
+
+@pytest.mark.parametrize("how", [Spoil.LOST, Spoil.NOT_DONE, Spoil.UNANSWERED])
+async def test_a_refund_is_told_once_although_the_store_does_not_answer(
+    how: Spoil, sale: Sale, arrivals: Arrivals
+) -> None:
+    hold = await sale.hold("A1")
+    await sale.release(hold)
+    sale.store.spoil(how, lambda _, writes: [write.key.kind for write in writes] == [Kind.EVENT], times=3)
+    assert await arrivals.outcome(arrivals.paid(hold)) == "refund required"
+    assert sale.store.spoiled == 3
+    assert await arrivals.reasons() == ["HOLD_RELEASED"]
 
 
 async def test_another_organization_cannot_pay_for_a_hold(sale: Sale, arrivals: Arrivals) -> None:

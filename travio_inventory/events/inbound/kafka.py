@@ -21,6 +21,7 @@ from travio_inventory.events.inbound.choice import KafkaSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import SUFFIX, DeadLetter, Header, LettersUnavailable, Message
 from travio_inventory.events.sinks.aiokafka_internals import abandon
+from travio_inventory.kernel.log_throttle import LogThrottle
 
 CLIENT = "travio-inventory"
 PART_MAX = 100
@@ -47,6 +48,7 @@ class KafkaConsumer:
         self._source = source
         self._delivery = delivery
         self._letters = letters
+        self._log_throttle = LogThrottle()
         self._workers: dict[TopicPartition, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
 
@@ -56,7 +58,8 @@ class KafkaConsumer:
             try:
                 await self._once()
             except (KafkaError, OSError) as failed:
-                log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
+                if self._log_throttle.may_log(type(failed).__name__):
+                    log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:

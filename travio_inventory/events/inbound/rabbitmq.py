@@ -19,6 +19,7 @@ from travio_inventory.events.inbound.choice import RabbitSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import SUFFIX, DeadLetter, Header, LettersUnavailable, Message
 from travio_inventory.kernel.addresses import Address
+from travio_inventory.kernel.log_throttle import LogThrottle
 
 AGAIN_S = 1.0
 CONNECT_S_MAX = 5.0
@@ -39,6 +40,7 @@ class RabbitConsumer:
         self._source = source
         self._delivery = delivery
         self._letters = letters
+        self._log_throttle = LogThrottle()
         self._taking: set[asyncio.Task[None]] = set()
         for each in _LOGGERS:
             logging.getLogger(each).setLevel(logging.CRITICAL)
@@ -49,7 +51,8 @@ class RabbitConsumer:
             try:
                 await self._once()
             except (AMQPError, InvalidFrameError, OSError, TimeoutError) as failed:
-                log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
+                if self._log_throttle.may_log(type(failed).__name__):
+                    log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:

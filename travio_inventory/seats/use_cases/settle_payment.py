@@ -20,7 +20,7 @@ from travio_inventory.kernel.incoming import Decisions
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.seats.events import RefundRequired
-from travio_inventory.seats.hold import Cancelled, Confirmed, Hold, HoldId, base_id, parse_hold_id
+from travio_inventory.seats.hold import Confirmed, Hold, HoldId, base_id, parse_hold_id
 from travio_inventory.seats.payment import AMOUNT_DIFFERS, Payment, Settled
 from travio_inventory.seats.ports import Holds, Refunds
 from travio_inventory.seats.refusals import HoldEnded, HoldNotFound, NotOnSale
@@ -70,8 +70,6 @@ class SettlePayment:
         hold = await self._found(organization, payment.hold_id)
         if hold is None:
             return HoldNotFound.reason
-        if payment.has_booked(hold) and isinstance(hold.state, Cancelled):
-            return ""
         if payment.amount_minor is not None and not payment.has_booked(hold):
             decision = FITS if payment.fits(hold) else f"{REFUND}{AMOUNT_DIFFERS}"
             decision = decisions.decision or await decisions.decide(decision)
