@@ -1,6 +1,7 @@
 """A connection of one caller: uvicorn's, within limits."""
 
 import asyncio
+from functools import partial
 from typing import Any, Final, Protocol
 
 from uvicorn.config import Config
@@ -15,6 +16,12 @@ HEADER_OVERHEAD_BYTES: Final = 4
 
 CERTIFICATE: Final = "certificate"
 """The name under which the state of a request has the verified certificate of its peer, as `ssl` describes it."""
+
+
+WRITE_NOW: Final = "write_now"
+"""The name under which the state of a request, and of a WebSocket, has what writes a part of its answer at once: the
+bytes of a body, or the texts of messages, all or none. It returns whether they are written; not where they had to wait.
+"""
 
 
 class TooLarge(Exception):
@@ -146,6 +153,8 @@ class CallerConnection(HttpToolsProtocol):
         self._idle_since = None
         self._room.became_busy(self)
         super().on_headers_complete()
+        if self._request is not None:
+            self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
 
     def on_message_complete(self) -> None:
         self._reading_since = None
@@ -193,6 +202,16 @@ class CallerConnection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._stalled_since = None
         super().resume_writing()
+
+
+def _write_now(request: RequestResponseCycle, body: bytes) -> bool:
+    """Write a part of the answer to the request, whose length is not known in advance, as uvicorn would."""
+    if not request.response_started or request.response_complete or not request.chunked_encoding:
+        return False
+    if request.disconnected or request.flow.write_paused:
+        return False
+    request.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+    return True
 
 
 def _is_over(since: float | None, seconds_max: float, now: float) -> bool:

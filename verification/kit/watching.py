@@ -19,15 +19,27 @@ PATIENCE_S = 10.0
 class Watcher:
     """Follows a journey of a trip. `told` is everything that it was told, `wrong` what must never be said."""
 
-    def __init__(self, feeds: Feeds, trip: TripKey, ends: str = "A-D", *, section: str = "") -> None:
+    def __init__(
+        self,
+        feeds: Feeds,
+        trip: TripKey,
+        ends: str = "A-D",
+        *,
+        section: str = "",
+        takes: Callable[[Told], bool] | None = None,
+    ) -> None:
+        """`takes` says whether it takes what it is told at once, where it does that at all."""
         self._feeds = feeds
         self._actor: Actor = service_of(trip.organization)
         origin, destination = ends.split("-")
         self._query = SeatMapQuery(trip_id=trip.trip, ends=Ends(origin, destination), section=section)
+        self._takes = takes
         self._heard = asyncio.Event()
         self._may_read = asyncio.Event()
         self._may_read.set()
         self.told: list[Told] = []
+        self.woken = 0
+        """How often its task was woken to be told something."""
         self.wrong: list[str] = []
         self.states: dict[str, SeatState] = {}
         self.versions: dict[str, int] = {}
@@ -38,7 +50,9 @@ class Watcher:
         """Listen until the feed ends, from that position on if one is given."""
         self.position = position or self.position
         try:
-            async for told in self._feeds.subscribe(self._actor, self._query, self.position):
+            at_once = self._take_at_once if self._takes else None
+            async for told in self._feeds.subscribe(self._actor, self._query, self.position, at_once=at_once):
+                self.woken += 1
                 self._take(told)
                 self._heard.set()
                 await self._may_read.wait()
@@ -85,6 +99,13 @@ class Watcher:
     def shown(self) -> dict[str, str]:
         """The state of each seat, in a word, as it was told."""
         return {seat: WORDS[type(state)] for seat, state in self.states.items()}
+
+    def _take_at_once(self, told: Told) -> bool:
+        if not self._may_read.is_set() or self._takes is None or not self._takes(told):
+            return False
+        self._take(told)
+        self._heard.set()
+        return True
 
     def _take(self, told: Told) -> None:
         self.told.append(told)

@@ -162,7 +162,8 @@ class Day:
     async def _watch(self) -> None:
         """Follow, leave, and come back, now and then without reading for a while."""
         place, journey = self.random.choice(self.places), self.random.choice(JOURNEYS)
-        watcher = Watcher(place.feeds, self.trip.key, journey)
+        share = self.random.choice((0.0, 0.5, 1.0))
+        watcher = Watcher(place.feeds, self.trip.key, journey, takes=lambda _: self.random.random() < share)
         self.watchers.append((place, journey, watcher))
         while True:
             following = asyncio.ensure_future(watcher.follow())

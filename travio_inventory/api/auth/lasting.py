@@ -11,14 +11,19 @@ from travio_inventory.kernel.refusals import Unauthenticated
 T = TypeVar("T")
 
 
+def is_known(caller: Identity) -> bool:
+    """Whether the caller's token has not expired."""
+    return not caller.expires_at_s or time.time() < caller.expires_at_s
+
+
 def while_known(caller: Identity, answers: AsyncGenerator[T]) -> AsyncGenerator[T]:
     """The answers; raises Unauthenticated instead of the first one after the caller's token has expired."""
-    return _until(caller.expires_at_s, answers) if caller.expires_at_s else answers
+    return _until_unknown(caller, answers) if caller.expires_at_s else answers
 
 
-async def _until(expires_at_s: int, answers: AsyncGenerator[T]) -> AsyncGenerator[T]:
+async def _until_unknown(caller: Identity, answers: AsyncGenerator[T]) -> AsyncGenerator[T]:
     async with aclosing(answers):
         async for answer in answers:
-            if time.time() >= expires_at_s:
+            if not is_known(caller):
                 raise Unauthenticated("invalid_token", "the token has expired")
             yield answer

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from travio_inventory.api.live.bell import Bell
 from travio_inventory.api.live.told import Because, Position, Told
@@ -41,6 +41,23 @@ class FeedRules:
     trips_max: int = 256
     watchers_max: int = 20_000
     """Watchers of one process."""
+
+
+AtOnce: TypeAlias = Callable[[Told], bool]
+"""Tells a watcher without waiting; returns whether it could."""
+
+
+class Reached:
+    """What a watcher was told last."""
+
+    __slots__ = ("beat", "position")
+
+    def __init__(self, first: Told, beat: int) -> None:
+        self.take(first, beat)
+
+    def take(self, told: Told, beat: int) -> None:
+        """It is told this, after so many heartbeats."""
+        self.position, self.beat = told.position, beat
 
 
 class _Watched:
@@ -127,19 +144,38 @@ class Feed:
             raise watched.refusal.with_traceback(None)
         return self._view(part).begin(position)
 
-    async def after(self, part: MapPart, told: Position, beat: int) -> tuple[Told, int]:
-        """What a watcher of the part is told next who was told everything until then, and which heartbeat was the last.
-        Raises why nothing is told any more.
+    async def after(self, part: MapPart, reached: Reached, at_once: AtOnce | None = None) -> Told:
+        """What a watcher of the part is told next who has reached that. While it waits, `at_once` is offered whatever
+        comes, and what it takes is told. Raises why nothing is told any more.
         """
+
+        def sleeps_on() -> bool:
+            """Whether there is nothing to tell, or it is told."""
+            view = self._parts[part].view
+            if self.over is not None or view is None or view.position.epoch != reached.position.epoch:
+                return False
+            told = self._next(view, reached)
+            if told is None:
+                return True
+            try:
+                is_told = at_once is not None and at_once(told)
+            except Exception:  # noqa: BLE001 - it is woken, and fails alone; the others go on
+                return False
+            if is_told:
+                reached.take(told, self._beats)
+            return is_told
+
         while True:
-            view = self._view(part)
-            if told.epoch != view.position.epoch:
-                return view.snapshot(Because.TRIP_CHANGED), self._beats
-            if (delta := view.since(told)) is not None:
-                return delta, self._beats
-            if beat != self._beats:
-                return view.heartbeat(), self._beats
-            await self._bell.wait()
+            told = self._next(self._view(part), reached)
+            if told is not None:
+                reached.take(told, self._beats)
+                return told
+            await self._bell.wait(sleeps_on)
+
+    def _next(self, view: View, reached: Reached) -> Told | None:
+        if reached.position.epoch != view.position.epoch:
+            return view.snapshot(Because.TRIP_CHANGED)
+        return view.since(reached.position) or (view.heartbeat() if reached.beat != self._beats else None)
 
     @property
     def beats(self) -> int:

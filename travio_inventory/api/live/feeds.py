@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from secrets import token_hex
 
-from travio_inventory.api.live.feed import Feed, FeedRules, Maps
+from travio_inventory.api.live.feed import AtOnce, Feed, FeedRules, Maps, Reached
 from travio_inventory.api.live.told import Position, Snapshot, Told
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
@@ -52,13 +52,15 @@ class Feeds:
         position: Position | None = None,
         *,
         write: Callable[[Snapshot], object] | None = None,
+        at_once: AtOnce | None = None,
     ) -> AsyncGenerator[Told]:
         """What happens to the seats of a journey: a snapshot, then deltas and heartbeats, until the caller leaves.
 
         From a position, what has changed since: a heartbeat if nothing was missed, a delta if that is known, else a
         snapshot. A caller who is slow gets one delta of all that has changed meanwhile, each seat as it is then. Each
-        snapshot is prepared for `write`, with which the caller writes it. Ends with a refusal only: those of
-        ReadSeatMap, Overloaded, BackendUnavailable when the service stops.
+        snapshot is prepared for `write`, with which the caller writes it. While the caller waits for the next,
+        `at_once` may take it instead: nobody is woken then, which is most of what telling many costs. Ends with a
+        refusal only: those of ReadSeatMap, Overloaded, BackendUnavailable when the service stops.
         """
         actor.needs(Scope.TRIPS_READ)
         if self.watchers >= self._rules.watchers_max:
@@ -68,12 +70,13 @@ class Feeds:
         self.watchers += 1
         try:
             with feed.watching(part):
-                told, beat = await feed.begin(part, position), feed.beats
+                told = await feed.begin(part, position)
+                reached = Reached(told, feed.beats)
                 while True:
                     if isinstance(told, Snapshot) and write is not None:
                         await told.prepare(write)
                     yield told
-                    told, beat = await feed.after(part, told.position, beat)
+                    told = await feed.after(part, reached, at_once)
         finally:
             self.watchers -= 1
 

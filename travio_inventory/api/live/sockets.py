@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
-from travio_inventory.api.auth.lasting import while_known
+from travio_inventory.api.auth.lasting import is_known, while_known
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text, native
 from travio_inventory.api.live.showtimes_told import showtime_messages
@@ -25,6 +25,7 @@ from travio_inventory.api.live.socket_messages import (
 )
 from travio_inventory.api.live.told import Told, parse_position
 from travio_inventory.api.live.watched_parts import query_of
+from travio_inventory.api.live.writing import writer_of
 from travio_inventory.api.rest.callers import CALLERS, Callers
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Unauthenticated
@@ -182,7 +183,12 @@ class _Conversation:
         write = showtime_messages if watched.is_showtime else _as_one
         try:
             query = await query_of(self._inventory, actor, watched.part)
-            feed = self._feeds.subscribe(actor, query, parse_position(wanted.position), write=write)
+            position, write_now = parse_position(wanted.position), writer_of(self._websocket.scope)
+
+            def at_once(told: Told) -> bool:
+                return is_known(self._caller) and write_now(write(told))
+
+            feed = self._feeds.subscribe(actor, query, position, write=write, at_once=at_once)
             async with aclosing(while_known(self._caller, feed)) as known:
                 first = await anext(known)
                 await self._send(as_text({"type": "subscribed", **watched.named}))

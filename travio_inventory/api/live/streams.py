@@ -5,16 +5,17 @@ from collections.abc import AsyncGenerator, Callable
 from random import Random
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from travio_inventory.api.auth.lasting import while_known
+from travio_inventory.api.auth.lasting import is_known, while_known
 from travio_inventory.api.live.events_told import events_by_status, own_events
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text
 from travio_inventory.api.live.told import Position, Told, parse_position
 from travio_inventory.api.live.watched_parts import WatchedPart, query_of
+from travio_inventory.api.live.writing import writer_of
 from travio_inventory.api.rest.callers import Viewing
 from travio_inventory.api.rest.guard import HEAD_ONLY
 from travio_inventory.api.rest.native.journeys import AskedEnds
@@ -80,6 +81,7 @@ class LiveStreams:
 
     async def _updates(
         self,
+        request: Request,
         caller: Viewing,
         part: Annotated[WatchedPart, Depends(_part)],
         position: Annotated[Position | None, Depends(_position)],
@@ -90,7 +92,13 @@ class LiveStreams:
         actor = caller.as_organization()
         query = await query_of(self._inventory, actor, part)
         write = own_events if shape == "native" else events_by_status
-        feed = while_known(caller.identity, self._feeds.subscribe(actor, query, position, write=write))
+        write_now = writer_of(request.scope)
+
+        def at_once(told: Told) -> bool:
+            return is_known(caller.identity) and write_now(write(told))
+
+        told = self._feeds.subscribe(actor, query, position, write=write, at_once=at_once)
+        feed = while_known(caller.identity, told)
         first = await anext(feed)
         return EventStream(first, feed, write, retry_ms=self._jitter.randint(*RETRY_MS))
 
