@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.live.conftest import RULES
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.api.live.told import NOWHERE, Because, Delta, Heartbeat, Position, Snapshot, Told, parse_position
+from travio_inventory.api.live.told import NOWHERE, Because, Delta, Heartbeat, Position, Snapshot, parse_position
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded, PermissionDenied, WrongRequest
 from travio_inventory.protocol.batches import Kind
@@ -382,36 +382,3 @@ async def test_a_stop_waits_for_no_store(feeds: Feeds, sale: Sale) -> None:
             await ann.until(lambda: ann.refusal is not None)
         sale.store.mend()
         in_hand.go.set()
-
-
-# ---- told at once
-
-
-async def test_who_takes_what_comes_at_once_is_told_it_once_and_is_not_woken(feeds: Feeds, sale: Sale) -> None:
-    ann = Watcher(feeds, sale.trip.key, takes=lambda _: True)
-    async with ann.following(), watcher(feeds, sale).following() as bob:
-        for seat in ("A1", "A2", "A3"):
-            await sale.hold(seat)
-            await bob.sees(seat, "held")
-            await ann.catches_up(bob)
-        assert (ann.woken, ann.shown(), ann.wrong) == (1, bob.shown(), [])
-        assert [told.position for told in ann.told] == [told.position for told in bob.told]
-
-
-async def test_who_cannot_take_it_at_once_is_woken_and_told_the_same(feeds: Feeds, sale: Sale) -> None:
-    ann = Watcher(feeds, sale.trip.key, takes=lambda _: False)
-    async with ann.following():
-        await sale.hold("A1")
-        await ann.sees("A1", "held")
-        assert (ann.woken, ann.wrong) == (len(ann.told), [])
-
-
-async def test_one_who_fails_to_take_it_holds_up_nobody(feeds: Feeds, sale: Sale) -> None:
-    def fail(_: Told) -> bool:
-        raise OSError("gone")
-
-    ann, bob = Watcher(feeds, sale.trip.key, takes=fail), Watcher(feeds, sale.trip.key, takes=lambda _: True)
-    async with ann.following(), bob.following():
-        await sale.hold("A1")
-        await bob.sees("A1", "held")
-        await ann.sees("A1", "held")

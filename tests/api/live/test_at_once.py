@@ -1,0 +1,36 @@
+"""Who takes what it is told at once is told all of it, once, and is not woken; who does not is told the same."""
+
+from travio_inventory.api.live.feeds import Feeds
+from travio_inventory.api.live.told import Told
+from verification.kit.sale import Sale
+from verification.kit.watching import Watcher
+
+
+async def test_who_takes_what_comes_at_once_is_told_it_once_and_is_not_woken(feeds: Feeds, sale: Sale) -> None:
+    ann = Watcher(feeds, sale.trip.key, takes=lambda _: True)
+    async with ann.following(), Watcher(feeds, sale.trip.key).following() as bob:
+        for seat in ("A1", "A2", "A3"):
+            await sale.hold(seat)
+            await bob.sees(seat, "held")
+            await ann.catches_up(bob)
+        assert (ann.woken, ann.shown(), ann.wrong) == (1, bob.shown(), [])
+        assert [told.position for told in ann.told] == [told.position for told in bob.told]
+
+
+async def test_who_cannot_take_it_at_once_is_woken_and_told_the_same(feeds: Feeds, sale: Sale) -> None:
+    ann = Watcher(feeds, sale.trip.key, takes=lambda _: False)
+    async with ann.following():
+        await sale.hold("A1")
+        await ann.sees("A1", "held")
+        assert (ann.woken, ann.wrong) == (len(ann.told), [])
+
+
+async def test_one_who_fails_to_take_it_holds_up_nobody(feeds: Feeds, sale: Sale) -> None:
+    def fail(_: Told) -> bool:
+        raise OSError("gone")
+
+    ann, bob = Watcher(feeds, sale.trip.key, takes=fail), Watcher(feeds, sale.trip.key, takes=lambda _: True)
+    async with ann.following(), bob.following():
+        await sale.hold("A1")
+        await bob.sees("A1", "held")
+        await ann.sees("A1", "held")
