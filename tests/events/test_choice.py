@@ -9,6 +9,9 @@ from travio_inventory.events.shapes import Shape
 from travio_inventory.events.targets.broker_url import Login, SecretFile, Tls
 from travio_inventory.events.targets.files import JsonLinesFile
 from travio_inventory.events.targets.kafka import Compression, KafkaTopic, Sasl
+from travio_inventory.events.targets.nats import NatsStream
+from travio_inventory.events.targets.rabbitmq import RabbitExchange
+from travio_inventory.events.targets.redis_stream import RedisStreams
 from travio_inventory.kernel.addresses import Address
 
 HUSH = "hu%2Csh-h%40sh"
@@ -142,6 +145,50 @@ def test_a_wrong_url_of_kafka_is_reported_without_its_secrets(rest: str, wrong: 
         parse_sink(f"shop=kafka://{rest}")
     assert "a sink that is wrong: shop " in str(raised.value)
     assert "sh-h" not in str(raised.value)
+
+
+def test_rabbitmq_nats_and_redis_are_reached_as_the_url_says() -> None:
+    rabbit = parse_sink("amqps://ann:hush@a;b:1/shop%2Fone?exchange=x&declare=off").target
+    assert isinstance(rabbit, RabbitExchange)
+    assert (rabbit.servers, rabbit.tls) == ((Address("a", 5671), Address("b", 1)), Tls())
+    assert (rabbit.virtual_host, rabbit.exchange, rabbit.declares) == ("shop/one", "x", False)
+    stream = parse_sink("nats://a?stream=s&subject=a.b&create=on&replicas=3&keep_hours=0").target
+    assert isinstance(stream, NatsStream)
+    assert (stream.stream, stream.subject, stream.creates, stream.replicas, stream.keep_hours) == (
+        "s",
+        "a.b",
+        True,
+        3,
+        0,
+    )
+    streams = parse_sink("redis://a;b/?sentinel=main&stream=s&slices=4&maxlen=10&replicas=1").target
+    assert isinstance(streams, RedisStreams)
+    assert (streams.master, streams.stream, streams.slices, streams.messages_max) == ("main", "s", 4, 10)
+    assert (streams.replicas, streams.database) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("amqp://a?exchange=a/b", "has a wrong exchange"),
+        ("amqps://a?tls=off", "is amqps: with tls=off"),
+        ("amqp://a?declare=yes", "has a wrong declare: allowed is on or off"),
+        ("amqp://a?topic=t", "has an option 'topic'"),
+        ("nats://a?stream=a.b", "has a wrong stream"),
+        ("nats://a?subject=a..b", "has a wrong subject"),
+        ("nats://a?subject=a.*", "has a wrong subject"),
+        ("nats://a?replicas=6", "has a wrong replicas: allowed is a whole number from 1 to 5"),
+        ("nats://a/stream", "has a path"),
+        ("redis://a;b", "names several servers, which are sentinels"),
+        ("redis://a/x", "has a wrong database"),
+        ("redis://a?stream=a%20b", "has a wrong stream"),
+        ("redis://a?slices=0", "has a wrong slices"),
+        ("rediss://a?tls=off", "is rediss: with tls=off"),
+    ],
+)
+def test_a_wrong_url_of_a_broker_is_reported(text: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        parse_sink(text)
 
 
 @pytest.mark.parametrize("kind", URL_KINDS)

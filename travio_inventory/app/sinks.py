@@ -7,10 +7,14 @@ from typing import assert_never
 
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.events.choice import NONE, ChosenSink, Target, parse_sinks
+from travio_inventory.events.sinks.broker import Broker
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.events.targets.files import JsonLinesFile
 from travio_inventory.events.targets.kafka import KafkaTopic
+from travio_inventory.events.targets.nats import NatsStream
+from travio_inventory.events.targets.rabbitmq import RabbitExchange
+from travio_inventory.events.targets.redis_stream import RedisStreams
 from travio_inventory.kernel.events import Sink
 from travio_inventory.settings import EventSettings
 
@@ -45,6 +49,36 @@ async def open_sink(chosen: ChosenSink, folder: Path) -> AsyncIterator[Sink]:
                 kafka = Kafka(target)
             async with kafka:
                 yield kafka
+        case RabbitExchange() | NatsStream() | RedisStreams():
+            with _files(chosen.name):
+                broker = _broker(target, chosen.name)
+            async with broker:
+                yield broker
+        case _:
+            assert_never(target)
+
+
+def _broker(target: RabbitExchange | NatsStream | RedisStreams, sink: str) -> Broker:
+    """The sink, not yet connected; a library is imported only where it is used. Raises StartFailed, and OSError for a
+    file that cannot be read.
+    """
+    if target.login is not None:
+        target.login.secret()
+    if target.tls is not None:
+        target.tls.context()
+    match target:
+        case RabbitExchange():
+            with _extra("rabbitmq", sink):
+                from travio_inventory.events.sinks.rabbitmq import rabbitmq  # noqa: PLC0415 - see above
+            return rabbitmq(target)
+        case NatsStream():
+            with _extra("nats", sink):
+                from travio_inventory.events.sinks.nats import nats_stream  # noqa: PLC0415 - see above
+            return nats_stream(target)
+        case RedisStreams():
+            from travio_inventory.events.sinks.redis_streams import redis_streams  # noqa: PLC0415 - see above
+
+            return redis_streams(target)
         case _:
             assert_never(target)
 

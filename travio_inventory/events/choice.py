@@ -5,23 +5,38 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from travio_inventory.events.targets import kafka
+from travio_inventory.events.targets import kafka, nats, rabbitmq, redis_stream
 from travio_inventory.events.targets.files import JsonLinesFile, parse_json_lines
 from travio_inventory.events.targets.kafka import KafkaTopic, parse_kafka
+from travio_inventory.events.targets.nats import NatsStream, parse_nats
+from travio_inventory.events.targets.rabbitmq import RabbitExchange, parse_rabbitmq
+from travio_inventory.events.targets.redis_stream import RedisStreams, parse_redis_streams
 
 JSON_LINES = "json-lines"
 NONE = "none"
 SINKS_MAX = 8
-FORMS = f"none, or a list of sinks, each with NAME= before it or named after its kind: json-lines:FILE, {kafka.FORM}"
+FORMS = (
+    "none, or a list of sinks, each with NAME= before it or named after its kind: json-lines:FILE, "
+    f"{kafka.FORM}, {rabbitmq.FORM}, {nats.FORM}, {redis_stream.FORM}"
+)
 
-Target: TypeAlias = JsonLinesFile | KafkaTopic
+Target: TypeAlias = JsonLinesFile | KafkaTopic | RabbitExchange | NatsStream | RedisStreams
 """What a sink is. `app/sinks.py` opens each kind."""
 
 FILE_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType({JSON_LINES: parse_json_lines})
 """Written as `KIND:FILE`. By kind, what reads the rest. It raises ValueError, whose message goes on after "the sink"
 and has no part of the text, which may be a secret.
 """
-URL_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType({"kafka": parse_kafka})
+URL_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType(
+    {
+        "kafka": parse_kafka,
+        "amqp": parse_rabbitmq,
+        "amqps": parse_rabbitmq,
+        "nats": parse_nats,
+        "redis": parse_redis_streams,
+        "rediss": parse_redis_streams,
+    }
+)
 """Written as `KIND://...`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
