@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from tests.events.test_documented_events import EXAMPLES, event_of
+from tests.events.test_documented_events import DOCUMENT, EXAMPLES, event_of
 from travio_inventory.events.shapes import SHAPES, Shape
 from travio_inventory.events.shapes.cloudevents import cloud_type
 from travio_inventory.events.shapes.equivalents import EQUIVALENTS, ShowtimesType, TripsType
@@ -62,6 +62,16 @@ def test_every_shape_has_a_function_and_every_type_a_line_in_the_table() -> None
     assert EQUIVALENTS.keys() == set(EventType)
     assert {part.trips for parts in EQUIVALENTS.values() for part in parts} == {*TripsType, None}
     assert {part.showtimes for parts in EQUIVALENTS.values() for part in parts} == {*ShowtimesType}
+
+
+def test_the_document_has_the_same_table() -> None:
+    written = DOCUMENT.partition("## Shapes")[2].partition("\n\n")[0].splitlines()[3:]
+    told = {
+        kind: [", ".join(f"`{name}`" for name in names if name) or "-" for names in list(zip(*parts, strict=True))[1:]]
+        for kind, parts in EQUIVALENTS.items()
+        if parts
+    }
+    assert written == [f"| `{kind}` | {' | '.join(told.get(kind, ['-', '-']))} |" for kind in EQUIVALENTS]
 
 
 @pytest.mark.parametrize("kind", EventType)

@@ -130,7 +130,8 @@ class Kafka:
     def accepts(self) -> bool:
         """Whether it accepts connections."""
         with suppress(OSError):
-            socket.create_connection((HOST, self.port), 1).close()
+            for port in (self.port, self.internal_port):
+                socket.create_connection((HOST, port), 1).close()
             return True
         return False
 

@@ -96,9 +96,9 @@ EQUIVALENTS: Final[Mapping[EventType, tuple[Part, ...]]] = MappingProxyType(
         EventType.PASSENGERS_ERASED: (),
         EventType.SEATS_BLOCKED: (Part(_all, None, ShowtimesType.BLOCKED),),
         EventType.SEATS_UNBLOCKED: (Part(_all, None, ShowtimesType.UNBLOCKED),),
-        EventType.REFUND_REQUIRED: (),
         EventType.TRIP_CANCELLED: (),
         EventType.VEHICLE_SWAPPED: (),
+        EventType.REFUND_REQUIRED: (),
     }
 )
 
