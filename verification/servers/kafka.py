@@ -1,5 +1,6 @@
 """Apache Kafka with temporary data: one node, which is broker and controller."""
 
+import asyncio
 import base64
 import secrets
 import socket
@@ -14,11 +15,11 @@ from typing import Literal, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import for_code
+from aiokafka.errors import InvalidReplicationFactorError, for_code
 
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import POLL_S, ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
 HEAP_MB = 256
@@ -157,15 +158,22 @@ class Kafka:
         self.start()
 
     async def create(self, topic: str, *, partitions: int = PARTITIONS, **configuration: str) -> None:
-        """Create the topic; `max_message_bytes="2000"` is `max.message.bytes`. Raises KafkaError."""
+        """Create the topic; `max_message_bytes="2000"` is `max.message.bytes`. A node that was just resumed may
+        have one after a moment only. Raises KafkaError.
+        """
         configs = {name.replace("_", "."): value for name, value in configuration.items()}
         admin = AIOKafkaAdminClient(bootstrap_servers=self.internal)
         await admin.start()
         try:
-            answer = await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
-            for _, code, *said in answer.topic_errors:
-                if code:
-                    raise for_code(code)(*said)
+            async with asyncio.timeout(START_S_MAX):
+                while True:
+                    answer = await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
+                    [[_, code, *said]] = answer.topic_errors
+                    if code != InvalidReplicationFactorError.errno:
+                        break
+                    await asyncio.sleep(POLL_S)
+            if code:
+                raise for_code(code)(*said)
         finally:
             await admin.close()
 
