@@ -17,6 +17,8 @@ REFUSALS = {"Violation", *(kind.__name__ for kind in KINDS.values() if issubclas
 CHECKS = {name for name in vars(Faults) if not name.startswith("_")} - {"at", "finish"}
 MAY_REFUSE = {
     "travio_inventory/api/grpc/decoding.py",  # what can be wrong with a message before it is a value
+    "travio_inventory/api/inbound/payloads.py",  # what can be wrong with an event before it is a value
+    "travio_inventory/api/inbound/reactions.py",  # segments that are not in order
     "travio_inventory/api/page_tokens.py",  # a token that is none
     "travio_inventory/api/map_sizes.py",  # an answer that is too large to be sent
     "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
@@ -27,6 +29,7 @@ MAY_REFUSE = {
 }
 MAY_KNOW_LIMITS = {
     "travio_inventory/api/grpc/decoding.py",
+    "travio_inventory/api/inbound/payloads.py",
     "travio_inventory/api/auth/certificates.py",  # whom an operator names
     "travio_inventory/api/rest/native/map_models.py",
     "travio_inventory/api/auth/tokens.py",  # whom a token names, who is then not believed

@@ -206,7 +206,7 @@ async def test_the_jobs_of_a_store_are_kept_running_and_their_findings_are_shown
         raise ZeroDivisionError
 
     @asynccontextmanager
-    async def opened(_settings: Settings) -> AsyncIterator[Store]:
+    async def opened(_settings: Settings, *_: object) -> AsyncIterator[Store]:
         yield Store(
             MemoryBatches(None, Random(1), anyio.sleep),
             "here",

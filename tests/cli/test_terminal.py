@@ -32,7 +32,7 @@ BOUNDED_BY_ITSELF = {("serve", "--workers"), ("schema apply", "--replication")}
 """They say in their own words what is allowed."""
 BOUNDED_BY_THE_SERVICE = {("availability", "--passengers"), ("waitlist join", "--seats")}
 """Refused by the service, in the same words whatever the face."""
-NO_ANSWER = {"serve", "work", "demo", "completion", "schema apply", "schema check"}
+NO_ANSWER = {"serve", "work", "demo", "completion", "schema apply", "schema check", "backup", "restore"}
 
 
 class Terminal(io.StringIO):

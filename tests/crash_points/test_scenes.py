@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from travio_inventory.kernel.actor import service_of
+from travio_inventory.kernel.actor import house_of, service_of
 from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery, hold_ref, trip_id
 from travio_inventory.seats.hold import Hold, Released
 from travio_inventory.seats.refusals import HoldNotFound
@@ -49,11 +49,17 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "read_manifest": lambda sale: sale.manifest(),
     "read_order": lambda sale: sale.order("order-1"),
     "explain_seat": lambda sale: sale.explained("A1"),
+    "audit_trips.due": lambda sale: sale.inventory.audit_trips.due(house_of(sale.trip.key.organization)),
+    "audit_trips.listed": lambda sale: sale.inventory.audit_trips.listed(
+        house_of(sale.trip.key.organization), 0, after="", most=10
+    ),
     "seat_plans.all": lambda sale: sale.inventory.seat_plans.all(sale.actor()),
 }
 """The verbs that write nothing to the store."""
-KILLED_ELSEWHERE = {"forget_trips"}
-"""It takes hours of visits: `tests/seats/test_forgotten_trips.py` kills it before its batches."""
+KILLED_ELSEWHERE = {"forget_trips", "audit_trips.one", "settle_payment.made", "settle_payment.failed"}
+"""Forgetting takes hours of visits: `tests/seats/test_forgotten_trips.py` kills it before its batches. An audit repairs
+by the steps of holds, which have scenes. Payments are killed in `tests/events/inbound/test_killed.py`.
+"""
 BACKGROUND = ("hold and relay", "relay", "sweep")
 """How the names of the scenes begin that have background jobs."""
 

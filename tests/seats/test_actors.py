@@ -22,6 +22,7 @@ from travio_inventory.kernel.actor import (
 )
 from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
 from travio_inventory.seats.commands import SwapVehicleCommand
+from travio_inventory.seats.payment import Payment
 from travio_inventory.seats.refusals import HoldNotFound, NotOnWaitlist, SeatPlanNotFound
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
 from travio_inventory.seats.swapping import NewVehicle
@@ -67,6 +68,11 @@ NEEDS: dict[str, Scope] = {
     "expire_holds": Scope.HOUSE_WORK,
     "forget_trips": Scope.HOUSE_WORK,
     "go_on_opening": Scope.HOUSE_WORK,
+    "audit_trips.one": Scope.HOUSE_WORK,
+    "audit_trips.due": Scope.HOUSE_WORK,
+    "audit_trips.listed": Scope.HOUSE_WORK,
+    "settle_payment.made": Scope.HOUSE_WORK,
+    "settle_payment.failed": Scope.HOUSE_WORK,
 }
 """The scope of each verb."""
 NEEDS_NONE = {"read_trips.of_hold"}
@@ -85,6 +91,16 @@ def verbs() -> dict[str, Callable[..., object]]:
     return found
 
 
+class Undecided:
+    """Nothing was decided about the event before."""
+
+    decision = ""
+
+    async def decide(self, decision: str, *, over: str = "") -> str:
+        self.decision = decision
+        return decision
+
+
 async def ask(sale: Sale, verb: str, actor: Actor) -> None:
     """Do that with a valid command."""
     plan = PlanKey(sale.trip.key.organization, "p")
@@ -97,8 +113,16 @@ async def ask(sale: Sale, verb: str, actor: Actor) -> None:
         "swap_vehicle": swap,
     }
     with_what = {verb: [command] for verb, command in {**valid_commands(), **of_the_trip}.items()}
+    payment = Payment(source="shop", event="event-1", hold_id=f"t1~0~{0:032}", order_id="order-1")
+    with_what |= {
+        "audit_trips.one": [sale.trip.key],
+        "audit_trips.listed": [0],
+        "settle_payment.made": [payment, Undecided()],
+        "settle_payment.failed": [payment],
+    }
     with_what["follow_maps"] = [sale.trip.key.trip, [MapPart(Ends("A", "D"))]]
-    await attrgetter(verb)(sale.inventory)(actor, *with_what.get(verb, []))
+    named: dict[str, object] = {"after": "", "most": 1} if verb == "audit_trips.listed" else {}
+    await attrgetter(verb)(sale.inventory)(actor, *with_what.get(verb, []), **named)
 
 
 def everybody(sale: Sale) -> Actor:

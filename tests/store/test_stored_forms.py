@@ -112,12 +112,13 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
 
 
 def test_texts_that_rows_are_found_by() -> None:
-    assert sorted(Table) == ["cursors", "ledgers", "seat_groups", "seat_plans", "trips", "waitlists"]
+    assert sorted(Table) == ["cursors", "inbox", "ledgers", "seat_groups", "seat_plans", "trips", "waitlists"]
     assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
     assert sorted(EventType) == [
         "booking.cancelled", "booking.changed", "hold.changed", "hold.created", "hold.expired", "hold.extended",
-        "hold.released", "passengers.erased", "seats.blocked", "seats.purchased", "seats.unblocked", "trip.cancelled",
+        "hold.released", "passengers.erased", "payment.refund_required",
+        "seats.blocked", "seats.purchased", "seats.unblocked", "trip.cancelled",
         "trip.vehicle_swapped",
     ]  # fmt: skip
     assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from travio_inventory.app.auditing import Auditing, auditing
 from travio_inventory.app.backends import StartFailed
@@ -68,8 +69,15 @@ def audit(
         str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
     ] = ORGANIZATION_DEFAULT,
     repair: Annotated[bool, Parameter(negative="", help="Repair what the protocol has a step for.")] = False,
-    groups_per_second: Annotated[float, Parameter(help="Seat groups to look at in a second.")] = GROUPS_PER_SECOND,
-    from_shard: Annotated[int, Parameter(help=f"Go on with this one of {SHARDS} shards of the list of trips.")] = 0,
+    groups_per_second: Annotated[
+        float, Parameter(help="Seat groups to look at in a second.", validator=Number(gt=0, lte=PACE_MAX))
+    ] = GROUPS_PER_SECOND,
+    from_shard: Annotated[
+        int,
+        Parameter(
+            help=f"Go on with this one of {SHARDS} shards of the list of trips.", validator=Number(gte=0, lt=SHARDS)
+        ),
+    ] = 0,
     as_json: AsJson = False,
 ) -> Exit:
     """Compare what is recorded of all trips, or of one, with what must be true, beside a sale too.
@@ -79,12 +87,6 @@ def audit(
     repaired; 1: something is left; 3: something could not be read.
     """
     screen = Screen(as_json=as_json)
-    if not 0 < groups_per_second <= PACE_MAX:
-        said = f"--groups-per-second {groups_per_second:g}: allowed is more than 0 and at most {PACE_MAX:g}"
-        return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", said))
-    if not 0 <= from_shard < SHARDS:
-        said = f"--from-shard {from_shard}: allowed is a whole number from 0 to {SHARDS - 1}"
-        return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", said))
     settings = settings_or_none()
     if settings is None:
         return Exit.WRONG

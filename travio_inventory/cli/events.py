@@ -17,7 +17,7 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.events.targets.files import FILE
 
 POLL_SECONDS = 0.2
-COLUMNS = {"at (UTC)": 23, "event": 20, "trip": 22, "user": 9, "subject": 57, "seats": 15, "order": 10}
+COLUMNS = {"at (UTC)": 23, "event": 23, "trip": 22, "user": 9, "subject": 57, "seats": 15, "order": 10}
 """Columns, with the width of most values, ordered to fill lines of 80 characters."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.verifying import Kept, Verdict, verify_edge, verify_store
@@ -15,11 +16,14 @@ from travio_inventory.settings import Settings
 
 STYLES = {Kept.YES: "green", Kept.NO: "red", Kept.UNSURE: "yellow", Kept.FIGURE: ""}
 COPIES_DEFAULT = 3
+COPIES_MAX = 100
 
 
 def verify(
     *,
-    replication: Annotated[int, Parameter(help="Copies of each row in the keyspace of the trial.")] = COPIES_DEFAULT,
+    replication: Annotated[
+        int, Parameter(help="Copies of each row in the keyspace of the trial.", validator=Number(gte=1, lte=COPIES_MAX))
+    ] = COPIES_DEFAULT,
     as_json: AsJson = False,
 ) -> Exit:
     """Hold the cluster at SCYLLA_HOSTS and the Redis at REDIS_ADDR to what the service rests on, promise by promise.

@@ -36,3 +36,8 @@ class BareStream(Stream[Any, Any]):
         self.metadata = metadata
         self.user_agent = user_agent
         self.peer = peer
+
+
+def deadline_at(time: float) -> Deadline:
+    """The deadline at that time of the monotonic clock."""
+    return Deadline(_timestamp=time)

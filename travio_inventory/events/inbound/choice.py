@@ -15,7 +15,7 @@ from travio_inventory.kernel.addresses import Address
 NONE = "none"
 SOURCES_MAX = 8
 KAFKA_FORM = "kafka://HOST:PORT;HOST:PORT?topics=TOPIC;TOPIC&group=GROUP"
-RABBIT_FORM = "amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=QUEUE&bind=EXCHANGE:KEY;EXCHANGE:KEY"
+RABBIT_FORM = "amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=QUEUE&bind=EXCHANGE:KEY"
 FORMS = f"none, or a list of sources, each with NAME= before it or named after its kind: {KAFKA_FORM}, {RABBIT_FORM}"
 GROUP = "inventory-service"
 TOPICS = "travio.catalog;travio.payments"

@@ -17,7 +17,7 @@ from multidict import MultiDict
 from travio_inventory.grpc_server.call import Metadata
 from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.framing import Headers
-from travio_inventory.grpc_server.grpclib_internals import BareStream, ReceivedMetadata
+from travio_inventory.grpc_server.grpclib_internals import BareStream, ReceivedMetadata, deadline_at
 from travio_inventory.grpc_server.lean import reply_blocks
 from travio_inventory.grpc_server.lean.heads import RequestHead
 from travio_inventory.grpc_server.lean.stream_state import StreamState
@@ -71,7 +71,7 @@ class LeanCall(BareStream):
 
     @property
     def deadline(self) -> Deadline | None:
-        return Deadline(_timestamp=self.ends_at) if self.head.method.has_deadline else None
+        return deadline_at(self.ends_at) if self.head.method.has_deadline else None
 
     @deadline.setter
     def deadline(self, _value: Deadline | None) -> None:
