@@ -168,7 +168,7 @@ def test_the_schema_has_as_many_copies_as_there_are_database_nodes() -> None:
 
 
 def test_events_are_relayed_by_one_process_which_keeps_them(settings_of: Callable[[str], Settings]) -> None:
-    relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).background.relay]
+    relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).background.relay == "on"]
     assert relaying == ["background"]
     (volume,) = SERVICES["background"]["volumes"]
     assert volume.partition(":")[2] == str(settings_of("background").store.data)

@@ -18,7 +18,7 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Watch, assemble
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
@@ -26,11 +26,13 @@ from travio_inventory.app.deeds import recorded
 from travio_inventory.app.inbound import inbound_jobs
 from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
+from travio_inventory.app.relaying import Relay
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
 from travio_inventory.app.told_figures import tell_assembly, tell_backends, tell_calls, tell_process
 from travio_inventory.app.traces import tracing_of
 from travio_inventory.app.watched_trips import watched_trips
+from travio_inventory.events.choice import parse_sinks
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.rates import Rates
@@ -212,6 +214,7 @@ async def _opened(
         ports = Ports(
             store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals, edge.sight
         )
+        ports = ports._replace(shared=shared_sinks(settings))
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
@@ -227,8 +230,8 @@ async def _opened(
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(settings.limits.drain_seconds)
-                if settings.background.is_on and settings.background.relay:
-                    await _flush(assembly.relays)
+                if settings.background.is_on:
+                    await _flush(relayed(settings, assembly.relays))
 
 
 def _gauges_of(relays: Mapping[str, Relay]) -> Iterator[tuple[str, Callable[[], int]]]:
@@ -294,7 +297,12 @@ async def _flush(relays: Mapping[str, Relay]) -> None:
 
 async def _flush_one(name: str, relay: Relay) -> None:
     try:
-        await relay.round()
+        if relay.own is None:
+            await relay.round()
+        else:
+            await relay.own.round()
+            await relay.own.note()
+            await relay.release()
     except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
         log.warning("events for %s are left for the next start: %s: %s", name, type(failed).__name__, failed)
 
@@ -319,7 +327,7 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     jobs = background_jobs(
         assembly.inventory,
-        assembly.relays if background.relay else {},
+        relayed(settings, assembly.relays),
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,
         jitter=jitter,
@@ -332,6 +340,22 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
 
 def _count_fault(figures: Figures, fault: Fault) -> None:
     figures.add("audit", str(fault), 0)
+
+
+def relayed(settings: Settings, relays: Mapping[str, Relay]) -> Mapping[str, Relay]:
+    """The relays that work in this process."""
+    match settings.background.relay:
+        case "on":
+            return relays
+        case "shared":
+            return {name: relay for name, relay in relays.items() if name in shared_sinks(settings)}
+        case "off":
+            return {}
+
+
+def shared_sinks(settings: Settings) -> frozenset[str]:
+    """The sinks that several processes may write to at once."""
+    return frozenset(sink.name for sink in parse_sinks(settings.events.sinks) if sink.is_shared)
 
 
 def _archive(folder: Path | None) -> TripArchive | None:

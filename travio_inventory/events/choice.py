@@ -48,6 +48,11 @@ class ChosenSink(NamedTuple):
     name: str
     target: Target
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may write to it at once."""
+        return not isinstance(self.target, JsonLinesFile)
+
 
 def parse_sinks(text: str) -> tuple[ChosenSink, ...]:
     """The sinks, none for `none`. A sink is named after its kind unless it has a name, which stays the same when the

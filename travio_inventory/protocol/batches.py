@@ -46,6 +46,7 @@ class Kind(StrEnum):
     PLACES = "places"
     CURSOR = "cursor"
     INCOMING = "incoming"
+    LEASE = "lease"
 
 
 class Index(StrEnum):

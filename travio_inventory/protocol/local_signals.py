@@ -1,5 +1,6 @@
 """What this process's own steps did: its background jobs need not search for it."""
 
+from asyncio import Event as Flag
 from heapq import heappop, heappush
 
 from travio_inventory.protocol.batches import Partition, Row, RowKey
@@ -15,16 +16,20 @@ class RecentEvents:
     def __init__(self) -> None:
         self._events: dict[Partition, dict[RowKey, Row]] = {}
         self._count = 0
+        self.are_there = Flag()
+        """Whether there are any."""
 
     def add(self, partition: Partition, key: RowKey, event: Row) -> None:
         """The partition has this new event. For a follower that does not fetch them only so many are kept."""
         if self._count < EVENTS_MAX:
             self._events.setdefault(partition, {})[key] = event
             self._count += 1
+            self.are_there.set()
 
     def take(self) -> dict[Partition, dict[RowKey, Row]]:
         """The new events since the last time."""
         taken, self._events, self._count = self._events, {}, 0
+        self.are_there.clear()
         return taken
 
 

@@ -21,7 +21,7 @@ OK = "ok"
 ERROR = "error"
 CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
-ROUNDS = {"expire_holds", "relay_events", "forget_trips", "follow_maps", "audit_trips"}
+ROUNDS = {"expire_holds", "relay_events", "publish_own", "forget_trips", "follow_maps", "audit_trips"}
 """Called by background jobs and live feeds all the time: their runs alone are not reported."""
 SINK = "sink"
 PORTS = {"store", "holds", "gate", "taken", "seat_maps", SINK}

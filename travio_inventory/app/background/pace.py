@@ -8,6 +8,8 @@ import anyio
 BACKOFF_MS_MAX = 3_000
 REST = 0.25
 """Of the interval: the pause between two rounds, however long they take."""
+LINGER_S = 0.020
+"""So long what has come waits for company."""
 
 
 class Pace:
@@ -18,15 +20,24 @@ class Pace:
         self._jitter = jitter
         self._failed = 0
 
-    async def keep(self, round_: Callable[[], Awaitable[bool]]) -> None:
-        """Run rounds until cancelled. A round returns whether it succeeded; it handles its own errors."""
+    async def keep(
+        self, round_: Callable[[], Awaitable[bool]], *, come: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Run rounds until cancelled. A round returns whether it succeeded; it handles its own errors. After one that
+        did, the next begins when something has come, but no sooner than LINGER_S and the time that the last one took.
+        """
         while True:
             began_s = anyio.current_time()
             went_well = await round_()
             self._failed = 0 if went_well else self._failed + 1
             wait_s = self.wait_s()
             took_s = anyio.current_time() - began_s if went_well else 0.0
-            await anyio.sleep(max(wait_s - took_s, wait_s * REST))
+            with anyio.move_on_after(max(wait_s - took_s, wait_s * REST)):
+                if went_well and come is not None:
+                    await come()
+                    await anyio.sleep(max(LINGER_S, took_s))
+                else:
+                    await anyio.sleep(wait_s)
 
     def wait_s(self) -> float:
         """Seconds between two rounds: doubled for each failure in a row, to BACKOFF_MS_MAX or the interval."""

@@ -5,8 +5,8 @@ from random import Random
 
 import anyio
 
-from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 LATE_MS = 60_000
@@ -30,7 +30,7 @@ class RelayJob:
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        await self._pace.keep(self._round)
+        await self._pace.keep(self._round, come=self._relay.come)
 
     async def _round(self) -> bool:
         try:
