@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from travio_inventory.edge import keys
 from travio_inventory.kernel import ids as kernel_ids
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol import event_rows, listings, rows, told_notes
 from travio_inventory.protocol.batches import FOR_EVER, IndexEntry, Partition, RowKey, Table
+from travio_inventory.protocol.inbox import inbox_partition
 from travio_inventory.seats.hold import (
     NEVER_MS,
     Confirmed,
@@ -65,12 +67,13 @@ def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
 
 
 def partitions(one: str, other: str) -> Iterable[Partition]:
-    """Those of a trip, of a holder, of an organization's trip definition and seat plan."""
+    """Those of a trip, of a holder, of an organization's trip definition and seat plan, of an event that came in."""
     key = TripKey(one, other)
     yield from (seat_rows.group_partition(key, number) for number in (0, 1, 11))
     yield rows.ledger_partition(Actor(one, other))
     yield trip_rows.partition(key)
     yield plan_partition(PlanKey(one, other))
+    yield inbox_partition(Incoming(one, other, "t", 0, "", {}))
 
 
 def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
