@@ -241,6 +241,7 @@ def test_the_figures_of_backends_are_told() -> None:
     assert [figure for name, _, (figure,) in meters.snapshot() if name == families.EDGE_UP.name] == [0]
 
 
+@pytest.mark.once
 async def test_a_process_tells_its_event_loop_and_its_log(tmp_path: Path) -> None:
     port = free_port()
     async with serving(tmp_path, TRAVIO_METRICS_PORT=str(port)) as service, asking(port) as client:
@@ -269,6 +270,7 @@ async def test_health_is_answered_beside_the_metrics() -> None:
         assert (await client.head("/metrics")).content == b""
 
 
+@pytest.mark.once
 async def test_background_jobs_alone_tell_their_metrics_too() -> None:
     async with working(with_metrics()) as app, asking(app.metrics_port) as client:
 

@@ -100,6 +100,7 @@ def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     assert SecretFile("password", file, Renewals())() == "one two"
 
 
+@pytest.mark.once
 async def test_at_sighup_a_process_loads_what_has_changed(tmp_path: Path) -> None:
     """One that looks at its files by itself once an hour."""
     ours, theirs = two_authorities(tmp_path)

@@ -199,6 +199,7 @@ def test_a_later_version_of_trace_parents_is_read_as_far_as_it_is_known() -> Non
     assert str(read_trace_parent(f"01-{TRACE}-{CALLER}-03-more")) == PARENT
 
 
+@pytest.mark.once
 async def test_a_collector_that_is_away_costs_nothing_but_spans(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "travio_inventory.telemetry.tracing")
     began_s = time.monotonic()
@@ -209,6 +210,7 @@ async def test_a_collector_that_is_away_costs_nothing_but_spans(caplog: pytest.L
     assert len([record for record in caplog.records if record.name == "travio_inventory.telemetry.tracing"]) <= 1
 
 
+@pytest.mark.once
 async def test_a_collector_that_does_not_answer_holds_up_neither_calls_nor_the_stop(collector: Collector) -> None:
     collector.go_on.clear()
     async with asyncio.timeout(WITHIN_S / 2), running(traced(collector.address)) as app, client_of(app) as client:

@@ -7,8 +7,11 @@ import pytest
 from tests.grpc_server.probe import ENGINE, ENGINES, Served, serving
 from verification.kit.raw_caller import RawCaller
 
+USUAL = "grpclib"
+"""The engine that serves unless a setting names another: others say the same on every Python."""
 
-@pytest.fixture(params=ENGINES)
+
+@pytest.fixture(params=[USUAL, *(pytest.param(name, marks=pytest.mark.once) for name in ENGINES if name != USUAL)])
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of each engine in turn, while `serving` serves with it."""
     ENGINE.append(request.param)

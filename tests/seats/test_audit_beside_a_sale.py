@@ -89,6 +89,7 @@ async def test_nothing_is_found_beside_a_busy_sale(sale: Sale) -> None:
     assert audited.sums.match
 
 
+@pytest.mark.once
 async def test_nothing_is_found_where_every_answer_takes_its_time() -> None:
     """The rows of one look are of very different moments."""
     store = MemoryBatches(Faults(delay_s_max=0.004), random.Random(5), asyncio.sleep)
