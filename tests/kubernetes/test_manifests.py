@@ -17,6 +17,7 @@ from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.cli.commands import build
 from travio_inventory.client.client import LIVENESS
 from travio_inventory.settings import KEYS, PREFIX, HttpSettings, ServerSettings, Settings, load_settings, names
+from travio_inventory.settings.metrics import MetricsSettings
 from verification.kubernetes import custom_kinds, manifests
 from verification.kubernetes.manifests import FOLDER, OURS, OVERLAYS, ROOT, Container, Document, built, of_kind
 
@@ -32,7 +33,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PORTS = {
     "grpc": ServerSettings.model_fields["port"].default,
     "http": HttpSettings.model_fields["port"].default,
-    "metrics": 9090,
+    "metrics": MetricsSettings.model_fields["port"].default,
 }
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 GRPC_DURATION = "grpc_request_duration_seconds"
@@ -192,12 +193,23 @@ def test_ports_are_those_that_the_service_listens_on(
     named = {each["name"]: each["containerPort"] for each in service.itself["ports"]}
     settings = seen(manifests.environment(documents, service), monkeypatch)
     assert named == PORTS
+    assert settings.metrics.port == named["metrics"]
     assert (settings.server.port, settings.http.port) == (named["grpc"], named["http"])
     for each in of_kind(documents, "Service").values():
         if OURS in each["metadata"]["name"]:
             assert {port["port"] for port in each["spec"]["ports"]} <= {*named.values()}
             assert {port["targetPort"] for port in each["spec"]["ports"]} <= named.keys()
             assert [port["port"] for port in each["spec"]["ports"] if named[port["targetPort"]] != port["port"]] == []
+
+
+def test_one_process_publishes_the_events(documents: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two relays publish every event twice."""
+    running = [each for each in inventory(documents) if each.owner["kind"] == "Deployment"]
+    relaying = [
+        each.name for each in running if seen(manifests.environment(documents, each), monkeypatch).background.relay
+    ]
+    assert relaying == [f"{OURS}-worker"]
+    assert of_kind(documents, "Deployment")[f"{OURS}-worker"]["spec"].get("replicas", 1) == 1
 
 
 def test_probes_ask_what_the_service_answers(documents: list[Document]) -> None:

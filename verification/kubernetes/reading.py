@@ -78,8 +78,10 @@ def told(load: Load, pods: Pods, certificates: Certificates) -> Iterator[int]:
 
 def _answer(path: str, load: Load, pods: Pods) -> dict[str, Any]:
     url = urlsplit(path)
-    _, _, *parts = url.path.strip("/").split("/")
-    group = "/".join(url.path.strip("/").split("/")[1:3])
+    parts = url.path.strip("/").split("/")
+    group = "/".join(parts[1:3])
+    if group not in GROUPS:
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
     if "namespaces" not in parts:
         return _resources(group)
     running = pods(parts[parts.index("namespaces") + 1], dict(parse_qsl(url.query)).get("labelSelector", ""))

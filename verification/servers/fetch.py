@@ -32,6 +32,7 @@ NPM_PROGRAMS = {"npm": "npm", "node": "nodejs"}
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 KUBECTL = "kubectl"
+PROMETHEUS_PROGRAMS = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 lacks in later ones the security manager that it installs; Kafka 4 needs this one
 
@@ -148,11 +149,17 @@ def web_client_missing() -> str | None:
     return None if web_client().is_file() else f"the npm clients are not in {cache_folder()}: run `make servers`"
 
 
+def prometheus_missing() -> str | None:
+    """Why rules cannot be checked here, None if they can."""
+    lacking = _packages(PROMETHEUS_PROGRAMS)
+    return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
+
+
 def fetch() -> None:
     """Fetch what is missing. Raises ServersMissingError if that needs a human."""
     to_fetch = [name for name in FROM_MAVEN if not jars(name).is_dir()]
     lacking = _packages(REDIS_PROGRAMS | FETCH_PROGRAMS if to_fetch else REDIS_PROGRAMS)
-    lacking += _packages(BROKER_PROGRAMS)
+    lacking += _packages(BROKER_PROGRAMS | PROMETHEUS_PROGRAMS)
     lacking += [*BROWSER_PACKAGES] if chromium_missing() else []
     lacking += _packages(NPM_PROGRAMS) if web_client_missing() else []
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)

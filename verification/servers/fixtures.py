@@ -29,6 +29,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "nats_node": ("nats",),
     "chromium": ("chromium",),
     "kubectl": ("kubectl",),
+    "prometheus_tools": ("prometheus",),
     "web_client": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
@@ -42,6 +43,7 @@ MISSING = {
     "nats": fetch.nats_missing,
     "chromium": fetch.chromium_missing,
     "kubectl": fetch.kubectl_missing,
+    "prometheus": fetch.prometheus_missing,
     "web client": fetch.web_client_missing,
 }
 
@@ -170,3 +172,9 @@ def web_client() -> str:
     """The script with the npm clients of Connect and gRPC-Web."""
     need("web client")
     return fetch.web_client().read_text()
+
+
+@pytest.fixture(scope="session")
+def prometheus_tools() -> None:
+    """Promtool and amtool, which check rules and configurations."""
+    need("prometheus")
