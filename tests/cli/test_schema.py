@@ -51,9 +51,9 @@ def test_a_missing_schema_is_told_applied_and_then_as_needed(
     assert str(refused.value) == advice
     for _ in range(2):
         applied = typed("schema", "apply", "--replication", "1", **cluster)
-        assert (applied.status, applied.out) == (0, f"keyspace {keyspace} has schema version 4\n")
+        assert (applied.status, applied.out) == (0, f"keyspace {keyspace} has schema version 5\n")
     checked = typed("schema", "check", **cluster)
-    assert (checked.status, checked.out) == (0, f"keyspace {keyspace} has schema version 4, as needed\n")
+    assert (checked.status, checked.out) == (0, f"keyspace {keyspace} has schema version 5, as needed\n")
     anyio.run(start, monkeypatch, cluster)
 
 
