@@ -93,12 +93,12 @@ async def sale(settings: Settings) -> AsyncIterator[Sale]:
 
 async def test_a_hold_that_wins_is_one_batch_after_one_question_to_the_gate(sale: Sale) -> None:
     await sale.hold("A1")
-    assert sale.asked() == {"gate.enter Passed": 1, "store.apply Applied": 1, "gate.leave ok": 1}
+    assert sale.asked() == {"gate.enter passed": 1, "store.apply Applied": 1, "gate.leave ok": 1}
 
 
 async def test_with_an_idempotency_key_it_is_two_batches(sale: Sale) -> None:
     await sale.hold("A1", key="once")
-    assert sale.asked() == {"gate.enter Passed": 1, "store.apply Applied": 2, "gate.leave ok": 1}
+    assert sale.asked() == {"gate.enter passed": 1, "store.apply Applied": 2, "gate.leave ok": 1}
 
 
 async def test_a_refused_caller_costs_the_database_nothing(sale: Sale) -> None:
@@ -117,8 +117,8 @@ async def test_a_refused_caller_costs_the_database_nothing(sale: Sale) -> None:
     assert len(refused) == CONTENDERS - 1
     asked = sale.asked()
     assert {what: calls for what, calls in asked.items() if what.startswith("store.")} == {"store.apply Applied": 1}
-    turned_away = asked.get("gate.enter Locked", 0) + asked.get("gate.enter Taken", 0)
-    assert (asked["gate.enter Passed"], turned_away) == (1, CONTENDERS - 1)
+    turned_away = asked.get("gate.enter locked", 0) + asked.get("gate.enter taken", 0)
+    assert (asked["gate.enter passed"], turned_away) == (1, CONTENDERS - 1)
 
 
 async def test_holds_in_many_seat_groups_share_the_writes_of_their_index_entries(sale: Sale) -> None:
