@@ -115,7 +115,7 @@ async def _service(target: str, folder: Path) -> AsyncIterator[str]:
         return
     port = free_port()
     settings = {"TRAVIO_GRPC_HOST": HOST, "TRAVIO_GRPC_PORT": str(port), "TRAVIO_DATA": str(folder / "data")}
-    settings["TRAVIO_HTTP_PORT"] = "off"
+    settings |= {"TRAVIO_HTTP_PORT": "off", "TRAVIO_METRICS_PORT": "off"}
     server = OwnServer(SERVE, {"TRAVIO_LOG_LEVEL": "WARNING"} | FOR_ANYBODY | settings, port=port)
     async with server:
         try:

@@ -19,9 +19,10 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 SECONDS_MAX = 120
 STARTS_A_SERVICE = {"serve", "work", "demo"}
-WITHOUT_A_CLUSTER = {"schema apply", "schema check", "bench claims"}
+WITHOUT_A_CLUSTER = {"schema apply", "schema check", "bench claims", "verify"}
 WITHOUT_A_SECRET = {"token"}
-NOT_HERE = STARTS_A_SERVICE | WITHOUT_A_CLUSTER | WITHOUT_A_SECRET
+WITHOUT_A_SERVICE = {"restore"}
+NOT_HERE = STARTS_A_SERVICE | WITHOUT_A_CLUSTER | WITHOUT_A_SECRET | WITHOUT_A_SERVICE
 TYPIST = """
 import contextlib, io, json, sys
 from travio_inventory.cli import main
