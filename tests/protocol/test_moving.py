@@ -36,6 +36,10 @@ class Onto(NamedTuple):
     trip: Trip
     seat: str
 
+    def is_done(self, hold: Hold) -> bool:
+        """See Destination."""
+        return hold.seats == (self.seat,)
+
     def of(self, hold: Hold) -> Hold | None:
         """See Destination."""
         return None if hold.seats == (self.seat,) else hold.reseated((self.seat,), self.trip)

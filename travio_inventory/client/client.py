@@ -200,9 +200,10 @@ class InventoryClient(LiveMaps, OrganizationReads, TripCalls):
         version: int | None = None,
     ) -> HoldRecord:
         """Move a hold or a booking: each of these seats to the one that takes its place, and to another journey if its
-        first and last station are named. All or none; a repeated call has the same answer. With a `version` it must be
-        as it was read. After an attempt with an unknown outcome the store itself is asked. Raises SeatHeld,
-        SeatUnavailable, SeatContended, HoldChanged, HoldEnded, HoldNotFound, InvalidRequest, TripOpening.
+        first and last station are named. All or none; a repeated call has the same answer, also after the hold's end,
+        as its status tells. With a `version` it must be as it was read. After an attempt with an unknown outcome the
+        store itself is asked. Raises SeatHeld, SeatUnavailable, SeatContended, HoldChanged, HoldEnded, HoldNotFound,
+        InvalidRequest, TripOpening.
         """
         return await self._steps.move(hold_id, moves, ends=ends, segments=segments, version=version)
 

@@ -18,7 +18,7 @@ from travio_inventory.protocol.hold import Aborted, Confirmed
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.refusals import HoldNotFound
-from travio_inventory.protocol.resource import Destination, H, HoldWatch, Request, Resource
+from travio_inventory.protocol.resource import H, HoldWatch, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.cancel import cancel
@@ -29,7 +29,7 @@ from travio_inventory.protocol.steps.expire import Expiring
 from travio_inventory.protocol.steps.extend import Extending
 from travio_inventory.protocol.steps.hold import Holding
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
-from travio_inventory.protocol.steps.move import Moving
+from travio_inventory.protocol.steps.move import Destination, Moving
 from travio_inventory.protocol.steps.release import release
 
 

@@ -132,14 +132,6 @@ H_co = TypeVar("H_co", bound=Hold, covariant=True)
 H_contra = TypeVar("H_contra", bound=Hold, contravariant=True)
 
 
-class Destination(Protocol[H]):
-    """Where a hold is to be moved."""
-
-    def of(self, hold: H) -> H | None:
-        """The hold as it is to be; None if it is so already. Raises a refusal if this one cannot be moved there."""
-        ...
-
-
 class Request(Protocol[H_co]):
     """A request for a hold: every claim of it or none."""
 

@@ -49,10 +49,10 @@ class RollingForward(Generic[H]):
     async def changed(self, before: H, after: H, *, as_of_ms: int) -> None:
         """The same after a step, which may have given up some of what the hold had before."""
         await self.settled(after, as_of_ms=as_of_ms)
-        if writing.is_alive(after):
-            for partition in self._others(before):
-                if gone := writing.given_up(self._resource, before, after, partition):
-                    self._background(self._follow(after, partition, gone, Released()))
+        for partition in self._others(before):
+            named = {*self._resource.keys(after, partition)}
+            if gone := [key for key in self._resource.keys(before, partition) if key not in named]:
+                self._background(self._follow(after, partition, gone, Released()))
 
     async def _follow(self, hold: H, partition: Partition, keys: Sequence[RowKey], state: HoldState) -> None:
         """Bring these rows in line, under whichever title the hold had them until now: one of a later move is not

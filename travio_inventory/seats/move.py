@@ -13,9 +13,9 @@ from travio_inventory.seats.trip import Journey, Trip
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Implements `protocol.resource.Destination`: seats of a hold, each with the one that takes its place, and another
-    journey, if any. With a version the hold must be as its caller saw it, unless it was moved so already. `period` is
-    that of the trip's sale.
+    """Implements `protocol.steps.move.Destination`: seats of a hold, each with the one that takes its place, and
+    another journey, if any. With a version the hold must be as its caller saw it, unless it was moved so already.
+    `period` is that of the trip's sale.
     """
 
     trip: Trip
@@ -26,7 +26,7 @@ class Move:
 
     def of(self, hold: Hold) -> Hold | None:
         """See Destination. Raises HoldChanged, InvalidSeats."""
-        if self._is_done(hold):
+        if self.is_done(hold):
             return None
         if unknown := [seat for seat in self.onto.values() if not self.trip.has_seat(seat)]:
             raise InvalidSeats([Violation("moves", f"this trip has no seat {unknown[0]!r}")])
@@ -36,9 +36,9 @@ class Move:
             raise InvalidSeats([Violation("moves", said)])
         return hold.moved(self.onto, self.trip, self.journey or hold.journey).in_period(self.period)
 
-    def _is_done(self, hold: Hold) -> bool:
-        """Whether the hold is there, or has moved on from there since: by another move, or with the vehicle."""
-        if self.journey not in (None, hold.journey):
+    def is_done(self, hold: Hold) -> bool:
+        """See Destination. It may have moved on from there since: by another move, or with the vehicle."""
+        if self.journey not in (None, hold.journey) or not (hold.is_live or hold.moves):
             return False
         seats, new, old, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
         is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)

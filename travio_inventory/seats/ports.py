@@ -224,8 +224,8 @@ class Holds(Protocol):
 
     async def move(self, actor: Actor, hold_id: str, to: Move) -> Hold:
         """Give the hold, or the booking, other seats or another journey: all or none, and what it had is free only if
-        the new ones are won. A repeated call has the same answer. Raises SeatHeld, SeatUnavailable, SeatContended,
-        TripOpening, InvalidSeats, HoldChanged, HoldEnded.
+        the new ones are won. A repeated call has the same answer, also if the hold has ended since. Raises SeatHeld,
+        SeatUnavailable, SeatContended, TripOpening, InvalidSeats, HoldChanged, HoldEnded.
         """
         ...
 

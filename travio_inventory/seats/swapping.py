@@ -199,13 +199,17 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Reseat:
-    """Implements `protocol.resource.Destination`: the seats of the present vehicle that stand for those of the hold, at
-    the prices that it has, in that period of the trip's sale.
+    """Implements `protocol.steps.move.Destination`: the seats of the present vehicle that stand for those of the
+    hold, at the prices that it has, in that period of the trip's sale.
     """
 
     trip: Trip
     places: Places
     period: int
+
+    def is_done(self, hold: Hold) -> bool:
+        """See Destination."""
+        return has_place(self.trip, hold) and bool(hold.is_live or hold.moves)
 
     def of(self, hold: Hold) -> Hold | None:
         """See Destination."""

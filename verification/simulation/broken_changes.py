@@ -19,6 +19,7 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import deciding, writing
 from travio_inventory.protocol.steps.move import Moving
 from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.move import Move
 from travio_inventory.seats.records import seat_rows
 from verification.simulation.broken import GROUPS_OF_ONE, broken
 from verification.simulation.plan import Plan
@@ -164,3 +165,9 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
         return claimed, False
 
     patch.setattr(Moving, "_claim", claim)
+
+
+@broken("a move that was done is refused since its hold has ended", "I5", MOVING)
+def _refuse_done(patch: pytest.MonkeyPatch) -> None:
+    is_done = Move.is_done
+    patch.setattr(Move, "is_done", lambda self, hold: hold.is_live and is_done(self, hold))

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from travio_inventory.kernel.actor import Actor, house_of, user_anywhere
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.seats.commands import SalesAction, WaitlistPlace, WaitsQuery, trip_id
-from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
+from travio_inventory.seats.hold import Confirmed, Expired, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.ports import Cell
@@ -141,7 +141,7 @@ class Front:
         return await self.step("cancel", actor.user, hold_id, work, tries=tries, parts=parts)
 
     async def move(self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], *, tries: int) -> Call:
-        """Move it from the seats that it was made with, or from what a read says that it has, to these."""
+        """Move it from what a read says that it has to these seats; a call without an answer is repeated as it was."""
         wanted: list[Move] = []
         asked: list[Cell] = []
 
@@ -149,7 +149,8 @@ class Front:
             now = await process.holds.find(actor, base_id(hold.id))
             onto = {old: new for old, new in zip(now.seats, seats, strict=False) if old != new}
             version = None if self._random.random() < 0.3 else now.extensions
-            wanted[:] = [Move(self.trip, onto, self.trip.journey(ends) if ends else None, version)]
+            if not wanted:
+                wanted.append(Move(self.trip, onto, self.trip.journey(ends) if ends else None, version))
             asked[:] = _cells_of(now, wanted[0])
             if self.plan.swaps or self.plan.freezes or self.plan.cancels:
                 settles = self._random.random() < MOVES_SETTLE
@@ -169,7 +170,7 @@ class Front:
         async def work(process: Process) -> Hold:
             step = process.holds.extend(actor, hold_id, expires_at_ms=until_ms, total_ms_max=self._total_ms_max)
             hold = await process.steps.run(step)
-            assert isinstance(hold.state, Held)
+            assert isinstance(hold.state, Held | Expired)
             assert hold.state.expires_at_ms >= until_ms
             return hold
 

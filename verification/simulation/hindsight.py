@@ -31,6 +31,8 @@ CAUSES = {
 """What a call that changes a hold does to its row; a confirm leads to confirmed from any status."""
 
 
+SAYS_IT_WAS_DONE = {"confirm": "BOOKING_CANCELLED"}
+"""The refusal of a step that says that it was done, and undone since."""
 SAYS_NOTHING_OF_KEYS = ("SALES_CLOSED", "DEPARTED", "INVALID_SEATS")
 """Refusals of a hold that say nothing of its key, unless this has a hold."""
 
@@ -100,8 +102,8 @@ class Hindsight:
                 raise Violated(f"I4 {step.hold_id} cancelled unasked")
 
     def _judge_late_effects(self) -> None:
-        """Nothing that a call sent takes effect after its final refusal; without a key, not before it either (I5). A
-        key reused for another request changes nothing (I6).
+        """Nothing that a call sent takes effect after its final refusal; without a key, not before it either, nor if it
+        is a step on a hold (I5). A key reused for another request changes nothing (I6).
         """
         for step in self.oracle.steps:
             call = step.call
@@ -110,8 +112,9 @@ class Hindsight:
             if not _is_effect(call, step):
                 continue
             was_promised_none = call.answer in (CallOutcome.REUSED, CallOutcome.SEEN) or (
-                call.op in ("hold", "block") and not call.has_key and call.answer is not CallOutcome.ENDED
+                call.op != "unblock" and not call.has_key and call.answer is not CallOutcome.ENDED
             )
+            was_promised_none = was_promised_none and call.told != SAYS_IT_WAS_DONE.get(call.op)
             if was_promised_none or step.at_s > call.returned_s:
                 raise Violated(f"I5 {call}, yet {step}")
 
@@ -387,7 +390,7 @@ def _is_effect(call: Call, step: Step[Call]) -> bool:
     """Whether the step is what the call asked for, and not what it did to other holds on the way."""
     if call.op == "confirm":
         return step.status == "confirmed"
-    is_change = (call.parts or call.op == "move") and step.call is call
+    is_change = (call.parts or call.op == "move") and step.call is call and step.status != "expired"
     if CAUSES.get(call.op) != (step.was, step.status) and not is_change:
         return False
     return call.op in ("hold", "block", "unblock") or base_id(step.hold_id) == call.subject

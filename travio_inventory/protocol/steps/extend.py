@@ -3,10 +3,11 @@
 from typing import Generic
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import Applied, Outcome, Row, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.failed_batches import FailedBatches
-from travio_inventory.protocol.hold import Held
+from travio_inventory.protocol.hold import Expired, Held
 from travio_inventory.protocol.refusals import ExtensionTooLong
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.rolling_forward import RollingForward
@@ -28,7 +29,7 @@ class Extending(Generic[H]):
 
     async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> H:
         """See Holds."""
-        failed = FailedBatches()
+        failed, tried = FailedBatches(), None
         for _ in range(TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
@@ -38,12 +39,13 @@ class Extending(Generic[H]):
                 await self._sender.pause()
                 continue
             if not isinstance(hold.state, Held):
-                raise await self._deciding.over(hold)
+                return await self._over(hold, expires_at_ms, tried if failed.may_land else None)
             if hold.state.expires_at_ms >= expires_at_ms:
                 await self._rolling.settled(hold, as_of_ms=as_of_ms)
                 return hold
             if expires_at_ms > hold.created_at_ms + total_ms_max:
                 raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
+            tried = tried or hold
             outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms, seen)
             if isinstance(outcome, Applied):
                 extended = hold.extended(expires_at_ms)
@@ -53,6 +55,17 @@ class Extending(Generic[H]):
             failed.add(outcome)
             await self._sender.pause()
         raise failed.refusal()
+
+    async def _over(self, hold: H, until_ms: int, in_doubt: H | None) -> H:
+        """A hold that has ended. `in_doubt` is what it was before it was extended, perhaps: if it expired then, its row
+        says whether it was. Raises HoldEnded, OutcomeUnknown.
+        """
+        if in_doubt is not None:
+            if isinstance(hold.state, Expired) and hold.state.expires_at_ms >= until_ms:
+                return hold
+            if not isinstance(hold.state, Expired) and hold.extensions > in_doubt.extensions:
+                raise OutcomeUnknown
+        raise await self._deciding.over(hold)
 
     async def extend_once(self, hold: H, seen_ms: int, until_ms: int, seen: Rows) -> Outcome:
         """Try it once, on condition that the hold's expiry is the one that was read."""

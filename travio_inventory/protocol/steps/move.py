@@ -25,21 +25,35 @@ fence, a mover that was only slow would commit without them.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Generic
+from typing import Generic, Protocol
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import IndexEntry, Partition, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Contended, Lost, NotMade, Result, Won
 from travio_inventory.protocol.fencing import Fencing
 from travio_inventory.protocol.hold import NEVER_MS, Held, Released, Title, base_id
-from travio_inventory.protocol.resource import Claim, Destination, H, Resource, Stake, home_of
+from travio_inventory.protocol.resource import Claim, H, Resource, Stake, home_of
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import deciding as decisions
 from travio_inventory.protocol.steps import writing
 from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding
+
+
+class Destination(Protocol[H]):
+    """Where a hold is to be moved."""
+
+    def is_done(self, hold: H) -> bool:
+        """Whether the hold was moved so, or is there, also if it has ended since; one that has ended and never was
+        moved was not.
+        """
+        ...
+
+    def of(self, hold: H) -> H | None:
+        """The hold as it is to be; None if it is so already. Raises a refusal if this one cannot be moved there."""
+        ...
 
 
 class Moving(Generic[H]):
@@ -75,12 +89,13 @@ class Moving(Generic[H]):
                 is_reached = False
                 await self._sender.pause()
                 continue
-            if not writing.is_alive(hold):
+            if not (writing.is_alive(hold) or to.is_done(hold)):
                 raise decisions.ended(hold)
             after = to.of(hold)
             if after is None:
-                if tried is not None and hold == tried[1]:  # it was done, and not answered
-                    await self._rolling.changed(*tried, as_of_ms=as_of_ms)
+                if tried is not None:  # it was done, and not answered
+                    now = tried[1] if hold == tried[1] else hold
+                    await self._rolling.changed(tried[0], now, as_of_ms=as_of_ms)
                 else:
                     await self._rolling.settled(hold, as_of_ms=as_of_ms)
                 return hold
@@ -90,7 +105,7 @@ class Moving(Generic[H]):
                 await self._rolling.changed(hold, after, as_of_ms=claimed.as_of_ms)
                 return after
             is_final = isinstance(claimed.result, Lost)  # an earlier call may have left the same move on its way
-            is_there = (was_taken or claimed.in_doubt or is_final) and to.of(await self._undo(hold, after)) is None
+            is_there = (was_taken or claimed.in_doubt or is_final) and await self._is_done(hold, after, to, claimed)
             if not (is_there or claimed.in_doubt or isinstance(claimed.result, AlreadyThere)):
                 raise self._no(hold, claimed.result)
             is_reached = is_reached and not claimed.in_doubt
@@ -159,6 +174,17 @@ class Moving(Generic[H]):
         if isinstance(after.state, Held) and after.state.expires_at_ms < NEVER_MS:
             return [index_entries.due(partition, after.state.expires_at_ms, self._sender.rules.retention)]
         return []
+
+    async def _is_done(self, before: H, after: H, to: Destination[H], claimed: Claimed) -> bool:
+        """Undo the move unless it was done after all, as its row says once it is fenced. Raises OutcomeUnknown; also if
+        other moves followed in whose rows it is lost.
+        """
+        now = await self._undo(before, after)
+        if to.is_done(now):
+            return True
+        if claimed.in_doubt and now.moves > after.moves:
+            raise OutcomeUnknown
+        return False
 
     async def _undo(self, before: H, after: H) -> H:
         """Fence the move, then give back what it took and the row does not name: it may have committed after all, by

@@ -62,7 +62,7 @@ class MoveHold:
         try:
             offer.check_sale(journey or hold.journey, self._clock.now_ms(), sells_departed=self._times.sells_departed)
         except NotOnSale:
-            if to.of(hold) is None:  # it was moved while the trip was on sale
+            if to.is_done(hold):  # it was moved while the trip was on sale
                 return hold
             if offer.state is not SalesState.CLOSED or has_place(trip, hold):
                 raise

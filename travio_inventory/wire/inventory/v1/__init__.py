@@ -3045,6 +3045,9 @@ class MoveHoldResponse(betterproto2.Message):
     """MoveHoldResponse."""
 
     hold: "Hold | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    As it is now: a move that was done is answered with it even if the hold has ended since, as its status says.
+    """
 
     confirmed_seats: "list[ConfirmedSeat]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
     """
