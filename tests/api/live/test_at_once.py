@@ -1,7 +1,10 @@
 """Who takes what it is told at once is told all of it, once, and is not woken; who does not is told the same."""
 
+from travio_inventory.api.live import writing
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.told import Told
+from travio_inventory.api.rest import callers
+from travio_inventory.http_server import connection
 from verification.kit.sale import Sale
 from verification.kit.watching import Watcher
 
@@ -34,3 +37,8 @@ async def test_one_who_fails_to_take_it_holds_up_nobody(feeds: Feeds, sale: Sale
         await sale.hold("A1")
         await bob.sees("A1", "held")
         await ann.sees("A1", "held")
+
+
+def test_the_faces_find_what_the_server_leaves_them_under_its_names() -> None:
+    """They may not import each other: with another name a face would wake everybody, and know no certificate."""
+    assert (writing.WRITE_NOW, callers.CERTIFICATE) == (connection.WRITE_NOW, connection.CERTIFICATE)

@@ -22,11 +22,11 @@ TOKENS: dict[str, Any] = {"auth": "jwt", "jwt_issuer": ISSUER, "jwt_audience": A
 
 @asynccontextmanager
 async def socket(
-    app: App, path: str = "/", *, origin: str = "", subprotocols: Sequence[str] = ()
+    app: App, path: str = "/", *, origin: str = "", subprotocols: Sequence[str] = (), **headers: str
 ) -> AsyncIterator[ClientConnection]:
     """A socket of the service."""
     address = f"ws://127.0.0.1:{app.http_port}{path}"
-    headers = {"Origin": origin} if origin else {}
+    headers |= {"Origin": origin} if origin else {}
     offered = [Subprotocol(each) for each in subprotocols]
     async with connect(address, additional_headers=headers, subprotocols=offered or None) as opened:
         yield opened
@@ -205,3 +205,13 @@ async def test_watchers_are_told_that_the_service_stops() -> None:
         await next_of(opened)
         await app.feeds.close()
         assert (await next_of(opened))["reason"] == "BACKEND_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("tokens", [{}, TOKENS], ids=["off", "jwt"])
+async def test_bytes_are_no_message_and_are_told_so(tokens: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    async with selling(**tokens) as app, socket(app) as opened:
+        for _ in range(sockets.MESSAGES_MAX + 1):
+            await opened.send(b"\xff\xfe")
+        assert (await next_of(opened))["reason"] == ("UNAUTHENTICATED" if tokens else "INVALID_REQUEST")
+        assert await closed(opened) == (1008, "UNAUTHENTICATED" if tokens else "too many messages")
+    assert caplog.records == []

@@ -17,6 +17,7 @@ from travio_inventory.api.live.showtimes_told import showtime_messages
 from travio_inventory.api.live.socket_messages import (
     Authenticate,
     BadSocketMessage,
+    SocketMessage,
     Subscribe,
     Unsubscribe,
     Watched,
@@ -117,7 +118,12 @@ class _Conversation:
             if named := watched_in(self._websocket.query_params):
                 await self._subscribe(tasks, actor, Subscribe(named, self._websocket.query_params.get("position", "")))
             while True:
-                await self._do(tasks, actor, await self._websocket.receive_text())
+                said = await self._next_said()
+                if isinstance(said, Authenticate):
+                    self._caller = await self._authenticated(said)
+                    actor = self._actor(self._caller)
+                elif said is not None:
+                    await self._do(tasks, actor, said)
         except Refusal as refusal:
             await self._send(_error(refusal.reason, str(refusal)))
             await self._websocket.close(REFUSED, refusal.reason)
@@ -135,12 +141,18 @@ class _Conversation:
                 raise
         try:
             async with asyncio.timeout(AUTHENTICATE_S_MAX):
-                first = read_message(await self._websocket.receive_text())
+                first = read_message(await self._next_text())
         except (BadSocketMessage, TimeoutError):
             raise Unauthenticated from None
         if not isinstance(first, Authenticate):
             raise Unauthenticated
-        identity = await self._identify(first.token)
+        return await self._authenticated(first)
+
+    async def _authenticated(self, said: Authenticate) -> Identity:
+        """Who the watcher says it is, and is told so: from now on, not for what it watches already. Raises as
+        `_identify`.
+        """
+        identity = await self._identify(said.token)
         await self._send(as_text({"type": "authenticated"}))
         return identity
 
@@ -151,22 +163,34 @@ class _Conversation:
     def _actor(self, identity: Identity) -> Actor:
         return identity.as_organization(self._websocket.query_params.get("org_id", ""))
 
-    async def _do(self, tasks: asyncio.TaskGroup, actor: Actor, text: str) -> None:
-        """What the watcher says. Raises _Over for one who says too much."""
-        if not self._budget.spend(asyncio.get_running_loop().time()):
-            raise _Over(REFUSED, "too many messages")
+    async def _next_said(self) -> SocketMessage | None:
+        """What the watcher says next; None for what cannot be understood, which it is told. Raises as `_next_text`."""
         try:
-            match read_message(text):
-                case Subscribe() as wanted:
-                    await self._subscribe(tasks, actor, wanted)
-                case Unsubscribe(watched):
-                    if following := self._following.pop(watched, None):
-                        following.cancel()
-                    await self._send(as_text({"type": "unsubscribed", **watched.named}))
-                case Authenticate():
-                    await self._send(as_text({"type": "authenticated"}))
+            return read_message(await self._next_text())
         except BadSocketMessage as bad:
             await self._send(_error(InvalidRequest.reason, str(bad)))
+            return None
+
+    async def _next_text(self) -> str:
+        """Raises BadSocketMessage for bytes, _Over for one who says too much, WebSocketDisconnect."""
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+        if not self._budget.spend(asyncio.get_running_loop().time()):
+            raise _Over(REFUSED, "too many messages")
+        text: str | None = message.get("text")
+        if text is None:
+            raise BadSocketMessage("a message must be text")
+        return text
+
+    async def _do(self, tasks: asyncio.TaskGroup, actor: Actor, said: Subscribe | Unsubscribe) -> None:
+        match said:
+            case Subscribe() as wanted:
+                await self._subscribe(tasks, actor, wanted)
+            case Unsubscribe(watched):
+                if following := self._following.pop(watched, None):
+                    following.cancel()
+                await self._send(as_text({"type": "unsubscribed", **watched.named}))
 
     async def _subscribe(self, tasks: asyncio.TaskGroup, actor: Actor, wanted: Subscribe) -> None:
         """Follow it; who follows it already begins anew."""
@@ -179,17 +203,17 @@ class _Conversation:
         self._following[wanted.watched] = tasks.create_task(self._follow(actor, wanted))
 
     async def _follow(self, actor: Actor, wanted: Subscribe) -> None:
-        watched = wanted.watched
+        watched, caller = wanted.watched, self._caller
         write = showtime_messages if watched.is_showtime else _as_one
         try:
             query = await query_of(self._inventory, actor, watched.part)
             position, write_now = parse_position(wanted.position), writer_of(self._websocket.scope)
 
             def at_once(told: Told) -> bool:
-                return is_known(self._caller) and write_now(write(told))
+                return is_known(caller) and write_now(write(told))
 
             feed = self._feeds.subscribe(actor, query, position, write=write, at_once=at_once)
-            async with aclosing(while_known(self._caller, feed)) as known:
+            async with aclosing(while_known(caller, feed)) as known:
                 first = await anext(known)
                 await self._send(as_text({"type": "subscribed", **watched.named}))
                 await self._tell(write(first))
