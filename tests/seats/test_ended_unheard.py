@@ -9,6 +9,7 @@ from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol.batches import Batches, Outcome, Unknown
 from travio_inventory.protocol.claims import ERRORS_MAX
 from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Hold, Released
+from travio_inventory.seats.move import Move
 from travio_inventory.seats.refusals import (
     BookingCancelled,
     HoldEnded,
@@ -194,3 +195,13 @@ async def test_a_confirm_whose_booking_was_cancelled_meanwhile_says_so(sale: Sal
     then(sale, hold, confirm_and_cancel)
     with pytest.raises(BookingCancelled):
         await sale.confirm(hold)
+
+
+async def test_a_move_that_was_done_is_not_said_to_have_done_nothing_since_its_hold_cannot_be_read(sale: Sale) -> None:
+    async def cannot_be_read(_: Sale, __: Hold) -> None:
+        sale.store.cannot_read(sale.group_partition("A1"))
+
+    hold = await sale.hold("A1 A2")
+    then(sale, hold, cannot_be_read)
+    process = sale.process.holds
+    assert (await process.move(sale.actor(), hold.id, Move(sale.trip, {"A2": "A3"}))).seats == ("A1", "A3")

@@ -78,7 +78,7 @@ class Moving(Generic[H]):
 
     async def move(self, actor: Actor, hold_id: str, to: Destination[H]) -> H:
         """See Holds."""
-        tried: tuple[H, H] | None = None
+        tried: H | None = None
         is_reached = True
         for _ in range(TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
@@ -93,24 +93,32 @@ class Moving(Generic[H]):
                 raise decisions.ended(hold)
             after = to.of(hold)
             if after is None:
-                if tried is not None:  # it was done, and not answered
-                    now = tried[1] if hold == tried[1] else hold
-                    await self._rolling.changed(tried[0], now, as_of_ms=as_of_ms)
-                else:
-                    await self._rolling.settled(hold, as_of_ms=as_of_ms)
+                await self._rolling.settled(hold, as_of_ms=as_of_ms)
                 return hold
-            tried = hold, after
+            tried = after
             claimed, was_taken = await self._claim(hold, after, seen)
             if isinstance(claimed.result, Won):
                 await self._rolling.changed(hold, after, as_of_ms=claimed.as_of_ms)
                 return after
             is_final = isinstance(claimed.result, Lost)  # an earlier call may have left the same move on its way
-            is_there = (was_taken or claimed.in_doubt or is_final) and await self._is_done(hold, after, to, claimed)
-            if not (is_there or claimed.in_doubt or isinstance(claimed.result, AlreadyThere)):
+            if was_taken or claimed.in_doubt or is_final:
+                as_of_ms = self._sender.clock.now_ms()
+                now = await self._undo(hold, after)
+                if to.is_done(now):  # and was not answered
+                    return await self._done(hold, after, now, as_of_ms)
+                if claimed.in_doubt and now.moves > after.moves:
+                    raise OutcomeUnknown  # others moved it since, perhaps from there
+            if not (claimed.in_doubt or isinstance(claimed.result, AlreadyThere)):
                 raise self._no(hold, claimed.result)
             is_reached = is_reached and not claimed.in_doubt
             await self._sender.pause()
-        raise self._overtaken(tried[1] if tried is not None and is_reached else None)
+        raise self._overtaken(tried if is_reached else None)
+
+    async def _done(self, before: H, after: H, now: H, as_of_ms: int) -> H:
+        """The hold as its row says that it is, after a move that was done."""
+        after = after if now == after else now
+        await self._rolling.changed(before, after, as_of_ms=as_of_ms)
+        return after
 
     async def _now(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold, or its late booking. Raises HoldNotFound, StoreUnavailable, BackendUnavailable."""
@@ -174,17 +182,6 @@ class Moving(Generic[H]):
         if isinstance(after.state, Held) and after.state.expires_at_ms < NEVER_MS:
             return [index_entries.due(partition, after.state.expires_at_ms, self._sender.rules.retention)]
         return []
-
-    async def _is_done(self, before: H, after: H, to: Destination[H], claimed: Claimed) -> bool:
-        """Undo the move unless it was done after all, as its row says once it is fenced. Raises OutcomeUnknown; also if
-        other moves followed in whose rows it is lost.
-        """
-        now = await self._undo(before, after)
-        if to.is_done(now):
-            return True
-        if claimed.in_doubt and now.moves > after.moves:
-            raise OutcomeUnknown
-        return False
 
     async def _undo(self, before: H, after: H) -> H:
         """Fence the move, then give back what it took and the row does not name: it may have committed after all, by
