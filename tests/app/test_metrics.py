@@ -21,6 +21,7 @@ from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentT
 from travio_inventory.edge.local_rates import LocalRates
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Outcome, Unknown
+from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.sqlite import SqliteBatches
@@ -185,11 +186,13 @@ def test_events_in_and_faults_are_told() -> None:
     found = {(name, *labels): numbers for name, labels, numbers in meters.snapshot()}
     assert found.keys() == {
         (families.EVENTS_IN.name, "shop", "done"), (families.EVENTS_IN.name, "shop", "dead letter"),
-        (families.EVENTS_IN_WAITING.name, "shop"), (families.AUDIT_FAULTS.name, "leftover"),
+        (families.EVENTS_IN_WAITING.name, "shop"), *((families.AUDIT_FAULTS.name, fault) for fault in Fault),
     }  # fmt: skip
     assert sum(found[families.EVENTS_IN.name, "shop", "done"][1:]) == 2
     assert found[families.EVENTS_IN_WAITING.name, "shop"] == [3]
-    assert found[families.AUDIT_FAULTS.name, "leftover"] == [1]
+    assert {fault: found[families.AUDIT_FAULTS.name, fault] for fault in Fault} == {
+        fault: [int(fault is Fault.LEFTOVER)] for fault in Fault
+    }
 
 
 async def test_redis_is_up_or_down_and_its_copies_are_told(redis_node: RedisServer) -> None:

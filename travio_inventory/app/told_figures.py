@@ -16,18 +16,21 @@ from travio_inventory.app.readiness import PARTS, Readiness
 from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.tally import Tally
 from travio_inventory.protocol.step_counts import StepCounts
+from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry import families
 from travio_inventory.telemetry.families import Family
 from travio_inventory.telemetry.meters import NO_LABELS, Figure, Labels, Meters
 from travio_inventory.telemetry.metrics import Figures
-from travio_inventory.telemetry.watched import PORTS, SINK
+from travio_inventory.telemetry.watched import HOLDS, PORTS, SINK
 
 OUTCOMES: Final = MappingProxyType(
     {"Applied": "applied", "Refused": "refused", "Unknown": "unknown", "NotDone": "not_done"}
 )
 AUDIT, EVENTS_IN, WAITING = "audit", "events_in", r"events_in\.(\S+) waiting"
 GATE, STORE, SWEEPER = "gate.enter", "store.apply", "expire_holds"
+NO_FAULTS: Final = {(fault.value,): 0 for fault in Fault}
+"""A counter that begins with its first fault has not risen, as Prometheus sees it: an alert would be silent."""
 OF_STORE: Final = MappingProxyType(
     {
         "store.forgotten rows": families.FORGOTTEN_ROWS,
@@ -41,6 +44,7 @@ OF_STORE: Final = MappingProxyType(
 OF_CALLS: Final = (
     families.USE_CASE,
     families.CLEANUP,
+    families.HOLDS,
     families.GATE,
     families.EDGE_CALL,
     families.BATCH,
@@ -65,7 +69,7 @@ def tell_calls(meters: Meters, figures: Figures) -> None:
     """What was counted around use cases and ports."""
     for family in OF_CALLS:
         meters.read(family, partial(_of_calls, figures, family))
-    meters.read(families.AUDIT_FAULTS, lambda: _counts(figures, AUDIT))
+    meters.read(families.AUDIT_FAULTS, lambda: NO_FAULTS | _counts(figures, AUDIT))
     meters.read(families.EVENTS_IN_WAITING, lambda: _waiting(figures))
     meters.read(families.PUBLISHED, lambda: {(sink,): count for sink, count in figures.published.items()})
 
@@ -105,6 +109,8 @@ def _places(name: str, outcome: str) -> Iterator[tuple[Family, Labels]]:
         yield families.EVENTS_IN, (method, outcome)
     elif name == AUDIT:
         return
+    elif port == HOLDS:
+        yield families.HOLDS, (method, outcome)
     elif port in PORTS:
         yield families.EDGE_CALL, (port, method, outcome)
     else:

@@ -74,6 +74,12 @@ USE_CASE = Family(
     "runs of a use case, by outcome: ok, the reason of a refusal, error (a bug), cancelled, PUBLISH_FAILED",
     ("use_case", "outcome"),
 )
+HOLDS = Family(
+    "travio_hold_step_duration_seconds",
+    H,
+    "steps of holds and bookings, and what they read, without the use case around them: ok, or the reason of a refusal",
+    ("step", "outcome"),
+)
 GATE = Family(
     "travio_gate_duration_seconds",
     H,

@@ -24,7 +24,8 @@ PUBLISH_FAILED = "PUBLISH_FAILED"
 ROUNDS = {"expire_holds", "relay_events", "forget_trips", "follow_maps", "audit_trips"}
 """Called by background jobs and live feeds all the time: their runs alone are not reported."""
 SINK = "sink"
-PORTS = {"store", "holds", "gate", "taken", "seat_maps", SINK}
+HOLDS = "holds"
+PORTS = {"store", HOLDS, "gate", "taken", "seat_maps", SINK}
 """Called by use cases, rounds too: not reported alone either."""
 
 
@@ -73,6 +74,9 @@ def _counted(name: str, call: _Step, figures: Figures, *, decided: Callable[[obj
         try:
             result = await call(*args, **kwargs)
             outcome = OK if decided is None else decided(result)
+        except Refusal as refusal:
+            outcome = refusal.reason
+            raise
         except Exception:
             outcome = ERROR
             raise
@@ -94,7 +98,8 @@ class CallWatch:
     def port(self, name: str, port: T) -> T:
         """The same port, each call counted under `name.method`.
 
-        Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, error, and cancelled.
+        Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, the reason of a refusal, error,
+        and cancelled.
         """
 
         def counted(method: str, call: _Step) -> _Step:

@@ -7,6 +7,7 @@
   `asking` asks any inventory, `watching` follows its live maps. `commands` are valid ones of every kind.
   `planted_faults` writes what no step writes, for the auditor to find.
 - A service: `in_process` says what one in this process is set to, `service_process` is one as a process.
+- `charts` draws lines over time.
 - Who calls a service: `shoppers` with the client; `requests` are valid and invalid messages, sent on streams by
   `raw_caller`, or as bytes by `frames`; `tokens` say who they are.
 """

@@ -32,7 +32,7 @@ NPM_PROGRAMS = {"npm": "npm", "node": "nodejs"}
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 KUBECTL = "kubectl"
-PROMETHEUS_PROGRAMS = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
+PROMETHEUS_PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 lacks in later ones the security manager that it installs; Kafka 4 needs this one
 
@@ -182,7 +182,7 @@ def install(packages: list[str]) -> None:
 
 
 def _packages(programs: dict[str, str]) -> list[str]:
-    return [package for program, package in programs.items() if not shutil.which(program)]
+    return list(dict.fromkeys(package for program, package in programs.items() if not shutil.which(program)))
 
 
 def _pom(name: FromMaven) -> Path:
