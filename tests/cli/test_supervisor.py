@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -62,7 +63,11 @@ class Supervised:
 
 @asynccontextmanager
 async def supervised(
-    caplog: pytest.LogCaptureFixture, *words: str, processes: int = 2, stop_seconds_max: float = SECONDS_MAX
+    caplog: pytest.LogCaptureFixture,
+    *words: str,
+    processes: int = 2,
+    stop_seconds_max: float = SECONDS_MAX,
+    silence_seconds_max: float | None = None,
 ) -> AsyncIterator[Supervised]:
     """A supervisor of patient processes, which the test ends; with `others-fail` all but one fail at once."""
     caplog.set_level("INFO")
@@ -70,7 +75,8 @@ async def supervised(
     others = {**ours, "FAILS": "yes"} if "others-fail" in words else ours
     environments = [ours] + [others] * (processes - 1)
     telling, told = anyio.create_memory_object_stream[signal.Signals](10)
-    made = Supervisor([*PROCESS, *words], environments, where="here:1", stop_seconds_max=stop_seconds_max)
+    bounds: dict[str, Any] = {"stop_seconds_max": stop_seconds_max, "silence_seconds_max": silence_seconds_max}
+    made = Supervisor([*PROCESS, *words], environments, where="here:1", **bounds)
     with anyio.fail_after(SECONDS_MAX), telling, told, closing(made):
         async with anyio.create_task_group() as running:
             one = Supervised(telling, caplog)
@@ -99,6 +105,17 @@ async def test_what_dies_is_started_again_and_the_others_stay(caplog: pytest.Log
         one.tell(signal.SIGINT)
     assert one.status == 0
     assert one.said("ended") == ["a process ended by SIGKILL: another starts in 0.1 s"]
+
+
+async def test_what_falls_silent_is_killed_and_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with supervised(caplog, "falls-silent", processes=1, silence_seconds_max=0.2) as one:
+        [hangs] = await one.pids()
+        [again] = await one.pids(times=2)
+        assert again != hangs
+        one.tell(signal.SIGTERM)
+    assert one.status == 0
+    assert one.said("hangs")[0] == "killing a process that hangs: it said nothing for 0.2 s"
+    assert one.said("ended")[0] == "a process ended by SIGKILL: another starts in 0.1 s"
 
 
 async def test_what_keeps_dying_is_started_again_later_and_later(caplog: pytest.LogCaptureFixture) -> None:

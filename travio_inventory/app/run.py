@@ -20,7 +20,7 @@ from travio_inventory.settings import ScyllaSettings, Settings, StoreSettings, s
 from travio_inventory.telemetry.families import BUSY, LOG_LINES, TURN
 from travio_inventory.telemetry.logs import LogLines, set_up_logs
 from travio_inventory.telemetry.meters import NS
-from travio_inventory.telemetry.notify import READY, notify
+from travio_inventory.telemetry.notify import READY, STOPPING, kept_alive, notify
 from travio_inventory.telemetry.turns import LONGEST_TURN, TimedTurns
 from travio_inventory.telemetry.watched import log_figures
 
@@ -81,7 +81,7 @@ async def _until_told(
 ) -> None:
     with ExitStack() as listening:
         signals = listening.enter_context(anyio.open_signal_receiver(*OBEYED))
-        async with service as app:
+        async with kept_alive(), service as app:
             _collect_seldom()
             app.figures.gauge(LONGEST_TURN, turns.longest_us)
             app.meters.read_one(TURN, lambda: turns.longest_lately_ns() / NS)
@@ -97,6 +97,7 @@ async def _until_told(
             for needless in WHILE_RUNNING:
                 signal.signal(needless, signal.SIG_IGN)
             log.info("stopping: %s", told.name)
+            notify(STOPPING)
         log_figures(app.figures)
 
 

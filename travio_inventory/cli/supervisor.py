@@ -25,7 +25,15 @@ from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import MetricsSettings, Settings
 from travio_inventory.settings.logs import WORKERS_MAX
 from travio_inventory.telemetry.logs import set_up_logs
-from travio_inventory.telemetry.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
+from travio_inventory.telemetry.notify import (
+    ADDRESS_VARIABLE,
+    OWNER_VARIABLE,
+    READY,
+    STOPPING,
+    kept_alive,
+    notify,
+    silence_seconds_max,
+)
 from travio_inventory.telemetry.telling import ProcessTold, asked
 
 log = logging.getLogger(__name__)
@@ -74,6 +82,7 @@ def serve(settings: Settings, processes: int, *, only: Face | None = None) -> in
             [_environment(ports, number) for number in range(processes)],
             where=", ".join(map(str, ports)),
             stop_seconds_max=stop_seconds_max,
+            silence_seconds_max=silence_seconds_max(),
         )
         try:
             return anyio.run(_until_told, stack.enter_context(closing(supervisor)), settings.metrics)
@@ -150,12 +159,13 @@ def _environment(ports: Sequence[SharedPort], number: int) -> dict[str, str]:
     shared = {f"TRAVIO_{named}_PORT": str(address.port) for named, address in ports}
     shared |= {f"TRAVIO_{named}_REUSE_PORT": "on" for named, _ in ports}
     shared |= {"TRAVIO_METRICS_PORT": "off", "TRAVIO_WORKER": str(number)}
-    return {**os.environ, **shared, **({"TRAVIO_RELAY": "off"} if number else {})}
+    ours = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
+    return {**ours, **shared, **({"TRAVIO_RELAY": "off"} if number else {})}
 
 
 async def _until_told(supervisor: "Supervisor", metrics: MetricsSettings) -> int:
     with anyio.open_signal_receiver(*run.OBEYED) as signals:
-        async with metrics_listening(metrics, supervisor.told):
+        async with kept_alive(), metrics_listening(metrics, supervisor.told):
             return await supervisor.run(signals)
 
 
@@ -163,7 +173,8 @@ class Supervisor:
     """Keeps one process of `command` running for each environment; close it at the end.
 
     A process reports that it is ready at NOTIFY_SOCKET (`telemetry/notify`), tells its figures at TRAVIO_METRICS_SOCKET
-    (`telemetry/telling`), and must stop within `stop_seconds_max` after its standard input ends.
+    (`telemetry/telling`), and must stop within `stop_seconds_max` after its standard input ends. Once ready, it is
+    killed when it notifies of nothing for `silence_seconds_max`, if that is given.
     """
 
     def __init__(
@@ -173,11 +184,13 @@ class Supervisor:
         *,
         where: str,
         stop_seconds_max: float,
+        silence_seconds_max: float | None = None,
     ) -> None:
         self._command = command
         self._environments = environments
         self._where = where
         self._stop_seconds_max = stop_seconds_max
+        self._silence_seconds_max = silence_seconds_max
         self._folder = tempfile.TemporaryDirectory(prefix="travio-")
         self._leash = _Leash()
         self._is_stopping = anyio.Event()
@@ -290,9 +303,15 @@ class Supervisor:
         return status
 
     async def _listen(self, number: int, notices: UNIXDatagramSocket, keeping: TaskGroup) -> None:
-        async for notice, _ in notices:
-            if READY.encode() in notice.splitlines():
-                self._note_ready(number, keeping)
+        while True:
+            with anyio.move_on_after(self._silence_seconds_max if number in self._ready else None) as waiting:
+                notice, _ = await notices.receive()
+                if READY.encode() in notice.splitlines():
+                    self._note_ready(number, keeping)
+            if waiting.cancelled_caught:
+                log.error("killing a process that hangs: it said nothing for %g s", self._silence_seconds_max)
+                self._send(signal.SIGKILL, [number])
+                return
 
     def _note_ready(self, number: int, keeping: TaskGroup) -> None:
         if number not in self._processes:

@@ -33,6 +33,7 @@ BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 KUBECTL = "kubectl"
 PROMETHEUS_PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "amtool": "prometheus-alertmanager"}
+SYSTEMD_PROGRAMS = {"systemd-analyze": "systemd", "systemd-sysusers": "systemd"}
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 lacks in later ones the security manager that it installs; Kafka 4 needs this one
 
@@ -151,15 +152,19 @@ def web_client_missing() -> str | None:
 
 def prometheus_missing() -> str | None:
     """Why rules cannot be checked here, None if they can."""
-    lacking = _packages(PROMETHEUS_PROGRAMS)
-    return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
+    return _packages_missing(PROMETHEUS_PROGRAMS)
+
+
+def systemd_missing() -> str | None:
+    """Why units cannot be checked here, None if they can."""
+    return _packages_missing(SYSTEMD_PROGRAMS)
 
 
 def fetch() -> None:
     """Fetch what is missing. Raises ServersMissingError if that needs a human."""
     to_fetch = [name for name in FROM_MAVEN if not jars(name).is_dir()]
     lacking = _packages(REDIS_PROGRAMS | FETCH_PROGRAMS if to_fetch else REDIS_PROGRAMS)
-    lacking += _packages(BROKER_PROGRAMS | PROMETHEUS_PROGRAMS)
+    lacking += _packages(BROKER_PROGRAMS | PROMETHEUS_PROGRAMS | SYSTEMD_PROGRAMS)
     lacking += [*BROWSER_PACKAGES] if chromium_missing() else []
     lacking += _packages(NPM_PROGRAMS) if web_client_missing() else []
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)

@@ -30,6 +30,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "chromium": ("chromium",),
     "kubectl": ("kubectl",),
     "prometheus_tools": ("prometheus",),
+    "systemd_tools": ("systemd",),
     "web_client": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
@@ -44,6 +45,7 @@ MISSING = {
     "chromium": fetch.chromium_missing,
     "kubectl": fetch.kubectl_missing,
     "prometheus": fetch.prometheus_missing,
+    "systemd": fetch.systemd_missing,
     "web client": fetch.web_client_missing,
 }
 
@@ -178,3 +180,9 @@ def web_client() -> str:
 def prometheus_tools() -> None:
     """Promtool and amtool, which check rules and configurations."""
     need("prometheus")
+
+
+@pytest.fixture(scope="session")
+def systemd_tools() -> None:
+    """What checks units, without systemd running."""
+    need("systemd")
