@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
+from websockets.frames import Frame, Opcode
 
 from travio_inventory.http_server.limits import HttpLimits
 from travio_inventory.http_server.server import HttpServer
 
 LIMITS = HttpLimits(
     connections_max=8,
+    staying_max=4,
     header_bytes_max=1_024,
     headers_max=10,
     read_bytes_max=65_536,
@@ -21,6 +23,8 @@ LIMITS = HttpLimits(
     request_read_seconds_max=30.0,
     write_stalled_seconds_max=30.0,
     socket_message_bytes_max=1_024,
+    socket_frames_at_once_max=20,
+    socket_frames_per_second=0.1,
     socket_ping_seconds=30.0,
     drain_seconds_max=5.0,
     linger_seconds_max=0.5,
@@ -36,21 +40,29 @@ SOCKET = (
 )
 
 
+LISTENED = SOCKET.replace("/socket", "/listen")
+
+
 class Application:
-    """Answers /quick at once, /slow when it is let go, and /huge with more than buffers can have."""
+    """Answers /quick at once, /slow when it is let go, /endless then too if it may stay until then, and /huge with more
+    than buffers can have. On a socket at /listen it hears what is said, on others it says more than buffers can have.
+    """
 
     def __init__(self) -> None:
         self.running = 0
         self.let_go = asyncio.Event()
+        self.heard: list[object] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b"done"
         self.running += 1
         try:
             if scope["type"] == "websocket":
-                await self._talk(send)
+                await (self._listen(receive, send) if scope["path"] == "/listen" else self._talk(send))
                 return
-            if scope["path"] == "/slow":
+            if scope["path"] == "/endless" and not scope["state"]["may_stay"]():
+                body = b"no room"
+            elif scope["path"] in ("/slow", "/endless"):
                 await self.let_go.wait()
             elif scope["path"] == "/huge":
                 body = b"." * HUGE_BYTES
@@ -59,6 +71,13 @@ class Application:
             await send({"type": "http.response.body", "body": body})
         finally:
             self.running -= 1
+
+    async def _listen(self, receive: Receive, send: Send) -> None:
+        """Hear all until the socket is closed."""
+        await send({"type": "websocket.accept"})
+        await receive()
+        while (message := await receive())["type"] == "websocket.receive":
+            self.heard.append(message.get("text", message.get("bytes")))
 
     async def _talk(self, send: Send) -> None:
         """Say more than buffers can have."""
@@ -77,6 +96,24 @@ class Caller:
     async def say(self, text: str) -> None:
         self._writer.write(text.encode("latin1"))
         await self._writer.drain()
+
+    async def talk(self) -> None:
+        """Begin a conversation on a socket."""
+        await self.say(LISTENED)
+        assert (await self._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+
+    async def send(self, *frames: Frame) -> None:
+        """On a socket, as a client must."""
+        with suppress(ConnectionError):
+            await self.say(b"".join(frame.serialize(mask=True) for frame in frames).decode("latin1"))
+
+    async def close_code(self) -> int:
+        """Why the server closes the socket, whatever it says before."""
+        while True:
+            head, size = await self._reader.readexactly(2)
+            data = await self._reader.readexactly(size)
+            if head == 0x80 | Opcode.CLOSE:
+                return int.from_bytes(data[:2], "big") or 1005
 
     async def answer(self) -> str:
         """The next answer, whole; "" where the connection has ended."""

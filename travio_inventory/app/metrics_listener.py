@@ -95,6 +95,7 @@ def _server(told: Told) -> "HttpServer":
 
     limits = HttpLimits(
         connections_max=CONNECTIONS_MAX,
+        staying_max=1,
         header_bytes_max=HEADER_BYTES_MAX,
         headers_max=100,
         read_bytes_max=HEADER_BYTES_MAX,
@@ -103,6 +104,8 @@ def _server(told: Told) -> "HttpServer":
         request_read_seconds_max=SECONDS_MAX,
         write_stalled_seconds_max=SECONDS_MAX,
         socket_message_bytes_max=HEADER_BYTES_MAX,
+        socket_frames_at_once_max=1,
+        socket_frames_per_second=1,
         socket_ping_seconds=SECONDS_MAX,
         drain_seconds_max=SECONDS_MAX,
         linger_seconds_max=1,

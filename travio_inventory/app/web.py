@@ -62,6 +62,11 @@ if TYPE_CHECKING:
 HEADERS_MAX = 100
 READ_BYTES_MAX = 65_536
 PIPELINED_MAX = 32
+STAYING_OF_CONNECTIONS = 3, 4
+"""WebSockets and streams leave a fourth of the connections to requests."""
+SOCKET_MESSAGE_BYTES_MAX = 16_384
+"""As many as the longest message may have characters, each of four bytes."""
+SOCKET_FRAMES_AT_ONCE_MAX, SOCKET_FRAMES_PER_SECOND = 256, 16.0
 SOCKET_PING_SECONDS = 20.0
 
 
@@ -165,8 +170,10 @@ def _body_limits(limits: LimitSettings) -> BodyLimits:
 
 
 def _http_limits(http: HttpSettings, limits: LimitSettings) -> HttpLimits:
+    staying, of = STAYING_OF_CONNECTIONS
     return HttpLimits(
         connections_max=http.connections_max,
+        staying_max=max(1, http.connections_max * staying // of),
         header_bytes_max=HEADER_BYTES_MAX,
         headers_max=HEADERS_MAX,
         read_bytes_max=READ_BYTES_MAX,
@@ -174,7 +181,9 @@ def _http_limits(http: HttpSettings, limits: LimitSettings) -> HttpLimits:
         idle_connection_seconds_max=http.idle_connection_seconds,
         request_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
         write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,
-        socket_message_bytes_max=limits.message_bytes_max,
+        socket_message_bytes_max=SOCKET_MESSAGE_BYTES_MAX,
+        socket_frames_at_once_max=SOCKET_FRAMES_AT_ONCE_MAX,
+        socket_frames_per_second=SOCKET_FRAMES_PER_SECOND,
         socket_ping_seconds=SOCKET_PING_SECONDS,
         drain_seconds_max=limits.drain_seconds,
         linger_seconds_max=LINGER_SECONDS_MAX,

@@ -1,26 +1,42 @@
-"""A WebSocket of one caller: uvicorn's, which ends where its peer does not read."""
+"""A WebSocket of one caller: uvicorn's, which ends where its peer does not read, or sends what it may not."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 
 from travio_inventory.http_server.connection import WRITE_NOW
+from travio_inventory.http_server.limits import HttpLimits
+
+PARSED_BYTES_MAX: Final = 2_048
+"""Of what has arrived, so much is parsed before it is known whether that are too many frames."""
 
 
 class CallerSocket(WebSocketsSansIOProtocol):
-    """Ends the connection where the peer leaves unread what it was sent for so long, whatever the application does."""
+    """Ends the connection where the peer leaves unread what it was sent for so long, whatever the application does; and
+    where it sends more frames than it may, more parts of a message than its message may have bytes, or text that is no
+    UTF-8. `left` is told when it is over.
+    """
 
     def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any], *, write_stalled_seconds_max: float
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        *,
+        limits: HttpLimits,
+        left: Callable[[asyncio.BaseTransport], None],
     ) -> None:
         super().__init__(config, server_state, {**app_state, WRITE_NOW: self._write_now})
-        self._write_stalled_seconds_max = write_stalled_seconds_max
+        self._limits = limits
+        self._left = left
         self._stalled: asyncio.TimerHandle | None = None
+        self._frames_left = float(limits.socket_frames_at_once_max)
+        self._counted_at = self.loop.time()
 
     def _write_now(self, texts: Sequence[str]) -> bool:
         if not self.handshake_complete or self.close_sent or self.disconnected or not self.writable.is_set():
@@ -29,8 +45,47 @@ class CallerSocket(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(frames))
         return True
 
+    # What the peer sends.
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), PARSED_BYTES_MAX):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + PARSED_BYTES_MAX])
+
+    def handle_events(self) -> None:
+        now, limits = self.loop.time(), self._limits
+        earned = (now - self._counted_at) * limits.socket_frames_per_second
+        left = min(self._frames_left + earned, limits.socket_frames_at_once_max) - len(self.conn.events)
+        self._frames_left, self._counted_at = left, now
+        if left < 0:
+            self._fail(CloseCode.POLICY_VIOLATION, "too many frames")
+        else:
+            super().handle_events()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= self._limits.socket_message_bytes_max:
+            self._fail(CloseCode.MESSAGE_TOO_BIG, "too many parts of a message")
+        else:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
+            self.frames = []
+            self._fail(CloseCode.INVALID_DATA, "a text must be UTF-8")
+        else:
+            super().send_receive_event_to_app()
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        """End the connection and say why, unless it is ending already."""
+        if self.conn.close_sent is None:
+            self.conn.fail(code, reason)
+            self.handle_parser_exception()
+
+    # What it leaves unread.
+
     def pause_writing(self) -> None:
-        self._stalled = self.loop.call_later(self._write_stalled_seconds_max, self.transport.abort)
+        self._stalled = self.loop.call_later(self._limits.write_stalled_seconds_max, self.transport.abort)
         super().pause_writing()
 
     def resume_writing(self) -> None:
@@ -39,8 +94,17 @@ class CallerSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
+        self._left(self.transport)
         super().connection_lost(exc)
 
     def _forget(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

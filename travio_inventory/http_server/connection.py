@@ -24,6 +24,12 @@ bytes of a body, or the texts of messages, all or none. It returns whether they 
 """
 
 
+MAY_STAY: Final = "may_stay"
+"""The name under which the state of a request has what an answer without an end asks before it begins: whether there is
+room for one more.
+"""
+
+
 class TooLarge(Exception):
     """The head of a request is larger than it may be; the parser passes it on as an error of the request."""
 
@@ -37,6 +43,14 @@ class Room(Protocol):
 
     def remove(self, connection: "CallerConnection") -> None:
         """It has ended, or is no connection for requests any more."""
+        ...
+
+    def may_stay(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether there is room for one more connection that stays, as that one does from now on."""
+        ...
+
+    def stays_no_more(self, transport: asyncio.BaseTransport) -> None:
+        """It has ended, or comes and goes again."""
         ...
 
     def became_busy(self, connection: "CallerConnection") -> None:
@@ -82,6 +96,7 @@ class CallerConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._room.remove(self)
+        self._room.stays_no_more(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -90,6 +105,9 @@ class CallerConnection(HttpToolsProtocol):
         super().data_received(data)
 
     def handle_websocket_upgrade(self) -> None:
+        if not self._room.may_stay(self.transport):
+            self._answer(self._refusals.crowded)
+            return
         self._room.remove(self)
         super().handle_websocket_upgrade()
 
@@ -155,6 +173,7 @@ class CallerConnection(HttpToolsProtocol):
         super().on_headers_complete()
         if self._request is not None:
             self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
+            self.scope["state"][MAY_STAY] = partial(self._room.may_stay, self.transport)
 
     def on_message_complete(self) -> None:
         self._reading_since = None
@@ -172,6 +191,7 @@ class CallerConnection(HttpToolsProtocol):
     # What the application answers, and what we do.
 
     def on_response_complete(self) -> None:
+        self._room.stays_no_more(self.transport)
         if not self.pipeline:
             self._idle_since = self.loop.time()
             self._room.became_idle(self)

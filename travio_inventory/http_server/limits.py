@@ -15,6 +15,8 @@ class HttpLimits:
     """One more takes the place of one without a request, first of one that never had any; it is refused where all have
     one.
     """
+    staying_max: int
+    """WebSockets and answers without an end: they leave room for requests, which come and go."""
     header_bytes_max: int
     """Of one request: its path with the query, and the names and values of its headers."""
     headers_max: int
@@ -30,6 +32,9 @@ class HttpLimits:
     """How long a peer may leave what we have sent unread."""
     socket_message_bytes_max: int
     """Of a message on a WebSocket."""
+    socket_frames_at_once_max: int
+    """Pings, parts of messages and whole ones that a peer may send on a WebSocket before it is held to a rate."""
+    socket_frames_per_second: float
     socket_ping_seconds: float
     """Between two pings on a WebSocket, and as long until one that is not answered ends it."""
     drain_seconds_max: float

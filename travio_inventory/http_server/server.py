@@ -34,12 +34,12 @@ class HttpServer:
         self._application = application
         self._limits = limits
         self._state = ServerState()
-        self._room = _Room(self._state, limits.connections_max)
+        self._room = _Room(self._state, limits.connections_max, limits.staying_max)
         self._config = Config(
             self._serve,
             interface="asgi3",
             http=CallerConnection,
-            ws=cast(Any, partial(CallerSocket, write_stalled_seconds_max=limits.write_stalled_seconds_max)),
+            ws=cast(Any, partial(CallerSocket, limits=limits, left=self._room.stays_no_more)),
             ws_max_size=limits.socket_message_bytes_max,
             ws_ping_interval=limits.socket_ping_seconds,
             ws_ping_timeout=limits.socket_ping_seconds,
@@ -133,12 +133,15 @@ class HttpServer:
 
 class _Room:
     """The connections that wait for requests or have one. At `connections_max`, WebSockets included, one without a
-    whole request makes room for a new one: the oldest that never had one, or else the longest idle.
+    whole request makes room for a new one: the oldest that never had one, or else the longest idle. No more than
+    `staying_max` stay.
     """
 
-    def __init__(self, state: ServerState, connections_max: int) -> None:
+    def __init__(self, state: ServerState, connections_max: int, staying_max: int) -> None:
         self._state = state
         self._connections_max = connections_max
+        self._staying_max = staying_max
+        self._staying: set[asyncio.BaseTransport] = set()
         self._connections: set[CallerConnection] = set()
         self._silent: dict[CallerConnection, None] = {}
         """Those that never had a request, the oldest first."""
@@ -159,6 +162,15 @@ class _Room:
     def remove(self, connection: CallerConnection) -> None:
         self._connections.discard(connection)
         self.became_busy(connection)
+
+    def may_stay(self, transport: asyncio.BaseTransport) -> bool:
+        if len(self._staying) >= self._staying_max:
+            return False
+        self._staying.add(transport)
+        return True
+
+    def stays_no_more(self, transport: asyncio.BaseTransport) -> None:
+        self._staying.discard(transport)
 
     def became_busy(self, connection: CallerConnection) -> None:
         self._silent.pop(connection, None)

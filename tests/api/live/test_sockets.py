@@ -215,3 +215,14 @@ async def test_bytes_are_no_message_and_are_told_so(tokens: dict[str, Any], capl
         assert (await next_of(opened))["reason"] == ("UNAUTHENTICATED" if tokens else "INVALID_REQUEST")
         assert await closed(opened) == (1008, "UNAUTHENTICATED" if tokens else "too many messages")
     assert caplog.records == []
+
+
+async def test_a_socket_that_watches_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "IDLE_S_MAX", 0.2)
+    async with selling() as app, client_of(app) as client, socket(app, "/?showtimeId=t1") as watching:
+        await next_of(watching)
+        for path in ("/", "/?showtimeId=none"):
+            async with socket(app, path) as idle:
+                assert await closed(idle) == (1008, "nothing is watched")
+        await client.hold("t1", "A", "D", ["A1"])
+        assert (await next_of(watching))["type"] == "hold.created"

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
+from websockets.asyncio.client import connect as connect_socket
+from websockets.exceptions import InvalidStatus
 
 from tests.api.live.serving import browser_of, client_of, selling
 from travio_inventory.app.service import App
@@ -148,3 +151,25 @@ async def test_a_stop_ends_a_stream_with_the_reason() -> None:
             "detail": "the service is stopping; retry",
         }
         assert await stream.next() is None
+
+
+async def test_who_watches_leaves_room_for_requests() -> None:
+    """Streams, also over Connect, and sockets may take three of four connections."""
+    asked = b'{"trip_id":"t1"}'
+    connect = {"content-type": "application/connect+json", "connect-protocol-version": "1"}
+    watch = ("POST", "/inventory.v1.InventoryService/WatchSeatMap")
+    async with selling(http_connections_max=8) as app, browser_of(app) as browser, AsyncExitStack() as watching:
+        for _ in range(6):
+            stream = await watching.enter_async_context(streaming(app))
+            assert stream.response.status_code == 200
+        refused = await browser.get(PATH)
+        assert (refused.status_code, refused.json()["reason"]) == (429, "OVERLOADED")
+        body = bytes(1) + len(asked).to_bytes(4, "big") + asked
+        async with asyncio.timeout(10):
+            assert b'"resource_exhausted"' in (await browser.request(*watch, content=body, headers=connect)).content
+        with pytest.raises(InvalidStatus, match="503"):
+            await connect_socket(f"ws://127.0.0.1:{app.http_port}/?showtimeId=t1")
+        assert (await browser.get("/v1/trips/t1/availability?from=A&to=D")).status_code == 200
+    async with selling(http_connections_max=8) as app, browser_of(app) as browser:
+        for _ in range(7):
+            assert (await browser.head(PATH)).status_code == 200

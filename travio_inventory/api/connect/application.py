@@ -29,6 +29,7 @@ from travio_inventory.api.connect.replies import CODECS, Reply, reply_of
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.refusals import too_large
 from travio_inventory.api.grpc.service import SERVICE, InventoryService
+from travio_inventory.api.live.writing import needs_room
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import LARGE_BODY, BodyLimits
 from travio_inventory.api.rest.routes import RefusedBody
@@ -118,6 +119,7 @@ class ConnectMethods:
         async def call(request: Message, context: RequestContext[Any, Any]) -> AsyncGenerator[Reply]:
             caller, as_json = _caller.get(), _wants_json(context)
             with _told():
+                needs_room(_connection.get().scope)
                 async with aclosing(while_known(caller, answers(caller, request))) as replies:
                     async for reply in replies:
                         yield await reply_of(reply, form, as_json=as_json)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
@@ -43,6 +44,8 @@ MESSAGES_PER_S: Final = 4.0
 WRITE_S_MAX: Final = 30.0
 """How long a watcher may leave what was sent unread."""
 AUTHENTICATE_S_MAX: Final = 10.0
+IDLE_S_MAX: Final = 60.0
+"""How long a socket that watches nothing stays open."""
 REFUSED: Final = 1008
 """The code of a close (RFC 6455, 7.4)."""
 
@@ -172,8 +175,10 @@ class _Conversation:
             return None
 
     async def _next_text(self) -> str:
-        """Raises BadSocketMessage for bytes, _Over for one who says too much, WebSocketDisconnect."""
-        message = await self._websocket.receive()
+        """Raises BadSocketMessage for bytes, _Over for one who says too much or neither says nor watches anything,
+        WebSocketDisconnect.
+        """
+        message = await self._next_message()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"], message.get("reason"))
         if not self._budget.spend(asyncio.get_running_loop().time()):
@@ -182,6 +187,14 @@ class _Conversation:
         if text is None:
             raise BadSocketMessage("a message must be text")
         return text
+
+    async def _next_message(self) -> Message:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_S_MAX):
+                    return await self._websocket.receive()
+            if not self._following:
+                raise _Over(REFUSED, "nothing is watched")
 
     async def _do(self, tasks: asyncio.TaskGroup, actor: Actor, said: Subscribe | Unsubscribe) -> None:
         match said:

@@ -15,7 +15,7 @@ from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text
 from travio_inventory.api.live.told import Position, Told, parse_position
 from travio_inventory.api.live.watched_parts import WatchedPart, query_of
-from travio_inventory.api.live.writing import writer_of
+from travio_inventory.api.live.writing import needs_room, writer_of
 from travio_inventory.api.rest.callers import Viewing
 from travio_inventory.api.rest.guard import HEAD_ONLY
 from travio_inventory.api.rest.native.journeys import AskedEnds
@@ -91,6 +91,7 @@ class LiveStreams:
     ) -> Response:
         actor = caller.as_organization()
         query = await query_of(self._inventory, actor, part)
+        needs_room(request.scope)
         write = own_events if shape == "native" else events_by_status
         write_now = writer_of(request.scope)
 

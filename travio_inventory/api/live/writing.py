@@ -1,14 +1,25 @@
-"""Writes what is told at once, past the tasks of those who wait for it, where the server can."""
+"""What the server lets live maps do: write what is told at once, past the tasks of those who wait for it, and stay."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.types import Scope
 
+from travio_inventory.kernel.refusals import Overloaded
+
 WRITE_NOW: Final = "write_now"
 """The name under which the state of a request or a WebSocket has what writes a part of its answer, and says whether it
 could.
 """
+MAY_STAY: Final = "may_stay"
+"""The name under which the state of a request has what says whether there is room for an answer without an end."""
+
+
+def needs_room(scope: Scope) -> None:
+    """Before an answer without an end begins. Raises Overloaded where too many stay already."""
+    may_stay = scope.get("state", {}).get(MAY_STAY)
+    if may_stay is not None and not may_stay():
+        raise Overloaded
 
 
 def writer_of(scope: Scope) -> Callable[[Any], bool]:
