@@ -80,6 +80,20 @@ async def test_a_peer_that_answers_no_ping_is_cut_off() -> None:
         assert await caller.ended()
 
 
+@pytest.mark.parametrize(
+    "header",
+    [f"X-Long: {'a' * 9_000}", "Content-Length: 5", "Transfer-Encoding: chunked", "Sec-WebSocket-Version: 99"],
+    ids=["a long header", "a body", "a chunked body", "versions"],
+)
+async def test_a_handshake_that_cannot_be_understood_is_refused(header: str) -> None:
+    """Who opened such connections would keep them for ever: they are no requests any more, and not yet sockets."""
+    async with serving(header_bytes_max=16_384) as site, asyncio.timeout(5):
+        caller = await site.call(LISTENED.replace("Host: here", f"Host: here\r\n{header}"))
+        assert (await caller.answer()).startswith(("HTTP/1.1 400 ", "HTTP/1.1 426 "))
+        assert await caller.ended()
+        await site.until_running(0)
+
+
 async def test_sockets_and_answers_without_an_end_leave_room_for_requests() -> None:
     async with serving(staying_max=2) as site, asyncio.timeout(5):
         socket = await talking(site)

@@ -9,8 +9,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
 
-from travio_inventory.http_server.connection import WRITE_NOW
-from travio_inventory.http_server.limits import HttpLimits
+from travio_inventory.http_server.connection import WRITE_NOW, tell
+from travio_inventory.http_server.limits import HttpLimits, OwnAnswer
 
 PARSED_BYTES_MAX: Final = 2_048
 """Of what has arrived, so much is parsed before it is known whether that are too many frames."""
@@ -19,7 +19,7 @@ PARSED_BYTES_MAX: Final = 2_048
 class CallerSocket(WebSocketsSansIOProtocol):
     """Ends the connection where the peer leaves unread what it was sent for so long, whatever the application does; and
     where it sends more frames than it may, more parts of a message than its message may have bytes, or text that is no
-    UTF-8. `left` is told when it is over.
+    UTF-8. `left` is told when it is over. A handshake that cannot be understood is answered by `no_handshake`.
     """
 
     def __init__(
@@ -29,10 +29,12 @@ class CallerSocket(WebSocketsSansIOProtocol):
         app_state: dict[str, Any],
         *,
         limits: HttpLimits,
+        no_handshake: OwnAnswer,
         left: Callable[[asyncio.BaseTransport], None],
     ) -> None:
         super().__init__(config, server_state, {**app_state, WRITE_NOW: self._write_now})
         self._limits = limits
+        self._no_handshake = no_handshake
         self._left = left
         self._stalled: asyncio.TimerHandle | None = None
         self._frames_left = float(limits.socket_frames_at_once_max)
@@ -52,6 +54,8 @@ class CallerSocket(WebSocketsSansIOProtocol):
             if self.transport.is_closing():
                 return
             super().data_received(data[start : start + PARSED_BYTES_MAX])
+            if self.conn.handshake_exc is not None and not self.handshake_initiated:
+                tell(self.transport, self.default_headers, self._no_handshake)
 
     def handle_events(self) -> None:
         now, limits = self.loop.time(), self._limits
@@ -75,6 +79,19 @@ class CallerSocket(WebSocketsSansIOProtocol):
             self._fail(CloseCode.INVALID_DATA, "a text must be UTF-8")
         else:
             super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self._ended_by_us()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._ended_by_us()
+
+    def _ended_by_us(self) -> None:
+        """Whoever still wants to say something is told that the peer is gone."""
+        if self.close_sent:
+            self.disconnected = True
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         """End the connection and say why, unless it is ending already."""

@@ -1,6 +1,7 @@
 """A connection of one caller: uvicorn's, within limits."""
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -206,14 +207,7 @@ class CallerConnection(HttpToolsProtocol):
             self._answer(self._refusals.headers_too_large if self._is_too_large else self._refusals.not_http)
 
     def _answer(self, answer: OwnAnswer) -> None:
-        head = [
-            STATUS_LINE[answer.status],
-            *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
-            b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            % (answer.content_type, len(answer.body)),
-        ]
-        self.transport.write(b"".join((*head, answer.body)))
-        self.transport.close()
+        tell(self.transport, self.server_state.default_headers, answer)
 
     def pause_writing(self) -> None:
         self._stalled_since = self.loop.time()
@@ -222,6 +216,18 @@ class CallerConnection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._stalled_since = None
         super().resume_writing()
+
+
+def tell(transport: asyncio.Transport, headers: Iterable[tuple[bytes, bytes]], answer: OwnAnswer) -> None:
+    """Answer a request that the application never sees, and close."""
+    head = [
+        STATUS_LINE[answer.status],
+        *(b"%b: %b\r\n" % header for header in headers),
+        b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        % (answer.content_type, len(answer.body)),
+    ]
+    transport.write(b"".join((*head, answer.body)))
+    transport.close()
 
 
 def _write_now(request: RequestResponseCycle, body: bytes) -> bool:

@@ -31,6 +31,7 @@ class HttpServer:
         self, application: Callable[..., Any], *, limits: HttpLimits, refusals: HttpRefusals | None = None
     ) -> None:
         self.port: int | None = None
+        refusals = refusals or HttpRefusals()
         self._application = application
         self._limits = limits
         self._state = ServerState()
@@ -39,7 +40,10 @@ class HttpServer:
             self._serve,
             interface="asgi3",
             http=CallerConnection,
-            ws=cast(Any, partial(CallerSocket, limits=limits, left=self._room.stays_no_more)),
+            ws=cast(
+                Any,
+                partial(CallerSocket, limits=limits, no_handshake=refusals.not_http, left=self._room.stays_no_more),
+            ),
             ws_max_size=limits.socket_message_bytes_max,
             ws_ping_interval=limits.socket_ping_seconds,
             ws_ping_timeout=limits.socket_ping_seconds,
@@ -58,7 +62,7 @@ class HttpServer:
             self._state,
             {},
             limits=limits,
-            refusals=refusals or HttpRefusals(),
+            refusals=refusals,
             room=self._room,
         )
         self._listener: asyncio.Server | None = None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from verification.attack import floods, messages, neighbours, peers, web
+from verification.attack import floods, messages, neighbours, peers, sockets, web
 from verification.attack.assault import NOTHING, Attack
 
 CALM: Final = "GOAWAY ENHANCE_YOUR_CALM"
@@ -86,4 +86,17 @@ ATTACKS: Final = (
     Attack("never reading, over HTTP", web.never_reading, told(NOTHING, "refused")),
     Attack("no HTTP", web.no_http, told("400", "404", "405", CLOSED)),
     Attack("odd paths, over HTTP", web.odd_paths, told("200", "400", "404", "405", "422")),
+    Attack("idle sockets", sockets.idle, told(NOTHING, "refused", "503")),
+    Attack("never reading, on sockets", sockets.never_reading, told(NOTHING, "refused", "503")),
+    Attack("half-open sockets", sockets.half_open, told(NOTHING, "refused", "503")),
+    Attack("messages, on sockets", sockets.messages, told("1008", CLOSED)),
+    Attack("pings, on sockets", sockets.pings, told("1008", CLOSED)),
+    Attack("huge messages, on sockets", sockets.huge, told("1008", "1009", CLOSED)),
+    Attack("endless messages, on sockets", sockets.endless, told("1008", "1009", CLOSED)),
+    Attack("hard messages, on sockets", sockets.hard_messages, told("1007", "1008", CLOSED)),
+    Attack("subscriptions, on sockets", sockets.subscriptions, told("1008", CLOSED)),
+    Attack("strangers, on sockets", sockets.strangers, told("403")),
+    Attack(
+        "odd handshakes", sockets.odd_handshakes, told("101", "200", "400", "403", "404", "405", "426")
+    ),
 )  # fmt: skip
