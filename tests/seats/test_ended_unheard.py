@@ -205,3 +205,16 @@ async def test_a_move_that_was_done_is_not_said_to_have_done_nothing_since_its_h
     then(sale, hold, cannot_be_read)
     process = sale.process.holds
     assert (await process.move(sale.actor(), hold.id, Move(sale.trip, {"A2": "A3"}))).seats == ("A1", "A3")
+
+
+async def test_a_move_that_was_done_before_a_late_booking_that_was_cancelled_is_done(sale: Sale) -> None:
+    hold = await sale.hold("A1 A2", "A-B")
+    for moves, ends in (("A2>A3", None), ("", "A-C")):
+        await sale.move(hold, moves, ends)
+    await lapse(sale, hold)
+    await sale.cancel(await sale.confirm(hold))
+    for moves, ends in (("A2>A3", None), ("", "A-C")):
+        moved = await sale.move(hold, moves, ends)
+        assert (moved.seats, moved.journey, type(moved.state)) == (("A1", "A3"), (0, 1), Cancelled)
+    with pytest.raises(BookingCancelled):
+        await sale.move(hold, "A1>A4")

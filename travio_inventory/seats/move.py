@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.refusals import HoldChanged
-from travio_inventory.seats.hold import GIVEN_UP_MAX, Hold
+from travio_inventory.seats.hold import GIVEN_UP_MAX, Hold, base_id
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.swapping import has_place
 from travio_inventory.seats.trip import Journey, Trip
@@ -38,7 +38,8 @@ class Move:
 
     def is_done(self, hold: Hold) -> bool:
         """See Destination. It may have moved on from there since: by another move, or with the vehicle."""
-        if self.journey not in (None, hold.journey) or not (hold.is_live or hold.moves):
+        was_moved = hold.moves or hold.id != base_id(hold.id)  # a late booking does not say
+        if self.journey not in (None, hold.journey) or not (hold.is_live or was_moved):
             return False
         seats, new, old, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
         is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)

@@ -116,7 +116,11 @@ def _overlook_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cancel, "is_booking", lambda _row: False)
 
 
-@broken("an extension that was made is refused since its hold has ended", "I5", Plan(0, faults=0.5, kills=0.3))
+@broken(
+    "an extension that was made is refused since its hold has ended",
+    "I5",
+    Plan(8, seats=12, popular=12, faults=0.5, kills=0.0),
+)
 def _refuse_made(patch: pytest.MonkeyPatch) -> None:
     async def over(self: Extending[Hold], hold: Hold, _until_ms: int, _in_doubt: Hold | None) -> Hold:
         raise await self._deciding.over(hold)

@@ -8,21 +8,19 @@ from random import Random
 from typing import TypeAlias
 
 from travio_inventory.kernel.actor import Actor, house_of, user_anywhere
-from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.seats.commands import SalesAction, WaitlistPlace, WaitsQuery, trip_id
 from travio_inventory.seats.hold import Confirmed, Expired, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.ports import Cell
-from travio_inventory.seats.refusals import BY_STORE, HoldEnded, InvalidSeats, NotOnSale, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit.asking import control_sales, hold_seats
 from verification.kit.asking import seat_map as seat_map_of
 from verification.simulation import by_house
-from verification.simulation.faulty_edge import LIE
-from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen, Told
-from verification.simulation.oracle import seconds_of
+from verification.simulation.answers import write_down, write_down_places
+from verification.simulation.hindsight import ASKING
+from verification.simulation.history import HOUSE, AskedMove, Call, CallOutcome
 from verification.simulation.plan import HELD_S_MAX, TTL_S, Plan
 from verification.simulation.process import Process
 
@@ -140,9 +138,12 @@ class Front:
 
         return await self.step("cancel", actor.user, hold_id, work, tries=tries, parts=parts)
 
-    async def move(self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], *, tries: int) -> Call:
-        """Move it from what a read says that it has to these seats; a call without an answer is repeated as it was."""
-        wanted: list[Move] = []
+    async def move(
+        self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], wanted: list[Move], *, tries: int
+    ) -> Call:
+        """Move it from what a read says that it has to these seats, as is `wanted` then; if it is already, this move is
+        repeated as it was. So is a call without an answer.
+        """
         asked: list[Cell] = []
 
         async def work(process: Process) -> Hold:
@@ -152,6 +153,7 @@ class Front:
             if not wanted:
                 wanted.append(Move(self.trip, onto, self.trip.journey(ends) if ends else None, version))
             asked[:] = _cells_of(now, wanted[0])
+            _write_down_move(wanted[0])
             if self.plan.swaps or self.plan.freezes or self.plan.cancels:
                 settles = self._random.random() < MOVES_SETTLE
                 return await by_house.move(process, actor, now, wanted[0], ends, settles=settles)
@@ -258,7 +260,7 @@ class Front:
             entries.append(await process.inventory.waitlist.join(actor, place))
 
         call = await self.step("join", actor.user, seat_class, work, tries=tries)
-        return _write_down_places(call, entries[-1:])
+        return write_down_places(call, entries[-1:])
 
     async def leave(self, actor: Actor, seat_class: str, *, tries: int) -> Call:
         """Leave the list of the class."""
@@ -281,7 +283,7 @@ class Front:
                 if not (after := page.next):
                     return
 
-        return _write_down_places(await self.step("waits", holder, "", work, tries=1), entries)
+        return write_down_places(await self.step("waits", holder, "", work, tries=1), entries)
 
     async def pause(self) -> None:
         """Wait a while before asking again."""
@@ -327,42 +329,12 @@ class Front:
         await asyncio.wait([task], timeout=random.choice(PATIENCES_S))
         call.returned_s = loop.time()
         if task.done():
-            _write_down(call, task)
+            write_down(call, task)
         else:
             self.seen["caller loses patience"] += 1
             self.given_up[call] = task
             task.add_done_callback(lambda late: late.cancelled() or late.exception())
         return call
-
-
-def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
-    """The answer that the caller got."""
-    if task.cancelled():
-        return
-    match task.exception():
-        case None:
-            call.answer = CallOutcome.OK
-            _write_down_hold(call, task.result())
-        case OutcomeUnknown() as refusal:
-            call.told = refusal.reason
-        case RetryableRefusal() | NotOnSale() | InvalidSeats() as refusal if _is_nothing_done(call, refusal):
-            call.answer, call.told = CallOutcome.AGAIN, refusal.reason
-        case HoldEnded() as refusal if call.op == "hold":
-            call.answer, call.told = CallOutcome.ENDED, refusal.reason
-        case SeatTaken() as refusal if refusal.decided != BY_STORE:
-            call.answer, call.told = CallOutcome.SEEN, refusal.reason
-            _write_down_seats(call, refusal)
-        case IdempotencyKeyReused() as refusal:
-            call.answer, call.told = CallOutcome.REUSED, refusal.reason
-        case Refusal() as refusal:
-            call.answer, call.told = CallOutcome.NO, refusal.reason
-        case BaseException() as error:
-            raise error
-
-
-def _is_nothing_done(call: Call, refusal: Refusal) -> bool:
-    """Also seats of a former vehicle are not held and not blocked."""
-    return not isinstance(refusal, InvalidSeats) or call.op in ("hold", "block", "unblock")
 
 
 def _cells_of(now: Hold, move: Move) -> list[Cell]:
@@ -371,27 +343,6 @@ def _cells_of(now: Hold, move: Move) -> list[Cell]:
     return [Cell(move.onto.get(seat, seat), segment) for seat in now.seats for segment in journey.segments]
 
 
-def _write_down_seats(call: Call, refusal: SeatTaken) -> None:
-    """What the edge said of the seats; lies are left out, because the service does not say them."""
-    if not any(cell.hold == LIE for cell in refusal.cells):
-        call.as_of_s = seconds_of(refusal.decided.as_of_ms)
-        call.seen = tuple(Seen(Cell(cell.seat, cell.segment), cell.status, cell.hold) for cell in refusal.cells)
-
-
-def _write_down_places(call: Call, entries: Sequence[WaitlistEntry]) -> Call:
-    if call.answer is CallOutcome.OK:
-        call.places = tuple(
-            Place(entry.seat_class, entry.position, entry.seats, entry.joined_at_ms) for entry in entries
-        )
-    return call
-
-
-def _write_down_hold(call: Call, hold: Hold | None) -> None:
-    if hold is None:
-        return
-    call.told = base_id(hold.id) if call.op in ("hold", "release") else hold.id
-    call.status = type(hold.state).__name__.lower()
-    cells = tuple(Cell(seat, segment) for seat in hold.seats for segment in hold.journey.segments)
-    call.has = Told(cells, hold.price_minor, hold.extensions)
-    if isinstance(hold.state, Held):
-        call.until_ms = hold.state.expires_at_ms
+def _write_down_move(wanted: Move) -> None:
+    if (call := ASKING.get()) is not None:
+        call.move = AskedMove(wanted.onto, wanted.journey)

@@ -1,12 +1,13 @@
 """The users of the service: holders who repeat requests, at once and too late, and the house that blocks seats."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from random import Random
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Hold, base_id
+from travio_inventory.seats.move import Move
 from travio_inventory.seats.refusals import SalesClosed
 from travio_inventory.seats.trip import Ends, Trip
 from verification.simulation.front import Front, WantedHold
@@ -22,6 +23,8 @@ AT_ONCE = 0.15
 """How often a holder asks for two things at once."""
 STEP_S_MAX = 40
 """A call whose caller hung up is over by then: it must not end a later freeze."""
+TWIN_LATER_S = (0.05, 1, 8, 2 * TTL_S)
+"""How much later the same move is asked for again at most: perhaps when the hold is over."""
 OTHER_REQUEST = 0.12
 """How often a key is used for another request."""
 
@@ -35,6 +38,7 @@ class Holder:
         self._had: list[tuple[Actor, str]] = []
         self._name = name
         self._random = random
+        self._twins = Random(f"{front.plan.seed} {name}")
         self._pending: list[asyncio.Task[None]] = []
 
     async def live(self) -> None:
@@ -129,7 +133,18 @@ class Holder:
         for _ in range(random.choice((1, 1, 2, 3))):
             ends, seats = _wish(random, self._front.trip, self._front.plan.popular)
             back = hold.seats if random.random() < 0.4 else seats
-            await self._front.move(actor, hold, ends if random.random() < 0.4 else None, back, tries=3)
+            to = ends if random.random() < 0.4 else None
+            wanted: list[Move] = []
+            if self._twins.random() < self._front.plan.twin_moves:
+                self._front.seen["moved twice at once"] += 1
+                self._start(self._move_too(actor, hold, to, back, wanted))
+            await self._front.move(actor, hold, to, back, wanted, tries=3)
+
+    async def _move_too(
+        self, actor: Actor, hold: Hold, ends: Ends | None, seats: Sequence[str], wanted: list[Move]
+    ) -> None:
+        await asyncio.sleep(self._twins.choice(TWIN_LATER_S) * self._twins.random())
+        await self._front.move(actor, hold, ends, seats, wanted, tries=1)
 
     async def _extend(self, actor: Actor, hold_id: str) -> None:
         await self._front.extend(actor, hold_id, tries=3)

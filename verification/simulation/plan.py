@@ -50,7 +50,8 @@ class Plan:
     arrive while one is under way go together. With `freezes` the house freezes the trip now and then, with `swaps` it
     gives it another vehicle, and if it `cancels`, the trip ends before the day does. A large trip has
     its seats in rows of their own, and is opened by jobs. If it `spoils`, the first sink refuses single events until
-    the night, and now and then a minute and an epoch cannot be listed for a while.
+    the night, and now and then a minute and an epoch cannot be listed for a while. `twin_moves` is the share of moves
+    that are asked for twice, the second time by another call a moment later.
     """
 
     seed: int
@@ -83,6 +84,7 @@ class Plan:
     cancels: bool = False
     is_large: bool = False
     spoils: bool = False
+    twin_moves: float = 0.0
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -117,7 +119,8 @@ class Plan:
         may_swap = drawn.with_gate and not (drawn.is_large or drawn.freezes)
         drawn = replace(drawn, swaps=may_swap and Random(seed * 7_901).random() < SWAPS)
         may_cancel = drawn.with_gate and not (drawn.swaps or drawn.freezes)
-        return replace(drawn, cancels=may_cancel and Random(seed * 7_879).random() < CANCELS)
+        drawn = replace(drawn, cancels=may_cancel and Random(seed * 7_879).random() < CANCELS)
+        return replace(drawn, twin_moves=Random(seed * 7_877).choice((0.0, 0.5, 1.0)) if drawn.changes else 0.0)
 
     @classmethod
     def forgetful(cls, seed: int) -> "Plan":

@@ -43,6 +43,8 @@ from verification.simulation.oracle import LIVE, OF_TRIP, Violated, places_of, s
 from verification.simulation.organization import judge_reads
 from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, TTL_S
 from verification.simulation.process import Post, Process, Relay, Sweeper
+from verification.simulation.repeated_moves import judge_repeated_moves
+from verification.simulation.unfenced import judge_unfenced
 from verification.simulation.virtual_loop import now_s
 from verification.simulation.waiters import Waiter
 from verification.simulation.world import KEY, NIGHT_PAUSE_S, STOPS, World
@@ -93,6 +95,9 @@ class Reckoning:
                 await asyncio.sleep(RETRIED_S)
         good_day = not (plan.faults or plan.kills)
         Hindsight(self._oracle, world.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
+        if not (plan.forgets or plan.in_company):  # rows go by themselves; what goes together has no call of its own
+            judge_unfenced(world.front.calls, world.batches.on_their_way, self._oracle.landed)
+        judge_repeated_moves(world.front.calls, self._oracle.steps)
         world.lists.judge(world.front.calls, are_counted=not plan.faults)
         if broken := [*world.edge.complaints, *violations(history_of(world))]:
             raise Violated("; ".join(broken))

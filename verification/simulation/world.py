@@ -55,6 +55,7 @@ from verification.simulation.process import (
 )
 from verification.simulation.sales import Sales
 from verification.simulation.spoilt import Unlistable
+from verification.simulation.unfenced import Unanswered
 from verification.simulation.vehicles import keep_vehicle, swapped_trip
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
@@ -84,7 +85,7 @@ def never(_violations: Sequence[str]) -> bool:
     return False
 
 
-class Interrupting(Unlistable, PassingMemory):
+class Interrupting(Unanswered, Unlistable, PassingMemory):
     """For each of `stills_s` a process stands still so many seconds, just before it sends the batch of a step."""
 
     def __init__(self, faults: Faults, random: Random, sleep: Sleep) -> None:
