@@ -60,7 +60,12 @@ def write(message: str, **fields: Any) -> bytes:  # noqa: ANN401 - the message's
 
 def read(message: str, reply: Reply) -> Any:  # noqa: ANN401 - the message's own fields
     """The message of that name in the reply."""
-    return message_type(message).FromString(reply.body)
+    return parsed(message, reply.body)
+
+
+def parsed(message: str, data: bytes) -> Any:  # noqa: ANN401 - the message's own fields
+    """The message of that name."""
+    return message_type(message).FromString(data)
 
 
 class Contest(NamedTuple):

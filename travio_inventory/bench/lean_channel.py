@@ -1,4 +1,4 @@
-"""An HTTP/2 client for one thing: very many small unary gRPC calls at little cost to the caller.
+"""An HTTP/2 client for one thing: very many small gRPC calls at little cost to the caller.
 
 A general client spends on a call about what the service does, and a bench would measure the client. This one sends
 each call's headers as a block that it has encoded before, and decodes blocks that it has seen before by looking
@@ -101,10 +101,21 @@ class LeanChannel(asyncio.Protocol):
             self._waiting.append((path, message, answer))
         return answer
 
-    def _start(self, path: str, message: bytes, answer: asyncio.Future[Reply]) -> None:
+    def stream(self, path: str, message: bytes, hear: Callable[[bytes], None]) -> asyncio.Future[Reply]:
+        """Send one request whose answer has no end: `hear` gets its data as they come; the future is how it ended."""
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        if self._lost is not None:
+            answer.set_exception(self._lost)
+        else:
+            self._start(path, message, answer, hear)
+        return answer
+
+    def _start(
+        self, path: str, message: bytes, answer: asyncio.Future[Reply], hear: Callable[[bytes], None] | None = None
+    ) -> None:
         stream, self._next_stream = self._next_stream, self._next_stream + 2
-        self._calls[stream] = _Call(answer, asyncio.get_running_loop().time())
-        self._send(HEADERS, END_HEADERS, stream, self._header_block(path))
+        self._calls[stream] = _Call(answer, asyncio.get_running_loop().time(), hear)
+        self._send(HEADERS, END_HEADERS, stream, self._header_block(path, has_deadline=hear is None))
         self._send_data(stream, b"\0" + _number.pack(len(message)) + message)
 
     # ---- asyncio's side
@@ -138,7 +149,7 @@ class LeanChannel(asyncio.Protocol):
         """One check of the oldest call at intervals, instead of a timer for each."""
         loop = asyncio.get_running_loop()
         oldest = next(iter(self._calls.values()), None)
-        if oldest is not None and loop.time() - oldest.sent_at > self._answer_seconds_max:
+        if oldest is not None and oldest.hear is None and loop.time() - oldest.sent_at > self._answer_seconds_max:
             self._lose(ConnectionLost(f"no answer in {self._answer_seconds_max:g} seconds"))
         else:
             self._watch = loop.call_later(self._answer_seconds_max / 4, self._look_for_overdue)
@@ -169,7 +180,7 @@ class LeanChannel(asyncio.Protocol):
             self._send(WINDOW_UPDATE, 0, 0, _number.pack(WINDOW_BYTES - self._window))
             self._window = WINDOW_BYTES
 
-    def _header_block(self, path: str) -> bytes:
+    def _header_block(self, path: str, *, has_deadline: bool) -> bytes:
         """The call's headers. The second encoding of the same headers only points into the peer's table, so it
         stays right until something new enters that table.
         """
@@ -183,8 +194,9 @@ class LeanChannel(asyncio.Protocol):
             (":authority", self._authority),
             ("te", "trailers"),
             ("content-type", "application/grpc"),
-            ("grpc-timeout", f"{CALL_SECONDS_MAX}S"),
         ]
+        if has_deadline:
+            headers.append(("grpc-timeout", f"{CALL_SECONDS_MAX}S"))
         block = self._encoder.encode(headers)
         if not _INDEXED.issuperset(block):
             self._groups.clear()
@@ -198,7 +210,7 @@ class LeanChannel(asyncio.Protocol):
             self._window -= len(payload)
             self._widen()
             if stream in self._calls:
-                self._calls[stream].parts.append(payload)
+                self._calls[stream].take(payload)
         elif kind == HEADERS and flags & END_HEADERS:
             headers = self._headers(payload)
             if stream in self._calls:
@@ -266,13 +278,17 @@ class LeanChannel(asyncio.Protocol):
 class _Call:
     """A call on its way."""
 
-    __slots__ = ("answer", "headers", "parts", "sent_at")
+    __slots__ = ("_parts", "answer", "headers", "hear", "sent_at", "take")
 
-    def __init__(self, answer: asyncio.Future[Reply], sent_at: float) -> None:
+    def __init__(
+        self, answer: asyncio.Future[Reply], sent_at: float, hear: Callable[[bytes], None] | None = None
+    ) -> None:
         self.answer = answer
         self.sent_at = sent_at
+        self.hear = hear
         self.headers: dict[str, str] = {}
-        self.parts: list[bytes] = []
+        self._parts: list[bytes] = []
+        self.take = hear or self._parts.append
 
     def reply(self) -> Reply:
         said = self.headers
@@ -281,7 +297,7 @@ class _Call:
             status=int(said.get("grpc-status", "2")),
             message=unquote(said.get("grpc-message", "")),
             details=b64decode(details + "=" * (-len(details) % 4)) if details else b"",
-            body=b"".join(self.parts)[5:],
+            body=b"".join(self._parts)[5:],
         )
 
 

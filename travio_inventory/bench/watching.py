@@ -1,25 +1,25 @@
 """Many watch one trip live: when each is told of a change, what that costs, and whether each is told all in order."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import cycle
 from math import ceil
 from pathlib import Path
 from time import perf_counter
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.measuring import cpu_seconds, latency_ms, rounded
 from travio_inventory.bench.session import Session
+from travio_inventory.bench.watchers import Over, Update, Watcher, allow_files, watching
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.holds import Hold
 from travio_inventory.kernel.addresses import Address
-from travio_inventory.seats.trip import TripKey
 
 SEATS: Final = 400
-CONNECTING_AT_ONCE: Final = 200
+FILES_BESIDES: Final = 200
+"""That the bench opens apart from its watchers."""
 APART_S: Final = 0.5
 """Two changes of the same seat are so far apart at least, so that each is told by itself."""
 LATE_S: Final = 30.0
@@ -39,25 +39,27 @@ class Load(NamedTuple):
 
 
 class Watching:
-    """Watchers of a trip over HTTP, as streams of events, and a sale that they watch."""
+    """Watchers of a trip, and a sale that they watch."""
 
-    def __init__(self, session: Session, http: Address, *, show: Tell) -> None:
+    def __init__(self, session: Session, watched: Address, over: Over, *, show: Tell) -> None:
         self._session = session
-        self._http = http
+        self._watched = watched
+        self._over = over
         self._show = show
         self._trip = bench_trips.wide(SEATS, segments=1)
-        self._watchers: list[_Watcher] = []
+        self._watchers: Sequence[Watcher] = ()
         self._sent: Sent = {seat.id: [] for seat in self._trip.seats}
         self.numbers: dict[str, object] = {}
         self.wrong: list[str] = []
 
     async def measure(self, load: Load) -> None:
-        """Connect them, then hold and release seats."""
+        """Connect them, then hold and release seats. Raises OSError where one cannot watch."""
+        allow_files(load.watchers + FILES_BESIDES)
         await self._session.open(self._trip)
         pid = self._session.service.pid
         before_kb, began = _resident_kb(pid), perf_counter()
-        try:
-            await self._connect(load.watchers)
+        async with watching(self._over, self._watched, self._trip.key, load.watchers) as self._watchers:
+            self.numbers["over"] = self._over
             self.numbers["seconds until all have the map"] = round(perf_counter() - began, 2)
             if pid is not None:
                 self.numbers["memory per watcher, KB"] = rounded((_resident_kb(pid) - before_kb) / load.watchers)
@@ -66,21 +68,10 @@ class Watching:
             wall_s = perf_counter() - began
             await self._until_told()
             self._note(None if cpu_before is None else (cpu_seconds(pid) or 0.0) - cpu_before, wall_s)
-        finally:
-            for watcher in self._watchers:
-                watcher.close()
-            await asyncio.sleep(0)
 
     @property
     def _changes(self) -> int:
         return sum(map(len, self._sent.values()))
-
-    async def _connect(self, count: int) -> None:
-        for start in range(0, count, CONNECTING_AT_ONCE):
-            some = range(start, min(start + CONNECTING_AT_ONCE, count))
-            self._watchers += await asyncio.gather(*(_Watcher.connect(self._http, self._trip.key) for _ in some))
-        async with asyncio.timeout(LATE_S):
-            await asyncio.gather(*(watcher.began for watcher in self._watchers))
 
     async def _sell(self, load: Load) -> None:
         """Sellers beside each other, each with seats of its own, which it holds and releases one after the other."""
@@ -124,7 +115,7 @@ class Watching:
         told_s, last_s = list[float](), dict[tuple[str, int], float]()
         for number, watcher in enumerate(self._watchers):
             try:
-                arrived = arrivals(watcher.begins_at, watcher.received, self._changes)
+                arrived = arrivals(watcher.begins_at, watcher.told, self._changes)
             except WrongTelling as wrong:
                 self.wrong = self.wrong or [f"watcher {number}: {wrong}"]
                 continue
@@ -155,78 +146,25 @@ class WrongTelling(Exception):
     """A watcher was not told each change once, in order."""
 
 
-def arrivals(begins_at: str, received: Iterable[tuple[float, bytes]], changes: int) -> Sent:
-    """When a watcher was told each change of each seat; `received` is what it was sent after the snapshot at a
-    position, and when. Raises WrongTelling.
+def arrivals(begins_at: str, told: Iterable[tuple[float, Update]], changes: int) -> Sent:
+    """When a watcher was told each change of each seat; `told` is what came after the snapshot at a position, and when.
+    Raises WrongTelling.
     """
-    position, version, part = begins_at, 0, b""
+    position, version = begins_at, 0
     arrived: Sent = {}
-    for at, data in received:
-        *lines, part = (part + data).split(b"\n")
-        for line in lines:
-            if not line.startswith(b"data: "):
-                continue
-            told = json.loads(line[6:])
-            if told["type"] == "delta":
-                if told["after"] != position:
-                    raise WrongTelling(f"a change after {told['after']} for one who was at {position}")
-                for seat in sorted(told["seats"], key=lambda seat: int(seat["version"])):
-                    arrived.setdefault(seat["seat_id"], []).append(at)
-                    if seat["version"] < version:
-                        raise WrongTelling(f"{seat['seat_id']} is of version {seat['version']} after one of {version}")
-                    version = seat["version"]
-            position = told["position"]
+    for at, update in told:
+        if update.kind == "delta":
+            if update.after != position:
+                raise WrongTelling(f"a change after {update.after} for one who was at {position}")
+            for seat, changed in sorted(update.seats, key=lambda each: each[1]):
+                arrived.setdefault(seat, []).append(at)
+                if changed < version:
+                    raise WrongTelling(f"{seat} is of version {changed} after one of {version}")
+                version = changed
+        position = update.position
     if (count := sum(map(len, arrived.values()))) != changes:
         raise WrongTelling(f"told {count} of {changes} changes")
     return arrived
-
-
-class _Watcher(asyncio.Protocol):
-    """A stream of events, read as cheaply as can be: the bench shares the machine with the service."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.begins_at = ""
-        self.received: list[tuple[float, bytes]] = []
-        """What came after the snapshot, and when."""
-        self.changes = 0
-        self._snapshot = b""
-        self._transport: asyncio.Transport | None = None
-
-    @classmethod
-    async def connect(cls, http: Address, trip: TripKey) -> "_Watcher":
-        """One more. Raises OSError."""
-        path = f"/v1/trips/{trip.trip}/updates?shape=native&org_id={trip.organization}"
-        request = f"GET {path} HTTP/1.1\r\nhost: {http}\r\n\r\n".encode()
-        _, watcher = await asyncio.get_running_loop().create_connection(lambda: cls(request), http.host, http.port)
-        return watcher
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        if self.began.done():
-            self.received.append((perf_counter(), data))
-            self.changes += data.count(b'"version":')
-        else:
-            self._snapshot += data
-            self._begin()
-
-    def _begin(self) -> None:
-        """The first event is the snapshot; it ends with an empty line."""
-        first, end, rest = self._snapshot.partition(b"\n\n")
-        if end:
-            self.begins_at = first.partition(b"id: ")[2].partition(b"\n")[0].decode()
-            self._snapshot = b""
-            self.began.set_result(None)
-            self.data_received(rest)
-
-    def close(self) -> None:
-        """Leave."""
-        if self._transport is not None:
-            self._transport.close()
 
 
 def _resident_kb(pid: int | None) -> int:
