@@ -62,6 +62,7 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield "." * node.level + (node.module or "")
 
 
+@pytest.mark.once
 def test_the_document_lists_every_module_with_its_own_words() -> None:
     _, listed, _ = parts(DOCUMENT.read_text())
     assert listed == module_list(), "run `make docs`"

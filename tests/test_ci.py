@@ -78,6 +78,7 @@ def real_python() -> str:
     return os.path.realpath(sys.executable)
 
 
+@pytest.mark.once
 def test_on_a_machine_with_one_python_its_tests_run_once(tmp_path: Path, real_python: str) -> None:
     ran = ci(tmp_path, pythons={"python3.12": real_python})
     assert ran.status == 0, ran.said

@@ -327,6 +327,7 @@ async def test_a_service_that_serves_is_well(tmp_path: Path) -> None:
         assert health(service.port) == 1
 
 
+@pytest.mark.once
 async def test_a_service_with_tls_is_well(tmp_path: Path) -> None:
     made = make_certificates(tmp_path)
     tls = {"TRAVIO_TLS_CERT": str(made.certificate), "TRAVIO_TLS_KEY": str(made.key)}
@@ -335,6 +336,7 @@ async def test_a_service_with_tls_is_well(tmp_path: Path) -> None:
         assert health(service.port) == 1
 
 
+@pytest.mark.once
 def test_a_service_that_does_not_answer_is_not_well(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert health(silent.getsockname()[1]) == 1

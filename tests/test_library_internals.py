@@ -105,6 +105,7 @@ def inherited_privates(path: str) -> Iterator[str]:
                     pass
 
 
+@pytest.mark.once
 def test_no_other_module_uses_what_a_library_keeps_to_itself() -> None:
     ours = names_of_ours()
     strangers = [

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from travio_inventory.cli import examples
 from travio_inventory.cli.trip_files import parse_trip
 from travio_inventory.client import BlockingInventoryClient, InventoryClient
@@ -28,6 +30,7 @@ def run(sample: str, service: ServiceProcess, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.once
 async def test_every_sample_books_its_seat_as_it_stands(tmp_path: Path) -> None:
     assert [BlockingInventoryClient.__name__ in sample for sample in SAMPLES] == [True, False]
     async with serving(tmp_path) as service:

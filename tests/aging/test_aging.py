@@ -55,6 +55,7 @@ async def test_the_rows_of_a_read_are_counted(tmp_path: Path) -> None:
         assert life.store.rows - before == CELLS
 
 
+@pytest.mark.once
 async def test_one_sweep_frees_every_lapsed_hold_of_a_seat_group() -> None:
     found = await measured("sqlite", 40)
     assert (found["free"], found["failed"]) == (40, 0)

@@ -168,6 +168,7 @@ def health_of(app: App) -> Iterator[Callable[[str], Awaitable[str]]]:
         channel.close()
 
 
+@pytest.mark.once
 async def test_a_process_whose_store_is_gone_is_alive_but_not_ready_until_it_is_back(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

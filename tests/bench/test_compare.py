@@ -67,6 +67,7 @@ async def test_each_service_is_first_in_every_other_round_and_its_faults_are_nam
     assert (found.a.calls, found.b.calls) == (9, 9)
 
 
+@pytest.mark.once
 def test_a_running_service_is_compared_with_one_that_a_command_starts(server: ServiceProcess, typed: Type) -> None:
     command = f"{sys.executable} -m travio_inventory.cli serve"
     words = ("--work", "refusals", "--rounds", "1", "--seconds", "0.05", "--workers", "4", "--json")

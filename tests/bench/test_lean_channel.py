@@ -50,6 +50,7 @@ def test_header_blocks_stay_right_when_methods_alternate(channel: Callable[..., 
     assert [reply.status for reply in replies] == [0, 0, 12] * 40
 
 
+@pytest.mark.once
 def test_an_answer_of_many_frames_arrives_whole(channel: Callable[..., list[Reply]]) -> None:
     requests = [("HoldSeats", CONTEST.hold("u"))] + [("GetSeatMap", CONTEST.map())] * 20
     _, *maps = channel(*requests)

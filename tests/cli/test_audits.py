@@ -53,6 +53,7 @@ async def plant(settings: Settings, trip: Trip, values: Row) -> str:
         return store.deployment
 
 
+@pytest.mark.once
 def test_a_fault_is_told_beside_the_service_and_repaired_without_it(typed: Type, tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     data = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "local"}

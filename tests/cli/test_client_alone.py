@@ -27,6 +27,7 @@ def typed(*words: str, program: str = COMMAND_LINE) -> subprocess.CompletedProce
     return subprocess.run(run, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.once
 def test_a_client_alone_can_call_a_service(server: ServiceProcess) -> None:
     there = ("--target", server.target, "--organization", "a-client-alone")
     for words in (

@@ -224,6 +224,7 @@ def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
     assert re.findall(r"travio.inventory(?:\.cli)? (\w+)", next_steps) == ["serve", "trip", "trip", "map"]
 
 
+@pytest.mark.once
 def test_the_demo_sells_any_trip(typed: Type, tmp_path: Path) -> None:
     """Of one segment, with other seats."""
     path = tmp_path / "ferry.toml"

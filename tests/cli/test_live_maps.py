@@ -94,6 +94,7 @@ async def test_in_json_each_update_is_a_line(app: App) -> None:
     assert seat["held_until"] > whole["as_of"]
 
 
+@pytest.mark.once
 async def test_an_interruption_is_no_failure(app: App) -> None:
     words = ["map", "t1", "A", "D", "--watch", "--json", "--target", f"127.0.0.1:{app.port}"]
     typed = await asyncio.create_subprocess_exec(

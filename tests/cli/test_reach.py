@@ -48,6 +48,7 @@ def over_tls(
         yield service
 
 
+@pytest.mark.once
 def test_a_service_with_tls_is_reached(typed: Type, over_tls: ServiceProcess, certificates: Certificates) -> None:
     at = ("--target", over_tls.target)
     opened = typed("trip", "open", str(EXAMPLES / "coach.toml"), *at, "--ca-file", str(certificates.authority))
@@ -62,6 +63,7 @@ def test_a_service_with_tls_is_reached(typed: Type, over_tls: ServiceProcess, ce
     assert ran.status == 0, ran.err
 
 
+@pytest.mark.once
 def test_a_bench_beside_settings_of_a_service_with_tls_starts_one_without(
     typed: Type, certificates: Certificates
 ) -> None:
@@ -111,6 +113,7 @@ def test_switches_are_written_as_in_the_settings_of_the_service(typed: Type) -> 
         assert typed("map", *COACH, "--target", "localhost:1", TRAVIO_TARGET_TLS=value).status == 4
 
 
+@pytest.mark.once
 def test_a_service_that_accepts_the_connection_and_sends_nothing_counts_as_absent(typed: Type) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         answer = typed("hold", *COACH, "seat-A1", "--target", f"127.0.0.1:{silent.getsockname()[1]}")
@@ -166,6 +169,7 @@ def test_a_terminal_without_unicode_shows_escapes(tmp_path: Path) -> None:
     assert said.stdout == b'{"trip_id": "\\u65b0"}\n'
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("closing", "status"), [(">&-", 0), ("2>&-", 0), (">/dev/full", 5)])
 def test_output_that_cannot_be_written_makes_no_traceback(closing: str, status: int) -> None:
     line = f"exec {sys.executable} -m travio_inventory.cli trip example {closing}"

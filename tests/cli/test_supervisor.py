@@ -165,6 +165,7 @@ async def test_what_does_not_stop_in_time_is_killed(caplog: pytest.LogCaptureFix
     assert one.said("killing") == ["killing 2 processes that did not stop in 0.1 s"]
 
 
+@pytest.mark.once
 def test_processes_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     """Whoever still has the output open keeps it from ending."""
     program = (
@@ -222,6 +223,7 @@ async def test_a_supervised_process_heeds_its_supervisor_alone(service: ServiceP
         assert b"stopping" not in process.stderr.read()
 
 
+@pytest.mark.once
 def test_a_supervised_process_that_takes_too_long_to_stop_ends_itself(service: ServiceProcess) -> None:
     with serving_under_supervision(service, 0.001) as process:
         process.communicate(timeout=SECONDS_MAX)

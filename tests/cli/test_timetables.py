@@ -279,6 +279,7 @@ def test_a_trip_that_a_retry_may_open_weighs_more_than_a_refused_one() -> None:
     assert (outcomes.exit, str(outcomes)) == (Exit.ASK_AGAIN, "1 refused, 2 not opened, retry")
 
 
+@pytest.mark.once
 def test_an_interrupted_import_says_how_far_it_came_and_goes_on_where_it_was(
     server: ServiceProcess, terminal: Type, tmp_path: Path
 ) -> None:

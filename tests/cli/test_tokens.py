@@ -32,6 +32,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]
         yield service
 
 
+@pytest.mark.once
 def test_a_token_says_who_types(typed: Type, strict: ServiceProcess, tmp_path: Path) -> None:
     def type_as(*words: str, user: str, scope: str) -> str:
         made = typed("token", "--user", user, "--organization", "acme", "--scope", scope, **VARIABLES)

@@ -47,6 +47,7 @@ def terminal(server: ServiceProcess, typed: Type, organization: str) -> Type:
     return lambda *words: typed(*words, **environment)
 
 
+@pytest.mark.once
 def test_a_large_trip_is_followed_until_it_is_on_sale(terminal: Type, tmp_path: Path) -> None:
     (tmp_path / "hall.toml").write_text(HALL)
     opened = terminal("trip", "open", str(tmp_path / "hall.toml"))
@@ -64,6 +65,7 @@ def test_a_large_trip_is_followed_until_it_is_on_sale(terminal: Type, tmp_path: 
     assert terminal("plan", "list", "--json").plain == {"plans": []}
 
 
+@pytest.mark.once
 def test_a_large_trip_is_shown_while_it_is_opened(terminal: Type, tmp_path: Path) -> None:
     (tmp_path / "hall.toml").write_text(HALL)
     opened = terminal("trip", "open", str(tmp_path / "hall.toml"), "--detach", "--json").plain
@@ -102,6 +104,7 @@ def test_a_trip_file_names_a_stored_plan(terminal: Type, tmp_path: Path) -> None
     assert terminal("trip", "show", "show", "--json").plain["vehicle"] == "hall"
 
 
+@pytest.mark.once
 def test_a_client_opens_trips_with_a_stored_plan(server: ServiceProcess, organization: str) -> None:
     seats = row_of(SEATS)
     layout = Trip(TripKey(organization, "any"), (Segment("A", "B"),), seats, vehicle="hall", currency="EUR")

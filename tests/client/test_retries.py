@@ -104,6 +104,7 @@ async def test_a_refusal_is_not_retried(
     assert len(keys(service)) == 1
 
 
+@pytest.mark.once
 async def test_a_contended_seat_is_retried_if_the_caller_wants_it(
     service: ScriptedService, inventory: InventoryClient
 ) -> None:

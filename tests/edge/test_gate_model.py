@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ async def asked(gate: Gate, group: SeatGroupKey, wanted: list[Cell], attempt: At
     return await gate.enter(group, wanted, attempt, ttl_ms=60_000)
 
 
+@pytest.mark.once
 @given(st.lists(calls, max_size=30))
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: EdgeUnderTest, script: list[Call]) -> None:
     """An edge that remembers answers like the model; one that forgets may only differ by letting an attempt pass."""

@@ -28,6 +28,7 @@ async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
         assert is_seven(await busy.answer(stream_id))
 
 
+@pytest.mark.once
 async def test_a_connection_that_is_over_leaves_nothing_behind(served: Served) -> None:
     """Not even until the next garbage collection, because many may come and go before that."""
     gc.collect()

@@ -49,6 +49,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["resets", *FLOODS])
 async def test_a_flood_ends_its_own_connection_while_others_are_served(served: Served, name: str) -> None:
     flood = FLOODS[name] if name in FLOODS else reset_flood(30_000)

@@ -76,6 +76,7 @@ async def test_headers_beyond_all_bounds_end_the_connection(caller: RawCaller) -
     assert caller.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("where", ["calls", "trailers"])
 async def test_a_flood_of_too_many_headers_ends_the_connection(where: str) -> None:
     """A call counts as one reset for each time that it has the allowed number of headers: here as three of four."""

@@ -87,6 +87,7 @@ async def test_too_many_requests_at_once_on_a_connection_end_it() -> None:
         assert await caller.ended()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("changed", "text", "answer"),
     [

@@ -62,11 +62,13 @@ def plans(draw: st.DrawFn) -> SeatPlan:
     )
 
 
+@pytest.mark.once
 @given(plans())
 def test_a_plan_is_the_same_after_it_was_written_as_toml(plan: SeatPlan) -> None:
     assert plan_from(tomllib.loads(plan_toml(plan)), source="x.toml") == plan
 
 
+@pytest.mark.once
 @given(plans())
 def test_a_plan_is_the_same_after_it_was_written_as_json(plan: SeatPlan) -> None:
     assert plan_from(json.loads(plan_json(plan)), source="x.json") == plan

@@ -4,6 +4,7 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def routes(draw: st.DrawFn) -> tuple[Segment, ...]:
     )
 
 
+@pytest.mark.once
 @settings(max_examples=20)
 @given(plans(), routes(), IDS, st.sampled_from(["", "Asia/Dhaka"]), st.booleans())
 def test_a_trip_is_the_same_after_it_was_written(

@@ -19,6 +19,7 @@ def test_values_are_written_as_json_dumps_writes_them(value: object) -> None:
     assert encode_ascii(value) == json.dumps(value, separators=(",", ":"))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("is_ascii", [False, True])
 @pytest.mark.parametrize("is_fast", [True, False])
 def test_an_encoder_writes_the_same_with_this_pythons_fast_one_and_without(

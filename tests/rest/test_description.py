@@ -89,6 +89,7 @@ async def test_every_operation_says_what_it_does_what_it_needs_and_what_it_may_a
             assert (status[0] in "23") or "application/problem+json" in answer["content"], (name, status)
 
 
+@pytest.mark.once
 async def test_every_example_of_a_request_is_one_that_succeeds() -> None:
     """Each on a trip that was opened, and a hold that was made, by the examples of those calls."""
     async with web_of() as web:

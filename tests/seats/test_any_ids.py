@@ -79,6 +79,7 @@ async def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         yield opened
 
 
+@pytest.mark.once
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(several(ANY))
 async def test_any_ids_come_back_unchanged(embedded: Batches, ids: list[str]) -> None:

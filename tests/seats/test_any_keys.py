@@ -159,6 +159,7 @@ def test_each_table_that_is_named_by_ids_is_here() -> None:
     assert {each.table for each in made} == {*Table} - {Table.CURSORS}, "add its keys to SPACES"
 
 
+@pytest.mark.once
 @settings(max_examples=60)
 @given(confusable())
 def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
@@ -174,6 +175,7 @@ def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
                     assert asked.setdefault(request.fingerprint, what) == what
 
 
+@pytest.mark.once
 @settings(max_examples=60)
 @given(confusable())
 def test_ids_that_are_stored_in_one_text_are_split_again(ids: list[str]) -> None:

@@ -143,6 +143,7 @@ async def test_the_map_is_the_truth_for_every_journey_after_every_step(
         assert await play.sale.elsewhere().map() == await play.sale.map()
 
 
+@pytest.mark.once
 @GROUPS
 @given(steps=STEPS)
 @SETTINGS

@@ -119,6 +119,7 @@ class Slow(Store):
         return await super().read(partition, kind, start=start, end=end, most=most)
 
 
+@pytest.mark.once
 def test_what_another_process_forgets_meanwhile_is_in_no_archive_half() -> None:
     async def play_overtaken(at: int) -> bool:
         store, archive = Slow(), Kept()

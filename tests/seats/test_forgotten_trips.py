@@ -190,6 +190,7 @@ async def play_crossed(at: int) -> bool:
     return was_met
 
 
+@pytest.mark.once
 def test_a_cancel_that_crosses_is_before_or_after() -> None:
     met = [run(play_crossed(at)) for at in range(1, BATCHES)]
     assert 10 < sum(met) < len(met)
@@ -240,6 +241,7 @@ async def play_killed(after: int) -> bool:
     return is_dead
 
 
+@pytest.mark.once
 def test_a_process_may_die_between_any_two_batches() -> None:
     died = [run(play_killed(after)) for after in range(BATCHES)]
     assert 10 < sum(died) < len(died)

@@ -231,6 +231,7 @@ async def test_a_trip_may_have_sixty_four_segments(market: Market) -> None:
         a_trip(stops="AB" * 257)
 
 
+@pytest.mark.once
 async def test_a_trip_of_five_thousand_seats_and_fifty_thousand_cells_is_opened_at_once(market: Market) -> None:
     sale = await market.open(seats_per_group=100, stops=STOPS_OF_64_SEGMENTS[:11], seats=5_000)
     await sale.hold("A1 A4999 A5000", Ends("A", "B", first=0, last=9))
@@ -239,6 +240,7 @@ async def test_a_trip_of_five_thousand_seats_and_fifty_thousand_cells_is_opened_
     assert [seat for seat, state in shown.items() if state == "held"] == ["A1", "A4999", "A5000"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("seats", "segments", "said"),
     [

@@ -169,6 +169,7 @@ async def test_an_event_that_a_sink_refuses_stops_only_its_own_hold(single_seats
 # ---- how much is read
 
 
+@pytest.mark.once
 async def test_a_new_relay_publishes_all_events_however_old(single_seats: Sale) -> None:
     """With or without sweepers at work. There is no order between holds."""
     sale = single_seats
@@ -189,6 +190,7 @@ def rows_read(line: FaultyBatches) -> int:
     return line.rows_read[Kind.EVENT]
 
 
+@pytest.mark.once
 async def test_catching_up_reads_each_event_once(sale: Sale) -> None:
     """A backlog of hours in every seat group."""
     events = 0

@@ -60,6 +60,7 @@ async def test_a_call_that_settles_needs_a_key(sale: Sale) -> None:
         await sale.hold("A1", settles=True)
 
 
+@pytest.mark.once
 async def test_a_winner_repeats_its_key_in_a_crowd_and_is_always_told_the_same(sale: Sale) -> None:
     """The crowd sometimes reaches the store, which says that the seat is sold; that must not hide whose it is."""
     hold = await sale.hold("A1", by="ann", key="k")

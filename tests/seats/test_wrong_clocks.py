@@ -35,6 +35,7 @@ def are_of(hold: Hold, told: list[Event]) -> list[str]:
     return [str(event.type) for event in told if event.subject == hold.id]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ahead_s", AHEAD_S)
 async def test_workers_whose_clock_was_ahead_hide_nothing_from_those_after_them(
     single_seats: Sale, ahead_s: int
@@ -50,6 +51,7 @@ async def test_workers_whose_clock_was_ahead_hide_nothing_from_those_after_them(
     assert are_of(hold, told) == ["hold.created", "hold.expired"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ahead_s", AHEAD_S)
 async def test_a_worker_whose_clock_is_set_back_visits_earlier_minutes_again(single_seats: Sale, ahead_s: int) -> None:
     """In one process, which keeps running; another one holds a seat meanwhile and afterwards."""
@@ -136,6 +138,7 @@ async def test_a_step_is_published_whatever_the_clock_of_its_process(single_seat
     assert are_of(hold, await relay.relay()) == ["hold.released"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("behind_s", AHEAD_S)
 async def test_a_step_of_a_clock_that_is_behind_is_published_some_minutes_later(
     single_seats: Sale, behind_s: int

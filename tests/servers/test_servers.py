@@ -280,6 +280,7 @@ def test_a_server_that_ends_by_itself_is_reported_with_its_log(tmp_path: Path) -
         server.kill()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
 def test_a_missing_server_skips_on_a_laptop_and_fails_in_ci(tmp_path: Path, ci: str, outcome: str) -> None:
     test = f"{__file__}::{test_a_conditional_batch_takes_all_seats_or_none.__name__}"

@@ -27,6 +27,7 @@ HISTORIES = 1_000
 A, B = Cell("a", 0), Cell("b", 0)
 
 
+@pytest.mark.once
 def test_both_judges_find_the_same_histories_right() -> None:
     """Thousands of small histories: possible ones, and each with one thing changed."""
     found: Counter[tuple[str, bool]] = Counter()
@@ -41,6 +42,7 @@ def test_both_judges_find_the_same_histories_right() -> None:
     assert min(found["tampered", True], found["tampered", False]) > HISTORIES / 3, found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("rule", ["rows", "keys", "answers", "makers", "steps", "order"])
 def test_a_checker_that_lacks_a_rule_is_noticed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     others = tuple(judge for judge in checker.RULES if judge.__name__ != f"judge_{rule}")

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 TAKES_ANY = "take a cell whoever has it"
 
 
+@pytest.mark.once
 def test_many_seeds_end_with_a_verdict() -> None:
     ran = _simulation("--seeds", "4", "--from", "7", "--cores", "2")
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -37,6 +37,7 @@ def test_units_are_conserved_on_one_bad_day() -> None:
     assert simulate_units(ROUGH.with_seed(0)).oracle.violations == []
 
 
+@pytest.mark.once
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_UNITS.values(), ids=BROKEN_UNITS.keys())
 def test_a_broken_design_is_caught_on_units(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:

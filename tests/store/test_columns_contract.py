@@ -44,7 +44,8 @@ async def test_a_row_of_a_kind_or_with_a_column_that_its_table_does_not_have_is_
     declared = TABLES[table].kinds.get(kind)
     known = {column.name for column in declared.columns} if declared else set[str]()
     other = RowKey(next(iter(TABLES[table].kinds)), "y")
-    for name in [*(TYPES.keys() - known), "colour"]:
+    elsewhere = sorted(TYPES.keys() - known)
+    for name in [*(elsewhere if declared else elsewhere[:1]), "colour"]:
         for write in (
             Write(key, ABSENT, {name: 1}), Write(key, {}, {name: 1}), Write(key, {name: None}, {}),
             Write(key, {name: None}, {name: 1}), Write(key, {name: 1}, {name: None}),

@@ -109,6 +109,7 @@ async def live_and_be_forgotten(group: Group, writes: Sequence[Write]) -> None:
     assert await group.row(HOLD) == BORN
 
 
+@pytest.mark.once
 async def test_a_row_is_forgotten_and_may_be_made_anew_whatever_made_it_and_whatever_ended_it(store: Batches) -> None:
     ways = {way: live_and_be_forgotten(Group(store, new_partition()), writes) for way, writes in WAYS.items()}
     found = await asyncio.gather(*ways.values(), return_exceptions=True)
@@ -128,6 +129,7 @@ async def test_a_write_that_does_not_say_how_long_leaves_the_other_columns(group
     assert await group.row(HOLD) == {**BORN, "status": "confirmed"}
 
 
+@pytest.mark.once
 async def test_a_later_write_moves_the_end_or_takes_it_away(group: Group) -> None:
     third = RowKey(Kind.HOLD, "hold-3")
     await group.stands(*(Write(key, ABSENT, ENDED, KEEP_S) for key in (HOLD, OTHER, third)))
@@ -139,6 +141,7 @@ async def test_a_later_write_moves_the_end_or_takes_it_away(group: Group) -> Non
     assert await group.ids(Kind.HOLD) == ["hold-1"]
 
 
+@pytest.mark.once
 async def test_all_rows_of_a_batch_have_ends_of_their_own(group: Group) -> None:
     """A journey's cells, alike but for one that stays, beside a hold and an event."""
     cells = (A1, A1_NEXT, RowKey(Kind.CELL, "A1", 2))
@@ -154,6 +157,7 @@ async def test_all_rows_of_a_batch_have_ends_of_their_own(group: Group) -> None:
     assert await group.get(*cells, HOLD, EVENT, OTHER) == {cells[2]: FREE, OTHER: BORN}
 
 
+@pytest.mark.once
 async def test_a_refused_batch_ends_nothing(group: Group) -> None:
     await group.stands(BEGIN, Write(OTHER, ABSENT, ENDED, KEEP_S))
     await group.refused(Write(HOLD, {"status": "held"}, ENDED, KEEP_S), Write(A1, FREE, FREE, KEEP_S))
@@ -177,6 +181,7 @@ async def test_a_column_that_its_kind_does_not_have_is_refused_in_a_whole_row(gr
             await group.apply(Write(HOLD, condition, {"colour": "red"}, KEEP_S))
 
 
+@pytest.mark.once
 async def test_of_many_who_make_a_row_anew_when_it_is_forgotten_one_wins(group: Group) -> None:
     await group.stands(Write(HOLD, ABSENT, ENDED, KEEP_S))
     won: list[str] = []
@@ -196,6 +201,7 @@ async def test_of_many_who_make_a_row_anew_when_it_is_forgotten_one_wins(group: 
     assert await group.row(HOLD) == {**BORN, "holder": won[0]}
 
 
+@pytest.mark.once
 async def test_an_entry_is_forgotten_some_time_after_it_was_last_added(store: Batches, group: Group) -> None:
     bucket = uuid4().hex
     await group.apply(
@@ -212,6 +218,7 @@ async def test_an_entry_is_forgotten_some_time_after_it_was_last_added(store: Ba
     assert await all_entries(store, bucket) == ["for ever", "kept", "repeated"]
 
 
+@pytest.mark.once
 async def test_an_entry_that_is_added_again_and_again_stays(store: Batches, group: Group) -> None:
     bucket, began = uuid4().hex, monotonic()
     while monotonic() - began < 2 * KEEP_S:

@@ -262,6 +262,7 @@ async def _life(seed: int) -> tuple[list[object], object, Counter[Fault]]:
     return trace, watched.batches.snapshot(GROUP), watched.batches.seen
 
 
+@pytest.mark.once
 async def test_one_seed_is_one_run_and_another_seed_another() -> None:
     once, again, other = await _life(1), await _life(1), await _life(2)
     assert once == again

@@ -68,6 +68,7 @@ class Lying(MemoryBatches):
         return old
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "lie",
     [

@@ -142,6 +142,7 @@ def _batches(draw: st.DrawFn) -> tuple[Table, list[Write]]:
     return table, writes
 
 
+@pytest.mark.once
 @given(_batches())
 def test_no_batch_is_ever_a_plain_write(batch: tuple[Table, list[Write]]) -> None:
     """A plain write has a clock's timestamp, which may be before or after all conditional writes."""

@@ -193,6 +193,7 @@ async def test_a_batch_that_waited_too_long_for_its_turn_is_not_done(tmp_path: P
         assert isinstance(await store.apply(PARTITION, birth("b")), Applied)
 
 
+@pytest.mark.once
 async def test_nobody_waits_for_a_disk_that_takes_too_long(tmp_path: Path) -> None:
     """The large batch takes the disk tens of milliseconds, and is not answered for two."""
     large = [Write(RowKey(Kind.EVENT, str(place)), {}, {"data": "x" * 20_000}) for place in range(2000)]

@@ -246,6 +246,7 @@ async def none_left(store: Batches) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.once
 async def test_much_that_has_ended_makes_no_batch_wait_and_the_file_shrinks(tmp_path: Path) -> None:
     await keep_many(tmp_path)
     path = tmp_path / "inventory.db"
@@ -264,6 +265,7 @@ async def test_much_that_has_ended_makes_no_batch_wait_and_the_file_shrinks(tmp_
         assert shell.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.once
 async def test_it_stops_with_the_store_and_goes_on_with_the_next(tmp_path: Path) -> None:
     await keep_many(tmp_path)
     async with SqliteBatches.open(tmp_path, pace=replace(AT_ONCE, pause_s=0)) as store:
@@ -278,6 +280,7 @@ async def test_it_stops_with_the_store_and_goes_on_with_the_next(tmp_path: Path)
         await none_left(store)
 
 
+@pytest.mark.once
 async def test_a_full_disk_is_tried_again_at_intervals_and_nothing_is_lost(tmp_path: Path) -> None:
     await keep_many(tmp_path)
     async with SqliteBatches.open(tmp_path, pace=Pace(interval_s=0.3, pause_s=0.001, faster_max=1e12)) as store:
@@ -288,6 +291,7 @@ async def test_a_full_disk_is_tried_again_at_intervals_and_nothing_is_lost(tmp_p
         await none_left(store)
 
 
+@pytest.mark.once
 async def test_entries_that_are_there_already_cost_a_refused_batch_no_commit(tmp_path: Path) -> None:
     async with SqliteBatches.open(tmp_path) as store:
         born = [Write(RowKey(Kind.HOLD, "h"), ABSENT, {"status": "held"})]
@@ -299,6 +303,7 @@ async def test_entries_that_are_there_already_cost_a_refused_batch_no_commit(tmp
         assert store.counts.steps == 1
 
 
+@pytest.mark.once
 async def test_a_file_that_there_is_no_room_to_write_anew_is_served_and_does_not_shrink(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

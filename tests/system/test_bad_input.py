@@ -207,6 +207,7 @@ async def test_too_much_metadata_is_refused_and_the_other_calls_go_on(shared: Se
     assert all(isinstance(trip, Trip) for trip in found)
 
 
+@pytest.mark.once
 async def test_mutated_messages_are_answered_and_the_service_goes_on(shared: ServiceProcess, caller: RawCaller) -> None:
     random = Random(20)
     bodies = {rpc: request(rpc).SerializeToString() for rpc in VALID}

@@ -76,6 +76,7 @@ async def won_once_shown_free(client: InventoryClient) -> tuple[dict[tuple[str, 
     return won, longest_round_ms
 
 
+@pytest.mark.once
 async def test_without_a_sweeper_the_next_caller_ends_a_lapsed_hold(processes: Callable[..., ServiceProcess]) -> None:
     service = processes(TRAVIO_BACKGROUND="off", TRAVIO_TAKEN_TTL_MS="200")
     await service.start()

@@ -169,6 +169,7 @@ async def statuses(ask: OldClient, trip: str, *ends: str) -> list[str]:
     return [cell["status"].removeprefix("SEAT_STATUS_") for row in shown["rows"] for cell in row["seats"]]
 
 
+@pytest.mark.once
 async def test_a_trip_is_opened_and_drawn(ask: OldClient) -> None:
     for _ in range(2):
         assert await opened(ask, "drawn") == {"success": True, "segments_created": 2, "seats_created": 8}

@@ -60,6 +60,7 @@ async def test_overlapping_journeys_have_one_winner_each(racecourse: ServiceProc
             assert await contend(one, Journey(segment, segment), (seat,)) == (seat,)
 
 
+@pytest.mark.once
 async def test_a_key_sent_twenty_times_at_once_is_one_hold(racecourse: ServiceProcess) -> None:
     trip = trip_of("keys", seats=40, seats_per_group=1)
     async with racecourse.client("sender") as one, racecourse.client("sender") as other:

@@ -95,6 +95,7 @@ def meant(answer: RawReply) -> Refusal | ClientError:
     return refusal_from(GRPCError(answer.status, answer.message, details), writes=True)
 
 
+@pytest.mark.once
 async def test_a_caller_that_is_refused_at_once_knows_that_nothing_was_done(
     processes: Callable[..., ServiceProcess],
 ) -> None:
@@ -154,6 +155,7 @@ async def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert not service.data.exists()
 
 
+@pytest.mark.once
 async def test_a_taken_port_stops_the_start_with_one_line(
     processes: Callable[..., ServiceProcess], shared: ServiceProcess
 ) -> None:
@@ -216,6 +218,7 @@ async def test_settings_reach_the_running_service(processes: Callable[..., Servi
     assert not (service.data / "events.jsonl").exists()
 
 
+@pytest.mark.once
 async def test_legacy_refusals_are_the_words_that_old_clients_know(
     processes: Callable[..., ServiceProcess],
 ) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from travio_inventory.client import HoldStatus, SeatStatus
 from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.trips import trip_of
@@ -40,6 +42,7 @@ async def test_background_jobs_alone_sweep_and_relay(processes: Callable[..., Se
         assert [seat.status for seat in shown].count(SeatStatus.AVAILABLE) == 3
 
 
+@pytest.mark.once
 async def test_an_event_that_is_published_again_is_the_same(processes: Callable[..., ServiceProcess]) -> None:
     """A consumer that drops repeated ids must not depend on which copy came first."""
     service = processes(TRAVIO_RELAY_INTERVAL_MS="20")
@@ -66,6 +69,7 @@ async def test_an_event_that_is_published_again_is_the_same(processes: Callable[
     assert tellings[0] == tellings[1]
 
 
+@pytest.mark.once
 async def test_the_key_of_a_hold_that_was_booked_late_answers_the_same_hold(
     processes: Callable[..., ServiceProcess],
 ) -> None:
