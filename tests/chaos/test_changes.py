@@ -106,6 +106,13 @@ def test_an_acknowledged_move_that_was_never_made_is_noticed() -> None:
     assert _said([told], MOVED) == ["I3"]
 
 
+def test_a_move_is_acknowledged_with_what_the_hold_had_before_it_ended() -> None:
+    ended = _state(2, "bc", "hold.expired")
+    assert _said([_move("a", "c", "bc")], MOVED, ended) == []
+    assert _said([_move("a", "c", "ab")], MOVED, ended) == ["I3"]
+    assert _said([_move("a", "c", "bc", answer=CallOutcome.NO)], MOVED, ended) == ["I2"]
+
+
 def test_a_new_seat_at_the_price_of_the_old_one_is_noticed() -> None:
     cheap = MOVED._replace(prices=(PRICES["b"], PRICES["a"]))
     assert "I4" in _said([_move("a", "c", "bc", answer=UNKNOWN)], cheap)

@@ -120,7 +120,7 @@ def _note(call: Call, told: object, wish: Wish) -> None:
             call.has = Told(cells(wish.book.trip, seats, wish.journey), told.price_minor)
         case HoldRecord():
             call.status = told.status.name.lower()
-            if call.status in LIVE:
+            if call.status in LIVE or wish.op == "move":  # it had these, if it has ended since
                 has = cells(wish.book.trip, told.seats, told.journey)
                 call.has = Told(has, told.price_minor, told.version)
         case _:
