@@ -92,6 +92,7 @@ def test_three_copies_are_the_default_and_need_three_servers(typed: Type, cluste
     assert "has no schema" in typed("schema", "check", **cluster).err
 
 
+@pytest.mark.thorough
 def test_of_two_datacenters_one_is_named_home_and_no_other_is_accepted_afterwards(
     typed: Type, cassandra_datacenters: Cassandra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,17 +33,17 @@ NODES = {"scylla": "cassandra_node", "cluster": "cassandra_cluster"}
 EVERY_STORE = [
     *STORES,
     pytest.param("scylla", marks=pytest.mark.scylla),
-    pytest.param("cluster", marks=[pytest.mark.scylla, pytest.mark.cluster]),
+    pytest.param("cluster", marks=[pytest.mark.scylla, pytest.mark.cluster, pytest.mark.thorough]),
 ]
-"""The names of all stores: the last two are one real server, and three servers with a replica each and group
-commit."""
+"""The names of all stores: the last two are one real server with group commit, as a service has it, and three servers
+with a replica each, where every batch goes alone."""
 
 
 def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> AbstractAsyncContextManager[Batches]:
     """The store that the fixture's parameter names, to be opened."""
     if request.param in NODES:
         store = scylla_store(scylla_options(request.getfixturevalue(NODES[request.param])))
-        return in_company(store) if request.param == "cluster" else store
+        return in_company(store) if request.param == "scylla" else store
     return STORES[request.param](folders.mktemp("store"))
 
 
