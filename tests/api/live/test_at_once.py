@@ -1,8 +1,13 @@
 """Who takes what it is told at once is told all of it, once, and is not woken; who does not is told the same."""
 
+import asyncio
+import time
+from dataclasses import replace
+
+from tests.api.live.conftest import RULES, SELDOM_S
 from travio_inventory.api.live import writing
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.api.live.told import Told
+from travio_inventory.api.live.told import Delta, Told
 from travio_inventory.api.rest import callers
 from travio_inventory.http_server import connection
 from verification.kit.sale import Sale
@@ -37,6 +42,31 @@ async def test_one_who_fails_to_take_it_holds_up_nobody(feeds: Feeds, sale: Sale
         await sale.hold("A1")
         await bob.sees("A1", "held")
         await ann.sees("A1", "held")
+
+
+async def test_few_who_watch_are_told_without_waiting_for_more_changes(sale: Sale) -> None:
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, settle_s=SELDOM_S))
+    async with Watcher(feeds, sale.trip.key).following() as ann:
+        await sale.hold("A1")
+        await ann.sees("A1", "held")
+    await feeds.close()
+
+
+async def test_many_who_watch_are_told_of_changes_together(sale: Sale) -> None:
+    """Telling took longer than a change takes: the next ones are gathered meanwhile."""
+
+    def slowly(_: Told) -> bool:
+        time.sleep(0.1)  # it is the telling that takes long
+        return True
+
+    feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, settle_s=SELDOM_S))
+    async with Watcher(feeds, sale.trip.key, takes=slowly).following() as ann:
+        for seat in ("A1", "A2", "A3", "A4"):
+            await sale.hold(seat)
+            await asyncio.sleep(0.01)
+        await ann.sees("A1 A2 A3 A4", "held")
+        assert len([told for told in ann.told if isinstance(told, Delta)]) <= 2
+    await feeds.close()
 
 
 def test_the_faces_find_what_the_server_leaves_them_under_its_names() -> None:

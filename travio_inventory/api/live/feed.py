@@ -30,7 +30,11 @@ class FeedRules:
     """The choices of one deployment."""
 
     settle_s: float = 0.01
-    """Changes that come within so long are looked at together; a write and the message about it are two signals."""
+    """Changes that come within so long at most are looked at together: as long as it takes to tell all who watch, so
+    that few are told at once, and many not more often than they can be.
+    """
+    settle_s_min: float = 0.002
+    """A write and the message about it are two signals."""
     look_again_s: float = 2.0
     """A signal can be lost: the map is looked at again so often at least, a large one less often (`stale_ms`)."""
     heartbeat_s: float = 15.0
@@ -100,6 +104,8 @@ class Feed:
         self._changed = asyncio.Event()
         self._looks_begun = self._looks_done = 0
         self._has_failed = False
+        self._telling_s = 0.0
+        """How long it took to tell all who watch."""
         self._next_look_s = self._now_s()
         self._next_beat_s = self._now_s() + rules.heartbeat_s
         self._beats = 0
@@ -201,7 +207,9 @@ class Feed:
                 if self._changed.is_set() or self._now_s() >= self._next_look_s:
                     await self._look()
                 self._beat_if_due()
+                began_s = self._now_s()
                 await self._bell.ring()
+                self._telling_s = self._now_s() - began_s
         finally:
             self.is_open = False
             self.over = self.over or BackendUnavailable("the live feed has failed")
@@ -226,7 +234,7 @@ class Feed:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(min(self._next_look_s, self._next_beat_s)):
                 await self._changed.wait()
-                await asyncio.sleep(self._rules.settle_s)
+                await asyncio.sleep(min(self._rules.settle_s, max(self._rules.settle_s_min, self._telling_s)))
 
     async def _look(self) -> None:
         self._changed.clear()  # before anything is read
