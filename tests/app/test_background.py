@@ -142,6 +142,13 @@ async def test_a_place_that_fails_is_logged_under_its_name(caplog: pytest.LogCap
     ]
 
 
+async def test_every_round_that_could_be_made_is_counted() -> None:
+    rounds, counted = Rounds(BackendUnavailable(), Visited(3, over=2), last=Visited(1)), list[Visited[TripKey]]()
+    job = VisitJob("forget trips", rounds, count=counted.append, interval_ms=INTERVAL_MS, jitter=Random(1))
+    await while_running(job.run, lambda: rounds.reached(4))
+    assert [(each.count, each.over) for each in counted[:2]] == [(3, 2), (1, 0)]
+
+
 async def test_an_unavailable_store_is_called_less_and_less_often() -> None:
     failing, well = Rounds(last=BackendUnavailable()), Rounds(last=Visited(0))
     all_groups_fail = Rounds(last=Visited(1, {GROUP: BackendUnavailable()}))

@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from tests.typed import Type
+from travio_inventory.app.backends import Store
 from travio_inventory.app.deeds import about, recorded
-from travio_inventory.app.service import open_inventory
+from travio_inventory.app.service import deeds_of, open_inventory
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, NotDone, Outcome, Partition, Write
+from travio_inventory.protocol.batches import ANY_TIME, Index, IndexEntry, NotDone, Outcome, Partition, Write
 from travio_inventory.seats.commands import BlockSeatsCommand, ConfirmHoldCommand, GiveBackCommand, SeatUpdate
 from travio_inventory.seats.records.deeds import BEGAN, DONE, Deeds, ended
 from travio_inventory.seats.trip import Ends
@@ -71,6 +73,28 @@ async def test_a_deed_whose_process_died_has_begun() -> None:
     await deeds.end("default", second, DONE)
     found, _ = await deeds.of_month("default", first.at_ms, after="", most=100)
     assert {deed.verb: deed.outcome for deed in ended(found)} == {"cancel trip": BEGAN, "open trip": DONE}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept_s"), [({}, 400 * 86_400), ({"deed_retention_seconds": 30 * 86_400}, 30 * 86_400)]
+)
+async def test_a_deed_is_kept_for_as_long_as_the_settings_say(changed: dict[str, Any], kept_s: int) -> None:
+    class Noting(MemoryBatches):
+        async def apply(
+            self,
+            partition: Partition,
+            writes: Sequence[Write],
+            entries: Sequence[IndexEntry] = (),
+            *,
+            send_by: float = ANY_TIME,
+        ) -> Outcome:
+            kept.extend(entry.keep_s for entry in entries if entry.of is Index.DEEDS)
+            return await super().apply(partition, writes, entries, send_by=send_by)
+
+    kept: list[int] = []
+    store = Store(Noting(None, Random(1), asyncio.sleep), "here")
+    await deeds_of(settings_of(**changed), store).begin(HOUSE, "open trip", "t1")
+    assert kept == [kept_s]
 
 
 class Full(MemoryBatches):

@@ -15,13 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from travio_inventory.app.backends import StartFailed, Store
 from travio_inventory.app.backends.opening import Edge
 from travio_inventory.app.service import App, running, working
-from travio_inventory.app.told_figures import OF_STORE, tell_backends, tell_calls
+from travio_inventory.app.told_figures import OF_STORE, VISITS, count_visits, tell_backends, tell_calls
 from travio_inventory.client import InventoryClient
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local_rates import LocalRates
-from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import Kind, Outcome, Unknown
 from travio_inventory.seats.audit.findings import Fault
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.sqlite import SqliteBatches
@@ -43,7 +45,7 @@ CONSTANT = {families.INFO, families.STARTED, families.WORKER_UP}
 """The same while a process runs and answers."""
 OF_A_PROCESS = {families.TURN, families.BUSY, families.LOG_LINES}
 """Only of a service that is a process."""
-OF_OTHERS = {families.EVENTS_IN, families.EVENTS_IN_WAITING, families.AUDIT_FAULTS}
+OF_OTHERS = {families.EVENTS_IN, families.EVENTS_IN_WAITING, families.AUDIT_FAULTS, families.TRIP_VISITS}
 OF_BACKENDS = {*OF_STORE.values(), families.EDGE_UP, families.RELAY_MISSED, *OF_OTHERS}
 """Read from figures of store, edge and relay that have tests of their own."""
 
@@ -183,13 +185,18 @@ def test_events_in_and_faults_are_told() -> None:
     for outcome in ("done", "dead letter", "done"):
         figures.add("events_in.shop", outcome, 1_000_000)
     figures.add("audit", "leftover", 0)
+    for visited in (Visited(5, {TripKey("acme", "t1"): BackendUnavailable()}, over=1), Visited(2, over=2)):
+        count_visits(figures, visited)
     found = {(name, *labels): numbers for name, labels, numbers in meters.snapshot()}
     assert found.keys() == {
         (families.EVENTS_IN.name, "shop", "done"), (families.EVENTS_IN.name, "shop", "dead letter"),
-        (families.EVENTS_IN_WAITING.name, "shop"), *((families.AUDIT_FAULTS.name, fault) for fault in Fault),
+        (families.EVENTS_IN_WAITING.name, "shop"),
+        *((families.TRIP_VISITS.name, what) for what in VISITS),
+        *((families.AUDIT_FAULTS.name, fault) for fault in Fault),
     }  # fmt: skip
     assert sum(found[families.EVENTS_IN.name, "shop", "done"][1:]) == 2
     assert found[families.EVENTS_IN_WAITING.name, "shop"] == [3]
+    assert [found[families.TRIP_VISITS.name, what] for what in ("forgotten", "kept", "failed")] == [[3], [3], [1]]
     assert {fault: found[families.AUDIT_FAULTS.name, fault] for fault in Fault} == {
         fault: [int(fault is Fault.LEFTOVER)] for fault in Fault
     }

@@ -81,9 +81,7 @@ def seen(settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settin
 
 
 VARIABLES = {each for key in KEYS for each in names(key)}
-FOREIGN = {"DD_AGENT_HOST"}
-"""Variables that are no settings: what others in the manifest refer to."""
-
+FOREIGN = {"DD_AGENT_HOST", "OTEL_RESOURCE_ATTRIBUTES"}  # no settings: others refer to it; OpenTelemetry reads it
 
 # ---- valid
 
@@ -368,6 +366,14 @@ def test_what_may_come_in_and_go_out_is_named(documents: list[Document]) -> None
     named = {each["name"] for container in inventory(documents) for each in container.itself.get("ports", ())}
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == named
     assert all(rule.get("ports") for rule in policy["egress"])
+
+
+def test_traces_go_to_the_agent_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    for container in inventory(documents := built("datadog")):
+        if container.name != f"{OURS}-schema":
+            told = [each.get("value", each.get("valueFrom")) for each in container.itself["env"][-2:]]
+            assert told == [{"fieldRef": {"fieldPath": "status.hostIP"}}, "http://$(DD_AGENT_HOST):4318"]
+            assert seen(manifests.environment(documents, container), monkeypatch).traces.kind == "otlp"
 
 
 def test_production_does_not_start_without_its_secret(overlay: str, documents: list[Document]) -> None:

@@ -70,6 +70,11 @@ async def test_who_lacks_a_seat_that_somebody_left_gets_it(sale: Sale) -> None:
     await sale.assert_legal()
 
 
+def test_every_fault_is_planted_somewhere() -> None:
+    """A mark that outlives its time is planted in a real Redis, by the tests of the command."""
+    assert set().union(*(planted.faults for planted in PLANTED.values())) == set(Fault) - {Fault.LASTING_MARK}
+
+
 def test_there_is_advice_for_every_fault() -> None:
     assert set(ADVICE) == set(Fault)
     assert all(not said.endswith(".") for said in ADVICE.values())

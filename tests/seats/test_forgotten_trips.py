@@ -130,10 +130,10 @@ def test_a_process_that_knows_the_trip_sells_nothing_of_it_and_says_that_it_is_g
         await open_trip(shop.inventory, a_trip())
         await until_it_is_due(a_trip())
         await other.hold("A6", by="eve", key="k1")
-        refused = 0
+        refused = forgotten = 0
         until_s = asyncio.get_running_loop().time() + SOON_S
         while asyncio.get_running_loop().time() < until_s:
-            await shop.inventory.forget_trips(HOUSE)
+            forgotten += (await shop.inventory.forget_trips(HOUSE)).over
             for key in (None, "k1"):
                 try:
                     hold = await other.hold("A6", by="eve", key=key)
@@ -144,6 +144,7 @@ def test_a_process_that_knows_the_trip_sells_nothing_of_it_and_says_that_it_is_g
                     assert not refused
             await asyncio.sleep(60)
         assert refused > SOON_S / 60
+        assert forgotten == 1
         assert await store.left() == []
 
     run(play())

@@ -90,6 +90,7 @@ OTHER_VALUES = MappingProxyType(
         "hold_retention_seconds": "86401",
         "idempotency_retention_seconds": "86402",
         "trip_retention_seconds": "864000",
+        "deed_retention_seconds": "8640000",
         "trip_archive": "/archive",
         "refusals": "legacy",
         "server": "lean",

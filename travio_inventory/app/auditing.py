@@ -10,7 +10,7 @@ import anyio
 
 from travio_inventory.app.assemble import Ports, assemble
 from travio_inventory.app.backends import open_batches, open_edge, open_view
-from travio_inventory.app.service import rules_of
+from travio_inventory.app.service import deeds_of, rules_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.audit.auditing import AuditRules
 from travio_inventory.seats.map_signals import MapSignals
@@ -43,7 +43,7 @@ async def auditing(settings: Settings, rules: AuditRules, *, repair: bool) -> As
         choices = replace(rules_of(settings), audit=rules)
         assembly = assemble(ports, SystemClock(), SystemRandom(), choices)
         try:
-            deeds = Deeds(store.batches, SystemClock())
+            deeds = deeds_of(settings, store)
             yield Auditing(assembly.inventory.audit_trips, sees_edge=sight is not None, deeds=deeds)
         finally:
             with anyio.CancelScope(shield=True):

@@ -28,7 +28,7 @@ from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
-from travio_inventory.app.told_figures import tell_assembly, tell_backends, tell_calls, tell_process
+from travio_inventory.app.told_figures import count_visits, tell_assembly, tell_backends, tell_calls, tell_process
 from travio_inventory.app.traces import tracing_of
 from travio_inventory.app.watched_trips import watched_trips
 from travio_inventory.kernel.clock import SystemClock
@@ -215,7 +215,7 @@ async def _opened(
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
-        assembly = assembly._replace(inventory=recorded(assembly.inventory, Deeds(store.batches, SystemClock())))
+        assembly = assembly._replace(inventory=recorded(assembly.inventory, deeds_of(settings, store)))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
         if meters is not None:
@@ -229,6 +229,11 @@ async def _opened(
                 await assembly.steps.drain(settings.limits.drain_seconds)
                 if settings.background.is_on and settings.background.relay:
                     await _flush(assembly.relays)
+
+
+def deeds_of(settings: Settings, store: Store) -> Deeds:
+    """Where it is recorded what the house does."""
+    return Deeds(store.batches, SystemClock(), kept_s=settings.retention.deeds_seconds)
 
 
 def _gauges_of(relays: Mapping[str, Relay]) -> Iterator[tuple[str, Callable[[], int]]]:
@@ -322,6 +327,7 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
         assembly.relays if background.relay else {},
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,
+        forgot=partial(count_visits, figures),
         jitter=jitter,
     )
     if background.audit_seconds:

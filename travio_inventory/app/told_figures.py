@@ -17,6 +17,8 @@ from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.tally import Tally
 from travio_inventory.protocol.step_counts import StepCounts
 from travio_inventory.seats.audit.findings import Fault
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry import families
 from travio_inventory.telemetry.families import Family
@@ -31,6 +33,8 @@ AUDIT, EVENTS_IN, WAITING = "audit", "events_in", r"events_in\.(\S+) waiting"
 GATE, STORE, SWEEPER = "gate.enter", "store.apply", "expire_holds"
 NO_FAULTS: Final = {(fault.value,): 0 for fault in Fault}
 """A counter that begins with its first fault has not risen, as Prometheus sees it: an alert would be silent."""
+FORGOTTEN, KEPT, FAILED = "forgotten", "kept", "failed"
+VISITS: Final = (FORGOTTEN, KEPT, FAILED)
 OF_STORE: Final = MappingProxyType(
     {
         "store.forgotten rows": families.FORGOTTEN_ROWS,
@@ -70,8 +74,15 @@ def tell_calls(meters: Meters, figures: Figures) -> None:
     for family in OF_CALLS:
         meters.read(family, partial(_of_calls, figures, family))
     meters.read(families.AUDIT_FAULTS, lambda: NO_FAULTS | _counts(figures, AUDIT))
+    meters.read(families.TRIP_VISITS, lambda: {(what,): figures.trip_visits[what] for what in VISITS})
     meters.read(families.EVENTS_IN_WAITING, lambda: _waiting(figures))
     meters.read(families.PUBLISHED, lambda: {(sink,): count for sink, count in figures.published.items()})
+
+
+def count_visits(figures: Figures, visited: Visited[TripKey]) -> None:
+    """A round over trips that may be over."""
+    failed = len(visited.failures)
+    figures.trip_visits.update({FORGOTTEN: visited.over, FAILED: failed, KEPT: visited.count - visited.over - failed})
 
 
 def _counts(figures: Figures, counted: str) -> dict[Labels, int]:

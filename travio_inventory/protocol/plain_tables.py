@@ -110,6 +110,6 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "what the house did: openings, blocks, cancellations and the like, as they began and as they ended",
         "organization, month",
         "when, an id, who, what, about what, how it ended",
-        "400 days",
+        "`TRAVIO_DEED_RETENTION_SECONDS`",
     ),
 }

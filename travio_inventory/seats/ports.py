@@ -381,8 +381,8 @@ class TripEnds(Protocol):
         """Some of the trips that may be over for long enough. Raises BackendUnavailable."""
         ...
 
-    async def visit(self, listed: ListedTrip) -> None:
-        """Bring the trip as near to being forgotten as it can be brought now. Raises BackendUnavailable,
-        OutcomeUnknown, ArchiveFailed.
+    async def visit(self, listed: ListedTrip) -> bool:
+        """Bring the trip as near to being forgotten as it can be brought now; whether it was forgotten now. Raises
+        BackendUnavailable, OutcomeUnknown, ArchiveFailed.
         """
         ...

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from travio_inventory.protocol.retention import EVENTS_S_MIN, HOLDS_S_MIN, TRIPS_S_MIN
+from travio_inventory.seats.records.deeds import KEPT_S_DEFAULT
 from travio_inventory.settings.component import Component, setting
 
 DAY_S = 86_400
@@ -51,6 +52,13 @@ class RetentionSettings(Component):
         "how long a trip is kept with its bookings, after its last arrival; without times, after its last sale; in any "
         "case after its opening",
         ge=TRIPS_S_MIN,
+        le=3_650 * DAY_S,
+    )
+    deeds_seconds: int = setting(
+        "DEED_RETENTION_SECONDS",
+        KEPT_S_DEFAULT,
+        "how long it is kept what the house did: openings, blocks, cancellations and the like",
+        ge=30 * DAY_S,
         le=3_650 * DAY_S,
     )
     trip_archive: Path | None = setting(

@@ -176,6 +176,13 @@ EVENTS_IN = Family(
 )
 EVENTS_IN_WAITING = Family("travio_events_in_waiting", G, "events that are tried again until they succeed", ("source",))
 AUDIT_FAULTS = Family("travio_audit_faults_total", C, "what the auditor has found wrong and left", ("fault",))
+TRIP_VISITS = Family(
+    "travio_trip_visits_total",
+    C,
+    "visits of trips that may be over, by what came of them: forgotten, kept (it is not over, or on its way), failed "
+    "(it is visited again in about an hour)",
+    ("outcome",),
+)
 FORGOTTEN_ROWS = Family("travio_store_forgotten_rows_total", C, "rows that the embedded store has forgotten")
 
 # The process.

@@ -1,6 +1,6 @@
 """Log lines as text or JSON: one line per record, and no value can forge another line.
 
-Ours: structlog lets control characters into its text lines, takes 6 times as long for a line, and 70 ms of every start.
+Of the standard library, with two formatters of ours (docs/decisions/0082).
 """
 
 import json

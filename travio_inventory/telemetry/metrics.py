@@ -40,6 +40,8 @@ class Figures:
         self._gauges: dict[str, Callable[[], int]] = {}
         self.published: Counter[str] = Counter()
         """Events that each sink has accepted."""
+        self.trip_visits: Counter[str] = Counter()
+        """Visits of trips that may be over, by what came of them."""
 
     def gauge(self, name: str, read: Callable[[], int]) -> None:
         """A figure that is read when it is asked for."""

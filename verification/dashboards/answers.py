@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Final
 
-from verification.dashboards.panels import BOARDS, Board, Panel, Query
+from verification.dashboards.boards import Board, Panel, Query
+from verification.dashboards.panels import BOARDS
 from verification.kit.charts import Chart, Line, sheet
 from verification.servers.prometheus import Prometheus
 

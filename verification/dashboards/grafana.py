@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
-from verification.dashboards.panels import BOARDS, Board, Panel, Query
+from verification.dashboards.boards import Board, Panel, Query
+from verification.dashboards.panels import BOARDS
 from verification.pages.architecture import ROOT
 
 FOLDER: Final = ROOT / "deploy" / "grafana"

@@ -1,79 +1,34 @@
 """What the dashboards show: the panels of each, their expressions, and what an operator reads in them."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from travio_inventory.telemetry import families as f
 from verification.dashboards.asked import OF_EACH, gauge, mean, of_processes, quantile, rate, series
+from verification.dashboards.boards import Board, Row, panel, quantiles
 
 OURS: Final = "=~inventory[.].*"
 FAILED: Final = "Unavailable|Internal|Unknown|DeadlineExceeded|DataLoss"
 """The status codes that are no refusals, as in the rules."""
 
-
 _DONE: Final = rate(f.GRPC_HANDLED, grpc_service=OURS, grpc_code=f"!~{FAILED}")
-
-
-class Query(NamedTuple):
-    """An expression, and the name of its lines: labels stand in double braces."""
-
-    expression: str
-    name: str
-
-
-class Panel(NamedTuple):
-    """Lines over time. `unit` is one of Grafana's."""
-
-    title: str
-    unit: str
-    meaning: str
-    queries: tuple[Query, ...]
-
-
-class Row(NamedTuple):
-    """Panels side by side, under a title."""
-
-    title: str
-    panels: tuple[Panel, ...]
-
-
-class Board(NamedTuple):
-    """A dashboard; `name` is that of its file and its address."""
-
-    name: str
-    title: str
-    meaning: str
-    rows: tuple[Row, ...]
-
-
-def _panel(title: str, unit: str, meaning: str, *queries: tuple[str, str]) -> Panel:
-    return Panel(title, unit, meaning, tuple(Query(*each) for each in queries))
-
-
-def _quantiles(family: f.Family, by: tuple[str, ...] = (), **where: str) -> list[tuple[str, str]]:
-    """The median and what one in a hundred exceeds."""
-    of = " ".join(f"{{{{{label}}}}}" for label in by)
-    return [
-        (quantile(share, family, by, **where), f"{named} {of}".strip())
-        for share, named in ((0.5, "p50"), (0.99, "p99"))
-    ]
 
 
 CALLS = Row(
     "Calls",
     (
-        _panel(
+        panel(
             "gRPC calls",
             "reqps",
             "Calls of the inventory that ended, by method.",
             (rate(f.GRPC_HANDLED, ["grpc_method"], grpc_service=OURS), "{{grpc_method}}"),
         ),
-        _panel(
+        panel(
             "How gRPC calls ended",
             "reqps",
             "By status code. Aborted, FailedPrecondition and NotFound are refusals.",
             (rate(f.GRPC_HANDLED, ["grpc_code"], grpc_service=OURS), "{{grpc_code}}"),
         ),
-        _panel(
+        panel(
             "Calls that failed",
             "percentunit",
             "Not refused: unavailable, internal, unknown, too late. TravioCallsFail begins at 1.4 %.",
@@ -82,20 +37,20 @@ CALLS = Row(
                 "failed",
             ),
         ),
-        _panel(
+        panel(
             "Time of a call",
             "s",
             "All calls without streams; the autoscaler goes by the mean.",
             (mean(f.GRPC_DURATION), "mean"),
-            *_quantiles(f.GRPC_DURATION),
+            *quantiles(f.GRPC_DURATION),
         ),
-        _panel(
+        panel(
             "Time by method",
             "s",
             "One call of a hundred takes longer.",
             (quantile(0.99, f.GRPC_HANDLING, ["grpc_method"], grpc_type="=unary"), "{{grpc_method}}"),
         ),
-        _panel(
+        panel(
             "Open now",
             "short",
             "Calls and streams that are being answered, and connections.",
@@ -105,13 +60,13 @@ CALLS = Row(
             (gauge("sum", f.HTTP_CONNECTIONS), "HTTP connections"),
             (gauge("sum", f.WATCHERS), "live maps"),
         ),
-        _panel(
+        panel(
             "HTTP requests",
             "reqps",
             "By status.",
             (rate(f.HTTP_DURATION, ["http_response_status_code"]), "{{http_response_status_code}}"),
         ),
-        _panel(
+        panel(
             "Time of an HTTP request",
             "s",
             "By route; of a live feed how long it lasted.",
@@ -123,62 +78,62 @@ CALLS = Row(
 SALES = Row(
     "Sales",
     (
-        _panel(
+        panel(
             "Holds",
             "reqps",
             "How attempts to hold seats ended: ok, or the reason of the refusal.",
             (rate(f.USE_CASE, ["outcome"], use_case="=hold_seats"), "{{outcome}}"),
         ),
-        _panel(
+        panel(
             "The gate",
             "reqps",
             "What Redis said to attempts: passed ones go to the store, the others cost it nothing.",
             (rate(f.GATE, ["answer"]), "{{answer}}"),
         ),
-        _panel("Time of a lock", "s", "Locking the cells of a hold at the gate.", *_quantiles(f.GATE)),
-        _panel(
+        panel("Time of a lock", "s", "Locking the cells of a hold at the gate.", *quantiles(f.GATE)),
+        panel(
             "What was recorded",
             "reqps",
             "Events that steps have committed, by type.",
             (rate(f.RECORDED, ["type"]), "{{type}}"),
         ),
-        _panel(
+        panel(
             "Live holds",
             "short",
             "Over all processes together.",
             (gauge("sum", f.LIVE), "live"),
             (gauge("sum", f.STEPS), "steps that commit now"),
         ),
-        _panel(
+        panel(
             "Seats of watched trips",
             "short",
             "TRAVIO_WATCHED_TRIPS, over the whole route.",
             (gauge("min", f.TRIP_SEATS, ["organization", "trip", "state"]), "{{trip}} {{state}}"),
         ),
-        _panel("Holds that lapsed", "reqps", "Ended because their time was over.", (rate(f.EXPIRED), "expired")),
-        _panel(
+        panel("Holds that lapsed", "reqps", "Ended because their time was over.", (rate(f.EXPIRED), "expired")),
+        panel(
             "How late they were ended",
             "s",
             "From the expiry to the batch. TravioExpiryLate begins at 5 s.",
-            *_quantiles(f.LATENESS),
+            *quantiles(f.LATENESS),
         ),
-        _panel("Rounds of the sweeper", "s", "How long a round took.", *_quantiles(f.CLEANUP, ("outcome",))),
+        panel("Rounds of the sweeper", "s", "How long a round took.", *quantiles(f.CLEANUP, ("outcome",))),
     ),
 )
 
 STEPS = Row(
     "Steps",
     (
-        _panel(
+        panel(
             "Steps",
             "reqps",
             "Steps of holds and bookings without the use case around them.",
             (rate(f.HOLDS, ["step"]), "{{step}}"),
         ),
-        _panel(
+        panel(
             "How steps ended", "reqps", "Ok, or the reason of a refusal.", (rate(f.HOLDS, ["outcome"]), "{{outcome}}")
         ),
-        _panel(
+        panel(
             "Time of a step",
             "s",
             "One of a hundred takes longer.",
@@ -190,80 +145,86 @@ STEPS = Row(
 STORE = Row(
     "Store",
     (
-        _panel(
+        panel(
             "Batches",
             "reqps",
             "Conditional batches by outcome; refused ones are lost races, not_done ones never began.",
             (rate(f.BATCH, ["outcome"]), "{{outcome}}"),
         ),
-        _panel(
+        panel(
             "Time of a batch",
             "s",
             "From sending to the answer, group commit included.",
-            *_quantiles(f.BATCH, ("outcome",)),
+            *quantiles(f.BATCH, ("outcome",)),
         ),
-        _panel("Reads", "reqps", "By kind.", (rate(f.READ, ["method"]), "{{method}}")),
-        _panel(
+        panel("Reads", "reqps", "By kind.", (rate(f.READ, ["method"]), "{{method}}")),
+        panel(
             "Time of a read", "s", "One of a hundred takes longer.", (quantile(0.99, f.READ, ["method"]), "{{method}}")
         ),
-        _panel(
+        panel(
             "Steps in a batch",
             "short",
             "Group commit: many where a seat group is hot.",
             (f"{rate(f.GROUP_MEMBERS)} / ({rate(f.GROUPS)} > 0)", "steps in a batch"),
         ),
-        _panel(
+        panel(
             "Batches sent again",
             "reqps",
             "Refused batches of group commit, and the steps that went again since another was refused.",
             (rate(f.GROUPS_REFUSED), "refused"),
             (rate(f.GROUP_AGAIN), "steps again"),
         ),
-        _panel(
+        panel(
             "Unknown outcomes",
             "reqps",
             "Batches without an answer, and how they were settled; open ones were told to callers.",
             (rate(f.UNKNOWN), "unknown"),
             (rate(f.SETTLED, ["settled"]), "settled: {{settled}}"),
         ),
-        _panel(
+        panel(
             "Not settled yet",
             "short",
             "Batches without an answer that are being looked for.",
             (gauge("sum", f.UNSETTLED), "open"),
         ),
-        _panel("Forgotten", "reqps", "Rows that the embedded store has forgotten.", (rate(f.FORGOTTEN_ROWS), "rows")),
+        panel(
+            "Forgotten",
+            "reqps",
+            "Rows that the embedded store has forgotten, and visits of trips that may be over.",
+            (rate(f.FORGOTTEN_ROWS), "rows"),
+            (rate(f.TRIP_VISITS, ["outcome"]), "trips: {{outcome}}"),
+        ),
     ),
 )
 
 EDGE = Row(
     "Redis and caches",
     (
-        _panel(
+        panel(
             "Redis answers",
             "short",
             "1: of all processes; 0: some process goes without.",
             (gauge("min", f.EDGE_UP), "up"),
         ),
-        _panel(
+        panel(
             "Calls of the edge",
             "reqps",
             "All but the locking of cells, by outcome.",
             (rate(f.EDGE_CALL, ["port", "outcome"]), "{{port}} {{outcome}}"),
         ),
-        _panel(
+        panel(
             "Time of a call of the edge",
             "s",
             "One of a hundred takes longer.",
             (quantile(0.99, f.EDGE_CALL, ["port", "method"]), "{{port}}.{{method}}"),
         ),
-        _panel(
+        panel(
             "Found in caches",
             "percentunit",
             "The share of lookups that were hits.",
             (f"{rate(f.CACHE, ['cache'], result='=hit')} / ({rate(f.CACHE, ['cache'])} > 0)", "{{cache}}"),
         ),
-        _panel(
+        panel(
             "Lookups of caches",
             "reqps",
             "Hits and misses.",
@@ -275,34 +236,34 @@ EDGE = Row(
 EVENTS = Row(
     "Events out and in",
     (
-        _panel(
+        panel(
             "How far sinks are behind",
             "s",
             "The age of the oldest event that a sink has not had. TravioRelayBehind begins at a minute.",
             (gauge("max", f.RELAY_LAG, ["sink"]), "{{sink}}"),
         ),
-        _panel(
+        panel(
             "Until events are forgotten",
             "s",
             "How soon an event is forgotten that a sink has not had; missed: the time whose events are gone.",
             (gauge("min", f.RELAY_LEFT, ["sink"]), "{{sink}}"),
             (gauge("max", f.RELAY_MISSED, ["sink"]), "{{sink}} missed"),
         ),
-        _panel("Published", "reqps", "Events that a sink has accepted.", (rate(f.PUBLISHED, ["sink"]), "{{sink}}")),
-        _panel(
+        panel("Published", "reqps", "Events that a sink has accepted.", (rate(f.PUBLISHED, ["sink"]), "{{sink}}")),
+        panel(
             "Time of publishing",
             "s",
             "Handing events over, some or many at once.",
-            *_quantiles(f.PUBLISHING, ("sink", "outcome")),
+            *quantiles(f.PUBLISHING, ("sink", "outcome")),
         ),
-        _panel(
+        panel(
             "Events of other services",
             "reqps",
             "By what came of them.",
             (rate(f.EVENTS_IN, ["source", "outcome"]), "{{source}} {{outcome}}"),
         ),
-        _panel("Time of an event in", "s", "From its arrival to its effect.", *_quantiles(f.EVENTS_IN, ("source",))),
-        _panel(
+        panel("Time of an event in", "s", "From its arrival to its effect.", *quantiles(f.EVENTS_IN, ("source",))),
+        panel(
             "Tried again",
             "short",
             "Events in that wait for their next try.",
@@ -314,7 +275,7 @@ EVENTS = Row(
 RECORD = Row(
     "The record",
     (
-        _panel(
+        panel(
             "Faults that the auditor left",
             "short",
             "Since the start of each process. Any of them is a ticket at least.",
@@ -326,52 +287,52 @@ RECORD = Row(
 PROCESSES = Row(
     "Processes",
     (
-        _panel(
+        panel(
             "Ready",
             "short",
             "Processes that take calls, and those whose figures are missing.",
             (gauge("sum", f.READY), "ready"),
             (f"count({series(f.WORKER_UP)} == 0) or 0 * {gauge('sum', f.WORKER_UP)}", "silent"),
         ),
-        _panel(
+        panel(
             "Why processes are not ready",
             "short",
             "How many, by part.",
             (gauge("sum", f.PROBLEM, ["part"]), "{{part}}"),
         ),
-        _panel(
+        panel(
             "Busy event loops",
             "percentunit",
             "1 is a full core. TravioLoopFull begins at 0.9.",
             (rate(f.BUSY, OF_EACH), "{{instance}} {{worker}}"),
         ),
-        _panel(
+        panel(
             "Longest turn of the loop",
             "s",
             "For so long all other calls of the process waited.",
             (gauge("max", f.TURN, OF_EACH), "{{instance}} {{worker}}"),
         ),
-        _panel("CPU", "short", "Cores.", (of_processes(rate(f.CPU, OF_EACH)), "{{instance}} {{worker}}")),
-        _panel(
+        panel("CPU", "short", "Cores.", (of_processes(rate(f.CPU, OF_EACH)), "{{instance}} {{worker}}")),
+        panel(
             "Memory",
             "bytes",
             "Resident. The limit of a pod is 1 GiB.",
             (of_processes(gauge("max", f.MEMORY, OF_EACH)), "{{instance}} {{worker}}"),
         ),
-        _panel(
+        panel(
             "Open files and sockets",
             "short",
             "Of a process.",
             (of_processes(gauge("max", f.FILES, OF_EACH)), "{{instance}} {{worker}}"),
         ),
-        _panel("Lines of the log", "reqps", "By level.", (rate(f.LOG_LINES, ["level"]), "{{level}}")),
-        _panel(
+        panel("Lines of the log", "reqps", "By level.", (rate(f.LOG_LINES, ["level"]), "{{level}}")),
+        panel(
             "Age",
             "s",
             "Since the start of the process.",
             (of_processes(f"time() - {gauge('max', f.STARTED, OF_EACH)}"), "{{instance}} {{worker}}"),
         ),
-        _panel(
+        panel(
             "What runs",
             "short",
             "Addresses by version, store and edge.",

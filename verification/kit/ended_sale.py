@@ -12,8 +12,10 @@ from verification.kit.sale import Sale
 LONG_S = 400 * 86_400
 
 
-async def visit_ended(sale: Sale, archive: TripArchive | None = None) -> None:
-    """Bring the sale's trip on once, as a process does by whose clock it was sold from more than a year ago."""
+async def visit_ended(sale: Sale, archive: TripArchive | None = None) -> bool:
+    """Bring the sale's trip on once, as a process does by whose clock it was sold from more than a year ago; whether it
+    was forgotten now.
+    """
     later = sale.elsewhere(ahead_s=LONG_S)
     row = (await later.store.get(trip_rows.partition(sale.trip.key), [TRIP]))[TRIP]
     listed = ListedTrip(sale.trip.key, sale.trip.group_count, 0, TripRow.read(row).opened_at_ms)
@@ -25,4 +27,4 @@ async def visit_ended(sale: Sale, archive: TripArchive | None = None) -> None:
         kept_s=LONG_S // 2,
         random=Random(1),
     )
-    await ends.visit(listed)
+    return await ends.visit(listed)

@@ -11,7 +11,7 @@ from travio_inventory.protocol.batches import Applied, Batches, Kind, Row, RowKe
 from travio_inventory.seats.audit.findings import Audited, Fault
 from travio_inventory.seats.hold import Hold, HoldId
 from travio_inventory.seats.ports import Attempt, Cell
-from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records import seat_rows, trip_rows
 from verification.kit.sale import Sale
 
 LONG_AGO_MS = 3_600_000
@@ -162,6 +162,26 @@ async def _lock(sale: Sale) -> None:
     await sale.process.gate.enter(sale.group_key("A1"), [Cell("A1", 0)], attempt, ttl_ms=LONG_AGO_MS)
 
 
+async def _unlisted_hold(sale: Sale) -> None:
+    """The list has it as one that began a moment later: its entry is not there."""
+    hold = await sale.hold("A1", "A-B")
+    await sale.settled()
+    await write_hold(sale, hold, created_at_ms=sale.clock.now_ms() - 1, event_at_ms=long_ago(sale))
+
+
+async def _unlisted_booking(sale: Sale) -> None:
+    hold = await sale.confirm(await sale.hold("A1 A17", "A-B"))
+    await sale.settled()
+    await write_hold(sale, hold, created_at_ms=sale.clock.now_ms() - 1, event_at_ms=long_ago(sale))
+
+
+async def _unlisted_trip(sale: Sale) -> None:
+    """The lists have an earlier life of it."""
+    written = Write(trip_rows.TRIP, {}, {"opened_at_ms": sale.clock.now_ms() + 1})
+    outcome = await sale.market.store.apply(trip_rows.partition(sale.trip.key), [written])
+    assert isinstance(outcome, Applied), outcome
+
+
 PLANTED: Mapping[str, Planted] = MappingProxyType(
     {
         name: Planted(frozenset(faults), is_repaired, plant)
@@ -182,6 +202,9 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             ("a cell is of no segment", {Fault.ODD_CELL}, False, _no_such_cell),
             ("a cell is not there", {Fault.MISSING_CELL}, False, _missing),
             ("a hold's time is long over", {Fault.OVERDUE}, True, _overdue),
+            ("a list of holds lacks one", {Fault.UNLISTED}, True, _unlisted_hold),
+            ("a list of bookings lacks one", {Fault.UNLISTED}, True, _unlisted_booking),
+            ("a list of trips lacks one", {Fault.UNLISTED_TRIP}, True, _unlisted_trip),
             ("a lock outlives its attempt", {Fault.LASTING_LOCK}, True, _lock),
         )
     }

@@ -1,6 +1,6 @@
 """The background jobs: they decide when, the use cases decide what."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 
@@ -12,6 +12,7 @@ from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.visited import Visited
 
 __all__ = ["AuditJob", "Job", "RelayJob", "Supervision", "VisitJob", "background_jobs"]
 
@@ -25,9 +26,12 @@ def background_jobs(
     *,
     sweep_interval_ms: int,
     relay_interval_ms: int,
+    forgot: Callable[[Visited[TripKey]], None],
     jitter: Random,
 ) -> dict[str, Job]:
-    """Sweep, open and forget trips, and relay events to each sink separately: each job by name, until cancelled."""
+    """Sweep, open and forget trips, and relay events to each sink separately: each job by name, until cancelled.
+    `forgot` hears of the trips that were visited.
+    """
     sweep, forget = partial(inventory.expire_holds, HOUSE), partial(inventory.forget_trips, HOUSE)
     go_on = partial(inventory.go_on_opening, HOUSE)
     jobs: dict[str, Job] = {
@@ -36,7 +40,7 @@ def background_jobs(
             "open trips", go_on, named=_trip_named, interval_ms=OPEN_INTERVAL_MS, jitter=jitter
         ).run,
         "forgetting of trips": VisitJob(
-            "forget trips", forget, named=_trip_named, interval_ms=FORGET_INTERVAL_MS, jitter=jitter
+            "forget trips", forget, named=_trip_named, count=forgot, interval_ms=FORGET_INTERVAL_MS, jitter=jitter
         ).run,
     }
     for name, relay in relays.items():

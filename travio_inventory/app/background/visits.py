@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class VisitJob(Generic[K]):
-    """No error ends it. Each place that fails is logged at most once a minute, with its trace if it is a bug."""
+    """No error ends it; `count` hears of each round. Each place that fails is logged at most once a minute, with its
+    trace if it is a bug.
+    """
 
     def __init__(
         self,
@@ -24,12 +26,14 @@ class VisitJob(Generic[K]):
         visit: Callable[[], Awaitable[Visited[K]]],
         *,
         named: Callable[[K], str] = str,
+        count: Callable[[Visited[K]], None] = lambda _: None,
         interval_ms: int,
         jitter: Random,
     ) -> None:
         self._verb = verb
         self._visit = visit
         self._named = named
+        self._count = count
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._log_throttle = LogThrottle()
 
@@ -44,6 +48,7 @@ class VisitJob(Generic[K]):
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             self._say("", error)
             return False
+        self._count(visited)
         for place, failure in visited.failures.items():
             self._say(f"{self._named(place)}: ", failure)
         return not visited.failures or len(visited.failures) < visited.count

@@ -15,8 +15,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, StoreUnavailable, Table
 from travio_inventory.protocol.rows import SEPARATOR
 
-KEPT_S = 400 * 86_400
-"""For how long a deed is kept."""
+KEPT_S_DEFAULT = 400 * 86_400
 TEXT_MAX = 200
 """So many characters of what a deed was about are kept."""
 BEGAN = "began"
@@ -38,9 +37,11 @@ class Deed(NamedTuple):
 class Deeds:
     """Records deeds, and reads them back."""
 
-    def __init__(self, batches: Batches, clock: Clock) -> None:
+    def __init__(self, batches: Batches, clock: Clock, *, kept_s: int = KEPT_S_DEFAULT) -> None:
+        """A deed is kept for `kept_s` seconds from its recording on."""
         self._batches = batches
         self._clock = clock
+        self._kept_s = kept_s
 
     async def begin(self, actor: Actor, verb: str, about: str) -> Deed:
         """Record that it begins. Raises BackendUnavailable if that may not be durable: then it must not be done."""
@@ -56,7 +57,7 @@ class Deeds:
 
     async def _add(self, organization: str, deed: Deed) -> object:
         entry = SEPARATOR.join((f"{deed.at_ms:015d}", *deed[1:]))
-        entries = [IndexEntry(Index.DEEDS, bucket_of(organization, deed.at_ms), entry, KEPT_S)]
+        entries = [IndexEntry(Index.DEEDS, bucket_of(organization, deed.at_ms), entry, self._kept_s)]
         return await self._batches.apply(_NOWHERE, (), entries)
 
     async def of_month(self, organization: str, at_ms: int, *, after: str, most: int) -> tuple[Sequence[Deed], str]:

@@ -56,7 +56,7 @@ class TripEnds:
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def visit(self, listed: ListedTrip) -> None:
+    async def visit(self, listed: ListedTrip) -> bool:
         """See TripEnds."""
         visit = Visit(self._batches)
         partition = trip_rows.partition(listed.key)
@@ -66,35 +66,38 @@ class TripEnds:
             if row is None or row.opened_at_ms != listed.opened_at_ms:
                 await visit.write(partition, (), [entry_of(listed, keep_s=FORGOTTEN_S)])
             elif row.stage is not Stage.FORGOTTEN and not row.is_being_swapped:
-                await self._visit_row(visit, listed, row)
+                return await self._visit_row(visit, listed, row)
         except StoreUnavailable:
             raise BackendUnavailable from None
+        return False
 
-    async def _visit_row(self, visit: Visit, listed: ListedTrip, row: TripRow) -> None:
+    async def _visit_row(self, visit: Visit, listed: ListedTrip, row: TripRow) -> bool:
         trip = await self._seats.read(listed.key, row.definition)
         if trip is None:  # it was never opened so far that it has cells
-            await self._forget_row(visit, listed, row)
-        elif row.stage in OPENED and (listed_now := listed_as(trip, row.opened_at_ms)) != entry_of(listed):
+            return await self._forget_row(visit, listed, row)
+        if row.stage in OPENED and (listed_now := listed_as(trip, row.opened_at_ms)) != entry_of(listed):
             await visit.write(  # its times were changed, and whoever did that did not come so far
                 trip_rows.partition(listed.key), (), [listed_now, entry_of(listed, keep_s=FORGOTTEN_S)]
             )
         elif row.stage not in OPENED or await self._is_over(listed, trip):
-            await self._bring_on(visit, listed, row, trip)
+            return await self._bring_on(visit, listed, row, trip)
+        return False
 
-    async def _bring_on(self, visit: Visit, listed: ListedTrip, row: TripRow, trip: Trip) -> None:
-        """As far as it can be brought now."""
+    async def _bring_on(self, visit: Visit, listed: ListedTrip, row: TripRow, trip: Trip) -> bool:
+        """As far as it can be brought now; whether it is forgotten."""
         stage = row.stage
         if stage in OPENED and await self._move(visit, listed, stage, Stage.CLOSING):
             stage = Stage.CLOSING
         if stage is Stage.CLOSING and await self._is_closed(visit, listed, trip):
             if not await self._move(visit, listed, stage, Stage.CLOSED):
-                return
+                return False
             stage = Stage.CLOSED
         if stage is Stage.CLOSED:
             are_seats_gone = await forget_seats(visit, trip)
             if await forget_lists(visit, trip) and are_seats_gone:
                 await self._seats.forget_left(visit, trip.key, row.definition)
-                await self._forget_row(visit, listed, row._replace(stage=stage), trip)
+                return await self._forget_row(visit, listed, row._replace(stage=stage), trip)
+        return False
 
     async def _is_closed(self, visit: Visit, listed: ListedTrip, trip: Trip) -> bool:
         """Close what can be closed; whether nothing of the trip can change any more, and it is archived."""
@@ -116,7 +119,7 @@ class TripEnds:
         seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": stage.value or None}
         return await visit.write(trip_rows.partition(listed.key), [Write(TRIP, seen, {"stage": to.value})])
 
-    async def _forget_row(self, visit: Visit, listed: ListedTrip, row: TripRow, trip: Trip | None = None) -> None:
+    async def _forget_row(self, visit: Visit, listed: ListedTrip, row: TripRow, trip: Trip | None = None) -> bool:
         """Give the trip's rows an end: while its own stands, the id stands for no other trip."""
         seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": row.stage.value or None}
         if row.stage is Stage.OPENING:
@@ -124,7 +127,7 @@ class TripEnds:
         values: Row = {"opened_at_ms": listed.opened_at_ms, "stage": Stage.FORGOTTEN.value}
         writes = [Write(TRIP, seen, values, FORGOTTEN_S), *forgotten_parts(row.definition)]
         entries = [] if trip is None else [departing(trip, listed.opened_at_ms, keep_s=FORGOTTEN_S)]
-        await visit.write(trip_rows.partition(listed.key), writes, entries)
+        return await visit.write(trip_rows.partition(listed.key), writes, entries)
 
     async def _is_at(self, listed: ListedTrip, stage: Stage) -> bool:
         standing = (await self._batches.get(trip_rows.partition(listed.key), [TRIP])).get(TRIP)

@@ -22,7 +22,7 @@ class ForgetTrips:
         visited: Visited[TripKey] = Visited(len(due))
         for trip in due:
             try:
-                await self._ends.visit(trip)
+                visited.over += await self._ends.visit(trip)
             except Exception as error:  # noqa: BLE001 - one poison trip must not stop the round; it is reported
                 visited.failures[trip.key] = error
         return visited
