@@ -83,7 +83,7 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "steal an intent without fencing it",
     "I1 I2",
-    Plan(13, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
+    Plan(17, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
 )
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge

@@ -80,7 +80,7 @@ def _cancel_any(patch: pytest.MonkeyPatch) -> None:
     send_through(patch, MemoryBatches, otherwise)
 
 
-@broken("bind a key again whatever its hold, to a random id", "I6", Plan(6, faults=0.6, twins=1.0))
+@broken("bind a key again whatever its hold, to a random id", "I6", Plan(13, faults=0.6, twins=1.0))
 def _rebind_any(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
@@ -100,7 +100,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 # ---- conditions
 
 
-@broken("extend whatever the status", "I4", Plan(164, faults=0.3, day_s=400.0, kills=0.0))
+@broken("extend whatever the status", "I4", Plan(174, faults=0.3, day_s=400.0, kills=0.0))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values
@@ -110,7 +110,7 @@ def _extend_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("expire whatever the status", "I4", Plan(9, faults=0.3))
+@broken("expire whatever the status", "I4", Plan(57, faults=0.3))
 def _expire_any(patch: pytest.MonkeyPatch) -> None:
     as_seen = expire._as_seen
     patch.setattr(expire, "_as_seen", lambda hold: {"expires_at_ms": as_seen(hold)["expires_at_ms"]})
@@ -132,7 +132,7 @@ def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
 # ---- what is a final refusal
 
 
-@broken("a refusal of the house without a fence", "I5", Plan(13, faults=0.6, seats_per_group=6, holders=3))
+@broken("a refusal of the house without a fence", "I5", Plan(24, faults=0.6, seats_per_group=6, holders=3))
 def _no_house_fence(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence
 
