@@ -49,6 +49,7 @@ GROUPS = {
     "import": ("Open the trips of a timetable.", IMPORT_BEGIN),
     "holds": ("Show holds and bookings.", ""),
     "waitlist": ("Waiting lists for seats of a class.", ""),
+    "events": ("Events that the service publishes; without a command, `show`.", ""),
     "bench": ("Measure the service and check the results.", BENCH_BEGIN),
 }
 
@@ -178,7 +179,13 @@ COMMANDS = (
     Command("trip cancel", "trip_life:cancel", "Cancel a trip, with all that is held and booked.", COACH),
     Command("waitlist list", "waitlist:list_waits", "List the user's places on waiting lists."),
     Command("health", "health:show_health", "Show whether the service is alive, and ready for calls."),
-    Command("events", "events:events", "Show the events that the service has published.", "--follow"),
+    Command("events show", "events:events", "Show the events that the service has published.", "--follow"),
+    Command(
+        "events dead-letters",
+        "dead_letters:dead_letters",
+        "List what webhooks refused for good, or send it again.",
+        "--sink shop --send",
+    ),
     Command("work", "server:work", "Run only the background jobs, without a server."),
     Command("settings", "settings:show_settings", "List every setting and its value, secrets masked."),
     Command(
@@ -237,11 +244,22 @@ COMMANDS = (
 def run(words: Sequence[str] | None) -> None:
     """Run the command named by the words, or by the program's arguments; raises SystemExit with its status."""
     try:
-        build()(words, print_error=False, exit_on_error=False)
+        build()(_whole(sys.argv[1:] if words is None else words), print_error=False, exit_on_error=False)
     except CycloptsError as wrong:
         said = " ".join(str(wrong).split())
         sys.stderr.write(f"{said if said.endswith(('.', '?')) else f'{said}.'} Try --help.\n")
         sys.exit(EXIT_WRONG)
+
+
+def _whole(words: Sequence[str]) -> Sequence[str]:
+    """The words, with `show` after `events` where no command of it is named."""
+    if (
+        list(words[:1]) == ["events"]
+        and (len(words) == 1 or words[1].startswith("-"))
+        and not {"--help", "-h"} & {*words}
+    ):
+        return ["events", "show", *words[1:]]
+    return words
 
 
 def build(commands: Sequence[Command] = COMMANDS) -> App:

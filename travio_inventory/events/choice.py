@@ -5,22 +5,23 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from travio_inventory.events.targets import kafka, nats, rabbitmq, redis_stream
+from travio_inventory.events.targets import kafka, nats, rabbitmq, redis_stream, webhook
 from travio_inventory.events.targets.files import JsonLinesFile, parse_json_lines
 from travio_inventory.events.targets.kafka import KafkaTopic, parse_kafka
 from travio_inventory.events.targets.nats import NatsStream, parse_nats
 from travio_inventory.events.targets.rabbitmq import RabbitExchange, parse_rabbitmq
 from travio_inventory.events.targets.redis_stream import RedisStreams, parse_redis_streams
+from travio_inventory.events.targets.webhook import WebhookUrl, parse_webhook
 
 JSON_LINES = "json-lines"
 NONE = "none"
 SINKS_MAX = 8
 FORMS = (
     "none, or a list of sinks, each with NAME= before it or named after its kind: json-lines:FILE, "
-    f"{kafka.FORM}, {rabbitmq.FORM}, {nats.FORM}, {redis_stream.FORM}"
+    f"{kafka.FORM}, {rabbitmq.FORM}, {nats.FORM}, {redis_stream.FORM}, {webhook.FORM}"
 )
 
-Target: TypeAlias = JsonLinesFile | KafkaTopic | RabbitExchange | NatsStream | RedisStreams
+Target: TypeAlias = JsonLinesFile | KafkaTopic | RabbitExchange | NatsStream | RedisStreams | WebhookUrl
 """What a sink is. `app/sinks.py` opens each kind."""
 
 FILE_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType({JSON_LINES: parse_json_lines})
@@ -35,6 +36,8 @@ URL_KINDS: Mapping[str, Callable[[str], Target]] = MappingProxyType(
         "nats": parse_nats,
         "redis": parse_redis_streams,
         "rediss": parse_redis_streams,
+        "http": parse_webhook,
+        "https": parse_webhook,
     }
 )
 """Written as `KIND://...`."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink
+from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink, SinkDown
 from travio_inventory.kernel.refusals import BackendUnavailable
 
 EVENTS_AT_ONCE = 500
@@ -140,6 +140,9 @@ class _Round:
         try:
             await self._sink.publish(events)
         except Exception as error:
+            if isinstance(error, SinkDown):
+                await self._accept([event for event in events if event.id in error.accepted])
+                raise
             is_told = isinstance(error, PublishRefused) or len(events) == 1
             events = await self._note(events, error)
             if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.published):

@@ -67,3 +67,7 @@ class PublishRefused(PublishFailed):
         first, others = next(iter(refused.values())), len(refused) - 1
         super().__init__(f"{first} (and {others} more events)" if others else first, accepted)
         self.refused = refused
+
+
+class SinkDown(PublishFailed):
+    """The sink takes nothing for now: asking it for a part of the events is of no use. Those in `accepted` are safe."""
