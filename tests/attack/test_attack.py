@@ -38,12 +38,20 @@ async def besieged(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
     "attack",
     [
         pytest.param(attack, id=attack.name, marks=pytest.mark.once if number % 3 else ())
-        for number, attack in enumerate(ATTACKS)
+        for number, attack in enumerate(each for each in ATTACKS if not each.with_tokens)
     ],
 )
 async def test_an_attack_harms_nobody(besieged: Siege, attack: Attack) -> None:
     outcome = await besieged.bear(attack, scale=SCALE, quiet_seconds=QUIET_SECONDS)
     assert outcome.broken == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("attack", [each for each in ATTACKS if each.with_tokens], ids=lambda attack: attack.name)
+async def test_an_attack_without_a_token_harms_nobody_who_has_one(tmp_path: Path, attack: Attack) -> None:
+    async with siege(tmp_path, wait_seconds_max=WAIT_SECONDS_MAX, with_tokens=True) as besieged:
+        outcome = await besieged.bear(attack, scale=SCALE, quiet_seconds=QUIET_SECONDS)
+    assert (outcome.broken, outcome.told) == ([], {"1008": outcome.facts["sockets"]})
 
 
 async def test_a_forbidden_answer_to_an_attack_is_noticed(besieged: Siege) -> None:

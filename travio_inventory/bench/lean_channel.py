@@ -9,6 +9,7 @@ import asyncio
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from ssl import SSLContext
 from struct import Struct
 from typing import NamedTuple, cast
@@ -54,8 +55,9 @@ class ConnectionLost(ConnectionError):
 class LeanChannel(asyncio.Protocol):
     """One connection. `call` may be used by any number of tasks."""
 
-    def __init__(self, authority: str, answer_seconds_max: float) -> None:
+    def __init__(self, authority: str, answer_seconds_max: float, token: str = "") -> None:
         self._authority = authority
+        self._token = token
         self._answer_seconds_max = answer_seconds_max
         self._watch: asyncio.TimerHandle | None = None
         self._encoder = Encoder()
@@ -76,12 +78,20 @@ class LeanChannel(asyncio.Protocol):
 
     @classmethod
     async def connect(
-        cls, host: str, port: int, *, tls: SSLContext | None = None, answer_seconds_max: float = ANSWER_SECONDS_MAX
+        cls,
+        host: str,
+        port: int,
+        *,
+        tls: SSLContext | None = None,
+        answer_seconds_max: float = ANSWER_SECONDS_MAX,
+        token: str = "",
     ) -> "LeanChannel":
-        """An open connection, which is lost when a call stays unanswered for so long. Raises OSError."""
+        """An open connection, which is lost when a call stays unanswered for so long; each call shows the token, if
+        there is one. Raises OSError.
+        """
         loop = asyncio.get_running_loop()
-        authority = str(Address(host, port))
-        _, channel = await loop.create_connection(lambda: cls(authority, answer_seconds_max), host, port, ssl=tls)
+        made = partial(cls, str(Address(host, port)), answer_seconds_max, token)
+        _, channel = await loop.create_connection(made, host, port, ssl=tls)
         return channel
 
     def close(self) -> None:
@@ -195,6 +205,8 @@ class LeanChannel(asyncio.Protocol):
             ("te", "trailers"),
             ("content-type", "application/grpc"),
         ]
+        if self._token:
+            headers.append(("authorization", f"Bearer {self._token}"))
         if has_deadline:
             headers.append(("grpc-timeout", f"{CALL_SECONDS_MAX}S"))
         block = self._encoder.encode(headers)

@@ -40,7 +40,7 @@ async def _attacked(name: str, asked: Namespace) -> Outcome:
     """One attack on a service that is started for it, with an empty data folder."""
     attack = next(attack for attack in ATTACKS if attack.name == name)
     with tempfile.TemporaryDirectory(prefix="travio-attack-") as folder:
-        async with siege(Path(folder), TRAVIO_SERVER=asked.server) as besieged:
+        async with siege(Path(folder), with_tokens=attack.with_tokens, TRAVIO_SERVER=asked.server) as besieged:
             return await besieged.bear(attack, scale=asked.scale, quiet_seconds=asked.quiet)
 
 

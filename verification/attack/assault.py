@@ -100,3 +100,5 @@ class Attack(NamedTuple):
     answers: frozenset[str]
     """All answers that are allowed, as `RawConnection` names them."""
     seconds_max: float = 60.0
+    with_tokens: bool = False
+    """Of a service that asks for tokens, which the well-behaved callers have."""

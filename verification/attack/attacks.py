@@ -95,6 +95,9 @@ ATTACKS: Final = (
     Attack("endless messages, on sockets", sockets.endless, told("1008", "1009", CLOSED)),
     Attack("hard messages, on sockets", sockets.hard_messages, told("1007", "1008", CLOSED)),
     Attack("subscriptions, on sockets", sockets.subscriptions, told("1008", CLOSED)),
+    Attack(
+        "sockets without a token", sockets.without_token, told("1008", CLOSED, "refused", "503"), with_tokens=True
+    ),
     Attack("strangers, on sockets", sockets.strangers, told("403")),
     Attack(
         "odd handshakes", sockets.odd_handshakes, told("101", "200", "400", "403", "404", "405", "426")

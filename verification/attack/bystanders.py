@@ -47,9 +47,10 @@ class Visit(NamedTuple):
 class Crowd:
     """The callers. Each visit uses a seat that no other visit uses, so that any failure is the service's."""
 
-    def __init__(self, port: int, web_port: int) -> None:
+    def __init__(self, port: int, web_port: int, token: str) -> None:
         self._port = port
         self._web_port = web_port
+        self._token = token
         self._channels: list[LeanChannel] = []
         self._web: HttpChannel | None = None
         self._web_turn = asyncio.Lock()
@@ -57,12 +58,15 @@ class Crowd:
         for number in range(1, FAIR_SEATS + 1):
             self._seats.put_nowait(f"seat-{number}")
         self._map = request("GetSeatMap", {"trip_id": FAIR_TRIP}).SerializeToString()
-        self._map_over_http = map_over_http(FAIR_TRIP)
+        self._map_over_http = map_over_http(FAIR_TRIP, token)
 
     async def enter(self) -> None:
         """Connect. Raises OSError."""
-        self._channels = [await LeanChannel.connect("127.0.0.1", self._port) for _ in range(CHANNELS)]
+        self._channels = [await self._connect() for _ in range(CHANNELS)]
         self._web = await HttpChannel.connect("127.0.0.1", self._web_port)
+
+    async def _connect(self) -> LeanChannel:
+        return await LeanChannel.connect("127.0.0.1", self._port, token=self._token)
 
     async def visit(self, number: int, due_s: float) -> Visit:
         """A new caller that reads the map, or an old one that reads it or holds a seat, moves it and releases it; some
@@ -88,7 +92,7 @@ class Crowd:
         return Visit(number, due_s, monotonic() - due_s, newcomer, outcome)
 
     async def _come_and_look(self) -> str:
-        channel = await LeanChannel.connect("127.0.0.1", self._port)
+        channel = await self._connect()
         try:
             return await self._look(channel)
         finally:
@@ -157,7 +161,7 @@ class Crowd:
     async def _come_back(self, at: int, channel: LeanChannel) -> None:
         """Replace the channel, unless another caller has replaced it or the service is gone."""
         with suppress(OSError):
-            fresh = await LeanChannel.connect("127.0.0.1", self._port)
+            fresh = await self._connect()
             if self._channels[at] is channel:
                 self._channels[at] = fresh
             else:
@@ -173,7 +177,7 @@ def _name_of(reply: Reply) -> str:
 
 
 @asynccontextmanager
-async def bystanders(port: int, web_port: int) -> AsyncIterator[list[Visit]]:
+async def bystanders(port: int, web_port: int, token: str = "") -> AsyncIterator[list[Visit]]:
     """The process, visiting while the block lasts; the list grows, and is complete after the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -181,6 +185,7 @@ async def bystanders(port: int, web_port: int) -> AsyncIterator[list[Visit]]:
         __name__,
         str(port),
         str(web_port),
+        token,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -209,9 +214,9 @@ async def _read(connections: asyncio.StreamReader, visits: list[Visit]) -> None:
         visits.append(Visit(*json.loads(connection)))  # noqa: PERF401 - others look at the list while it grows
 
 
-async def _visit_until_told_to_stop(port: int, web_port: int) -> None:
+async def _visit_until_told_to_stop(port: int, web_port: int, token: str) -> None:
     """Start a visit whenever one is due, even if the previous one is not over."""
-    crowd = Crowd(port, web_port)
+    crowd = Crowd(port, web_port, token)
     await crowd.enter()
     told = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(told), sys.stdin)
@@ -232,4 +237,4 @@ async def _visit_until_told_to_stop(port: int, web_port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_visit_until_told_to_stop(*map(int, sys.argv[1:])))
+    asyncio.run(_visit_until_told_to_stop(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

@@ -14,7 +14,8 @@ from travio_inventory.bench.measuring import latency_ms
 from verification.attack.assault import NOTHING, Assault, Attack
 from verification.attack.bystanders import VISITS_PER_SECOND, Visit, bystanders
 from verification.attack.targets import trips
-from verification.kit.service_process import ServiceProcess, free_port, serving
+from verification.kit.service_process import ORGANIZATION, ServiceProcess, free_port, serving
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 OK: Final = "OK"
 MEMORY_GROWTH_MB_MAX: Final = 150.0
@@ -25,6 +26,12 @@ LOG_BYTES_MAX: Final = 1_000_000
 """The most log lines that one attack may cause."""
 SAMPLE_SECONDS: Final = 0.05
 LATE_SECONDS_MAX: Final = 40.0
+TOKENS: Final = {
+    "TRAVIO_AUTH": "jwt",
+    "TRAVIO_JWT_ISSUER": ISSUER,
+    "TRAVIO_JWT_AUDIENCE": AUDIENCE,
+    "TRAVIO_JWT_SECRET": SECRET,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +165,20 @@ class Siege:
 
 
 @asynccontextmanager
-async def siege(folder: Path, *, wait_seconds_max: float = WAIT_SECONDS_MAX, **settings: str) -> AsyncIterator[Siege]:
-    """A service with trips on sale and active callers; it must stop cleanly in the end."""
+async def siege(
+    folder: Path, *, wait_seconds_max: float = WAIT_SECONDS_MAX, with_tokens: bool = False, **settings: str
+) -> AsyncIterator[Siege]:
+    """A service with trips on sale and active callers, who have tokens if it asks for them; it must stop cleanly in the
+    end.
+    """
     _allow_many_connections()
+    shown = token(org=ORGANIZATION, sub="crowd", scope="read hold confirm admin delegate") if with_tokens else ""
+    settings |= TOKENS if with_tokens else {}
     async with serving(folder, **{"TRAVIO_HTTP_PORT": str(free_port())} | settings) as service:
-        async with service.client() as client:
+        async with service.client(token=shown) as client:
             for trip in trips():
                 await client.open_trip(trip)
-        async with bystanders(service.port, service.web_port) as visits:
+        async with bystanders(service.port, service.web_port, shown) as visits:
             yield Siege(service, visits, wait_seconds_max)
         if (status := await service.stop()) != 0:
             raise AssertionError(f"the service ended with status {status}: {service.log[-2_000:]}")

@@ -189,6 +189,19 @@ def _subscribe(named: dict[str, str]) -> bytes:
     return ('{"type":"subscribe",' + ",".join(f'"{name}":"{value}"' for name, value in named.items()) + "}").encode()
 
 
+async def without_token(assault: Assault) -> None:
+    """2,000 sockets of callers who never say who they are, or lie."""
+    lie = Frame(Opcode.TEXT, b'{"type":"authenticate","token":"aaaa.bbbb.cccc"}')
+    async with socket_peers(assault, assault.times(MANY)) as peers:
+
+        async def lie_or_wait(at: int) -> None:
+            if at % 2:
+                await peers[at].send([lie])
+            await peers[at].hear()
+
+        await spread(lie_or_wait, range(len(peers)), at_once=max(1, len(peers)))
+
+
 async def strangers(assault: Assault) -> None:
     """2,000 pages of other origins."""
 

@@ -33,9 +33,10 @@ def _hold_of(seat: int) -> bytes:
     return bytes(request("HoldSeats", changed).SerializeToString())
 
 
-def map_over_http(trip: str) -> bytes:
-    """The map of a trip, on a connection that is kept."""
-    return map_of(Contest(ORGANIZATION, trip, "S0", "S2", ""), **{"Accept-Encoding": "gzip"})
+def map_over_http(trip: str, token: str) -> bytes:
+    """The map of a trip, on a connection that is kept; whoever has a token shows it."""
+    shown = {"Authorization": f"Bearer {token}"} if token else {}
+    return map_of(Contest(ORGANIZATION, trip, "S0", "S2", ""), **{"Accept-Encoding": "gzip"}, **shown)
 
 
 @cache

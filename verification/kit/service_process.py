@@ -116,10 +116,12 @@ class ServiceProcess:
             self._process.wait()
 
     @asynccontextmanager
-    async def client(self, user: str = "u1", *, attempts_max: int = 1) -> AsyncIterator[InventoryClient]:
+    async def client(
+        self, user: str = "u1", *, attempts_max: int = 1, token: str = ""
+    ) -> AsyncIterator[InventoryClient]:
         """A client on a connection of its own."""
         async with InventoryClient(
-            self.target, organization=ORGANIZATION, user=user, deadline_s=10.0, attempts_max=attempts_max
+            self.target, organization=ORGANIZATION, user=user, deadline_s=10.0, attempts_max=attempts_max, token=token
         ) as client:
             yield client
 
