@@ -89,6 +89,7 @@ def test_no_file_is_longer_than_can_be_read_in_one_sitting() -> None:
     [
         ("kernel", ("travio_inventory.kernel", "cachetools")),
         ("seats", ("travio_inventory.kernel", "travio_inventory.protocol", "travio_inventory.seats", "anyio")),
+        ("stock", ("travio_inventory.kernel", "travio_inventory.protocol", "travio_inventory.stock")),
         ("protocol", ("travio_inventory.kernel", "travio_inventory.protocol", "anyio")),
     ],
 )

@@ -34,6 +34,7 @@ from travio_inventory.kernel.refusals import (
 )
 from travio_inventory.seats import refusals as errors
 from travio_inventory.seats.refusals import Decided, TakenCell
+from travio_inventory.stock import refusals as of_stock
 
 HEADERS_BYTES_MAX = 8 * 1024
 ONE_OF_EACH: list[Refusal] = [
@@ -60,6 +61,13 @@ ONE_OF_EACH: list[Refusal] = [
     errors.TripNotFound(),
     errors.SeatPlanNotFound(),
     errors.NotOnWaitlist(),
+    of_stock.InsufficientStock(3),
+    of_stock.BelowReserved(4),
+    of_stock.VersionConflict(7),
+    of_stock.StockExists(),
+    of_stock.StockLeft(2),
+    of_stock.StockFull(1),
+    of_stock.StockNotFound(),
     Unauthenticated("invalid_token", "the token has expired"),
     PermissionDenied("seats:hold"),
     errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -292,3 +293,12 @@ async def day(seed: int) -> set[str]:
 async def test_whoever_reads_an_older_shape_knows_the_state_of_every_seat_of_a_segment() -> None:
     told = set().union(*[await day(seed) for seed in SEEDS])
     assert told >= TOLD, f"choose other seeds: {sorted(TOLD - told)} did not happen"
+
+
+def test_the_older_shapes_tell_nothing_of_stock() -> None:
+    """They know seats alone; a sink of theirs must not refuse the event, or it would be handed over for ever."""
+    event = replace(example("hold.created"), type="inventory.stock_updated", data='{"sku":"cup"}')
+    told = {shape: SHAPES[shape](event) for shape in SHAPES}
+    assert [*told[Shape.TRIPS], *told[Shape.SHOWTIMES]] == []
+    assert told[Shape.CLOUDEVENTS][0].type == "travio.inventory.inventory.stock_updated.v1"
+    assert json.loads(told[Shape.NATIVE][0].body)["data"] == {"sku": "cup"}

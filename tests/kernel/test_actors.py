@@ -27,6 +27,8 @@ FOR_NOBODY = frozenset(
         Scope.SEATS_BLOCK,
         Scope.SEATS_EXPLAIN,
         Scope.BOOKINGS_READ,
+        Scope.STOCK_READ,
+        Scope.STOCK_ADMIN,
     }
 )
 """The scopes that need no user."""

@@ -7,10 +7,12 @@ from random import Random
 
 import pytest
 
+from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
 from travio_inventory.protocol.columns import Type
+from travio_inventory.protocol.event_table import EVENT
 from travio_inventory.protocol.inbox import Inbox, Noted
 from travio_inventory.protocol.plain_tables import INDEXES, PLAIN_TABLES, PlainTable
 from travio_inventory.protocol.tables import COLUMNS, TABLES
@@ -18,6 +20,8 @@ from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
+from travio_inventory.stock.commands import AddEntry, AdjustStock, Why
+from travio_inventory.stock.movement import MovementType
 from travio_inventory.store.memory import Change, MemoryBatches
 from verification.kit.ended_sale import visit_ended
 from verification.kit.sale import Market
@@ -33,7 +37,9 @@ def test_the_schema_file_and_the_document_are_what_is_declared() -> None:
 
 def test_every_table_every_kind_and_every_index_is_declared_once() -> None:
     assert set(TABLES) == set(Table)
-    assert Counter(kind for table in TABLES.values() for kind in table.kinds) == dict.fromkeys(Kind, 1)
+    declared = Counter(kind for table in TABLES.values() for kind in table.kinds)
+    assert declared == {**dict.fromkeys(Kind, 1), Kind.EVENT: 2}
+    assert {table.kinds[Kind.EVENT] for table in TABLES.values() if Kind.EVENT in table.kinds} == {EVENT}
     assert set(INDEXES) == set(Index)
     assert set(PLAIN_TABLES) == set(PlainTable) == {declared.table for declared in INDEXES.values()}
     assert {table.value for table in Table}.isdisjoint(PlainTable)
@@ -61,6 +67,15 @@ def test_a_moment_says_its_unit() -> None:
         if column.meaning.startswith(("when ", "until ", "since ", "the moment"))
     }
     assert moments == {name for name in columns if name.endswith("_ms")}
+
+
+async def a_little_stock(store: MemoryBatches) -> None:
+    """An entry that was counted and changed with a reference."""
+    shop = Shop(store)
+    warehouse = await shop.warehouse()
+    entry = await shop.stock.keep.add(shop.actor, AddEntry("cup", warehouse.id, "p", 3, "red"))
+    change = AdjustStock(entry.id, 2, MovementType.INBOUND, Why("delivery", "note 7", "c"))
+    await shop.stock.adjust.by(shop.actor, change)
 
 
 async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_only_where_it_is_declared() -> None:
@@ -102,4 +117,5 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         assert isinstance(noted, Noted)
         await noted.decide("fits")
         await noted.done("booked")
+    await a_little_stock(store)
     assert written == {(kind, name) for kind, columns in COLUMNS.items() for name in columns}

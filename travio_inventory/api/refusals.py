@@ -19,6 +19,7 @@ from travio_inventory.kernel.refusals import (
 )
 from travio_inventory.seats import refusals as errors
 from travio_inventory.seats.refusals import BY_STORE, Decided, TakenCell
+from travio_inventory.stock import refusals as of_stock
 
 DOMAIN: Final = "inventory.travio"
 MESSAGE_CHARS_MAX: Final = 256
@@ -57,6 +58,13 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.TripNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.SeatPlanNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.NotOnWaitlist: WireStatus(Status.NOT_FOUND, 404),
+    of_stock.InsufficientStock: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.BelowReserved: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.VersionConflict: WireStatus(Status.FAILED_PRECONDITION, 412),
+    of_stock.StockExists: WireStatus(Status.ALREADY_EXISTS, 409),
+    of_stock.StockLeft: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.StockFull: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.StockNotFound: WireStatus(Status.NOT_FOUND, 404),
     Unauthenticated: WireStatus(Status.UNAUTHENTICATED, 401),
     PermissionDenied: WireStatus(Status.PERMISSION_DENIED, 403),
     errors.SeatContended: WireStatus(Status.ABORTED, 409),
@@ -115,6 +123,22 @@ def _of_trip(refusal: Refusal) -> dict[str, str]:
             return {"version": str(version)}
         case errors.Departed(departed_at_s=departed_at_s):
             return {"at": str(departed_at_s)}
+        case _:
+            return _of_stock(refusal)
+
+
+def _of_stock(refusal: Refusal) -> dict[str, str]:
+    match refusal:
+        case of_stock.InsufficientStock(available=available):
+            return {"available": str(available)}
+        case of_stock.BelowReserved(reserved=reserved):
+            return {"reserved": str(reserved)}
+        case of_stock.VersionConflict(version=version):
+            return {"version": str(version)}
+        case of_stock.StockLeft(total=total):
+            return {"total": str(total)}
+        case of_stock.StockFull(room=room):
+            return {"room": str(room)}
         case _:
             return {}
 

@@ -44,6 +44,7 @@ from travio_inventory.seats.refusals import (
     TripChanged,
     TripDefinedOtherwise,
 )
+from travio_inventory.stock.refusals import BelowReserved, InsufficientStock, StockFull, StockLeft, VersionConflict
 
 DOMAIN = "inventory.travio"
 RETRY_AFTER_LOST_MS = 50
@@ -89,6 +90,15 @@ MEANINGS: Mapping[Status, Meaning] = {
     Status.UNAUTHENTICATED: Meaning.NOT_SERVED,
 }
 """The whole table. A status with a reason of ours is the refusal of that reason, whatever the status."""
+
+COUNTED: Mapping[type[InsufficientStock | BelowReserved | VersionConflict | StockLeft | StockFull], str] = {
+    InsufficientStock: "available",
+    BelowReserved: "reserved",
+    VersionConflict: "version",
+    StockLeft: "total",
+    StockFull: "room",
+}
+"""The refusals of stock that say a number, and what it is called."""
 
 _Detail = TypeVar("_Detail")
 
@@ -212,6 +222,13 @@ def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
         return kind(info.metadata["whose"], retry_after_ms=0)
     if issubclass(kind, Unauthenticated):
         return kind(info.metadata["error"])
+    return _of_stock(kind, info)
+
+
+def _of_stock(kind: type[Refusal], info: ErrorInfo) -> Refusal:
+    for counted, name in COUNTED.items():
+        if issubclass(kind, counted):
+            return counted(_whole(info.metadata[name]))
     return kind()
 
 

@@ -34,6 +34,10 @@ class Scope(StrEnum):
     WAITLISTS_READ = "waitlists:read"
     WAITLISTS_JOIN = "waitlists:join"
     """Join waiting lists, and leave them."""
+    STOCK_READ = "stock:read"
+    """Entries, warehouses and movements of the organization."""
+    STOCK_ADMIN = "stock:admin"
+    """Add and change entries and warehouses, and change how many there are."""
     HOUSE_WORK = "house:work"
     """End what has lapsed and forget what is over, in every organization."""
 
@@ -68,6 +72,8 @@ _WORDS: Final = {
     Scope.SEATS_EXPLAIN: "admin",
     Scope.BOOKINGS_READ: "admin",
     Scope.HOLDERS_READ: "delegate",
+    Scope.STOCK_READ: "admin",
+    Scope.STOCK_ADMIN: "admin",
 }
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
 """Everything that an outside caller may do."""
@@ -78,6 +84,8 @@ OF_A_USER: Final = EVERY_SCOPE - {
     Scope.SEATS_BLOCK,
     Scope.SEATS_EXPLAIN,
     Scope.BOOKINGS_READ,
+    Scope.STOCK_READ,
+    Scope.STOCK_ADMIN,
 }
 """What is done for a user: the actor must name one."""
 OF_AN_ORGANIZATION: Final = EVERY_SCOPE - {Scope.WAITLISTS_READ}

@@ -25,6 +25,8 @@ class Table(StrEnum):
     WAITLISTS = "waitlists"
     CURSORS = "cursors"
     INBOX = "inbox"
+    STOCK = "stock"
+    WAREHOUSES = "warehouses"
 
 
 class Kind(StrEnum):
@@ -46,6 +48,11 @@ class Kind(StrEnum):
     PLACES = "places"
     CURSOR = "cursor"
     INCOMING = "incoming"
+    STOCK = "stock"
+    CAUSE = "cause"
+    MOVEMENT = "movement"
+    WAREHOUSE = "warehouse"
+    NUMBERS = "numbers"
 
 
 class Index(StrEnum):
@@ -63,6 +70,7 @@ class Index(StrEnum):
     DEPARTURES = "departures"
     TOLD = "told"
     DEEDS = "deeds"
+    STOCK = "stock"
 
 
 FOLLOWING = frozenset({Index.HOLDS, Index.ORDERS})

@@ -105,6 +105,14 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "the departure, the trip, when it was opened",
         "as long as the trip",
     ),
+    Index.STOCK: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the entries of an organization: all, those of a product, of a stock keeping unit or of a warehouse, and the "
+        "one of an id",
+        "organization, which list, of what",
+        "the stock keeping unit, the number of the warehouse",
+        "for ever",
+    ),
     Index.DEEDS: DeclaredIndex(
         PlainTable.LISTINGS,
         "what the house did: openings, blocks, cancellations and the like, as they began and as they ended",

@@ -10,8 +10,10 @@ from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Table, Wr
 from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type
 from travio_inventory.protocol.columns import number as _number
 from travio_inventory.protocol.columns import text as _text
+from travio_inventory.protocol.event_table import EVENT
 from travio_inventory.protocol.inbox_table import INBOX
 from travio_inventory.protocol.plan_table import SEAT_PLANS
+from travio_inventory.protocol.stock_tables import STOCK, WAREHOUSES
 
 _ORGANIZATION = _text("organization", "the organization that sells the trip")
 _TRIP = _text("trip", "the trip")
@@ -60,23 +62,6 @@ HOLD = RowKind(
         _number("event_epoch", "the epoch of its last event"),
         _number("event_at_ms", "the moment of its last event"),
     ),
-)
-EVENT = RowKind(
-    "the event of a step (docs/events.md)",
-    "epoch, moment, subject and ordinal, which is the order of reading",
-    "TRAVIO_EVENT_RETENTION_SECONDS from when it is recorded",
-    (
-        _text("type", "what happened, for example hold.created"),
-        _number("version", "the version of the data of this type"),
-        _number("at_ms", "when it happened"),
-        _text("actor", "who caused it: user, house (the seller) or system (time ran out)"),
-        _text("subject", "the hold, or the block, that the event is about"),
-        _number("ordinal", "the number of the event among those of its subject, from 0"),
-        _number("previous_epoch", "the epoch of the subject's previous event"),
-        _number("previous_at_ms", "the moment of the subject's previous event"),
-        _text("data", "the event's data, as JSON; its form depends on type and version"),
-    ),
-    is_written_once=True,
 )
 KEY = RowKind(
     "an idempotency key",
@@ -210,6 +195,8 @@ TABLES: Mapping[Table, ConditionalTable] = {
         {Kind.CURSOR: CURSOR},
     ),
     Table.INBOX: INBOX,
+    Table.STOCK: STOCK,
+    Table.WAREHOUSES: WAREHOUSES,
 }
 
 KINDS: Mapping[Kind, RowKind] = {kind: rows for table in TABLES.values() for kind, rows in table.kinds.items()}
@@ -219,7 +206,6 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 """The columns that a row of a kind may have."""
 TYPES: Mapping[str, Type] = {name: type_ for table in TABLES.values() for name, type_ in table.columns.items()}
 """The type of a column, which is the same in all tables."""
-_TABLE_OF = {kind: table for table, declared in TABLES.items() for kind in declared.kinds}
 _KNOWN = {kind: frozenset(columns) for kind, columns in COLUMNS.items()}
 
 
@@ -236,7 +222,7 @@ def names_of(partition: Partition) -> tuple[str | int, ...]:
 
 def check_columns(table: Table, kind: Kind, columns: Iterable[str]) -> None:
     """Raises ValueError for a kind that the table does not have, or a column that the kind does not have."""
-    if _TABLE_OF[kind] is not table:
+    if kind not in TABLES[table].kinds:
         raise ValueError(f"{table} has no rows of kind {kind}")
     if not _KNOWN[kind].issuperset(columns):
         unknown = ", ".join(sorted(set(columns) - _KNOWN[kind]))

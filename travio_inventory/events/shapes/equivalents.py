@@ -18,6 +18,9 @@ from travio_inventory.seats.events import (
     data_of,
 )
 
+OF_STOCK: Final = "inventory."
+"""How the types of events of stock begin: they tell nothing of seats."""
+
 Seats: TypeAlias = tuple[str, ...]
 
 
@@ -113,7 +116,11 @@ class ToldSeats(NamedTuple):
 
 
 def told_of(event: Event) -> Iterator[ToldSeats]:
-    """The parts of the event with at least one seat. Raises ValueError for a type or version that is not known here."""
+    """The parts of the event with at least one seat. An event of stock has none. Raises ValueError for a type or
+    version that is not known here.
+    """
+    if event.type.startswith(OF_STOCK):
+        return
     data = data_of(event)
     for number, part in enumerate(EQUIVALENTS[data.type], 1):
         if seats := part.seats(data):

@@ -38,6 +38,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     (*map(_END.format, (*_TABLES, *_PLAIN_TABLES)), *_ENDS),
     (_CONDITIONAL.format("seat_plans"), _END.format("seat_plans")),
     (_CONDITIONAL.format("inbox"), _END.format("inbox")),
+    (*map(_CONDITIONAL.format, ("stock", "warehouses")), *map(_END.format, ("stock", "warehouses"))),
 )
 
 _OURS = frozenset({"partition", "kind", "id", "segment", "ends_s"})

@@ -1,0 +1,32 @@
+"""Shops on every store."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.stock.shop import Shop
+from travio_inventory.protocol.batches import Batches
+from verification.kit.stores import STORES, store_of
+
+IMPORTANT_ON_SERVERS = ("test_every_change_of_a_total_is_a_movement",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Most of these tests say the same on every store."""
+    for item in items:
+        is_here = item.path.parent.name == "stock"
+        if is_here and "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS):
+            item.add_marker("thorough")
+
+
+@pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])
+async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
+    """Every store; many tests share it, each with an organization of its own."""
+    async with store_of(request, tmp_path_factory) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shop(store: Batches) -> Shop:
+    """An empty shop."""
+    return Shop(store)

@@ -1,0 +1,78 @@
+"""A shop with stock on any store, and words for what is done to it."""
+
+from random import Random
+from uuid import uuid4
+
+from travio_inventory.app.assemble import Unwatched
+from travio_inventory.app.stock import assemble_stock
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.seats.use_cases.step_runner import StepRunner
+from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, EntriesQuery, MovementsQuery, Why
+from travio_inventory.stock.commands import SetStock as Set
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.movement import Movement, MovementType
+from travio_inventory.stock.records.changing import Changed
+from travio_inventory.stock.warehouse import Site, Warehouse
+from verification.kit.clocks import Clock
+
+BY_HAND = "counted by hand"
+
+
+class Shop:
+    """One organization, in one process."""
+
+    def __init__(self, store: Batches, organization: str | None = None) -> None:
+        self.store = store
+        self.steps = StepRunner(in_flight_max=1_000)
+        self.clock = Clock()
+        self.sender = Sender(
+            store, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=Random(7)
+        )
+        self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched())
+        self.actor = Actor(organization or f"shop-{uuid4()}", "ann")
+
+    async def warehouse(self, code: str = "north", **site: object) -> Warehouse:
+        """A warehouse with that code."""
+        return await self.stock.warehouses.add(self.actor, AddWarehouse(code, Site("A warehouse", **site)))  # type: ignore[arg-type]
+
+    async def entry(self, sku: str = "cup", quantity: int = 0, *, code: str = "north", **said: int) -> InventoryEntry:
+        """An entry with that opening stock."""
+        warehouse = await self.warehouse(code)
+        return await self.stock.keep.add(self.actor, AddEntry(sku, warehouse.id, f"p-{sku}", quantity, **said))  # type: ignore[arg-type]
+
+    async def adjust(
+        self, entry: InventoryEntry, quantity: int, kind: str = "ADJUSTMENT", *, cause: str = "", reason: str = BY_HAND
+    ) -> Changed:
+        """Change how many there are."""
+        command = AdjustStock(entry.id, quantity, MovementType(kind), Why(reason, cause=cause))
+        return await self.stock.adjust.by(self.actor, command)
+
+    async def count(self, entry: InventoryEntry, total: int, *, version: int, cause: str = "") -> Changed:
+        """Set how many there are."""
+        return await self.stock.adjust.to(self.actor, Set(entry.id, total, version, Why(BY_HAND, cause=cause)))
+
+    async def now(self, entry: InventoryEntry) -> InventoryEntry:
+        """The entry as it stands."""
+        return await self.stock.read.one(self.actor, entry.id)
+
+    async def movements(self, entry: InventoryEntry) -> list[Movement]:
+        """All of its movements, in pages of two."""
+        found: list[Movement] = []
+        query = MovementsQuery(entry.id, page_size=2)
+        while page := await self.stock.read.movements(self.actor, query):
+            found += page
+            query = query.beyond(page[-1].version)
+        return found
+
+    async def listed(self, **of: str) -> list[str]:
+        """The entries of a list, in pages of two: stock keeping unit and how many."""
+        found, after = [], ""
+        while True:
+            page = await self.stock.read.page(self.actor, EntriesQuery(**of, after=after, page_size=2))
+            found += [f"{each.sku} {each.quantities.total}" for each in page.entries]
+            after = page.after
+            if not after:
+                return found

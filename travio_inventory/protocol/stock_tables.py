@@ -1,0 +1,89 @@
+"""The tables of stock: what lies where, its movements, and the warehouses."""
+
+from travio_inventory.protocol.batches import Kind
+from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type, number, text
+from travio_inventory.protocol.event_table import EVENT
+
+_FOR_EVER = "for ever: a version never begins again"
+
+STOCK_ROW = RowKind(
+    "an entry: its quantities, and what it is",
+    "empty",
+    _FOR_EVER,
+    (
+        text("status", "active or deleted"),
+        text("warehouse", "the id of the warehouse"),
+        text("product", "the product"),
+        text("variant", "the variant of the product; null if it has none"),
+        number("available", "how many can be sold"),
+        number("reserved", "how many are kept for somebody"),
+        number("reorder_point", "at how many available ones the stock is low"),
+        number("reorder_quantity", "how many to order then"),
+        number("version", "how many changes the entry had"),
+        number("created_at_ms", "when it was created"),
+        number("updated_at_ms", "when it was changed last"),
+        number("events", "how many events it had"),
+        number("event_epoch", "the epoch of its last event"),
+        number("event_at_ms", "the moment of its last event"),
+    ),
+)
+MOVEMENT = RowKind(
+    "a change of the total, which nothing changes afterwards",
+    "the version of the entry that it led to",
+    "400 days",
+    (
+        text("type", "inbound, outbound, adjustment, transfer, return or damage"),
+        number("quantity", "by how many the total changed; negative if it fell"),
+        number("balance", "the total afterwards"),
+        text("reason", "why, in words"),
+        text("reference", "what it refers to, for example a delivery note; null if nothing"),
+        text("performed_by", "the user who made it; null if a program did"),
+        text("cause", "what caused it: a repetition with the same cause is the same movement"),
+        number("at_ms", "when it was made"),
+    ),
+    is_written_once=True,
+)
+CAUSE = RowKind(
+    "which movement a cause led to",
+    "the cause",
+    "TRAVIO_IDEMPOTENCY_RETENTION_SECONDS from the movement",
+    (
+        number("movement", "the version of the entry that the movement led to"),
+        text("fingerprint", "a digest of what was asked for"),
+    ),
+    is_written_once=True,
+)
+STOCK = ConditionalTable(
+    "What lies of a stock keeping unit in a warehouse, with its movements and events.",
+    text("organization", "the organization whose stock it is"),
+    text("sku", "the stock keeping unit"),
+    Column("place", Type.INT, "the number of the warehouse, times 64, and that of the shard"),
+    {Kind.STOCK: STOCK_ROW, Kind.MOVEMENT: MOVEMENT, Kind.CAUSE: CAUSE, Kind.EVENT: EVENT},
+)
+
+NUMBERS = RowKind(
+    "how many warehouses there are",
+    "empty",
+    _FOR_EVER,
+    (number("warehouses", "the number of the last warehouse"),),
+)
+WAREHOUSE = RowKind(
+    "a warehouse",
+    "its id",
+    _FOR_EVER,
+    (
+        number("number", "its number among those of the organization, from 1"),
+        text("code", "its code, which never changes"),
+        text("definition", "its name, address, region, place and priority, as JSON"),
+        number("version", "how many changes it had"),
+        number("created_at_ms", "when it was created"),
+        number("updated_at_ms", "when it was changed last"),
+    ),
+)
+WAREHOUSES = ConditionalTable(
+    "The warehouses of an organization.",
+    text("organization", "the organization whose warehouses they are"),
+    text("list", "empty: all are in one partition"),
+    None,
+    {Kind.NUMBERS: NUMBERS, Kind.WAREHOUSE: WAREHOUSE},
+)

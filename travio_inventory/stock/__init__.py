@@ -1,0 +1,1 @@
+"""Stock: goods per stock keeping unit and warehouse."""

@@ -1,0 +1,78 @@
+"""What a change makes of an entry, or why it is refused: pure rules."""
+
+from dataclasses import replace
+
+from travio_inventory.stock.commands import AddEntry, AdjustStock, ChangeEntry, DeleteEntry, SetStock
+from travio_inventory.stock.entry import QUANTITY_MAX, InventoryEntry, Quantities, inventory_id
+from travio_inventory.stock.refusals import (
+    BelowReserved,
+    InsufficientStock,
+    StockExists,
+    StockFull,
+    StockLeft,
+    VersionConflict,
+)
+
+
+def added(standing: InventoryEntry | None, organization: str, command: AddEntry, now_ms: int) -> InventoryEntry:
+    """The new entry, or a deleted one that begins again, with versions that go on. Raises StockExists."""
+    if standing is not None and not standing.is_deleted:
+        raise StockExists
+    return InventoryEntry(
+        inventory_id(organization, command.sku, command.warehouse_id),
+        organization,
+        command.sku,
+        command.warehouse_id,
+        command.product_id,
+        command.variant_id,
+        Quantities(command.quantity, 0),
+        command.reorder_point,
+        command.reorder_quantity,
+        1 if standing is None else standing.version + 1,
+        now_ms if standing is None else standing.created_at_ms,
+        now_ms,
+    )
+
+
+def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int) -> InventoryEntry:
+    """The entry with so many more or fewer: what is reserved stays. Raises InsufficientStock, StockFull."""
+    available, reserved = entry.quantities
+    if available + command.quantity < 0:
+        raise InsufficientStock(available)
+    return _changed(entry, Quantities(available + command.quantity, reserved), now_ms)
+
+
+def counted(entry: InventoryEntry, command: SetStock, now_ms: int) -> InventoryEntry:
+    """The entry with as many as were counted. Raises VersionConflict, BelowReserved."""
+    _check_version(entry, command.version)
+    reserved = entry.quantities.reserved
+    if command.total < reserved:
+        raise BelowReserved(reserved)
+    return _changed(entry, Quantities(command.total - reserved, reserved), now_ms)
+
+
+def redefined(entry: InventoryEntry, command: ChangeEntry, now_ms: int) -> InventoryEntry:
+    """The entry with other reorder points. Raises VersionConflict."""
+    _check_version(entry, command.version)
+    changed = replace(entry, reorder_point=command.reorder_point, reorder_quantity=command.reorder_quantity)
+    return _changed(changed, entry.quantities, now_ms)
+
+
+def deleted(entry: InventoryEntry, command: DeleteEntry, now_ms: int) -> InventoryEntry:
+    """The entry, kept no more. Raises VersionConflict, StockLeft."""
+    _check_version(entry, command.version)
+    if entry.quantities.total:
+        raise StockLeft(entry.quantities.total)
+    return _changed(replace(entry, is_deleted=True), entry.quantities, now_ms)
+
+
+def _check_version(entry: InventoryEntry, version: int) -> None:
+    if entry.version != version:
+        raise VersionConflict(entry.version)
+
+
+def _changed(entry: InventoryEntry, quantities: Quantities, now_ms: int) -> InventoryEntry:
+    """The next version, within the limit of a total. Raises StockFull."""
+    if quantities.total > QUANTITY_MAX:
+        raise StockFull(QUANTITY_MAX - entry.quantities.total)
+    return replace(entry, quantities=quantities, version=entry.version + 1, updated_at_ms=now_ms)

@@ -1,0 +1,56 @@
+"""An entry of the inventory: what lies of a stock keeping unit in one warehouse."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from travio_inventory.protocol.hold import Recorded, digest_of
+
+QUANTITY_MAX = 10**12
+REORDER_POINT_DEFAULT = 10
+REORDER_QUANTITY_DEFAULT = 50
+NOWHERE = Recorded(0, 0)
+"""Where the last event is of what has none."""
+
+
+def inventory_id(organization: str, sku: str, warehouse: str) -> str:
+    """The id of the entry; so there is one for each stock keeping unit and warehouse."""
+    return str(UUID(digest_of("stock", organization, sku, warehouse)))
+
+
+class Quantities(NamedTuple):
+    """How many there are. What was committed has left them."""
+
+    available: int
+    reserved: int
+
+    @property
+    def total(self) -> int:
+        """All that lies there."""
+        return self.available + self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryEntry:
+    """An entry as it stands; `version` counts its changes, those of quantities too."""
+
+    id: str
+    organization: str
+    sku: str
+    warehouse_id: str
+    product_id: str
+    variant_id: str
+    quantities: Quantities
+    reorder_point: int
+    reorder_quantity: int
+    version: int
+    created_at_ms: int
+    updated_at_ms: int
+    is_deleted: bool = False
+    events: int = 0
+    recorded: Recorded = NOWHERE
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is time to order more."""
+        return self.quantities.available <= self.reorder_point

@@ -1,0 +1,42 @@
+"""What is told of a change of stock. The stock of an event is the total; what is low or out is the available one."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Step
+from travio_inventory.kernel.json_text import encode
+from travio_inventory.stock.entry import InventoryEntry
+
+VERSION: Final = 1
+
+
+class StockEvent(StrEnum):
+    """The types of events of stock."""
+
+    STOCK_UPDATED = "inventory.stock_updated"
+    LOW_STOCK = "inventory.low_stock"
+    OUT_OF_STOCK = "inventory.out_of_stock"
+
+
+def told(before: InventoryEntry | None, after: InventoryEntry, actor: ActorKind) -> Iterator[Step]:
+    """The events of a change: of the total, and of each mark that the available stock falls to, once per crossing."""
+    for ordinal, (kind, data) in enumerate(_told(before, after), after.events):
+        about = {"inventoryId": after.id, "productId": after.product_id, "sku": after.sku}
+        yield Step(ordinal, kind, VERSION, actor, encode({**about, "warehouseId": after.warehouse_id, **data}))
+
+
+def _told(before: InventoryEntry | None, after: InventoryEntry) -> Iterator[tuple[StockEvent, dict[str, int]]]:
+    is_new = before is None or before.is_deleted
+    old = 0 if before is None else before.quantities.total
+    new, available = after.quantities.total, after.quantities.available
+    if new != old:
+        yield StockEvent.STOCK_UPDATED, {"oldStock": old, "newStock": new}
+    if is_new or before is None or after.is_deleted:
+        return
+    had = before.quantities.available
+    if after.is_low and had > after.reorder_point:
+        yield StockEvent.LOW_STOCK, {"currentStock": available, "reorderPoint": after.reorder_point}
+    if not available and had:
+        yield StockEvent.OUT_OF_STOCK, {"currentStock": 0}

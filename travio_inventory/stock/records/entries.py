@@ -1,0 +1,186 @@
+"""Entries: found by id, by stock keeping unit, by product and by warehouse, and changed one batch at a time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, StoreUnavailable
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.stock import changes
+from travio_inventory.stock.commands import (
+    AddEntry,
+    AdjustStock,
+    ChangeEntry,
+    DeleteEntry,
+    EntriesQuery,
+    MovementsQuery,
+    SetStock,
+)
+from travio_inventory.stock.entry import InventoryEntry, inventory_id
+from travio_inventory.stock.movement import Movement, MovementType
+from travio_inventory.stock.records import stock_rows
+from travio_inventory.stock.records.changing import Change, Changed, Changing
+from travio_inventory.stock.records.stock_rows import STOCK
+from travio_inventory.stock.refusals import StockNotFound
+from travio_inventory.stock.warehouse import Warehouse
+
+READS_AT_ONCE = 16
+
+
+class EntryPage(NamedTuple):
+    """Some entries of a list; `after` leads to the next ones, "" if there are none."""
+
+    entries: Sequence[InventoryEntry]
+    after: str
+
+
+class Entries:
+    """The entries of every organization."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._changing = Changing(sender)
+
+    async def add(self, actor: Actor, command: AddEntry, warehouse: Warehouse) -> Changed:
+        """See KeepStock."""
+        at = stock_rows.place(actor.organization, command.sku, warehouse.number)
+        make = partial(_added, organization=actor.organization, command=command)
+        cause = self._changing.cause_of("")
+        listed = _listed(actor.organization, command, warehouse)
+        change = Change(actor, make, cause, command.fingerprint, MovementType.INBOUND, "opening stock", listed=listed)
+        return await self._changing.change(at, change)
+
+    async def adjust(self, actor: Actor, command: AdjustStock) -> Changed:
+        """See AdjustsStock."""
+        at, why = await self._place(actor.organization, command.inventory_id), command.why
+        cause = self._changing.cause_of(why.cause)
+        make = _of_standing(lambda entry, now_ms: changes.adjusted(entry, command, now_ms))
+        change = Change(actor, make, cause, command.fingerprint, command.type, why.reason, why.reference)
+        return await self._changing.change(at, change)
+
+    async def set(self, actor: Actor, command: SetStock) -> Changed:
+        """See AdjustsStock."""
+        at, why = await self._place(actor.organization, command.inventory_id), command.why
+        cause = self._changing.cause_of(why.cause)
+        make = _of_standing(lambda entry, now_ms: changes.counted(entry, command, now_ms))
+        change = Change(actor, make, cause, command.fingerprint, reason=why.reason, reference=why.reference)
+        return await self._changing.change(at, change)
+
+    async def redefine(self, actor: Actor, command: ChangeEntry) -> InventoryEntry:
+        """See KeepStock."""
+        at = await self._place(actor.organization, command.inventory_id)
+        make = _of_standing(lambda entry, now_ms: changes.redefined(entry, command, now_ms))
+        return (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
+
+    async def delete(self, actor: Actor, command: DeleteEntry) -> InventoryEntry:
+        """See KeepStock."""
+        at = await self._place(actor.organization, command.inventory_id)
+        make = _of_standing(lambda entry, now_ms: changes.deleted(entry, command, now_ms))
+        return (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
+
+    async def find(self, organization: str, inventory: str) -> InventoryEntry:
+        """The entry, a deleted one too. Raises StockNotFound, BackendUnavailable."""
+        found = await self._read(await self._place(organization, inventory))
+        if found is None or found.id != inventory:
+            raise StockNotFound
+        return found
+
+    async def page(self, organization: str, query: EntriesQuery) -> EntryPage:
+        """Entries that are not deleted, in the order of stock keeping unit and warehouse. Raises BackendUnavailable."""
+        bucket = _bucket(organization, *_which(query))
+        try:
+            named = await self._sender.batches.read_index(
+                Index.STOCK, bucket, after=query.after, most=query.page_size + 1
+            )
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        wanted = named[: query.page_size]
+        found: list[InventoryEntry | None] = []
+        for start in range(0, len(wanted), READS_AT_ONCE):
+            some = [_place(organization, each) for each in wanted[start : start + READS_AT_ONCE]]
+            found += await asyncio.gather(*map(self._read, some))
+        entries = [each for each in found if each is not None and not each.is_deleted and _fits(each, query)]
+        return EntryPage(entries, wanted[-1] if len(named) > len(wanted) else "")
+
+    async def movements(self, organization: str, query: MovementsQuery) -> Sequence[Movement]:
+        """The movements of an entry that are kept, in their order. Raises StockNotFound, BackendUnavailable."""
+        at = await self._place(organization, query.inventory_id)
+        start = stock_rows.movement_key(query.after_version + 1).id
+        try:
+            found = await self._sender.batches.read(at, Kind.MOVEMENT, start=start, most=query.page_size)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        return [stock_rows.read_movement(query.inventory_id, key, row) for key, row in found.items()]
+
+    async def _read(self, at: Partition) -> InventoryEntry | None:
+        try:
+            found = await self._sender.batches.get(at, [STOCK])
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        return stock_rows.read_entry(at, found[STOCK]) if STOCK in found else None
+
+    async def _place(self, organization: str, inventory: str) -> Partition:
+        """Where the entry of that id is. Raises StockNotFound, BackendUnavailable."""
+        try:
+            named = await self._sender.batches.read_index(Index.STOCK, _bucket(organization, "id", inventory), most=1)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if not named:
+            raise StockNotFound
+        return _place(organization, named[0])
+
+
+def _of_standing(
+    make: Callable[[InventoryEntry, int], InventoryEntry],
+) -> Callable[[InventoryEntry | None, int], InventoryEntry]:
+    """The same for an entry that must be there."""
+
+    def checked(entry: InventoryEntry | None, now_ms: int) -> InventoryEntry:
+        if entry is None or entry.is_deleted:
+            raise StockNotFound
+        return make(entry, now_ms)
+
+    return checked
+
+
+def _added(standing: InventoryEntry | None, now_ms: int, *, organization: str, command: AddEntry) -> InventoryEntry:
+    return changes.added(standing, organization, command, now_ms)
+
+
+def _bucket(organization: str, which: str, of: str = "") -> str:
+    return rows.SEPARATOR.join((organization, which, of))
+
+
+def _listed(organization: str, command: AddEntry, warehouse: Warehouse) -> Sequence[IndexEntry]:
+    named = rows.SEPARATOR.join((command.sku, f"{warehouse.number:04d}"))
+    inventory = inventory_id(organization, command.sku, warehouse.id)
+    lists = (
+        ("all", ""),
+        ("sku", command.sku),
+        ("product", command.product_id),
+        ("warehouse", warehouse.id),
+        ("id", inventory),
+    )
+    return [IndexEntry(Index.STOCK, _bucket(organization, *each), named, FOR_EVER) for each in lists]
+
+
+def _place(organization: str, named: str) -> Partition:
+    sku, _, number = named.rpartition(rows.SEPARATOR)
+    return stock_rows.place(organization, sku, int(number))
+
+
+def _which(query: EntriesQuery) -> tuple[str, str]:
+    if query.sku:
+        return "sku", query.sku
+    if query.product_id:
+        return "product", query.product_id
+    return ("warehouse", query.warehouse_id) if query.warehouse_id else ("all", "")
+
+
+def _fits(entry: InventoryEntry, query: EntriesQuery) -> bool:
+    """An entry that was deleted and added again may be of another product than the list says."""
+    return query.product_id in ("", entry.product_id)

@@ -1,0 +1,110 @@
+"""The rows of an entry, written and read: the only place that knows the meaning of their columns."""
+
+from travio_inventory.kernel.events import Step
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.event_rows import key_of
+from travio_inventory.protocol.hold import Recorded
+from travio_inventory.stock.entry import InventoryEntry, Quantities, inventory_id
+from travio_inventory.stock.movement import Movement, MovementType
+from travio_inventory.stock.warehouse import SHARDS_MAX
+
+STOCK = RowKey(Kind.STOCK, "")
+MOVEMENTS_KEPT_S = 400 * 86_400
+
+
+def place(organization: str, sku: str, warehouse_number: int) -> Partition:
+    """The partition of what lies of it in that warehouse: its first shard, which says what the entry is."""
+    return Partition(Table.STOCK, organization, sku, warehouse_number * SHARDS_MAX)
+
+
+def movement_key(version: int) -> RowKey:
+    """The row of the movement that led to that version."""
+    return RowKey(Kind.MOVEMENT, f"{version:016d}")
+
+
+def read_entry(at: Partition, row: Row) -> InventoryEntry:
+    """The entry that the row says."""
+    warehouse = rows.text(row, "warehouse")
+    return InventoryEntry(
+        inventory_id(at.organization, at.name, warehouse),
+        at.organization,
+        at.name,
+        warehouse,
+        rows.text(row, "product"),
+        rows.text(row, "variant"),
+        Quantities(rows.number(row, "available"), rows.number(row, "reserved")),
+        rows.number(row, "reorder_point"),
+        rows.number(row, "reorder_quantity"),
+        rows.number(row, "version"),
+        rows.number(row, "created_at_ms"),
+        rows.number(row, "updated_at_ms"),
+        row["status"] == "deleted",
+        rows.number(row, "events"),
+        Recorded(rows.number(row, "event_epoch"), rows.number(row, "event_at_ms")),
+    )
+
+
+def entry_row(entry: InventoryEntry) -> Row:
+    """What the row of an entry says."""
+    return {
+        "status": "deleted" if entry.is_deleted else "active",
+        "warehouse": entry.warehouse_id,
+        "product": entry.product_id,
+        "variant": entry.variant_id or None,
+        "available": entry.quantities.available,
+        "reserved": entry.quantities.reserved,
+        "reorder_point": entry.reorder_point,
+        "reorder_quantity": entry.reorder_quantity,
+        "version": entry.version,
+        "created_at_ms": entry.created_at_ms,
+        "updated_at_ms": entry.updated_at_ms,
+        "events": entry.events,
+        "event_epoch": entry.recorded.epoch,
+        "event_at_ms": entry.recorded.at_ms,
+    }
+
+
+def movement_row(movement: Movement, cause: str) -> Row:
+    """What the row of a movement says."""
+    return {
+        "type": movement.type.value,
+        "quantity": movement.quantity,
+        "balance": movement.balance_after,
+        "reason": movement.reason,
+        "reference": movement.reference or None,
+        "performed_by": movement.performed_by or None,
+        "cause": cause,
+        "at_ms": movement.created_at_ms,
+    }
+
+
+def read_movement(inventory: str, key: RowKey, row: Row) -> Movement:
+    """The movement that the row says."""
+    return Movement(
+        inventory,
+        int(key.id),
+        MovementType(rows.text(row, "type")),
+        rows.number(row, "quantity"),
+        rows.number(row, "balance"),
+        rows.text(row, "reason"),
+        rows.text(row, "reference"),
+        rows.text(row, "performed_by"),
+        rows.number(row, "at_ms"),
+    )
+
+
+def event_write(entry: InventoryEntry, step: Step, at: Recorded, before: Recorded) -> Write:
+    """The row of an event of the entry, whose event before it is there."""
+    values: Row = {
+        "type": step.type,
+        "version": step.version,
+        "at_ms": at.at_ms,
+        "actor": step.actor.value,
+        "subject": entry.id,
+        "ordinal": step.ordinal,
+        "previous_epoch": before.epoch,
+        "previous_at_ms": before.at_ms,
+        "data": step.data,
+    }
+    return Write(key_of(entry.id, step.ordinal, at), {}, values)

@@ -1,0 +1,82 @@
+"""Every refusal about stock; the tree also has those of `kernel.refusals` and `protocol.refusals`.
+
+Refusal
+└── FinalRefusal         give up
+    ├── InsufficientStock
+    ├── BelowReserved
+    ├── VersionConflict
+    ├── StockExists
+    ├── StockLeft
+    ├── StockFull
+    └── StockNotFound
+"""
+
+from travio_inventory.kernel.refusals import FinalRefusal
+
+
+class InsufficientStock(FinalRefusal):
+    """Fewer are available than were asked for; nothing was changed. `available` is how many there were."""
+
+    reason = "INSUFFICIENT_STOCK"
+
+    def __init__(self, available: int = 0) -> None:
+        super().__init__(f"only {available} are available")
+        self.available = available
+
+
+class BelowReserved(FinalRefusal):
+    """More are reserved than the stock was to be set to; nothing was changed."""
+
+    reason = "BELOW_RESERVED"
+
+    def __init__(self, reserved: int = 0) -> None:
+        super().__init__(f"{reserved} are reserved: cancel reservations before the stock is set below that")
+        self.reserved = reserved
+
+
+class VersionConflict(FinalRefusal):
+    """It was changed since it was read; nothing was done. `version` is the present one."""
+
+    reason = "VERSION_CONFLICT"
+
+    def __init__(self, version: int = 0) -> None:
+        super().__init__(f"it is at version {version} now: read it again, then decide")
+        self.version = version
+
+
+class StockExists(FinalRefusal):
+    """There is one of that name already; nothing was changed."""
+
+    reason = "STOCK_EXISTS"
+
+    def __init__(self, what: str = "an entry") -> None:
+        super().__init__(f"there is {what} of that name already")
+
+
+class StockLeft(FinalRefusal):
+    """An entry with stock is not deleted: what is thrown away is a movement."""
+
+    reason = "STOCK_LEFT"
+
+    def __init__(self, total: int = 0) -> None:
+        super().__init__(f"{total} are left: adjust the stock to 0 first, then delete the entry")
+        self.total = total
+
+
+class StockFull(FinalRefusal):
+    """The total would be above the limit of an entry; nothing was changed. `room` is how many more it may have."""
+
+    reason = "STOCK_FULL"
+
+    def __init__(self, room: int = 0) -> None:
+        super().__init__(f"at most {room} more may be added to this entry")
+        self.room = room
+
+
+class StockNotFound(FinalRefusal):
+    """There is no such entry or warehouse in the organization."""
+
+    reason = "STOCK_NOT_FOUND"
+
+    def __init__(self, what: str = "entry") -> None:
+        super().__init__(f"there is no such {what}")

@@ -1,0 +1,18 @@
+"""What is done with stock: one module, one verb."""
+
+from dataclasses import dataclass
+
+from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
+from travio_inventory.stock.use_cases.keep_stock import KeepStock
+from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
+from travio_inventory.stock.use_cases.read_stock import ReadStock
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """All use cases."""
+
+    warehouses: KeepWarehouses
+    keep: KeepStock
+    adjust: AdjustsStock
+    read: ReadStock

@@ -1,0 +1,31 @@
+"""Reads entries and their movements."""
+
+from collections.abc import Sequence
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.stock.commands import EntriesQuery, MovementsQuery
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.movement import Movement
+from travio_inventory.stock.records.entries import Entries, EntryPage
+
+
+class ReadStock:
+    """Of the actor's organization."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+
+    async def one(self, actor: Actor, inventory: str) -> InventoryEntry:
+        """A deleted one too. Raises PermissionDenied, StockNotFound, BackendUnavailable."""
+        actor.needs(Scope.STOCK_READ)
+        return await self._entries.find(actor.organization, inventory)
+
+    async def page(self, actor: Actor, query: EntriesQuery) -> EntryPage:
+        """Raises PermissionDenied, BackendUnavailable."""
+        actor.needs(Scope.STOCK_READ)
+        return await self._entries.page(actor.organization, query)
+
+    async def movements(self, actor: Actor, query: MovementsQuery) -> Sequence[Movement]:
+        """The movements that are kept, oldest first. Raises PermissionDenied, StockNotFound, BackendUnavailable."""
+        actor.needs(Scope.STOCK_READ)
+        return await self._entries.movements(actor.organization, query)
