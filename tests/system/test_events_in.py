@@ -1,6 +1,7 @@
 """Events of other services at a real service: it opens trips and sells seats by them, each with one effect."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 from aiormq.exceptions import AMQPError
 
+from tests.app.test_metrics import asking, figures
 from tests.events.inbound.arriving import message
 from tests.events.inbound.brokers import Broker, broker, on_kafka, on_rabbitmq
 from travio_inventory.client import InventoryClient, Refusal, SeatStatus
 from travio_inventory.events.inbound.message import Message
-from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually, serving
+from travio_inventory.telemetry import families
+from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually, free_port, serving
 from verification.kit.trips import trip_of
 from verification.servers.kafka import Kafka, kafka
 from verification.servers.rabbitmq import RabbitServer, rabbit_server
@@ -51,16 +54,34 @@ def purchases(service: ServiceProcess) -> Counter[str]:
 
 async def test_a_service_opens_a_trip_and_sells_it_by_events_alone(broker: Broker, tmp_path: Path) -> None:
     segments = [{"segmentIndex": 0, "fromStationId": "S0", "toStationId": "S1"}]
-    async with serving(tmp_path, TRAVIO_EVENTS_IN=broker.url, **SETTINGS) as service, service.client() as client:
+    port = free_port()
+    variables = {"TRAVIO_EVENTS_IN": broker.url, "TRAVIO_METRICS_PORT": str(port)}
+    async with serving(tmp_path, **variables, **SETTINGS) as service, service.client() as client:
         await client.put_seat_plan("bus-1", TRIP)
         await broker.send(event("trip.created", f"c-{broker.name}", tripId="t2", vehicleId="bus-1", segments=segments))
         await broker.drained()
         hold = await client.hold("t2", "S0", "S1", ["seat-1"])
-        await broker.send(event("payment.successful", f"p-{broker.name}", holdId=hold.id, orderId="order-1"))
+        paid = event("payment.successful", f"p-{broker.name}", holdId=hold.id, orderId="order-1")
+        await broker.send(paid)
         await broker.drained()
         assert await are_sold(client, "t2", 1)
         await eventually(lambda: is_told(service, {"order-1": 1}), within_s=20)
+        assert await counted(port) == {"done": 2}
+        for each in (message({"type": "tea", "eventId": "e"}), message(b"poison"), paid):
+            await broker.send(each)
+        await broker.drained()
+        assert await counted(port) == {"done": 2, "skipped": 1, "dead letter": 1, "repeated": 1}
         assert await service.stop() == 0
+
+
+async def counted(port: int) -> dict[str, float]:
+    """How many events came in, by what came of them; none is tried again."""
+    async with asking(port) as metrics:
+        told = await figures(metrics)
+    [waiting] = [value for name, value in told.items() if name.startswith(families.EVENTS_IN_WAITING.name)]
+    assert waiting == 0
+    count = re.escape(f"{families.EVENTS_IN.name}_count") + r"\[\('outcome', '(.+)'\), \('source', '\w+'\)\]"
+    return {found[1]: value for name, value in told.items() if (found := re.fullmatch(count, name))}
 
 
 async def is_told(service: ServiceProcess, orders: dict[str, int]) -> bool:
