@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from travio_inventory.bench.measuring import cpu_seconds
 from travio_inventory.bench.report import commit, machine, versions
 from verification.deployments.faults import Fault, Phases, sell_through
 from verification.deployments.neighbours import see_each_other
@@ -148,6 +149,34 @@ def browsing() -> Mapping[str, object]:
         }
 
 
+def capacity() -> Mapping[str, object]:
+    """What one call of each kind costs the service and Redis, and how its time varies where it waits for no other."""
+    with deployed(1) as servers:
+        warm_up()
+        return {
+            "a crowd on one seat": _with_redis(servers, "refusals", "--seconds", "6"),
+            "one caller on a taken seat": _with_redis(servers, "refusals", "--workers", "1", "--seconds", "6"),
+            "many read a map": _with_redis(servers, "map", "--seconds", "6"),
+            "one reads a map": _with_redis(servers, "map", "--workers", "1", "--seconds", "6"),
+            "holds of many trips": _with_redis(
+                servers, "claims", "--trips", "100", "--seats", "40", "--in-flight", "32"
+            ),
+        }
+
+
+def asking() -> Mapping[str, object]:
+    """What a contender costs Redis where none is refused by what its process remembers."""
+    with deployed(1) as servers:
+        return {"fifty at once, seat after seat": _with_redis(servers, "hot-seat", "--rounds", "60")}
+
+
+def _with_redis(servers: Deployment, *words: str) -> dict[str, Any]:
+    """The results of a bench, with the CPU time of Redis."""
+    before_s = cpu_seconds(servers.redis.process.pid) or 0.0
+    found = bench(*words)
+    return {**found, "redis CPU ms": round(((cpu_seconds(servers.redis.process.pid) or 0.0) - before_s) * 1_000)}
+
+
 def neighbours() -> Mapping[str, object]:
     """Two processes that see each other's writes."""
     with deployed(1):
@@ -183,6 +212,8 @@ PARTS: dict[str, Part] = {
     "seat-groups": seat_groups,
     "hot-group": hot_group,
     "browsing": browsing,
+    "capacity": capacity,
+    "asking": asking,
     "neighbours": neighbours,
     "redis-faults": redis_faults,
     "node-fault": node_fault,
@@ -202,6 +233,7 @@ def main() -> None:
             "command": f"python -m verification.deployments --part {part}",
             "commit": commit(),
             "machine": machine(),
+            "load before": round(os.getloadavg()[0], 1),
             "versions": versions(),
             "found": PARTS[part](),
         }
