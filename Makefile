@@ -75,7 +75,7 @@ wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
 docs: $(READY)  ## Generate docs/settings.md, schema.cql, dashboards, and the lists and figures in docs/*.md
-	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model && $(BIN)/python -m verification.pages.metrics_page && $(BIN)/python -m verification.dashboards && $(BIN)/python -m verification.pages.performance && $(BIN)/python -m verification.capacity
+	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model && $(BIN)/python -m verification.pages.metrics_page && $(BIN)/python -m verification.pages.asyncapi && $(BIN)/python -m verification.dashboards && $(BIN)/python -m verification.pages.performance && $(BIN)/python -m verification.capacity
 
 servers: $(READY)  ## Fetch what some tests need: databases, brokers, a browser
 	$(BIN)/python -m verification.servers fetch

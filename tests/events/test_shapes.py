@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from tests.events.described import must_be_documented
 from tests.events.test_documented_events import DOCUMENT, EXAMPLES, event_of
 from travio_inventory.events.shapes import SHAPES, Shape
 from travio_inventory.events.shapes.cloudevents import cloud_type
@@ -283,6 +284,7 @@ async def day(seed: int) -> set[str]:
             await sale.sweep()
             for event in await sale.relay():
                 told.add(event.type)
+                must_be_documented(event)
                 for board in boards:
                     board.read(SHAPES[board.shape](event))
             shown = await sale.map(ENDS)

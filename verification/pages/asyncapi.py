@@ -1,0 +1,190 @@
+"""Writes docs/asyncapi.json and docs/schemas, events as machines read them: `python -m verification.pages.asyncapi`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any, Final, TypeAlias, get_type_hints
+
+from pydantic import TypeAdapter, create_model
+from pydantic.json_schema import GenerateJsonSchema
+
+from travio_inventory.events.shapes import Shape
+from travio_inventory.events.shapes.cloudevents import SOURCE, SPEC_VERSION, cloud_type
+from travio_inventory.events.shapes.equivalents import ShowtimesType, TripsType
+from travio_inventory.events.shapes.showtimes import ShowtimeMessage
+from travio_inventory.events.shapes.trips import TripMessage, TripPayload
+from travio_inventory.events.targets.kafka import TOPICS
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.seats.events import VERSION, Data, EventType
+from verification.pages.architecture import ROOT
+
+DOCUMENT = ROOT / "docs" / "asyncapi.json"
+SCHEMAS = ROOT / "docs" / "schemas"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+REF: Final = "#/components/schemas/"
+SAID: Final[Mapping[Shape, str]] = {
+    Shape.NATIVE: "Every event, as its whole envelope.",
+    Shape.CLOUDEVENTS: "Every event, as CloudEvents 1.0 in binary mode.",
+    Shape.TRIPS: "Which seats of a trip are held, free again or booked.",
+    Shape.SHOWTIMES: "What was done to seats of a showtime.",
+}
+
+Schema: TypeAlias = dict[str, Any]
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title for each field, which would only repeat its name."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        """Never."""
+        return False
+
+
+def _of_data(kind: type[Any]) -> Schema:
+    """The schema of a type's data. Every field is always there; a later release may add some."""
+    made = TypeAdapter(kind).json_schema(schema_generator=_Untitled)
+    for one in made["properties"].values():
+        one.pop("default", None)
+    return {
+        "title": made["title"],
+        "description": " ".join(made["description"].split()),
+        "type": "object",
+        "properties": made["properties"],
+        "required": [each.name for each in fields(kind)],
+    }
+
+
+def _of_message(kind: type[Any], **known: type[Any]) -> Schema:
+    """The schema of a message of an older shape, with the schemas that it is made of inside it."""
+    hints = get_type_hints(kind) | known
+    found: dict[str, Any] = {
+        name: (hint, ... if name in kind.__required_keys__ else None) for name, hint in hints.items()
+    }
+    model: Any = create_model(kind.__name__, __doc__=" ".join((kind.__doc__ or "").split()), **found)
+    made: Schema = model.model_json_schema(schema_generator=_Untitled, ref_template=REF + kind.__name__ + "_{model}")
+    for one in made["properties"].values():
+        if isinstance(one, dict):
+            one.pop("default", None)
+    return made
+
+
+def schemas() -> dict[str, Schema]:
+    """The schema of each type's data, by type and version."""
+    return {f"{kind.type.value}.v{VERSION}": _of_data(kind) for kind in Data.__args__}
+
+
+def _native(kind: EventType) -> Schema:
+    text, number = {"type": "string"}, {"type": "integer", "minimum": 0}
+    properties = {
+        "id": text,
+        "type": {"const": kind.value},
+        "version": {"const": VERSION},
+        "at_ms": number,
+        "actor": {"enum": [each.value for each in ActorKind]},
+        "organization": text,
+        "subject": text,
+        "ordinal": number,
+        "partition_key": text,
+        "data": {"$ref": f"{REF}{kind.value}.v{VERSION}"},
+    }
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _attributes(kind: EventType) -> Schema:
+    """The attributes of a CloudEvent, by the names that they have without a broker's prefix."""
+    text = {"type": "string"}
+    properties = {
+        "specversion": {"const": SPEC_VERSION},
+        "id": text,
+        "source": {"type": "string", "pattern": f"^{SOURCE}"},
+        "type": {"const": cloud_type(kind, VERSION)},
+        "subject": text,
+        "time": {"type": "string", "format": "date-time"},
+        "partitionkey": text,
+        "organization": text,
+        "actor": {"enum": [each.value for each in ActorKind]},
+        "ordinal": {"type": "string", "pattern": "^[0-9]+$"},
+    }
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _messages(shape: Shape) -> Iterator[tuple[str, Schema]]:
+    """The messages of the shape, by name."""
+    headers = {
+        "type": "object",
+        "properties": {"event_type": {"type": "string"}, "event_id": {"type": "string"}},
+        "required": ["event_type", "event_id"],
+    }
+    match shape:
+        case Shape.NATIVE:
+            for kind in EventType:
+                yield kind.value, {"headers": headers, "payload": _native(kind)}
+        case Shape.CLOUDEVENTS:
+            for kind in EventType:
+                data = {"$ref": f"{REF}{kind.value}.v{VERSION}"}
+                yield cloud_type(kind, VERSION), {"headers": _attributes(kind), "payload": data}
+        case Shape.TRIPS:
+            for trips in TripsType:
+                yield trips.value, {"headers": headers, "payload": {"$ref": f"{REF}{TripMessage.__name__}"}}
+        case Shape.SHOWTIMES:
+            for showtimes in ShowtimesType:
+                yield showtimes.value, {"headers": headers, "payload": {"$ref": f"{REF}{ShowtimeMessage.__name__}"}}
+
+
+def document() -> Schema:
+    """The whole of it, as AsyncAPI 3 has it."""
+    components: dict[str, Schema] = schemas()
+    known: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(TripPayload).items()}
+    payload: Any = create_model(TripPayload.__name__, **known)
+    for name, made in (
+        (TripMessage.__name__, _of_message(TripMessage, payload=payload)),
+        (ShowtimeMessage.__name__, _of_message(ShowtimeMessage)),
+    ):
+        for inner, schema in made.pop("$defs", {}).items():
+            components[f"{name}_{inner}"] = schema
+        components[name] = made
+    channels, operations = {}, {}
+    for shape in Shape:
+        messages = {
+            name: {"name": name, "contentType": "application/json", **message} for name, message in _messages(shape)
+        }
+        channels[shape.value] = {"address": TOPICS[shape], "description": SAID[shape], "messages": messages}
+        operations[f"publish_{shape.value}"] = {
+            "action": "send",
+            "channel": {"$ref": f"#/channels/{shape.value}"},
+            "summary": SAID[shape],
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Events of travio_inventory",
+            "version": str(VERSION),
+            "description": "What docs/events.md says, for machines. An address is that of Kafka, unless an operator "
+            "names another; the key of a message is its trip. Attributes of CloudEvents have the prefix of the "
+            "broker's binding: ce_ on Kafka, cloudEvents: on AMQP, ce- elsewhere.",
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"schemas": components},
+    }
+
+
+def texts() -> dict[str, str]:
+    """What each file is to say, by its path in docs."""
+    alone = {
+        f"schemas/{name}.json": {"$schema": DIALECT, "$id": f"{name}.json", **schema}
+        for name, schema in schemas().items()
+    }
+    return {
+        name: json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+        for name, made in {DOCUMENT.name: document(), **alone}.items()
+    }
+
+
+if __name__ == "__main__":
+    SCHEMAS.mkdir(exist_ok=True)
+    for old in SCHEMAS.glob("*.json"):
+        old.unlink()
+    for path, text in texts().items():
+        (ROOT / "docs" / path).write_text(text)
