@@ -110,7 +110,7 @@ def _extend_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("expire whatever the status", "I4", Plan(57, faults=0.3))
+@broken("expire whatever the status", "I4", Plan(17, faults=0.5))
 def _expire_any(patch: pytest.MonkeyPatch) -> None:
     as_seen = expire._as_seen
     patch.setattr(expire, "_as_seen", lambda hold: {"expires_at_ms": as_seen(hold)["expires_at_ms"]})

@@ -97,7 +97,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LateConfirming, "confirm", revive)
 
 
-@broken("expire without comparing the expiry that was read", "I10", Plan(24, faults=0.6))
+@broken("expire without comparing the expiry that was read", "I10", Plan(15, faults=0.5))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
