@@ -66,6 +66,8 @@ async def test_a_partition_or_a_segment_that_the_table_has_no_column_for_is_refu
     group, (kind, *_) = Group(store, partition_of(table)), TABLES[table].kinds
     with pytest.raises(ValueError, match=f"{table} has no segments"):
         await group.apply(Write(RowKey(kind, "x", 1), ABSENT, {}))
+    if TABLES[table].number is not None:
+        return
     with pytest.raises(ValueError, match=f"{table} has no such partition"):
         await store.apply(group.partition._replace(number=1), [Write(RowKey(kind, "x"), ABSENT, {})])
     with pytest.raises(ValueError, match=f"{table} has no such partition"):

@@ -23,7 +23,7 @@ SEEN_S_MAX = 60
 STEP_S_MAX = 150
 TEST_S_MAX = 600
 
-pytestmark = [pytest.mark.scylla, pytest.mark.cluster, pytest.mark.timeout(TEST_S_MAX)]
+pytestmark = [pytest.mark.scylla, pytest.mark.cluster, pytest.mark.thorough, pytest.mark.timeout(TEST_S_MAX)]
 
 
 @pytest.fixture
