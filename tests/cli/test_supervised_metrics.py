@@ -48,10 +48,10 @@ async def up(client: httpx.AsyncClient) -> dict[str, float]:
     }
 
 
-async def pids_of(parent: int) -> list[int]:
-    """The processes that it has started."""
-    listed = await anyio.run_process(["ps", "-o", "pid=", "--ppid", str(parent)], check=False)
-    return [int(pid) for pid in listed.stdout.split()]
+async def services_of(parent: int) -> list[int]:
+    """The services among the processes that it has started."""
+    listed = await anyio.run_process(["ps", "-o", "pid=,args=", "--ppid", str(parent)], check=False)
+    return [int(line.split()[0]) for line in listed.stdout.decode().splitlines() if PROCESS[2] in line]
 
 
 async def test_one_port_tells_of_all_processes_and_of_the_one_that_does_not_answer(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_one_port_tells_of_all_processes_and_of_the_one_that_does_not_answ
             return (await client.get("/readyz")).status_code == 200
 
         await eventually(is_ready, within_s=WITHIN_S)
-        stopped = (await pids_of(os.getpid()))[0]
+        stopped = (await services_of(os.getpid()))[0]
         os.kill(stopped, signal.SIGSTOP)
         try:
             assert sorted((await up(client)).values()) == [0, 1]

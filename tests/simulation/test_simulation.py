@@ -48,7 +48,7 @@ FAULTS = {
     "relay killed", "clock jumps", "hand-over fails", "caller hangs up", "caller loses patience", "asked twice at once",
     "edge is slow", "edge forgets everything", "edge lets through", "edge lies", "edge loses a word", "edge hears late",
     "process stands still", "trip frozen", "minute cannot be listed",
-    "vehicle swapped", "trip cancelled",
+    "vehicle swapped", "trip cancelled", "moved twice at once",
 }  # fmt: skip
 ANSWERS = {
     "hold": "ok unknown seen reused SEAT_HELD SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT OVERLOADED "
