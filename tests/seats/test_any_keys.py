@@ -36,6 +36,7 @@ from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.seat_plan import PlanKey
 from travio_inventory.seats.trip import Journey, Trip, TripKey
+from travio_inventory.stock.records import stock_rows, warehouses
 from travio_inventory.store.sqlite.statements import partition_text
 from verification.kit.legal_ids import confusable
 
@@ -67,13 +68,16 @@ def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
 
 
 def partitions(one: str, other: str) -> Iterable[Partition]:
-    """Those of a trip, of a holder, of an organization's trip definition and seat plan, of an event that came in."""
+    """Those of a trip, of a holder, of an organization's trip definition and seat plan, of an event that came in, of
+    what lies in a warehouse.
+    """
     key = TripKey(one, other)
     yield from (seat_rows.group_partition(key, number) for number in (0, 1, 11))
     yield rows.ledger_partition(Actor(one, other))
     yield trip_rows.partition(key)
     yield plan_partition(PlanKey(one, other))
     yield inbox_partition(Incoming(one, other, "t", 0, "", {}))
+    yield from (stock_rows.place(one, other, warehouse) for warehouse in (1, 2, 11))
 
 
 def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
@@ -119,6 +123,7 @@ SPACES: dict[str, Keys] = {
     "waiting lists on SQLite": Keys(
         3, lambda organization, trip, of: [partition_text(waitlists.list_partition(TripKey(organization, trip), of))]
     ),
+    "warehouses": Keys(1, lambda organization: [warehouses._partition(organization)]),
     "lists of holds": Keys(3, listed),
     "entries": Keys(2, entries),
     "rows of holds": Keys(1, hold_rows),
@@ -155,7 +160,11 @@ def test_no_two_lists_of_ids_share_a_key(space: str, ids: list[str]) -> None:
 
 def test_each_table_that_is_named_by_ids_is_here() -> None:
     """Cursors are named by the service alone."""
-    made = [*partitions("a", "b"), waitlists.list_partition(TripKey("a", "b"), "c")]
+    made = [
+        *partitions("a", "b"),
+        waitlists.list_partition(TripKey("a", "b"), "c"),
+        warehouses._partition("a"),
+    ]
     assert {each.table for each in made} == {*Table} - {Table.CURSORS}, "add its keys to SPACES"
 
 
