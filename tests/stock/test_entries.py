@@ -111,6 +111,14 @@ async def test_low_stock_is_told_once_per_crossing(shop: Shop) -> None:
     assert marks == [("low_stock", 3), ("out_of_stock", 0), ("low_stock", 3), ("out_of_stock", 0)]
 
 
+async def test_stock_is_low_when_the_mark_is_raised_above_it(shop: Shop) -> None:
+    entry = await shop.entry(quantity=20, reorder_point=10)
+    for point in (30, 25, 10, 20):
+        entry = await shop.stock.keep.change(shop.actor, ChangeEntry(entry.id, point, 40, entry.version))
+    marks = [data["reorderPoint"] for kind, data in await told(shop, entry) if kind == "low_stock"]
+    assert marks == [30, 20]
+
+
 async def test_one_entry_for_each_stock_keeping_unit_and_warehouse(shop: Shop) -> None:
     await shop.entry("cup", 1)
     with pytest.raises(StockExists):

@@ -21,7 +21,9 @@ class StockEvent(StrEnum):
 
 
 def told(before: InventoryEntry | None, after: InventoryEntry, actor: ActorKind) -> Iterator[Step]:
-    """The events of a change: of the total, and of each mark that the available stock falls to, once per crossing."""
+    """The events of a change: of the total, and of each mark that the available stock is not above since then, once per
+    crossing, whether the stock fell or the mark was raised.
+    """
     for ordinal, (kind, data) in enumerate(_told(before, after), after.events):
         about = {"inventoryId": after.id, "productId": after.product_id, "sku": after.sku}
         yield Step(ordinal, kind, VERSION, actor, encode({**about, "warehouseId": after.warehouse_id, **data}))
@@ -35,8 +37,7 @@ def _told(before: InventoryEntry | None, after: InventoryEntry) -> Iterator[tupl
         yield StockEvent.STOCK_UPDATED, {"oldStock": old, "newStock": new}
     if is_new or before is None or after.is_deleted:
         return
-    had = before.quantities.available
-    if after.is_low and had > after.reorder_point:
+    if after.is_low and not before.is_low:
         yield StockEvent.LOW_STOCK, {"currentStock": available, "reorderPoint": after.reorder_point}
-    if not available and had:
+    if not available and before.quantities.available:
         yield StockEvent.OUT_OF_STOCK, {"currentStock": 0}
