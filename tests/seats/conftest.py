@@ -24,6 +24,7 @@ ON_CLUSTER = (
     "test_abandoned_attempts",
 )
 """The tests that run on three servers: those that would show a disagreement."""
+ON_SERVERS_FOR_A_RELEASE = ("test_wrong_clocks", "test_any_order")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,6 +34,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if isinstance(item, pytest.Function) and _is_run_once(item):
             item.add_marker("once")
+        if isinstance(item, pytest.Function) and _is_for_a_release(item):
+            item.add_marker("thorough")
     left_out = {item for item in items if isinstance(item, pytest.Function) and _is_left_out(item)}
     config.hook.pytest_deselected(items=[*left_out])
     items[:] = [item for item in items if item not in left_out]
@@ -41,6 +44,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_run_once(item: pytest.Function) -> bool:
     asked = item.callspec.params if item.path.parent == HERE and hasattr(item, "callspec") else {}
     return asked.get("store") == "sqlite" and "all" in [asked.get(cut) for cut in CUTS]
+
+
+def _is_for_a_release(item: pytest.Function) -> bool:
+    asked = item.callspec.params if item.path.parent == HERE and hasattr(item, "callspec") else {}
+    return asked.get("store") in NODES and item.path.stem in ON_SERVERS_FOR_A_RELEASE
 
 
 def _is_left_out(item: pytest.Function) -> bool:

@@ -319,7 +319,10 @@ async def endings(stage: Stage) -> Endings:
 
 @pytest.mark.parametrize(
     ("fault", "times"),
-    [*((fault, 1) for fault in ONCE), *((fault, EVER) for fault in FOR_EVER)],
+    [
+        *((fault, 1) for fault in ONCE),
+        *(pytest.param(fault, EVER, marks=pytest.mark.thorough) for fault in FOR_EVER),
+    ],
     ids=lambda value: {1: "once", EVER: "for ever"}.get(value, str(value)),
 )
 async def test_every_answer_is_true(stage: Stage, endings: Endings, fault: Fault, times: int) -> None:

@@ -95,6 +95,7 @@ async def test_with_one_home_a_service_in_each_datacenter_sells_no_seat_twice(
         await nobody_is_sold_twice(stores)
 
 
+@pytest.mark.thorough
 async def test_where_all_datacenters_decide_no_seat_is_sold_twice(east: ScyllaOptions, west: ScyllaOptions) -> None:
     everywhere = [replace(one, datacenter="", serial="global") for one in (east, west)]
     applied(everywhere[0])
@@ -104,6 +105,7 @@ async def test_where_all_datacenters_decide_no_seat_is_sold_twice(east: ScyllaOp
         await nobody_is_sold_twice(stores)
 
 
+@pytest.mark.thorough
 async def test_a_keyspace_is_made_in_the_home_datacenter_only(east: ScyllaOptions, by_hand: Session) -> None:
     applied(replace(east, datacenter="west"))
     assert placement.copies(by_hand, east.keyspace) == {"west": 1}
@@ -113,6 +115,7 @@ async def test_a_keyspace_is_made_in_the_home_datacenter_only(east: ScyllaOption
         await start(replace(east, datacenter=""))
 
 
+@pytest.mark.thorough
 def test_no_keyspace_is_made_where_no_home_is_named(east: ScyllaOptions, by_hand: Session) -> None:
     with pytest.raises(placement.HomeUnclear, match="datacenters east, west, each of which would sell the same seat"):
         applied(replace(east, datacenter=""))
@@ -135,6 +138,7 @@ async def test_another_scope_than_that_of_all_others_is_refused(east: ScyllaOpti
     await start(east)
 
 
+@pytest.mark.thorough
 async def test_replicas_are_counted_where_they_decide(east: ScyllaOptions, by_hand: Session) -> None:
     applied(east)
     spread(by_hand, east)
@@ -142,6 +146,7 @@ async def test_replicas_are_counted_where_they_decide(east: ScyllaOptions, by_ha
         await start(replace(east, replication_min=2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("named", ["east", ""])
 async def test_a_running_service_sells_nothing_more_when_other_replicas_decide(
     east: ScyllaOptions, by_hand: Session, caplog: pytest.LogCaptureFixture, named: str
