@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import anyio
@@ -78,7 +78,7 @@ def test_a_store_that_is_there_is_replaced_only_if_asked_and_kept(typed: Type, t
     assert (refused.status, "--replace puts it aside" in refused.err) == (1, True)
     assert typed("restore", str(file), "--replace", **data(other)).status == 0
     (aside,) = (other / "data").glob("*.replaced")
-    with sqlite3.connect(aside) as connection:
+    with closing(sqlite3.connect(aside)) as connection:
         assert connection.execute("SELECT count(*) FROM seat_groups").fetchone() > (0,)
 
 
