@@ -4,13 +4,12 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
-from secrets import token_hex
 
 import httpx
 import pytest
 
 from verification.kit.service_process import ServiceProcess, free_port
-from verification.kit.stores import make_tables, scylla_options
+from verification.kit.stores import services_on
 from verification.servers.cassandra import Cassandra
 
 CALLERS = 16
@@ -25,12 +24,8 @@ TRIP = {
 @pytest.fixture
 def variables(cassandra_node: Cassandra) -> dict[str, str]:
     """Settings of a service on a cluster, with HTTP."""
-    keyspace = f"web_{token_hex(4)}"
-    make_tables(scylla_options(cassandra_node, keyspace))
     return {
-        "SCYLLA_HOSTS": ",".join(f"{host}:{cassandra_node.port}" for host in cassandra_node.hosts),
-        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
-        "TRAVIO_ENVIRONMENT": "development",
+        **services_on(cassandra_node),
         "TRAVIO_EDGE": "absent",
         "TRAVIO_EVENTS": "none",
         "TRAVIO_HTTP_PORT": str(free_port()),

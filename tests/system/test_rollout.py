@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import anyio
 import grpc  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from google.protobuf.message_factory import GetMessageClass
@@ -17,7 +19,7 @@ from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.client import HoldStatus, InventoryClient
 from verification.kit.requests import RPCS, path_of, request
 from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually
-from verification.kit.stores import make_tables, scylla_options
+from verification.kit.stores import services_on
 from verification.kit.trips import trip_of
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer
@@ -29,6 +31,8 @@ BUYERS = 6
 CALLS_BETWEEN = 5
 """Calls of each buyer before the next pod is replaced."""
 SEEN_SECONDS_MAX = 30.0
+ESTABLISHED = "01"
+"""A connection's state in /proc/net/tcp."""
 DRAIN_SECONDS = 3
 STOP_SECONDS_MAX = 2 * DRAIN_SECONDS + LINGER_SECONDS_MAX + FLUSH_SECONDS_MAX
 """What docs/operations.md and the manifests give a stop, after `preStop`."""
@@ -98,12 +102,8 @@ class Buyer:
 
 @pytest.fixture(scope="module")
 def backends(cassandra_node: Cassandra, redis_node: RedisServer) -> dict[str, str]:
-    keyspace = f"rollout_{token_hex(4)}"
-    make_tables(scylla_options(cassandra_node, keyspace))
     return {
-        "SCYLLA_HOSTS": ",".join(f"{host}:{cassandra_node.port}" for host in cassandra_node.hosts),
-        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
-        "TRAVIO_ENVIRONMENT": "development",
+        **services_on(cassandra_node),
         "REDIS_ADDR": redis_node.address,
         "TRAVIO_REDIS_REPLY_MS_MAX": "5000",
         "TRAVIO_DRAIN_SECONDS": str(DRAIN_SECONDS),
@@ -141,6 +141,15 @@ async def ended_by_us(tasks: list[asyncio.Task[None]]) -> None:
         task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each) for each in ended] == [asyncio.CancelledError] * len(tasks), ended
+
+
+async def is_connected_to(pod: ServiceProcess) -> bool:
+    """Whether somebody is: a channel waits longer and longer before it tries an address again, and has no other if the
+    next pod stops meanwhile.
+    """
+    table = await anyio.Path("/proc/net/tcp").read_text()
+    connections = [line.split() for line in table.splitlines()[1:]]
+    return any(local.endswith(f":{pod.port:04X}") and state == ESTABLISHED for _, local, _, state, *_ in connections)
 
 
 async def stopped_in_time(pod: ServiceProcess) -> None:
@@ -231,5 +240,6 @@ async def test_restarts_under_load_are_seen_by_no_client_that_balances_and_repea
             await stopped_in_time(pod)
             await calls_go_on(buyers, tasks)
             await pod.start()
+            await eventually(partial(is_connected_to, pod), within_s=SEEN_SECONDS_MAX)
         await calls_go_on(buyers, tasks)
         await ended_by_us(tasks)

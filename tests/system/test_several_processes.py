@@ -35,7 +35,7 @@ from verification.kit.frames import framed
 from verification.kit.raw_caller import raw_caller
 from verification.kit.service_process import READY_SECONDS_MAX, EndedEarly, ServiceProcess, eventually, serving
 from verification.kit.shoppers import Attempt, Shopper
-from verification.kit.stores import make_tables, scylla_options
+from verification.kit.stores import services_on
 from verification.kit.trips import cells_by_status, trip_of
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer
@@ -59,12 +59,8 @@ READY_LINE = re.compile(r"ready: 2 processes on \S+ with pid (\d+), (\d+); super
 @pytest.fixture(scope="module")
 def backends(cassandra_node: Cassandra, redis_node: RedisServer) -> dict[str, str]:
     """Settings for all services here: a store and an edge that they share, and a long memory for the edge."""
-    keyspace = f"several_{token_hex(4)}"
-    make_tables(scylla_options(cassandra_node, keyspace))
     return {
-        "SCYLLA_HOSTS": ",".join(f"{host}:{cassandra_node.port}" for host in cassandra_node.hosts),
-        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
-        "TRAVIO_ENVIRONMENT": "development",
+        **services_on(cassandra_node),
         "REDIS_ADDR": redis_node.address,
         "TRAVIO_REDIS_REPLY_MS_MAX": "5000",
         "TRAVIO_MAP_STALE_MS": "10000",

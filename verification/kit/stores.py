@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -85,3 +86,14 @@ def make_tables(options: ScyllaOptions) -> None:
     """Apply the schema to the options' keyspace."""
     with scylla_session(options) as opened:
         schema.apply(opened, options, replication=options.replication_min)
+
+
+def services_on(node: Cassandra) -> dict[str, str]:
+    """The variables with which services share these nodes, in a new keyspace with our tables."""
+    keyspace = f"services_{token_hex(4)}"
+    make_tables(scylla_options(node, keyspace))
+    return {
+        "SCYLLA_HOSTS": ",".join(f"{host}:{node.port}" for host in node.hosts),
+        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
+        "TRAVIO_ENVIRONMENT": "development",
+    }
