@@ -96,6 +96,44 @@ async def test_a_move_that_was_done_is_answered_with_the_hold_as_it_ended(
     await sale.assert_legal()
 
 
+async def give_back_the_taken(sale: Sale, hold: Hold) -> None:
+    """The seat that was left and taken by one move goes back."""
+    await sale.release(hold, "A1")
+
+
+async def give_back_the_new(sale: Sale, hold: Hold) -> None:
+    """The seat that nobody of them had goes back."""
+    await sale.release(hold, "A3")
+
+
+async def go_on_from_the_taken(sale: Sale, hold: Hold) -> None:
+    """The seat that was left and taken by one move is left for another."""
+    await sale.move(hold, "A1>A5")
+
+
+async def go_on_from_the_new(sale: Sale, hold: Hold) -> None:
+    """The seat that nobody of them had is left for another."""
+    await sale.move(hold, "A3>A5")
+
+
+@pytest.mark.parametrize("then", [give_back_the_taken, give_back_the_new, go_on_from_the_taken, go_on_from_the_new])
+@pytest.mark.parametrize("ends", [None, *ENDS])
+async def test_a_move_onto_a_seat_that_it_leaves_is_known_after_what_followed(
+    sale: Sale, then: Happens, ends: Happens | None
+) -> None:
+    hold = await sale.hold("A1 A2 A4")
+    await sale.move(hold, "A1>A3 A2>A1")
+    await then(sale, hold)
+    if ends is not None:
+        await ends(sale, hold)
+    now = await sale.find(hold)
+    assert await sale.elsewhere().move(hold, "A1>A3 A2>A1") == now
+    with pytest.raises(InvalidSeats if ends is None else REFUSALS[ends]):
+        await sale.move(hold, "A1>A3 A2>A4")
+    await sale.settled()
+    await sale.assert_legal()
+
+
 @pytest.mark.parametrize("happens", ENDS)
 async def test_a_move_that_was_not_done_is_refused_by_how_the_hold_ended(sale: Sale, happens: Happens) -> None:
     hold = await sale.hold("A1 A2")

@@ -37,16 +37,20 @@ class Move:
         return hold.moved(self.onto, self.trip, self.journey or hold.journey).in_period(self.period)
 
     def is_done(self, hold: Hold) -> bool:
-        """See Destination. It may have moved on from there since: by another move, or with the vehicle."""
+        """See Destination. It may have moved on from there since, by another move or with the vehicle, and given seats
+        back. Of a seat that was left and taken by one move no trace is kept: those that were only left say it.
+        """
         was_moved = hold.moves or hold.id != base_id(hold.id)  # a late booking does not say
         if self.journey not in (None, hold.journey) or not (hold.is_live or was_moved):
             return False
-        seats, new, old, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
-        is_there = new <= seats and seats.isdisjoint(old - new) and has_place(self.trip, hold)
+        seats, new, gone, replaced = {*hold.seats}, {*self.onto.values()}, {*self.onto}, dict(hold.replaced)
+        gone -= new
+        is_there = new <= seats and seats.isdisjoint(gone) and has_place(self.trip, hold)
         if is_there and all(replaced.get(seat, other) == other for seat, other in self.onto.items()):
-            return {*hold.given_up}.issuperset(old - new) or len(hold.given_up) == GIVEN_UP_MAX
-        is_asked = bool(self.onto) or self.journey is not None
-        return is_asked and all(replaced.get(seat) == other for seat, other in self.onto.items())
+            return {*hold.given_up}.issuperset(gone) or len(hold.given_up) == GIVEN_UP_MAX
+        is_asked = bool(gone) or self.journey is not None
+        was_there = new <= {*seats, *hold.given_up, *replaced.values()}
+        return is_asked and was_there and all(replaced.get(seat) == self.onto[seat] for seat in gone)
 
     def _wrong(self, hold: Hold, old: Set[str], new: Set[str]) -> str:
         """What is wrong with the seats, "" if nothing."""
