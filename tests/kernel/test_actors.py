@@ -28,6 +28,7 @@ FOR_NOBODY = frozenset(
         Scope.SEATS_EXPLAIN,
         Scope.BOOKINGS_READ,
         Scope.STOCK_READ,
+        Scope.STOCK_ADJUST,
         Scope.STOCK_ADMIN,
     }
 )

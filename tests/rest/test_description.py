@@ -81,7 +81,7 @@ async def test_every_operation_says_what_it_does_what_it_needs_and_what_it_may_a
     assert description["openapi"].startswith("3.1.")
     for name, operation in operations(description):
         assert operation["summary"].endswith((".", "?")), name
-        assert re.fullmatch(r"Needs the scope `\w+`\.", operation["description"]), name
+        assert re.fullmatch(r"Needs the scope `[\w:]+`\.", operation["description"]), name
         assert {"400", "401", "403", "422", "429", "503"} <= set(operation["responses"]), name
         named = {parameter["name"] for parameter in operation["parameters"]}
         assert {"org_id", "user_id", "X-Organization-Id", "X-User-Id"} <= named, name

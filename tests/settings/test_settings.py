@@ -81,6 +81,7 @@ OTHER_VALUES = MappingProxyType(
         "trip_segments_max": "511",
         "ambiguous_journeys": "nearest",
         "sell_departed": "true",
+        "stock": "off",
         "trip_change_seconds": "11",
         "event_retention_seconds": "604801",
         "events_in": "kafka://broker",

@@ -15,7 +15,8 @@ from travio_inventory.stock.commands import SetStock as Set
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records.changing import Changed
-from travio_inventory.stock.warehouse import Site, Warehouse
+from travio_inventory.stock.refusals import StockNotFound
+from travio_inventory.stock.warehouse import Site, Warehouse, warehouse_id
 from verification.kit.clocks import Clock
 
 BY_HAND = "counted by hand"
@@ -40,7 +41,10 @@ class Shop:
 
     async def entry(self, sku: str = "cup", quantity: int = 0, *, code: str = "north", **said: int) -> InventoryEntry:
         """An entry with that opening stock."""
-        warehouse = await self.warehouse(code)
+        try:
+            warehouse = await self.stock.warehouses.one(self.actor, warehouse_id(self.actor.organization, code))
+        except StockNotFound:
+            warehouse = await self.warehouse(code)
         return await self.stock.keep.add(self.actor, AddEntry(sku, warehouse.id, f"p-{sku}", quantity, **said))  # type: ignore[arg-type]
 
     async def adjust(
@@ -67,11 +71,11 @@ class Shop:
             query = query.beyond(page[-1].version)
         return found
 
-    async def listed(self, **of: str) -> list[str]:
+    async def listed(self, **of: str | bool) -> list[str]:
         """The entries of a list, in pages of two: stock keeping unit and how many."""
         found, after = [], ""
         while True:
-            page = await self.stock.read.page(self.actor, EntriesQuery(**of, after=after, page_size=2))
+            page = await self.stock.read.page(self.actor, EntriesQuery(**of, after=after, page_size=2))  # type: ignore[arg-type]
             found += [f"{each.sku} {each.quantities.total}" for each in page.entries]
             after = page.after
             if not after:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
@@ -78,6 +78,9 @@ from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.swap_vehicle import SwapPorts, SwapVehicle
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 from travio_inventory.seats.use_cases.waitlist import Waitlist
+
+if TYPE_CHECKING:
+    from travio_inventory.stock.use_cases import Stock
 
 T = TypeVar("T")
 
@@ -176,7 +179,7 @@ class Relay(NamedTuple):
 
 class Assembly(NamedTuple):
     """The inventory, and what its process needs besides: a relay for each sink, the running steps, the protocol, what
-    tells of changed maps, and how often each cache had what was looked up.
+    tells of changed maps, how often each cache had what was looked up, and stock.
     """
 
     inventory: Inventory
@@ -186,6 +189,8 @@ class Assembly(NamedTuple):
     holds: SeatHolds
     signals: MapSignals
     caches: Mapping[str, Hits]
+    stock: "Stock | None" = None
+    """None where no stock is kept."""
 
 
 def assemble(

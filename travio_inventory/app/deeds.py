@@ -22,6 +22,8 @@ OF_THE_HOUSE = {
 """Use cases of the house, and what they are called in the record."""
 IN_A_HOLDERS_PLACE = {"cancel_booking": "cancel booking", "erase_passengers": "erase passengers"}
 """Use cases that are recorded unless a user calls them: of those the events tell."""
+NAMES = ("trip_id", "hold_id", "inventory_id", "code", "sku", "warehouse_id")
+"""What commands call that which they are about."""
 
 
 def recorded(inventory: Inventory, deeds: Deeds) -> Inventory:
@@ -29,11 +31,12 @@ def recorded(inventory: Inventory, deeds: Deeds) -> Inventory:
     wrapped: dict[str, Any] = {}
     for names, always in ((OF_THE_HOUSE, True), (IN_A_HOLDERS_PLACE, False)):
         for name, verb in names.items():
-            wrapped[name] = _recorded(getattr(inventory, name), deeds, verb, always=always)
+            wrapped[name] = recorded_call(getattr(inventory, name), deeds, verb, always=always)
     return replace(inventory, **wrapped)
 
 
-def _recorded(use_case: T, deeds: Deeds, verb: str, *, always: bool) -> T:
+def recorded_call(use_case: T, deeds: Deeds, verb: str, *, always: bool) -> T:
+    """What does the same, and is recorded."""
     done = cast(Callable[..., Awaitable[Any]], use_case)
 
     async def do(actor: Actor, asked: Any, *others: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the use case takes
@@ -53,10 +56,13 @@ def _recorded(use_case: T, deeds: Deeds, verb: str, *, always: bool) -> T:
 
 
 def about(asked: object) -> str:
-    """What a deed is about: a trip or a booking, with what is to be done where that is short; never passengers."""
+    """What a deed is about: a trip, a booking, an entry or a warehouse, with what is to be done where that is short;
+    never passengers.
+    """
     key = getattr(asked, "key", None)
-    named = asked if isinstance(asked, str) else getattr(asked, "trip_id", "") or getattr(asked, "hold_id", "")
-    words = [str(named) if named else str(getattr(key, "trip", ""))]
+    said = (getattr(asked, name, "") for name in NAMES)
+    named = asked if isinstance(asked, str) else " ".join(str(each) for each in said if each)
+    words = [named or str(getattr(key, "trip", ""))]
     if action := getattr(asked, "action", ""):
         words.append(str(action))
     if updates := getattr(asked, "updates", ()):

@@ -53,6 +53,7 @@ from travio_inventory.telemetry.telling import ProcessTold
 from travio_inventory.telemetry.watched import CallWatch, report
 
 if TYPE_CHECKING:
+    from travio_inventory.stock.use_cases import Stock
     from travio_inventory.telemetry.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class App:
     renewals: Renewals = field(default_factory=Renewals)
     metrics_port: int = 0
     tracing: "Tracing | None" = None
+    stock: "Stock | None" = None
 
 
 @asynccontextmanager
@@ -101,7 +103,15 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
     ):
         callers = limited(authentication, app.rates, settings.rates)
         served = Served(
-            app.inventory, app.feeds, callers, app.readiness, app.meters, ready, at_work if is_on else None, app.tracing
+            app.inventory,
+            app.feeds,
+            callers,
+            app.readiness,
+            app.meters,
+            ready,
+            at_work if is_on else None,
+            app.tracing,
+            stock=app.stock,
         )
         async with serving(settings, served, certificate, only=only) as ports:
             try:
@@ -166,7 +176,8 @@ async def _at_work(
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
             meters.read_one(WATCHERS, lambda: feeds.watchers)
-            yield App(inventory, figures, meters, readiness, feeds, rates, 0, 0, renewals, metrics_port, tracing)
+            app = App(inventory, figures, meters, readiness, feeds, rates, 0, 0, renewals, metrics_port, tracing)
+            yield replace(app, stock=assembly.stock)
 
 
 def applied(figures: Figures) -> int:
@@ -187,6 +198,13 @@ async def open_inventory(
     """
     async with _opened(settings, Renewals(), figures=figures, sinks=sinks, signals=signals) as (assembly, _, _):
         yield assembly.inventory
+
+
+@asynccontextmanager
+async def open_assembly(settings: Settings, *, signals: MapSignals | None = None) -> AsyncIterator[Assembly]:
+    """The inventory, and stock where it is kept, without a server; as `open_inventory`. Raises StartFailed."""
+    async with _opened(settings, Renewals(), signals=signals) as (assembly, _, _):
+        yield assembly
 
 
 @asynccontextmanager
@@ -215,6 +233,7 @@ async def _opened(
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
+        assembly = _with_stock(settings, assembly, store, watch)
         assembly = assembly._replace(inventory=recorded(assembly.inventory, deeds_of(settings, store)))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
@@ -229,6 +248,16 @@ async def _opened(
                 await assembly.steps.drain(settings.limits.drain_seconds)
                 if settings.background.is_on and settings.background.relay:
                     await _flush(assembly.relays)
+
+
+def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Watch) -> Assembly:
+    """The assembly, with stock where it is kept."""
+    if not settings.stock.is_on:
+        return assembly
+    from travio_inventory.app.stock import assemble_stock, recorded_stock  # noqa: PLC0415 - only where it is kept
+
+    stock = assemble_stock(assembly.sender, assembly.steps, watch=watch)
+    return assembly._replace(stock=recorded_stock(stock, deeds_of(settings, store)))
 
 
 def deeds_of(settings: Settings, store: Store) -> Deeds:

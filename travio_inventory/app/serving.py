@@ -28,6 +28,7 @@ from travio_inventory.telemetry.meters import Meters
 
 if TYPE_CHECKING:
     from travio_inventory.http_server.server import HttpServer
+    from travio_inventory.stock.use_cases import Stock
     from travio_inventory.telemetry.tracing import Tracing
 
 Face: TypeAlias = Literal["grpc", "http"]
@@ -48,6 +49,7 @@ class Served:
     tracing: "Tracing | None" = None
     versions: SeatVersions = field(default_factory=lambda: SeatVersions(SystemClock()))
     """As told by every face."""
+    stock: "Stock | None" = None
 
 
 class Ports(NamedTuple):
@@ -144,5 +146,6 @@ def _http(
         contract,
         served.meters,
         served.tracing,
+        served.stock,
     )
     return http_listening(web, certificate.http if certificate else None)

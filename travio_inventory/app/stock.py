@@ -1,22 +1,27 @@
 """Puts stock together on the store of an assembly, for whoever asks for it: a service without stock imports nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from random import SystemRandom
+from typing import Any
 
 import anyio
 
 from travio_inventory.app.assemble import Unwatched, Watch
 from travio_inventory.app.backends import open_batches
+from travio_inventory.app.deeds import recorded_call
 from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.settings import Settings
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
+from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
@@ -32,8 +37,37 @@ def assemble_stock(sender: Sender, steps: Steps, *, watch: Watch) -> Stock:
         watch.use_case("keep_warehouses", KeepWarehouses(warehouses)),
         watch.use_case("keep_stock", KeepStock(entries, warehouses, steps)),
         watch.use_case("adjust_stock", AdjustsStock(entries, steps)),
-        watch.use_case("read_stock", ReadStock(entries)),
+        watch.use_case("read_stock", ReadStock(entries, warehouses)),
+        watch.use_case("check_stock", CheckStock(entries, warehouses)),
     )
+
+
+DEEDS = {
+    "warehouses": {"add": "add warehouse", "change": "change warehouse"},
+    "keep": {"add": "add stock entry", "change": "change stock entry", "delete": "delete stock entry"},
+}
+"""Verbs of use cases of the house, and what they are called in the record. Changes of a quantity are movements, which
+are a record themselves.
+"""
+
+
+class Recorded:
+    """A use case some verbs of which are recorded."""
+
+    def __init__(self, use_case: object, deeds: Deeds, verbs: Mapping[str, str]) -> None:
+        self._use_case = use_case
+        self._deeds = deeds
+        self._verbs = verbs
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the use case has
+        found = getattr(self._use_case, name)
+        return recorded_call(found, self._deeds, self._verbs[name], always=True) if name in self._verbs else found
+
+
+def recorded_stock(stock: Stock, deeds: Deeds) -> Stock:
+    """Stock, whose deeds of the house are recorded."""
+    wrapped: dict[str, Any] = {name: Recorded(getattr(stock, name), deeds, verbs) for name, verbs in DEEDS.items()}
+    return replace(stock, **wrapped)
 
 
 @asynccontextmanager

@@ -57,6 +57,7 @@ from travio_inventory.telemetry.http_requests import HttpRequests
 from travio_inventory.telemetry.meters import Meters
 
 if TYPE_CHECKING:
+    from travio_inventory.stock.use_cases import Stock
     from travio_inventory.telemetry.tracing import Tracing
 
 HEADERS_MAX = 100
@@ -99,6 +100,7 @@ class Web:
     """The calls of gRPC, for Connect."""
     meters: Meters
     tracing: "Tracing | None" = None
+    stock: "Stock | None" = None
 
 
 def routers(web: Web) -> Iterator[APIRouter]:
@@ -111,6 +113,10 @@ def routers(web: Web) -> Iterator[APIRouter]:
     reservations = Reservations(web.inventory, web.versions, web.clock)
     yield EventRoutes(web.inventory, reservations, is_ready=lambda: not web.readiness.problems).router()
     yield ShowtimeRoutes(web.inventory).router()
+    if web.stock is not None:
+        from travio_inventory.api.rest.stock import stock_routers  # noqa: PLC0415 - only where stock is kept
+
+        yield from stock_routers(web.stock)
 
 
 def connect_routes(web: Web, callers: Callers, limits: BodyLimits) -> Iterator[BaseRoute]:

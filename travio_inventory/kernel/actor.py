@@ -36,8 +36,10 @@ class Scope(StrEnum):
     """Join waiting lists, and leave them."""
     STOCK_READ = "stock:read"
     """Entries, warehouses and movements of the organization."""
+    STOCK_ADJUST = "stock:adjust"
+    """Change how many there are."""
     STOCK_ADMIN = "stock:admin"
-    """Add and change entries and warehouses, and change how many there are."""
+    """Add and change entries and warehouses."""
     HOUSE_WORK = "house:work"
     """End what has lapsed and forget what is over, in every organization."""
 
@@ -72,8 +74,6 @@ _WORDS: Final = {
     Scope.SEATS_EXPLAIN: "admin",
     Scope.BOOKINGS_READ: "admin",
     Scope.HOLDERS_READ: "delegate",
-    Scope.STOCK_READ: "admin",
-    Scope.STOCK_ADMIN: "admin",
 }
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
 """Everything that an outside caller may do."""
@@ -85,6 +85,7 @@ OF_A_USER: Final = EVERY_SCOPE - {
     Scope.SEATS_EXPLAIN,
     Scope.BOOKINGS_READ,
     Scope.STOCK_READ,
+    Scope.STOCK_ADJUST,
     Scope.STOCK_ADMIN,
 }
 """What is done for a user: the actor must name one."""

@@ -18,6 +18,7 @@ from travio_inventory.settings.redis import RedisSettings
 from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
+from travio_inventory.settings.stock import StockSettings
 from travio_inventory.settings.store import StoreSettings
 from travio_inventory.settings.traces import TraceSettings
 from travio_inventory.settings.trips import TripSettings
@@ -45,6 +46,7 @@ __all__ = [
     "Setting",
     "Settings",
     "SettingsError",
+    "StockSettings",
     "StoreSettings",
     "TraceSettings",
     "TripSettings",

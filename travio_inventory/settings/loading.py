@@ -24,6 +24,7 @@ from travio_inventory.settings.redis import RedisSettings
 from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
+from travio_inventory.settings.stock import StockSettings
 from travio_inventory.settings.store import StoreSettings
 from travio_inventory.settings.traces import TraceSettings
 from travio_inventory.settings.trips import TripSettings
@@ -62,6 +63,7 @@ class Settings(BaseModel):
     events: EventSettings = Field(default_factory=EventSettings)
     events_in: EventInSettings = Field(default_factory=EventInSettings)
     trips: TripSettings = Field(default_factory=TripSettings)
+    stock: StockSettings = Field(default_factory=StockSettings)
     holds: HoldSettings = Field(default_factory=HoldSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

@@ -54,7 +54,9 @@ def counted(entry: InventoryEntry, command: SetStock, now_ms: int) -> InventoryE
 def redefined(entry: InventoryEntry, command: ChangeEntry, now_ms: int) -> InventoryEntry:
     """The entry with other reorder points. Raises VersionConflict."""
     _check_version(entry, command.version)
-    changed = replace(entry, reorder_point=command.reorder_point, reorder_quantity=command.reorder_quantity)
+    point = entry.reorder_point if command.reorder_point is None else command.reorder_point
+    quantity = entry.reorder_quantity if command.reorder_quantity is None else command.reorder_quantity
+    changed = replace(entry, reorder_point=point, reorder_quantity=quantity)
     return _changed(changed, entry.quantities, now_ms)
 
 

@@ -7,7 +7,7 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.stock.entry import QUANTITY_MAX, REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT
 from travio_inventory.stock.movement import FALLS, RISES, MovementType
-from travio_inventory.stock.warehouse import Site
+from travio_inventory.stock.warehouse import REGION_BYTES_MAX, WAREHOUSES_MAX, Site
 
 REASON_BYTES_MAX = 256
 VERSION_MAX = 2**53
@@ -44,7 +44,9 @@ class ChangeWarehouse:
 
 @dataclass(frozen=True, slots=True)
 class AddEntry:
-    """Begin to keep stock of a stock keeping unit in a warehouse. Raises InvalidRequest."""
+    """Begin to keep stock of a stock keeping unit in a warehouse. A repetition with the same `cause` adds the same
+    entry; "" never repeats. Raises InvalidRequest.
+    """
 
     sku: str
     warehouse_id: str
@@ -53,12 +55,14 @@ class AddEntry:
     variant_id: str = ""
     reorder_point: int = REORDER_POINT_DEFAULT
     reorder_quantity: int = REORDER_QUANTITY_DEFAULT
+    cause: str = ""
 
     def __post_init__(self) -> None:
         found = Faults()
         for name in ("sku", "warehouse_id", "product_id"):
             found.id(name, getattr(self, name))
-        found.id("variant_id", self.variant_id, required=False)
+        for name in ("variant_id", "cause"):
+            found.id(name, getattr(self, name), required=False)
         for name in ("quantity", "reorder_point", "reorder_quantity"):
             found.number(name, getattr(self, name), 0, QUANTITY_MAX)
         found.finish()
@@ -72,18 +76,21 @@ class AddEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChangeEntry:
-    """Set when and how much to order, if the entry is at the version that was seen. Raises InvalidRequest."""
+    """Set when and how much to order, if the entry is at the version that was seen; None = as it is. Raises
+    InvalidRequest.
+    """
 
     inventory_id: str
-    reorder_point: int
-    reorder_quantity: int
+    reorder_point: int | None
+    reorder_quantity: int | None
     version: int
 
     def __post_init__(self) -> None:
         found = Faults()
         found.id("inventory_id", self.inventory_id)
-        for name in ("reorder_point", "reorder_quantity"):
-            found.number(name, getattr(self, name), 0, QUANTITY_MAX)
+        for name, value in (("reorder_point", self.reorder_point), ("reorder_quantity", self.reorder_quantity)):
+            if value is not None:
+                found.number(name, value, 0, QUANTITY_MAX)
         found.number("version", self.version, 1, VERSION_MAX)
         found.finish()
 
@@ -170,11 +177,13 @@ class SetStock:
 
 @dataclass(frozen=True, slots=True)
 class EntriesQuery:
-    """The entries of one list, at most one of these; all where none is named. Raises InvalidRequest."""
+    """The entries of which all of this is so; all entries where nothing is named. Raises InvalidRequest."""
 
     sku: str = ""
     product_id: str = ""
     warehouse_id: str = ""
+    region: str = ""
+    low_stock: bool = False
     after: str = ""
     page_size: int = PAGE_MAX
 
@@ -182,8 +191,21 @@ class EntriesQuery:
         found = Faults()
         for name in ("sku", "product_id", "warehouse_id"):
             found.id(name, getattr(self, name), required=False)
-        if sum(map(bool, (self.sku, self.product_id, self.warehouse_id))) > 1:
-            found.wrong("sku", "is one of sku, product_id and warehouse_id: name one")
+        found.text("region", self.region, REGION_BYTES_MAX)
+        found.number("page_size", self.page_size, 1, PAGE_MAX)
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class WarehousesQuery:
+    """Warehouses by priority, from the one with that place in the list. Raises InvalidRequest."""
+
+    start: int = 0
+    page_size: int = PAGE_MAX
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_token", self.start, 0, WAREHOUSES_MAX)
         found.number("page_size", self.page_size, 1, PAGE_MAX)
         found.finish()
 

@@ -76,7 +76,7 @@ class StockFull(FinalRefusal):
 class StockNotFound(FinalRefusal):
     """There is no such entry or warehouse in the organization."""
 
-    reason = "STOCK_NOT_FOUND"
+    reason = "NOT_FOUND"
 
     def __init__(self, what: str = "entry") -> None:
         super().__init__(f"there is no such {what}")

@@ -11,6 +11,7 @@ WAREHOUSES_MAX = 1_000
 SHARDS_MAX = 64
 """Of an entry. So the number of a place has at most six digits, as the home in a hold's id."""
 PRIORITY_MAX = 1_000
+REGION_BYTES_MAX = 256
 
 
 def warehouse_id(organization: str, code: str) -> str:
@@ -38,7 +39,7 @@ class Site:
         found = Faults()
         found.text("name", self.name, required=True)
         for name in ("address", "city", "state", "country", "postal_code", "region"):
-            found.text(name, getattr(self, name), 256)
+            found.text(name, getattr(self, name), REGION_BYTES_MAX)
         found.number("priority", self.priority, 1, PRIORITY_MAX)
         for name, most in (("latitude", 90), ("longitude", 180)):
             degrees = getattr(self, name)

@@ -19,6 +19,10 @@ class Caller(NamedTuple):
         """The user whom the request names, or the caller."""
         return self.identity.as_user(self.organization, self.user)
 
+    def as_member(self) -> Actor:
+        """The user whom the request names, or the caller, doing what needs no user."""
+        return self.identity.as_member(self.organization, self.user)
+
     def as_organization(self) -> Actor:
         """The organization alone."""
         return self.identity.as_organization(self.organization)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from travio_inventory.kernel.actor import EVERY_SCOPE, Actor, Scope, service_of, user_anywhere
+from travio_inventory.kernel.actor import EVERY_SCOPE, WITHOUT_USER, Actor, ActorKind, Scope, service_of, user_anywhere
 from travio_inventory.kernel.refusals import PermissionDenied, Unauthenticated
 
 
@@ -26,6 +26,12 @@ class Grant(StrEnum):
     """Book, and cancel bookings."""
     ADMIN = "admin"
     """Open trips, change them, take seats off sale, read whose bookings there are."""
+    STOCK_READ = "stock:read"
+    """Entries, warehouses, movements and reports of stock."""
+    STOCK_ADJUST = "stock:adjust"
+    """Change how much stock there is."""
+    STOCK_ADMIN = "stock:admin"
+    """Add and change entries and warehouses."""
     DELEGATE = "delegate"
     """Act for users of the organization, whom each request names."""
 
@@ -83,6 +89,12 @@ class Identity:
         not act for them, whether or not they exist, as all of these do.
         """
         return Actor(self.organization_for(organization), self.user_for(user), scopes_of(self.grants))
+
+    def as_member(self, organization: str, user: str) -> Actor:
+        """In the organization, as the user whom the request names, or as the caller: who may do what needs no user."""
+        named = self.user_for(user) or self.subject
+        kind = ActorKind.USER if named else ActorKind.SERVICE
+        return Actor(self.organization_for(organization), named, WITHOUT_USER & scopes_of(self.grants), kind)
 
     def as_organization(self, organization: str) -> Actor:
         """The organization alone, where a request has no user."""

@@ -1,7 +1,7 @@
 """Entries: found by id, by stock keeping unit, by product and by warehouse, and changed one batch at a time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind,
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock import changes
 from travio_inventory.stock.commands import (
+    PAGE_MAX,
     AddEntry,
     AdjustStock,
     ChangeEntry,
@@ -29,6 +30,8 @@ from travio_inventory.stock.refusals import StockNotFound
 from travio_inventory.stock.warehouse import Warehouse
 
 READS_AT_ONCE = 16
+LISTED_MAX = 1_000
+"""What is looked at for one page."""
 
 
 class EntryPage(NamedTuple):
@@ -49,7 +52,7 @@ class Entries:
         """See KeepStock."""
         at = stock_rows.place(actor.organization, command.sku, warehouse.number)
         make = partial(_added, organization=actor.organization, command=command)
-        cause = self._changing.cause_of("")
+        cause = self._changing.cause_of(command.cause)
         listed = _listed(actor.organization, command, warehouse)
         change = Change(actor, make, cause, command.fingerprint, MovementType.INBOUND, "opening stock", listed=listed)
         return await self._changing.change(at, change)
@@ -89,22 +92,36 @@ class Entries:
             raise StockNotFound
         return found
 
-    async def page(self, organization: str, query: EntriesQuery) -> EntryPage:
-        """Entries that are not deleted, in the order of stock keeping unit and warehouse. Raises BackendUnavailable."""
-        bucket = _bucket(organization, *_which(query))
+    async def page(self, organization: str, query: EntriesQuery, *, numbers: Container[int] | None = None) -> EntryPage:
+        """Entries that are not deleted, in the order of stock keeping unit and warehouse; only those in warehouses of
+        these numbers, if some are given. Fewer than a page where LISTED_MAX were looked at. Raises BackendUnavailable.
+        """
+        bucket, after = _bucket(organization, *_which(query)), query.after
+        entries: list[InventoryEntry] = []
+        for _ in range(LISTED_MAX // PAGE_MAX):
+            named = await self._named(bucket, after, PAGE_MAX)
+            wanted = [each for each in named if numbers is None or _number(each) in numbers]
+            for start in range(0, len(wanted), READS_AT_ONCE):
+                some = wanted[start : start + READS_AT_ONCE]
+                for name, entry in zip(some, await self._read_all(organization, some), strict=True):
+                    if entry is not None and not entry.is_deleted and _fits(entry, query):
+                        if len(entries) == query.page_size:
+                            return EntryPage(entries, after)
+                        entries.append(entry)
+                    after = name
+            if len(named) < PAGE_MAX:
+                return EntryPage(entries, "")
+            after = named[-1]
+        return EntryPage(entries, after)
+
+    async def _named(self, bucket: str, after: str, most: int) -> Sequence[str]:
         try:
-            named = await self._sender.batches.read_index(
-                Index.STOCK, bucket, after=query.after, most=query.page_size + 1
-            )
+            return await self._sender.batches.read_index(Index.STOCK, bucket, after=after, most=most)
         except StoreUnavailable:
             raise BackendUnavailable from None
-        wanted = named[: query.page_size]
-        found: list[InventoryEntry | None] = []
-        for start in range(0, len(wanted), READS_AT_ONCE):
-            some = [_place(organization, each) for each in wanted[start : start + READS_AT_ONCE]]
-            found += await asyncio.gather(*map(self._read, some))
-        entries = [each for each in found if each is not None and not each.is_deleted and _fits(each, query)]
-        return EntryPage(entries, wanted[-1] if len(named) > len(wanted) else "")
+
+    async def _read_all(self, organization: str, named: Sequence[str]) -> Sequence[InventoryEntry | None]:
+        return await asyncio.gather(*(self._read(_place(organization, each)) for each in named))
 
     async def movements(self, organization: str, query: MovementsQuery) -> Sequence[Movement]:
         """The movements of an entry that are kept, in their order. Raises StockNotFound, BackendUnavailable."""
@@ -169,8 +186,7 @@ def _listed(organization: str, command: AddEntry, warehouse: Warehouse) -> Seque
 
 
 def _place(organization: str, named: str) -> Partition:
-    sku, _, number = named.rpartition(rows.SEPARATOR)
-    return stock_rows.place(organization, sku, int(number))
+    return stock_rows.place(organization, named.rpartition(rows.SEPARATOR)[0], _number(named))
 
 
 def _which(query: EntriesQuery) -> tuple[str, str]:
@@ -181,6 +197,18 @@ def _which(query: EntriesQuery) -> tuple[str, str]:
     return ("warehouse", query.warehouse_id) if query.warehouse_id else ("all", "")
 
 
+def _number(named: str) -> int:
+    """Of the warehouse."""
+    return int(named.rpartition(rows.SEPARATOR)[2])
+
+
 def _fits(entry: InventoryEntry, query: EntriesQuery) -> bool:
-    """An entry that was deleted and added again may be of another product than the list says."""
-    return query.product_id in ("", entry.product_id)
+    """One list cannot tell all that is asked for; and an entry that was deleted and added again may be of another
+    product than a list says.
+    """
+    return (
+        query.sku in ("", entry.sku)
+        and query.product_id in ("", entry.product_id)
+        and query.warehouse_id in ("", entry.warehouse_id)
+        and (entry.is_low or not query.low_stock)
+    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
+from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
@@ -16,3 +17,4 @@ class Stock:
     keep: KeepStock
     adjust: AdjustsStock
     read: ReadStock
+    check: CheckStock

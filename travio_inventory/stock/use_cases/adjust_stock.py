@@ -18,12 +18,12 @@ class AdjustsStock:
         """The entry and the movement. Raises PermissionDenied, StockNotFound, InsufficientStock, StockFull,
         IdempotencyKeyReused, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
-        actor.needs(Scope.STOCK_ADMIN)
+        actor.needs(Scope.STOCK_ADJUST)
         return await self._steps.run(self._entries.adjust(actor, command))
 
     async def to(self, actor: Actor, command: SetStock) -> Changed:
         """The entry and the movement, none if it was as many. Raises PermissionDenied, StockNotFound, VersionConflict,
         BelowReserved, IdempotencyKeyReused, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
-        actor.needs(Scope.STOCK_ADMIN)
+        actor.needs(Scope.STOCK_ADJUST)
         return await self._steps.run(self._entries.set(actor, command))

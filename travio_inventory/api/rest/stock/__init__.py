@@ -1,0 +1,17 @@
+"""Stock over HTTP: goods per stock keeping unit and warehouse."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+
+from travio_inventory.api.rest.stock.availability import AvailabilityRoutes
+from travio_inventory.api.rest.stock.inventory import InventoryRoutes
+from travio_inventory.api.rest.stock.warehouses import WarehouseRoutes
+from travio_inventory.stock.use_cases import Stock
+
+
+def stock_routers(stock: Stock) -> Iterator[APIRouter]:
+    """All routes of the face."""
+    yield InventoryRoutes(stock).router()
+    yield WarehouseRoutes(stock).router()
+    yield AvailabilityRoutes(stock).router()

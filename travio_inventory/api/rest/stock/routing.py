@@ -1,0 +1,67 @@
+"""Routes about stock: fields are called in camel case, also those that refusals name; versions are entity tags."""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Request, Response
+from pydantic.alias_generators import to_camel
+
+from travio_inventory.api.rest.routes import LargeBodyRoute, Route
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.refusals import InvalidRequest
+
+PREFIX: Final = "/api/v1"
+_WORD: Final = re.compile("[a-z_]+")
+_KEPT: Final = {"page_size", "page_token"}
+"""Parameters of lists."""
+_TAG: Final = re.compile(r'"([0-9]{1,16})"')
+
+
+class StockRoute(Route):
+    """What it refuses names fields as its requests do."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Of FastAPI: what answers a request."""
+        handle = super().get_route_handler()
+
+        async def handle_in_camel_case(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except InvalidRequest as refusal:
+                refusal.rename(lambda field: _WORD.sub(lambda word: _camel(word[0]), field))
+                raise
+
+        return handle_in_camel_case
+
+
+class LargeStockRoute(StockRoute, LargeBodyRoute):
+    """The same, for a body that may be large."""
+
+
+def _camel(word: str) -> str:
+    return word if word in _KEPT else to_camel(word)
+
+
+async def _seen(
+    if_match: Annotated[
+        str, Header(description="The ETag of the version that was seen, else `version` in the body.", examples=['"1"'])
+    ] = "",
+) -> int:
+    if not if_match:
+        return 0
+    tag = _TAG.fullmatch(if_match.strip())
+    found = Faults()
+    if tag is None:
+        found.wrong("If-Match", "must be the ETag of one version, in quotes")
+    found.finish()
+    return int(tag[1]) if tag else 0
+
+
+Seen = Annotated[int, Depends(_seen)]
+"""The version that the caller has seen, 0 where the request has no If-Match."""
+
+
+def tag_of(version: int) -> str:
+    """The entity tag of that version."""
+    return f'"{version}"'
