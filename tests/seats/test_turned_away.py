@@ -1,19 +1,22 @@
 """Contenders turned away for the moment: by the gate, or by a running attempt."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 import pytest
 
-from travio_inventory.edge.local import LocalGate
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.ports import GateAnswer
+from travio_inventory.seats.ports import Cell, GateAnswer, SeatGroupKey
 from travio_inventory.seats.refusals import BY_STORE, Decided, SeatContended, SeatHeld, SeatTaken, SeatUnavailable
-from verification.kit.edges import TAKEN_TTL_S
+from travio_inventory.seats.trip import TripKey
+from verification.kit.clocks import Clock
+from verification.kit.edges import TAKEN_TTL_S, Edge, local_edge
 from verification.kit.faulty_batches import commits
-from verification.kit.sale import Sale
+from verification.kit.sale import Market, Sale
 
 Step = Callable[[], Coroutine[Any, Any, Hold]]
 
@@ -216,3 +219,39 @@ async def test_a_caller_that_leaves_at_the_gate_leaves_it_open(sale: Sale, monke
         await asyncio.wait([attempt])
     await sale.settled()
     await sale.hold("A1 A18", by="bob")
+
+
+class LookingCache(LocalSeatMapCache):
+    """Tells what the gate says of a seat whenever a map is invalidated: other processes ask the gate again then."""
+
+    def __init__(self, gate: LocalGate, clock: Clock) -> None:
+        super().__init__(clock.now_ms, trips_max=8)
+        self._gate = gate
+        self.seen: list[str] = []
+
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
+        """See SeatMapCache."""
+        places = [(SeatGroupKey(trip, group), Cell(seat, 0)) for group in groups for seat in ("A1", "A2", "A6")]
+        found = [cell.seat for group, cell in places if await self._gate.look(group, [cell])]
+        self.seen.append(" ".join(found))
+        return await super().invalidate(trip, groups)
+
+
+async def test_the_gate_knows_of_a_step_before_other_processes_hear_of_it(store: Batches) -> None:
+    """They would remember for a moment what it said before."""
+    caches: list[LookingCache] = []
+
+    def looking(clock: Clock) -> Edge:
+        edge = local_edge(clock)
+        assert isinstance(edge.gate, LocalGate)
+        caches.append(LookingCache(edge.gate, clock))
+        return edge._replace(seat_maps=caches[-1])
+
+    market = Market(store, edge=looking)
+    sale = await market.open(seats=6, seats_per_group=3)
+    hold = await sale.hold("A1 A6")
+    await sale.release(hold, "A1")
+    await sale.move(hold, "A6>A2")
+    await sale.release(hold)
+    await market.settled()
+    assert caches[0].seen[-4:] == ["A1 A6", "A6", "A2", ""]

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from urllib.parse import unquote
 
 from travio_inventory.edge import scripts
@@ -75,7 +76,7 @@ class RedisGate:
             for position, entry, left_ms in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
         ]
 
-    # What follows is told to Redis in order, and nobody waits for it: if Redis does not get it, every entry expires.
+    # Unlocks and marks are told to Redis in order, and nobody waits for them. What Redis does not get expires there.
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks."""
@@ -91,11 +92,14 @@ class RedisGate:
         self._redis.tell(scripts.MARK, keys, *words)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
-        """Remove the hold's entries, and accept none of it there for as long as they could have lasted."""
+        """Remove the hold's entries, and accept none of it there while they could have lasted. Awaited: whoever
+        learns that the cells are free finds them so, by whichever process it asks.
+        """
         if not cells:
             return
         keys = [left_key(group, hold), *taken_keys(group, cells)]
-        self._redis.tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
+        with suppress(RedisDown):
+            await self._redis.run(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
 
 def _lock(cell: Cell, entry: bytes, left_ms: int) -> Found:

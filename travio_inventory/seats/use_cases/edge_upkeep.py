@@ -1,6 +1,6 @@
 """Keeps the edge in line with the store: marks taken seats and invalidates seat maps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from travio_inventory.protocol.resource import Taken
 from travio_inventory.seats.hold import Held, Hold
@@ -9,7 +9,9 @@ from travio_inventory.seats.records.seats import taken_cells
 
 
 class EdgeUpkeep:
-    """A HoldWatch that marks or clears taken seats and invalidates the map of every group of a hold that changed."""
+    """A HoldWatch that marks or clears taken seats, and then invalidates the map of every group of a hold that changed:
+    an invalidation makes other processes ask again what the gate says.
+    """
 
     def __init__(self, taken: TakenSeats, cache: SeatMapCache) -> None:
         self._taken = taken
@@ -17,23 +19,21 @@ class EdgeUpkeep:
 
     async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
         """See HoldWatch."""
-        by_group = hold.seats_by_group
+        groups = {*hold.seats_by_group}
         if hold.before is not None and hold.is_live:
-            await self._given_up(hold.before, hold)
-        await self._cache.invalidate(hold.trip, by_group.keys())
-        for group, seats in by_group.items():
-            cells = [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
+            groups.update(hold.before.seats_by_group)
+            await self._clear_given_up(hold.before, hold)
+        for group, cells in _cells_by_group(hold):
             if hold.is_live:
                 await self._taken.mark(SeatGroupKey(hold.trip, group), cells, _occupancy(hold, as_of_ms))
             else:
                 await self._taken.clear(SeatGroupKey(hold.trip, group), cells, hold=hold.id)
+        await self._cache.invalidate(hold.trip, groups)
 
-    async def _given_up(self, before: Hold, hold: Hold) -> None:
+    async def _clear_given_up(self, before: Hold, hold: Hold) -> None:
         """What it had before, and has no more."""
-        await self._cache.invalidate(hold.trip, before.seats_by_group.keys() - hold.seats_by_group.keys())
         kept = {Cell(seat, segment) for seat in hold.seats for segment in hold.journey.segments}
-        for group, seats in before.seats_by_group.items():
-            had = [Cell(seat, segment) for seat in seats for segment in before.journey.segments]
+        for group, had in _cells_by_group(before):
             gone = [cell for cell in had if cell not in kept]
             await self._taken.clear(SeatGroupKey(hold.trip, group), gone, hold=hold.id)
 
@@ -46,6 +46,11 @@ class EdgeUpkeep:
             alike.setdefault((groups[cell.seat], occupancy), []).append(Cell(cell.seat, cell.segment))
         for (group, occupancy), cells in alike.items():
             await self._taken.mark(SeatGroupKey(hold.trip, group), cells, occupancy)
+
+
+def _cells_by_group(hold: Hold) -> Iterator[tuple[int, list[Cell]]]:
+    for group, seats in hold.seats_by_group.items():
+        yield group, [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
 
 
 def _occupancy(hold: Hold, as_of_ms: int) -> Occupancy:
