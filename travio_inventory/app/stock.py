@@ -18,6 +18,7 @@ from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.settings import Settings
 from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
@@ -25,7 +26,9 @@ from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
+from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.steps import Steps
+from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 DRAIN_S = 5
 
@@ -39,6 +42,8 @@ def assemble_stock(sender: Sender, steps: Steps, *, watch: Watch) -> Stock:
         watch.use_case("adjust_stock", AdjustsStock(entries, steps)),
         watch.use_case("read_stock", ReadStock(entries, warehouses)),
         watch.use_case("check_stock", CheckStock(entries, warehouses)),
+        watch.use_case("update_stock", UpdatesMany(entries, steps)),
+        watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses)),
     )
 
 

@@ -116,7 +116,7 @@ def routers(web: Web) -> Iterator[APIRouter]:
     if web.stock is not None:
         from travio_inventory.api.rest.stock import stock_routers  # noqa: PLC0415 - only where stock is kept
 
-        yield from stock_routers(web.stock)
+        yield from stock_routers(web.stock, web.clock)
 
 
 def connect_routes(web: Web, callers: Callers, limits: BodyLimits) -> Iterator[BaseRoute]:

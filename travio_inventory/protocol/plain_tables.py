@@ -108,10 +108,11 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
     Index.STOCK: DeclaredIndex(
         PlainTable.LISTINGS,
         "the entries of an organization: all, those of a product, of a stock keeping unit or of a warehouse, and the "
-        "one of an id",
+        "one of an id; and the movements of a day",
         "organization, which list, of what",
-        "the stock keeping unit, the number of the warehouse",
-        "for ever",
+        "the stock keeping unit, the number of the warehouse; of a movement: the stock keeping unit, its place, its "
+        "version",
+        "for ever; movements 400 days",
     ),
     Index.DEEDS: DeclaredIndex(
         PlainTable.LISTINGS,

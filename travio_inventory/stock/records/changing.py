@@ -40,7 +40,7 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock import events
 from travio_inventory.stock.entry import NOWHERE, InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
-from travio_inventory.stock.records import stock_rows
+from travio_inventory.stock.records import movement_days, stock_rows
 from travio_inventory.stock.records.stock_rows import STOCK
 
 TRIES_MAX = 24
@@ -116,6 +116,8 @@ class Changing:
             raise
         changed, writes = self._writes(change, before, after, now)
         entries = [index_entries.recorded(at, now.epoch, self._sender.rules.retention), *change.listed]
+        if changed.movement is not None:
+            entries.append(movement_days.listed(at, changed.movement))
         outcome = await self._sender.apply(at, writes, entries, at_ms=now.at_ms)
         return changed if isinstance(outcome, Applied) else outcome
 

@@ -7,6 +7,8 @@ from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
+from travio_inventory.stock.use_cases.report_stock import ReportStock
+from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +20,5 @@ class Stock:
     adjust: AdjustsStock
     read: ReadStock
     check: CheckStock
+    update_many: UpdatesMany
+    report: ReportStock

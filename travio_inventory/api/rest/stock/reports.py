@@ -1,0 +1,107 @@
+"""Reports of stock over HTTP, as JSON or CSV."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import WithJsonSchema
+
+from travio_inventory.api.rest.callers import StockReading
+from travio_inventory.api.rest.routes import problems_of
+from travio_inventory.api.rest.stock.csv_told import report_csv
+from travio_inventory.api.rest.stock.models import StockTold, Type
+from travio_inventory.api.rest.stock.routing import PREFIX, StockRoute
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.stock.records.movement_days import day_of
+from travio_inventory.stock.reports import RegionReport, StockReportQuery
+from travio_inventory.stock.use_cases import Stock
+
+WEEK: Final = timedelta(days=6)
+"""Before the last day, where no first one is named."""
+Day = Annotated[date | None, Query(description="Of the movements, in UTC.", examples=["2027-06-01"])]
+ShownDay = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class MovedShown(StockTold):
+    """What moved on a day, of one type."""
+
+    day: ShownDay
+    type: Type
+    quantity: int
+    movements: int
+
+
+class RegionShown(StockTold):
+    """The stock of a region, and what moved there."""
+
+    region: str
+    warehouses: int
+    entries: int
+    low_stock_entries: int
+    quantity_available: int
+    quantity_reserved: int
+    quantity_total: int
+    movements: list[MovedShown]
+
+
+class StockReport(StockTold):
+    """The stock of each region."""
+
+    from_day: ShownDay
+    to_day: ShownDay
+    regions: list[RegionShown]
+
+
+class ReportRoutes:
+    """One use case."""
+
+    def __init__(self, stock: Stock, clock: Clock) -> None:
+        self._stock = stock
+        self._clock = clock
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix=f"{PREFIX}/reports", tags=["stock"], route_class=StockRoute)
+        router.add_api_route(
+            "/stock",
+            self.stock,
+            summary="The stock of each region, and its movements by day and type.",
+            responses={200: {"model": StockReport, "content": {"text/csv": {}}}, **problems_of()},
+        )
+        return router
+
+    async def stock(
+        self,
+        caller: StockReading,
+        region: str = "",
+        from_: Annotated[Day, Query(alias="from")] = None,
+        to: Day = None,
+        format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    ) -> Response:
+        last = to or day_of(self._clock.now_ms())
+        query = StockReportQuery(from_ or last - WEEK, last, region)
+        reports = await self._stock.report(caller.as_member(), query)
+        if format_ == "csv":
+            return Response(report_csv(reports), media_type="text/csv; charset=utf-8")
+        told = _told(query, reports).model_dump_json(by_alias=True)
+        return Response(told, media_type="application/json")
+
+
+def _told(query: StockReportQuery, reports: Sequence[RegionReport]) -> StockReport:
+    regions = [
+        RegionShown(
+            region=each.region,
+            warehouses=each.warehouses,
+            entries=each.entries,
+            low_stock_entries=each.low,
+            quantity_available=each.available,
+            quantity_reserved=each.reserved,
+            quantity_total=each.total,
+            movements=[
+                MovedShown(day=day.isoformat(), type=kind.value, quantity=quantity, movements=movements)
+                for day, kind, quantity, movements in each.moved
+            ],
+        )
+        for each in reports
+    ]
+    return StockReport(from_day=query.first.isoformat(), to_day=query.last.isoformat(), regions=regions)

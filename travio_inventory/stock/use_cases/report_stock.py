@@ -1,0 +1,41 @@
+"""Reports the stock of each region, and what moved there by day and type."""
+
+from collections.abc import Sequence
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
+from travio_inventory.stock.commands import EntriesQuery
+from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.movement_days import MovementDays
+from travio_inventory.stock.records.warehouses import Warehouses
+from travio_inventory.stock.reports import MOVEMENTS_MAX, RegionReport, Regions, StockReportQuery
+
+
+class ReportStock:
+    """A sum of reads: while stock moves, what is told of two entries may be of two moments."""
+
+    def __init__(self, entries: Entries, days: MovementDays, warehouses: Warehouses) -> None:
+        self._entries = entries
+        self._days = days
+        self._warehouses = warehouses
+
+    async def __call__(self, actor: Actor, query: StockReportQuery) -> Sequence[RegionReport]:
+        """By the name of the region. Raises PermissionDenied, InvalidRequest, BackendUnavailable."""
+        actor.needs(Scope.STOCK_READ)
+        organization = actor.organization
+        regions = Regions(await self._warehouses.all(organization), query.region)
+        after, is_more = "", True
+        while is_more:
+            page = await self._entries.page(organization, EntriesQuery(after=after), numbers=regions.by_number)
+            for entry in page.entries:
+                regions.by_id[entry.warehouse_id].count(entry)
+            after, is_more = page.after, bool(page.after)
+        counted = 0
+        for day in query.days:
+            async for number, movement in self._days.of(organization, day, warehouses=regions.by_number):
+                regions.by_number[number].count_movement(day, movement)
+                counted += 1
+                if counted > MOVEMENTS_MAX:
+                    said = f"these days have more than {MOVEMENTS_MAX} movements, the most: ask for fewer"
+                    raise InvalidRequest([Violation("to", said)])
+        return regions.in_order

@@ -1,0 +1,65 @@
+"""Changes many quantities: lines of one entry in their order, entries side by side; within a time, the rest is told."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal, RetryableRefusal
+from travio_inventory.stock.bulk import LineOutcome, LineState, StockLine, UpdateMany
+from travio_inventory.stock.commands import SetStock
+from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.use_cases.steps import Steps
+
+ENTRIES_AT_ONCE = 32
+OUT_OF_TIME = LineOutcome(LineState.NOT_DONE, "NOT_TRIED", "time ran out before it was its turn: repeat with this key")
+
+
+class UpdatesMany:
+    """Repeated with its key, it goes on where it was."""
+
+    def __init__(self, entries: Entries, steps: Steps) -> None:
+        self._entries = entries
+        self._steps = steps
+
+    async def __call__(self, actor: Actor, command: UpdateMany, *, within_s: float) -> Sequence[LineOutcome]:
+        """The outcome of each line, in their order. Raises PermissionDenied."""
+        actor.needs(Scope.STOCK_ADJUST)
+        outcomes: list[LineOutcome] = [OUT_OF_TIME] * len(command.lines)
+        by_entry: dict[str, list[tuple[int, str]]] = {}
+        for index, (named, cause) in enumerate(command.causes(actor.organization)):
+            by_entry.setdefault(named, []).append((index, cause))
+        turns = iter(by_entry.values())
+        until_s = asyncio.get_running_loop().time() + within_s
+        await asyncio.gather(
+            *(self._work(actor, command.lines, turns, outcomes, until_s) for _ in range(ENTRIES_AT_ONCE))
+        )
+        return outcomes
+
+    async def _work(
+        self,
+        actor: Actor,
+        lines: Sequence[StockLine],
+        turns: Iterator[list[tuple[int, str]]],
+        outcomes: list[LineOutcome],
+        until_s: float,
+    ) -> None:
+        for turn in turns:
+            for index, cause in turn:
+                if asyncio.get_running_loop().time() > until_s:
+                    return
+                outcomes[index] = await self._one(actor, lines[index], cause)
+
+    async def _one(self, actor: Actor, line: StockLine, cause: str) -> LineOutcome:
+        try:
+            command = line.command(actor.organization, cause)
+            change = self._entries.set if isinstance(command, SetStock) else self._entries.adjust
+            changed = await self._steps.run(change(actor, command))  # type: ignore[arg-type]  # each of its own kind
+        except Refusal as refusal:
+            return LineOutcome(_state_of(refusal), refusal.reason, str(refusal))
+        return LineOutcome(LineState.DONE, entry=changed.entry, movement=changed.movement)
+
+
+def _state_of(refusal: Refusal) -> LineState:
+    if isinstance(refusal, OutcomeUnknown):
+        return LineState.UNKNOWN
+    return LineState.NOT_DONE if isinstance(refusal, RetryableRefusal) else LineState.REFUSED
