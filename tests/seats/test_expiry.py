@@ -19,6 +19,7 @@ SEATS = "A1 A2 A18"
 MINUTE_S = 60
 ROUND_MS = 300
 FREE_WITHIN_MS = 1_000
+SEEN_S_MAX = 10
 
 
 # ---- never too soon
@@ -175,6 +176,26 @@ async def test_a_seat_group_that_fails_does_not_stop_the_others(single_seats: Sa
     sale.clock.pass_ms(ROUND_MS)
     assert (await sale.sweep()).failures == {}
     assert isinstance((await sale.find(stuck)).state, Expired)
+
+
+async def test_a_slow_seat_group_delays_no_hold_that_runs_out_meanwhile(single_seats: Sale) -> None:
+    sale = single_seats
+    slow_one, later = await sale.hold("A3", "A-B"), await sale.hold("A3", "B-C", ttl_s=TTL_S + 5)
+    elsewhere = await sale.hold("A1", ttl_s=TTL_S + 5)
+    sale.clock.pass_s(TTL_S + 1)
+    slow = sale.store.stall_reads(lambda partition, _: partition == sale.group_partition("A3"))
+    sweeping = asyncio.ensure_future(sale.sweep())
+    await slow.reached.wait()
+    sale.clock.pass_s(5)
+    async with asyncio.timeout(SEEN_S_MAX):
+        while isinstance((await sale.find(elsewhere)).state, Held):
+            await asyncio.sleep(0)
+    assert not sweeping.done()
+    slow.go.set()
+    sale.store.mend()
+    assert (await sweeping).failures == {}
+    await sale.sweep()
+    assert {type((await sale.find(hold)).state) for hold in (slow_one, later)} == {Expired}
 
 
 async def test_a_seat_group_that_fails_for_long_is_not_forgotten(single_seats: Sale) -> None:

@@ -103,6 +103,14 @@ class LapseFinder(Generic[H]):
         self._again = asked - self._due
         return sorted(self._due)
 
+    def due_meanwhile(self, under_way: Collection[Partition]) -> Sequence[Partition]:
+        """See Lapses: where this process's own holds run out."""
+        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms())
+        found = {each for each in self._again if each not in under_way and not self._back_off.is_waiting(each)}
+        self._again -= found
+        self._due = {*self._due, *found}
+        return sorted(found)
+
     async def _named(self, now_ms: int) -> set[Partition]:
         """The partitions in live minutes; keeps those of settling ones. Without the index, what is known otherwise is
         swept. Raises BackendUnavailable if nothing is known.

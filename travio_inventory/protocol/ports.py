@@ -1,6 +1,6 @@
 """The ports of the background jobs: what lapses, and where to find it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from travio_inventory.protocol.batches import Partition
@@ -11,6 +11,10 @@ class Lapses(Protocol):
 
     async def due_partitions(self) -> Sequence[Partition]:
         """Partitions in which something may be due."""
+        ...
+
+    def due_meanwhile(self, under_way: Collection[Partition]) -> Sequence[Partition]:
+        """More of them, found since without a read; not those that are still swept."""
         ...
 
     async def sweep(self, partition: Partition) -> None:
