@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from hpack import Decoder, Encoder
 
+from travio_inventory.bench.new_values import NewValues
 from travio_inventory.kernel.addresses import Address
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -55,12 +56,15 @@ class ConnectionLost(ConnectionError):
 class LeanChannel(asyncio.Protocol):
     """One connection. `call` may be used by any number of tasks."""
 
-    def __init__(self, authority: str, answer_seconds_max: float, token: str = "") -> None:
+    def __init__(
+        self, authority: str, answer_seconds_max: float, token: str = "", *, with_new_values: bool = False
+    ) -> None:
         self._authority = authority
         self._token = token
         self._answer_seconds_max = answer_seconds_max
         self._watch: asyncio.TimerHandle | None = None
         self._encoder = Encoder()
+        self._new_values = NewValues() if with_new_values else None
         self._decoder = Decoder()
         self._groups: dict[str, bytes] = {}
         self._seen: dict[bytes, Mapping[str, str]] = {}
@@ -85,12 +89,13 @@ class LeanChannel(asyncio.Protocol):
         tls: SSLContext | None = None,
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
         token: str = "",
+        with_new_values: bool = False,
     ) -> "LeanChannel":
         """An open connection, which is lost when a call stays unanswered for so long; each call shows the token, if
-        there is one. Raises OSError.
+        there is one; with new values also a header whose value no call had before. Raises OSError.
         """
         loop = asyncio.get_running_loop()
-        made = partial(cls, str(Address(host, port)), answer_seconds_max, token)
+        made = partial(cls, str(Address(host, port)), answer_seconds_max, token, with_new_values=with_new_values)
         _, channel = await loop.create_connection(made, host, port, ssl=tls)
         return channel
 
@@ -197,6 +202,16 @@ class LeanChannel(asyncio.Protocol):
         block = self._groups.get(path)
         if block is not None:
             return block
+        headers = self._headers_of(path, has_deadline=has_deadline)
+        if self._new_values is not None:
+            return self._new_values.block(headers)
+        block = self._encoder.encode(headers)
+        if not _INDEXED.issuperset(block):
+            self._groups.clear()
+        self._groups[path] = self._encoder.encode(headers)
+        return block
+
+    def _headers_of(self, path: str, *, has_deadline: bool) -> list[tuple[str, str]]:
         headers = [
             (":method", "POST"),
             (":scheme", "http"),
@@ -209,11 +224,7 @@ class LeanChannel(asyncio.Protocol):
             headers.append(("authorization", f"Bearer {self._token}"))
         if has_deadline:
             headers.append(("grpc-timeout", f"{CALL_SECONDS_MAX}S"))
-        block = self._encoder.encode(headers)
-        if not _INDEXED.issuperset(block):
-            self._groups.clear()
-        self._groups[path] = self._encoder.encode(headers)
-        return block
+        return headers
 
     # ---- receiving
 
@@ -321,9 +332,13 @@ class ChannelPool:
         self._calls = 0
 
     @classmethod
-    async def connect(cls, host: str, port: int, count: int, *, tls: SSLContext | None = None) -> "ChannelPool":
-        """So many open connections. Raises OSError."""
-        return cls([await LeanChannel.connect(host, port, tls=tls) for _ in range(count)])
+    async def connect(
+        cls, host: str, port: int, count: int, *, tls: SSLContext | None = None, with_new_values: bool = False
+    ) -> "ChannelPool":
+        """So many open connections; see LeanChannel. Raises OSError."""
+        return cls(
+            [await LeanChannel.connect(host, port, tls=tls, with_new_values=with_new_values) for _ in range(count)]
+        )
 
     def call(self, path: str, message: bytes) -> asyncio.Future[Reply]:
         """Send one request over the next connection."""

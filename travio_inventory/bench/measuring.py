@@ -3,17 +3,19 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from travio_inventory.bench.lean_channel import Reply
 
 CALLS_PER_LINE_MAX = 100
 LINES_MIN = 2
+NOTHING_BESIDE: Mapping[str, int] = MappingProxyType({})
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 _About = TypeVar("_About")
@@ -35,6 +37,8 @@ class Slice:
     cpu_s: float | None = None
     latencies_s: list[float] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    beside_cpu_s: dict[str, float] = field(default_factory=dict)
+    """CPU time of other processes that the server uses, by what they are called."""
 
     @property
     def calls(self) -> int:
@@ -57,6 +61,8 @@ class Slice:
         self.wall_s += other.wall_s
         self.latencies_s += other.latencies_s
         self.counts += other.counts
+        for name, cpu_s in other.beside_cpu_s.items():
+            self.beside_cpu_s[name] = self.beside_cpu_s.get(name, 0.0) + cpu_s
 
     def as_plain(self) -> dict[str, object]:
         """Everything, for a report; times in milliseconds."""
@@ -66,6 +72,7 @@ class Slice:
             "per_second": round(self.per_second, 1),
             "server_cpu_seconds": None if self.cpu_s is None else round(self.cpu_s, 2),
             "per_server_cpu_second": rounded(self.per_cpu_second),
+            **{f"{name}_cpu_seconds": round(cpu_s, 2) for name, cpu_s in self.beside_cpu_s.items()},
             "latency_ms": latency_ms(self.latencies_s),
             "counts": {str(name): count for name, count in self.counts.items()},
         }
@@ -122,12 +129,14 @@ async def drive(
     workers: int,
     pid: int | None,
     seconds: float | None = None,
+    beside: Mapping[str, int] = NOTHING_BESIDE,
 ) -> Slice:
     """Make the calls, `workers` at a time, until they or the seconds run out; `judge` names each reply.
 
     A lost connection raises ConnectionLost.
     """
     measured = Slice()
+    beside_before = {name: cpu_seconds(other) or 0.0 for name, other in beside.items()}
     cpu_before, began = cpu_seconds(pid), perf_counter()
     ends = began + seconds if seconds is not None else float("inf")
 
@@ -151,4 +160,6 @@ async def drive(
     cpu_after = cpu_seconds(pid)
     if cpu_before is not None and cpu_after is not None:
         measured.cpu_s = cpu_after - cpu_before
+    for name, other in beside.items():
+        measured.beside_cpu_s[name] = (cpu_seconds(other) or 0.0) - beside_before[name]
     return measured

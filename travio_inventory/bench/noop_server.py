@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from grpclib.const import Cardinality, Handler
@@ -19,6 +20,7 @@ from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import Engine, GuardedServer
 
 HOST = "127.0.0.1"
+PYGRPC_NATIVE = "pygrpc-native"
 LIMITS = ServerLimits(
     message_bytes_default_max=65_536,
     message_bytes_max_by_method={},
@@ -66,10 +68,27 @@ async def _serve_grpclib(port: int, stop: asyncio.Event) -> None:
     server.close()  # and not wait_closed, which from Python 3.12 on waits for callers to disconnect
 
 
+async def _serve_pygrpc_native(port: int, stop: asyncio.Event) -> None:
+    """A server of another project, where it is installed: its no-op neither reads its request nor is limited."""
+    grpc, native = import_module("grpc"), import_module("pygrpc_native.aio")
+
+    async def nothing(_request: bytes, _context: object) -> bytes:
+        return b""
+
+    _, service, method = NOTHING.split("/")
+    server = native.server()
+    server.add_registered_method_handlers(service, {method: grpc.unary_unary_rpc_method_handler(nothing)})
+    server.add_insecure_port(f"{HOST}:{port}")
+    await server.start()
+    await stop.wait()
+    await server.stop(0)
+
+
 SERVERS: dict[str, Callable[[int, asyncio.Event], Awaitable[None]]] = {
     "grpclib": _serve_grpclib,
     "guarded": _serve_guarded,
     "lean": partial(_serve_guarded, engine=LeanConnection),
+    PYGRPC_NATIVE: _serve_pygrpc_native,
 }
 
 

@@ -67,10 +67,10 @@ class OwnServer:
         self._log_read_bytes = 0
 
     @classmethod
-    def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
-        """The service itself; see `of_command`."""
+    def of_inventory(cls, *, port: int = 0, core: int | None = None, engine: str = "") -> "OwnServer":
+        """The service itself; see `of_command`. What reads and writes HTTP/2 is `engine`, if one is named."""
         server = cls.of_command([sys.executable, "-m", "travio_inventory.cli", "serve"], port=port, core=core)
-        server._environment |= FOR_ANYBODY
+        server._environment |= FOR_ANYBODY | ({"TRAVIO_SERVER": engine} if engine else {})
         return server
 
     @classmethod

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import TypeAlias
 
@@ -32,6 +32,8 @@ class Service:
     port: int
     pid: int | None
     channels: ChannelPool
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """Processes that it uses, by what they are called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from travio_inventory.seats.trip import Trip
 
 TURNS = 3
 WARM_UP_SECONDS = 0.3
-HOLDS_PER_SECOND_MAX = 6_000
+HOLDS_PER_SECOND_MAX = 12_000
 """Seats are opened for so many; what is left over is not sold."""
 SEATS_PER_TRIP = 1_000
 WRONG_SHOWN_MAX = 10
@@ -83,7 +83,9 @@ async def in_turns(
 async def no_op(service: Service, *, workers: int, seconds: float) -> Slice:
     """The no-op."""
     asks = repeat(PreparedCall(NOTHING, b"", None))
-    return await drive(service.channels, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds)
+    return await drive(
+        service.channels, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds, beside=service.beside
+    )
 
 
 async def no_op_alone(session: Session, *, workers: int, seconds: float, show: Tell) -> BenchResult:
@@ -119,7 +121,15 @@ async def refusals(session: Session, *, workers: int, seconds: float, show: Tell
     asks = cycle([PreparedCall(path, contest.hold(f"user-{number}"), None) for number in range(1_000)])
 
     async def work(share: float) -> Slice:
-        return await drive(service.channels, asks, _outcome_word, workers=workers, pid=service.pid, seconds=share)
+        return await drive(
+            service.channels,
+            asks,
+            _outcome_word,
+            workers=workers,
+            pid=service.pid,
+            seconds=share,
+            beside=service.beside,
+        )
 
     await work(WARM_UP_SECONDS)
     found = await in_turns(session, "refusals", work, workers=workers, seconds=seconds, show=show)
@@ -183,7 +193,15 @@ async def holds(session: Session, *, workers: int, seconds: float, show: Tell) -
 
     async def work(share: float) -> Slice:
         await stock.fill(int(share * HOLDS_PER_SECOND_MAX))
-        return await drive(service.channels, stock.asks(), stock.judge, workers=workers, pid=service.pid, seconds=share)
+        return await drive(
+            service.channels,
+            stock.asks(),
+            stock.judge,
+            workers=workers,
+            pid=service.pid,
+            seconds=share,
+            beside=service.beside,
+        )
 
     await work(WARM_UP_SECONDS)
     found = await in_turns(session, "holds", work, workers=workers, seconds=seconds, show=show)
@@ -237,7 +255,9 @@ async def maps(session: Session, *, workers: int, seconds: float, show: Tell) ->
 
     async def unchanged(share: float) -> Slice:
         asks = repeat(PreparedCall(path, contest.map(), None))
-        return await drive(service.channels, asks, judge, workers=workers, pid=service.pid, seconds=share)
+        return await drive(
+            service.channels, asks, judge, workers=workers, pid=service.pid, seconds=share, beside=service.beside
+        )
 
     await unchanged(WARM_UP_SECONDS)
     bodies.clear()

@@ -361,16 +361,16 @@ def run_bench(
         report = asyncio.run(measure())
     except (Refusal, ClientError, ServerFailed, OSError, ExceptionGroup) as failed:
         target = str(place) if isinstance(place, Address) else "its own address"
-        return fail(screen, _failure(failed, target, with_tls=tls is not None))
+        return fail(screen, failure_in_bench(failed, target, with_tls=tls is not None))
     finish(screen, report, options.out)
     return Exit.NO if report["wrong"] else Exit.DONE
 
 
-def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
+def failure_in_bench(failed: Exception, target: str, *, with_tls: bool) -> Failure:
     """Why there is no report. Raises errors that are bugs of the bench."""
     match failed:
         case ExceptionGroup():
-            return _failure(failed.exceptions[0], target, with_tls=with_tls)
+            return failure_in_bench(failed.exceptions[0], target, with_tls=with_tls)
         case ServerFailed():
             return Failure(Exit.NO_SERVICE, "SERVER_FAILED", str(failed))
         case NoService() | NoTls():

@@ -228,6 +228,13 @@ COMMANDS = (
         "How many times as fast one service is as another.",
         'localhost:9083 "travio-inventory serve"',
     ),
+    Command(
+        "bench server",
+        "bench_server:bench_server",
+        "How much a service does behind each server in a second of its CPU time.",
+        "lean grpclib --work refusal",
+        usage="[OPTIONS] [SERVER...]",
+    ),
     Command("bench noop", "bench:bench_noop", "How fast a no-op call is."),
     Command("bench open", "bench:bench_open", "How long opening a train takes."),
     Command("bench season", "bench_season:bench_season", "How fast trips of a timetable are opened.", "--trips 200"),
