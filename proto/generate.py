@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 PROTO = Path(__file__).parent
-SOURCES = ["inventory/v1/inventory.proto", "inventory/v1/noop.proto"]
+SOURCES = ["inventory/v1/inventory.proto", "inventory/v1/noop.proto", "stock/v1/stock.proto"]
+PACKAGES = ["inventory/v1", "stock/v1"]
 
 DATACLASS = "@dataclass(eq=False, repr=False)"
 MESSAGE = re.compile(rf"{re.escape(DATACLASS)}(.*?)(?=\n\ndefault_message_pool)", re.DOTALL)
@@ -41,8 +42,9 @@ def generate(folder: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    messages = folder / "inventory" / "v1" / "__init__.py"
-    messages.write_text(MESSAGE.sub(_with_constructor, messages.read_text()))
+    for package in PACKAGES:
+        messages = folder / package / "__init__.py"
+        messages.write_text(MESSAGE.sub(_with_constructor, messages.read_text()))
 
 
 def _with_constructor(message: re.Match[str]) -> str:

@@ -111,7 +111,7 @@ async def test_a_report_is_of_days_in_order_and_not_of_too_many(shop: Shop) -> N
     for first in (today + timedelta(days=1), today - timedelta(days=92)):
         with pytest.raises(InvalidRequest) as wrong:
             StockReportQuery(first, today)
-        assert wrong.value.violations[0].field == "to"
+        assert wrong.value.violations[0].field == "to_day"
     reader = replace(shop.actor, scopes=frozenset({Scope.STOCK_READ}))
     assert await shop.stock.report(reader, StockReportQuery(today, today)) == []
     nobody = Actor(shop.actor.organization, "bob", frozenset())

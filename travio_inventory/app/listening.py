@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
-from travio_inventory.api.grpc.service import SERVICE, Servable
+from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE, Servable
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.connection import CallerConnection
@@ -23,6 +23,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.settings import LimitSettings, ServerSettings
 
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory", "PutSeatPlan", "SwapVehicle", "ChangeTrip")
+LARGE_METHODS = (*(f"/{SERVICE}/{method}" for method in ADMIN_METHODS), f"/{STOCK_SERVICE}/UpdateStockBulk")
 ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch", f"/{SERVICE}/WatchSeatMap"})
 STREAMS = ENDLESS_METHODS | {
     f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha")
@@ -132,9 +133,7 @@ async def _listen(server: Listener, address: Address, tls: ssl.SSLContext | None
 def _server_limits(limits: LimitSettings) -> ServerLimits:
     return ServerLimits(
         message_bytes_default_max=limits.message_bytes_max,
-        message_bytes_max_by_method={
-            f"/{SERVICE}/{method}": limits.admin_message_bytes_max for method in ADMIN_METHODS
-        },
+        message_bytes_max_by_method=dict.fromkeys(LARGE_METHODS, limits.admin_message_bytes_max),
         unread_bytes_max=limits.unread_bytes_max,
         streams_concurrent_max=limits.streams_max,
         calls_max=limits.calls_max,

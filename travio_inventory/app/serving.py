@@ -1,7 +1,7 @@
 """The servers of a process, gRPC, HTTP or both: they listen together, and drain together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
@@ -11,7 +11,7 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc.event_methods import EventMethods
-from travio_inventory.api.grpc.service import SERVICE, InventoryService, services
+from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE, InventoryService, Servable, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.seat_versions import SeatVersions
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from travio_inventory.stock.use_cases import Stock
     from travio_inventory.telemetry.tracing import Tracing
 
+SERVICES = (SERVICE, STOCK_SERVICE)
+"""Those whose calls have spans."""
+SHARE_OF_DEADLINE = 0.7
+"""In which many changes are begun: an answer that says what is left is better than none."""
 Face: TypeAlias = Literal["grpc", "http"]
 """What a process may serve alone."""
 
@@ -113,15 +117,25 @@ async def _grpc(
     settings: Settings, served: Served, contract: InventoryService, certificate: OwnCertificate | None
 ) -> AsyncIterator[GuardedServer]:
     """The gRPC server, listening. Raises StartFailed."""
-    handlers = services(contract, readiness=served.ready, background=served.at_work)
+    handlers = services(contract, *_stock(settings, served), readiness=served.ready, background=served.at_work)
     if served.tracing is not None:
-        handlers = served.tracing.services(handlers, only=SERVICE)
+        for name in SERVICES:
+            handlers = served.tracing.services(handlers, only=name)
     calls, tls = GrpcCalls(service=SERVICE, streams=STREAMS), certificate.grpc if certificate else None
     async with grpc_listening(settings.server, settings.limits, handlers, tls, ended=calls.ended) as server:
         calls.tell(served.meters)
         served.meters.read_one(GRPC_OPEN, lambda: server.calls_open)
         served.meters.read_one(GRPC_CONNECTIONS, lambda: len(server.connections))
         yield server
+
+
+def _stock(settings: Settings, served: Served) -> Iterator[Servable]:
+    """The service of stock, where it is kept."""
+    if served.stock is not None:
+        from travio_inventory.api.grpc.stock_service import StockService  # noqa: PLC0415 - only where it is kept
+
+        bulk_s = settings.limits.deadline_seconds * SHARE_OF_DEADLINE
+        yield StockService(served.stock, authentication=served.authentication, clock=SystemClock(), bulk_s=bulk_s)
 
 
 def _import_web() -> None:

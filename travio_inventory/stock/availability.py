@@ -28,6 +28,19 @@ class StockQuestion:
         found.finish()
 
 
+@dataclass(frozen=True, slots=True)
+class StockQuestions:
+    """Questions that are asked together. Raises InvalidRequest."""
+
+    items: Sequence[StockQuestion]
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        if not 1 <= len(self.items) <= QUESTIONS_MAX:
+            found.wrong("items", f"must be 1 to {QUESTIONS_MAX}, not {len(self.items)}")
+        found.finish()
+
+
 class AvailableThere(NamedTuple):
     """How many can be had in a warehouse."""
 

@@ -39,11 +39,19 @@ class StockLine(NamedTuple):
         there = self.warehouse_id or (warehouse_id(organization, self.warehouse_code) if self.warehouse_code else "")
         return inventory_id(organization, self.sku, there) if self.sku and there else ""
 
-    def command(self, organization: str, cause: str) -> AdjustStock | SetStock:
-        """What is to be done. Raises InvalidRequest."""
-        found, named = Faults(), self.entry_id(organization)
+    def named(self, organization: str) -> str:
+        """The id of the entry. Raises InvalidRequest if the line names none."""
+        named, found = self.entry_id(organization), Faults()
         if not named:
             found.wrong("inventory_id", "must be named, or a sku with its warehouse")
+        found.finish()
+        return named
+
+    def command(self, organization: str, cause: str) -> AdjustStock | SetStock:
+        """What is to be done. Raises InvalidRequest."""
+        found = Faults()
+        with found:
+            named = self.named(organization)
         if (self.quantity is None) == (self.total is None):
             found.wrong("quantity", "must be there, or a total, and not both")
         if self.type not in set(MovementType):

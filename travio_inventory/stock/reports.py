@@ -12,6 +12,9 @@ from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.warehouse import REGION_BYTES_MAX, Warehouse
 
 DAYS_MAX = 92
+WEEK = timedelta(days=6)
+"""Before its last day."""
+YEAR_LEAST = 1970
 MOVEMENTS_MAX = 200_000
 """That one report counts."""
 
@@ -29,14 +32,35 @@ class StockReportQuery:
     def __post_init__(self) -> None:
         found = Faults()
         found.text("region", self.region, REGION_BYTES_MAX)
-        if not 0 <= (self.last - self.first).days < DAYS_MAX:
-            found.wrong("to", f"must be the first day or one of the {DAYS_MAX - 1} after it")
+        if self.first.year < YEAR_LEAST or not 0 <= (self.last - self.first).days < DAYS_MAX:
+            found.wrong("to_day", f"must be the first day or one of the {DAYS_MAX - 1} after it")
         found.finish()
 
     @property
     def days(self) -> Iterator[date]:
         """Each day of it."""
         return (self.first + timedelta(days=each) for each in range((self.last - self.first).days + 1))
+
+
+def report_query(region: str, first: str, last: str, today: date) -> StockReportQuery:
+    """Of days as 2027-06-01; without a last day until today, without a first one the week that ends with the last.
+    Raises InvalidRequest.
+    """
+    found = Faults()
+    until = _day(found, "to_day", last) or today
+    since = _day(found, "from_day", first) or until - WEEK
+    found.finish()
+    return StockReportQuery(since, until, region)
+
+
+def _day(found: Faults, field: str, text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        found.wrong(field, "must be a day as 2027-06-01")
+        return None
 
 
 class Moved(NamedTuple):

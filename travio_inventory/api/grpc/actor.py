@@ -16,6 +16,11 @@ def tenant_of(caller: Identity, message: Any) -> Actor:  # noqa: ANN401 - see ab
     return caller.as_organization(message.organization_id)
 
 
+def member_of(caller: Identity, message: Any) -> Actor:  # noqa: ANN401 - see above
+    """A user of the organization, or the caller, doing what needs no user."""
+    return caller.as_member(message.organization_id, message.user_id)
+
+
 def reader_of(caller: Identity, message: Any) -> Actor:  # noqa: ANN401 - see above
     """A user, of every organization where none is known."""
     return caller.as_reader(message.organization_id, message.user_id)

@@ -30,12 +30,13 @@ def pool() -> DescriptorPool:
 
 @cache
 def message_type(name: str) -> type[Message]:
-    """The type that decodes messages of that name of `inventory.v1`. Raises KeyError where there is none.
+    """The type that decodes messages of that name, of `inventory.v1` where it names no package. Raises KeyError where
+    there is none.
 
     It is Google's and not the generated one, whose decoder takes a string for a number and the other way
     round, copies all unknown fields again at each of them, and needs a hundred times as long.
     """
-    return GetMessageClass(pool().FindMessageTypeByName(f"inventory.v1.{name}"))
+    return GetMessageClass(pool().FindMessageTypeByName(name if "." in name else f"inventory.v1.{name}"))
 
 
 class ReflectedPool:

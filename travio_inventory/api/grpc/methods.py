@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import betterproto2
@@ -32,8 +33,10 @@ def methods(
     authentication: Authentication,
     answers: Mapping[str, UnaryMethod],
     streams: Mapping[str, StreamMethod],
+    replies: ModuleType = v1,
 ) -> dict[str, Handler]:
-    """The methods of a service by their paths, with the types that the contract gives them. Raises KeyError if one of
+    """The methods of a service by their paths, with the types that the contract gives them; `replies` is the package of
+    those that are sent. Raises KeyError if one of
     the contract is missing: no method is served before it is said who may call it.
     """
     callers = Callers(authentication)
@@ -43,8 +46,8 @@ def methods(
             if method.server_streaming
             else _answering(callers, *answers[method.name]),
             Cardinality.UNARY_STREAM if method.server_streaming else Cardinality.UNARY_UNARY,
-            descriptors.message_type(method.input_type.name),
-            getattr(v1, method.output_type.name),
+            descriptors.message_type(method.input_type.full_name),
+            getattr(replies, method.output_type.name),
         )
         for method in descriptors.pool().FindServiceByName(service).methods
     }

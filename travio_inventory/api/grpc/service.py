@@ -50,6 +50,7 @@ BYTES_OF_A_SEAT = 20
 SEATS_WRITTEN_AS = 25
 """A seat is written in the time that much else takes."""
 SERVICE = "inventory.v1.InventoryService"
+STOCK_SERVICE = "stock.v1.StockService"
 LIVENESS = "travio.liveness"
 """The health service's name for liveness: every answer is SERVING."""
 BACKGROUND = "travio.background"
@@ -65,20 +66,24 @@ class Servable(Protocol):
 
 
 def services(
-    service: "InventoryService", *, readiness: CheckBase | None = None, background: CheckBase | None = None
+    service: "InventoryService",
+    *others: Servable,
+    readiness: CheckBase | None = None,
+    background: CheckBase | None = None,
 ) -> list[Servable]:
-    """All that is served: the inventory; and to everybody reflection, and health: of the inventory and in all as
-    `readiness` says, always SERVING where there is none; of `LIVENESS`, which is always SERVING; and of `BACKGROUND`,
-    where there is one.
+    """All that is served: the inventory, and other services; and to everybody reflection, and health: of these and
+    in all as `readiness` says, always SERVING where there is none; of `LIVENESS`, which is always SERVING; and of
+    `BACKGROUND`, where there is one.
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
     ready = [readiness] if readiness is not None else []
     by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
+    by_name |= dict.fromkeys(others, ready)
     if background is not None:
         by_name[_Named(BACKGROUND)] = [background]
     health = Health(by_name)
-    return ServerReflection.extend([service, health], pool=descriptors.ReflectedPool())
+    return ServerReflection.extend([service, *others, health], pool=descriptors.ReflectedPool())
 
 
 class _Named:

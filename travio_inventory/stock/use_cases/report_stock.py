@@ -37,5 +37,5 @@ class ReportStock:
                 counted += 1
                 if counted > MOVEMENTS_MAX:
                     said = f"these days have more than {MOVEMENTS_MAX} movements, the most: ask for fewer"
-                    raise InvalidRequest([Violation("to", said)])
+                    raise InvalidRequest([Violation("to_day", said)])
         return regions.in_order

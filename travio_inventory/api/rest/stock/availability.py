@@ -7,6 +7,7 @@ from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.api.rest.stock import models
 from travio_inventory.api.rest.stock.routing import PREFIX, StockRoute
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.stock.availability import StockQuestions
 from travio_inventory.stock.use_cases import Stock
 
 
@@ -36,5 +37,5 @@ class AvailabilityRoutes:
             with found.at(f"items[{index}]."):
                 questions.append(each.question())
         found.finish()
-        answers = await self._stock.check(caller.as_member(), questions)
+        answers = await self._stock.check(caller.as_member(), StockQuestions(questions).items)
         return models.AvailabilityResults(results=list(map(models.availability_shown, answers)))

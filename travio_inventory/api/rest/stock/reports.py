@@ -1,8 +1,7 @@
 """Reports of stock over HTTP, as JSON or CSV."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import WithJsonSchema
@@ -14,12 +13,9 @@ from travio_inventory.api.rest.stock.models import StockTold, Type
 from travio_inventory.api.rest.stock.routing import PREFIX, StockRoute
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.stock.records.movement_days import day_of
-from travio_inventory.stock.reports import RegionReport, StockReportQuery
+from travio_inventory.stock.reports import RegionReport, StockReportQuery, report_query
 from travio_inventory.stock.use_cases import Stock
 
-WEEK: Final = timedelta(days=6)
-"""Before the last day, where no first one is named."""
-Day = Annotated[date | None, Query(description="Of the movements, in UTC.", examples=["2027-06-01"])]
 ShownDay = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 
 
@@ -74,12 +70,13 @@ class ReportRoutes:
         self,
         caller: StockReading,
         region: str = "",
-        from_: Annotated[Day, Query(alias="from")] = None,
-        to: Day = None,
+        from_: Annotated[
+            str, Query(alias="from", description="The first day, in UTC; else the week that ends with the last one.")
+        ] = "",
+        to: Annotated[str, Query(description="The last day, as 2027-06-01, in UTC; else today.")] = "",
         format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     ) -> Response:
-        last = to or day_of(self._clock.now_ms())
-        query = StockReportQuery(from_ or last - WEEK, last, region)
+        query = report_query(region, from_, to, day_of(self._clock.now_ms()))
         reports = await self._stock.report(caller.as_member(), query)
         if format_ == "csv":
             return Response(report_csv(reports), media_type="text/csv; charset=utf-8")

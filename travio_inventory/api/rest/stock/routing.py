@@ -13,8 +13,8 @@ from travio_inventory.kernel.refusals import InvalidRequest
 
 PREFIX: Final = "/api/v1"
 _WORD: Final = re.compile("[a-z_]+")
-_KEPT: Final = {"page_size", "page_token"}
-"""Parameters of lists."""
+_OTHERS: Final = {"page_size": "page_size", "page_token": "page_token", "from_day": "from", "to_day": "to"}
+"""Parameters of queries, by their names elsewhere."""
 _TAG: Final = re.compile(r'"([0-9]{1,16})"')
 
 
@@ -40,7 +40,7 @@ class LargeStockRoute(StockRoute, LargeBodyRoute):
 
 
 def _camel(word: str) -> str:
-    return word if word in _KEPT else to_camel(word)
+    return _OTHERS.get(word) or to_camel(word)
 
 
 async def _seen(

@@ -1,0 +1,220 @@
+"""Every call of `stock.v1`: what it does, who may make it, and its refusals; over both servers of gRPC."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import betterproto2
+import pytest
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+from grpclib.testing import ChannelFor
+
+from tests.api.test_who_may_call import NOT_BELIEVED, told_of
+from travio_inventory.api.auth.identity import Grant
+from travio_inventory.api.auth.keys import SharedSecret
+from travio_inventory.api.auth.off import AuthenticationOff
+from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.auth.tokens import WORDS, TokenAuthentication, TokenRules
+from travio_inventory.api.grpc import descriptors
+from travio_inventory.api.grpc.refusals import SerializedDetails
+from travio_inventory.api.grpc.service import STOCK_SERVICE
+from travio_inventory.api.grpc.stock_service import StockService
+from travio_inventory.app.service import running
+from travio_inventory.app.stock import open_stock
+from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.wire.stock import v1
+from verification.kit.in_process import settings_of
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
+
+CALLS = {method.name: method.input_type.name for method in descriptors.pool().FindServiceByName(STOCK_SERVICE).methods}
+ADJUSTS = {"UpdateStock", "UpdateStockBulk"}
+ADMINISTERS = {"AddInventory", "ChangeInventory", "AddWarehouse", "ChangeWarehouse"}
+NEEDS = {
+    name: Grant.STOCK_ADJUST if name in ADJUSTS else Grant.STOCK_ADMIN if name in ADMINISTERS else Grant.STOCK_READ
+    for name in CALLS
+}
+each_call = pytest.mark.parametrize("name", CALLS)
+ORG: Any = {"organization_id": "org"}
+LINE = v1.StockLine(sku="cup", warehouse_code="north", quantity=2, reason="delivery", type="INBOUND")
+
+
+@asynccontextmanager
+async def serving(authentication: Authentication) -> AsyncIterator[v1.StockServiceStub]:
+    async with open_stock(settings_of()) as stock:
+        service = StockService(stock, authentication=authentication, clock=SystemClock(), bulk_s=60)
+        served = ChannelFor([service], codec=PassThroughCodec(), status_details_codec=SerializedDetails())
+        async with served as channel:
+            yield v1.StockServiceStub(channel)
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[v1.StockServiceStub]:
+    async with serving(AuthenticationOff()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def guarded() -> AsyncIterator[v1.StockServiceStub]:
+    rules = TokenRules(ISSUER, AUDIENCE, organization_claim="org", organization_default="default", leeway_s=10)
+    async with serving(TokenAuthentication(SharedSecret(SECRET.encode()), rules, clock=SystemClock())) as made:
+        yield made
+
+
+def request_of(name: str, **said: object) -> betterproto2.Message:
+    kind: type[betterproto2.Message] = getattr(v1, CALLS[name])
+    return kind(**said)
+
+
+async def refusal(stub: v1.StockServiceStub, name: str, authorization: str, **said: object) -> tuple[Status, str, Any]:
+    """The status of the call, its reason and metadata; OK without them."""
+    call = getattr(stub, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    try:
+        await call(request_of(name, **said), metadata={"authorization": authorization} if authorization else {})
+    except GRPCError as refused:
+        return refused.status, *told_of(refused.details)
+    return Status.OK, "", {}
+
+
+@pytest.mark.parametrize("shown", NOT_BELIEVED.values(), ids=NOT_BELIEVED)
+@each_call
+async def test_a_caller_who_is_not_believed_is_unauthenticated(
+    guarded: v1.StockServiceStub, name: str, shown: str
+) -> None:
+    assert (await refusal(guarded, name, shown))[0] is Status.UNAUTHENTICATED
+
+
+@each_call
+async def test_a_caller_needs_the_scope_of_the_call_and_no_other(guarded: v1.StockServiceStub, name: str) -> None:
+    others = " ".join(sorted(WORDS - {NEEDS[name]}))
+    refused = await refusal(guarded, name, f"Bearer {token(org='org', sub='user', scope=others)}")
+    assert refused == (Status.PERMISSION_DENIED, "PERMISSION_DENIED", {"scope": NEEDS[name]})
+    alone = f"Bearer {token(org='org', sub='user', scope=NEEDS[name])}"
+    assert (await refusal(guarded, name, alone))[0] not in {Status.UNAUTHENTICATED, Status.PERMISSION_DENIED}
+    for named in ({"organization_id": "other"}, {"user_id": "other"}):
+        assert (await refusal(guarded, name, alone, **named))[0] is Status.PERMISSION_DENIED
+
+
+async def shop(stub: v1.StockServiceStub) -> v1.Inventory:
+    """An entry of five cups in the north."""
+    site = v1.Site(name="North", region="eu", latitude=48.1, longitude=11.6)
+    north = (await stub.add_warehouse(v1.AddWarehouseRequest(code="north", site=site, **ORG))).warehouse
+    assert north is not None
+    added = await stub.add_inventory(
+        v1.AddInventoryRequest(sku="cup", warehouse_id=north.warehouse_id, product_id="p", quantity=5, **ORG)
+    )
+    assert added.inventory is not None
+    return added.inventory
+
+
+async def test_an_entry_is_added_updated_read_and_listed(stub: v1.StockServiceStub) -> None:
+    entry = await shop(stub)
+    assert (entry.quantity_available, entry.reorder_point, entry.reorder_quantity, entry.version) == (5, 10, 50, 1)
+    update = v1.UpdateStockRequest(change=LINE, idempotency_key="k", user_id="ann", **ORG)
+    first, again = await stub.update_stock(update), await stub.update_stock(update)
+    assert first.movement == again.movement
+    assert first.movement is not None
+    assert (first.movement.balance_after, first.movement.performed_by, first.movement.type) == (7, "ann", "INBOUND")
+    counted = await stub.update_stock(
+        v1.UpdateStockRequest(
+            change=v1.StockLine(inventory_id=entry.inventory_id, quantity_total=0, version=2, reason="counted"), **ORG
+        )
+    )
+    assert counted.inventory is not None
+    assert (counted.inventory.quantity_total, counted.inventory.version) == (0, 3)
+    read = await stub.get_inventory(v1.GetInventoryRequest(sku="cup", warehouse_code="north", **ORG))
+    assert read.inventory == counted.inventory
+    listed = await stub.list_inventory(v1.ListInventoryRequest(region="eu", low_stock=True, **ORG))
+    assert (listed.items, listed.next_page_token) == ([counted.inventory], "")
+    query = v1.ListMovementsRequest(inventory_id=entry.inventory_id, page_size=2, **ORG)
+    page = await stub.list_movements(query)
+    query.page_token = page.next_page_token
+    rest = await stub.list_movements(query)
+    assert [each.quantity for each in page.items + rest.items] == [5, 2, -7]
+
+
+async def test_an_entry_and_a_warehouse_are_changed_at_the_version_that_was_seen(stub: v1.StockServiceStub) -> None:
+    entry = await shop(stub)
+    change = v1.ChangeInventoryRequest(inventory_id=entry.inventory_id, reorder_point=0, version=1, **ORG)
+    changed = (await stub.change_inventory(change)).inventory
+    assert changed is not None
+    assert (changed.reorder_point, changed.reorder_quantity, changed.version) == (0, 50, 2)
+    refused = await refusal(stub, "ChangeInventory", "", inventory_id=entry.inventory_id, version=1, **ORG)
+    assert refused == (Status.FAILED_PRECONDITION, "VERSION_CONFLICT", {"version": "2"})
+    (north,) = (await stub.list_warehouses(v1.ListWarehousesRequest(**ORG))).items
+    assert north.site is not None
+    assert (north.site.is_active, north.site.priority, north.site.latitude) == (True, 1, 48.1)
+    site = v1.Site(name="North", is_active=False)
+    request = v1.ChangeWarehouseRequest(warehouse_id=north.warehouse_id, site=site, version=1, **ORG)
+    closed = (await stub.change_warehouse(request)).warehouse
+    assert closed is not None
+    assert closed.site is not None
+    assert (closed.site.is_active, closed.site.latitude, closed.version) == (False, None, 2)
+
+
+async def test_lines_are_told_one_by_one_and_availability_and_reports_in_all(stub: v1.StockServiceStub) -> None:
+    await shop(stub)
+    lines = [LINE, v1.StockLine(sku="jug", warehouse_code="north", quantity=1, reason="x"), v1.StockLine(reason="x")]
+    told = await stub.update_stock_bulk(v1.UpdateStockBulkRequest(lines=lines, idempotency_key="k", **ORG))
+    assert [(each.status, each.reason) for each in told.results] == [
+        ("DONE", ""),
+        ("REFUSED", "NOT_FOUND"),
+        ("REFUSED", "INVALID_REQUEST"),
+    ]
+    assert (told.done, told.refused, told.results[0].quantity_total) == (1, 2, 7)
+    items = [v1.StockQuestion(sku="cup", quantity=7), v1.StockQuestion(sku="cup", quantity=1, region="us")]
+    found = (await stub.check_availability(v1.CheckAvailabilityRequest(items=items, **ORG))).results
+    assert [(each.available, each.is_available, len(each.warehouses)) for each in found] == [
+        (7, True, 1),
+        (0, False, 0),
+    ]
+    report = await stub.get_stock_report(v1.GetStockReportRequest(**ORG))
+    (eu,) = report.regions
+    assert (eu.region, eu.quantity_total, [(each.type, each.quantity) for each in eu.movements]) == (
+        "eu",
+        7,
+        [("INBOUND", 7)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "fields"),
+    [
+        ("GetInventory", ORG, ["inventory_id"]),
+        ("CheckAvailability", ORG, ["items"]),
+        ("CheckAvailability", {"items": [v1.StockQuestion()]} | ORG, ["items[0].sku", "items[0].quantity"]),
+        ("UpdateStock", ORG, ["inventory_id", "quantity"]),
+        ("UpdateStockBulk", ORG, ["idempotency_key", "lines"]),
+        ("ListInventory", {"page_size": 101, "page_token": "x"} | ORG, ["page_token", "page_size"]),
+        ("GetStockReport", {"from_day": "soon"} | ORG, ["from_day"]),
+        ("ListWarehouses", {}, ["organization_id"]),
+        ("AddWarehouse", ORG, ["name"]),
+    ],
+)
+async def test_what_is_wrong_is_named(
+    stub: v1.StockServiceStub, name: str, said: dict[str, Any], fields: list[str]
+) -> None:
+    call = getattr(stub, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    with pytest.raises(GRPCError) as refused:
+        await call(request_of(name, **said))
+    assert refused.value.status is Status.INVALID_ARGUMENT
+    for field in fields:
+        assert field in str(refused.value.message)
+
+
+@pytest.mark.parametrize("engine", ["grpclib", "lean"])
+async def test_both_servers_serve_it_beside_the_seats(engine: str) -> None:
+    async with running(settings_of(server=engine), only="grpc") as app:
+        channel = Channel("127.0.0.1", app.port)
+        try:
+            stub = v1.StockServiceStub(channel)
+            await shop(stub)
+            lines = [v1.StockLine(sku="cup", warehouse_code="north", quantity=1, reason="r" * 200)] * 500
+            large = v1.UpdateStockBulkRequest(lines=lines, idempotency_key="k", **ORG)
+            assert len(bytes(large)) > 65_536
+            assert (await stub.update_stock_bulk(large)).done == 500
+        finally:
+            channel.close()

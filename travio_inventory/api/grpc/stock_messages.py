@@ -1,0 +1,191 @@
+"""Turns messages about stock into an actor and a request; the values check themselves."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from travio_inventory.api.auth.identity import Identity
+from travio_inventory.api.grpc.actor import member_of
+from travio_inventory.api.grpc.decoding import optional, paged
+from travio_inventory.api.grpc.messages import Fields, asked
+from travio_inventory.api.page_tokens import place
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.stock.availability import QUESTIONS_MAX, StockQuestion, StockQuestions
+from travio_inventory.stock.bulk import LINES_MAX, StockLine, UpdateMany
+from travio_inventory.stock.commands import (
+    PAGE_MAX,
+    AddEntry,
+    AddWarehouse,
+    AdjustStock,
+    ChangeEntry,
+    ChangeWarehouse,
+    DeleteEntry,
+    EntriesQuery,
+    MovementsQuery,
+    SetStock,
+)
+from travio_inventory.stock.entry import REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT
+from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.reports import StockReportQuery, report_query
+from travio_inventory.stock.warehouse import Site
+
+
+def entry_named(caller: Identity, message: Fields) -> tuple[Actor, str]:
+    """Read GetInventoryRequest: the actor and the id of the entry."""
+    actor = member_of(caller, message)
+    line = StockLine(message.inventory_id, message.sku, message.warehouse_id, message.warehouse_code)
+    return actor, line.named(actor.organization)
+
+
+def questions_asked(caller: Identity, message: Fields) -> tuple[Actor, Sequence[StockQuestion]]:
+    """Read CheckAvailabilityRequest."""
+    actor, questions = asked(caller, message, member_of, _questions)
+    return actor, questions.items
+
+
+def update_asked(caller: Identity, message: Fields) -> tuple[Actor, AdjustStock | SetStock]:
+    """Read UpdateStockRequest."""
+    actor = member_of(caller, message)
+    return actor, _line(message.change).command(actor.organization, message.idempotency_key)
+
+
+def updates_asked(caller: Identity, message: Fields) -> tuple[Actor, UpdateMany]:
+    """Read UpdateStockBulkRequest."""
+    return asked(
+        caller,
+        message,
+        member_of,
+        lambda message: UpdateMany(tuple(map(_line, message.lines[: LINES_MAX + 1])), message.idempotency_key),
+    )
+
+
+def entries_asked(caller: Identity, message: Fields) -> tuple[Actor, EntriesQuery]:
+    """Read ListInventoryRequest."""
+    return asked(caller, message, member_of, lambda message: paged(message, lambda after: _entries(message, after)))
+
+
+def entry_added(caller: Identity, message: Fields) -> tuple[Actor, AddEntry]:
+    """Read AddInventoryRequest."""
+    return asked(caller, message, member_of, _entry)
+
+
+def entry_changed(caller: Identity, message: Fields) -> tuple[Actor, ChangeEntry | DeleteEntry]:
+    """Read ChangeInventoryRequest."""
+    return asked(caller, message, member_of, _change)
+
+
+def movements_asked(caller: Identity, message: Fields) -> tuple[Actor, MovementsQuery]:
+    """Read ListMovementsRequest."""
+    return asked(caller, message, member_of, _movements)
+
+
+def warehouses_asked(caller: Identity, message: Fields) -> Actor:
+    """Read ListWarehousesRequest."""
+    return member_of(caller, message)
+
+
+def warehouse_added(caller: Identity, message: Fields) -> tuple[Actor, AddWarehouse]:
+    """Read AddWarehouseRequest."""
+    return asked(caller, message, member_of, lambda message: AddWarehouse(message.code, _site(message.site)))
+
+
+def warehouse_changed(caller: Identity, message: Fields) -> tuple[Actor, ChangeWarehouse]:
+    """Read ChangeWarehouseRequest."""
+    return asked(
+        caller,
+        message,
+        member_of,
+        lambda message: ChangeWarehouse(message.warehouse_id, _site(message.site), message.version),
+    )
+
+
+def report_asked(caller: Identity, message: Fields, today: date) -> tuple[Actor, StockReportQuery]:
+    """Read GetStockReportRequest."""
+    return asked(
+        caller,
+        message,
+        member_of,
+        lambda message: report_query(message.region, message.from_day, message.to_day, today),
+    )
+
+
+def _questions(message: Fields) -> StockQuestions:
+    found, made = Faults(), []
+    for index, each in enumerate(message.items[: QUESTIONS_MAX + 1]):
+        with found.at(f"items[{index}]."):
+            made.append(StockQuestion(each.sku, each.quantity, each.region))
+    found.finish()
+    return StockQuestions(made)
+
+
+def _line(line: Fields) -> StockLine:
+    return StockLine(
+        line.inventory_id,
+        line.sku,
+        line.warehouse_id,
+        line.warehouse_code,
+        optional(line, "quantity"),
+        optional(line, "quantity_total"),
+        line.version,
+        line.type or MovementType.ADJUSTMENT,
+        line.reason,
+        line.reference,
+    )
+
+
+def _entries(message: Fields, after: str) -> EntriesQuery:
+    return EntriesQuery(
+        message.sku,
+        message.product_id,
+        message.warehouse_id,
+        message.region,
+        message.low_stock,
+        after,
+        message.page_size or PAGE_MAX,
+    )
+
+
+def _entry(message: Fields) -> AddEntry:
+    point, quantity = optional(message, "reorder_point"), optional(message, "reorder_quantity")
+    return AddEntry(
+        message.sku,
+        message.warehouse_id,
+        message.product_id,
+        message.quantity,
+        message.variant_id,
+        REORDER_POINT_DEFAULT if point is None else point,
+        REORDER_QUANTITY_DEFAULT if quantity is None else quantity,
+        message.idempotency_key,
+    )
+
+
+def _change(message: Fields) -> ChangeEntry | DeleteEntry:
+    if message.is_deleted:
+        return DeleteEntry(message.inventory_id, message.version)
+    point, quantity = optional(message, "reorder_point"), optional(message, "reorder_quantity")
+    return ChangeEntry(message.inventory_id, point, quantity, message.version)
+
+
+def _movements(message: Fields) -> MovementsQuery:
+    found = Faults()
+    after = place(found, message.page_token)
+    with found:
+        query = MovementsQuery(message.inventory_id, after, message.page_size or PAGE_MAX)
+    found.finish()
+    return query
+
+
+def _site(site: Fields) -> Site:
+    return Site(
+        site.name,
+        site.address,
+        site.city,
+        site.state,
+        site.country,
+        site.postal_code,
+        site.region,
+        site.is_active if site.HasField("is_active") else True,
+        site.priority or 1,
+        site.latitude if site.HasField("latitude") else None,
+        site.longitude if site.HasField("longitude") else None,
+    )

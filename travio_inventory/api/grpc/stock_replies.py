@@ -1,0 +1,139 @@
+"""Replies about stock."""
+
+from collections.abc import Iterable, Sequence
+
+from travio_inventory.stock.availability import StockAnswer
+from travio_inventory.stock.bulk import LineOutcome, counted
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.movement import Movement
+from travio_inventory.stock.records.changing import Changed
+from travio_inventory.stock.reports import RegionReport, StockReportQuery
+from travio_inventory.stock.warehouse import Warehouse
+from travio_inventory.wire.stock import v1
+
+MS = 1_000
+
+
+def inventory(entry: InventoryEntry) -> v1.Inventory:
+    """An entry as it is told."""
+    return v1.Inventory(
+        inventory_id=entry.id,
+        product_id=entry.product_id,
+        variant_id=entry.variant_id,
+        warehouse_id=entry.warehouse_id,
+        sku=entry.sku,
+        quantity_available=entry.quantities.available,
+        quantity_reserved=entry.quantities.reserved,
+        quantity_total=entry.quantities.total,
+        reorder_point=entry.reorder_point,
+        reorder_quantity=entry.reorder_quantity,
+        version=entry.version,
+        created_at=entry.created_at_ms // MS,
+        updated_at=entry.updated_at_ms // MS,
+        is_deleted=entry.is_deleted,
+    )
+
+
+def movement(made: Movement) -> v1.StockMovement:
+    """A movement as it is told."""
+    return v1.StockMovement(
+        movement_id=made.movement_id,
+        inventory_id=made.inventory_id,
+        type=made.type.value,
+        quantity=made.quantity,
+        reason=made.reason,
+        reference=made.reference,
+        performed_by=made.performed_by,
+        created_at=made.created_at_ms // MS,
+        balance_after=made.balance_after,
+    )
+
+
+def updated(changed: Changed) -> v1.UpdateStockResponse:
+    """The entry, and the movement if there was one."""
+    made = None if changed.movement is None else movement(changed.movement)
+    return v1.UpdateStockResponse(inventory=inventory(changed.entry), movement=made)
+
+
+def bulk(outcomes: Sequence[LineOutcome]) -> bytes:
+    """The outcome of each line, serialized."""
+    done, refused, unknown, not_done = counted(outcomes).values()
+    results = list(map(_result, outcomes))
+    return bytes(
+        v1.UpdateStockBulkResponse(results=results, done=done, refused=refused, unknown=unknown, not_done=not_done)
+    )
+
+
+def _result(outcome: LineOutcome) -> v1.StockLineResult:
+    entry, made = outcome.entry, outcome.movement
+    told = v1.StockLineResult(status=outcome.state.value, reason=outcome.reason, detail=outcome.detail)
+    if entry is not None:
+        told.inventory_id, told.quantity_total, told.version = entry.id, entry.quantities.total, entry.version
+    if made is not None:
+        told.movement_id = made.movement_id
+    return told
+
+
+def availability(answers: Iterable[StockAnswer]) -> v1.CheckAvailabilityResponse:
+    """An answer to each question."""
+    return v1.CheckAvailabilityResponse(
+        results=[
+            v1.StockAnswer(
+                sku=each.question.sku,
+                requested=each.question.quantity,
+                available=each.available,
+                is_available=each.is_available,
+                warehouses=[v1.AvailableThere(warehouse_id=there, available=count) for there, count in each.warehouses],
+            )
+            for each in answers
+        ]
+    )
+
+
+def warehouse(found: Warehouse) -> v1.Warehouse:
+    """A warehouse as it is told."""
+    site = found.site
+    return v1.Warehouse(
+        warehouse_id=found.id,
+        code=found.code,
+        site=v1.Site(
+            name=site.name,
+            address=site.address,
+            city=site.city,
+            state=site.state,
+            country=site.country,
+            postal_code=site.postal_code,
+            region=site.region,
+            is_active=site.is_active,
+            priority=site.priority,
+            latitude=site.latitude,
+            longitude=site.longitude,
+        ),
+        version=found.version,
+        created_at=found.created_at_ms // MS,
+        updated_at=found.updated_at_ms // MS,
+    )
+
+
+def report(query: StockReportQuery, regions: Iterable[RegionReport]) -> v1.GetStockReportResponse:
+    """The stock of each region."""
+    return v1.GetStockReportResponse(
+        from_day=query.first.isoformat(),
+        to_day=query.last.isoformat(),
+        regions=[
+            v1.RegionStock(
+                region=each.region,
+                warehouses=each.warehouses,
+                entries=each.entries,
+                low_stock_entries=each.low,
+                quantity_available=each.available,
+                quantity_reserved=each.reserved,
+                quantity_total=each.total,
+                movements=[
+                    v1.MovedStock(day=day.isoformat(), type=kind.value, quantity=quantity, movements=movements)
+                    for day, kind, quantity, movements in each.moved
+                ],
+            )
+            for each in regions
+        ],
+    )
