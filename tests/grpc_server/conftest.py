@@ -20,6 +20,14 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
+def lean_engine() -> Iterator[None]:
+    """`serving` serves with our own engine."""
+    ENGINE.append("lean")
+    yield
+    ENGINE.pop()
+
+
+@pytest.fixture
 async def served() -> AsyncIterator[Served]:
     async with serving() as served:
         yield served

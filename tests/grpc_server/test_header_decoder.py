@@ -97,12 +97,23 @@ def test_characters_that_no_field_may_have_are_noticed_however_they_come(name: b
     assert not decoder.is_malformed(decoder.decode(encoder.encode([(b"x-good", b"\xc3\xbc !~")])))
 
 
-def test_fields_that_none_may_have_cannot_pile_up() -> None:
+def test_a_bad_name_is_noticed_where_only_its_value_is_written_again() -> None:
     decoder = HeaderDecoder()
-    blocks = [Encoder().encode([(b"X-Name", b"%d" % number, True)]) for number in range(1_000)]
-    with pytest.raises(ConnectionFault) as refused:
-        list(map(decoder.decode, blocks))
-    assert refused.value.code is ErrorCodes.ENHANCE_YOUR_CALM
+    decoder.decode(b"\x40\x06X-Name\x01a")
+    fields = decoder.decode(b"\x0f\x2f\x01b")
+    assert fields == [("X-Name", "b")]
+    assert decoder.is_malformed(fields)
+
+
+def test_of_fields_that_none_may_have_only_those_in_the_table_are_kept() -> None:
+    encoder, decoder = Encoder(), HeaderDecoder()
+    for number in range(1_000):
+        fields = decoder.decode(encoder.encode([(b"X-Name", b"%d" % number, number % 2 == 0)]))
+        assert decoder.is_malformed(fields)
+    assert decoder._bad == set(decoder._table)
+    for number in range(200):
+        decoder.decode(encoder.encode([(b"x-good", b"%d" % number)]))
+    assert not decoder._bad
 
 
 def test_the_steps_of_the_huffman_code_are_limited() -> None:

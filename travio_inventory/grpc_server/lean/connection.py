@@ -143,6 +143,8 @@ class LeanConnection(asyncio.BufferedProtocol):
             self._transport.abort()
         elif not self._calls and idle_seconds > limits.idle_connection_seconds_max:
             self.leave(ErrorCodes.NO_ERROR)
+        self._outgoing.end_rejected()
+        self.flush()
 
     def end_calls(self, *, endless_only: bool = False) -> None:
         """Answer UNAVAILABLE to all calls that still run, or to those that would go on for ever."""
@@ -213,15 +215,18 @@ class LeanConnection(asyncio.BufferedProtocol):
         call = self._calls.get(stream.id)
         if call is not None:
             call.feed(data, flow_bytes)
+        else:
+            self._outgoing.acknowledge(None, flow_bytes)
 
     def request_ends(self, stream: StreamState) -> None:
         call = self._calls.get(stream.id)
         if call is not None:
             call.finish_request()
+        else:
+            self._outgoing.forget(stream.id)
 
     def stream_is_reset(self, stream_id: int) -> None:
-        call = self._calls.get(stream_id)
-        if call is not None:
+        if (call := self._calls.get(stream_id)) is not None:
             call.abandon()
 
     def peer_leaves(self) -> None:
@@ -234,18 +239,19 @@ class LeanConnection(asyncio.BufferedProtocol):
         rejection = head.rejection
         if rejection is None:
             if self._is_full():
-                self._outgoing.reset(stream_id, ErrorCodes.REFUSED_STREAM)
+                self._outgoing.reset_unopened(stream_id, ErrorCodes.REFUSED_STREAM, is_whole=is_whole)
                 self._incoming.charge_reset()
                 return True
             rejection = self._admission.turned_away(calls_of_connection=len(self._calls))
             if rejection is None:
                 return False
         self.context.ended("", rejection.status.value, 0)
-        self._outgoing.headers(stream_id, reply_blocks.rejected(rejection, self.context.content_type), end_stream=True)
+        block = reply_blocks.rejected(rejection, self.context.content_type)
+        self._outgoing.headers(stream_id, block, end_stream=True)
         if head.is_malformed:
-            self._outgoing.reset(stream_id, ErrorCodes.PROTOCOL_ERROR)
+            self._outgoing.reset_unopened(stream_id, ErrorCodes.PROTOCOL_ERROR, is_whole=is_whole)
         elif not is_whole:
-            self._outgoing.reset(stream_id, ErrorCodes.NO_ERROR)
+            self._outgoing.await_end(stream_id, content_bytes=head.content_bytes)
         return True
 
     def _is_full(self) -> bool:
@@ -381,8 +387,7 @@ class LeanConnection(asyncio.BufferedProtocol):
             outgoing.send_waiting()
 
     def _on_sent(self, stream: StreamState) -> None:
-        call = self._calls.get(stream.id)
-        if call is not None:
+        if (call := self._calls.get(stream.id)) is not None:
             call.was_sent()
 
     def _note_answered(self) -> None:

@@ -112,7 +112,11 @@ class ControlFrames:
                 self._streams.peer_leaves()
 
     def _reset(self, stream_id: int, body: bytes) -> None:
-        self.charge_resets(1)
+        """One that comes after our answer costs the peer no more than what it may send besides a call."""
+        if stream_id in self._outgoing.streams:
+            self.charge_resets(1)
+        else:
+            self.charge()
         _sized(len(body) == NUMBER_BYTES)
         if not self._streams.was_used(stream_id):
             raise wrong("RST_STREAM on a stream that is not open")
@@ -138,19 +142,18 @@ class ControlFrames:
             self._outgoing.stream_window_opened(stream, size)
 
     def _priority(self, stream_id: int, body: bytes) -> None:
-        """Of no use to us, nor to RFC 9113; but it must make sense."""
+        """Of no use to us, nor to RFC 9113; but it must make sense, unless its stream is over."""
         if not stream_id:
             raise wrong("PRIORITY of no stream")
+        was_used = self._streams.was_used(stream_id)
         if len(body) != PRIORITY_BYTES:
-            self._refuse(stream_id, ErrorCodes.FRAME_SIZE_ERROR)
+            _sized(was_used)
+            self._streams.reset_stream(stream_id, ErrorCodes.FRAME_SIZE_ERROR)
         elif number.unpack_from(body)[0] & STREAM_ID_BITS == stream_id:
-            self._refuse(stream_id, ErrorCodes.PROTOCOL_ERROR)
-
-    def _refuse(self, stream_id: int, code: ErrorCodes) -> None:
-        """End the stream, or the connection where the peer has not opened the stream."""
-        if not self._streams.was_used(stream_id):
-            raise ConnectionFault(code, "a PRIORITY that makes no sense")
-        self._streams.reset_stream(stream_id, code)
+            if not was_used:
+                raise wrong("a stream that depends on itself")
+            if stream_id in self._outgoing.streams:
+                self._streams.reset_stream(stream_id, ErrorCodes.PROTOCOL_ERROR)
 
     def _settings(self, flags: int, body: bytes) -> None:
         if flags & ACK:

@@ -19,7 +19,6 @@ TABLE_BYTES_MAX: Final = 4_096
 """HTTP/2's own; we never announce another."""
 ENTRY_BYTES: Final = 32
 """What HTTP/2 counts for each field on top of its text."""
-BAD_FIELDS_MAX: Final = 128
 _INTEGER_BITS_MAX: Final = 28
 
 STATIC: Final[list[Field]] = [
@@ -37,7 +36,7 @@ _VALUE: Final = re.compile(r"(?![ \t])[^\0\r\n]*(?<![ \t])")
 class HeaderDecoder:
     """The table of one connection. `decode` raises ConnectionFault if the block makes no sense."""
 
-    __slots__ = ("_bad", "_entry_bytes_max", "_size", "_size_max", "_table", "changed")
+    __slots__ = ("_bad", "_block_is_bad", "_entry_bytes_max", "_size", "_size_max", "_table", "changed")
 
     def __init__(self) -> None:
         self.changed = False
@@ -48,18 +47,20 @@ class HeaderDecoder:
         self._size_max = TABLE_BYTES_MAX
         self._entry_bytes_max = _STATIC_ENTRY_BYTES_MAX
         self._bad: set[Field] = set()
+        """Those in the table that none may have."""
+        self._block_is_bad = False
 
     def decode(self, block: bytes) -> list[Field]:
         """The fields of a block."""
-        self.changed = False
+        self.changed = self._block_is_bad = False
         try:
             return self._fields(block)
         except (IndexError, ValueError) as error:
             raise ConnectionFault(ErrorCodes.COMPRESSION_ERROR, f"a senseless header block: {error}") from None
 
     def is_malformed(self, fields: list[Field]) -> bool:
-        """Whether a name or a value has characters that none may have."""
-        return bool(self._bad) and not self._bad.isdisjoint(fields)
+        """Whether a name or a value of the last block has characters that none may have."""
+        return self._block_is_bad or (bool(self._bad) and not self._bad.isdisjoint(fields))
 
     def list_bytes(self, fields: list[Field], block: bytes, *, unless_beyond: int) -> int:
         """The size of the fields as HTTP/2 counts it, or 0 where it is at most so much without counting."""
@@ -103,17 +104,14 @@ class HeaderDecoder:
             is_good = _NAME.fullmatch(name) is not None
         else:
             name = STATIC[index][0] if index < _STATIC_END else self._table[_STATIC_END - 1 - index][0]
-            is_good = True
+            is_good = not self._bad or _NAME.fullmatch(name) is not None
         value, at = _text(block, at)
         field = name, value
         if not is_good or _VALUE.fullmatch(value) is None:
-            self._note_bad(field)
+            self._block_is_bad = True
+            if byte & 0x40:
+                self._bad.add(field)
         return field, at
-
-    def _note_bad(self, field: Field) -> None:
-        if len(self._bad) >= BAD_FIELDS_MAX:
-            raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM, "too many fields that none may have")
-        self._bad.add(field)
 
     def _resized(self, block: bytes) -> int:
         """Do as a block says at its beginning about the size of the table; where its fields begin."""
@@ -137,6 +135,8 @@ class HeaderDecoder:
             self._table.append(field)
             self._size += size
             self._entry_bytes_max = max(self._entry_bytes_max, size)
+        if self._bad:
+            self._bad.intersection_update(self._table)
 
     def _evict(self, size: int) -> None:
         """Make room for so many bytes; the name of a field that is added may be of one that goes."""

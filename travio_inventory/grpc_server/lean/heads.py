@@ -68,6 +68,23 @@ def read_head(fields: list[Field], context: ServerContext) -> RequestHead:
     fault = _fault(fields, named, pseudo, said)
     if fault is not None:
         return _malformed(fault)
+    head = _head(named, said, context)
+    if "content-length" in named:
+        head.content_bytes = int(named["content-length"])
+    return head
+
+
+def without_meaning() -> RequestHead:
+    """That of a call whose headers have characters that none may have."""
+    return _malformed("a header has characters that none may have")
+
+
+def _malformed(said: str) -> RequestHead:
+    return RequestHead(Rejection(Status.INVALID_ARGUMENT, said, 400), is_malformed=True)
+
+
+def _head(named: dict[str, str], said: list[Field], context: ServerContext) -> RequestHead:
+    """What the fields say that are not malformed."""
     rejection = _rejection(named, context)
     if rejection is not None:
         return RequestHead(rejection)
@@ -90,18 +107,7 @@ def read_head(fields: list[Field], context: ServerContext) -> RequestHead:
     head.content_type = named["content-type"]
     head.user_agent = named.get("user-agent")
     head.encoding = named.get("grpc-encoding", "identity")
-    if "content-length" in named:
-        head.content_bytes = int(named["content-length"])
     return head
-
-
-def without_meaning() -> RequestHead:
-    """That of a call whose headers have characters that none may have."""
-    return _malformed("a header has characters that none may have")
-
-
-def _malformed(said: str) -> RequestHead:
-    return RequestHead(Rejection(Status.INVALID_ARGUMENT, said, 400), is_malformed=True)
 
 
 def _fault(fields: list[Field], named: dict[str, str], pseudo: int, said: list[Field]) -> str | None:
@@ -120,6 +126,10 @@ def _fault(fields: list[Field], named: dict[str, str], pseudo: int, said: list[F
         return "te may only be trailers"
     if not _DIGITS.fullmatch(named.get("content-length", "0")):
         return "content-length is no number"
+    if len(named) != len(fields) and len({value for name, value in fields if name == "content-length"}) > 1:
+        return "two content-lengths"
+    if "host" in named and named["host"] != named.get(":authority", named["host"]):
+        return "host is another than :authority"
     return _missing(named)
 
 

@@ -118,6 +118,10 @@ class Incoming:
                 self._other(kind, flags, stream_id & STREAM_ID_BITS, data[start:at])
         self._rest = data[at:]
 
+    def may_open(self, stream_id: int) -> bool:
+        """Whether it is a stream of the peer that comes after all that it has opened."""
+        return stream_id > self.last_stream_id and bool(stream_id & 1)
+
     def was_used(self, stream_id: int) -> bool:
         """Whether the peer has opened the stream, now or before."""
         if not stream_id & 1 or stream_id > self.last_stream_id:
@@ -155,7 +159,7 @@ class Incoming:
 
     def _call(self, data: bytes, start: int, end: int, flags: int, stream_id: int) -> int:
         """HEADERS in one frame; and DATA, if it is the whole rest of the request. Where the next frame begins."""
-        if stream_id <= self.last_stream_id or not stream_id & 1:
+        if not self.may_open(stream_id):
             self._headers_again(data[start:end], flags, stream_id)
             return end
         head = self._heads.read(data[start:end])
@@ -190,7 +194,7 @@ class Incoming:
 
     def _begin(self, stream_id: int, head: RequestHead, *, is_whole: bool) -> None:
         if is_whole and head.content_bytes:
-            self._outgoing.reset(stream_id, ErrorCodes.PROTOCOL_ERROR)
+            self._outgoing.reset_unopened(stream_id, ErrorCodes.PROTOCOL_ERROR, is_whole=True)
             return
         self._reactions.request_begins(stream_id, head, is_whole=is_whole)
 
@@ -201,11 +205,14 @@ class Incoming:
         if stream is None:
             if not self.was_used(stream_id):
                 raise wrong("a stream that the peer cannot open any more")
+            self._control.charge()
+            if self._outgoing.lately_reset.expects(stream_id, 0, ends=bool(flags & END_STREAM)):
+                return
             raise ConnectionFault(ErrorCodes.STREAM_CLOSED, "HEADERS on a stream that is over")
         self._control.charge_resets(self._heads.times_too_large(fields, block))
         if stream.remote_ended:
             self.reset_stream(stream_id, ErrorCodes.STREAM_CLOSED)
-        elif not flags & END_STREAM or any(name[0] == ":" for name, _ in fields) or stream.content_bytes_left:
+        elif not flags & END_STREAM or self._heads.are_no_trailers(fields) or stream.content_bytes_left:
             self.reset_stream(stream_id, ErrorCodes.PROTOCOL_ERROR)
         else:
             stream.remote_ended = True
@@ -218,7 +225,7 @@ class Incoming:
             start, end = _without_padding(data, start, end)
         stream = self._outgoing.streams.get(stream_id)
         if stream is None or stream.remote_ended:
-            self._late_data(stream, stream_id, length)
+            self._late_data(stream, stream_id, length, ends=bool(flags & END_STREAM))
             return
         stream.receive_window -= length
         if stream.receive_window < 0:
@@ -239,13 +246,17 @@ class Incoming:
         if ends:
             self._reactions.request_ends(stream)
 
-    def _late_data(self, stream: StreamState | None, stream_id: int, length: int) -> None:
+    def _late_data(self, stream: StreamState | None, stream_id: int, length: int, *, ends: bool) -> None:
         if not self.was_used(stream_id):
             raise wrong("DATA on a stream that is not open")
-        self._control.charge()
+        is_expected = stream is None and self._outgoing.lately_reset.expects(stream_id, length, ends=ends)
+        if not is_expected or length < SMALL_FRAME_BYTES:
+            self._control.charge()
         self._outgoing.acknowledge(None, length)
+        if is_expected:
+            return
         if stream is None:
-            self._outgoing.reset(stream_id, ErrorCodes.STREAM_CLOSED)
+            self._outgoing.reset_unopened(stream_id, ErrorCodes.STREAM_CLOSED, is_whole=True)
         else:
             self.reset_stream(stream_id, ErrorCodes.STREAM_CLOSED)
 
@@ -296,14 +307,24 @@ class Incoming:
     def _whole_block(self) -> None:
         block = b"".join(self._block or ())
         self._block = None
-        self._call(block, 0, len(block), self._block_flags, self._block_stream)
-        if self._block_depends_on_itself:
-            self._block_depends_on_itself = False
-            self.reset_stream(self._block_stream, ErrorCodes.PROTOCOL_ERROR)
+        stream_id, flags = self._block_stream, self._block_flags
+        if not self._block_depends_on_itself:
+            self._call(block, 0, len(block), flags, stream_id)
+            return
+        self._block_depends_on_itself = False
+        if self.may_open(stream_id):
+            self._opens(stream_id, self._heads.read(block))
+            self._outgoing.reset_unopened(stream_id, ErrorCodes.PROTOCOL_ERROR, is_whole=bool(flags & END_STREAM))
+        else:
+            self._headers_again(block, flags, stream_id)
+            if stream_id in self._outgoing.streams:
+                self.reset_stream(stream_id, ErrorCodes.PROTOCOL_ERROR)
 
 
 def _without_padding(data: bytes, start: int, end: int) -> tuple[int, int]:
-    if start == end or data[start] >= end - start:
+    if start == end:
+        raise ConnectionFault(ErrorCodes.FRAME_SIZE_ERROR, "no room for the size of the padding")
+    if data[start] >= end - start:
         raise wrong("padding that is longer than its frame")
     return start + 1, end - data[start]
 

@@ -8,7 +8,7 @@ from travio_inventory.grpc_server.admission import Admission
 from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.lean.frame_format import ConnectionFault
 from travio_inventory.grpc_server.lean.header_decoder import Field, HeaderDecoder
-from travio_inventory.grpc_server.lean.heads import RequestHead, read_head, without_meaning
+from travio_inventory.grpc_server.lean.heads import CONNECTION_SPECIFIC, RequestHead, read_head, without_meaning
 
 BLOCKS_MAX: Final = 64
 BLOCK_BYTES_MAX: Final = 256
@@ -37,6 +37,12 @@ class KnownHeads:
         if self._decoder.changed:
             self._known.clear()
         return fields
+
+    def are_no_trailers(self, fields: list[Field]) -> bool:
+        """Whether no request may end with these fields."""
+        if self._decoder.is_malformed(fields):
+            return True
+        return any(name[0] == ":" or name in CONNECTION_SPECIFIC for name, _ in fields)
 
     def times_too_large(self, fields: list[Field], block: bytes) -> int:
         """How many times they are what a call may have at most; 0 where they are less."""

@@ -24,12 +24,15 @@ from travio_inventory.grpc_server.lean.frame_format import (
     number,
     window_update,
 )
+from travio_inventory.grpc_server.lean.lately_reset import LatelyReset
 from travio_inventory.grpc_server.lean.stream_state import StreamState
 
 CONNECTION_WINDOW_BYTES: Final = 1 << 20
 """What a peer may have in flight on all its calls; each call has HTTP/2's own 64 KiB."""
 CONTROL_FRAMES_PER_BODY_FRAME: Final = 2
 """What clients answer to a full DATA frame: window updates of the call and of the connection."""
+REJECTED_MAX: Final = 32
+"""Requests of one connection that are answered and not whole; the oldest is reset then."""
 WRITE_BYTES_MAX: Final = 65_536
 """Gathered in one turn of the loop before they are written."""
 
@@ -42,6 +45,9 @@ class Outgoing:
         self.size = 0
         self.streams: dict[int, StreamState] = {}
         """Those that are open, apart from those that are answered as soon as they are read."""
+        self.lately_reset = LatelyReset()
+        self._rejected: dict[int, bool] = {}
+        """Streams that are open only because the peer has not ended them; and whether that is so for a while."""
         self.stream_window = WINDOW_START
         """What a stream begins with: the peer's SETTINGS."""
         self.connection_window = WINDOW_START
@@ -121,6 +127,19 @@ class Outgoing:
         """The headers and the end of an answer without a message."""
         self.headers(stream_id, self.begin_block + trailers, end_stream=True)
 
+    def await_end(self, stream_id: int, *, content_bytes: int | None) -> None:
+        """The request is answered and not whole: what is still to come is held to the rules, and of no use."""
+        self.open(stream_id, content_bytes=content_bytes, is_whole=False)
+        self._rejected[stream_id] = False
+        if len(self._rejected) > REJECTED_MAX:
+            self.reset(next(iter(self._rejected)), ErrorCodes.NO_ERROR)
+
+    def end_rejected(self) -> None:
+        """Ask for no more of those that were there the last time."""
+        for stream_id in [stream_id for stream_id, is_old in self._rejected.items() if is_old]:
+            self.reset(stream_id, ErrorCodes.NO_ERROR)
+        self._rejected = dict.fromkeys(self._rejected, True)
+
     def message(self, stream: StreamState, message: bytes) -> bool:
         """Send a message; whether it is sent already, or waits for a window."""
         stream.message = message
@@ -140,11 +159,25 @@ class Outgoing:
         self._end(stream)
 
     def reset(self, stream_id: int, code: ErrorCodes) -> None:
+        """End the stream; what the peer had under way is ignored."""
         self.add(frame(RST_STREAM, 0, stream_id, number.pack(code)))
-        self.forget(stream_id)
+        stream = self.streams.pop(stream_id, None)
+        self._rejected.pop(stream_id, None)
+        if stream is not None:
+            self._drop(stream)
+            if not stream.remote_ended:
+                self.lately_reset.add(stream_id, stream.receive_window)
+
+    def reset_unopened(self, stream_id: int, code: ErrorCodes, *, is_whole: bool) -> None:
+        """Reset a stream that was never kept; `is_whole` if the peer has ended it."""
+        self.add(frame(RST_STREAM, 0, stream_id, number.pack(code)))
+        if not is_whole:
+            self.lately_reset.add(stream_id, WINDOW_START)
 
     def forget(self, stream_id: int) -> None:
-        """The stream is over, whatever was to be sent."""
+        """The stream is over, whatever was to be sent, and nothing more comes on it."""
+        self.lately_reset.forget(stream_id)
+        self._rejected.pop(stream_id, None)
         stream = self.streams.pop(stream_id, None)
         if stream is not None:
             self._drop(stream)
