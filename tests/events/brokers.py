@@ -52,15 +52,15 @@ def rabbit_sink(server: RabbitServer, port: int, options: str) -> Broker:
 
 @asynccontextmanager
 async def rabbit_queue(
-    server: RabbitServer, exchange: str, arguments: dict[str, int | str] | None = None
+    server: RabbitServer, exchange: str, arguments: dict[str, int | str] | None = None, *, key: str = "#"
 ) -> AsyncIterator[str]:
-    """A durable queue with everything that the exchange gets from now on."""
+    """A durable queue with everything of this key that the exchange gets from now on."""
     name = own_name()
     async with await aio_pika.connect(server.url) as connection:
         channel = await connection.channel()
         await channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC, durable=True)
         queue = await channel.declare_queue(name, durable=True, arguments=dict(arguments or {}))
-        await queue.bind(exchange, "#")
+        await queue.bind(exchange, key)
     try:
         yield name
     finally:

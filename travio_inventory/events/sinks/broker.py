@@ -9,12 +9,16 @@ from typing import Protocol, Self, TypeAlias
 from travio_inventory.events.shapes import ToMessages
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.waves import BEHIND, Shaped, in_waves, shaped
-from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused
+from travio_inventory.kernel.events import Event, PublishRefused, SinkDown
 
 RECONNECT_S = 0.5
 CLOSE_S_MAX = 1.0
 EVENTS_MAX = 500
 """Handed over together, unless a line says otherwise."""
+FEWER = 8
+"""After a line broke, so many times fewer are handed over together; after each wave that goes well, twice as many."""
+BREAKS_MAX = 2
+"""An event that breaks so many lines in a row, handed over alone, is refused by itself."""
 
 
 class LineFailed(Exception):
@@ -42,6 +46,11 @@ class BrokerLine(Protocol):
         ...
 
     @property
+    def is_atomic(self) -> bool:
+        """Whether it takes all that is handed over together, or nothing."""
+        ...
+
+    @property
     def is_held_up(self) -> bool:
         """Whether the broker has asked us to wait: a new connection would have to wait too."""
         ...
@@ -57,9 +66,9 @@ OpenLine: TypeAlias = Callable[[], Awaitable[BrokerLine]]
 class Broker:
     """Sink. One call at a time takes at most `publish_seconds_max`, and so long waits for the calls before it.
 
-    An event whose message is longer than `message_bytes_max`, or that the broker refuses by itself, is refused alone.
-    After any other failure the connection is given up; the next is opened `reconnect_s` later at the earliest, and
-    meanwhile events are refused at once. On leaving, the connection is closed.
+    An event whose message is longer than `message_bytes_max`, that the broker refuses by itself, or that breaks one
+    line after the other is refused alone. After any other failure the sink is down: the connection is given up, and the
+    next is opened `reconnect_s` later at the earliest. On leaving, the connection is closed.
     """
 
     def __init__(
@@ -81,6 +90,12 @@ class Broker:
         self._down = "not yet connected"
         """Why there is no line."""
         self._reopen_at = 0.0
+        self._at_once = EVENTS_MAX
+        """How many are handed over together: few after a line broke, to find the event that breaks it, if one does."""
+        self._handed: Sequence[Shaped] = ()
+        """What is handed over and not yet answered."""
+        self._breaking, self._breaks = "", 0
+        """The id of the event that broke the last lines, alone, and how many."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,14 +104,14 @@ class Broker:
         await self._give_up()
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """See Sink. Raises PublishFailed, PublishRefused."""
+        """See Sink. Raises PublishRefused, SinkDown."""
         if not events:
             return
         try:
             async with asyncio.timeout(self._seconds_max):
                 await self._one_at_a_time.acquire()
         except TimeoutError:
-            raise PublishFailed(f"events before these took more than {self._seconds_max:g} s") from None
+            raise SinkDown(f"events before these took more than {self._seconds_max:g} s") from None
         try:
             refused = await self._hand_over(events)
         finally:
@@ -105,7 +120,7 @@ class Broker:
             raise PublishRefused(refused, {event.id for event in events} - refused.keys())
 
     async def _hand_over(self, events: Sequence[Event]) -> dict[str, str]:
-        """Those that were refused by themselves, by id with the reason. Raises PublishFailed."""
+        """Those that were refused by themselves, by id with the reason. Raises SinkDown."""
         shaped_ones, refused = shaped(events, self._to_messages, bytes_max=self._bytes_max)
         accepted: list[str] = []
         is_over = False
@@ -116,23 +131,25 @@ class Broker:
             is_over = True
         except TimeoutError:
             self._down = f"the broker took more than {self._seconds_max:g} s"
-            raise PublishFailed(self._down, accepted) from None
-        except PublishFailed:
+            raise SinkDown(self._down, accepted) from None
+        except SinkDown:
             raise
         except Exception as failed:
             self._note(failed)
-            raise PublishFailed(self._down, accepted) from failed
+            raise SinkDown(self._down, accepted) from failed
         finally:
             if not is_over and not (self._line and self._line.is_held_up):
+                self._note_break()
                 await self._give_up()
+            self._handed = ()
         return refused
 
     async def _opened(self) -> BrokerLine:
-        """The line. Raises PublishFailed if one failed just now, LineFailed, and what its library raises."""
+        """The line. Raises SinkDown if one failed just now, LineFailed, and what its library raises."""
         now = asyncio.get_running_loop().time()
         if self._line is None:
             if now < self._reopen_at:
-                raise PublishFailed(f"not asked again yet: {self._down}")
+                raise SinkDown(f"not asked again yet: {self._down}")
             self._reopen_at = now + self._reconnect_s
             self._line = await self._open_line()
         return self._line
@@ -142,17 +159,35 @@ class Broker:
     ) -> None:
         """Adds the ids of the events that the broker has, and those that it refused."""
         stopped: set[str] = set()
-        for wave in in_waves(events, events_max=line.events_max):
+        if self._breaks >= BREAKS_MAX:
+            refused |= {event.id: f"the line breaks: {self._down}" for event, _ in events if event.id == self._breaking}
+            stopped |= {event.subject for event, _ in events if event.id == self._breaking}
+            self._breaking, self._breaks = "", 0
+            events = [one for one in events if one.event.id not in refused]
+        most = min(line.events_max, self._at_once)
+        for wave in in_waves(events, events_max=most, is_atomic=line.is_atomic):
             goes = [one for one in wave if one.event.subject not in stopped]
             refused |= {one.event.id: BEHIND for one in wave if one.event.subject in stopped}
             messages = [message for one in goes for message in one.messages]
+            self._handed = goes
             answers = iter(await line.hand_over(messages) if messages else ())
+            self._handed = ()
+            self._at_once = min(self._at_once * 2, EVENTS_MAX)
             for event, own in goes:
                 if wrong := [why for why in islice(answers, len(own)) if why is not None]:
                     refused[event.id] = wrong[0]
                     stopped.add(event.subject)
                 else:
                     accepted.append(event.id)
+
+    def _note_break(self) -> None:
+        """The line failed, perhaps by what was handed over."""
+        if len(self._handed) == 1:
+            name = self._handed[0].event.id
+            self._breaks = self._breaks + 1 if name == self._breaking else 1
+            self._breaking = name
+        if self._handed:
+            self._at_once = max(len(self._handed) // FEWER, 1)
 
     def _note(self, failed: Exception) -> None:
         """Why the line is given up, and when the next may be opened."""

@@ -8,7 +8,7 @@ from threading import Lock
 from anyio import to_thread
 
 from travio_inventory.events.shapes.native import line_of
-from travio_inventory.kernel.events import Event, PublishFailed
+from travio_inventory.kernel.events import Event, SinkDown
 
 CHUNK_BYTES = 65_536
 
@@ -26,14 +26,14 @@ class JsonLines:
         self._one_at_a_time = Lock()
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Append the events and wait until they are on disk. Raises PublishFailed."""
+        """Append the events and wait until they are on disk. Raises SinkDown."""
         if not events:
             return
         lines = "".join(f"{line_of(event)}\n" for event in events).encode()
         try:
             await to_thread.run_sync(self._append, lines)
         except OSError as failed:
-            raise PublishFailed(f"{self._path}: {failed.strerror or failed}") from failed
+            raise SinkDown(f"{self._path}: {failed.strerror or failed}") from failed
 
     def check(self) -> None:
         """Raises OSError if events cannot be appended; creates the file if needed, and writes nothing."""

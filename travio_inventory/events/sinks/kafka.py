@@ -6,16 +6,28 @@ from asyncio import Future
 from collections.abc import Sequence
 from secrets import SystemRandom
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    InvalidMessageError,
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    UnknownError,
+    UnknownTopicOrPartitionError,
+    UnsupportedForMessageFormatError,
+)
 
 from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.aiokafka_internals import abandon
+from travio_inventory.events.sinks.waves import Shaped, shaped
 from travio_inventory.events.targets.kafka import Compression, KafkaTopic
-from travio_inventory.kernel.events import Event, PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, SinkDown
 
 CLIENT = "travio-inventory"
 BATCH_BYTES = 131_072
@@ -24,6 +36,23 @@ HEADERS_BYTES_MAX = 65_536
 UNACKNOWLEDGED_MAX = 10_000
 STUCK_CALLS = 3
 """A producer that acknowledged nothing in the time of so many calls makes room for a new one."""
+ABOUT_MESSAGES = (
+    InvalidMessageError,
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    UnknownError,
+    UnsupportedForMessageFormatError,
+)
+"""What the broker has against a batch: against one of its messages, and all of them fail with it."""
+
+_Sent: TypeAlias = dict[str, list[Future[Any]]]
+"""By the id of an event, the messages that carry it."""
+
+
+class _DownError(Exception):
+    """The broker takes nothing for now."""
 
 
 class Kafka:
@@ -55,55 +84,55 @@ class Kafka:
         await self._give_up(self._producer)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Publish the events, in order, and wait until they are acknowledged. Raises PublishFailed."""
-        messages = [message for event in events for message in self._shaped(event)]
-        if not messages:
-            return
+        """Publish the events, in order, and wait until they are acknowledged. Raises PublishRefused, SinkDown, and
+        PublishFailed where the broker refused a batch for one of its messages.
+        """
+        made, refused = shaped(events, self._messages, bytes_max=self._target.message_bytes_max)
+        sent: _Sent = {}
+        try:
+            if made:
+                await self._deliver(made, sent)
+        except ABOUT_MESSAGES as failed:
+            why = f"{self._target.topic}: {type(failed).__name__}: {failed}"
+            if len(made) > 1:
+                raise PublishFailed(why, _acknowledged(sent)) from failed
+            refused[made[0].event.id] = why
+        except _DownError as failed:
+            raise SinkDown(str(failed), _acknowledged(sent)) from failed
+        if refused:
+            raise PublishRefused(refused, {event.id for event in events} - refused.keys())
+
+    async def _deliver(self, events: Sequence[Shaped], sent: "_Sent") -> None:
+        """Hand them to the producer and wait until all are acknowledged. Raises _DownError, ABOUT_MESSAGES."""
+        seconds_max = self._target.publish_seconds_max
         producer: AIOKafkaProducer | None = None
         try:
-            async with asyncio.timeout(self._target.publish_seconds_max):
+            async with asyncio.timeout(seconds_max):
                 producer = await self._connected()
-                await self._deliver(producer, messages)
+                for event, messages in events:
+                    sent[event.id] = [await self._send(producer, message) for message in messages]
+                await _all_settled([future for futures in sent.values() for future in futures])
         except TimeoutError:
-            if time.monotonic() - self._well_at > STUCK_CALLS * self._target.publish_seconds_max:
+            if time.monotonic() - self._well_at > STUCK_CALLS * seconds_max:
                 await self._give_up(producer)
-            raise PublishFailed(f"not acknowledged in {self._target.publish_seconds_max} s") from None
+            raise _DownError(f"not acknowledged in {seconds_max} s") from None
         except UnknownTopicOrPartitionError as failed:
-            raise PublishFailed(f"no topic {self._target.topic}: create it") from failed
+            raise _DownError(f"no topic {self._target.topic}: create it") from failed
         except (KafkaError, OSError) as failed:
             # After one batch failed, the broker would refuse all later ones of this producer as out of order.
             await self._give_up(producer)
-            raise PublishFailed(f"{type(failed).__name__}: {failed}") from failed
-
-    def _shaped(self, event: Event) -> Sequence[Message]:
-        """What the topic gets of the event. Raises PublishFailed."""
-        try:
-            messages = self._messages(event)
-        except ValueError as unknown:
-            raise PublishFailed(str(unknown)) from unknown
-        for message in messages:
-            if len(message.body) > self._target.message_bytes_max:
-                raise PublishFailed(
-                    f"{message.id} has {len(message.body)} bytes: allowed are {self._target.message_bytes_max}"
-                )
-        return messages
-
-    async def _deliver(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
-        """Raises KafkaError, and PublishFailed if too much waits already."""
-        waiting = []
-        for message in messages:
-            future = self._unacknowledged.get(message.id)
-            if future is None:
-                if len(self._unacknowledged) >= UNACKNOWLEDGED_MAX:
-                    raise PublishFailed(f"{UNACKNOWLEDGED_MAX} messages are not acknowledged yet")
-                future = await self._send(producer, message)
-            waiting.append(future)
-        await asyncio.wait(waiting)
-        for future in waiting:
-            future.result()
+            if isinstance(failed, ABOUT_MESSAGES):
+                raise
+            raise _DownError(f"{type(failed).__name__}: {failed}") from failed
 
     async def _send(self, producer: AIOKafkaProducer, message: Message) -> Future[Any]:
-        """Hand the message to the producer; the future says that it was acknowledged."""
+        """Hand the message to the producer, unless it has it; the future says that it was acknowledged. Raises
+        KafkaError, and _DownError if too much waits already.
+        """
+        if message.id in self._unacknowledged:
+            return self._unacknowledged[message.id]
+        if len(self._unacknowledged) >= UNACKNOWLEDGED_MAX:
+            raise _DownError(f"{UNACKNOWLEDGED_MAX} messages are not acknowledged yet")
         headers = {"content-type": message.content_type, **message.all_headers(prefix="ce_")}
         future: Future[Any] = await producer.send(
             self._target.topic,
@@ -167,3 +196,21 @@ class Kafka:
             made |= {"sasl_mechanism": target.sasl.upper(), "sasl_plain_username": target.login.user}
             made["sasl_plain_password"] = target.login.secret()
         return made
+
+
+async def _all_settled(sent: Sequence[Future[Any]]) -> None:
+    """Raises what failed, and of several failures one that is about messages."""
+    if sent:
+        await asyncio.wait(sent)
+    failed = [error for future in sent if (error := future.exception())]
+    if failed:
+        raise next((error for error in failed if isinstance(error, ABOUT_MESSAGES)), failed[0])
+
+
+def _acknowledged(sent: _Sent) -> list[str]:
+    """The ids of the events of which the broker has every message."""
+    return [name for name, futures in sent.items() if all(map(_is_acknowledged, futures))]
+
+
+def _is_acknowledged(future: Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

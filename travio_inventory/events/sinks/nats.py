@@ -154,6 +154,7 @@ class _JetStream:
     """BrokerLine. A stream that is full, or not there, fails it: nothing else would be accepted either."""
 
     events_max = EVENTS_MAX
+    is_atomic = False
     is_held_up = False
 
     def __init__(self, client: Client, stream: JetStreamContext, target: NatsStream, has_ended: asyncio.Event) -> None:

@@ -85,6 +85,7 @@ class _Channel:
     """BrokerLine. A publish that RabbitMQ cannot route, or that a queue does not accept, is refused by itself."""
 
     events_max = EVENTS_MAX
+    is_atomic = False
 
     def __init__(self, connection: AbstractConnection, exchange: AbstractExchange) -> None:
         self._connection = connection

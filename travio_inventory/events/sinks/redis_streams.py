@@ -73,9 +73,12 @@ async def _connect(target: RedisStreams) -> "_Streams":
 
 
 class _Streams:
-    """BrokerLine. Redis refuses no message by itself: a stream that cannot be written to fails it."""
+    """BrokerLine, one transaction for all that is handed over. Redis refuses no message by itself: a stream that cannot
+    be written to fails it.
+    """
 
     events_max = EVENTS_MAX
+    is_atomic = True
     is_held_up = False
 
     def __init__(self, client: Redis, sentinels: Sequence[Redis], target: RedisStreams) -> None:
@@ -86,21 +89,24 @@ class _Streams:
     async def hand_over(self, messages: Sequence[Message]) -> Sequence[str | None]:
         """See BrokerLine."""
         target = self._target
-        commands = self._client.pipeline(transaction=False)
+        commands = self._client.pipeline(transaction=False)  # which is one of our own, so that WAIT can follow it
+        commands.execute_command("MULTI")
         for message in messages:
             commands.xadd(self._stream_of(message), _fields(message), maxlen=target.messages_max or None)
+        commands.execute_command("EXEC")
         if target.replicas:
             patience_ms = int(target.publish_seconds_max * REPLICAS_SHARE * 1_000)
             commands.execute_command("WAIT", target.replicas, patience_ms)
         try:
-            *appended, last = await commands.execute(raise_on_error=False)
+            answers = await commands.execute(raise_on_error=False)
         except (RedisError, OSError) as failed:
             raise LineFailed(f"{type(failed).__name__}: {failed}") from failed
-        for answer in (*appended, last):
+        appended = answers[len(messages) + 1]
+        for answer in (*answers, *(appended if isinstance(appended, list) else ())):
             if isinstance(answer, Exception):
                 raise LineFailed(f"{type(answer).__name__}: {answer}")
-        if target.replicas and last < target.replicas:
-            raise LineFailed(f"{last} of {target.replicas} replicas have it")
+        if target.replicas and answers[-1] < target.replicas:
+            raise LineFailed(f"{answers[-1]} of {target.replicas} replicas have it")
         return [None] * len(messages)
 
     def _stream_of(self, message: Message) -> str:

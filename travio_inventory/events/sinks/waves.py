@@ -43,10 +43,12 @@ def shaped(events: Sequence[Event], to_messages: ToMessages, *, bytes_max: int) 
     return made, refused
 
 
-def in_waves(events: Sequence[Shaped], *, events_max: int) -> list[list[Shaped]]:
+def in_waves(events: Sequence[Shaped], *, events_max: int, is_atomic: bool = False) -> list[Sequence[Shaped]]:
     """The events in waves of at most `events_max`. The waves keep the order of each partition key, and none has two
-    events of one subject.
+    events of one subject, unless each `is_atomic`: taken as a whole or not at all.
     """
+    if is_atomic:
+        return [events[start : start + events_max] for start in range(0, len(events), events_max)]
     waves: list[list[Shaped]] = []
     wave_of: dict[str, int] = {}
     met: dict[str, set[str]] = {}
@@ -64,4 +66,4 @@ def in_waves(events: Sequence[Shaped], *, events_max: int) -> list[list[Shaped]]
         waves[wave].append(one)
         wave_of[key] = wave
         subjects.add(subject)
-    return waves
+    return [*waves]
