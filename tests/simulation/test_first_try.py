@@ -26,6 +26,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.claims import Claimed, Claims, Contended, Result, Won
 from travio_inventory.protocol.failed_batches import FailedBatches
+from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.resource import Claim, Findings
 from travio_inventory.protocol.rolling_forward import RollingForward
@@ -154,7 +155,9 @@ def test_a_hold_that_frees_all_or_nothing_leaves_cells_to_the_sweeper(monkeypatc
     async def once(
         self: RollingForward[Hold], hold_id: str, partition: Partition, keys: Sequence[RowKey], state: HoldState
     ) -> None:
-        await self._sender.apply(partition, self._resource.move({hold_id: keys}, state, partition, {}), ())
+        await self._sender.apply(
+            partition, self._resource.move({hold_id: keys}, state, partition, {}, Recorded(0, 0)), ()
+        )
 
     monkeypatch.setattr(RollingForward, "roll", once)
     assert _run(_status_after_freeing()) == "held"

@@ -34,13 +34,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Generic, TypeAlias
 
-from travio_inventory.protocol import index_entries, listings, rows
+from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, IndexEntry, Partition, Row, Write
 from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
-from travio_inventory.protocol.hold import NEVER_MS, Held, Recorded
+from travio_inventory.protocol.hold import NEVER_MS, Confirmed, Held, Recorded
 from travio_inventory.protocol.resource import Claim, H, Hold, Resource, home_and_others
-from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
 
 Spread: TypeAlias = tuple[Partition, Sequence[Partition]]
@@ -66,7 +65,7 @@ class Attempts(Generic[H]):
         in_doubt = False
         if others:
             results = await asyncio.gather(
-                *(self._claims.claim(self._intents(holds, spread[0], other, now_ms)) for other in others)
+                *(self._claims.claim(self._intents(holds, spread[0], other, now)) for other in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
             worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
@@ -94,10 +93,12 @@ class Attempts(Generic[H]):
         as_of_ms = min(claimed.as_of_ms for claimed in found if isinstance(claimed.result, Lost))
         return replace(worst, result=Lost(tuple(taken for each in lost for taken in each.taken)), as_of_ms=as_of_ms)
 
-    def _intents(self, holds: Sequence[H], spread: Spread, other: Partition, now_ms: int) -> Claim[H]:
+    def _intents(self, holds: Sequence[H], spread: Spread, other: Partition, now: Recorded) -> Claim[H]:
+        now_ms = now.at_ms
         until_ms = _until(holds[0], now_ms, now_ms + self._sender.rules.grace_ms)
-        entries = self._entries(holds[0], spread, other, now_ms)
-        return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries)
+        noted = self._resource.books.noted(other, now, self._sender.rules.retention) or ()
+        entries = [*self._entries(holds[0], spread, other, now_ms), *noted]
+        return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries, now=now)
 
     def _home_claim(self, holds: Sequence[H], spread: Spread, now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
         first, (home, _) = holds[0], spread
@@ -110,14 +111,16 @@ class Attempts(Generic[H]):
             beside=[*(write for hold in holds for write in self._beginning(hold, now)), *beside],
             entries=[
                 *self._entries(first, spread, home, now.at_ms),
-                *_notes(first, home, now, self._sender.rules.retention),
+                *self._notes(first, home, now),
             ],
+            now=now,
         )
 
     def _beginning(self, hold: H, now: Recorded) -> tuple[Write, Write]:
         """The hold's own row and the event of its creation."""
         row = {**self._resource.columns(hold), **rows.recorded(now)}
-        return Write(rows.hold_key(hold.id), ABSENT, row), self._sender.kept(self._resource.event(hold, now))
+        keep_s = self._resource.books.bookings_kept_s if isinstance(hold.state, Confirmed) else None
+        return Write(rows.hold_key(hold.id), ABSENT, row, keep_s), self._sender.kept(self._resource.event(hold, now))
 
     def _entries(self, hold: H, spread: Spread, partition: Partition, now_ms: int) -> list[IndexEntry]:
         """The index entries that lead the sweeper to this hold."""
@@ -128,6 +131,12 @@ class Attempts(Generic[H]):
         if partition != home or others:
             asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms, retention))
         return asked
+
+    def _notes(self, hold: H, home: Partition, now: Recorded) -> list[IndexEntry]:
+        """The index entries that lead the relay, the holder's list and the like to this hold."""
+        retention, books = self._sender.rules.retention, self._resource.books
+        noted = books.noted(home, now, retention) or ()
+        return [index_entries.recorded(home, now.epoch, retention), *books.listed(hold, retention), *noted]
 
     async def fence(self, hold: H, why: Lost | Contended | NotMade | Unanswered) -> Row:
         """Fence the id before any refusal and before anything is returned."""
@@ -141,11 +150,6 @@ _RANK: dict[type, int] = {Lost: 0, Contended: 1, NotMade: 1, Unanswered: 2, Alre
 """Which of several partitions' results decides: a refusal beats a retryable one, which beats unknown, which beats
 success.
 """
-
-
-def _notes(hold: Hold, home: Partition, now: Recorded, retention: Retention) -> list[IndexEntry]:
-    """The index entries that lead the relay and the holder's list to this hold."""
-    return [index_entries.recorded(home, now.epoch, retention), *listings.of_hold(hold, retention)]
 
 
 def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:

@@ -61,6 +61,7 @@ class Index(StrEnum):
     __hash__ = str.__hash__  # Enum's own hash is slow, and rows are looked up by it
 
     EXPIRY = "expiry"
+    STOCK_EXPIRY = "stock expiry"
     JOURNAL = "journal"
     HOLDS = "holds"
     ORDERS = "orders"

@@ -33,6 +33,7 @@ from travio_inventory.protocol.resource import (
     home_of,
 )
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import writing
 
 ROUNDS_MAX = 9
 ERRORS_MAX = 3
@@ -212,8 +213,9 @@ class Claims(Generic[H]):
             case Verdict.CONTENDED:
                 findings.contended.append(key)
             case Verdict.DEAD:
-                freeing = self._resource.move({owner: [key]}, Aborted(""), partition, findings.met.rows)
-                freed = await self._sender.apply(partition, freeing, ())
+                freed = await writing.follow(
+                    self._sender, self._resource, partition, {owner: [key]}, Aborted(""), findings.met.rows
+                )
                 findings.were_freed = True
                 if isinstance(freed, Unknown | NotDone):
                     findings.errors += 1

@@ -54,7 +54,12 @@ class HoldProtocol(Generic[H]):
         self.deciding = deciding = Deciding(sender, resource, judging, rolling)
         late = LateConfirming(sender, resource, attempts=attempts, fencing=fencing, deciding=deciding, rolling=rolling)
         self._holding = Holding(
-            sender, resource, ledger=Ledger(sender, judging), attempts=attempts, deciding=deciding, rolling=rolling
+            sender,
+            resource,
+            ledger=Ledger(sender, resource.books, judging),
+            attempts=attempts,
+            deciding=deciding,
+            rolling=rolling,
         )
         self._confirming = Confirming(deciding, late)
         self._extending = Extending(sender, resource, deciding, rolling)

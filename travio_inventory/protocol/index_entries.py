@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.protocol.batches import Index, IndexEntry, Partition
+from travio_inventory.protocol.batches import Index, IndexEntry, Partition, Table
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import partition_entry
 
@@ -17,7 +17,7 @@ TRAVELS_MS = 60_000
 LANDS_WITHIN_MS = SENT_WITHIN_MS + TRAVELS_MS
 """How long after its timestamp a step is looked for in its minute."""
 
-_SHARED = frozenset({Index.EXPIRY, Index.JOURNAL})
+_SHARED = frozenset({Index.EXPIRY, Index.STOCK_EXPIRY, Index.JOURNAL})
 
 
 def minute_of(at_ms: int) -> int:
@@ -30,9 +30,14 @@ def bucket_of(number: int) -> str:
     return f"{number:010d}"
 
 
+def expiry_of(table: Table) -> Index:
+    """The index of what is due in that table."""
+    return Index.STOCK_EXPIRY if table is Table.STOCK else Index.EXPIRY
+
+
 def due(partition: Partition, at_ms: int, retention: Retention) -> IndexEntry:
     """The entry: something in the partition may be due at that moment."""
-    return _in_bucket(Index.EXPIRY, partition, minute_of(at_ms), retention.entries_s)
+    return _in_bucket(expiry_of(partition.table), partition, minute_of(at_ms), retention.entries_s)
 
 
 def recorded(partition: Partition, epoch: int, retention: Retention) -> IndexEntry:

@@ -38,9 +38,10 @@ from typing import Generic
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.back_off import BackOff
-from travio_inventory.protocol.batches import Index, Partition, RowKey, StoreUnavailable
+from travio_inventory.protocol.batches import Partition, RowKey, StoreUnavailable
 from travio_inventory.protocol.hold import NEVER_MS, Aborted, Confirmed, read_title
 from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.index_entries import expiry_of
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
 from travio_inventory.protocol.ports import Everywhere
@@ -76,7 +77,9 @@ class LapseFinder(Generic[H]):
         self._expiring = holds.expiring
         self._rolling = holds.rolling
         self._clock = sender.clock
-        self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock, sender.rules.retention.entries_s)
+        self._minutes = MinuteCursor(
+            sender.batches, expiry_of(holds.resource.table), sender.clock, sender.rules.retention.entries_s
+        )
         self._back_off = BackOff[Partition]("partitions to sweep", sender.clock.elapsed_ms)
         self._everywhere = everywhere
         self._live: Collection[Partition] = ()
@@ -90,9 +93,9 @@ class LapseFinder(Generic[H]):
     async def due_partitions(self) -> Sequence[Partition]:
         """See Lapses."""
         self._round_ms = self._clock.now_ms()
-        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms())
+        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms(), self._resource.table)
         if self._is_set_back():
-            self._again |= self._sender.signals.all_due()
+            self._again |= self._sender.signals.all_due(self._resource.table)
         live = await self._named(self._round_ms)
         self._live = live
         self._last_reads = {partition: last for partition, last in self._last_reads.items() if partition in live}
@@ -105,7 +108,7 @@ class LapseFinder(Generic[H]):
 
     def due_meanwhile(self, under_way: Collection[Partition]) -> Sequence[Partition]:
         """See Lapses: where this process's own holds run out."""
-        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms())
+        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms(), self._resource.table)
         found = {each for each in self._again if each not in under_way and not self._back_off.is_waiting(each)}
         self._again -= found
         self._due = {*self._due, *found}

@@ -50,6 +50,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Write,
 )
+from travio_inventory.protocol.books import Books
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.fencing import REFUSED
 from travio_inventory.protocol.judging import Judging, Verdict
@@ -90,8 +91,9 @@ class _Binding:
 class Ledger(Generic[H]):
     """Takes the rows of holders' keys and slots."""
 
-    def __init__(self, sender: Sender, judging: Judging[H]) -> None:
+    def __init__(self, sender: Sender, books: Books[H], judging: Judging[H]) -> None:
         self._sender = sender
+        self._books = books
         self._judging = judging
 
     async def enter(self, request: Request[H], private_id: str) -> Entered:
@@ -101,8 +103,8 @@ class Ledger(Generic[H]):
         OutcomeUnknown.
         """
         failed = FailedBatches()
-        ledger = rows.ledger_partition(request.actor)
-        slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._sender.rules.holds_per_holder_max)]
+        ledger = self._books.ledger(request.actor)
+        slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._books.live_max(self._sender.rules))]
         keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
         if not slots:  # most keys are new: one batch that assumes so is cheaper than a read before it
             decided = await self._try(request, private_id, {}, slots, failed)
@@ -125,7 +127,7 @@ class Ledger(Generic[H]):
         """
         key = RowKey(Kind.KEY, request.key or "")
         try:
-            standing = await self._sender.batches.get(rows.ledger_partition(request.actor), [key])
+            standing = await self._sender.batches.get(self._books.ledger(request.actor), [key])
             bound = await self._bind(request, key.id, standing, "")
         except StoreUnavailable:
             raise BackendUnavailable from None
@@ -152,8 +154,8 @@ class Ledger(Generic[H]):
             slot = await self._free_slot(request, standing, slots, left)
             condition: Row = {"hold": standing.get(slot, {}).get("hold")}
             values: Row = {"hold": hold_id, "since_ms": self._sender.clock.now_ms()}
-            writes.append(Write(slot, condition, values, self._sender.rules.retention.slots_s))
-        outcome = await self._sender.apply(rows.ledger_partition(request.actor), writes, ())
+            writes.append(Write(slot, condition, values, self._books.slots_s(self._sender.rules.retention)))
+        outcome = await self._sender.apply(self._books.ledger(request.actor), writes, ())
         failed.add(outcome)
         return Proceed(hold_id) if isinstance(outcome, Applied) else None
 
@@ -212,7 +214,8 @@ class Ledger(Generic[H]):
             except (StoreUnavailable, OutcomeUnknown) as error:
                 unjudged = error
                 continue
-            if judged.verdict is Verdict.DEAD or judged.row.get("status") == "confirmed":
+            is_booking = judged.row.get("status") == "confirmed"
+            if judged.verdict is Verdict.DEAD or (is_booking and self._books.frees_slot(judged.row)):
                 return slot
         if unjudged is not None:
             raise StoreUnavailable from unjudged

@@ -1,8 +1,9 @@
 """What this process's own steps did: its background jobs need not search for it."""
 
+from collections import defaultdict
 from heapq import heappop, heappush
 
-from travio_inventory.protocol.batches import Partition, Row, RowKey
+from travio_inventory.protocol.batches import Partition, Row, RowKey, Table
 
 EVENTS_MAX = 50_000
 """Events that wait for one follower."""
@@ -33,7 +34,7 @@ class LocalSignals:
 
     def __init__(self) -> None:
         self._followers: list[RecentEvents] = []
-        self._due: list[tuple[int, Partition]] = []
+        self._due: defaultdict[Table, list[tuple[int, Partition]]] = defaultdict(list)
 
     def recorded(self, partition: Partition, key: RowKey, event: Row) -> None:
         """The partition has this new event."""
@@ -47,16 +48,18 @@ class LocalSignals:
 
     def due(self, partition: Partition, at_ms: int) -> None:
         """Something in the partition falls due at that moment, in monotonic time (`Clock.elapsed_ms`)."""
-        if len(self._due) < DUE_MAX:
-            heappush(self._due, (at_ms, partition))
+        due = self._due[partition.table]
+        if len(due) < DUE_MAX:
+            heappush(due, (at_ms, partition))
 
-    def take_due(self, elapsed_ms: int) -> set[Partition]:
-        """The partitions in which something fell due by now."""
+    def take_due(self, elapsed_ms: int, of: Table = Table.SEAT_GROUPS) -> set[Partition]:
+        """The partitions of the table in which something fell due by now."""
+        due = self._due[of]
         taken: set[Partition] = set()
-        while self._due and self._due[0][0] <= elapsed_ms:
-            taken.add(heappop(self._due)[1])
+        while due and due[0][0] <= elapsed_ms:
+            taken.add(heappop(due)[1])
         return taken
 
-    def all_due(self) -> set[Partition]:
-        """The partitions in which something falls due, now or later."""
-        return {partition for _, partition in self._due}
+    def all_due(self, of: Table = Table.SEAT_GROUPS) -> set[Partition]:
+        """The partitions of the table in which something falls due, now or later."""
+        return {partition for _, partition in self._due[of]}

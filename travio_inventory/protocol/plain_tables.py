@@ -49,6 +49,13 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "organization, trip, seat group",
         _ENTRIES,
     ),
+    Index.STOCK_EXPIRY: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES,
+        "the places of stock in which something is due",
+        "a minute",
+        "organization, stock keeping unit, the number of its place",
+        _ENTRIES,
+    ),
     Index.JOURNAL: DeclaredIndex(
         PlainTable.INDEX_ENTRIES,
         "the seat groups in which an event was recorded",

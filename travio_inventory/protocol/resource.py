@@ -28,13 +28,16 @@ says whose a claim is names the hold's id, and with it the home whose row alone 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
 from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse_hold_id
+
+if TYPE_CHECKING:
+    from travio_inventory.protocol.books import Books
 
 
 class Hold(Protocol):
@@ -179,7 +182,7 @@ class Claim(Generic[H]):
 
     `is_intent`: their home is elsewhere, and decides. It began `at_ms`: after the grace period no batch is tried any
     more, since others may treat the attempt as abandoned. `until_ms` is when the sweeper checks it, None if it need
-    not.
+    not. What it writes is recorded at `now`.
     """
 
     partition: Partition
@@ -191,6 +194,7 @@ class Claim(Generic[H]):
     entries: Sequence[IndexEntry] = ()
     stake: Stake | None = None
     """What is taken, if that is not all that the holds have there: its one hold is moved."""
+    now: Recorded | None = None
 
 
 class OwnShare(Enum):
@@ -272,7 +276,10 @@ class Resource(Protocol[H]):
     @property
     def kind(self) -> Kind:
         """The kind of rows that say whose a claim is."""
-        ...
+
+    @property
+    def books(self) -> "Books[H]":
+        """What is kept beside the holds."""
 
     def partitions(self, hold: H) -> Sequence[Partition]:
         """Those in which the hold claims something."""
@@ -323,7 +330,7 @@ class Resource(Protocol[H]):
         ...
 
     def move(
-        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows
+        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows, now: Recorded
     ) -> Sequence[Write]:
         """The writes that settle the claims under these titles, or return them, on condition that they still are."""
         ...

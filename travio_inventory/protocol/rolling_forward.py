@@ -105,8 +105,7 @@ class RollingForward(Generic[H]):
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
-            writes = self._resource.move({owner: keys}, state, partition, seen)
-            match await self._sender.apply(partition, writes, ()):
+            match await writing.follow(self._sender, self._resource, partition, {owner: keys}, state, seen):
                 case Applied():
                     return True
                 case Refused(rows=standing):

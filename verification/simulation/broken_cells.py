@@ -9,6 +9,7 @@ from travio_inventory.protocol import attempts, claims, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.claims import Claims
+from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.resource import Claim, Findings, Obstacle, Taken, home_and_others
 from travio_inventory.protocol.until_known import until_known
@@ -43,9 +44,14 @@ def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
     move = Seats.move
 
     def anybodys(
-        self: Seats, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows
+        self: Seats,
+        owned: Mapping[str, Sequence[RowKey]],
+        state: HoldState,
+        partition: Partition,
+        seen: Rows,
+        now: Recorded,
     ) -> Sequence[Write]:
-        writes = move(self, owned, state, partition, seen)
+        writes = move(self, owned, state, partition, seen, now)
         return writes if isinstance(state, Confirmed) else list(map(unconditionally, writes))
 
     patch.setattr(Seats, "move", anybodys)
@@ -173,7 +179,7 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
         others = dict.fromkeys(other for _, elsewhere in spread for other in elsewhere)
         for other in others:
             if isinstance(claimed.result, claims.Won):
-                claimed = await self._claims.claim(self._intents(holds, spread[0], other, now_ms))
+                claimed = await self._claims.claim(self._intents(holds, spread[0], other, Recorded(0, now_ms)))
         return claimed, bool(others)
 
     patch.setattr(Attempts, "claim", claim)

@@ -10,7 +10,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Outcome, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.claims import Claimed, Lost
 from travio_inventory.protocol.fencing import Fencing
-from travio_inventory.protocol.hold import Aborted, Confirmed, Released
+from travio_inventory.protocol.hold import Aborted, Confirmed, Recorded, Released
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.resource import Claim, Resource, Stake, Standing, home_and_others
@@ -50,7 +50,7 @@ def _give_back_first(patch: pytest.MonkeyPatch) -> None:
         before, after, _ = change
         for other in home_and_others(resource, before)[1]:
             if gone := writing.given_up(resource, before, after, other):
-                await sender.apply(other, resource.move({before.id: gone}, Released(), other, {}), ())
+                await sender.apply(other, resource.move({before.id: gone}, Released(), other, {}, Recorded(0, 0)), ())
         return await step(sender, resource, change, seen=seen, at_ms=at_ms, beside=beside)
 
     patch.setattr(writing, "step", early)

@@ -25,7 +25,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.fencing import REFUSED, RETRY
-from travio_inventory.protocol.hold import Title
+from travio_inventory.protocol.hold import Recorded, Title
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.resource import Findings, Resource, Taken
@@ -121,9 +121,14 @@ def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
     move = Seats.move
 
     def anybodys(
-        self: Seats, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows
+        self: Seats,
+        owned: Mapping[str, Sequence[RowKey]],
+        state: HoldState,
+        partition: Partition,
+        seen: Rows,
+        now: Recorded,
     ) -> Sequence[Write]:
-        writes = move(self, owned, state, partition, seen)
+        writes = move(self, owned, state, partition, seen, now)
         return list(map(unconditionally, writes)) if seen and state == Aborted("") else writes
 
     patch.setattr(Seats, "move", anybodys)

@@ -21,6 +21,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.claims import Lost
 from travio_inventory.protocol.fencing import REFUSED, Fencing
+from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.resource import Resource, home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -58,7 +59,7 @@ def _give_back_first(patch: pytest.MonkeyPatch) -> None:
     async def late_fence(self: Attempts[Hold], hold: Hold, why: Why) -> Row:
         for other in home_and_others(self._resource, hold)[1]:
             owned = {hold.id: self._resource.keys(hold, other)}
-            await self._sender.apply(other, self._resource.move(owned, Aborted(""), other, {}), ())
+            await self._sender.apply(other, self._resource.move(owned, Aborted(""), other, {}, Recorded(0, 0)), ())
         return await fence(self, hold, why)
 
     patch.setattr(Attempts, "fence", late_fence)

@@ -25,6 +25,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.books import HolderBooks
 from travio_inventory.protocol.hold import Confirmed, Held, HoldId, HoldState, Recorded, claimant_of, late_id
 from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay, Obstacle, OwnShare, Standing, Taken
 
@@ -156,6 +157,7 @@ class Units:
     table = Table.SEAT_GROUPS
     """Its store has no other table."""
     kind = LINES
+    books = HolderBooks()
 
     def partitions(self, hold: UnitHold) -> Sequence[Partition]:
         """See Resource."""
@@ -234,7 +236,7 @@ class Units:
         return [Write(key, {"status": "reserved"}, {"until_ms": until_ms}) for key in keys]
 
     def move(
-        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, seen: Rows
+        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, seen: Rows, _now: Recorded
     ) -> Sequence[Write]:
         """See Resource."""
         available = reserved = 0

@@ -47,7 +47,7 @@ class Holding(Generic[H]):
         for _ in range(GENERATIONS_MAX):
             as_of_ms = self._clock.now_ms()
             hold_id = request.new_id(self._sender.new_digest())
-            is_private = request.key is None and not self._sender.rules.holds_per_holder_max
+            is_private = request.key is None and not self._resource.books.live_max(self._sender.rules)
             if not is_private:
                 match await self._ledger.enter(request, hold_id):
                     case Answered(hold_id=bound, row=row):

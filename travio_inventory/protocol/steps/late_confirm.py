@@ -56,7 +56,7 @@ class LateConfirming(Generic[H]):
             await self._refused(hold, ())
             return None
         booking = sold_still
-        kept = self._deciding.kept_as_expired(hold, FOR_EVER)
+        kept = self._deciding.kept_as_expired(hold, self._resource.books.bookings_kept_s or FOR_EVER)
         claimed, others_sent = await self._attempts.claim([booking], self._sender.clock.now_ms(), [kept])
         match claimed.result:
             case Won():

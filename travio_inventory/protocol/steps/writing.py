@@ -1,10 +1,21 @@
 """What a step writes and where: the hold's row, its event and its claims, all in its home."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from travio_inventory.protocol import index_entries, listings, rows
-from travio_inventory.protocol.batches import Applied, IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
-from travio_inventory.protocol.hold import Confirmed, Held, Recorded, Released
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import index_entries, rows
+from travio_inventory.protocol.batches import (
+    Applied,
+    IndexEntry,
+    NotDone,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    Write,
+)
+from travio_inventory.protocol.hold import Confirmed, Held, HoldState, Recorded, Released
 from travio_inventory.protocol.resource import H, Hold, Resource, home_and_others, home_of
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
@@ -50,7 +61,7 @@ async def step(
     hold, after, _ = change
     now = await sender.now(at_ms)
     retention = sender.rules.retention
-    listed = listings.of_hold(after, retention) if type(after.state) is not type(hold.state) else []
+    listed = resource.books.listed(after, retention) if type(after.state) is not type(hold.state) else []
     asked = [*others_due(resource, [hold], at_ms, retention), *listed]
     writes = step_writes(sender, resource, [change], seen, now)
     outcome = await send(sender, resource, [hold], [*writes, *beside], asked, now)
@@ -69,13 +80,38 @@ async def send(
 ) -> Outcome:
     """Steps of this moment on these holds, which have one home."""
     home = home_of(resource, holds[0].organization, holds[0].id)
-    recorded = index_entries.recorded(home, now.epoch, sender.rules.retention)
-    return await sender.apply(home, writes, [recorded, *others], at_ms=now.at_ms)
+    retention = sender.rules.retention
+    noted = resource.books.noted(home, now, retention) or ()
+    recorded = index_entries.recorded(home, now.epoch, retention)
+    return await sender.apply(home, writes, [recorded, *noted, *others], at_ms=now.at_ms)
+
+
+async def follow(
+    sender: Sender,
+    resource: Resource[H],
+    partition: Partition,
+    owned: Mapping[str, Sequence[RowKey]],
+    state: HoldState,
+    seen: Rows,
+) -> Outcome:
+    """Move these claims to the state that their home row says."""
+    retention, at_ms = sender.rules.retention, sender.clock.now_ms()
+    now, noted = Recorded(0, at_ms), resource.books.noted(partition, Recorded(0, at_ms), retention)
+    if noted is not None:
+        try:
+            now = await sender.now(at_ms)
+        except BackendUnavailable:
+            return NotDone("the epoch could not be read")
+        noted = resource.books.noted(partition, now, retention)
+    writes = resource.move(owned, state, partition, seen, now)
+    return await sender.apply(partition, writes, noted or (), at_ms=None if noted is None else at_ms)
 
 
 async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:
     """The process that made the hold's last step may have died before it was listed."""
-    entries = listings.of_hold(hold, sender.rules.retention)
+    entries = resource.books.listed(hold, sender.rules.retention)
+    if not entries:
+        return
     await sender.batches.apply(home_of(resource, hold.organization, hold.id), (), entries)
 
 
@@ -87,10 +123,12 @@ def step_writes(
     """
     home = home_of(resource, changes[0][0].organization, changes[0][0].id)
     told = [write for each in changes for write in _told(sender, resource, *each, now)]
-    return [*told, *_moved(resource, [(before, after) for before, after, _ in changes], home, seen)]
+    return [*told, *_moved(resource, [(before, after) for before, after, _ in changes], home, seen, now)]
 
 
-def _moved(resource: Resource[H], changes: Sequence[tuple[H, H]], home: Partition, seen: Rows) -> list[Write]:
+def _moved(
+    resource: Resource[H], changes: Sequence[tuple[H, H]], home: Partition, seen: Rows, now: Recorded
+) -> list[Write]:
     """The claims in their home: what is given up is returned, the rest follows its hold's new state, if that is new."""
     given: dict[str, Sequence[RowKey]] = {}
     kept: dict[str, Sequence[RowKey]] = {}
@@ -99,8 +137,8 @@ def _moved(resource: Resource[H], changes: Sequence[tuple[H, H]], home: Partitio
             given |= by_title(resource, before, gone, seen)
         if is_alive(after) and type(after.state) is not type(before.state):
             kept |= by_title(resource, before, resource.keys(after, home), seen)
-    returned = resource.move(given, Released(), home, seen) if given else ()
-    return [*returned, *(resource.move(kept, changes[0][1].state, home, seen) if kept else ())]
+    returned = resource.move(given, Released(), home, seen, now) if given else ()
+    return [*returned, *(resource.move(kept, changes[0][1].state, home, seen, now) if kept else ())]
 
 
 def given_up(resource: Resource[H], before: H, after: H, partition: Partition) -> Sequence[RowKey]:
@@ -126,6 +164,9 @@ def _told(
     if not is_alive(after):
         ended = {**rows.of_state(before.state), **resource.columns(after), **recorded}
         return Write(key, condition, ended, sender.rules.retention.over_s(before.id)), event
+    keep_s = resource.books.bookings_kept_s
+    if isinstance(after.state, Confirmed) and keep_s is not None:
+        return Write(key, condition, {**resource.columns(after), **recorded}, keep_s), event
     if isinstance(after.state, Confirmed) and after.parts == before.parts and not isinstance(before.state, Confirmed):
         return Write(key, condition, {**rows.of_state(after.state), **resource.booking(after.state), **recorded}), event
     return Write(key, condition, {**resource.changes(before, after), **recorded}), event

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey, Rows, Table, Write
+from travio_inventory.protocol.books import HolderBooks
 from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay, Obstacle, OwnShare, Standing, Taken
 from travio_inventory.seats.events import step_to
 from travio_inventory.seats.hold import (
@@ -29,6 +30,7 @@ class Seats:
 
     table = Table.SEAT_GROUPS
     kind = Kind.CELL
+    books = HolderBooks()
 
     def __init__(self, *, sells_departed: bool = False) -> None:
         self._sells_departed = sells_departed
@@ -108,7 +110,12 @@ class Seats:
         return [Write(cell, {"owner": owner}, values) for owner, cells in owned.items() for cell in cells]
 
     def move(
-        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, _seen: Rows
+        self,
+        owned: Mapping[str, Sequence[RowKey]],
+        state: HoldState,
+        _partition: Partition,
+        _seen: Rows,
+        _now: Recorded,
     ) -> Sequence[Write]:
         """See Resource."""
         values: Row = {"status": "sold", "until_ms": None} if isinstance(state, Confirmed) else seat_rows.FREE

@@ -1,0 +1,75 @@
+"""What is kept beside the holds on a resource: ledgers, lists, the places that are due, and how long bookings stay."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol import listings, rows
+from travio_inventory.protocol.batches import IndexEntry, Partition, Row
+from travio_inventory.protocol.hold import Recorded
+from travio_inventory.protocol.resource import H_contra, Hold
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.rules import Rules
+
+
+class Books(Protocol[H_contra]):
+    """How a resource keeps its books."""
+
+    @property
+    def bookings_kept_s(self) -> int | None:
+        """For how long a booking is kept from its last step; None if something else ends it."""
+        ...
+
+    def ledger(self, actor: Actor) -> Partition:
+        """Where the keys and slots of a holder are."""
+        ...
+
+    def live_max(self, rules: Rules) -> int:
+        """How many live holds a holder may have; 0 = any number."""
+        ...
+
+    def frees_slot(self, booking: Row) -> bool:
+        """Whether a holder may have another hold in place of this booking."""
+        ...
+
+    def slots_s(self, retention: Retention) -> int:
+        """For how long a slot is kept from when it was taken."""
+        ...
+
+    def listed(self, hold: H_contra, retention: Retention) -> Sequence[IndexEntry]:
+        """The lists that the hold is in since its last step."""
+        ...
+
+    def noted(self, partition: Partition, now: Recorded, retention: Retention) -> Sequence[IndexEntry] | None:
+        """What leads to the rows that moving claims in a partition writes; None if that writes nothing else."""
+        ...
+
+
+class HolderBooks:
+    """Books by holder: a user's holds are listed, and a booking is as many as a user wants."""
+
+    bookings_kept_s: int | None = None
+
+    def ledger(self, actor: Actor) -> Partition:
+        """See Books."""
+        return rows.ledger_partition(actor)
+
+    def live_max(self, rules: Rules) -> int:
+        """See Books."""
+        return rules.holds_per_holder_max
+
+    def frees_slot(self, _booking: Row) -> bool:
+        """See Books."""
+        return True
+
+    def slots_s(self, retention: Retention) -> int:
+        """See Books."""
+        return retention.slots_s
+
+    def listed(self, hold: Hold, retention: Retention) -> Sequence[IndexEntry]:
+        """See Books."""
+        return listings.of_hold(hold, retention)
+
+    def noted(self, _partition: Partition, _now: Recorded, _retention: Retention) -> Sequence[IndexEntry] | None:
+        """See Books: a claim has no history."""
+        return None
