@@ -12,7 +12,8 @@ import pytest
 
 from tests.typed import ROOT, Type
 from travio_inventory.bench.own_server import free_port
-from travio_inventory.cli.commands import COMMANDS, Command
+from travio_inventory.cli.command import Command
+from travio_inventory.cli.commands import COMMANDS
 from travio_inventory.cli.exits import ADVICE, failure_of
 from travio_inventory.client.refusals import KINDS
 from travio_inventory.kernel.refusals import FinalRefusal, Overloaded, Refusal, RetryableRefusal

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 from rich.console import Console
+
+from travio_inventory.cli.command import Command
+from travio_inventory.cli.stock.commands import STOCK_BEGIN, STOCK_COMMANDS
 
 PACKAGE = "travio_inventory.cli"
 NAME = "travio-inventory"
@@ -50,20 +52,9 @@ GROUPS = {
     "holds": ("Show holds and bookings.", ""),
     "waitlist": ("Waiting lists for seats of a class.", ""),
     "events": ("Events that the service publishes; without a command, `show`.", ""),
+    "stock": ("Goods per stock keeping unit and warehouse.", STOCK_BEGIN),
     "bench": ("Measure the service and check the results.", BENCH_BEGIN),
 }
-
-
-class Command(NamedTuple):
-    """A command: its words, its function, its help, and an example of its arguments; `usage` describes the arguments if
-    the function does not.
-    """
-
-    words: str
-    function: str
-    help: str
-    example: str = ""
-    usage: str = ""
 
 
 COMMANDS = (
@@ -245,6 +236,7 @@ COMMANDS = (
         "--watchers 1000 --changes 10",
     ),
     Command("bench start", "bench:bench_start", "How long the service takes from start to first answer."),
+    *STOCK_COMMANDS,
 )
 
 

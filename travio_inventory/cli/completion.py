@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from travio_inventory.cli import SERVICE_PACKAGES
-from travio_inventory.cli.commands import COMMANDS, NAME, PACKAGE, Command, build
+from travio_inventory.cli.command import Command
+from travio_inventory.cli.commands import COMMANDS, NAME, PACKAGE, build
 from travio_inventory.cli.exits import Exit
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -49,7 +49,7 @@ def show_manifest(
 
         def show() -> None:
             if as_csv:
-                screen.raw(_as_csv(lines, _columns(national_ids=national_ids)))
+                screen.raw(csv_of(_columns(national_ids=national_ids), [list(line.values()) for line in lines]))
             elif lines:
                 screen.table(list(lines[0]), [list(line.values()) for line in lines])
             else:
@@ -91,12 +91,14 @@ def _lines(record: HoldRecord, *, national_ids: bool) -> Iterator[Line]:
         yield {name: values[name] for name in _columns(national_ids=national_ids)}
 
 
-def _as_csv(lines: list[Line], columns: list[str]) -> str:
+def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """CSV with a header line. What a spreadsheet would take for a formula begins with a quotation mark."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_no_formula(printable(value)) for value in line.values()] for line in lines)
+    writer.writerows(
+        [value if isinstance(value, int) else _no_formula(printable(value)) for value in row] for row in rows
+    )
     return text.getvalue().rstrip("\n")
 
 

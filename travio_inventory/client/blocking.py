@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from functools import partial, wraps
 from types import TracebackType
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -20,6 +20,9 @@ from travio_inventory.client.client import (
 from travio_inventory.client.connection import Token
 from travio_inventory.client.holds import Hold, HoldAttempt
 from travio_inventory.seats.hold import Passenger
+
+if TYPE_CHECKING:
+    from travio_inventory.client.blocking_stock import BlockingStock
 
 _P = ParamSpec("_P")
 _Answer = TypeVar("_Answer")
@@ -187,6 +190,13 @@ class BlockingInventoryClient:
         other = copy.copy(self)
         other._client = self._client.acting_for(user, organization=organization)
         return other
+
+    @property
+    def stock(self) -> "BlockingStock":
+        """Stock, on the same connection and on behalf of the same user."""
+        from travio_inventory.client.blocking_stock import BlockingStock  # noqa: PLC0415 - as the client's own
+
+        return BlockingStock(self._portal, self._client.stock)
 
     serves = _waiting(InventoryClient.serves)
     hold = _asking(InventoryClient.hold)

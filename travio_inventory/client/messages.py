@@ -37,6 +37,7 @@ from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def number(field: str, value: int) -> int:
@@ -44,6 +45,18 @@ def number(field: str, value: int) -> int:
     if not INT32_MIN <= value <= INT32_MAX:
         raise InvalidRequest([Violation(field, f"must be {INT32_MIN} to {INT32_MAX}, not {value}")])
     return value
+
+
+def large_number(field: str, value: int) -> int:
+    """The same for a field of 64 bits. Raises InvalidRequest."""
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise InvalidRequest([Violation(field, f"must be {INT64_MIN} to {INT64_MAX}, not {value}")])
+    return value
+
+
+def large_number_or_none(field: str, value: int | None) -> int | None:
+    """The same for a field that may be unset."""
+    return None if value is None else large_number(field, value)
 
 
 def moment(unix_s: int) -> datetime:

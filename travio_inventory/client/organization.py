@@ -1,7 +1,7 @@
-"""What an organization reads of its trips, whoever booked: manifests, the bookings of an order, who had a seat."""
+"""What an organization reads of its trips, whoever booked: manifests, orders, who had a seat; and its stock."""
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from travio_inventory.client import messages
 from travio_inventory.client.answers import HoldRecord, SeatExplanation
@@ -9,6 +9,9 @@ from travio_inventory.client.connection import Connection, Rpc
 from travio_inventory.client.explanations import explanation
 from travio_inventory.client.holds import Account
 from travio_inventory.wire.inventory import v1 as wire
+
+if TYPE_CHECKING:
+    from travio_inventory.client.stock import StockCalls
 
 BOOKINGS_MOST_DEFAULT = 100_000
 TRACES_MOST_DEFAULT = 10_000
@@ -34,6 +37,13 @@ class OrganizationReads:
 
     _connection: Connection
     _account: Account
+
+    @property
+    def stock(self) -> "StockCalls":
+        """Stock, on the same connection and on behalf of the same user."""
+        from travio_inventory.client.stock import StockCalls  # noqa: PLC0415 - who sells seats need not import it
+
+        return StockCalls(self._connection, self._account)
 
     async def manifest(
         self,

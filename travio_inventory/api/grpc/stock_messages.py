@@ -27,7 +27,7 @@ from travio_inventory.stock.commands import (
 from travio_inventory.stock.entry import REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.reports import StockReportQuery, report_query
-from travio_inventory.stock.warehouse import Site
+from travio_inventory.stock.warehouse import Site, warehouse_id
 
 
 def entry_named(caller: Identity, message: Fields) -> tuple[Actor, str]:
@@ -61,12 +61,16 @@ def updates_asked(caller: Identity, message: Fields) -> tuple[Actor, UpdateMany]
 
 def entries_asked(caller: Identity, message: Fields) -> tuple[Actor, EntriesQuery]:
     """Read ListInventoryRequest."""
-    return asked(caller, message, member_of, lambda message: paged(message, lambda after: _entries(message, after)))
+    where = _warehouse(caller, message)
+    return asked(
+        caller, message, member_of, lambda message: paged(message, lambda after: _entries(message, where, after))
+    )
 
 
 def entry_added(caller: Identity, message: Fields) -> tuple[Actor, AddEntry]:
     """Read AddInventoryRequest."""
-    return asked(caller, message, member_of, _entry)
+    where = _warehouse(caller, message)
+    return asked(caller, message, member_of, lambda message: _entry(message, where))
 
 
 def entry_changed(caller: Identity, message: Fields) -> tuple[Actor, ChangeEntry | DeleteEntry]:
@@ -133,11 +137,19 @@ def _line(line: Fields) -> StockLine:
     )
 
 
-def _entries(message: Fields, after: str) -> EntriesQuery:
+def _warehouse(caller: Identity, message: Fields) -> str:
+    """The id of the warehouse that is named by it, or by its code."""
+    code = message.warehouse_code
+    if message.warehouse_id or not code:
+        return str(message.warehouse_id)
+    return warehouse_id(caller.organization_for(message.organization_id), code)
+
+
+def _entries(message: Fields, warehouse: str, after: str) -> EntriesQuery:
     return EntriesQuery(
         message.sku,
         message.product_id,
-        message.warehouse_id,
+        warehouse,
         message.region,
         message.low_stock,
         after,
@@ -145,11 +157,11 @@ def _entries(message: Fields, after: str) -> EntriesQuery:
     )
 
 
-def _entry(message: Fields) -> AddEntry:
+def _entry(message: Fields, warehouse: str) -> AddEntry:
     point, quantity = optional(message, "reorder_point"), optional(message, "reorder_quantity")
     return AddEntry(
         message.sku,
-        message.warehouse_id,
+        warehouse,
         message.product_id,
         message.quantity,
         message.variant_id,

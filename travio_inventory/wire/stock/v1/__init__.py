@@ -87,6 +87,11 @@ class AddInventoryRequest(betterproto2.Message):
 
     idempotency_key: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
 
+    warehouse_code: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -101,6 +106,7 @@ class AddInventoryRequest(betterproto2.Message):
         reorder_point: "int | None" = None,
         reorder_quantity: "int | None" = None,
         idempotency_key: "str" = "",
+        warehouse_code: "str" = "",
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
@@ -112,6 +118,7 @@ class AddInventoryRequest(betterproto2.Message):
         self.reorder_point = reorder_point
         self.reorder_quantity = reorder_quantity
         self.idempotency_key = idempotency_key
+        self.warehouse_code = warehouse_code
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()
@@ -590,6 +597,11 @@ class ListInventoryRequest(betterproto2.Message):
 
     page_token: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
 
+    warehouse_code: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -603,6 +615,7 @@ class ListInventoryRequest(betterproto2.Message):
         low_stock: "bool" = False,
         page_size: "int" = 0,
         page_token: "str" = "",
+        warehouse_code: "str" = "",
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
@@ -613,6 +626,7 @@ class ListInventoryRequest(betterproto2.Message):
         self.low_stock = low_stock
         self.page_size = page_size
         self.page_token = page_token
+        self.warehouse_code = warehouse_code
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()

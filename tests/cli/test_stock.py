@@ -1,0 +1,193 @@
+"""Stock by command line and Python client, against a service."""
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from tests.cli.test_terminal import fits
+from tests.typed import Type, Typed
+from travio_inventory.client import BlockingInventoryClient, IdempotencyKeyReused, InvalidRequest, InventoryClient
+from travio_inventory.client.stock import (
+    InsufficientStock,
+    LineState,
+    Site,
+    StockExists,
+    StockLeft,
+    StockLine,
+    StockNotFound,
+    VersionConflict,
+)
+from verification.kit.service_process import ServiceProcess
+
+
+@pytest.fixture
+def shop(server: ServiceProcess, typed: Type) -> Type:
+    """Types a command about stock, for an organization of its own."""
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4), "TRAVIO_USER": "ann"}
+
+    def type_words(*words: str, **others: str) -> Typed:
+        return typed("stock", *words, **environment, **others)
+
+    return type_words
+
+
+def test_stock_is_kept_from_its_first_day_to_its_last(shop: Type) -> None:
+    assert shop("list").out == "no entries\n"
+    assert shop("warehouses").out == "no warehouses\n"
+    assert (
+        shop("warehouse-add", "north", "North", "--region", "eu", "--latitude", "-33.9", "--longitude", "18.4").status
+        == 0
+    )
+    added = shop("add", "cup", "north", "--product", "crockery", "--quantity", "12", "--json").plain
+    assert (added["total"], added["version"], added["warehouse"]) == (12, 1, "north")
+    said = shop("adjust", "cup", "north", "-2", "--type", "damage", "--reason", "fell", "--key", "k")
+    again = shop("adjust", "cup", "north", "-2", "--type", "damage", "--reason", "fell", "--key", "k")
+    assert said.out == again.out == "cup in north: -2, 10 afterwards\nnow 10 available, 0 reserved, version 2\n"
+    late = shop("count", "cup", "north", "9", "--version", "1", "--reason", "counted")
+    assert (late.status, "version 2" in late.err) == (1, True)
+    counted = shop("count", "cup", "north", "9", "--version", "2", "--reason", "counted", "--json").plain
+    assert counted["movement"]["quantity"] == -1
+    assert shop("reorder", "cup", "north", "--point", "3", "--json").plain["reorder_point"] == 3
+    moved = shop("movements", "cup", "north", "--json").plain["movements"]
+    assert [(each["type"], each["quantity"], each["balance"], each["by"]) for each in moved] == [
+        ("INBOUND", 12, 12, "ann"),
+        ("DAMAGE", -2, 10, "ann"),
+        ("ADJUSTMENT", -1, 9, "ann"),
+    ]
+    assert shop("available", "cup", "10").out.startswith("no: 9 of cup can be had, 10 wanted\n")
+    assert shop("warehouse-change", "north", "--inactive", "--json").plain["is_active"] is False
+    assert shop("available", "cup", "--json").plain["available"] == 0
+    left = shop("delete", "cup", "north")
+    assert (left.status, "9 are left" in left.err) == (1, True)
+    shop("adjust", "cup", "north", "-9", "--reason", "sold off")
+    assert shop("delete", "cup", "north", "--json").plain["is_deleted"] is True
+    assert shop("list", "--json").plain == {"entries": []}
+    assert shop("show", "jug", "north").status == 1
+    assert shop("warehouse-change", "south", "--name", "S").status == 1
+
+
+def test_tables_show_every_column(shop: Type) -> None:
+    shop("warehouse-add", "north", "A warehouse with a rather long name in the far north", "--region", "eu")
+    shop("add", "a-stock-keeping-unit-with-a-long-name", "north", "--quantity", "4")
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    for words, parts in (
+        (("list",), ["a-stock-keeping-unit-with-a-long-name", "north", "4", "low", "reorder at"]),
+        (("warehouses",), ["north", "eu", "active", "far north"]),
+        (("movements", "a-stock-keeping-unit-with-a-long-name", "north"), [today, "INBOUND", "+4", "opening stock"]),
+        (("report",), ["eu", "warehouses", "4", today, "INBOUND", "+4"]),
+    ):
+        out = shop(*words).out
+        assert all(part in out for part in parts), out
+        assert fits(out) or len(out.splitlines()[0]) > 80
+
+
+def test_what_was_exported_is_imported_again_line_by_line(shop: Type, tmp_path: Path) -> None:
+    shop("warehouse-add", "north", "North")
+    for sku, quantity in (("cup", "5"), ("=jug", "2"), ("'pan", "1")):
+        shop("add", sku, "north", "--quantity", quantity)
+    file = tmp_path / "stock.csv"
+    assert shop("export", str(file)).out == f"{file} has 3 entries\n"
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert {row["sku"]: row["total"] for row in rows} == {"cup": "5", "'=jug": "2", "''pan": "1"}
+    file.write_text(file.read_text().replace(",5,10,", ",7,10,").replace(",2,10,", ",6,10,"))
+    first = shop("import", str(file), "--json").plain
+    assert (first["done"], first["refused"]) == (3, 0)
+    again = shop("import", str(file), "--json").plain
+    assert (again["key"], again["done"]) == (first["key"], 3)
+    totals = {each["sku"]: each["total"] for each in shop("list", "--json").plain["entries"]}
+    assert totals == {"cup": 7, "=jug": 6, "'pan": 1}
+    assert len(shop("movements", "=jug", "north", "--json").plain["movements"]) == 2
+
+
+def test_lines_add_entries_and_change_them_and_those_that_are_refused_are_told(shop: Type, tmp_path: Path) -> None:
+    shop("warehouse-add", "north", "North")
+    file = tmp_path / "delivery.csv"
+    file.write_text(
+        "sku,warehouse,product,quantity,total,type,reference\n"
+        "cup,north,crockery,,20,,\ncup,north,,-3,,damage,case 7\ncup,north,,-30,,,\njug,south,,1,,,\n"
+    )
+    told = shop("import", str(file), "--reason", "delivery")
+    assert told.status == 1
+    assert "2 lines are done; these are not:" in told.out
+    assert "only 17 are available" in told.out
+    assert "2 of 4 lines were refused" in told.err
+    moved = shop("movements", "cup", "north", "--json").plain["movements"]
+    assert [(each["quantity"], each["reason"], each["reference"]) for each in moved][1:] == [(-3, "delivery", "case 7")]
+    assert shop("import", str(file)).status == 1
+    assert shop("show", "cup", "north", "--json").plain["total"] == 14, "another reason is another import"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sku,total\na,1\n", "line 1: the column warehouse is missing"),
+        ("sku,warehouse,totl\na,b,1\n", "line 1: there is no column 'totl'"),
+        ("sku,warehouse\na,b\n", "line 1: there must be a column quantity or total"),
+        ("sku,warehouse,quantity\na,b,1.5\n", "line 2: quantity must be a whole number, not '1.5'"),
+        ("sku,warehouse,quantity\na,b\n", "line 2: has another number of values than the first line"),
+        ("sku,warehouse,quantity\n", "has no lines"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_line(shop: Type, tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "stock.csv"
+    file.write_text(text)
+    told = shop("import", str(file))
+    assert (told.status, told.out) == (2, "")
+    assert f"{file}: {said}" in told.err
+    assert shop("import", str(tmp_path / "none.csv")).status == 2
+
+
+def test_a_report_is_a_table_csv_or_json(shop: Type) -> None:
+    shop("warehouse-add", "north", "North", "--region", "eu")
+    shop("add", "cup", "north", "--quantity", "12")
+    shop("adjust", "cup", "north", "-5", "--reason", "x")
+    (region,) = shop("report", "--json").plain["regions"]
+    assert (region["region"], region["total"], region["low"]) == ("eu", 7, 1)
+    assert [(each["type"], each["quantity"]) for each in region["moved"]] == [("ADJUSTMENT", -5), ("INBOUND", 12)]
+    lines = list(csv.DictReader(shop("report", "--csv").out.splitlines()))
+    assert [(line["total"], line["moved"]) for line in lines] == [("7", ""), ("", "-5"), ("", "12")]
+    assert shop("report", "--region", "us").out == "no warehouses\n"
+    assert shop("report", "--from", "2027-06-02", "--to", "2027-06-01").status == 2
+
+
+async def test_the_client_raises_what_the_service_refuses(server: ServiceProcess) -> None:
+    async with InventoryClient(server.target, organization=token_hex(4), user="ann") as inventory:
+        stock = inventory.stock
+        north = await stock.add_warehouse("north", Site("North", region="eu"))
+        assert await stock.add_warehouse("north", Site("North", region="eu")) == north
+        entry = await stock.add("cup", "north", "p", quantity=2, key="k")
+        assert await stock.add("cup", "north", "p", quantity=2, key="k") == entry
+        line = StockLine(inventory_id=entry.id, quantity=-3, reason="x")
+        for attempt, refusal in (
+            (stock.add_warehouse("north", Site("Other")), StockExists),
+            (stock.add("cup", "north", "p"), StockExists),
+            (stock.add("cup", "north", "p", quantity=3, key="k"), IdempotencyKeyReused),
+            (stock.update(line), InsufficientStock),
+            (stock.update(StockLine(inventory_id=entry.id, total=3, version=9, reason="x")), VersionConflict),
+            (stock.delete(entry.id, version=1), StockLeft),
+            (stock.entry("jug", "north"), StockNotFound),
+            (stock.update(StockLine(inventory_id=entry.id, quantity=2**63, reason="x")), InvalidRequest),
+        ):
+            with pytest.raises(refusal) as refused:
+                await attempt
+            if refusal is InsufficientStock:
+                assert refused.value.available == 2  # type: ignore[attr-defined]
+        results = await stock.update_many([line, line._replace(quantity=1)], key="k2")
+        assert [(each.state, each.total) for each in results] == [(LineState.REFUSED, 0), (LineState.DONE, 3)]
+        answers = await stock.availabilities([("cup", 3), ("jug", 1)], region="eu")
+        assert [(each.is_available, each.available) for each in answers] == [(True, 3), (False, 0)]
+        assert (await stock.change_warehouse(north.id, Site("North 2"), version=1)).site.name == "North 2"
+
+
+def test_the_client_without_asyncio_does_the_same(server: ServiceProcess) -> None:
+    with BlockingInventoryClient(server.target, organization=token_hex(4)) as inventory:
+        inventory.stock.add_warehouse("north", Site("North"))
+        entry = inventory.stock.add("cup", "north", "p", quantity=2)
+        update = inventory.stock.update(StockLine(inventory_id=entry.id, quantity=5, reason="x", type="INBOUND"))
+        assert update.movement is not None
+        assert (update.entry.total, update.movement.balance) == (7, 7)
+        assert [each.quantity for each in inventory.stock.movements(entry.id)] == [2, 5]
+        assert inventory.stock.entries(low=True) == (update.entry,)

@@ -1,0 +1,75 @@
+"""The commands about stock with their help."""
+
+from travio_inventory.cli.command import Command
+
+STOCK_BEGIN = """\
+To begin, with a service running in another terminal:
+  travio-inventory stock warehouse-add north North --region eu
+  travio-inventory stock add cup-blue north --product cup --quantity 100
+  travio-inventory stock adjust cup-blue north -2 --type damage --reason "fell from the shelf"
+  travio-inventory stock list\
+"""
+STOCK_COMMANDS = (
+    Command("stock list", "stock.entries:show_list", "List entries: what lies where.", "--region eu --low"),
+    Command("stock show", "stock.entries:show", "Show what lies of a sku in a warehouse.", "cup-blue north"),
+    Command(
+        "stock add",
+        "stock.entries:add",
+        "Begin to keep a sku in a warehouse, with its opening stock.",
+        "cup-blue north --product cup --quantity 100",
+    ),
+    Command(
+        "stock adjust",
+        "stock.changes:adjust",
+        "Change how many there are by so many.",
+        "cup-blue north -2 --type damage --reason fell",
+        usage="[OPTIONS] SKU WAREHOUSE QUANTITY",
+    ),
+    Command(
+        "stock count",
+        "stock.changes:count",
+        "Set how many there are, as they were counted.",
+        "cup-blue north 97 --version 2 --reason counted",
+    ),
+    Command(
+        "stock reorder",
+        "stock.changes:reorder",
+        "Set at how many to order more, and how many.",
+        "cup-blue north --point 20 --quantity 80",
+    ),
+    Command(
+        "stock delete",
+        "stock.changes:delete",
+        "Keep no more of a sku in a warehouse where nothing is left of it.",
+        "cup-blue north",
+    ),
+    Command("stock movements", "stock.entries:movements", "List what moved of a sku in a warehouse.", "cup-blue north"),
+    Command(
+        "stock available",
+        "stock.entries:available",
+        "Show how many of a sku can be had, and where.",
+        "cup-blue 2 --region eu",
+        usage="[OPTIONS] SKU [QUANTITY]",
+    ),
+    Command("stock warehouses", "stock.warehouses:show_all", "List the warehouses, by priority."),
+    Command("stock warehouse-add", "stock.warehouses:add", "Add a warehouse.", "north North --region eu"),
+    Command(
+        "stock warehouse-change",
+        "stock.warehouses:change",
+        "Say something else of a warehouse; what is left out stays.",
+        "north --inactive",
+    ),
+    Command("stock export", "stock.files:export", "Write the entries as CSV, also for `stock import`.", "stock.csv"),
+    Command(
+        "stock import",
+        "stock.files:import_file",
+        "Make the changes in a CSV file, line by line; run again, it goes on where it was.",
+        'stock.csv --reason "delivery 7"',
+    ),
+    Command(
+        "stock report",
+        "stock.reports:report",
+        "Show the stock of each region, and what moved there by day and type.",
+        "--region eu --from 2027-06-01 --to 2027-06-07",
+    ),
+)

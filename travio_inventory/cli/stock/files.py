@@ -1,0 +1,247 @@
+"""Commands that write stock as CSV, and make the changes of a CSV file line by line."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask, fail
+from travio_inventory.cli.exits import Exit, Failed, Failure
+from travio_inventory.cli.manifests import FORMULA_SIGNS, csv_of
+from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.stock.entries import codes_of
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.client.stock import LineState, StockEntry, StockExists, StockLine, StockLineResult
+from travio_inventory.kernel.refusals import Refusal
+
+EXPORTED = (
+    "sku", "warehouse", "product", "variant", "available", "reserved", "total", "reorder_point", "reorder_quantity",
+    "version",
+)  # fmt: skip
+KNOWN = {*EXPORTED, "quantity", "type", "reason", "reference"}
+LINES_AT_ONCE = 500
+GUARD = "'"
+LINES_MAX = 1_000_000
+TOLD_MAX = 20
+"""Lines that were not done are told one by one, so many of them."""
+
+
+class FileLine(NamedTuple):
+    """A line of a file: a change, and what to add first where there is no such entry."""
+
+    number: int
+    change: StockLine
+    product: str = ""
+    variant: str = ""
+
+
+class WrongStockFile(Exception):
+    """The file says what cannot be read."""
+
+
+def export(
+    file: Annotated[Path, Parameter(help="The file to write; - for standard output.", allow_leading_hyphen=True)],
+    /,
+    *,
+    region: Annotated[str, Parameter(help="Only the warehouses of this region.")] = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Write the entries as CSV. With other totals, `stock import` sets them, where nothing was changed meanwhile."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        codes = codes_of(await client.stock.warehouses())
+        found = await client.stock.entries(region=region, most=LINES_MAX)
+        rows = [_exported(each, codes) for each in found]
+        text = csv_of(EXPORTED, rows)
+        if str(file) == "-":
+            screen.raw(text)
+            return
+        file.write_text(f"{text}\n", encoding="utf-8", newline="")
+        value = {"file": str(file), "entries": len(rows)}
+        screen.answer(value, lambda: screen.say(f"{file} has {len(rows)} entries"))
+
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S)
+
+
+def import_file(
+    file: Annotated[Path, Parameter(help="A CSV file with the columns sku and warehouse.")],
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Why, for lines that do not say it.")] = "import",
+    key: Annotated[str, Parameter(help="Makes a repetition the same; else what the file says.")] = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Make the changes in a CSV file: `quantity` is how many more or fewer, `total` with `version` what was counted.
+
+    A line with a `total`, a `product` and no `version` adds an entry. Each line is done or refused alone. Run again
+    with the same file, it does what was not done, and nothing twice.
+    """
+    try:
+        lines = read_lines(file, reason)
+    except (WrongStockFile, OSError, UnicodeDecodeError) as wrong:
+        said = wrong.strerror if isinstance(wrong, OSError) else str(wrong)
+        return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "WRONG_FILE", f"{file}: {said}"))
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        named = key or blake2b(repr(lines).encode(), digest_size=16).hexdigest()
+        await Importing(client, screen, named).do(lines)
+
+    return ask(reach, work, deadline_s=WHOLE_TRIP_S, again="with the same file")
+
+
+class Importing:
+    """Makes the changes, so many at once, under a key."""
+
+    def __init__(self, client: InventoryClient, screen: Screen, key: str) -> None:
+        self._stock = client.stock
+        self._screen = screen
+        self._key = key
+        self._counts: Counter[str] = Counter()
+        self._told: list[Mapping[str, object]] = []
+
+    async def do(self, lines: Sequence[FileLine]) -> None:
+        """Raises Failed if a line was not done."""
+        for start in range(0, len(lines), LINES_AT_ONCE):
+            await self._some(lines[start : start + LINES_AT_ONCE], f"{self._key}-{start}")
+            self._screen.over(f"{min(start + LINES_AT_ONCE, len(lines))} of {len(lines)} lines")
+        self._screen.over("")
+        left = {state.value: self._counts[state] for state in LineState}
+        value = {
+            "key": self._key,
+            **{name.lower(): count for name, count in left.items()},
+            "not_done_lines": self._told,
+        }
+        done = self._counts[LineState.DONE]
+        if done == len(lines):
+            self._screen.answer(value, lambda: self._screen.say(f"{done} lines are done", "bold"))
+            return
+        self._screen.answer(value, lambda: self._show(done))
+        if self._counts[LineState.REFUSED] == len(lines) - done:
+            raise Failed(Failure(Exit.NO, "LINES_REFUSED", f"{len(lines) - done} of {len(lines)} lines were refused"))
+        said = f"{len(lines) - done} of {len(lines)} lines are not known to be done"
+        raise Failed(Failure(Exit.ASK_AGAIN, "LINES_NOT_DONE", said, "run the same command again with the same file"))
+
+    def _show(self, done: int) -> None:
+        self._screen.say(f"{done} lines are done; these are not:", "bold")
+        self._screen.table(("line", "sku", "warehouse", "status", "why"), [list(each.values()) for each in self._told])
+
+    async def _some(self, lines: Sequence[FileLine], key: str) -> None:
+        changes = []
+        for line in lines:
+            if line.product:
+                await self._add(line, key)
+            else:
+                changes.append(line)
+        if changes:
+            results = await self._stock.update_many([line.change for line in changes], key=key)
+            for line, result in zip(changes, results, strict=True):
+                self._count(line, result)
+
+    async def _add(self, line: FileLine, key: str) -> None:
+        change = line.change
+        state, said = LineState.DONE, ""
+        try:
+            await self._stock.add(
+                change.sku,
+                change.warehouse_code,
+                line.product,
+                variant=line.variant,
+                quantity=change.total or 0,
+                key=f"{key}-{line.number}",
+            )
+        except StockExists:
+            state, said = LineState.REFUSED, "there is such an entry: say its version to set its total"
+        except Refusal as refusal:
+            if refusal.reason in ("OVERLOADED", "BACKEND_UNAVAILABLE", "OUTCOME_UNKNOWN", "RATE_LIMITED"):
+                raise
+            state, said = LineState.REFUSED, str(refusal)
+        self._count(line, StockLineResult(state, "", 0, 0, "", "", said))
+
+    def _count(self, line: FileLine, result: StockLineResult) -> None:
+        self._counts[result.state] += 1
+        if result.state is not LineState.DONE and len(self._told) < TOLD_MAX:
+            change = line.change
+            self._told.append(
+                {
+                    "line": line.number,
+                    "sku": change.sku,
+                    "warehouse": change.warehouse_code,
+                    "status": result.state.value,
+                    "why": result.detail,
+                }
+            )
+
+
+def read_lines(file: Path, reason: str) -> list[FileLine]:
+    """The lines of the file. Raises WrongStockFile, OSError, UnicodeDecodeError."""
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.DictReader(text, strict=True)
+        columns = reader.fieldnames or ()
+        missing, unknown = {"sku", "warehouse"} - {*columns}, [each for each in columns if each not in KNOWN]
+        if missing or unknown:
+            said = f"the column {min(missing)} is missing" if missing else f"there is no column {unknown[0]!r}"
+            raise WrongStockFile(f"line 1: {said}; known are {', '.join(sorted(KNOWN))}")
+        if not {"quantity", "total"} & {*columns}:
+            raise WrongStockFile("line 1: there must be a column quantity or total")
+        try:
+            lines = list(_lines(reader, reason))
+        except csv.Error as wrong:
+            raise WrongStockFile(f"line {reader.line_num}: {wrong}") from None
+    if not lines:
+        raise WrongStockFile("has no lines")
+    return lines
+
+
+def _lines(reader: "csv.DictReader[str]", reason: str) -> Iterator[FileLine]:
+    for row in reader:
+        number = reader.line_num
+        if number > LINES_MAX:
+            raise WrongStockFile(f"has more than {LINES_MAX} lines")
+        if None in row or None in row.values():
+            raise WrongStockFile(f"line {number}: has another number of values than the first line")
+        quantity, total = _number(row, "quantity", number), _number(row, "total", number)
+        version = _number(row, "version", number) or 0
+        if quantity is not None:
+            total, version = None, 0
+        change = StockLine(
+            sku=_bare(row["sku"]),
+            warehouse_code=_bare(row["warehouse"]),
+            quantity=quantity,
+            total=total,
+            version=version,
+            type=(row.get("type") or "ADJUSTMENT").upper(),
+            reason=row.get("reason") or reason,
+            reference=row.get("reference") or "",
+        )
+        is_new = quantity is None and total is not None and not version
+        product, variant = _bare(row.get("product") or ""), _bare(row.get("variant") or "")
+        yield FileLine(number, change, product if is_new else "", variant)
+
+
+def _exported(entry: StockEntry, codes: Mapping[str, str]) -> Sequence[object]:
+    texts = entry.sku, codes.get(entry.warehouse_id, entry.warehouse_id), entry.product, entry.variant
+    quantities = entry.available, entry.reserved, entry.total
+    return (*map(_guarded, texts), *quantities, entry.reorder_point, entry.reorder_quantity, entry.version)
+
+
+def _guarded(text: str) -> str:
+    """A spreadsheet takes it for a text, and so does `_bare`."""
+    return f"{GUARD}{text}" if text.startswith((*FORMULA_SIGNS, GUARD)) else text
+
+
+def _bare(text: str) -> str:
+    return text.removeprefix(GUARD)
+
+
+def _number(row: Mapping[str, str], name: str, line: int) -> int | None:
+    said = (row.get(name) or "").strip()
+    if not said:
+        return None
+    try:
+        return int(said)
+    except ValueError:
+        raise WrongStockFile(f"line {line}: {name} must be a whole number, not {said!r}") from None

@@ -1,0 +1,47 @@
+"""Calls about stock for programs without asyncio."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal
+
+from travio_inventory.client.stock import StockCalls
+
+_P = ParamSpec("_P")
+_Answer = TypeVar("_Answer")
+
+
+def _waiting(
+    method: Callable[Concatenate[StockCalls, _P], Awaitable[_Answer]],
+) -> "Callable[Concatenate[BlockingStock, _P], _Answer]":
+    """The same method, which waits for its answer."""
+
+    @wraps(method)
+    def call(self: "BlockingStock", /, *args: _P.args, **kwargs: _P.kwargs) -> _Answer:
+        return self._portal.call(partial(method, self._stock, *args, **kwargs))
+
+    return call
+
+
+class BlockingStock:
+    """`StockCalls`, whose methods wait for their answers: what `BlockingInventoryClient.stock` gives."""
+
+    def __init__(self, portal: BlockingPortal, stock: StockCalls) -> None:
+        self._portal = portal
+        self._stock = stock
+
+    entry = _waiting(StockCalls.entry)
+    entries = _waiting(StockCalls.entries)
+    add = _waiting(StockCalls.add)
+    change = _waiting(StockCalls.change)
+    delete = _waiting(StockCalls.delete)
+    update = _waiting(StockCalls.update)
+    update_many = _waiting(StockCalls.update_many)
+    movements = _waiting(StockCalls.movements)
+    warehouses = _waiting(StockCalls.warehouses)
+    add_warehouse = _waiting(StockCalls.add_warehouse)
+    change_warehouse = _waiting(StockCalls.change_warehouse)
+    availability = _waiting(StockCalls.availability)
+    availabilities = _waiting(StockCalls.availabilities)
+    report = _waiting(StockCalls.report)

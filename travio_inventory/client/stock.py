@@ -1,0 +1,258 @@
+"""Calls about stock, on the connection of a client."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from secrets import token_hex
+from typing import Any, TypeVar
+
+from travio_inventory.client import stock_answers as answers
+from travio_inventory.client.connection import Connection
+from travio_inventory.client.holds import Account
+from travio_inventory.client.messages import large_number, large_number_or_none
+from travio_inventory.client.stock_answers import (
+    StockAvailability,
+    StockEntry,
+    StockLineResult,
+    StockMovement,
+    StockRegion,
+    StockUpdate,
+    StockWarehouse,
+)
+from travio_inventory.stock.bulk import LineState, StockLine
+from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.refusals import (
+    BelowReserved,
+    InsufficientStock,
+    StockExists,
+    StockFull,
+    StockLeft,
+    StockNotFound,
+    VersionConflict,
+)
+from travio_inventory.stock.warehouse import Site
+from travio_inventory.wire.stock import v1 as wire
+
+__all__ = [
+    "BelowReserved",
+    "InsufficientStock",
+    "LineState",
+    "MovementType",
+    "Site",
+    "StockAvailability",
+    "StockCalls",
+    "StockEntry",
+    "StockExists",
+    "StockFull",
+    "StockLeft",
+    "StockLine",
+    "StockLineResult",
+    "StockMovement",
+    "StockNotFound",
+    "StockRegion",
+    "StockUpdate",
+    "StockWarehouse",
+    "VersionConflict",
+]
+MOST_DEFAULT = 100_000
+
+_Request = TypeVar("_Request", bound=Any)
+
+
+class StockCalls:
+    """Stock of one organization, on behalf of one user: what `InventoryClient.stock` gives.
+
+    Warehouses are named by their codes; `version` is the one that was seen. What changes something is safe to repeat:
+    with the same `key` it happens once; without one the client makes one for its own retries. Besides what each method
+    names, all raise InvalidRequest and PermissionDenied, and what every method of the client may raise.
+    """
+
+    def __init__(self, connection: Connection, account: Account) -> None:
+        self._connection = connection
+        self._account = account
+
+    @property
+    def stub(self) -> wire.StockServiceStub:
+        """The generated stub: no deadline, no retries, and GRPCError for every refusal."""
+        return wire.StockServiceStub(self._connection.channel)
+
+    async def entry(self, sku: str, warehouse: str) -> StockEntry:
+        """What lies of it there; a deleted entry too. Raises StockNotFound."""
+        request = self._whose(wire.GetInventoryRequest(sku=sku, warehouse_code=warehouse))
+        return answers.read_entry((await self._connection.read(self.stub.get_inventory, request)).inventory)
+
+    async def entries(
+        self,
+        *,
+        sku: str = "",
+        product: str = "",
+        warehouse: str = "",
+        region: str = "",
+        low: bool = False,
+        most: int = MOST_DEFAULT,
+    ) -> tuple[StockEntry, ...]:
+        """The entries of which all of this is so, at most so many, read page by page."""
+        request = self._whose(
+            wire.ListInventoryRequest(
+                sku=sku, product_id=product, region=region, low_stock=low, warehouse_code=warehouse
+            )
+        )
+        found: list[StockEntry] = []
+        while True:
+            reply = await self._connection.read(self.stub.list_inventory, request)
+            found += map(answers.read_entry, reply.items)
+            if len(found) >= most or not reply.next_page_token:
+                return tuple(found[:most])
+            request = replace(request, page_token=reply.next_page_token)
+
+    async def add(
+        self,
+        sku: str,
+        warehouse: str,
+        product: str,
+        *,
+        quantity: int = 0,
+        variant: str = "",
+        reorder_point: int | None = None,
+        reorder_quantity: int | None = None,
+        key: str = "",
+    ) -> StockEntry:
+        """Begin to keep it there, with so many. Raises StockExists, StockNotFound, IdempotencyKeyReused."""
+        request = self._whose(
+            wire.AddInventoryRequest(
+                sku=sku,
+                product_id=product,
+                variant_id=variant,
+                quantity=large_number("quantity", quantity),
+                reorder_point=large_number_or_none("reorder_point", reorder_point),
+                reorder_quantity=large_number_or_none("reorder_quantity", reorder_quantity),
+                idempotency_key=key or token_hex(16),
+                warehouse_code=warehouse,
+            )
+        )
+        return answers.read_entry((await self._connection.write(self.stub.add_inventory, request)).inventory)
+
+    async def change(
+        self, entry: str, *, version: int, reorder_point: int | None = None, reorder_quantity: int | None = None
+    ) -> StockEntry:
+        """Set when and how much to order of the entry with that id. Raises StockNotFound, VersionConflict."""
+        request = wire.ChangeInventoryRequest(
+            inventory_id=entry,
+            reorder_point=large_number_or_none("reorder_point", reorder_point),
+            reorder_quantity=large_number_or_none("reorder_quantity", reorder_quantity),
+            version=large_number("version", version),
+        )
+        return await self._change(request)
+
+    async def delete(self, entry: str, *, version: int) -> StockEntry:
+        """Keep no more there: nothing may be left of it. Raises StockNotFound, VersionConflict, StockLeft."""
+        return await self._change(
+            wire.ChangeInventoryRequest(inventory_id=entry, is_deleted=True, version=large_number("version", version))
+        )
+
+    async def _change(self, request: wire.ChangeInventoryRequest) -> StockEntry:
+        reply = await self._connection.write(self.stub.change_inventory, self._whose(request))
+        return answers.read_entry(reply.inventory)
+
+    async def update(self, line: StockLine, *, key: str = "") -> StockUpdate:
+        """Change how many there are: by so many, or to as many as were counted at a version. Raises StockNotFound,
+        InsufficientStock, StockFull, VersionConflict, BelowReserved, IdempotencyKeyReused.
+        """
+        request = wire.UpdateStockRequest(change=_line(line), idempotency_key=key or token_hex(16))
+        reply = await self._connection.write(self.stub.update_stock, self._whose(request))
+        movement = None if reply.movement is None else answers.read_movement(reply.movement)
+        return StockUpdate(answers.read_entry(reply.inventory), movement)
+
+    async def update_many(self, lines: Sequence[StockLine], *, key: str) -> tuple[StockLineResult, ...]:
+        """The same for up to 10,000 lines, each done or refused alone: what came of each, in their order. Those that
+        are UNKNOWN or NOT_DONE are settled by the same call with the same key.
+        """
+        request = wire.UpdateStockBulkRequest(lines=list(map(_line, lines)), idempotency_key=key)
+        reply = await self._connection.write(self.stub.update_stock_bulk, self._whose(request), whole_trip=True)
+        return tuple(map(answers.read_result, reply.results))
+
+    async def movements(self, entry: str, *, most: int = MOST_DEFAULT) -> tuple[StockMovement, ...]:
+        """The movements of the entry with that id, oldest first, read page by page. Raises StockNotFound."""
+        request = self._whose(wire.ListMovementsRequest(inventory_id=entry))
+        found: list[StockMovement] = []
+        while True:
+            reply = await self._connection.read(self.stub.list_movements, request)
+            found += map(answers.read_movement, reply.items)
+            if len(found) >= most or not reply.next_page_token:
+                return tuple(found[:most])
+            request = replace(request, page_token=reply.next_page_token)
+
+    async def warehouses(self) -> tuple[StockWarehouse, ...]:
+        """Every warehouse, by priority."""
+        reply = await self._connection.read(self.stub.list_warehouses, self._whose(wire.ListWarehousesRequest()))
+        return tuple(map(answers.read_warehouse, reply.items))
+
+    async def add_warehouse(self, code: str, site: Site) -> StockWarehouse:
+        """Add a warehouse. Raises StockExists if there is another one with that code."""
+        request = self._whose(wire.AddWarehouseRequest(code=code, site=answers.site_message(site)))
+        return answers.read_warehouse((await self._connection.write(self.stub.add_warehouse, request)).warehouse)
+
+    async def change_warehouse(self, warehouse: str, site: Site, *, version: int) -> StockWarehouse:
+        """Say something else of the warehouse with that id. Raises StockNotFound, VersionConflict."""
+        request = wire.ChangeWarehouseRequest(
+            warehouse_id=warehouse, site=answers.site_message(site), version=large_number("version", version)
+        )
+        reply = await self._connection.write(self.stub.change_warehouse, self._whose(request))
+        return answers.read_warehouse(reply.warehouse)
+
+    async def availability(self, sku: str, quantity: int = 1, *, region: str = "") -> StockAvailability:
+        """How many can be had, in all warehouses or in those of a region. It may be gone a moment later."""
+        (found,) = await self.availabilities([(sku, quantity)], region=region)
+        return found
+
+    async def availabilities(
+        self, wanted: Sequence[tuple[str, int]], *, region: str = ""
+    ) -> tuple[StockAvailability, ...]:
+        """The same of up to 1,000 at once: each a stock keeping unit and how many."""
+        items = [
+            wire.StockQuestion(sku=sku, quantity=large_number("quantity", quantity), region=region)
+            for sku, quantity in wanted
+        ]
+        request = self._whose(wire.CheckAvailabilityRequest(items=items))
+        reply = await self._connection.read(self.stub.check_availability, request)
+        return tuple(
+            StockAvailability(
+                each.sku,
+                each.requested,
+                each.available,
+                each.is_available,
+                [(there.warehouse_id, there.available) for there in each.warehouses],
+            )
+            for each in reply.results
+        )
+
+    async def report(
+        self, *, region: str = "", first: date | None = None, last: date | None = None
+    ) -> tuple[StockRegion, ...]:
+        """The stock of each region, and what moved there on each day; without days, in the last week."""
+        request = wire.GetStockReportRequest(
+            region=region,
+            from_day=first.isoformat() if first else "",
+            to_day=last.isoformat() if last else "",
+        )
+        reply = await self._connection.read(self.stub.get_stock_report, self._whose(request), whole_trip=True)
+        return tuple(map(answers.read_region, reply.regions))
+
+    def _whose(self, request: _Request) -> _Request:
+        request.organization_id, request.user_id = self._account
+        return request
+
+
+def _line(line: StockLine) -> wire.StockLine:
+    return wire.StockLine(
+        inventory_id=line.inventory_id,
+        sku=line.sku,
+        warehouse_id=line.warehouse_id,
+        warehouse_code=line.warehouse_code,
+        quantity=large_number_or_none("quantity", line.quantity),
+        quantity_total=large_number_or_none("quantity_total", line.total),
+        version=large_number("version", line.version),
+        type=line.type,
+        reason=line.reason,
+        reference=line.reference,
+    )

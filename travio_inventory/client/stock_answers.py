@@ -1,0 +1,228 @@
+"""What the client answers about stock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from travio_inventory.client.messages import moment, number
+from travio_inventory.stock.bulk import LineState
+from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.warehouse import Site
+from travio_inventory.wire.stock import v1 as wire
+
+
+@dataclass(frozen=True, slots=True)
+class StockEntry:
+    """What lies of a stock keeping unit in a warehouse; available and reserved together are the total."""
+
+    id: str
+    sku: str
+    warehouse_id: str
+    product: str
+    variant: str
+    available: int
+    reserved: int
+    total: int
+    reorder_point: int
+    reorder_quantity: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    is_deleted: bool
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is time to order more."""
+        return self.available <= self.reorder_point
+
+
+@dataclass(frozen=True, slots=True)
+class StockMovement:
+    """A change of a total that was made; `quantity` is signed, `balance` the total afterwards."""
+
+    id: str
+    entry: str
+    type: MovementType
+    quantity: int
+    balance: int
+    reason: str
+    reference: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StockUpdate:
+    """The entry, and the movement: None where the total stayed."""
+
+    entry: StockEntry
+    movement: StockMovement | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockLineResult:
+    """What came of a line: the entry's total and version then, or why not."""
+
+    state: LineState
+    entry: str
+    total: int
+    version: int
+    movement: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockWarehouse:
+    """A warehouse as it stands."""
+
+    id: str
+    code: str
+    site: Site
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StockAvailability:
+    """How many can be had in all, and in which warehouses, by their ids."""
+
+    sku: str
+    requested: int
+    available: int
+    is_available: bool
+    warehouses: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class StockMoved:
+    """What moved on a day, of one type."""
+
+    day: date
+    type: MovementType
+    quantity: int
+    movements: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockRegion:
+    """The stock of a region, and what moved there; `low` are entries of which it is time to order more."""
+
+    region: str
+    warehouses: int
+    entries: int
+    low: int
+    available: int
+    reserved: int
+    total: int
+    moved: Sequence[StockMoved]
+
+
+def read_entry(entry: wire.Inventory | None) -> StockEntry:
+    """An entry as plain values."""
+    entry = entry or wire.Inventory()
+    return StockEntry(
+        entry.inventory_id,
+        entry.sku,
+        entry.warehouse_id,
+        entry.product_id,
+        entry.variant_id,
+        entry.quantity_available,
+        entry.quantity_reserved,
+        entry.quantity_total,
+        entry.reorder_point,
+        entry.reorder_quantity,
+        entry.version,
+        moment(entry.created_at),
+        moment(entry.updated_at),
+        entry.is_deleted,
+    )
+
+
+def read_movement(movement: wire.StockMovement) -> StockMovement:
+    """A movement as plain values."""
+    return StockMovement(
+        movement.movement_id,
+        movement.inventory_id,
+        MovementType(movement.type),
+        movement.quantity,
+        movement.balance_after,
+        movement.reason,
+        movement.reference,
+        movement.performed_by,
+        moment(movement.created_at),
+    )
+
+
+def read_result(result: wire.StockLineResult) -> StockLineResult:
+    """What came of a line, as plain values."""
+    return StockLineResult(
+        LineState(result.status),
+        result.inventory_id,
+        result.quantity_total,
+        result.version,
+        result.movement_id,
+        result.reason,
+        result.detail,
+    )
+
+
+def read_warehouse(warehouse: wire.Warehouse | None) -> StockWarehouse:
+    """A warehouse as plain values."""
+    warehouse = warehouse or wire.Warehouse()
+    site = warehouse.site or wire.Site()
+    return StockWarehouse(
+        warehouse.warehouse_id,
+        warehouse.code,
+        Site(
+            site.name,
+            site.address,
+            site.city,
+            site.state,
+            site.country,
+            site.postal_code,
+            site.region,
+            site.is_active is not False,
+            site.priority or 1,
+            site.latitude,
+            site.longitude,
+        ),
+        warehouse.version,
+        moment(warehouse.created_at),
+        moment(warehouse.updated_at),
+    )
+
+
+def site_message(site: Site) -> wire.Site:
+    """What is said of a warehouse, as a message."""
+    return wire.Site(
+        name=site.name,
+        address=site.address,
+        city=site.city,
+        state=site.state,
+        country=site.country,
+        postal_code=site.postal_code,
+        region=site.region,
+        is_active=site.is_active,
+        priority=number("priority", site.priority),
+        latitude=site.latitude,
+        longitude=site.longitude,
+    )
+
+
+def read_region(region: wire.RegionStock) -> StockRegion:
+    """The stock of a region as plain values."""
+    return StockRegion(
+        region.region,
+        region.warehouses,
+        region.entries,
+        region.low_stock_entries,
+        region.quantity_available,
+        region.quantity_reserved,
+        region.quantity_total,
+        [
+            StockMoved(date.fromisoformat(each.day), MovementType(each.type), each.quantity, each.movements)
+            for each in region.movements
+        ],
+    )
