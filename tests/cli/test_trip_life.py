@@ -1,5 +1,8 @@
 """The commands about the life of a trip, from its list to its cancellation."""
 
+import os
+import pty
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -33,6 +36,8 @@ def test_a_trip_is_listed_changed_frozen_and_cancelled(on_the_coach: Type) -> No
     (line,) = listed.plain["trips"]
     assert (line["trip"], line["state"], line["version"]) == (COACH, "open", 1)
     assert COACH in on_the_coach("trip", "list").out
+    none = on_the_coach("trip", "list", "--date", "2020-02-01", "--days", "2").out
+    assert none == "no trips depart in the 2 days from 2020-02-01; see --date, --days, --untimed\n"
     assert on_the_coach("trip", "list", "--untimed", "--json").plain == {"trips": [], "is_all": True}
     changed = on_the_coach("trip", "prices", COACH, "--seat", "seat-A1=77", "--version", "1", "--json")
     assert changed.plain == {"trip": COACH, "version": 2}
@@ -49,6 +54,25 @@ def test_a_trip_is_listed_changed_frozen_and_cancelled(on_the_coach: Type) -> No
     assert (refused.status, "cancelled" in refused.err, "reopen" in refused.err) == (1, True, False)
     told = on_the_coach("availability", COACH, "dhaka", "cumilla").out
     assert told.startswith("no: 40 free, but not sold"), told
+
+
+@pytest.mark.parametrize(
+    ("said", "words", "state"),
+    [("yes", [], "open"), (COACH, [], "cancelled"), ("", ["--yes"], "cancelled")],
+    ids=["not meant", "meant", "not asked"],
+)
+def test_on_a_terminal_a_trip_is_cancelled_only_by_who_means_it(
+    on_the_coach: Type, monkeypatch: pytest.MonkeyPatch, said: str, words: list[str], state: str
+) -> None:
+    keyboard, terminal = pty.openpty()
+    with open(terminal, closefd=False) as typed_in:
+        monkeypatch.setattr(sys, "stdin", typed_in)
+        os.write(keyboard, f"{said}\n".encode())
+        done = on_the_coach("trip", "cancel", COACH, *words)
+    for end in (keyboard, terminal):
+        os.close(end)
+    assert (done.status, "nothing was done" in done.err) == ((1, True) if state == "open" else (0, False))
+    assert on_the_coach("trip", "show", COACH, "--json").plain["state"] == state
 
 
 def test_a_list_that_is_cut_off_says_so(on_the_coach: Type, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Commands about the life of a trip: list, close, reopen, freeze, unfreeze, cancel, change prices and times."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from travio_inventory.cli.arguments import TripId, stamp
 from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.opening_progress import percent
-from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.answers import ListedTrip, TripSale
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.seats.commands import SalesAction
@@ -51,8 +52,17 @@ def _control(trip: str, action: SalesAction, reach: ConnectionOptions) -> Exit:
     return ask(reach, work, deadline_s=WHOLE_TRIP_S)
 
 
-def cancel(trip: TripId, /, *, reach: ConnectionOptions = HERE) -> Exit:
+def cancel(
+    trip: TripId,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask; without a terminal it is not asked anyway.")] = False,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
     """Cancel a trip for good: release its holds, cancel its bookings. Repeat it if it is interrupted."""
+    if sys.stdin.isatty() and not (yes or reach.as_json or _is_meant(trip)):
+        sys.stderr.write("nothing was done\n")
+        return Exit.NO
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = await client.cancel_trip(trip)
@@ -124,11 +134,24 @@ def show_list(
         found, is_all = found[:most], len(found) <= most
         rows = [_as_plain(each) for each in found]
         titles = ["departs (UTC)", "trip", "from", "to", "seats", "state"]
-        screen.answer({"trips": rows, "is_all": is_all}, lambda: screen.table(titles, list(map(_row, found))))
+        none = "no trips without times" if untimed else f"no trips depart in the {days} days from {first:%Y-%m-%d}"
+
+        def show() -> None:
+            if found:
+                screen.table(titles, list(map(_row, found)))
+            else:
+                screen.say(f"{none}; see --date, --days, --untimed")
+
+        screen.answer({"trips": rows, "is_all": is_all}, show)
         if not (is_all or screen.as_json):
             screen.say(f"there are more: these are the first {most}; see --most, --date, --days")
 
     return ask(reach, work)
+
+
+def _is_meant(trip: str) -> bool:
+    asked = f"This releases every hold and cancels every booking of {printable(trip)}, for good. Type its id to go on: "
+    return input(asked) == trip
 
 
 def _word(sale: TripSale) -> str:
