@@ -8,6 +8,7 @@ from shutil import which
 
 import pytest
 
+from verification.interop import building
 from verification.servers import fetch
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.kafka import Kafka, kafka
@@ -31,6 +32,7 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "kubectl": ("kubectl",),
     "prometheus_tools": ("prometheus",),
     "systemd_tools": ("systemd",),
+    "foreign_clients": ("foreign",),
     "web_client": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
@@ -46,6 +48,8 @@ MISSING = {
     "kubectl": fetch.kubectl_missing,
     "prometheus": fetch.prometheus_missing,
     "systemd": fetch.systemd_missing,
+    "go": building.go_missing,
+    "node": building.node_missing,
     "web client": fetch.web_client_missing,
 }
 
@@ -186,3 +190,10 @@ def prometheus_tools() -> None:
 def systemd_tools() -> None:
     """What checks units, without systemd running."""
     need("systemd")
+
+
+@pytest.fixture(scope="session")
+def foreign_clients() -> None:
+    """Clients of Go and Node, which are built when they are first used."""
+    need("go")
+    need("node")
