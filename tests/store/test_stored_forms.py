@@ -145,7 +145,7 @@ def test_the_id_of_a_hold_is_read_from_its_end(trip: str) -> None:
     assert parse_hold_id(f"{trip}~7~{'0' * 32}~late") == HoldId(trip, 7, "0" * 32, is_late=True)
 
 
-@pytest.mark.parametrize("joins", [rows.SEPARATOR, minute_cursor._CARRIED, "\n"])
+@pytest.mark.parametrize("joins", [rows.SEPARATOR, minute_cursor.CARRIED, "\n"])
 def test_what_joins_ids_is_part_of_none(joins: str) -> None:
     assert "control characters" in fault_of(f"a{joins}b")
 

@@ -177,6 +177,13 @@ COMMANDS = (
         "List what webhooks refused for good, or send it again.",
         "--sink shop --send",
     ),
+    Command(
+        "events replay",
+        "replays:replay_events",
+        "Publish recorded events to a sink again.",
+        "--from 2027-06-01T10:00:00Z --to-sink shop",
+    ),
+    Command("events lag", "replays:lag", "Show how far each sink is."),
     Command("work", "server:work", "Run only the background jobs, without a server."),
     Command("settings", "settings:show_settings", "List every setting and its value, secrets masked."),
     Command(

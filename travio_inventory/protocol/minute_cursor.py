@@ -51,7 +51,7 @@ SET_BACK_MS = 10_000
 _ROW = RowKey(Kind.CURSOR, "")
 _RAN = RowKey(Kind.CURSOR, "ran")
 """When the cursor was stored, by the clock, even of an index by epochs."""
-_CARRIED = "\x1e"
+CARRIED = "\x1e"
 """Begins an entry that was carried from another minute; ids have no control characters."""
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class MinuteCursor:
             self.unread -= whole
             self.unseen -= whole
         carried = [
-            f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}"
+            f"{CARRIED}{self.reader}{CARRIED}{place.minute}{CARRIED}{place.entry}"
             for place in places
             if place.minute >= oldest
         ]
@@ -256,9 +256,9 @@ class MinuteCursor:
     def _places(self, minute: int, entries: Iterable[str]) -> Iterator[Place]:
         """The places in a minute's entries, except what other readers carried on."""
         for entry in entries:
-            if not entry.startswith(_CARRIED):
+            if not entry.startswith(CARRIED):
                 yield Place(minute, entry)
             else:
-                _, reader, noted_in, rest = entry.split(_CARRIED, 3)
+                _, reader, noted_in, rest = entry.split(CARRIED, 3)
                 if reader == self.reader:
                     yield Place(int(noted_in), rest)

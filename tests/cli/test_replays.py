@@ -1,0 +1,70 @@
+"""The commands that replay events and show how far sinks are, on the data of a service that runs."""
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.typed import Type, Typed
+from travio_inventory.app.service import open_inventory
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.trip import Ends
+from verification.kit.asking import hold_seats, open_trip
+from verification.kit.in_process import settings_of
+from verification.kit.trips import a_trip
+
+ANN = Actor("default", "ann")
+
+
+@pytest.mark.once
+def test_beside_the_service_events_are_replayed_to_a_sink_that_is_named_or_written(typed: Type, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    data = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "local", "TRAVIO_EVENTS": "json-lines"}
+    trip = a_trip(organization="default")
+    copy = tmp_path / "copy.jsonl"
+
+    async def beside() -> list[Typed]:
+        async with open_inventory(settings) as inventory:
+            await open_trip(inventory, trip)
+            for seat in ("A1", "A2"):
+                await hold_seats(inventory, ANN, trip.key.trip, Ends("A", "D"), [seat])
+
+            def ask(*words: str) -> Typed:
+                return typed("events", *words, **data)
+
+            asked = (
+                ["replay", "--from", "2020-01-01", "--to-sink", f"copy=json-lines:{copy}", "--json"],
+                ["replay", "--from", "2020-01-01", "--to-sink", "json-lines", "--trip", "another"],
+                ["lag", "--json"],
+                ["lag"],
+            )
+            return [await anyio.to_thread.run_sync(ask, *words) for words in asked]
+
+    whole, none, lag, table = anyio.run(beside)
+    assert (whole.status, json.loads(whole.out)["published"]) == (0, 2)
+    assert [json.loads(line)["type"] for line in copy.read_text().splitlines()] == ["hold.created"] * 2
+    assert (none.status, none.out) == (0, "0 events published to json-lines\n")
+    assert (json.loads(lag.out)["sink"], json.loads(lag.out)["behind"]) == ("json-lines", 0)
+    assert table.out.splitlines()[1].startswith("json-lines")
+    assert [*(tmp_path / "data" / "replays").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--from", "yesterday", "--to-sink", "json-lines"], "--from yesterday: write a moment"),
+        (["--from", "2027-06-01", "--to", "2027-05-01", "--to-sink", "json-lines"], "--to: it must be later"),
+        (["--from", "2027-06-01", "--to-sink", "shop"], "names no sink of TRAVIO_EVENTS, which has json-lines"),
+        (["--from", "2027-06-01", "--to-sink", "ftp://x"], "has a sink of no known kind"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_at_once(typed: Type, tmp_path: Path, words: list[str], said: str) -> None:
+    answer = typed("events", "replay", *words, TRAVIO_DATA=str(tmp_path), TRAVIO_EVENTS="json-lines")
+    assert answer.status == 2
+    assert said in answer.err
+
+
+def test_the_lag_of_no_sink_is_no_table(typed: Type, tmp_path: Path) -> None:
+    answer = typed("events", "lag", TRAVIO_DATA=str(tmp_path), TRAVIO_EVENTS="none")
+    assert (answer.status, answer.err) == (2, "TRAVIO_EVENTS has no sink\n")
