@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from travio_inventory.app.service import running
-from travio_inventory.ui import CALLS, PAGE, web_files
+from travio_inventory.ui import PAGES, STOCK, web_files
 from verification.kit.in_process import settings_of
 
 MODULE = "/ui/seat-map.js"
@@ -60,23 +60,24 @@ async def test_the_page_may_run_nothing_but_our_own_files(web: httpx.AsyncClient
 
 
 def test_the_page_has_nothing_inline() -> None:
-    page = web_files()[PAGE].data.decode()
-    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|javascript:", page) == []
+    for name in PAGES:
+        page = web_files()[name].data.decode()
+        assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|javascript:", page) == []
 
 
 async def test_all_that_the_page_loads_is_there_and_no_other_file(web: httpx.AsyncClient) -> None:
     page = (await web.get("/")).text
     loaded = re.findall(r'(?:href|src)="(/[^"]+)"', page)
     assert MODULE in loaded
-    for path in [*loaded, *(f"/ui/{name}" for name in web_files() if name not in (CALLS, PAGE))]:
+    for path in [*loaded, *(f"/ui/{name}" for name in web_files() if name not in PAGES)]:
         assert (await web.get(path)).status_code == 200, path
-    for path in ("/ui/index.html", "/ui/__init__.py", "/ui/none.js", "/ui/..%2f__init__.py"):
+    for path in ("/ui/index.html", f"/ui/{STOCK}", "/ui/__init__.py", "/ui/none.js", "/ui/..%2f__init__.py"):
         assert (await web.get(path)).status_code == 404, path
 
 
 def test_no_text_is_ever_taken_for_html_or_code() -> None:
     scripts = [file.data.decode() for name, file in web_files().items() if name.endswith(".js")]
-    assert len(scripts) == 3
+    assert len(scripts) == 5
     unsafe = (
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(\"(?:on|style)"
     )

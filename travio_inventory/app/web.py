@@ -109,7 +109,7 @@ def routers(web: Web) -> Iterator[APIRouter]:
     yield from native_routers(web.inventory, web.clock)
     yield LiveStreams(web.inventory, web.feeds, Random()).router()  # noqa: S311 - spreads waits, guards nothing
     yield LiveSockets(web.inventory, web.feeds, origins_in(web.settings.http.cors_origin)).router()
-    yield pages_router()
+    yield pages_router(with_stock=web.stock is not None)
     reservations = Reservations(web.inventory, web.versions, web.clock)
     yield EventRoutes(web.inventory, reservations, is_ready=lambda: not web.readiness.problems).router()
     yield ShowtimeRoutes(web.inventory).router()

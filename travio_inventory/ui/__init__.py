@@ -1,4 +1,4 @@
-"""What browsers load: the element `<travio-seat-map>` as one module, a page that sells with it, one to try calls."""
+"""What browsers load: the elements `<travio-seat-map>` and `<travio-stock>`, a module each, and pages."""
 
 import gzip
 from collections.abc import Iterator
@@ -17,7 +17,10 @@ PARTS: Final = (
     "texts", "answers", "service", "updates", "live", "words", "hold", "styles", "plan", "view", "element",
 )  # fmt: skip
 """The files in seat-map/ that make the module, one behind the other: they share one scope."""
-OTHERS: Final = (PAGE, CALLS, "calls.js", "calls.css", "demo.js", "demo.css", "icon.svg")
+STOCK: Final = "stock.html"
+"""The page that shows stock and movements by warehouse."""
+PAGES: Final = (PAGE, CALLS, STOCK)
+OTHERS: Final = (*PAGES, "calls.js", "calls.css", "demo.js", "demo.css", "stock.js", "stock-page.js", "icon.svg")
 
 
 @dataclass(frozen=True)

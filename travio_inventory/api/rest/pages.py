@@ -1,4 +1,4 @@
-"""Serves the pages at `/` and `/docs`, and what they load at `/ui`: they change with a release only."""
+"""Serves the pages at `/`, `/docs` and `/stock`, and what they load at `/ui`: they change with a release only."""
 
 from typing import Annotated, Final
 
@@ -7,10 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from travio_inventory.api.rest.compression import GZIP, accepts_gzip
-from travio_inventory.ui import CALLS, PAGE, WebFile, web_files
+from travio_inventory.ui import CALLS, PAGE, PAGES, STOCK, WebFile, web_files
 
 UI_PATH: Final = "/ui"
 CALLS_PATH: Final = "/docs"
+STOCK_PATH: Final = "/stock"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -20,8 +21,8 @@ FRESH_SECONDS: Final = 300
 """So long a browser may use the element without asking whether it is still the same."""
 
 
-def pages_router() -> APIRouter:
-    """Needs no identity: there is nothing in them but code."""
+def pages_router(*, with_stock: bool = True) -> APIRouter:
+    """Needs no identity: there is nothing in them but code. `/stock` is there where stock is."""
     router = APIRouter(include_in_schema=False)
     known = web_files()
 
@@ -37,11 +38,19 @@ def pages_router() -> APIRouter:
     ) -> Response:
         return _page(known[CALLS], if_none_match, accept_encoding)
 
+    if with_stock:
+
+        @router.api_route(STOCK_PATH, methods=["GET", "HEAD"])
+        async def stock(
+            if_none_match: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
+        ) -> Response:
+            return _page(known[STOCK], if_none_match, accept_encoding)
+
     @router.api_route(UI_PATH + "/{name}", methods=["GET", "HEAD"])
     async def file(
         name: str, if_none_match: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
-        if name in (PAGE, CALLS) or name not in known:
+        if name in PAGES or name not in known:
             raise HTTPException(404, "there is no such file")
         return _answer(known[name], if_none_match, accept_encoding)
 

@@ -1,0 +1,41 @@
+"""The page that shows stock and movements by warehouse, in a browser."""
+
+from playwright.async_api import Browser, expect
+
+from tests.ui.conftest import SOON_MS, Sale
+from travio_inventory.client.stock import Site, StockLine
+
+
+async def test_stock_and_its_movements_are_shown_by_warehouse_and_follow_what_happens(
+    browser: Browser, sale: Sale
+) -> None:
+    stock = sale.client.stock
+    for code in ("north", "south"):
+        await stock.add_warehouse(code, Site(f"The {code}"))
+    cup = await stock.add("cup", "north", "p", quantity=25)
+    await stock.add("<b>jug</b>", "south", "p", quantity=4)
+    await stock.add("pan", "south", "p")
+    page = await browser.new_page(base_url=sale.http)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.set_default_timeout(SOON_MS)
+    await page.goto("/stock")
+    rows = page.locator("travio-stock tbody tr")
+    await expect(rows).to_have_count(3, timeout=SOON_MS)
+    await expect(rows.nth(0)).to_have_text("<b>jug</b>south40410low")
+    await expect(rows.nth(2)).to_have_text("pansouth00010out")
+    await page.get_by_label("Warehouse").select_option("south: The south")
+    await expect(rows).to_have_count(2, timeout=SOON_MS)
+    await page.get_by_label("Warehouse").select_option("all")
+    await page.get_by_label("Stock keeping unit").fill("cup")
+    await page.get_by_label("Stock keeping unit").press("Enter")
+    await expect(rows).to_have_count(1, timeout=SOON_MS)
+    await page.get_by_role("button", name="cup").click()
+    movements = page.get_by_role("table", name="Movements of cup in north, newest first").locator("tbody tr")
+    await expect(movements).to_have_count(1, timeout=SOON_MS)
+    await stock.update(StockLine(inventory_id=cup.id, quantity=-20, type="DAMAGE", reason="a flood"))
+    await expect(movements.nth(0)).to_contain_text("DAMAGE-205a flood", timeout=2 * SOON_MS)
+    await expect(rows.nth(0)).to_have_text("cupnorth50510low")
+    assert faults == []
+    await page.close()
