@@ -22,6 +22,8 @@ from travio_inventory.client.stock import (
 )
 from verification.kit.service_process import ServiceProcess
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def shop(server: ServiceProcess, typed: Type) -> Type:

@@ -79,6 +79,7 @@ async def refusal(stub: v1.StockServiceStub, name: str, authorization: str, **sa
     return Status.OK, "", {}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("shown", NOT_BELIEVED.values(), ids=NOT_BELIEVED)
 @each_call
 async def test_a_caller_who_is_not_believed_is_unauthenticated(
@@ -205,6 +206,7 @@ async def test_what_is_wrong_is_named(
         assert field in str(refused.value.message)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("engine", ["grpclib", "lean"])
 async def test_both_servers_serve_it_beside_the_seats(engine: str) -> None:
     async with running(settings_of(server=engine), only="grpc") as app:

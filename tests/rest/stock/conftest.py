@@ -1,6 +1,7 @@
 """The face of stock without a socket, over stock in memory."""
 
 from collections.abc import AsyncIterator
+from secrets import token_hex
 
 import httpx
 import pytest
@@ -15,12 +16,18 @@ from travio_inventory.kernel.clock import SystemClock
 from verification.kit.in_process import settings_of
 
 
-@pytest.fixture
-async def web() -> AsyncIterator[httpx.AsyncClient]:
-    """Calls it."""
+@pytest.fixture(scope="module")
+async def transport() -> AsyncIterator[httpx.ASGITransport]:
+    """The face; many tests share it, each with an organization of its own."""
     async with open_stock(settings_of()) as stock:
         callers = Callers(AuthenticationOff(), default_organization="default")
         app = application(stock_routers(stock, SystemClock()), callers, WebRules(BODIES, deadline_s=10))
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://here/api/v1") as client:
-            yield client
+        yield httpx.ASGITransport(app, raise_app_exceptions=False)
+
+
+@pytest.fixture
+async def web(transport: httpx.ASGITransport) -> AsyncIterator[httpx.AsyncClient]:
+    """Calls it."""
+    whose = {"x-organization-id": token_hex(4)}
+    async with httpx.AsyncClient(transport=transport, base_url="http://here/api/v1", headers=whose) as client:
+        yield client

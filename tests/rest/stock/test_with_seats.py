@@ -16,6 +16,7 @@ from travio_inventory.stock.warehouse import Site
 from verification.kit.in_process import settings_of
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("stock", "status"), [("on", 200), ("off", 404)])
 async def test_stock_is_served_unless_it_is_off(stock: str, status: int) -> None:
     settings = settings_of(None, stock=stock, http_host="127.0.0.1", http_port=0)
