@@ -23,6 +23,10 @@ class Shown:
         self.credentials.append(credentials)
         return ANYBODY
 
+    def known(self, credentials: Credentials) -> Identity:
+        self.credentials.append(credentials)
+        return ANYBODY
+
 
 class Connected(asyncio.Transport):
     """A connection; counts how often it is asked who has connected."""

@@ -19,6 +19,9 @@ class Tokens:
     async def identify(self, _credentials: Credentials) -> Identity:
         return next(self._callers)
 
+    def known(self, _credentials: Credentials) -> None:
+        return None
+
 
 USER = Identity(frozenset({Grant.READ, Grant.HOLD, Grant.CONFIRM}), organization="acme", user=ALICE)
 ADMIN = Identity(frozenset({Grant.ADMIN}), organization="acme", user="root")

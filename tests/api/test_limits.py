@@ -28,6 +28,9 @@ class Known:
             raise Unauthenticated
         return self._who
 
+    def known(self, _credentials: Credentials) -> Identity | None:
+        return self._who
+
 
 class Counted:
     """Rates: notes what is spent, and refuses what it is told to."""

@@ -10,6 +10,7 @@ from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.events import Sink
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import Clock
 from verification.kit.edges import local_edge
@@ -38,6 +39,10 @@ class Seen:
         """See Watch."""
         self.ports.append(f"sink {name}")
         return sink
+
+    def at_once(self, _name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
+        """See Watch."""
+        return refuses
 
 
 def test_every_use_case_and_port_is_watched_under_its_own_name() -> None:

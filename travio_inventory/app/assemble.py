@@ -21,7 +21,7 @@ from travio_inventory.seats.audit.repairing import Repairs
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.opening import Portions
-from travio_inventory.seats.ports import Gate, Holds, SeatMapCache, TakenSeats, TripArchive
+from travio_inventory.seats.ports import Gate, GateMemory, Holds, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
@@ -77,6 +77,7 @@ from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.swap_vehicle import SwapPorts, SwapVehicle
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce, TurnAway
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Ports(NamedTuple):
     """Where the edge tells what other processes changed."""
     sight: GateSight | None = None
     """Where the auditor sees what the edge remembers, if it can be seen from here."""
+    memory: GateMemory | None = None
+    """What the gate knows without asking, by which callers are turned away at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,10 @@ class Watch(Protocol):
         """What relays publish to."""
         ...
 
+    def at_once(self, name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
+        """What answers instead of the use case of that name and of the gate."""
+        ...
+
 
 class Unwatched:
     """Counts nothing."""
@@ -162,6 +169,10 @@ class Unwatched:
     def sink(self, _name: str, sink: Sink) -> Sink:
         """The sink itself."""
         return sink
+
+    def at_once(self, _name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
+        """The same."""
+        return refuses
 
 
 class Relay(NamedTuple):
@@ -179,7 +190,7 @@ class Relay(NamedTuple):
 
 class Assembly(NamedTuple):
     """The inventory, and what its process needs besides: a relay for each sink, the running steps, the protocol, what
-    tells of changed maps, how often each cache had what was looked up, and stock.
+    tells of changed maps, how often each cache had what was looked up, what refuses a hold at once, and stock.
     """
 
     inventory: Inventory
@@ -189,6 +200,7 @@ class Assembly(NamedTuple):
     holds: SeatHolds
     signals: MapSignals
     caches: Mapping[str, Hits]
+    turn_away: RefusesAtOnce
     stock: "Stock | None" = None
     """None where no stock is kept."""
 
@@ -220,6 +232,7 @@ def assemble(
     hold_seats = HoldSeats(
         trips=trips, holds=holds, guarded=guarded, steps=steps, times=times, limits=limits, clock=clock, settling=keys
     )
+    turn_away = TurnAway(trips=trips, memory=ports.memory, guarded=guarded, times=times, limits=limits, clock=clock)
     sales, manifests = _sales(seat_holds, rules), Manifests(batches)
     swaps = SwapPorts(trips, sales, plans, manifests)
     openings = Openings(batches, clock, definitions, rules.portions, sales)
@@ -257,7 +270,9 @@ def assemble(
     )
     relays = {name: _relay(name, watch.sink(name, sink), sender, rules, watch) for name, sink in ports.sinks.items()}
     caches = {"seat_groups": map_groups.hits, "trips": trips.hits}
-    return Assembly(inventory, relays, steps, sender, seat_holds, signals, caches)
+    return Assembly(
+        inventory, relays, steps, sender, seat_holds, signals, caches, watch.at_once("hold_seats", turn_away)
+    )
 
 
 def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:

@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Protocol
@@ -14,7 +14,7 @@ from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE, Servable
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.connection import CallerConnection
-from travio_inventory.grpc_server.context import CallEnded, ServerRefusals
+from travio_inventory.grpc_server.context import AtOnce, CallEnded, ServerRefusals
 from travio_inventory.grpc_server.lean.connection import LeanConnection
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import Engine, GuardedServer
@@ -78,6 +78,7 @@ async def grpc_listening(
     tls: ssl.SSLContext | None,
     *,
     ended: CallEnded,
+    at_once: Mapping[str, AtOnce],
 ) -> AsyncIterator[GuardedServer]:
     """The gRPC server, to be drained before the block is left. `ended` is told of each call. Raises StartFailed."""
     guarded = GuardedServer(
@@ -88,6 +89,7 @@ async def grpc_listening(
         refusals=SERVER_REFUSALS,
         connection=ENGINES[server.engine],
         ended=ended,
+        at_once=at_once,
     )
     async with guarded:
         await listen(guarded, Address(server.host, server.port), tls, named=GRPC, reuse_port=server.reuse_port)

@@ -44,6 +44,7 @@ from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.settings import Settings
 from travio_inventory.store.trip_archive import TripArchive
 from travio_inventory.telemetry.families import WATCHERS
@@ -84,6 +85,7 @@ class App:
     metrics_port: int = 0
     tracing: "Tracing | None" = None
     stock: "Stock | None" = None
+    turn_away: RefusesAtOnce | None = None
 
 
 @asynccontextmanager
@@ -112,6 +114,7 @@ async def running(settings: Settings, *, only: Face | None = None) -> AsyncItera
             at_work if is_on else None,
             app.tracing,
             stock=app.stock,
+            turn_away=app.turn_away,
         )
         async with serving(settings, served, certificate, only=only) as ports:
             try:
@@ -177,7 +180,7 @@ async def _at_work(
             figures.gauge("live watchers", lambda: feeds.watchers)
             meters.read_one(WATCHERS, lambda: feeds.watchers)
             app = App(inventory, figures, meters, readiness, feeds, rates, 0, 0, renewals, metrics_port, tracing)
-            yield replace(app, stock=assembly.stock)
+            yield replace(app, stock=assembly.stock, turn_away=assembly.turn_away)
 
 
 def applied(figures: Figures) -> int:
@@ -228,7 +231,16 @@ async def _opened(
         figures = figures or Figures()
         archive = _archive(settings.retention.trip_archive)
         ports = Ports(
-            store.batches, edge.gate, edge.taken, edge.seat_maps, sinks, archive, store.views, signals, edge.sight
+            store.batches,
+            edge.gate,
+            edge.taken,
+            edge.seat_maps,
+            sinks,
+            archive,
+            store.views,
+            signals,
+            edge.sight,
+            edge.memory,
         )
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)

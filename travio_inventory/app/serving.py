@@ -21,6 +21,7 @@ from travio_inventory.app.readiness import Readiness
 from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry.families import GRPC_CONNECTIONS, GRPC_OPEN
 from travio_inventory.telemetry.grpc_calls import GrpcCalls
@@ -54,6 +55,8 @@ class Served:
     versions: SeatVersions = field(default_factory=lambda: SeatVersions(SystemClock()))
     """As told by every face."""
     stock: "Stock | None" = None
+    turn_away: RefusesAtOnce | None = None
+    """What refuses a hold at once, where that is known."""
 
 
 class Ports(NamedTuple):
@@ -109,6 +112,7 @@ def _contract(settings: Settings, served: Served) -> InventoryService:
         authentication=served.authentication,
         refusals=settings.server.refusals,
         clock=SystemClock(),
+        turn_away=served.turn_away,
     )
 
 
@@ -122,7 +126,10 @@ async def _grpc(
         for name in SERVICES:
             handlers = served.tracing.services(handlers, only=name)
     calls, tls = GrpcCalls(service=SERVICE, streams=STREAMS), certificate.grpc if certificate else None
-    async with grpc_listening(settings.server, settings.limits, handlers, tls, ended=calls.ended) as server:
+    at_once = contract.at_once() if served.tracing is None else {}
+    async with grpc_listening(
+        settings.server, settings.limits, handlers, tls, ended=calls.ended, at_once=at_once
+    ) as server:
         calls.tell(served.meters)
         served.meters.read_one(GRPC_OPEN, lambda: server.calls_open)
         served.meters.read_one(GRPC_CONNECTIONS, lambda: len(server.connections))

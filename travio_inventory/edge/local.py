@@ -7,9 +7,9 @@ from math import inf
 from types import MappingProxyType
 
 from travio_inventory.edge.lapsing import Lapsing
-from travio_inventory.edge.occupancies import KNOWN_MS, Found, is_own, lasts_ms, replaces, told
+from travio_inventory.edge.occupancies import KNOWN_MS, NOBODY, Found, is_own, lasts_ms, refusing, replaces, told
 from travio_inventory.seats.audit.ports import Entry
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Occupancy, SeatGroupKey
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Locked, Occupancy, SeatGroupKey, Taken
 from travio_inventory.seats.seat_map import stale_ms
 from travio_inventory.seats.trip import TripKey
 
@@ -48,25 +48,34 @@ class LocalGate:
     ) -> Sequence[Found]:
         """See AskedGate."""
         now_ms = self._now_ms()
+        may_pass = attempt.settles or bool(self._known.standing(group, [attempt.claimant], now_ms))
+        if not may_pass and (others := self._others(group, cells, attempt, now_ms)):
+            return others
         locks = self._locks.standing(group, cells, now_ms)
-        if not (attempt.settles or self._known.standing(group, [attempt.claimant], now_ms)):
-            taken = self._taken.standing(group, cells, now_ms).items()
-            if others := [
-                Found(cell, by.claimant, by, until_ms - now_ms)
-                for cell, (by, until_ms) in taken
-                if not is_own(by, attempt)
-            ]:
-                return others
-            if locked := [
-                Found(cell, by.claimant, None, until_ms - now_ms)
-                for cell, (by, until_ms) in locks.items()
-                if by.claimant != attempt.claimant
-            ]:
-                return locked
         self._locks.put(group, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
         if attempt.has_key:
             self._known.put(group, [attempt.claimant], None, now_ms, KNOWN_MS)
         return ()
+
+    def recall(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Taken | Locked | None:
+        """See GateMemory."""
+        return refusing(self._others(group, cells, NOBODY, self._now_ms()))
+
+    def _others(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, now_ms: int) -> Sequence[Found]:
+        """What others own, or else lock."""
+        taken = self._taken.standing(group, cells, now_ms)
+        if others := [
+            Found(cell, by.claimant, by, until_ms - now_ms)
+            for cell, (by, until_ms) in taken.items()
+            if not is_own(by, attempt)
+        ]:
+            return others
+        locks = self._locks.standing(group, cells, now_ms)
+        return [
+            Found(cell, by.claimant, None, until_ms - now_ms)
+            for cell, (by, until_ms) in locks.items()
+            if by.claimant != attempt.claimant
+        ]
 
     async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
         """See AskedGate."""

@@ -9,6 +9,9 @@ from travio_inventory.seats.refusals import TakenCell
 KNOWN_MS: Final = 30_000
 """How long a claimant with a key that was let in may pass again: longer than a call waits for one attempt."""
 
+NOBODY: Final = Attempt("", "")
+"""An attempt that owns nothing."""
+
 _STATUSES: Final = ("held", "blocked", "sold")
 """A hold's cells change in this order only."""
 
@@ -50,12 +53,17 @@ def is_own(occupancy: Occupancy, attempt: Attempt) -> bool:
 
 def told(found: Sequence[Found]) -> GateAnswer:
     """The gate's answer to an attempt that found this."""
+    return refusing(found) or Passed()
+
+
+def refusing(found: Sequence[Found]) -> Taken | Locked | None:
+    """The same, None where nothing is in the way."""
     if taken := [(cell, by) for cell, _, by, _ in found if by is not None]:
         cells = [TakenCell(cell.seat, cell.segment, by.status, by.claimant, by.hold, by.until_ms) for cell, by in taken]
         return Taken(tuple(cells), min([by.as_of_ms for _, by in taken]))
     if found:
         return Locked(tuple(dict.fromkeys(each.cell.seat for each in found)))
-    return Passed()
+    return None
 
 
 def _order(occupancy: Occupancy) -> tuple[int, int, int]:

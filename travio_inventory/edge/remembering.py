@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 
 from travio_inventory.edge.lapsing import Lapsing
-from travio_inventory.edge.occupancies import Found, told
+from travio_inventory.edge.occupancies import NOBODY, Found, refusing, told
 from travio_inventory.kernel.hits import Hits
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Occupancy, SeatGroupKey
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, SeatGroupKey, Taken
 from travio_inventory.seats.trip import TripKey
 
 MEMORY_MS: Final = 250
@@ -159,6 +159,14 @@ class RememberingGate:
             else:
                 self._memory.forget(group, cells)
         return told(found)
+
+    def recall(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Taken | Locked | None:
+        """See GateMemory."""
+        refusal = self._memory.refusal(group, cells, NOBODY)
+        if not refusal:
+            return None
+        self.hits.found += 1
+        return refusing(refusal)
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """See Gate."""

@@ -1,11 +1,12 @@
 """What all calls of one server share: its methods, limits and codecs, and its own refusals."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from grpclib.const import Handler, Status
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
 from grpclib.exceptions import GRPCError
+from grpclib.server import Stream
 
 from travio_inventory.grpc_server.framing import CONTENT_TYPE
 from travio_inventory.grpc_server.grpclib_internals import ServerEvents
@@ -16,6 +17,11 @@ from travio_inventory.grpc_server.start_queue import StartQueue
 CallEnded: TypeAlias = Callable[[str, int, int], None]
 """Told of each call that ends: the path of its method, "" where none such is served; the status, CANCELLED where nobody
 could be answered; and how long it took from its headers on, in nanoseconds. It must be quick and raise nothing.
+"""
+
+AtOnce: TypeAlias = Callable[[Stream[Any, Any], bytes], GRPCError | None]
+"""What may answer a call with one whole message before its handler is started: a refusal, or None where the handler is
+to say. It must be quick, wait for nothing and raise nothing.
 """
 
 READ_BYTES_MAX: Final = 4_096
@@ -29,6 +35,7 @@ class Method(NamedTuple):
     handler: Handler
     message_bytes_max: int
     has_deadline: bool
+    at_once: AtOnce | None = None
 
 
 class ServerRefusals(NamedTuple):

@@ -34,10 +34,10 @@ verification/attack does all of the above to a service at work.
 
 import asyncio
 import ssl as tls
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from socket import socket
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Protocol, Self, TypeAlias
 
 from grpclib.const import Status
@@ -49,7 +49,7 @@ from travio_inventory.grpc_server.admission import Admission
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.connection import CallerConnection
 from travio_inventory.grpc_server.connection_table import ConnectionTable
-from travio_inventory.grpc_server.context import CallEnded, Method, ServerContext, ServerRefusals
+from travio_inventory.grpc_server.context import AtOnce, CallEnded, Method, ServerContext, ServerRefusals
 from travio_inventory.grpc_server.grpclib_internals import Servable, ServerEvents
 from travio_inventory.grpc_server.limits import ServerLimits
 
@@ -57,6 +57,7 @@ SETTLE_SECONDS: Final = 0.1
 """Between the last answer and the GOAWAY: some clients drop the answers that arrive together with it."""
 INSPECTION_SECONDS_MAX: Final = 1.0
 
+NEVER: Final[Mapping[str, AtOnce]] = MappingProxyType({})
 PLAIN_REFUSALS: Final = ServerRefusals(
     crowded=partial(GRPCError, Status.RESOURCE_EXHAUSTED, "too many calls at once: retry in a moment"),
     stopping=partial(GRPCError, Status.UNAVAILABLE, "the server is stopping"),
@@ -92,7 +93,8 @@ class GuardedServer:
     """Serves grpclib handlers within `limits`; `grpclib.events.listen` works on it as on grpclib's server.
 
     What it refuses itself is told by `refusals`. `connection` reads and writes HTTP/2: `CallerConnection` by the
-    library h2, `LeanConnection` by itself. `ended` is told of each call that ends.
+    library h2, `LeanConnection` by itself. `ended` is told of each call that ends. `at_once` are methods that
+    `LeanConnection` may answer before it starts their handlers, by path.
     Raises ValueError if a limit names a method that no handler has.
     """
 
@@ -105,6 +107,7 @@ class GuardedServer:
         status_details_codec: StatusDetailsCodecBase | None = None,
         refusals: ServerRefusals = PLAIN_REFUSALS,
         connection: Engine = CallerConnection,
+        at_once: Mapping[str, AtOnce] = NEVER,
         ended: CallEnded = lambda _path, _status, _elapsed_ns: None,
     ) -> None:
         self.__dispatch__ = ServerEvents()
@@ -113,7 +116,7 @@ class GuardedServer:
         self._connection = connection
         self._limits = limits
         self._context = ServerContext(
-            _methods(handlers, limits),
+            _methods(handlers, limits, at_once),
             limits,
             codec or PassThroughCodec(),
             status_details_codec,
@@ -209,7 +212,7 @@ class GuardedServer:
             connection.inspect()
 
 
-def _methods(handlers: Collection[Servable], limits: ServerLimits) -> dict[str, Method]:
+def _methods(handlers: Collection[Servable], limits: ServerLimits, at_once: Mapping[str, AtOnce]) -> dict[str, Method]:
     """What is served, by path. Raises ValueError if a limit names another method."""
     mapping = {name: handler for servable in handlers for name, handler in servable.__mapping__().items()}
     unknown = {*limits.message_bytes_max_by_method, *limits.methods_without_deadline} - mapping.keys()
@@ -217,6 +220,6 @@ def _methods(handlers: Collection[Servable], limits: ServerLimits) -> dict[str, 
         raise ValueError(f"limits name methods that are not served: {sorted(unknown)}")
     endless = limits.methods_without_deadline
     return {
-        name: Method(name, handler, limits.message_bytes_max(name), has_deadline=name not in endless)
+        name: Method(name, handler, limits.message_bytes_max(name), name not in endless, at_once.get(name))
         for name, handler in mapping.items()
     }

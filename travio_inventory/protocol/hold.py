@@ -75,7 +75,12 @@ def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:
     no retries, so its claimant comes from `attempt` alone.
     """
     own = digest_of("key", key) if key is not None else digest_of("attempt", attempt)
-    return f"{digest_of(actor.organization, actor.user)[:16]}-{own[:16]}"
+    return f"{holder_of(actor)}-{own[:16]}"
+
+
+def holder_of(actor: Actor) -> str:
+    """What all claimants of a holder begin with."""
+    return digest_of(actor.organization, actor.user)[:16]
 
 
 def is_same_holder(claimant: str, other: str) -> bool:

@@ -29,6 +29,7 @@ from opentelemetry.util.types import AttributeValue
 
 from travio_inventory.kernel.events import Event, Sink
 from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.telemetry.http_requests import Application, Message, Receive, Scope, Send
 from travio_inventory.telemetry.outages import Outages
 from travio_inventory.telemetry.sampling import Sampling
@@ -63,6 +64,8 @@ class Watches(Protocol):
     def use_case(self, name: str, use_case: T) -> T: ...
 
     def sink(self, name: str, sink: Sink) -> Sink: ...
+
+    def at_once(self, name: str, refuses: RefusesAtOnce) -> RefusesAtOnce: ...
 
 
 @asynccontextmanager
@@ -309,3 +312,7 @@ class _TracedWatch:
     def sink(self, name: str, sink: Sink) -> Sink:
         """See Watch."""
         return self._watch.sink(name, self._tracing.publishing(name, sink))
+
+    def at_once(self, name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
+        """See Watch. A server whose calls are traced asks for nothing at once: every call has its spans."""
+        return self._watch.at_once(name, refuses)

@@ -9,10 +9,14 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.events import Event, PublishFailed, Sink
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.seats.ports import Taken
+from travio_inventory.seats.commands import HoldSeatsCommand
+from travio_inventory.seats.ports import Locked, Taken
+from travio_inventory.seats.refusals import SeatTaken
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.telemetry.metrics import Figures
 
 log = logging.getLogger(__name__)
@@ -38,8 +42,9 @@ def _answer_of_gate(answer: object) -> str:
             return type(answer).__name__.lower()
 
 
+AT_GATE, LOCKED = "enter", Locked.__name__.lower()
 ANSWERING: Mapping[str, Callable[[object], str]] = MappingProxyType(
-    {"apply": lambda outcome: type(outcome).__name__, "enter": _answer_of_gate}
+    {"apply": lambda outcome: type(outcome).__name__, AT_GATE: _answer_of_gate}
 )
 """Methods of ports whose answer is a decision, each with the decision's name."""
 
@@ -131,6 +136,23 @@ class CallWatch:
         if inspect.iscoroutinefunction(type(use_case).__call__):
             return cast(T, self._over(name, cast(_Step, use_case)))
         return cast(T, _with_methods_of(use_case, lambda method, step: self._over(f"{name}.{method}", step)))
+
+    def at_once(self, name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
+        """The same, each refusal counted as one of that use case and of the gate. Where refusals are logged it refuses
+        nothing: the use case does, and is logged.
+        """
+        add, at_gate = self._figures.add, f"gate.{AT_GATE}"
+
+        def refused(actor: Actor, command: HoldSeatsCommand) -> Refusal | None:
+            started_ns = perf_counter_ns()
+            if log.isEnabledFor(logging.DEBUG) or (refusal := refuses(actor, command)) is None:
+                return None
+            elapsed_ns = perf_counter_ns() - started_ns
+            add(name, refusal.reason, elapsed_ns)
+            add(at_gate, refusal.cells[0].status if isinstance(refusal, SeatTaken) else LOCKED, elapsed_ns)
+            return refusal
+
+        return refused
 
     def _over(self, name: str, step: _Step) -> _Step:
         """The step, watched under that name."""

@@ -53,6 +53,10 @@ class LimitedAuthentication:
         )
         return caller
 
+    def known(self, credentials: Credentials) -> Identity | None:
+        """See Authentication. Where requests are limited, each is counted."""
+        return None if self._limits else self._authentication.known(credentials)
+
     async def _spend(self, organization: str, who: Mapping[Limited, str]) -> None:
         spends = list(self._spends(who))
         if spends and (exceeded := await self._rates.spend(organization, spends)):

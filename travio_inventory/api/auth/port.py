@@ -28,6 +28,10 @@ class Authentication(Protocol):
         """The identity. Raises Unauthenticated; and BackendUnavailable, if what it needs for that is down."""
         ...
 
+    def known(self, credentials: Credentials) -> Identity | None:
+        """The same identity, if it is known without waiting and nothing is counted for it; else None."""
+        ...
+
 
 def bearer_token(authorization: str) -> str:
     """The token in the value of an Authorization header, "" if there is none."""

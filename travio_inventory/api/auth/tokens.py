@@ -65,14 +65,24 @@ class TokenAuthentication:
             return self._without_token()
         if len(token) > TOKEN_BYTES_MAX or not token.isascii():
             raise Unauthenticated(INVALID, MALFORMED)
-        digest = sha256(token.encode()).digest()
-        known, now_ms = self._known.get(digest), self._clock.now_ms()
-        if known is not None and now_ms < known.until_ms:
-            return known.identity
+        digest, now_ms = sha256(token.encode()).digest(), self._clock.now_ms()
+        if (known := self._believed(digest, now_ms)) is not None:
+            return known
         claims = self._verified(token, await self._key_of(token))
         identity = identity_of(claims, self._rules)
         self._remember(digest, identity, min(identity.expires_at_s, now_ms // 1_000 + KNOWN_S_MAX))
         return identity
+
+    def known(self, credentials: Credentials) -> Identity | None:
+        """See Authentication. Only a token that was verified a moment ago is known."""
+        if not (token := credentials.token):
+            return self._anonymous
+        return self._believed(sha256(token.encode()).digest(), self._clock.now_ms()) if token.isascii() else None
+
+    def _believed(self, digest: bytes, now_ms: int) -> Identity | None:
+        """Whom a token named when it was verified, if that was a moment ago."""
+        known = self._known.get(digest)
+        return known.identity if known is not None and now_ms < known.until_ms else None
 
     def forget(self) -> None:
         """The keys have changed: what they verified before does not count."""

@@ -26,6 +26,13 @@ class Callers:
         caller.needs(grant)
         return caller
 
+    def known(self, stream: Stream[Any, Any], grant: Grant) -> Identity | None:
+        """The same if it is known at once, and nothing is to be counted for it. Raises as `of`."""
+        caller = self._authentication.known(self._credentials(stream))
+        if caller is not None:
+            caller.needs(grant)
+        return caller
+
     def _credentials(self, stream: Stream[Any, Any]) -> Credentials:
         shown = self._connections.get(stream.peer)
         if shown is None:

@@ -13,6 +13,7 @@ from grpclib.reflection.service import ServerReflection
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
+from travio_inventory.api.grpc.at_once import HoldsRefusedAtOnce
 from travio_inventory.api.grpc.event_methods import EventMethods
 from travio_inventory.api.grpc.live_replies import live_reply
 from travio_inventory.api.grpc.maps import MapReplies
@@ -40,6 +41,7 @@ from travio_inventory.seats.refusals import (
     TripOpening,
 )
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.wire.inventory import v1
 
 Refusals: TypeAlias = Literal["status", "legacy"]
@@ -110,12 +112,14 @@ class InventoryService:
         authentication: Authentication,
         refusals: Refusals,
         clock: Clock,
+        turn_away: RefusesAtOnce | None = None,
     ) -> None:
         self._inventory = inventory
         self._feeds = feeds
         self._authentication = authentication
         self._is_legacy = refusals == "legacy"
         self._clock = clock
+        self._turn_away = turn_away
         self._events = events or EventMethods(Reservations(inventory, SeatVersions(clock), clock))
         self._maps = MapReplies()
         self._summaries = SummaryReplies()
@@ -124,6 +128,12 @@ class InventoryService:
     def __mapping__(self) -> Mapping[str, Handler]:
         """What grpclib serves: each method by its path."""
         return methods(SERVICE, self._authentication, self.answers(), self.streams())
+
+    def at_once(self) -> Mapping[str, HoldsRefusedAtOnce]:
+        """What answers a method before its handler is started, by the method's path."""
+        if self._turn_away is None or self._is_legacy:
+            return {}
+        return {f"/{SERVICE}/HoldSeats": HoldsRefusedAtOnce(self._turn_away, self._authentication)}
 
     def answers(self) -> Mapping[str, UnaryMethod]:
         """The methods with one answer by their names. Each names the grant that its caller needs."""

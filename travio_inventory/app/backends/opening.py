@@ -22,7 +22,7 @@ from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.seats.audit.ports import GateSight
 from travio_inventory.seats.map_signals import MapSignals
-from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import Gate, GateMemory, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
@@ -61,6 +61,8 @@ class Edge(NamedTuple):
     sight: GateSight | None = None
     is_up: Callable[[], bool] | None = None
     caches: Mapping[str, Hits] = MappingProxyType({})
+    memory: GateMemory | None = None
+    """What the gate knows without asking."""
 
 
 @asynccontextmanager
@@ -128,7 +130,7 @@ async def open_edge(
                 taken_ttl_ms=settings.edge.taken_ttl_ms,
             )
             maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.edge.map_stale_ms)
-            yield Edge(gate, gate, maps, rates, gate, lambda: True)
+            yield Edge(gate, gate, maps, rates, gate, lambda: True, memory=gate)
         case "redis":
             from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
@@ -142,7 +144,8 @@ async def open_edge(
                 renewals=renewals or Renewals(),
             ) as shared:
                 caches = {"gate_memory": shared.gate.hits, "map_copies": shared.seat_maps.hits}
-                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, shared.sight, shared.is_up, caches)
+                sees = shared.sight, shared.is_up, caches, shared.gate
+                yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, *sees)
 
 
 @asynccontextmanager

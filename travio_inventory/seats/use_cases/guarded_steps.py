@@ -8,10 +8,9 @@ from random import Random
 from typing import Any, TypeAlias, TypeVar
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Locked, Passed, SeatGroupKey, Taken
-from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell
+from travio_inventory.seats.refusals import Decided, SeatContended, SeatTaken, TakenCell
 from travio_inventory.seats.taken import is_final, refusal_of
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 
@@ -71,21 +70,22 @@ class GuardedSteps:
                         break
         if taken or locked:
             await self._leave(entered, attempt.token)
-            raise self._turned_away(taken, locked, attempt)
+            raise self.taken(taken, attempt.claimant) if taken else self.contended(locked)
 
     async def _leave(self, cells: Cells, token: str) -> None:
         """Unlock what the token has locked, perhaps not all cells."""
         for group, locked in cells.items():
             await self._gate.leave(group, locked, token=token)
 
-    def _turned_away(self, taken: Sequence[Taken], locked: Sequence[str], attempt: Attempt) -> Refusal:
-        """The refusal that the store would give: taken cells first, then those being taken."""
-        if taken:
-            cells: list[TakenCell] = [cell for answer in taken for cell in answer.cells]
-            decided = Decided(EDGE, min([answer.as_of_ms for answer in taken]))
-            return refusal_of(cells, attempt.claimant, decided)
+    def taken(self, answers: Sequence[Taken], claimant: str) -> SeatTaken:
+        """The refusal that the store would give for cells that others have."""
+        cells: list[TakenCell] = [cell for answer in answers for cell in answer.cells]
+        return refusal_of(cells, claimant, Decided(EDGE, min([answer.as_of_ms for answer in answers])))
+
+    def contended(self, seats: Sequence[str]) -> SeatContended:
+        """The refusal of seats that others are taking."""
         retry_after_ms = self._jitter.randint(*CONTENDED_RETRY_MS)
-        return SeatContended(locked, retry_after_ms=retry_after_ms, decided=Decided(EDGE, self._clock.now_ms()))
+        return SeatContended(seats, retry_after_ms=retry_after_ms, decided=Decided(EDGE, self._clock.now_ms()))
 
 
 def cells_of(hold: Hold) -> Iterable[tuple[SeatGroupKey, Cell]]:

@@ -1,5 +1,6 @@
 """Holds seats: past the gate, then won or lost in the store."""
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,7 @@ from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Attempt, Cell, Holds, SeatGroupKey
 from travio_inventory.seats.refusals import InvalidSeats, NotOnSale
 from travio_inventory.seats.swapping import with_former_vehicle
-from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.as_offered import sell_as_offered
 from travio_inventory.seats.use_cases.guarded_steps import GuardedSteps
 from travio_inventory.seats.use_cases.settling import Settling
@@ -98,7 +99,9 @@ class HoldSeats:
             except NotOnSale as refusal:
                 return await self._held_before(request, refusal, settles=settles)
             attempt = Attempt(token, request.claimant, key is not None, settles)
-            return await self._guarded.run(_cells(request), attempt, lambda: self._holds.hold(request))
+            return await self._guarded.run(
+                cells_by_group(trip, journey, seats), attempt, lambda: self._holds.hold(request)
+            )
 
     async def _held_before(self, request: HoldRequest, refusal: Refusal, *, settles: bool) -> Hold:
         """What the key made while the seats were on sale. Raises the refusal where that is nothing."""
@@ -123,10 +126,11 @@ async def _find_seats(trip: Trip, command: HoldSeatsCommand) -> tuple[Trip, tupl
         return earlier, earlier.in_layout_order(command.seat_ids), refusal
 
 
-def _cells(request: HoldRequest) -> dict[SeatGroupKey, list[Cell]]:
+def cells_by_group(trip: Trip, journey: Journey, seats: Iterable[str]) -> dict[SeatGroupKey, list[Cell]]:
+    """The cells of the seats on the journey."""
     cells: dict[SeatGroupKey, list[Cell]] = {}
-    segments = request.journey.segments
-    for seat in request.seats:
-        group = SeatGroupKey(request.trip.key, request.trip.group_of(seat))
+    segments = journey.segments
+    for seat in seats:
+        group = SeatGroupKey(trip.key, trip.group_of(seat))
         cells.setdefault(group, []).extend([Cell(seat, segment) for segment in segments])
     return cells

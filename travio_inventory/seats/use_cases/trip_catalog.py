@@ -86,6 +86,18 @@ class TripCatalog:
         except BackendUnavailable:
             return await self._get(key, KEPT_S)
 
+    def at_hand(self, key: TripKey) -> Offer | None:
+        """The same if it is known without waiting, and is not to be read again yet."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= kept.again_s or now_s >= kept.began_s + self._known_within_s:
+            return None
+        self.hits.found += 1
+        self._kept.move_to_end(key)
+        return kept.offer
+
     def journey(self, trip: Trip, ends: Ends) -> Journey:
         """The trip's segments for these ends. Raises InvalidJourney."""
         return trip.journey(ends, self._ambiguous)
