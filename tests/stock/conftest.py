@@ -8,7 +8,7 @@ from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import Batches
 from verification.kit.stores import STORES, store_of
 
-IMPORTANT_ON_SERVERS = ("test_every_change_of_a_total_is_a_movement",)
+IMPORTANT_ON_SERVERS = ("test_every_change_of_a_total_is_a_movement", "test_every_line_is_reserved_or_none")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,9 @@ from travio_inventory.stock.commands import SetStock as Set
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records.changing import Changed
+from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.refusals import StockNotFound
+from travio_inventory.stock.reservation import Item, OfReservation, Reservation, Reserve
 from travio_inventory.stock.warehouse import Site, Warehouse, warehouse_id
 from verification.kit.clocks import Clock
 
@@ -33,6 +35,7 @@ class Shop:
             store, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=Random(7)
         )
         self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched())
+        self.reservations = Reservations(self.sender, self.steps.in_background)
         self.actor = Actor(organization or f"shop-{uuid4()}", "ann")
 
     async def warehouse(self, code: str = "north", **site: object) -> Warehouse:
@@ -80,3 +83,26 @@ class Shop:
             after = page.after
             if not after:
                 return found
+
+    async def reserve(self, order: str, *items: tuple[str, int], at: str = "", **said: int | str | bool) -> Reservation:
+        """Reserve these for an order."""
+        warehouse = warehouse_id(self.actor.organization, at) if at else ""
+        asked = [Item(sku, quantity, warehouse) for sku, quantity in items]
+        return await self.stock.reserve.reserve(self.actor, Reserve(order, asked, **said))  # type: ignore[arg-type]
+
+    async def commit(self, order: str, *lines: str) -> Reservation:
+        """Commit the reservation of an order, or these lines of it."""
+        return await self.stock.reserve.commit(self.actor, OfReservation(order_id=order, inventory_ids=lines))
+
+    async def cancel(self, order: str, *lines: str) -> Reservation:
+        """Cancel the reservation of an order, or these lines of it."""
+        return await self.stock.reserve.cancel(self.actor, OfReservation(order_id=order, inventory_ids=lines))
+
+    async def totals(self, *entries: InventoryEntry) -> list[tuple[int, int]]:
+        """How many are available, and reserved, once what goes on in the background has ended."""
+        await self.settled()
+        return [(await self.now(entry)).quantities for entry in entries]
+
+    async def settled(self) -> None:
+        """What goes on in the background has ended."""
+        await self.steps.drain(10)

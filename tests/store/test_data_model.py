@@ -13,6 +13,7 @@ from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
 from travio_inventory.protocol.columns import Type
 from travio_inventory.protocol.event_table import EVENT
+from travio_inventory.protocol.hold_table import HOLD
 from travio_inventory.protocol.inbox import Inbox, Noted
 from travio_inventory.protocol.plain_tables import INDEXES, PLAIN_TABLES, PlainTable
 from travio_inventory.protocol.tables import COLUMNS, TABLES
@@ -38,8 +39,9 @@ def test_the_schema_file_and_the_document_are_what_is_declared() -> None:
 def test_every_table_every_kind_and_every_index_is_declared_once() -> None:
     assert set(TABLES) == set(Table)
     declared = Counter(kind for table in TABLES.values() for kind in table.kinds)
-    assert declared == {**dict.fromkeys(Kind, 1), Kind.EVENT: 2}
-    assert {table.kinds[Kind.EVENT] for table in TABLES.values() if Kind.EVENT in table.kinds} == {EVENT}
+    assert declared == {**dict.fromkeys(Kind, 1), Kind.EVENT: 2, Kind.HOLD: 2}
+    for kind, rows in ((Kind.EVENT, EVENT), (Kind.HOLD, HOLD)):
+        assert {table.kinds[kind] for table in TABLES.values() if kind in table.kinds} == {rows}
     assert set(INDEXES) == set(Index)
     assert set(PLAIN_TABLES) == set(PlainTable) == {declared.table for declared in INDEXES.values()}
     assert {table.value for table in Table}.isdisjoint(PlainTable)
@@ -70,12 +72,14 @@ def test_a_moment_says_its_unit() -> None:
 
 
 async def a_little_stock(store: MemoryBatches) -> None:
-    """An entry that was counted and changed with a reference."""
+    """An entry that was counted and changed with a reference, and reserved, committed and given back."""
     shop = Shop(store)
     warehouse = await shop.warehouse()
     entry = await shop.stock.keep.add(shop.actor, AddEntry("cup", warehouse.id, "p", 3, "red"))
     change = AdjustStock(entry.id, 2, MovementType.INBOUND, Why("delivery", "note 7", "c"))
     await shop.stock.adjust.by(shop.actor, change)
+    await shop.reserve("o1", ("cup", 2))
+    await shop.commit("o1")
 
 
 async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_only_where_it_is_declared() -> None:

@@ -65,9 +65,14 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     of_stock.StockLeft: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.StockFull: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.StockNotFound: WireStatus(Status.NOT_FOUND, 404),
+    of_stock.OrderReserved: WireStatus(Status.ALREADY_EXISTS, 409),
+    of_stock.ReservationCommitted: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.ReservationCancelled: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.ReservationExpired: WireStatus(Status.FAILED_PRECONDITION, 409),
     Unauthenticated: WireStatus(Status.UNAUTHENTICATED, 401),
     PermissionDenied: WireStatus(Status.PERMISSION_DENIED, 403),
     errors.SeatContended: WireStatus(Status.ABORTED, 409),
+    of_stock.StockContended: WireStatus(Status.ABORTED, 409),
     errors.TripOpening: WireStatus(Status.UNAVAILABLE, 503),
     errors.TripBeingForgotten: WireStatus(Status.UNAVAILABLE, 503),
     errors.HoldLimitReached: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
@@ -139,6 +144,8 @@ def _of_stock(refusal: Refusal) -> dict[str, str]:
             return {"total": str(total)}
         case of_stock.StockFull(room=room):
             return {"room": str(room)}
+        case of_stock.OrderReserved(reservation_id=reservation):
+            return {"reservation_id": reservation}
         case _:
             return {}
 

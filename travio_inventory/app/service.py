@@ -21,7 +21,7 @@ from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
-from travio_inventory.app.background import AuditJob, Job, Supervision, background_jobs
+from travio_inventory.app.background import AuditJob, Job, Supervision, VisitJob, background_jobs
 from travio_inventory.app.deeds import recorded
 from travio_inventory.app.inbound import inbound_jobs
 from travio_inventory.app.metrics_listener import telling_metrics
@@ -31,6 +31,7 @@ from travio_inventory.app.sinks import open_sinks
 from travio_inventory.app.told_figures import count_visits, tell_assembly, tell_backends, tell_calls, tell_process
 from travio_inventory.app.traces import tracing_of
 from travio_inventory.app.watched_trips import watched_trips
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.rates import Rates
@@ -374,6 +375,11 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
     if background.audit_seconds:
         audits = AuditJob(assembly.inventory.audit_trips, count=partial(_count_fault, figures), jitter=jitter)
         jobs["auditor"] = audits.run
+    if assembly.stock is not None:
+        expire = partial(assembly.stock.expire, HOUSE)
+        jobs["sweeper of stock"] = VisitJob(
+            "sweep stock", expire, interval_ms=background.sweep_interval_ms, jitter=jitter
+        ).run
     return jobs | inbound_jobs(settings.events_in, assembly, figures)
 
 

@@ -13,12 +13,15 @@ from travio_inventory.app.backends import open_batches
 from travio_inventory.app.deeds import recorded_call
 from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.records.deeds import Deeds
+from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.settings import Settings
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
+from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
@@ -27,15 +30,18 @@ from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
-from travio_inventory.stock.use_cases.steps import Steps
+from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 DRAIN_S = 5
 
 
-def assemble_stock(sender: Sender, steps: Steps, *, watch: Watch) -> Stock:
+def assemble_stock(sender: Sender, steps: StepRunner, *, watch: Watch) -> Stock:
     """The use cases of stock, on the sender and the steps of an assembly."""
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
+    reservations = Reservations(sender, steps.in_background)
+    lapses = LapseFinder(reservations.protocol)
+    reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random)
     return Stock(
         watch.use_case("keep_warehouses", KeepWarehouses(warehouses)),
         watch.use_case("keep_stock", KeepStock(entries, warehouses, steps)),
@@ -44,6 +50,8 @@ def assemble_stock(sender: Sender, steps: Steps, *, watch: Watch) -> Stock:
         watch.use_case("check_stock", CheckStock(entries, warehouses)),
         watch.use_case("update_stock", UpdatesMany(entries, steps)),
         watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses)),
+        watch.use_case("reserve_stock", reserve),
+        ExpireHolds(lapses),
     )
 
 

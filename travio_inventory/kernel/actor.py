@@ -38,6 +38,8 @@ class Scope(StrEnum):
     """Entries, warehouses and movements of the organization."""
     STOCK_ADJUST = "stock:adjust"
     """Change how many there are."""
+    STOCK_RESERVE = "stock:reserve"
+    """Reserve stock for orders, commit it and give it back."""
     STOCK_ADMIN = "stock:admin"
     """Add and change entries and warehouses."""
     HOUSE_WORK = "house:work"
@@ -86,6 +88,7 @@ OF_A_USER: Final = EVERY_SCOPE - {
     Scope.BOOKINGS_READ,
     Scope.STOCK_READ,
     Scope.STOCK_ADJUST,
+    Scope.STOCK_RESERVE,
     Scope.STOCK_ADMIN,
 }
 """What is done for a user: the actor must name one."""

@@ -96,8 +96,7 @@ class Attempts(Generic[H]):
     def _intents(self, holds: Sequence[H], spread: Spread, other: Partition, now: Recorded) -> Claim[H]:
         now_ms = now.at_ms
         until_ms = _until(holds[0], now_ms, now_ms + self._sender.rules.grace_ms)
-        noted = self._resource.books.noted(other, now, self._sender.rules.retention) or ()
-        entries = [*self._entries(holds[0], spread, other, now_ms), *noted]
+        entries = self._entries(holds[0], spread, other, now_ms)
         return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries, now=now)
 
     def _home_claim(self, holds: Sequence[H], spread: Spread, now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
@@ -135,8 +134,7 @@ class Attempts(Generic[H]):
     def _notes(self, hold: H, home: Partition, now: Recorded) -> list[IndexEntry]:
         """The index entries that lead the relay, the holder's list and the like to this hold."""
         retention, books = self._sender.rules.retention, self._resource.books
-        noted = books.noted(home, now, retention) or ()
-        return [index_entries.recorded(home, now.epoch, retention), *books.listed(hold, retention), *noted]
+        return [index_entries.recorded(home, now.epoch, retention), *books.listed(hold, retention)]
 
     async def fence(self, hold: H, why: Lost | Contended | NotMade | Unanswered) -> Row:
         """Fence the id before any refusal and before anything is returned."""

@@ -50,6 +50,8 @@ class Kind(StrEnum):
     INCOMING = "incoming"
     STOCK = "stock"
     CAUSE = "cause"
+    LINE = "line"
+    SOLD = "sold"
     MOVEMENT = "movement"
     WAREHOUSE = "warehouse"
     NUMBERS = "numbers"

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import listings, rows
-from travio_inventory.protocol.batches import IndexEntry, Partition, Row
+from travio_inventory.protocol.batches import IndexEntry, Partition, Row, Write
 from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.resource import H_contra, Hold
 from travio_inventory.protocol.retention import Retention
@@ -40,8 +40,15 @@ class Books(Protocol[H_contra]):
         """The lists that the hold is in since its last step."""
         ...
 
-    def noted(self, partition: Partition, now: Recorded, retention: Retention) -> Sequence[IndexEntry] | None:
-        """What leads to the rows that moving claims in a partition writes; None if that writes nothing else."""
+    @property
+    def tells(self) -> bool:
+        """Whether a batch on claims writes more than the claims: events, and the like."""
+        ...
+
+    def noted(
+        self, partition: Partition, writes: Sequence[Write], now: Recorded, retention: Retention
+    ) -> Sequence[IndexEntry]:
+        """What leads to that in a partition, recorded there."""
         ...
 
 
@@ -49,6 +56,7 @@ class HolderBooks:
     """Books by holder: a user's holds are listed, and a booking is as many as a user wants."""
 
     bookings_kept_s: int | None = None
+    tells = False
 
     def ledger(self, actor: Actor) -> Partition:
         """See Books."""
@@ -70,6 +78,8 @@ class HolderBooks:
         """See Books."""
         return listings.of_hold(hold, retention)
 
-    def noted(self, _partition: Partition, _now: Recorded, _retention: Retention) -> Sequence[IndexEntry] | None:
+    def noted(
+        self, _partition: Partition, _writes: Sequence[Write], _now: Recorded, _retention: Retention
+    ) -> Sequence[IndexEntry]:
         """See Books: a claim has no history."""
-        return None
+        return ()

@@ -139,7 +139,11 @@ class Claims(Generic[H]):
         writes = self._resource.take(claim, seen or {})
         if writes is None:
             return Refused(seen or {})
-        return await self._sender.apply(claim.partition, [*claim.beside, *writes], claim.entries, at_ms=claim.at_ms)
+        entries = claim.entries
+        if claim.now is not None:
+            noted = self._resource.books.noted(claim.partition, writes, claim.now, self._sender.rules.retention)
+            entries = [*entries, *noted]
+        return await self._sender.apply(claim.partition, [*claim.beside, *writes], entries, at_ms=claim.at_ms)
 
     async def look(self, claim: Claim[H]) -> Claimed | None:
         """What an unsent claim, lost elsewhere, would have met; None if nothing is known to be in its way."""

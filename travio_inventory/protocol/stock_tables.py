@@ -3,6 +3,7 @@
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type, number, text
 from travio_inventory.protocol.event_table import EVENT
+from travio_inventory.protocol.hold_table import HOLD
 
 _FOR_EVER = "for ever: a version never begins again"
 
@@ -53,12 +54,43 @@ CAUSE = RowKind(
     ),
     is_written_once=True,
 )
+_OF_LINE = (
+    text("owner", "the reservation"),
+    number("quantity", "how many units"),
+    text("order_id", "the order"),
+    text("performed_by", "the user who reserved them; null if a program did"),
+)
+LINE = RowKind(
+    "what a reservation keeps here",
+    "the reservation",
+    "while it is kept, and a few minutes",
+    (
+        text("status", "reserved, then ended; returning while what was committed may be returned"),
+        *_OF_LINE,
+        number("since_ms", "when it was taken"),
+        number("until_ms", "when the reservation ends at the latest: then its home row is to be read; proves nothing"),
+    ),
+)
+SOLD = RowKind(
+    "what of a reservation was committed here",
+    "the reservation",
+    "400 days",
+    (text("status", "committed, returning, returned"), *_OF_LINE),
+)
 STOCK = ConditionalTable(
-    "What lies of a stock keeping unit in a warehouse, with its movements and events.",
+    "What lies of a stock keeping unit in a warehouse, with its movements, reservations and events.",
     text("organization", "the organization whose stock it is"),
     text("sku", "the stock keeping unit"),
     Column("place", Type.INT, "the number of the warehouse, times 64, and that of the shard"),
-    {Kind.STOCK: STOCK_ROW, Kind.MOVEMENT: MOVEMENT, Kind.CAUSE: CAUSE, Kind.EVENT: EVENT},
+    {
+        Kind.STOCK: STOCK_ROW,
+        Kind.MOVEMENT: MOVEMENT,
+        Kind.CAUSE: CAUSE,
+        Kind.LINE: LINE,
+        Kind.SOLD: SOLD,
+        Kind.HOLD: HOLD,
+        Kind.EVENT: EVENT,
+    },
 )
 
 NUMBERS = RowKind(

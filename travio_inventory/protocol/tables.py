@@ -11,6 +11,7 @@ from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind,
 from travio_inventory.protocol.columns import number as _number
 from travio_inventory.protocol.columns import text as _text
 from travio_inventory.protocol.event_table import EVENT
+from travio_inventory.protocol.hold_table import HOLD
 from travio_inventory.protocol.inbox_table import INBOX
 from travio_inventory.protocol.plan_table import SEAT_PLANS
 from travio_inventory.protocol.stock_tables import STOCK, WAREHOUSES
@@ -30,37 +31,6 @@ CELL = RowKind(
         _number("until_ms", "when that hold ends at the latest: then its home row is to be read; proves nothing"),
         _number("since_ms", "when that hold took the cell"),
         _number("period", "the period of the trip's sale in which it is sold; null for the first"),
-    ),
-)
-HOLD = RowKind(
-    "a hold whose home is here, or a fenced id",
-    "the hold's id",
-    "while it is held, or is a booking, or has a late booking; then TRAVIO_HOLD_RETENTION_SECONDS, or the retention of "
-    "keys if longer",
-    (
-        _text(
-            "status",
-            "held, confirmed, released, expired, cancelled, or aborted if the id is fenced; closed or forgotten once "
-            "its trip is over",
-        ),
-        _text("holder", "the user who holds the seats; empty for blocked seats"),
-        _text("seats", "its seats, one a line: seat group, space, seat"),
-        _text("given_up", "seats that it had once, one a line, with those that it got for them; null if none"),
-        _text("prices", "the currency, then the price of each seat in minor units, joined by spaces; null where none"),
-        _number("first_segment", "the first segment of its journey, or of the one that was finally refused"),
-        _number("last_segment", "the last segment of its journey, included"),
-        _text("claimant", "a digest of holder and idempotency key, which identifies a repeated request"),
-        _number("created_at_ms", "when it was created, or a final refusal was said"),
-        _number("expires_at_ms", "when it expires"),
-        _number("extensions", "how often it was extended, or its seats were changed while its status was not"),
-        _number("moves", "how often an attempt to move it was made that took effect, or was fenced; null if none was"),
-        _text("order_id", "the order that it was confirmed for"),
-        _text("passengers", "the passengers, as JSON: seat, name, identity number"),
-        _text("reason", "why the seats were blocked, or why the id was fenced"),
-        _text("taken", "if the id was fenced after a final refusal: the cells that were taken, and by whom"),
-        _text("asked_by", "if the id was fenced after a final refusal: the user who was refused"),
-        _number("event_epoch", "the epoch of its last event"),
-        _number("event_at_ms", "the moment of its last event"),
     ),
 )
 KEY = RowKind(

@@ -18,6 +18,9 @@ class StockEvent(StrEnum):
     STOCK_UPDATED = "inventory.stock_updated"
     LOW_STOCK = "inventory.low_stock"
     OUT_OF_STOCK = "inventory.out_of_stock"
+    RESERVED = "inventory.reserved"
+    COMMITTED = "inventory.committed"
+    RELEASED = "inventory.released"
 
 
 def told(before: InventoryEntry | None, after: InventoryEntry, actor: ActorKind) -> Iterator[Step]:

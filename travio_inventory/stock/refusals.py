@@ -1,17 +1,24 @@
 """Every refusal about stock; the tree also has those of `kernel.refusals` and `protocol.refusals`.
 
 Refusal
-└── FinalRefusal         give up
-    ├── InsufficientStock
-    ├── BelowReserved
-    ├── VersionConflict
-    ├── StockExists
-    ├── StockLeft
-    ├── StockFull
-    └── StockNotFound
+├── FinalRefusal         give up
+│   ├── InsufficientStock
+│   ├── BelowReserved
+│   ├── VersionConflict
+│   ├── StockExists
+│   ├── StockLeft
+│   ├── StockFull
+│   ├── OrderReserved
+│   ├── ReservationEnded
+│   │   ├── ReservationCommitted
+│   │   ├── ReservationCancelled
+│   │   └── ReservationExpired
+│   └── StockNotFound
+└── RetryableRefusal     the same request may succeed later
+    └── StockContended
 """
 
-from travio_inventory.kernel.refusals import FinalRefusal
+from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 
 
 class InsufficientStock(FinalRefusal):
@@ -19,8 +26,8 @@ class InsufficientStock(FinalRefusal):
 
     reason = "INSUFFICIENT_STOCK"
 
-    def __init__(self, available: int = 0) -> None:
-        super().__init__(f"only {available} are available")
+    def __init__(self, available: int = 0, sku: str = "") -> None:
+        super().__init__(f"only {available}{f' of {sku}' if sku else ''} are available")
         self.available = available
 
 
@@ -80,3 +87,52 @@ class StockNotFound(FinalRefusal):
 
     def __init__(self, what: str = "entry") -> None:
         super().__init__(f"there is no such {what}")
+
+
+class OrderReserved(FinalRefusal):
+    """The order has a reservation of other items that lives, or was committed; nothing was reserved."""
+
+    reason = "ORDER_RESERVED"
+
+    def __init__(self, reservation_id: str = "") -> None:
+        super().__init__(f"the order has reservation {reservation_id}: cancel it before the order reserves other items")
+        self.reservation_id = reservation_id
+
+
+class ReservationEnded(FinalRefusal):
+    """The reservation is not pending any more."""
+
+    said = "the reservation is not pending any more"
+
+    def __init__(self) -> None:
+        super().__init__(self.said)
+
+
+class ReservationCommitted(ReservationEnded):
+    """It was committed."""
+
+    reason = "RESERVATION_COMMITTED"
+    said = "the reservation is committed"
+
+
+class ReservationCancelled(ReservationEnded):
+    """It was cancelled."""
+
+    reason = "RESERVATION_CANCELLED"
+    said = "the reservation was cancelled"
+
+
+class ReservationExpired(ReservationEnded):
+    """Its time ran out, and its units were given back; when it was committed then, not all were there any more."""
+
+    reason = "RESERVATION_EXPIRED"
+    said = "the reservation has expired"
+
+
+class StockContended(RetryableRefusal):
+    """Others are at these units at the moment, or free them."""
+
+    reason = "STOCK_CONTENDED"
+
+    def __init__(self, retry_after_ms: int = 100) -> None:
+        super().__init__("others are at this stock: ask again", retry_after_ms=retry_after_ms)

@@ -29,6 +29,7 @@ class Grant(StrEnum):
     STOCK_READ = "stock:read"
     """Entries, warehouses, movements and reports of stock."""
     STOCK_ADJUST = "stock:adjust"
+    STOCK_RESERVE = "stock:reserve"
     """Change how much stock there is."""
     STOCK_ADMIN = "stock:admin"
     """Add and change entries and warehouses."""

@@ -81,7 +81,7 @@ async def send(
     """Steps of this moment on these holds, which have one home."""
     home = home_of(resource, holds[0].organization, holds[0].id)
     retention = sender.rules.retention
-    noted = resource.books.noted(home, now, retention) or ()
+    noted = resource.books.noted(home, writes, now, retention)
     recorded = index_entries.recorded(home, now.epoch, retention)
     return await sender.apply(home, writes, [recorded, *noted, *others], at_ms=now.at_ms)
 
@@ -95,16 +95,15 @@ async def follow(
     seen: Rows,
 ) -> Outcome:
     """Move these claims to the state that their home row says."""
-    retention, at_ms = sender.rules.retention, sender.clock.now_ms()
-    now, noted = Recorded(0, at_ms), resource.books.noted(partition, Recorded(0, at_ms), retention)
-    if noted is not None:
+    now, entries, books = Recorded(0, sender.clock.now_ms()), list[IndexEntry](), resource.books
+    if books.tells:
         try:
-            now = await sender.now(at_ms)
+            now = await sender.now(now.at_ms)
         except BackendUnavailable:
             return NotDone("the epoch could not be read")
-        noted = resource.books.noted(partition, now, retention)
     writes = resource.move(owned, state, partition, seen, now)
-    return await sender.apply(partition, writes, noted or (), at_ms=None if noted is None else at_ms)
+    entries += books.noted(partition, writes, now, sender.rules.retention)
+    return await sender.apply(partition, writes, entries, at_ms=now.at_ms if books.tells else None)
 
 
 async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:

@@ -22,8 +22,13 @@ def day_of(at_ms: int) -> date:
 
 def listed(at: Partition, movement: Movement) -> IndexEntry:
     """Where the movement is found by its day."""
-    named = rows.SEPARATOR.join((at.name, str(at.number), stock_rows.movement_key(movement.version).id))
-    bucket = _bucket(at.organization, day_of(movement.created_at_ms))
+    return listed_at(at, stock_rows.movement_key(movement.version).id, movement.created_at_ms)
+
+
+def listed_at(at: Partition, movement: str, at_ms: int) -> IndexEntry:
+    """The same of the row with that id."""
+    named = rows.SEPARATOR.join((at.name, str(at.number), movement))
+    bucket = _bucket(at.organization, day_of(at_ms))
     return IndexEntry(Index.STOCK, bucket, named, stock_rows.MOVEMENTS_KEPT_S)
 
 

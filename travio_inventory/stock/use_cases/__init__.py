@@ -1,13 +1,17 @@
 """What is done with stock: one module, one verb."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
+from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 
@@ -22,3 +26,6 @@ class Stock:
     check: CheckStock
     update_many: UpdatesMany
     report: ReportStock
+    reserve: ReserveStock
+    expire: Callable[[Actor], Awaitable[Any]]
+    """One round over the places in which a reservation may have run out, by the house."""

@@ -1,0 +1,65 @@
+"""Chooses the warehouses that serve a request: as few as can, the first by priority; a pure rule."""
+
+from collections.abc import Mapping, Sequence
+
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.refusals import InsufficientStock, StockNotFound
+from travio_inventory.stock.reservation import Item, Reserve, ReservedLine
+from travio_inventory.stock.warehouse import SHARDS_MAX, Warehouse
+
+
+def planned(
+    asked: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]
+) -> tuple[tuple[ReservedLine, ...], bool]:
+    """The lines of a reservation, and whether others may have served: entries are by stock keeping unit, warehouses in
+    order. Where nothing is to be chosen nothing is judged here: the batch decides. Raises StockNotFound,
+    InsufficientStock.
+    """
+    lines: dict[str, ReservedLine] = {}
+    left = {entry.id: entry.quantities.available for each in entries.values() for entry in each}
+    served_by = {item: _candidates(item, entries[item.sku], warehouses) for item in asked.merged}
+    is_chosen = any(len(each) > 1 for each in served_by.values())
+    for item in sorted(asked.merged, key=lambda item: not item.warehouse_id):  # what has no choice goes first
+        chosen = _served(item, served_by[item], left, allow_split=asked.allow_split) if is_chosen else None
+        for entry, number, count in chosen or [(*served_by[item][0], item.quantity)]:
+            had = lines[entry.id].quantity if entry.id in lines else 0
+            lines[entry.id] = ReservedLine(entry.id, entry.sku, entry.warehouse_id, number * SHARDS_MAX, had + count)
+            left[entry.id] -= count
+    return tuple(sorted(lines.values(), key=lambda line: (line.sku, line.place))), is_chosen
+
+
+def _candidates(
+    item: Item, entries: Sequence[InventoryEntry], warehouses: Sequence[Warehouse]
+) -> Sequence[tuple[InventoryEntry, int]]:
+    """The entries that may serve the item, in the order of their warehouses, with the number of each."""
+    by_warehouse = {entry.warehouse_id: entry for entry in entries if not entry.is_deleted}
+    if item.warehouse_id:
+        number = next((each.number for each in warehouses if each.id == item.warehouse_id), None)
+        if number is None or item.warehouse_id not in by_warehouse:
+            raise StockNotFound(f"entry of {item.sku} in warehouse {item.warehouse_id}")
+        return [(by_warehouse[item.warehouse_id], number)]
+    found = [
+        (by_warehouse[each.id], each.number) for each in warehouses if each.site.is_active and each.id in by_warehouse
+    ]
+    if not found:
+        raise StockNotFound(f"entry of {item.sku} in an active warehouse")
+    return found
+
+
+def _served(
+    item: Item, candidates: Sequence[tuple[InventoryEntry, int]], left: Mapping[str, int], *, allow_split: bool
+) -> Sequence[tuple[InventoryEntry, int, int]]:
+    """How many come from where. Raises InsufficientStock."""
+    for entry, number in candidates:
+        if left[entry.id] >= item.quantity:
+            return [(entry, number, item.quantity)]
+    there = {entry.id: max(left[entry.id], 0) for entry, _ in candidates}
+    if not allow_split or sum(there.values()) < item.quantity:
+        raise InsufficientStock(sum(there.values()) if allow_split else max(there.values()), item.sku)
+    wanted, taken = item.quantity, []
+    for entry, number in sorted(candidates, key=lambda each: -there[each[0].id]):  # the fewest parcels
+        count = min(wanted, there[entry.id])
+        if count:
+            taken.append((entry, number, count))
+            wanted -= count
+    return taken

@@ -1,0 +1,217 @@
+"""Reservations, on the protocol: made, committed, given back and found."""
+
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from travio_inventory.kernel.actor import Actor, ActorKind
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol import index_entries, rows
+from travio_inventory.protocol.batches import Applied, NotDone, Partition, Refused, StoreUnavailable, Unknown
+from travio_inventory.protocol.hold import Confirmed, Held, base_id
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.refusals import (
+    BookingCancelled,
+    HoldConfirmed,
+    HoldEnded,
+    HoldExpired,
+    HoldLimitReached,
+    HoldNotFound,
+)
+from travio_inventory.protocol.resource import home_and_others
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.stock.records import reservation_rows
+from travio_inventory.stock.records.order_books import SLOT
+from travio_inventory.stock.records.reservation_rows import COMMITTED, line_key, sold_key
+from travio_inventory.stock.records.stock_units import StockUnits, Unheard
+from travio_inventory.stock.refusals import (
+    OrderReserved,
+    ReservationCancelled,
+    ReservationCommitted,
+    ReservationEnded,
+    ReservationExpired,
+    StockContended,
+    StockNotFound,
+)
+from travio_inventory.stock.reservation import Planned, Reservation, Status, holder_of
+
+TRIES_MAX = 4
+
+
+class Reservations:
+    """The reservations of every organization."""
+
+    def __init__(self, sender: Sender, background: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        self._sender = sender
+        self.protocol = HoldProtocol(sender, StockUnits(sender.rules.retention), Unheard(), background)
+
+    async def reserve(self, request: Planned) -> Reservation:
+        """The reservation, or the order's own of the same items. Raises InsufficientStock, OrderReserved,
+        ReservationEnded, StockContended, IdempotencyKeyReused, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        for _ in range(TRIES_MAX):
+            try:
+                return await self.protocol.hold(request)
+            except HoldEnded as ended:
+                raise _ended(ended) from None
+            except HoldLimitReached:
+                standing = await self.of_order(request.organization, request.asked.order_id)
+            if standing is not None:
+                return _same(standing, request)
+            await self._sender.pause()
+        raise StockContended
+
+    async def reserved_before(self, request: Planned) -> Reservation | None:
+        """What the request's key, or its order, led to already; after that an earlier attempt with the key never
+        commits. Raises as `reserve`.
+        """
+        try:
+            found = None if request.key is None else await self.protocol.held_before(request, settles=False)
+        except HoldEnded as ended:
+            raise _ended(ended) from None
+        if found is not None:
+            return found
+        standing = await self.of_order(request.organization, request.asked.order_id)
+        if standing is None or standing.status not in (Status.PENDING, Status.COMMITTED):
+            return None
+        return _same(standing, request)
+
+    async def commit(
+        self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
+    ) -> Reservation:
+        """The reservation, committed: all of it, or these lines, and then the others are given back. Raises
+        StockNotFound, ReservationCancelled, ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        actor = await self._holder(organization, reservation_id, by)
+        try:
+            return await self.protocol.confirm(actor, reservation_id, Confirmed(actor.user), parts)
+        except HoldNotFound:
+            raise StockNotFound("reservation") from None
+        except HoldConfirmed:  # of other lines
+            raise ReservationCommitted from None
+        except HoldEnded as ended:
+            raise _ended(ended) from None
+
+    async def cancel(
+        self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
+    ) -> Reservation:
+        """The reservation without these lines, or cancelled; what was committed is returned. Raises StockNotFound,
+        ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        actor = await self._holder(organization, reservation_id, by)
+        try:
+            for _ in range(TRIES_MAX):  # it may be committed meanwhile
+                found = await self.protocol.find(actor, reservation_id)
+                match found.state:
+                    case Held():
+                        try:
+                            return await self.protocol.release(actor, reservation_id, parts)
+                        except HoldConfirmed:
+                            continue
+                    case _:
+                        await self._reopen(found, parts)
+                        return await self.protocol.cancel(actor, reservation_id, parts)
+        except BookingCancelled:
+            return await self.protocol.find(actor, reservation_id)
+        except HoldNotFound:
+            raise StockNotFound("reservation") from None
+        except HoldEnded as ended:
+            refusal = _ended(ended)
+            if isinstance(refusal, ReservationCancelled):
+                return await self.protocol.find(actor, reservation_id)
+            raise refusal from None
+        raise OutcomeUnknown
+
+    async def find(self, organization: str, reservation_id: str) -> Reservation:
+        """The reservation as it stands. Raises StockNotFound, BackendUnavailable."""
+        actor = await self._holder(organization, reservation_id, ActorKind.SERVICE)
+        try:
+            return await self.protocol.find(actor, reservation_id)
+        except HoldNotFound:
+            raise StockNotFound("reservation") from None
+
+    async def of_order(self, organization: str, order_id: str) -> Reservation | None:
+        """The last reservation of the order; None if it has none, or one that never came to be. Raises
+        BackendUnavailable.
+        """
+        ledger = self.protocol.resource.books.ledger(holder_of(organization, order_id))
+        try:
+            slot = (await self._sender.batches.get(ledger, [SLOT])).get(SLOT, {})
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if not slot.get("hold"):
+            return None
+        try:
+            return await self.find(organization, rows.text(slot, "hold"))
+        except StockNotFound:
+            return None
+
+    async def _holder(self, organization: str, reservation_id: str, by: ActorKind) -> Actor:
+        try:
+            order = await self.protocol.holder(organization, base_id(reservation_id))
+        except HoldNotFound:
+            raise StockNotFound("reservation") from None
+        return replace(holder_of(organization, order), kind=by)
+
+    async def _reopen(self, found: Reservation, parts: Collection[str] | None) -> None:
+        """Open again, in other partitions than its home, what was committed: sweepers find it there, whatever happens
+        to us. Raises BackendUnavailable, OutcomeUnknown.
+        """
+        if not isinstance(found.state, Confirmed):
+            return
+        for partition in home_and_others(self.protocol.resource, found)[1]:
+            line = next(each for each in found.lines if (each.sku, each.place) == (partition.name, partition.number))
+            if parts is None or line.inventory_id in parts:
+                await self._reopen_in(partition, found.id)
+
+    async def _reopen_in(self, partition: Partition, reservation_id: str) -> None:
+        line, sold = line_key(reservation_id), sold_key(reservation_id)
+        for _ in range(TRIES_MAX):
+            try:
+                seen = await self._sender.batches.get(partition, [line, sold])
+            except StoreUnavailable:
+                raise BackendUnavailable from None
+            if seen.get(sold, {}).get("status") != COMMITTED:
+                return
+            now_ms, rules = self._sender.clock.now_ms(), self._sender.rules
+            until_ms = now_ms + rules.grace_ms
+            writes = reservation_rows.reopened(seen[sold], seen.get(line), at_ms=now_ms, until_ms=until_ms)
+            due = [index_entries.due(partition, until_ms, rules.retention)]
+            match await self._sender.apply(partition, writes, due, at_ms=now_ms):
+                case Applied():
+                    return
+                case Refused() | Unknown() | NotDone():
+                    await self._sender.pause()
+        raise BackendUnavailable
+
+
+def _same(standing: Reservation, request: Planned) -> Reservation:
+    """The order's reservation, if it is of what is asked for. Raises OrderReserved."""
+    if standing.status in (Status.PENDING, Status.COMMITTED) and _is_of(standing, request):
+        return standing
+    raise OrderReserved(base_id(standing.id))
+
+
+def _is_of(standing: Reservation, request: Planned) -> bool:
+    """Whether it has what the request is for, from wherever it may come."""
+    had: dict[tuple[str, str], int] = {}
+    for line in standing.lines:
+        had[line.sku, line.warehouse_id] = had.get((line.sku, line.warehouse_id), 0) + line.quantity
+    for item in (each for each in request.asked.merged if each.warehouse_id):
+        had[item.sku, item.warehouse_id] = had.get((item.sku, item.warehouse_id), 0) - item.quantity
+    for item in (each for each in request.asked.merged if not each.warehouse_id):
+        there = sum(count for (sku, _), count in had.items() if sku == item.sku)
+        if there != item.quantity:
+            return False
+        had = {key: count for key, count in had.items() if key[0] != item.sku}
+    return not any(had.values()) and not standing.given_up
+
+
+def _ended(ended: HoldEnded) -> ReservationEnded:
+    match ended:
+        case HoldExpired():
+            return ReservationExpired()
+        case HoldConfirmed():
+            return ReservationCommitted()
+        case _:
+            return ReservationCancelled()

@@ -1,0 +1,133 @@
+"""Reserves stock for orders, commits it when they are paid, and gives it back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import Random
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.protocol.batches import Partition
+from travio_inventory.stock.commands import EntriesQuery
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.planning import planned
+from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.reservations import Reservations
+from travio_inventory.stock.records.stock_rows import place
+from travio_inventory.stock.records.warehouses import Warehouses
+from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockNotFound
+from travio_inventory.stock.reservation import OfReservation, Planned, Reservation, Reserve
+from travio_inventory.stock.use_cases.steps import Steps
+from travio_inventory.stock.warehouse import Warehouse
+
+PLANS_MAX = 6
+"""Others may take what was planned as often."""
+PAUSE_S = (0.005, 0.050)
+READ_AT_ONCE_MAX = 8
+
+
+class ReserveStock:
+    """Each order has one reservation that lives; each step of it happens once."""
+
+    def __init__(
+        self,
+        reservations: Reservations,
+        entries: Entries,
+        warehouses: Warehouses,
+        steps: Steps,
+        sweep: Callable[[Partition], Awaitable[None]],
+        random: Random,
+    ) -> None:
+        self._reservations = reservations
+        self._entries = entries
+        self._warehouses = warehouses
+        self._steps = steps
+        self._sweep = sweep
+        self._random = random
+
+    async def reserve(self, actor: Actor, command: Reserve) -> Reservation:
+        """Every item, or nothing. Raises PermissionDenied, StockNotFound, InsufficientStock, OrderReserved,
+        ReservationEnded, StockContended, IdempotencyKeyReused, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        actor.needs(Scope.STOCK_RESERVE)
+        for _ in range(PLANS_MAX - 1):
+            try:
+                return await self._reserve(actor, command)
+            except StockContended:
+                await asyncio.sleep(self._random.uniform(*PAUSE_S))
+        return await self._reserve(actor, command)
+
+    async def commit(self, actor: Actor, command: OfReservation) -> Reservation:
+        """The reservation, committed; some of its lines alone if they are named: the others are given back. An expired
+        one too, where the stock is still there. Raises PermissionDenied, StockNotFound, ReservationCommitted,
+        ReservationCancelled, ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        actor.needs(Scope.STOCK_RESERVE)
+        named = await self._named(actor, command)
+        return await self._steps.run(self._reservations.commit(actor.organization, named, command.parts, by=actor.kind))
+
+    async def cancel(self, actor: Actor, command: OfReservation) -> Reservation:
+        """The reservation, cancelled, or without the lines that are named; what was committed is returned. Raises
+        PermissionDenied, StockNotFound, ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        actor.needs(Scope.STOCK_RESERVE)
+        named = await self._named(actor, command)
+        return await self._steps.run(self._reservations.cancel(actor.organization, named, command.parts, by=actor.kind))
+
+    async def one(self, actor: Actor, reservation_id: str) -> Reservation:
+        """Raises PermissionDenied, StockNotFound, BackendUnavailable."""
+        actor.needs(Scope.STOCK_READ)
+        return await self._reservations.find(actor.organization, reservation_id)
+
+    async def of_order(self, actor: Actor, order_id: str) -> Reservation:
+        """The last one of the order. Raises PermissionDenied, StockNotFound, BackendUnavailable."""
+        actor.needs(Scope.STOCK_READ)
+        return await self._of_order(actor, order_id)
+
+    async def _of_order(self, actor: Actor, order_id: str) -> Reservation:
+        found = await self._reservations.of_order(actor.organization, order_id)
+        if found is None:
+            raise StockNotFound("reservation of the order")
+        return found
+
+    async def _named(self, actor: Actor, command: OfReservation) -> str:
+        if command.reservation_id:
+            return command.reservation_id
+        return (await self._of_order(actor, command.order_id)).id
+
+    async def _reserve(self, actor: Actor, command: Reserve) -> Reservation:
+        """Planned by what is seen, and reserved if it is so still."""
+        warehouses = await self._warehouses.all(actor.organization)
+        skus = sorted({item.sku for item in command.items})
+        entries = {sku: await self._of(actor.organization, sku) for sku in skus}
+        try:
+            lines, is_chosen = planned(command, entries, warehouses)
+        except (InsufficientStock, StockNotFound) as refusal:
+            unplanned = Planned(actor.organization, command, (), actor.user, is_planned=True)
+            before = await self._steps.run(self._reservations.reserved_before(unplanned))
+            if before is not None:
+                return before
+            if isinstance(refusal, InsufficientStock) and await self._was_freed(entries, warehouses):
+                raise StockContended from None  # by reservations that had run out: plan again
+            raise
+        request = Planned(actor.organization, command, lines, actor.user, is_chosen)
+        return await self._steps.run(self._reservations.reserve(request))
+
+    async def _was_freed(
+        self, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]
+    ) -> bool:
+        """End the reservations of these entries that have run out; whether more can be had now."""
+        numbers = {each.id: each.number for each in warehouses}
+        was_freed = False
+        for entry in (each for some in entries.values() for each in some if each.quantities.reserved):
+            await self._sweep(place(entry.organization, entry.sku, numbers[entry.warehouse_id]))
+            now = await self._entries.find(entry.organization, entry.id)
+            was_freed |= now.quantities.available > entry.quantities.available
+        return was_freed
+
+    async def _of(self, organization: str, sku: str) -> Sequence[InventoryEntry]:
+        entries: list[InventoryEntry] = []
+        after, is_more = "", True
+        while is_more:
+            page = await self._entries.page(organization, EntriesQuery(sku=sku, after=after))
+            entries += page.entries
+            after, is_more = page.after, bool(page.after)
+        return entries
