@@ -36,6 +36,7 @@ from travio_inventory.stock.refusals import (
 from travio_inventory.stock.reservation import Planned, Reservation, Status, holder_of
 
 TRIES_MAX = 4
+_LIVE = (Status.PENDING, Status.COMMITTED)
 
 
 class Reservations:
@@ -56,7 +57,7 @@ class Reservations:
                 raise _ended(ended) from None
             except HoldLimitReached:
                 standing = await self.of_order(request.organization, request.asked.order_id)
-            if standing is not None:
+            if standing is not None and standing.status in _LIVE:
                 return _same(standing, request)
             await self._sender.pause()
         raise StockContended
@@ -71,10 +72,15 @@ class Reservations:
             raise _ended(ended) from None
         if found is not None:
             return found
-        standing = await self.of_order(request.organization, request.asked.order_id)
-        if standing is None or standing.status not in (Status.PENDING, Status.COMMITTED):
+        named = await self._last_of(request.organization, request.asked.order_id)
+        if not named:
             return None
-        return _same(standing, request)
+        await self.protocol.fence(request.organization, named)  # it stands, or an attempt that never commits now
+        try:
+            standing = await self.find(request.organization, named)
+        except StockNotFound:
+            return None
+        return _same(standing, request) if standing.status in _LIVE else None
 
     async def commit(
         self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
@@ -134,17 +140,19 @@ class Reservations:
         """The last reservation of the order; None if it has none, or one that never came to be. Raises
         BackendUnavailable.
         """
-        ledger = self.protocol.resource.books.ledger(holder_of(organization, order_id))
+        named = await self._last_of(organization, order_id)
         try:
-            slot = (await self._sender.batches.get(ledger, [SLOT])).get(SLOT, {})
-        except StoreUnavailable:
-            raise BackendUnavailable from None
-        if not slot.get("hold"):
-            return None
-        try:
-            return await self.find(organization, rows.text(slot, "hold"))
+            return await self.find(organization, named) if named else None
         except StockNotFound:
             return None
+
+    async def _last_of(self, organization: str, order_id: str) -> str:
+        """The id of the last reservation that the order asked for, "" if it never did. Raises BackendUnavailable."""
+        ledger = self.protocol.resource.books.ledger(holder_of(organization, order_id))
+        try:
+            return rows.text((await self._sender.batches.get(ledger, [SLOT])).get(SLOT, {}), "hold")
+        except StoreUnavailable:
+            raise BackendUnavailable from None
 
     async def _holder(self, organization: str, reservation_id: str, by: ActorKind) -> Actor:
         try:
@@ -187,7 +195,7 @@ class Reservations:
 
 def _same(standing: Reservation, request: Planned) -> Reservation:
     """The order's reservation, if it is of what is asked for. Raises OrderReserved."""
-    if standing.status in (Status.PENDING, Status.COMMITTED) and _is_of(standing, request):
+    if _is_of(standing, request):
         return standing
     raise OrderReserved(base_id(standing.id))
 
