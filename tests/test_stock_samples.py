@@ -20,12 +20,12 @@ PAGE = (Path(__file__).parent.parent / "docs" / "stock.md").read_text(encoding="
 COMMANDS = re.findall(r"^travio-inventory (.*)$", PAGE, re.MULTILINE)
 CURL = re.findall(r"^(curl .*?)  # (\d{3})$", PAGE, re.DOTALL | re.MULTILINE)
 (PROGRAM,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-IDS = {"$WAREHOUSE": "warehouseId", "$INVENTORY": "inventoryId"}
+IDS = {"$WAREHOUSE": "warehouseId", "$INVENTORY": "inventoryId", "$RESERVATION": "reservationId"}
 
 
 @pytest.mark.once
 def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp_path: Path) -> None:
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 12
     assert len(CURL) >= 10
     settings = settings_of(None, http_host="127.0.0.1", http_port=0)
     with portal.wrap_async_context_manager(running(settings)) as app, httpx.Client() as client:

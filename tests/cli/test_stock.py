@@ -155,6 +155,26 @@ def test_a_report_is_a_table_csv_or_json(shop: Type) -> None:
     assert shop("report", "--from", "2027-06-02", "--to", "2027-06-01").status == 2
 
 
+def test_an_order_is_reserved_committed_and_returned(shop: Type) -> None:
+    shop("warehouse-add", "north", "North")
+    shop("add", "cup", "north", "--quantity", "5")
+    shop("add", "jug", "north", "--quantity", "1")
+    made = shop("reserve", "order-1", "cup=2", "jug", "--seconds", "60", "--json").plain
+    assert (made["status"], [(line["sku"], line["quantity"]) for line in made["lines"]]) == (
+        "PENDING",
+        [("cup", 2), ("jug", 1)],
+    )
+    assert shop("reservation", made["reservation"], "--json").plain == made
+    assert shop("reservation", "order-1", "--order", "--json").plain == made
+    few = shop("reserve", "order-2", "jug")
+    assert (few.status, "only 0" in few.err) == (1, True)
+    assert shop("commit", "order-1", "--order", "--json").plain["status"] == "COMMITTED"
+    assert shop("show", "cup", "north", "--json").plain["total"] == 3
+    assert shop("cancel", made["reservation"], "--json").plain["status"] == "CANCELLED"
+    assert shop("show", "cup", "north", "--json").plain["total"] == 5
+    assert shop("reserve", "order-3", "cup=x").status == 2
+
+
 async def test_the_client_raises_what_the_service_refuses(server: ServiceProcess) -> None:
     async with InventoryClient(server.target, organization=token_hex(4), user="ann") as inventory:
         stock = inventory.stock

@@ -44,4 +44,8 @@ class BlockingStock:
     change_warehouse = _waiting(StockCalls.change_warehouse)
     availability = _waiting(StockCalls.availability)
     availabilities = _waiting(StockCalls.availabilities)
+    reserve = _waiting(StockCalls.reserve)
+    reservation = _waiting(StockCalls.reservation)
+    commit = _waiting(StockCalls.commit)
+    cancel = _waiting(StockCalls.cancel)
     report = _waiting(StockCalls.report)

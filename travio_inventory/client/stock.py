@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from travio_inventory.client import stock_answers as answers
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account
-from travio_inventory.client.messages import large_number, large_number_or_none
+from travio_inventory.client.messages import large_number, large_number_or_none, number
 from travio_inventory.client.stock_answers import (
     StockAvailability,
     StockEntry,
     StockLineResult,
     StockMovement,
     StockRegion,
+    StockReservation,
+    StockReservationLine,
     StockUpdate,
     StockWarehouse,
 )
@@ -24,6 +26,12 @@ from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.refusals import (
     BelowReserved,
     InsufficientStock,
+    OrderReserved,
+    ReservationCancelled,
+    ReservationCommitted,
+    ReservationEnded,
+    ReservationExpired,
+    StockContended,
     StockExists,
     StockFull,
     StockLeft,
@@ -38,9 +46,15 @@ __all__ = [
     "InsufficientStock",
     "LineState",
     "MovementType",
+    "OrderReserved",
+    "ReservationCancelled",
+    "ReservationCommitted",
+    "ReservationEnded",
+    "ReservationExpired",
     "Site",
     "StockAvailability",
     "StockCalls",
+    "StockContended",
     "StockEntry",
     "StockExists",
     "StockFull",
@@ -50,6 +64,8 @@ __all__ = [
     "StockMovement",
     "StockNotFound",
     "StockRegion",
+    "StockReservation",
+    "StockReservationLine",
     "StockUpdate",
     "StockWarehouse",
     "VersionConflict",
@@ -225,6 +241,55 @@ class StockCalls:
             )
             for each in reply.results
         )
+
+    async def reserve(
+        self,
+        order: str,
+        items: Sequence[tuple[str, int]],
+        *,
+        warehouse: str = "",
+        seconds: int = 0,
+        allow_split: bool = True,
+        key: str = "",
+    ) -> StockReservation:
+        """Reserve every item for the order, each a stock keeping unit and how many, or nothing; for so many seconds (0:
+        900). An order has one reservation that lives. Raises InsufficientStock, OrderReserved, StockNotFound,
+        ReservationEnded, StockContended, IdempotencyKeyReused.
+        """
+        request = wire.ReserveStockRequest(
+            order_id=order,
+            items=[
+                wire.ReservedItem(sku=sku, quantity=large_number("quantity", quantity), warehouse_code=warehouse)
+                for sku, quantity in items
+            ],
+            ttl_seconds=number("ttl_seconds", seconds),
+            allow_split=allow_split,
+            idempotency_key=key or token_hex(16),
+        )
+        reply = await self._connection.write(self.stub.reserve_stock, self._whose(request))
+        return answers.read_reservation(reply.reservation)
+
+    async def reservation(self, reservation: str = "", *, order: str = "") -> StockReservation:
+        """The reservation with that id, or the last one of an order. Raises StockNotFound."""
+        request = wire.GetReservationRequest(reservation_id=reservation, order_id=order)
+        reply = await self._connection.read(self.stub.get_reservation, self._whose(request))
+        return answers.read_reservation(reply.reservation)
+
+    async def commit(self, reservation: str = "", *, order: str = "", entries: Sequence[str] = ()) -> StockReservation:
+        """What was reserved leaves the stock, or only the lines of these entries: the others are given back. Raises
+        StockNotFound, ReservationExpired, ReservationCancelled, ReservationCommitted.
+        """
+        request = wire.CommitReservationRequest(reservation_id=reservation, order_id=order, inventory_ids=list(entries))
+        reply = await self._connection.write(self.stub.commit_reservation, self._whose(request))
+        return answers.read_reservation(reply.reservation)
+
+    async def cancel(self, reservation: str = "", *, order: str = "", entries: Sequence[str] = ()) -> StockReservation:
+        """Give back what was reserved, or only the lines of these entries; what was committed is returned. Raises
+        StockNotFound, ReservationExpired.
+        """
+        request = wire.CancelReservationRequest(reservation_id=reservation, order_id=order, inventory_ids=list(entries))
+        reply = await self._connection.write(self.stub.cancel_reservation, self._whose(request))
+        return answers.read_reservation(reply.reservation)
 
     async def report(
         self, *, region: str = "", first: date | None = None, last: date | None = None

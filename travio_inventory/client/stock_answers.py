@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from travio_inventory.client.messages import moment, number
+from travio_inventory.client.messages import moment, moment_or_none, number
 from travio_inventory.stock.bulk import LineState
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.warehouse import Site
@@ -93,6 +93,30 @@ class StockAvailability:
     available: int
     is_available: bool
     warehouses: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class StockReservationLine:
+    """So many units of an entry."""
+
+    entry: str
+    sku: str
+    warehouse_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockReservation:
+    """Units kept for an order until a moment; `status` is PENDING, COMMITTED, CANCELLED or EXPIRED."""
+
+    id: str
+    order: str
+    lines: Sequence[StockReservationLine]
+    status: str
+    reserved_at: datetime
+    expires_at: datetime
+    committed_at: datetime | None
+    cancelled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +215,21 @@ def read_warehouse(warehouse: wire.Warehouse | None) -> StockWarehouse:
         warehouse.version,
         moment(warehouse.created_at),
         moment(warehouse.updated_at),
+    )
+
+
+def read_reservation(reservation: wire.Reservation | None) -> StockReservation:
+    """A reservation as plain values."""
+    found = reservation or wire.Reservation()
+    return StockReservation(
+        found.reservation_id,
+        found.order_id,
+        [StockReservationLine(line.inventory_id, line.sku, line.warehouse_id, line.quantity) for line in found.lines],
+        found.status,
+        moment(found.reserved_at),
+        moment(found.expires_at),
+        moment_or_none(found.committed_at),
+        moment_or_none(found.cancelled_at),
     )
 
 

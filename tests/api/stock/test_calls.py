@@ -32,11 +32,10 @@ from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 CALLS = {method.name: method.input_type.name for method in descriptors.pool().FindServiceByName(STOCK_SERVICE).methods}
 ADJUSTS = {"UpdateStock", "UpdateStockBulk"}
+RESERVES = {"ReserveStock", "CommitReservation", "CancelReservation"}
 ADMINISTERS = {"AddInventory", "ChangeInventory", "AddWarehouse", "ChangeWarehouse"}
-NEEDS = {
-    name: Grant.STOCK_ADJUST if name in ADJUSTS else Grant.STOCK_ADMIN if name in ADMINISTERS else Grant.STOCK_READ
-    for name in CALLS
-}
+EXPECTED = {Grant.STOCK_ADJUST: ADJUSTS, Grant.STOCK_RESERVE: RESERVES, Grant.STOCK_ADMIN: ADMINISTERS}
+NEEDS = {name: next((grant for grant, names in EXPECTED.items() if name in names), Grant.STOCK_READ) for name in CALLS}
 each_call = pytest.mark.parametrize("name", CALLS)
 ORG: Any = {"organization_id": "org"}
 LINE = v1.StockLine(sku="cup", warehouse_code="north", quantity=2, reason="delivery", type="INBOUND")
@@ -181,6 +180,29 @@ async def test_lines_are_told_one_by_one_and_availability_and_reports_in_all(stu
     )
 
 
+async def test_an_order_is_reserved_committed_and_cancelled(stub: v1.StockServiceStub) -> None:
+    entry = await shop(stub)
+    items = [v1.ReservedItem(sku="cup", quantity=2, warehouse_code="north")]
+    request = v1.ReserveStockRequest(order_id="o", items=items, idempotency_key="k", **ORG)
+    made, again = (await stub.reserve_stock(request)).reservation, (await stub.reserve_stock(request)).reservation
+    assert made is not None
+    assert made == again
+    assert (made.status, made.expires_at - made.reserved_at, made.committed_at) == ("PENDING", 900, 0)
+    assert [(line.inventory_id, line.quantity) for line in made.lines] == [(entry.inventory_id, 2)]
+    found = await stub.get_reservation(v1.GetReservationRequest(order_id="o", **ORG))
+    assert found.reservation == made
+    named = v1.CommitReservationRequest(reservation_id=made.reservation_id, **ORG)
+    committed = (await stub.commit_reservation(named)).reservation
+    assert committed is not None
+    assert (committed.status, committed.committed_at > 0) == ("COMMITTED", True)
+    returned = (await stub.cancel_reservation(v1.CancelReservationRequest(order_id="o", **ORG))).reservation
+    assert returned is not None
+    assert returned.status == "CANCELLED"
+    few = [v1.ReservedItem(sku="cup", quantity=6)]
+    refused = await refusal(stub, "ReserveStock", "", order_id="o2", items=few, **ORG)
+    assert refused == (Status.FAILED_PRECONDITION, "INSUFFICIENT_STOCK", {"available": "5"})
+
+
 @pytest.mark.parametrize(
     ("name", "said", "fields"),
     [
@@ -191,6 +213,8 @@ async def test_lines_are_told_one_by_one_and_availability_and_reports_in_all(stu
         ("UpdateStockBulk", ORG, ["idempotency_key", "lines"]),
         ("ListInventory", {"page_size": 101, "page_token": "x"} | ORG, ["page_token", "page_size"]),
         ("GetStockReport", {"from_day": "soon"} | ORG, ["from_day"]),
+        ("ReserveStock", ORG, ["order_id", "items"]),
+        ("CommitReservation", ORG, ["reservation_id"]),
         ("ListWarehouses", {}, ["organization_id"]),
         ("AddWarehouse", ORG, ["name"]),
     ],

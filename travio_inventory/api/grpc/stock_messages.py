@@ -27,6 +27,8 @@ from travio_inventory.stock.commands import (
 from travio_inventory.stock.entry import REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.reports import StockReportQuery, report_query
+from travio_inventory.stock.reservation import ITEMS_MAX, TTL_S_DEFAULT, Item, OfReservation, Reserve
+from travio_inventory.stock.reservation import LINES_MAX as LINES_OF_RESERVATION_MAX
 from travio_inventory.stock.warehouse import Site, warehouse_id
 
 
@@ -111,6 +113,43 @@ def report_asked(caller: Identity, message: Fields, today: date) -> tuple[Actor,
         member_of,
         lambda message: report_query(message.region, message.from_day, message.to_day, today),
     )
+
+
+def reserve_asked(caller: Identity, message: Fields) -> tuple[Actor, Reserve]:
+    """Read ReserveStockRequest."""
+    organization = caller.organization_for(message.organization_id)
+    return asked(caller, message, member_of, lambda message: _reserve(message, organization))
+
+
+def reservation_named(caller: Identity, message: Fields) -> tuple[Actor, OfReservation]:
+    """Read GetReservationRequest."""
+    return asked(caller, message, member_of, lambda message: OfReservation(message.reservation_id, message.order_id))
+
+
+def lines_named(caller: Identity, message: Fields) -> tuple[Actor, OfReservation]:
+    """Read CommitReservationRequest or CancelReservationRequest."""
+    return asked(
+        caller,
+        message,
+        member_of,
+        lambda message: OfReservation(
+            message.reservation_id, message.order_id, message.inventory_ids[: LINES_OF_RESERVATION_MAX + 1]
+        ),
+    )
+
+
+def _reserve(message: Fields, organization: str) -> Reserve:
+    items = [
+        Item(
+            each.sku,
+            each.quantity,
+            each.warehouse_id or (each.warehouse_code and warehouse_id(organization, each.warehouse_code)),
+        )
+        for each in message.items[: ITEMS_MAX + 1]
+    ]
+    may_split = message.allow_split if message.HasField("allow_split") else True
+    ttl_s = message.ttl_seconds or TTL_S_DEFAULT
+    return Reserve(message.order_id, items, message.idempotency_key, ttl_s, may_split)
 
 
 def _questions(message: Fields) -> StockQuestions:

@@ -8,6 +8,7 @@ from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.movement import Movement
 from travio_inventory.stock.records.changing import Changed
 from travio_inventory.stock.reports import RegionReport, StockReportQuery
+from travio_inventory.stock.reservation import Reservation, Status
 from travio_inventory.stock.warehouse import Warehouse
 from travio_inventory.wire.stock import v1
 
@@ -112,6 +113,28 @@ def warehouse(found: Warehouse) -> v1.Warehouse:
         version=found.version,
         created_at=found.created_at_ms // MS,
         updated_at=found.updated_at_ms // MS,
+    )
+
+
+def reservation(found: Reservation) -> v1.Reservation:
+    """A reservation as it is told."""
+    status, created_at, updated_at = found.status, found.created_at_ms // MS, found.updated_at_ms // MS
+    return v1.Reservation(
+        reservation_id=found.id,
+        order_id=found.order_id,
+        lines=[
+            v1.ReservationLine(
+                inventory_id=line.inventory_id, sku=line.sku, warehouse_id=line.warehouse_id, quantity=line.quantity
+            )
+            for line in found.lines
+        ],
+        status=status.value,
+        reserved_at=created_at,
+        expires_at=found.expires_at_ms // MS,
+        committed_at=updated_at if status is Status.COMMITTED else 0,
+        cancelled_at=updated_at if status is Status.CANCELLED else 0,
+        created_at=created_at,
+        updated_at=updated_at,
     )
 
 

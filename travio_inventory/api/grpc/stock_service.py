@@ -55,6 +55,10 @@ class StockService:
             "ListWarehouses": (Grant.STOCK_READ, self.list_warehouses),
             "AddWarehouse": (Grant.STOCK_ADMIN, self.add_warehouse),
             "ChangeWarehouse": (Grant.STOCK_ADMIN, self.change_warehouse),
+            "ReserveStock": (Grant.STOCK_RESERVE, self.reserve_stock),
+            "GetReservation": (Grant.STOCK_READ, self.get_reservation),
+            "CommitReservation": (Grant.STOCK_RESERVE, self.commit_reservation),
+            "CancelReservation": (Grant.STOCK_RESERVE, self.cancel_reservation),
             "GetStockReport": (Grant.STOCK_READ, self.get_stock_report),
         }
 
@@ -112,6 +116,26 @@ class StockService:
     async def change_warehouse(self, caller: Identity, message: Message) -> v1.ChangeWarehouseResponse:
         changed = await self._stock.warehouses.change(*messages.warehouse_changed(caller, message))
         return v1.ChangeWarehouseResponse(warehouse=replies.warehouse(changed))
+
+    async def reserve_stock(self, caller: Identity, message: Message) -> v1.ReserveStockResponse:
+        made = await self._stock.reserve.reserve(*messages.reserve_asked(caller, message))
+        return v1.ReserveStockResponse(reservation=replies.reservation(made))
+
+    async def get_reservation(self, caller: Identity, message: Message) -> v1.GetReservationResponse:
+        actor, named = messages.reservation_named(caller, message)
+        if named.reservation_id:
+            found = await self._stock.reserve.one(actor, named.reservation_id)
+        else:
+            found = await self._stock.reserve.of_order(actor, named.order_id)
+        return v1.GetReservationResponse(reservation=replies.reservation(found))
+
+    async def commit_reservation(self, caller: Identity, message: Message) -> v1.CommitReservationResponse:
+        committed = await self._stock.reserve.commit(*messages.lines_named(caller, message))
+        return v1.CommitReservationResponse(reservation=replies.reservation(committed))
+
+    async def cancel_reservation(self, caller: Identity, message: Message) -> v1.CancelReservationResponse:
+        cancelled = await self._stock.reserve.cancel(*messages.lines_named(caller, message))
+        return v1.CancelReservationResponse(reservation=replies.reservation(cancelled))
 
     async def get_stock_report(self, caller: Identity, message: Message) -> v1.GetStockReportResponse:
         actor, query = messages.report_asked(caller, message, day_of(self._clock.now_ms()))

@@ -51,6 +51,15 @@ STOCK_COMMANDS = (
         "cup-blue 2 --region eu",
         usage="[OPTIONS] SKU [QUANTITY]",
     ),
+    Command(
+        "stock reserve",
+        "stock.reservations:reserve",
+        "Reserve stock for an order, every item or nothing.",
+        "order-1 cup-blue=2 jug",
+    ),
+    Command("stock reservation", "stock.reservations:show", "Show a reservation.", "order-1 --order"),
+    Command("stock commit", "stock.reservations:commit", "What was reserved leaves the stock.", "order-1 --order"),
+    Command("stock cancel", "stock.reservations:cancel", "Give back what was reserved.", "order-1 --order"),
     Command("stock warehouses", "stock.warehouses:show_all", "List the warehouses, by priority."),
     Command("stock warehouse-add", "stock.warehouses:add", "Add a warehouse.", "north North --region eu"),
     Command(

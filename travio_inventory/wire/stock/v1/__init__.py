@@ -9,14 +9,20 @@ __all__ = (
     "AddWarehouseRequest",
     "AddWarehouseResponse",
     "AvailableThere",
+    "CancelReservationRequest",
+    "CancelReservationResponse",
     "ChangeInventoryRequest",
     "ChangeInventoryResponse",
     "ChangeWarehouseRequest",
     "ChangeWarehouseResponse",
     "CheckAvailabilityRequest",
     "CheckAvailabilityResponse",
+    "CommitReservationRequest",
+    "CommitReservationResponse",
     "GetInventoryRequest",
     "GetInventoryResponse",
+    "GetReservationRequest",
+    "GetReservationResponse",
     "GetStockReportRequest",
     "GetStockReportResponse",
     "Inventory",
@@ -28,6 +34,11 @@ __all__ = (
     "ListWarehousesResponse",
     "MovedStock",
     "RegionStock",
+    "Reservation",
+    "ReservationLine",
+    "ReserveStockRequest",
+    "ReserveStockResponse",
+    "ReservedItem",
     "Site",
     "StockAnswer",
     "StockLine",
@@ -214,6 +225,62 @@ default_message_pool.register_message("stock.v1", "AvailableThere", AvailableThe
 
 
 @dataclass(eq=False, repr=False, init=False)
+class CancelReservationRequest(betterproto2.Message):
+    """CancelReservationRequest."""
+
+    reservation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    order_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Instead of the id: the last one of that order.
+    """
+
+    inventory_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Only these lines, by the ids of their entries; all if empty.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        reservation_id: "str" = "",
+        order_id: "str" = "",
+        inventory_ids: "list[str] | None" = None,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.reservation_id = reservation_id
+        self.order_id = order_id
+        self.inventory_ids = [] if inventory_ids is None else inventory_ids
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CancelReservationRequest", CancelReservationRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class CancelReservationResponse(betterproto2.Message):
+    """CancelReservationResponse."""
+
+    reservation: "Reservation | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        reservation: "Reservation | None" = None,
+    ) -> None:
+        self.reservation = reservation
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CancelReservationResponse", CancelReservationResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ChangeInventoryRequest(betterproto2.Message):
     """ChangeInventoryRequest."""
 
@@ -373,6 +440,62 @@ default_message_pool.register_message("stock.v1", "CheckAvailabilityResponse", C
 
 
 @dataclass(eq=False, repr=False, init=False)
+class CommitReservationRequest(betterproto2.Message):
+    """CommitReservationRequest."""
+
+    reservation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    order_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Instead of the id: the last one of that order.
+    """
+
+    inventory_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Only these lines, by the ids of their entries; all if empty.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        reservation_id: "str" = "",
+        order_id: "str" = "",
+        inventory_ids: "list[str] | None" = None,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.reservation_id = reservation_id
+        self.order_id = order_id
+        self.inventory_ids = [] if inventory_ids is None else inventory_ids
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CommitReservationRequest", CommitReservationRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class CommitReservationResponse(betterproto2.Message):
+    """CommitReservationResponse."""
+
+    reservation: "Reservation | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        reservation: "Reservation | None" = None,
+    ) -> None:
+        self.reservation = reservation
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CommitReservationResponse", CommitReservationResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class GetInventoryRequest(betterproto2.Message):
     """GetInventoryRequest."""
 
@@ -430,6 +553,55 @@ class GetInventoryResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "GetInventoryResponse", GetInventoryResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetReservationRequest(betterproto2.Message):
+    """GetReservationRequest."""
+
+    reservation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    order_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Instead of the id: the last one of that order.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        reservation_id: "str" = "",
+        order_id: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.reservation_id = reservation_id
+        self.order_id = order_id
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetReservationRequest", GetReservationRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetReservationResponse(betterproto2.Message):
+    """GetReservationResponse."""
+
+    reservation: "Reservation | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        reservation: "Reservation | None" = None,
+    ) -> None:
+        self.reservation = reservation
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetReservationResponse", GetReservationResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -831,6 +1003,193 @@ class RegionStock(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "RegionStock", RegionStock)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Reservation(betterproto2.Message):
+    """
+    Units kept for an order until a moment.
+    """
+
+    reservation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    order_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    lines: "list[ReservationLine]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    status: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    PENDING, COMMITTED, CANCELLED or EXPIRED.
+    """
+
+    reserved_at: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    expires_at: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
+
+    committed_at: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+
+    cancelled_at: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+
+    created_at: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+
+    updated_at: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        reservation_id: "str" = "",
+        order_id: "str" = "",
+        lines: "list[ReservationLine] | None" = None,
+        status: "str" = "",
+        reserved_at: "int" = 0,
+        expires_at: "int" = 0,
+        committed_at: "int" = 0,
+        cancelled_at: "int" = 0,
+        created_at: "int" = 0,
+        updated_at: "int" = 0,
+    ) -> None:
+        self.reservation_id = reservation_id
+        self.order_id = order_id
+        self.lines = [] if lines is None else lines
+        self.status = status
+        self.reserved_at = reserved_at
+        self.expires_at = expires_at
+        self.committed_at = committed_at
+        self.cancelled_at = cancelled_at
+        self.created_at = created_at
+        self.updated_at = updated_at
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "Reservation", Reservation)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReservationLine(betterproto2.Message):
+    """
+    So many units of an entry.
+    """
+
+    inventory_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    sku: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    warehouse_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    quantity: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        inventory_id: "str" = "",
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        quantity: "int" = 0,
+    ) -> None:
+        self.inventory_id = inventory_id
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.quantity = quantity
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReservationLine", ReservationLine)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReservedItem(betterproto2.Message):
+    """
+    So many of a sku, of one warehouse, or of any.
+    """
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    quantity: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+    warehouse_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    warehouse_code: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        quantity: "int" = 0,
+        warehouse_id: "str" = "",
+        warehouse_code: "str" = "",
+    ) -> None:
+        self.sku = sku
+        self.quantity = quantity
+        self.warehouse_id = warehouse_id
+        self.warehouse_code = warehouse_code
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReservedItem", ReservedItem)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReserveStockRequest(betterproto2.Message):
+    """ReserveStockRequest."""
+
+    order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    items: "list[ReservedItem]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    ttl_seconds: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    0 = 900.
+    """
+
+    allow_split: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether an item may come from several warehouses; true if unset.
+    """
+
+    idempotency_key: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        order_id: "str" = "",
+        items: "list[ReservedItem] | None" = None,
+        ttl_seconds: "int" = 0,
+        allow_split: "bool | None" = None,
+        idempotency_key: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.order_id = order_id
+        self.items = [] if items is None else items
+        self.ttl_seconds = ttl_seconds
+        self.allow_split = allow_split
+        self.idempotency_key = idempotency_key
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReserveStockRequest", ReserveStockRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReserveStockResponse(betterproto2.Message):
+    """ReserveStockResponse."""
+
+    reservation: "Reservation | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        reservation: "Reservation | None" = None,
+    ) -> None:
+        self.reservation = reservation
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReserveStockResponse", ReserveStockResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1525,6 +1884,92 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def reserve_stock(
+        self,
+        message: "ReserveStockRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ReserveStockResponse":
+        """
+        Reserves every item for an order, or nothing: it lasts until it expires, is committed or cancelled. An order has one
+        reservation that lives; asked for the same items again, or with the same idempotency key, that is the answer.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ReserveStock",
+            message,
+            ReserveStockResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_reservation(
+        self,
+        message: "GetReservationRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetReservationResponse":
+        """
+        A reservation as it is now: by its id, or the last one of an order.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/GetReservation",
+            message,
+            GetReservationResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def commit_reservation(
+        self,
+        message: "CommitReservationRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CommitReservationResponse":
+        """
+        What was reserved leaves the stock, or some lines of it: the others are given back. Repeated, it is answered alike. An
+        expired one too, where the stock is still there.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/CommitReservation",
+            message,
+            CommitReservationResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_reservation(
+        self,
+        message: "CancelReservationRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelReservationResponse":
+        """
+        Gives back what was reserved, or some lines of it; what was committed is returned. Repeated, it is answered alike.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/CancelReservation",
+            message,
+            CancelReservationResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_stock_report(
         self,
         message: "GetStockReportRequest",
@@ -1630,6 +2075,36 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def reserve_stock(self, message: "ReserveStockRequest") -> "ReserveStockResponse":
+        """
+        Reserves every item for an order, or nothing: it lasts until it expires, is committed or cancelled. An order has one
+        reservation that lives; asked for the same items again, or with the same idempotency key, that is the answer.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def get_reservation(self, message: "GetReservationRequest") -> "GetReservationResponse":
+        """
+        A reservation as it is now: by its id, or the last one of an order.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def commit_reservation(self, message: "CommitReservationRequest") -> "CommitReservationResponse":
+        """
+        What was reserved leaves the stock, or some lines of it: the others are given back. Repeated, it is answered alike. An
+        expired one too, where the stock is still there.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def cancel_reservation(self, message: "CancelReservationRequest") -> "CancelReservationResponse":
+        """
+        Gives back what was reserved, or some lines of it; what was committed is returned. Repeated, it is answered alike.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def get_stock_report(self, message: "GetStockReportRequest") -> "GetStockReportResponse":
         """
         The stock of each region, and its movements by day and type.
@@ -1725,6 +2200,38 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.change_warehouse(request)
         await stream.send_message(response)
 
+    async def __rpc_reserve_stock(
+        self, stream: "grpclib.server.Stream[ReserveStockRequest, ReserveStockResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.reserve_stock(request)
+        await stream.send_message(response)
+
+    async def __rpc_get_reservation(
+        self, stream: "grpclib.server.Stream[GetReservationRequest, GetReservationResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_reservation(request)
+        await stream.send_message(response)
+
+    async def __rpc_commit_reservation(
+        self, stream: "grpclib.server.Stream[CommitReservationRequest, CommitReservationResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.commit_reservation(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_reservation(
+        self, stream: "grpclib.server.Stream[CancelReservationRequest, CancelReservationResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_reservation(request)
+        await stream.send_message(response)
+
     async def __rpc_get_stock_report(
         self, stream: "grpclib.server.Stream[GetStockReportRequest, GetStockReportResponse]"
     ) -> None:
@@ -1800,6 +2307,30 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ChangeWarehouseRequest,
                 ChangeWarehouseResponse,
+            ),
+            "/stock.v1.StockService/ReserveStock": grpclib.const.Handler(
+                self.__rpc_reserve_stock,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ReserveStockRequest,
+                ReserveStockResponse,
+            ),
+            "/stock.v1.StockService/GetReservation": grpclib.const.Handler(
+                self.__rpc_get_reservation,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetReservationRequest,
+                GetReservationResponse,
+            ),
+            "/stock.v1.StockService/CommitReservation": grpclib.const.Handler(
+                self.__rpc_commit_reservation,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CommitReservationRequest,
+                CommitReservationResponse,
+            ),
+            "/stock.v1.StockService/CancelReservation": grpclib.const.Handler(
+                self.__rpc_cancel_reservation,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelReservationRequest,
+                CancelReservationResponse,
             ),
             "/stock.v1.StockService/GetStockReport": grpclib.const.Handler(
                 self.__rpc_get_stock_report,

@@ -1,0 +1,115 @@
+"""Commands about reservations: reserve stock for an order, show, commit and cancel a reservation."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from travio_inventory.cli.arguments import stamp
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.stock.entries import Key, codes_of
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.client.stock import StockReservation
+from travio_inventory.stock.reservation import TTL_S_DEFAULT, TTL_S_MAX
+
+ReservationId = Annotated[str, Parameter(help="The id of the reservation, or of its order with --order.")]
+ByOrder = Annotated[bool, Parameter(name="--order", negative="", help="It is the id of an order: its last one.")]
+
+
+def _counted(_kind: type[str], said: str) -> None:
+    item_of(said)
+
+
+Items = Annotated[str, Parameter(help="SKU=QUANTITY; a sku alone is one.", required=True, validator=_counted)]
+
+
+def item_of(said: str) -> tuple[str, int]:
+    """The sku and how many. Raises ValueError."""
+    sku, sign, many = said.rpartition("=")
+    if not sign:
+        return said, 1
+    if not (many.isascii() and many.isdigit()):
+        raise ValueError("Must be SKU=QUANTITY, as in cup-blue=2.")
+    return sku, int(many)
+
+
+def reserve(
+    order: Annotated[str, Parameter(help="The order that it is for.")],
+    /,
+    *items: Items,
+    warehouse: Annotated[str, Parameter(help="The code of the warehouse that it is to come from.")] = "",
+    seconds: Annotated[
+        int, Parameter(help="How long it lasts.", validator=Number(gte=1, lte=TTL_S_MAX))
+    ] = TTL_S_DEFAULT,
+    whole: Annotated[bool, Parameter(negative="", help="Each item from one warehouse.")] = False,
+    key: Key = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Reserve every item for an order, or nothing. An order has one reservation that lives."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        made = await client.stock.reserve(
+            order,
+            [item_of(item) for item in items],
+            warehouse=warehouse,
+            seconds=seconds,
+            allow_split=not whole,
+            key=key,
+        )
+        await _tell(client, screen, made)
+
+    return ask(reach, work, again=f"with --key {key}" if key else "")
+
+
+def show(reservation: ReservationId, /, *, order: ByOrder = False, reach: ConnectionOptions = HERE) -> Exit:
+    """Show a reservation as it is now."""
+    return _step(reservation, order, reach, lambda client, named: client.stock.reservation(**named))
+
+
+def commit(reservation: ReservationId, /, *, order: ByOrder = False, reach: ConnectionOptions = HERE) -> Exit:
+    """What was reserved leaves the stock. Repeated, it is answered alike."""
+    return _step(reservation, order, reach, lambda client, named: client.stock.commit(**named))
+
+
+def cancel(reservation: ReservationId, /, *, order: ByOrder = False, reach: ConnectionOptions = HERE) -> Exit:
+    """Give back what was reserved, or return what was committed. Repeated, it is answered alike."""
+    return _step(reservation, order, reach, lambda client, named: client.stock.cancel(**named))
+
+
+def _step(
+    reservation: str,
+    by_order: bool,
+    reach: ConnectionOptions,
+    step: Callable[[InventoryClient, Mapping[str, str]], Awaitable[StockReservation]],
+) -> Exit:
+    named = {"order" if by_order else "reservation": reservation}
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        await _tell(client, screen, await step(client, named))
+
+    return ask(reach, work)
+
+
+async def _tell(client: InventoryClient, screen: Screen, reservation: StockReservation) -> None:
+    codes = codes_of(await client.stock.warehouses())
+    lines = [
+        {"sku": line.sku, "warehouse": codes.get(line.warehouse_id, line.warehouse_id), "quantity": line.quantity}
+        for line in reservation.lines
+    ]
+    value = {
+        "reservation": reservation.id,
+        "order": reservation.order,
+        "status": reservation.status,
+        "expires_at": stamp(reservation.expires_at),
+        "committed_at": stamp(reservation.committed_at),
+        "cancelled_at": stamp(reservation.cancelled_at),
+    }
+
+    def show_it() -> None:
+        screen.fields({name.replace("_", " "): said for name, said in value.items() if said})
+        screen.table(("sku", "warehouse", "quantity"), [list(line.values()) for line in lines])
+
+    screen.answer({**value, "lines": lines}, show_it)
