@@ -35,7 +35,7 @@ from verification.servers.redis import HOST, RedisServer
 
 pytestmark = [pytest.mark.scylla, pytest.mark.redis, pytest.mark.thorough, pytest.mark.timeout(900)]
 
-BASE = "fa1aaf112bb6719d792627d0e11b3609e7b1190f"
+BASE = "c68638fe5ef7b3dcb07f36e360d876806f0e177c"
 """The version that runs before. A release names the one before it."""
 SHOPPERS = 4
 HOLDS_PER_STAGE = 10
