@@ -15,6 +15,7 @@ from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.limits import Limited, LimitedAuthentication
 from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.auth.port import Authentication, Credentials
+from travio_inventory.api.grpc.at_once import Worth
 from travio_inventory.api.grpc.service import InventoryService, Refusals
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assemble
@@ -86,7 +87,7 @@ class Selling:
 
     def at_once(self, request: bytes) -> GRPCError | None:
         call = self.call(request)
-        return self.service().at_once()[HOLD](call, request)  # type: ignore[arg-type]    # what a handler gets
+        return self.service().at_once()[HOLD](call.peer, call.metadata, request)
 
 
 async def later(call: Call) -> tuple[Status, str | None, Any] | None:
@@ -196,6 +197,23 @@ async def test_nobody_is_refused_at_once_whose_requests_are_counted_or_who_may_n
         await selling.hold(user_id="ann")
         selling.authentication = authentication
         assert (selling.at_once(selling.asked(user_id="bob")) is not None) is answers
+
+
+def test_where_seats_are_free_few_requests_are_read_for_nothing_until_one_is_refused() -> None:
+    worth = Worth()
+
+    def tried(count: int) -> int:
+        made = 0
+        for _ in range(count):
+            if worth.trying():
+                made += 1
+                worth.note(is_refused=False)
+        return made
+
+    assert tried(Worth.TRIES) == Worth.TRIES
+    assert tried(10 * Worth.ONE_OF) == 10
+    worth.note(is_refused=True)
+    assert tried(Worth.TRIES) == Worth.TRIES
 
 
 async def test_a_service_with_the_legacy_form_refuses_nothing_at_once() -> None:

@@ -70,13 +70,13 @@ async def test_an_answer_at_once_is_that_of_the_handler_which_is_not_started() -
     later, calls = await reply_of(None)
     assert calls == 1
     assert (later.status, later.message, later.details) == (REFUSAL.status.value, REFUSAL.message, REFUSAL.details)
-    assert await reply_of(lambda _stream, _data: REFUSAL) == (later, 0)
-    assert await reply_of(lambda _stream, _data: None) == (later, 1)
+    assert await reply_of(lambda *_asked: REFUSAL) == (later, 0)
+    assert await reply_of(lambda *_asked: None) == (later, 1)
 
 
 async def test_calls_beyond_a_turn_of_the_loop_are_answered_at_once_too_and_all_are_counted() -> None:
     ended: list[tuple[str, int]] = []
-    async with served(lambda _stream, _data: REFUSAL, ended=ended) as (call, service, server):
+    async with served(lambda *_asked: REFUSAL, ended=ended) as (call, service, server):
         replies = [await reply for reply in [call() for _ in range(100)]]
         assert server.calls_open == 0
     assert [reply.status for reply in replies] == [REFUSAL.status.value] * 100
@@ -85,7 +85,7 @@ async def test_calls_beyond_a_turn_of_the_loop_are_answered_at_once_too_and_all_
 
 
 async def test_the_handler_answers_where_what_answers_at_once_fails(caplog: pytest.LogCaptureFixture) -> None:
-    def fails(_stream: Any, _data: bytes) -> GRPCError | None:  # noqa: ANN401 - see above
+    def fails(*_asked: object) -> GRPCError | None:
         raise LookupError("a mistake")
 
     reply, calls = await reply_of(fails)
@@ -99,7 +99,7 @@ async def test_those_who_listen_to_calls_hear_of_all() -> None:
     async def hear(event: RecvRequest) -> None:
         heard.append(event.method_name)
 
-    async with served(lambda _stream, _data: REFUSAL) as (call, service, server):
+    async with served(lambda *_asked: REFUSAL) as (call, service, server):
         listen(server, RecvRequest, hear)
         await call()
     assert (heard, service.calls) == ([NOTHING], 1)

@@ -18,10 +18,11 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.audit.auditing import Auditor, AuditRules, keys_of
 from travio_inventory.seats.audit.ports import GateSight
 from travio_inventory.seats.audit.repairing import Repairs
+from travio_inventory.seats.gate_recall import GateRecall
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.opening import Portions
-from travio_inventory.seats.ports import Gate, GateMemory, Holds, SeatMapCache, TakenSeats, TripArchive
+from travio_inventory.seats.ports import Gate, Holds, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
@@ -103,7 +104,7 @@ class Ports(NamedTuple):
     """Where the edge tells what other processes changed."""
     sight: GateSight | None = None
     """Where the auditor sees what the edge remembers, if it can be seen from here."""
-    memory: GateMemory | None = None
+    memory: GateRecall | None = None
     """What the gate knows without asking, by which callers are turned away at once."""
 
 

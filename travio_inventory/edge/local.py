@@ -9,7 +9,8 @@ from types import MappingProxyType
 from travio_inventory.edge.lapsing import Lapsing
 from travio_inventory.edge.occupancies import KNOWN_MS, NOBODY, Found, is_own, lasts_ms, refusing, replaces, told
 from travio_inventory.seats.audit.ports import Entry
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Locked, Occupancy, SeatGroupKey, Taken
+from travio_inventory.seats.gate_recall import Recalled
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Lease, Occupancy, SeatGroupKey
 from travio_inventory.seats.seat_map import stale_ms
 from travio_inventory.seats.trip import TripKey
 
@@ -57,9 +58,15 @@ class LocalGate:
             self._known.put(group, [attempt.claimant], None, now_ms, KNOWN_MS)
         return ()
 
-    def recall(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Taken | Locked | None:
-        """See GateMemory."""
-        return refusing(self._others(group, cells, NOBODY, self._now_ms()))
+    def recall(self, group: SeatGroupKey, cells: Sequence[Cell], last: Recalled | None) -> Recalled | None:
+        """See GateRecall."""
+        now_ms = self._now_ms()
+        by: Mapping[Cell, object] = self._taken.standing(group, cells, now_ms)
+        by = by or self._locks.standing(group, cells, now_ms)
+        if last is not None and by == last.by:
+            return last
+        answer = refusing(self._others(group, cells, NOBODY, now_ms))
+        return None if answer is None else Recalled(answer, by)
 
     def _others(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, now_ms: int) -> Sequence[Found]:
         """What others own, or else lock."""

@@ -8,7 +8,8 @@ from typing import Final, Protocol
 from travio_inventory.edge.lapsing import Lapsing
 from travio_inventory.edge.occupancies import NOBODY, Found, refusing, told
 from travio_inventory.kernel.hits import Hits
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, SeatGroupKey, Taken
+from travio_inventory.seats.gate_recall import Recalled
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Occupancy, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
 MEMORY_MS: Final = 250
@@ -69,6 +70,14 @@ class GateMemory:
             return ()
         found = [entry.value for entry in said.values() if entry.value is not None]
         return [each for each in found if not each.claimant or each.claimant != attempt.claimant]
+
+    def recall(self, group: SeatGroupKey, cells: Sequence[Cell], last: Recalled | None) -> Recalled | None:
+        """See GateRecall."""
+        said = self._said.standing(group, cells, self._now_ms())
+        if last is not None and said == last.by:
+            return last
+        answer = refusing(self.refusal(group, cells, NOBODY))
+        return None if answer is None else Recalled(answer, said)
 
     def changed(self, trip: TripKey, groups: Iterable[int]) -> None:
         """Forget these seat groups: some process has changed them."""
@@ -160,13 +169,12 @@ class RememberingGate:
                 self._memory.forget(group, cells)
         return told(found)
 
-    def recall(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Taken | Locked | None:
-        """See GateMemory."""
-        refusal = self._memory.refusal(group, cells, NOBODY)
-        if not refusal:
-            return None
-        self.hits.found += 1
-        return refusing(refusal)
+    def recall(self, group: SeatGroupKey, cells: Sequence[Cell], last: Recalled | None) -> Recalled | None:
+        """See GateRecall."""
+        recalled = self._memory.recall(group, cells, last)
+        if recalled is not None:
+            self.hits.found += 1
+        return recalled
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """See Gate."""

@@ -1,25 +1,28 @@
 """What all calls of one server share: its methods, limits and codecs, and its own refusals."""
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from grpclib.const import Handler, Status
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
 from grpclib.exceptions import GRPCError
-from grpclib.server import Stream
+from grpclib.protocol import Peer
 
 from travio_inventory.grpc_server.framing import CONTENT_TYPE
-from travio_inventory.grpc_server.grpclib_internals import ServerEvents
+from travio_inventory.grpc_server.grpclib_internals import ReceivedMetadata, ServerEvents
 from travio_inventory.grpc_server.lean.task_at_need import TaskAtNeed
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.start_queue import StartQueue
+
+log = logging.getLogger("travio_inventory.rpc")
 
 CallEnded: TypeAlias = Callable[[str, int, int], None]
 """Told of each call that ends: the path of its method, "" where none such is served; the status, CANCELLED where nobody
 could be answered; and how long it took from its headers on, in nanoseconds. It must be quick and raise nothing.
 """
 
-AtOnce: TypeAlias = Callable[[Stream[Any, Any], bytes], GRPCError | None]
+AtOnce: TypeAlias = Callable[[Peer, ReceivedMetadata, bytes], GRPCError | None]
 """What may answer a call with one whole message before its handler is started: a refusal, or None where the handler is
 to say. It must be quick, wait for nothing and raise nothing.
 """
@@ -75,6 +78,18 @@ class ServerContext:
         self.tasks = TaskAtNeed()
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Shared by all connections: each takes its data out before the next one reads."""
+
+    def refused_at_once(
+        self, method: Method, peer: Peer, metadata: ReceivedMetadata, message: bytes
+    ) -> GRPCError | None:
+        """The refusal of a call, if it is known before its handler is started. Who listens to calls hears of all."""
+        if method.at_once is None or self.events.is_listened_to:
+            return None
+        try:
+            return method.at_once(peer, metadata, message)
+        except Exception:
+            log.exception("unexpected error in what answers %s at once", method.name)
+            return None
 
     def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
         """The details of an answer as a google.rpc.Status, None if there are none or no codec packs them."""

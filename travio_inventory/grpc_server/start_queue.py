@@ -22,6 +22,12 @@ class StartQueue:
         """Whether what is submitted starts now."""
         return self._left > 0
 
+    def count(self) -> None:
+        """Something was started otherwise, in place of one of them."""
+        self._left -= 1
+        if self._renewal is None:
+            self._renewal = asyncio.get_running_loop().call_soon(self._next_turn)
+
     def submit(self, connection: Hashable, start: Callable[[], bool]) -> None:
         """Start it now, or when it is the connection's turn."""
         if self._renewal is None:

@@ -9,12 +9,13 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.ids import is_plain
 from travio_inventory.kernel.quick import quick
+from travio_inventory.seats.command_parts import are_usual, check_ends, check_parts
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
-from travio_inventory.seats.layout import check_layout, first_repeated
+from travio_inventory.seats.layout import check_layout
 from travio_inventory.seats.offer import TripChange
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.swapping import NewVehicle
-from travio_inventory.seats.trip import WHOLE, Ends
+from travio_inventory.seats.trip import Ends
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
 """A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
@@ -91,13 +92,13 @@ class SeatMapQuery:
     section: str = ""
 
     def __post_init__(self) -> None:
-        if not (_are_usual(self.trip_id, self.ends) and (not self.section or is_plain(self.section))):
+        if not (are_usual(self.trip_id, self.ends) and (not self.section or is_plain(self.section))):
             self._check()
 
     def _check(self) -> None:
         found = Faults()
         found.id("trip_id", self.trip_id)
-        _check_ends(found, self.ends)
+        check_ends(found, self.ends)
         found.id("section_id", self.section, required=False)
         found.finish()
 
@@ -114,10 +115,15 @@ class AvailabilityQuery:
     section: str = ""
 
     def __post_init__(self) -> None:
+        is_plain_or_any = all(map(is_plain, filter(None, (self.seat_class, self.section))))
+        if not (is_plain_or_any and 0 <= self.passengers <= limits.SEATS_MAX and are_usual(self.trip_id, self.ends)):
+            self._check()
+
+    def _check(self) -> None:
         found = Faults()
         found.number("passengers", self.passengers, 0, limits.SEATS_MAX)
         found.id("trip_id", self.trip_id)
-        _check_ends(found, self.ends)
+        check_ends(found, self.ends)
         found.id("seat_class", self.seat_class, required=False)
         found.id("section_id", self.section, required=False)
         found.finish()
@@ -145,7 +151,7 @@ class HoldSeatsCommand:
     def _is_usual(self) -> bool:
         """Whether nothing can be wrong with it, as is seen at once of most: seats are asked for all the time."""
         return (
-            _are_usual(self.trip_id, self.ends)
+            are_usual(self.trip_id, self.ends)
             and all(map(is_plain, self.seat_ids))
             and 0 < len(self.seat_ids) <= limits.SEATS_PER_HOLD_MAX
             and (not self.settles if self.key is None else is_plain(self.key) is not None)
@@ -156,7 +162,7 @@ class HoldSeatsCommand:
         found = Faults()
         found.text("session_id", self.session_id)
         found.id("trip_id", self.trip_id)
-        _check_ends(found, self.ends)
+        check_ends(found, self.ends)
         if found.count("seat_ids", self.seat_ids, 1, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
             found.ids("seat_ids", self.seat_ids)
         if self.key is not None:
@@ -166,6 +172,7 @@ class HoldSeatsCommand:
         found.finish()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveBackCommand:
     """A hold to release, or a booking to cancel: all of its seats, or these alone. `field` is what the wire calls the
@@ -177,9 +184,13 @@ class GiveBackCommand:
     field: str = "hold_id"
 
     def __post_init__(self) -> None:
+        if self.seat_ids or not is_plain(self.hold_id):
+            self._check()
+
+    def _check(self) -> None:
         found = Faults()
         found.text(self.field, self.hold_id, HOLD_ID_BYTES_MAX, required=True)
-        _check_parts(found, self.seat_ids)
+        check_parts(found, self.seat_ids)
         found.finish()
 
     @property
@@ -188,6 +199,7 @@ class GiveBackCommand:
         return self.seat_ids or None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmHoldCommand:
     """A hold to book under an order, with its passengers if they are named; these of its seats alone if they are named:
@@ -200,8 +212,12 @@ class ConfirmHoldCommand:
     seat_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.passengers or self.seat_ids or not (is_plain(self.hold_id) and is_plain(self.order_id)):
+            self._check()
+
+    def _check(self) -> None:
         found = Faults()
-        _check_parts(found, self.seat_ids)
+        check_parts(found, self.seat_ids)
         if found.count("passengers", self.passengers, 0, limits.SEATS_PER_HOLD_MAX):
             for index, passenger in enumerate(self.passengers):
                 each = found.at(f"passengers[{index}].")
@@ -238,7 +254,7 @@ class MoveHoldCommand:
             if self.moves and {*old} == {*new}:
                 found.wrong("moves", "the seats stay the same: name the ones that take their places")
         if self.ends is not None:
-            _check_ends(found, self.ends)
+            check_ends(found, self.ends)
         elif not self.moves:
             found.wrong("moves", "name the seats to move, or another journey")
         found.finish()
@@ -371,28 +387,3 @@ class WaitsQuery:
     def most(self) -> int:
         """How many places the page has at most."""
         return self.page_size or limits.WAITS_LISTED_MAX
-
-
-def _check_parts(found: Faults, seat_ids: tuple[str, ...]) -> None:
-    """Seats of a hold, none for all of them."""
-    if found.count("seat_ids", seat_ids, 0, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
-        found.ids("seat_ids", seat_ids)
-        if repeated := first_repeated(seat_ids):
-            found.wrong("seat_ids", f"seat {repeated!r} is named twice", InvalidSeats)
-
-
-def _are_usual(trip_id: str, ends: Ends) -> bool:
-    """Whether nothing can be wrong with the trip and the ends of a journey on it, as is seen at once of most."""
-    origin, destination, first, last = ends
-    return first is last is None and all(map(is_plain, (trip_id, origin, destination)))
-
-
-def _check_ends(found: Faults, ends: Ends) -> None:
-    if ends == WHOLE:
-        return
-    found.id("from_station_id", ends.origin)
-    found.id("to_station_id", ends.destination)
-    if ends.first is not None:
-        found.number("from_segment_index", ends.first, 0, limits.SEGMENTS_MAX - 1)
-    if ends.last is not None:
-        found.number("to_segment_index", ends.last, 0, limits.SEGMENTS_MAX - 1)

@@ -81,14 +81,6 @@ class Gate(Protocol):
         ...
 
 
-class GateMemory(Protocol):
-    """What a gate knows without asking anybody."""
-
-    def recall(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Taken | Locked | None:
-        """What it would turn any attempt without a key away with, None where it does not know. It counts as such."""
-        ...
-
-
 class Occupancy(NamedTuple):
     """Why cells are taken: by which hold, whose ("" if unknown), and held until when, or sold, or blocked.
 

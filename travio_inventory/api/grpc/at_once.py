@@ -1,15 +1,15 @@
 """HoldSeats refused as soon as its request is read, in the very bytes in which it would be refused later."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Final
 
 from google.protobuf.message import DecodeError
 from grpclib.exceptions import GRPCError
-from grpclib.server import Stream
+from grpclib.protocol import Peer
 
 from travio_inventory.api.auth.identity import Grant
 from travio_inventory.api.auth.port import Authentication
-from travio_inventory.api.grpc.callers import Callers
+from travio_inventory.api.grpc.callers import Callers, Metadata
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.api.grpc.messages import hold_asked
 from travio_inventory.api.grpc.refusals import grpc_error
@@ -27,19 +27,55 @@ class HoldsRefusedAtOnce:
         self._turn_away = turn_away
         self._callers = Callers(authentication)
         self._read = message_type("HoldSeatsRequest").FromString
+        self._worth = Worth()
 
-    def __call__(self, stream: Stream[Any, Any], data: bytes) -> GRPCError | None:
+    def __call__(self, peer: Peer, metadata: Metadata, data: bytes) -> GRPCError | None:
         """The refusal of the request that these bytes are, if it is known."""
-        try:
-            caller = self._callers.known(stream, Grant.HOLD)
-            if caller is None:
-                return None
-            refusal = self._turn_away(*hold_asked(caller, self._read(data)))
-        except (Refusal, DecodeError):
+        if not self._worth.trying():
             return None
+        refusal = self._known(peer, metadata, data)
+        self._worth.note(is_refused=refusal is not None)
         if refusal is None:
             return None
         return _told(refusal) if isinstance(refusal, SeatTaken) else grpc_error(refusal)
+
+    def _known(self, peer: Peer, metadata: Metadata, data: bytes) -> Refusal | None:
+        try:
+            caller = self._callers.known(peer, metadata, Grant.HOLD)
+            if caller is None:
+                return None
+            return self._turn_away(*hold_asked(caller, self._read(data)))
+        except (Refusal, DecodeError):
+            return None
+
+
+class Worth:
+    """Whether it is worth trying: where seats are free every request would be read twice for nothing. So after TRIES
+    that were for nothing only each ONE_OF is tried, until one is not.
+    """
+
+    TRIES: Final = 32
+    ONE_OF: Final = 8
+
+    __slots__ = ("_skipped", "_tries_left")
+
+    def __init__(self) -> None:
+        self._tries_left = self.TRIES
+        self._skipped = 0
+
+    def trying(self) -> bool:
+        """Whether this one is tried."""
+        if self._tries_left:
+            return True
+        self._skipped = (self._skipped + 1) % self.ONE_OF
+        return not self._skipped
+
+    def note(self, *, is_refused: bool) -> None:
+        """What came of it."""
+        if is_refused:
+            self._tries_left = self.TRIES
+        elif self._tries_left:
+            self._tries_left -= 1
 
 
 @lru_cache(maxsize=256)

@@ -1,14 +1,18 @@
 """Who makes a call: what its metadata and its connection show becomes an identity, which may make that call."""
 
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from grpclib.protocol import Peer
 from grpclib.server import Stream
+from multidict import MultiMapping
 
 from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+
+Metadata: TypeAlias = MultiMapping[str | bytes]
+"""What came with a call."""
 
 
 class Callers:
@@ -22,23 +26,22 @@ class Callers:
         """The caller of a call that needs the grant. Raises Unauthenticated, PermissionDenied."""
         if grant is Grant.HEALTH:
             return ANYONE
-        caller = await self._authentication.identify(self._credentials(stream))
+        caller = await self._authentication.identify(self._credentials(stream.peer, stream.metadata))
         caller.needs(grant)
         return caller
 
-    def known(self, stream: Stream[Any, Any], grant: Grant) -> Identity | None:
+    def known(self, peer: Peer, metadata: Metadata, grant: Grant) -> Identity | None:
         """The same if it is known at once, and nothing is to be counted for it. Raises as `of`."""
-        caller = self._authentication.known(self._credentials(stream))
+        caller = self._authentication.known(self._credentials(peer, metadata))
         if caller is not None:
             caller.needs(grant)
         return caller
 
-    def _credentials(self, stream: Stream[Any, Any]) -> Credentials:
-        shown = self._connections.get(stream.peer)
+    def _credentials(self, peer: Peer, metadata: Metadata | None) -> Credentials:
+        shown = self._connections.get(peer)
         if shown is None:
-            shown = self._connections[stream.peer] = shown_by(stream.peer)
-        metadata = stream.metadata
-        if metadata is None:
+            shown = self._connections[peer] = shown_by(peer)
+        if not metadata:
             return shown
         token, forwarded_for = metadata.get("authorization", ""), metadata.getall("x-forwarded-for", ())
         if not token and not forwarded_for:

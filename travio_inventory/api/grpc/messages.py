@@ -1,7 +1,8 @@
 """Turns messages into an actor and a request; the values check themselves."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeAlias, TypeVar
 
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
@@ -33,6 +34,8 @@ from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 T = TypeVar("T")
+HOLDS_KNOWN_MAX: Final = 1_024
+"""How many different requests for seats are remembered, whoever makes them."""
 Fields: TypeAlias = Any
 """A message of protobuf: it has its fields at run time only."""
 
@@ -177,6 +180,10 @@ def _availability(message: Fields) -> AvailabilityQuery:
 
 
 def _hold(message: Fields) -> HoldSeatsCommand:
+    if not (message.idempotency_key or message.settle or message.session_id):
+        return _hold_of_anybody(
+            message.trip_id, read_ends(message), tuple(message.seat_ids), message.hold_duration_seconds
+        )
     return HoldSeatsCommand(
         trip_id=message.trip_id,
         ends=read_ends(message),
@@ -186,6 +193,12 @@ def _hold(message: Fields) -> HoldSeatsCommand:
         settles=message.settle,
         session_id=message.session_id,
     )
+
+
+@lru_cache(maxsize=HOLDS_KNOWN_MAX)
+def _hold_of_anybody(trip_id: str, ends: Ends, seat_ids: tuple[str, ...], ttl_s: int) -> HoldSeatsCommand:
+    """In a rush on a seat all ask for the same, and it is checked once."""
+    return HoldSeatsCommand(trip_id=trip_id, ends=ends, seat_ids=seat_ids, ttl_s=ttl_s)
 
 
 def _holds(message: Fields) -> HoldsQuery:

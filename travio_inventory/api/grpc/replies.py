@@ -1,6 +1,6 @@
 """Results of use cases as messages: times in Unix seconds, bookings named by their hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from travio_inventory.api.grpc.descriptors import message_type
@@ -23,6 +23,9 @@ from travio_inventory.wire.inventory import v1
 SEATS_SHOWN_MAX = 5_000
 SEATS_PER_PAGE = 2_000
 _HOLD_SEATS_RESPONSE = message_type("HoldSeatsResponse")
+_RELEASE_SEATS_RESPONSE = message_type("ReleaseSeatsResponse")
+_CONFIRM_BOOKING_RESPONSE = message_type("ConfirmBookingResponse")
+_CONFIRMED_SEAT = message_type("ConfirmedSeat")
 
 
 def held(hold: Hold) -> bytes:
@@ -44,14 +47,22 @@ def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Se
     return v1.HoldSeatsResponse(failed_seat_ids=failed, failure_reason=said)
 
 
-def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
-    return v1.ConfirmBookingResponse(
+def confirmed(hold: Hold, trip: Trip) -> bytes:
+    """Serialized by upb, as what follows."""
+    return _CONFIRM_BOOKING_RESPONSE(
         success=True,
         booking_id=hold.id,
-        confirmed_seats=_tickets(hold, trip),
+        confirmed_seats=[
+            _CONFIRMED_SEAT(seat_id=seat, seat_number=number, ticket_id=ticket, price_minor=price_minor)
+            for seat, number, ticket, price_minor in _ticketed(hold, trip)
+        ],
         price_minor=hold.price_minor,
         currency=hold.currency,
-    )
+    ).SerializeToString()
+
+
+def released(count: int, left: Sequence[str], *, success: bool = True) -> bytes:
+    return _RELEASE_SEATS_RESPONSE(success=success, released_count=count, remaining_seat_ids=left).SerializeToString()
 
 
 def moved(hold: Hold, trip: Trip) -> v1.MoveHoldResponse:
@@ -60,16 +71,16 @@ def moved(hold: Hold, trip: Trip) -> v1.MoveHoldResponse:
 
 
 def _tickets(hold: Hold, trip: Trip) -> list[v1.ConfirmedSeat]:
-    """The seats of a booking, each with its ticket."""
     return [
-        v1.ConfirmedSeat(
-            seat_id=seat,
-            seat_number=trip.seat_in(group, seat).number,
-            ticket_id=ticket_id(hold.id, seat),
-            price_minor=price_minor,
-        )
-        for seat, group, price_minor in zip(hold.seats, hold.groups, hold.prices, strict=True)
+        v1.ConfirmedSeat(seat_id=seat, seat_number=number, ticket_id=ticket, price_minor=price_minor)
+        for seat, number, ticket, price_minor in _ticketed(hold, trip)
     ]
+
+
+def _ticketed(hold: Hold, trip: Trip) -> Iterator[tuple[str, str, str, int]]:
+    """The seats of a booking, each with its number, its ticket and its price."""
+    for seat, group, price_minor in zip(hold.seats, hold.groups, hold.prices, strict=True):
+        yield seat, trip.seat_in(group, seat).number, ticket_id(hold.id, seat), price_minor
 
 
 def described(hold: Hold, trip: Trip) -> v1.Hold:

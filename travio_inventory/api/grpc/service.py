@@ -215,17 +215,17 @@ class InventoryService:
             raise
         return replies.held(hold)
 
-    async def release_seats(self, caller: Identity, message: Message) -> v1.ReleaseSeatsResponse:
+    async def release_seats(self, caller: Identity, message: Message) -> bytes:
         """If there is nothing to release, the reply says so; it is not a refusal."""
         try:
             actor, command = change_messages.release_asked(caller, message)
             hold = await self._inventory.release_hold(actor, command)
         except (HoldNotFound, HoldEnded):
-            return v1.ReleaseSeatsResponse(success=False)
+            return replies.released(0, (), success=False)
         count, left = given_back(hold, command.parts)
-        return v1.ReleaseSeatsResponse(success=True, released_count=count, remaining_seat_ids=left)
+        return replies.released(count, left)
 
-    async def confirm_booking(self, caller: Identity, message: Message) -> v1.ConfirmBookingResponse:
+    async def confirm_booking(self, caller: Identity, message: Message) -> bytes:
         actor, command = messages.confirm_asked(caller, message)
         try:
             hold = await self._inventory.confirm_hold(actor, command)

@@ -21,8 +21,9 @@ from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.seats.audit.ports import GateSight
+from travio_inventory.seats.gate_recall import GateRecall
 from travio_inventory.seats.map_signals import MapSignals
-from travio_inventory.seats.ports import Gate, GateMemory, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
@@ -61,7 +62,7 @@ class Edge(NamedTuple):
     sight: GateSight | None = None
     is_up: Callable[[], bool] | None = None
     caches: Mapping[str, Hits] = MappingProxyType({})
-    memory: GateMemory | None = None
+    memory: GateRecall | None = None
     """What the gate knows without asking."""
 
 

@@ -15,7 +15,7 @@ from h2.errors import ErrorCodes
 from multidict import MultiDict
 
 from travio_inventory.grpc_server.call import Metadata
-from travio_inventory.grpc_server.context import AtOnce, ServerContext
+from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.framing import Headers
 from travio_inventory.grpc_server.grpclib_internals import BareStream, ReceivedMetadata, deadline_at
 from travio_inventory.grpc_server.lean import reply_blocks
@@ -172,7 +172,7 @@ class LeanCall(BareStream):
         """Run the handler; False if the call has ended before it could start."""
         if self.is_over:
             return False
-        if self.head.method.at_once is not None and self._is_refused_at_once(self.head.method.at_once):
+        if self.head.method.at_once is not None and self._is_refused_at_once():
             return True
         self.is_starting = True
         task = self.task = self.context.tasks.start(self._handle())
@@ -236,15 +236,11 @@ class LeanCall(BareStream):
 
     # How it runs and ends.
 
-    def _is_refused_at_once(self, answer: AtOnce) -> bool:
-        """Whether the call is answered before its handler is started: a refusal that is known."""
-        if self._message is None or self.context.events.is_listened_to:
+    def _is_refused_at_once(self) -> bool:
+        """Whether the call is answered before its handler is started: it has waited for its turn until now."""
+        if self._message is None or self.stream is None:
             return False
-        try:
-            refusal = answer(self, self._message)
-        except Exception:
-            log.exception("unexpected error in what answers %s at once", self.head.method.name)
-            return False
+        refusal = self.context.refused_at_once(self.head.method, self.peer, self.head.metadata, self._message)
         if refusal is None:
             return False
         self.reject(refusal)

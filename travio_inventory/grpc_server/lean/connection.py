@@ -15,6 +15,7 @@ from travio_inventory.grpc_server.connection_table import ConnectionTable
 from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.framing import Headers
 from travio_inventory.grpc_server.lean import reply_blocks
+from travio_inventory.grpc_server.lean.at_once import end_at_once
 from travio_inventory.grpc_server.lean.call import LeanCall
 from travio_inventory.grpc_server.lean.frame_format import (
     MAX_CONCURRENT_STREAMS,
@@ -68,14 +69,8 @@ class LeanConnection(asyncio.BufferedProtocol):
             return
         self._connections.add(self)
         limits = self._limits
-        self._outgoing.add(
-            settings_frame(
-                {
-                    MAX_CONCURRENT_STREAMS: limits.streams_concurrent_max,
-                    MAX_HEADER_LIST_SIZE: limits.header_bytes_max,
-                }
-            )
-        )
+        said = {MAX_CONCURRENT_STREAMS: limits.streams_concurrent_max, MAX_HEADER_LIST_SIZE: limits.header_bytes_max}
+        self._outgoing.add(settings_frame(said))
         self._outgoing.add(window_update(0, CONNECTION_WINDOW_BYTES - WINDOW_START))
         self.flush()
 
@@ -198,8 +193,13 @@ class LeanConnection(asyncio.BufferedProtocol):
             call.feed(b"\0" + len(message).to_bytes(4) + message, 0)
             call.finish_request()
             return
+        has_room = self.context.starts.has_room
+        if has_room and method.at_once and (refusal := end_at_once(self.context, head, self.peer, message)):
+            self._outgoing.refuse(stream_id, refusal)
+            self._has_answered = True
+            return
         call = LeanCall(self, stream_id, head, message)
-        if not self.context.starts.has_room:
+        if not has_room:
             self.keep(call)
         self.context.starts.submit(self, call.start)
 

@@ -6,10 +6,11 @@ from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.commands import HoldSeatsCommand
+from travio_inventory.seats.gate_recall import GateRecall, Recalled
 from travio_inventory.seats.hold import holder_of
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.offer import Offer, SalesState
-from travio_inventory.seats.ports import Cell, GateMemory, Locked, SeatGroupKey, Taken
+from travio_inventory.seats.ports import Cell, Locked, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Journey, TripKey
 from travio_inventory.seats.use_cases.guarded_steps import GuardedSteps
@@ -37,7 +38,7 @@ class TurnAway:
         self,
         *,
         trips: TripCatalog,
-        memory: GateMemory | None,
+        memory: GateRecall | None,
         guarded: GuardedSteps,
         times: HoldTimes,
         limits: SeatLimits,
@@ -67,20 +68,21 @@ class TurnAway:
             self._remember(asked, wish)
         if offer.has_departed(wish.journey, self._clock.now_ms(), sells_departed=self._times.sells_departed):
             return None
-        answer = self._memory.recall(wish.group, wish.cells)
+        recalled = self._memory.recall(wish.group, wish.cells, wish.recalled)
+        if recalled is None:
+            return None
+        answer = recalled.answer
         match answer:
-            case None:
-                return None
             case Taken():
-                return self._taken(wish, answer, actor)
+                return self._taken(wish, recalled, answer, actor)
             case Locked(seats=seats):
                 return self._guarded.contended(seats)
         assert_never(answer)
 
-    def _taken(self, wish: "_Wish", answer: Taken, actor: Actor) -> SeatTaken:
+    def _taken(self, wish: "_Wish", recalled: Recalled, answer: Taken, actor: Actor) -> SeatTaken:
         """All others are told the same for as long as the gate says the same."""
-        if wish.refusal is None or wish.answer != answer:
-            wish.answer, wish.refusal = answer, self._guarded.taken([answer], "")
+        if wish.refusal is None or wish.recalled is not recalled:
+            wish.recalled, wish.refusal = recalled, self._guarded.taken([answer], "")
             wish.holders = {cell.claimant.partition("-")[0] for cell in answer.cells}
         holder = holder_of(actor)
         return self._guarded.taken([answer], holder) if holder in wish.holders else wish.refusal
@@ -112,7 +114,7 @@ class TurnAway:
 class _Wish:
     """Seats of a journey of a trip as it is offered, what the gate last said of them, and how that is told."""
 
-    __slots__ = ("answer", "cells", "group", "holders", "journey", "offer", "refusal", "trip")
+    __slots__ = ("cells", "group", "holders", "journey", "offer", "recalled", "refusal", "trip")
 
     def __init__(self, offer: Offer, journey: Journey, group: SeatGroupKey, cells: list[Cell]) -> None:
         self.offer = offer
@@ -120,7 +122,8 @@ class _Wish:
         self.journey = journey
         self.group = group
         self.cells = cells
-        self.answer: Taken | None = None
+        self.recalled: Recalled | None = None
+        """Of seats that others have."""
         self.refusal: SeatTaken | None = None
         """How it is told to all who hold none of the cells."""
         self.holders: set[str] = set()
