@@ -12,7 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from travio_inventory.app.assemble import Relay
-from travio_inventory.app.background.pace import BACKOFF_MS_MAX, Pace
+from travio_inventory.app.background.pace import BACKOFF_MS_MAX, GATHER_S, Pace
 from travio_inventory.app.background.relay import LATE_MS, RelayJob
 from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.kernel.events import PublishFailed
@@ -233,3 +233,57 @@ async def test_one_successful_round_ends_the_back_off() -> None:
     waits = [later - earlier for earlier, later in pairwise(slept)]
     assert waits[3] > 4 * INTERVAL_MS / 1_000 * 2
     assert min(waits[4:]) < 3 * INTERVAL_MS / 1_000
+
+
+def test_what_is_recorded_begins_a_round_long_before_the_interval_ends() -> None:
+    """The interval is an hour; news that come together begin one round, and none begins while there are none."""
+
+    async def run() -> list[float]:
+        began: list[float] = []
+        news = [anyio.Event()]
+
+        async def next_news() -> None:
+            await news[-1].wait()
+
+        async def round_() -> int:
+            began.append(anyio.current_time())
+            news.append(anyio.Event())
+            await anyio.lowlevel.checkpoint()
+            return 1
+
+        job = RelayJob(
+            "there",
+            Relay(round_, lambda: 0, KEPT_S, lambda: 0, next_news),
+            interval_ms=3_600_000,
+            jitter=Random(1),
+        )
+        async with anyio.create_task_group() as running:
+            running.start_soon(job.run)
+            for _ in range(3):
+                await anyio.sleep(10)
+                for _ in range(5):
+                    news[-1].set()
+                    await anyio.sleep(GATHER_S / 10)
+            running.cancel_scope.cancel()
+        return [at - began[0] for at in began]
+
+    first, *others = run_virtually(1, run())
+    assert first == 0
+    assert [round(at) for at in others] == [10, 10, 20, 20, 30, 30][: len(others)]
+    assert 3 <= len(others) <= 6
+
+
+def test_news_do_not_hurry_a_relay_whose_sink_is_down() -> None:
+    async def run() -> int:
+        rounds = Rounds(last=PublishFailed("away"))
+        job = RelayJob(
+            "there",
+            Relay(rounds, lambda: 0, KEPT_S, lambda: 0, anyio.lowlevel.checkpoint),
+            interval_ms=500,
+            jitter=Random(1),
+        )
+        with anyio.move_on_after(60):
+            await job.run()
+        return rounds.calls
+
+    assert 60_000 / BACKOFF_MS_MAX < run_virtually(1, run()) < 40

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
+import anyio
+
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
@@ -183,6 +185,8 @@ class Relay(NamedTuple):
     lag_ms: Callable[[], int]
     kept_s: int
     missed_s: Callable[[], int]
+    news: Callable[[], Awaitable[object]] = anyio.sleep_forever
+    """Waits until this process has recorded events that no round has taken in yet."""
 
     def forgotten_in_s(self) -> int:
         """How soon an event is forgotten that the sink has not had: `kept_s` if there is none, 0 if one was."""
@@ -322,7 +326,7 @@ def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: 
     journal = EventJournal(sender, name, is_alone=rules.is_alone)
     all_events = journal if rules.is_alone else _with_late_ones(journal, sender, name, rules)
     relay = EventRelay(all_events, listed, sender.clock, kept_s=kept_s)
-    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s, journal.missed_s)
+    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s, journal.missed_s, journal.news)
 
 
 def _with_late_ones(journal: EventJournal, sender: Sender, sink: str, rules: InventoryRules) -> LateEvents:

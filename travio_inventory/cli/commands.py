@@ -242,6 +242,15 @@ COMMANDS = (
         "How soon many who watch a trip are told of a change.",
         "--watchers 1000 --changes 10",
     ),
+    Command(
+        "bench events",
+        "bench_events:bench_events",
+        "How long an event takes to a consumer of a broker.",
+        "--holds-per-second 1000",
+    ),
+    Command(
+        "bench backlog", "bench_events:bench_backlog", "How fast a relay catches up with events.", "--events 1000000"
+    ),
     Command("bench start", "bench:bench_start", "How long the service takes from start to first answer."),
     *STOCK_COMMANDS,
 )

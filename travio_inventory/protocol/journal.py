@@ -34,7 +34,6 @@ HELD_UP_MAX = 100
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
-
 _BEHIND = ValueError("the event before it was refused")
 
 
@@ -105,7 +104,7 @@ class EventJournal:
 
     def waiting(self) -> Mapping[str, int] | None:
         """The subjects that wait for an event that is set aside, and its ordinal; None while that is not known."""
-        return self._to_read.waiting() if self._knows_what_is_aside else None
+        return None if self._minutes.unseen or not self._to_read.knows_all(self.first) else self._to_read.waiting()
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
@@ -121,6 +120,11 @@ class EventJournal:
             with suppress(BackendUnavailable):
                 await self._close()
         return [event for event, _ in self._pending.values()]
+
+    async def news(self) -> None:
+        """Wait until this process has recorded events that no round has taken in yet."""
+        self._recent = self._recent or self._signals.follow()
+        await self._recent.some()
 
     async def mark_published(self, events: Sequence[Event]) -> None:
         """See Journal."""
@@ -304,14 +308,10 @@ class EventJournal:
         one, or an earlier one in which the partition is still to be read; 0 while it is not known what was set aside.
         """
         first = self._minutes.first
-        if not self._knows_what_is_aside:
+        if self._minutes.unseen or not self._to_read.knows_all(first):
             return 0
         oldest = self._to_read.oldest(partition)
         return min([first, *self._minutes.unread, first if oldest is None else oldest])
-
-    @property
-    def _knows_what_is_aside(self) -> bool:
-        return not self._minutes.unseen and self._to_read.knows_all(self._minutes.first)
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these from that epoch on that are neither published nor among these."""

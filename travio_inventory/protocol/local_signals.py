@@ -1,5 +1,6 @@
 """What this process's own steps did: its background jobs need not search for it."""
 
+import asyncio
 from collections import defaultdict
 from heapq import heappop, heappush
 
@@ -16,17 +17,24 @@ class RecentEvents:
     def __init__(self) -> None:
         self._events: dict[Partition, dict[RowKey, Row]] = {}
         self._count = 0
+        self._some = asyncio.Event()
 
     def add(self, partition: Partition, key: RowKey, event: Row) -> None:
         """The partition has this new event. For a follower that does not fetch them only so many are kept."""
         if self._count < EVENTS_MAX:
             self._events.setdefault(partition, {})[key] = event
             self._count += 1
+        self._some.set()
 
     def take(self) -> dict[Partition, dict[RowKey, Row]]:
         """The new events since the last time."""
         taken, self._events, self._count = self._events, {}, 0
+        self._some.clear()
         return taken
+
+    async def some(self) -> None:
+        """Wait until there are new events."""
+        await self._some.wait()
 
 
 class LocalSignals:

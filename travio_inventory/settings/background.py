@@ -16,7 +16,11 @@ class BackgroundSettings(Component):
         "SWEEP_INTERVAL_MS", 300, "time between two rounds of the sweeper, which ends lapsed holds", ge=10, le=60_000
     )
     relay_interval_ms: int = setting(
-        "RELAY_INTERVAL_MS", 500, "time between two rounds of the relay, which publishes events", ge=10, le=60_000
+        "RELAY_INTERVAL_MS",
+        500,
+        "longest time between two rounds of the relay, which publishes events; what its own process records begins one",
+        ge=10,
+        le=60_000,
     )
     audit_seconds: int = setting(
         "AUDIT_SECONDS",

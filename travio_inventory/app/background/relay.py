@@ -30,7 +30,7 @@ class RelayJob:
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        await self._pace.keep(self._round)
+        await self._pace.keep(self._round, self._relay.news)
 
     async def _round(self) -> bool:
         try:

@@ -177,25 +177,32 @@ class Kafka:
     def _options(self) -> dict[str, Any]:
         """What a producer is made with, from the files as they are now. Raises OSError."""
         target = self._target
-        servers = [str(server) for server in target.servers]
-        SystemRandom().shuffle(servers)  # they are tried one by one, and the first may hang each time
-        transport = "PLAINTEXT" if target.tls is None else "SSL"
-        made: dict[str, Any] = {
-            "bootstrap_servers": servers,
-            "client_id": CLIENT,
+        return {
+            **connection_options(target),
             "acks": "all",
             "enable_idempotence": True,
             "compression_type": None if target.compression is Compression.NONE else target.compression.value,
             "max_batch_size": BATCH_BYTES,
             "max_request_size": target.message_bytes_max + HEADERS_BYTES_MAX,
             "request_timeout_ms": target.publish_seconds_max * 500,
-            "security_protocol": transport if target.login is None else f"SASL_{transport}",
-            "ssl_context": target.tls.context() if target.tls else None,
         }
-        if target.login:
-            made |= {"sasl_mechanism": target.sasl.upper(), "sasl_plain_username": target.login.user}
-            made["sasl_plain_password"] = target.login.secret()
-        return made
+
+
+def connection_options(target: KafkaTopic) -> dict[str, Any]:
+    """How the brokers are reached, by a producer or a consumer, from the files as they are now. Raises OSError."""
+    servers = [str(server) for server in target.servers]
+    SystemRandom().shuffle(servers)  # they are tried one by one, and the first may hang each time
+    transport = "PLAINTEXT" if target.tls is None else "SSL"
+    made: dict[str, Any] = {
+        "bootstrap_servers": servers,
+        "client_id": CLIENT,
+        "security_protocol": transport if target.login is None else f"SASL_{transport}",
+        "ssl_context": target.tls.context() if target.tls else None,
+    }
+    if target.login:
+        made |= {"sasl_mechanism": target.sasl.upper(), "sasl_plain_username": target.login.user}
+        made["sasl_plain_password"] = target.login.secret()
+    return made
 
 
 async def _all_settled(sent: Sequence[Future[Any]]) -> None:

@@ -55,10 +55,11 @@ async def _connect(target: RabbitExchange) -> "_Channel":
     raise LineFailed("; ".join(said))
 
 
-async def _connect_to(server: Address, target: RabbitExchange) -> "_Channel":
+async def connect_to(server: Address, target: RabbitExchange) -> AbstractConnection:
+    """A connection to the server. Raises AMQPError, OSError."""
     host, port = server
     login = target.login
-    connection = await aio_pika.connect(
+    return await aio_pika.connect(
         host=host,
         port=port,
         login=login.user if login else "guest",
@@ -69,6 +70,10 @@ async def _connect_to(server: Address, target: RabbitExchange) -> "_Channel":
         heartbeat=HEARTBEAT_S,
         client_properties={"connection_name": APP_ID},
     )
+
+
+async def _connect_to(server: Address, target: RabbitExchange) -> "_Channel":
+    connection = await connect_to(server, target)
     try:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         if target.declares:
