@@ -67,6 +67,8 @@ ONE_OF_EACH: list[Refusal] = [
     of_stock.StockExists(),
     of_stock.StockLeft(2),
     of_stock.StockFull(1),
+    of_stock.NotInTransit(3),
+    of_stock.TransferEnded("CLOSED"),
     of_stock.StockNotFound(),
     of_stock.OrderReserved("cup~64~1"),
     of_stock.ReservationCommitted(),

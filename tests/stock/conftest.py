@@ -9,6 +9,7 @@ from travio_inventory.protocol.batches import Batches
 from verification.kit.stores import STORES, store_of
 
 IMPORTANT_ON_SERVERS = ("test_every_change_of_a_total_is_a_movement", "test_every_line_is_reserved_or_none")
+SLOW = ("test_a_process_that_stops_at_any_call",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_here = item.path.parent.name == "stock"
         if is_here and "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS):
             item.add_marker("thorough")
+        if is_here and "[sqlite" in item.name and item.name.startswith(SLOW):
+            item.add_marker("once")
 
 
 @pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from tests.stock.carrying import Carrying
 from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.incoming import Incoming
@@ -80,6 +81,7 @@ async def a_little_stock(store: MemoryBatches) -> None:
     await shop.stock.adjust.by(shop.actor, change)
     await shop.reserve("o1", ("cup", 2))
     await shop.commit("o1")
+    await (await Carrying.begun(Shop(store))).draft(1)
 
 
 async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_only_where_it_is_declared() -> None:

@@ -64,6 +64,8 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     of_stock.StockExists: WireStatus(Status.ALREADY_EXISTS, 409),
     of_stock.StockLeft: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.StockFull: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.NotInTransit: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.TransferEnded: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.StockNotFound: WireStatus(Status.NOT_FOUND, 404),
     of_stock.OrderReserved: WireStatus(Status.ALREADY_EXISTS, 409),
     of_stock.ReservationCommitted: WireStatus(Status.FAILED_PRECONDITION, 409),
@@ -144,6 +146,8 @@ def _of_stock(refusal: Refusal) -> dict[str, str]:
             return {"total": str(total)}
         case of_stock.StockFull(room=room):
             return {"room": str(room)}
+        case of_stock.NotInTransit(in_transit=in_transit):
+            return {"in_transit": str(in_transit)}
         case of_stock.OrderReserved(reservation_id=reservation):
             return {"reservation_id": reservation}
         case _:

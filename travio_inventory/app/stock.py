@@ -22,6 +22,7 @@ from travio_inventory.settings import Settings
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.reservations import Reservations
+from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
@@ -31,6 +32,7 @@ from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
+from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 DRAIN_S = 5
@@ -52,6 +54,7 @@ def assemble_stock(sender: Sender, steps: StepRunner, *, watch: Watch) -> Stock:
         watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses)),
         watch.use_case("reserve_stock", reserve),
         ExpireHolds(lapses),
+        watch.use_case("transfer_stock", TransfersStock(Transfers(sender), warehouses, steps)),
     )
 
 

@@ -44,7 +44,14 @@ from travio_inventory.seats.refusals import (
     TripChanged,
     TripDefinedOtherwise,
 )
-from travio_inventory.stock.refusals import BelowReserved, InsufficientStock, StockFull, StockLeft, VersionConflict
+from travio_inventory.stock.refusals import (
+    BelowReserved,
+    InsufficientStock,
+    NotInTransit,
+    StockFull,
+    StockLeft,
+    VersionConflict,
+)
 
 DOMAIN = "inventory.travio"
 RETRY_AFTER_LOST_MS = 50
@@ -91,12 +98,15 @@ MEANINGS: Mapping[Status, Meaning] = {
 }
 """The whole table. A status with a reason of ours is the refusal of that reason, whatever the status."""
 
-COUNTED: Mapping[type[InsufficientStock | BelowReserved | VersionConflict | StockLeft | StockFull], str] = {
+COUNTED: Mapping[
+    type[InsufficientStock | BelowReserved | VersionConflict | StockLeft | StockFull | NotInTransit], str
+] = {
     InsufficientStock: "available",
     BelowReserved: "reserved",
     VersionConflict: "version",
     StockLeft: "total",
     StockFull: "room",
+    NotInTransit: "in_transit",
 }
 """The refusals of stock that say a number, and what it is called."""
 

@@ -53,6 +53,7 @@ class Kind(StrEnum):
     LINE = "line"
     SOLD = "sold"
     MOVEMENT = "movement"
+    TRANSFER = "transfer"
     WAREHOUSE = "warehouse"
     NUMBERS = "numbers"
 

@@ -47,9 +47,9 @@ MOVEMENT = RowKind(
 CAUSE = RowKind(
     "which movement a cause led to",
     "the cause",
-    "TRAVIO_IDEMPOTENCY_RETENTION_SECONDS from the movement",
+    "TRAVIO_IDEMPOTENCY_RETENTION_SECONDS from the movement; that of a receipt of a transfer 400 days",
     (
-        number("movement", "the version of the entry that the movement led to"),
+        number("movement", "the version of the entry that the movement led to; 0 if it never will move anything"),
         text("fingerprint", "a digest of what was asked for"),
     ),
     is_written_once=True,
@@ -77,6 +77,18 @@ SOLD = RowKind(
     "400 days",
     (text("status", "committed, returning, returned"), *_OF_LINE),
 )
+TRANSFER = RowKind(
+    "a transfer whose source is here",
+    "the transfer",
+    "until it is closed or cancelled, and 400 days",
+    (
+        text("status", "draft, shipped, partly_received, closed or cancelled"),
+        text("definition", "what goes where, and how much of it came, as JSON"),
+        number("version", "how many steps the transfer had"),
+        number("created_at_ms", "when it was drafted"),
+        number("updated_at_ms", "when it had its last step"),
+    ),
+)
 STOCK = ConditionalTable(
     "What lies of a stock keeping unit in a warehouse, with its movements, reservations and events.",
     text("organization", "the organization whose stock it is"),
@@ -86,6 +98,7 @@ STOCK = ConditionalTable(
         Kind.STOCK: STOCK_ROW,
         Kind.MOVEMENT: MOVEMENT,
         Kind.CAUSE: CAUSE,
+        Kind.TRANSFER: TRANSFER,
         Kind.LINE: LINE,
         Kind.SOLD: SOLD,
         Kind.HOLD: HOLD,

@@ -42,6 +42,14 @@ def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int) -> Invent
     return _changed(entry, Quantities(available + command.quantity, reserved), now_ms)
 
 
+def moved(entry: InventoryEntry, quantity: int, now_ms: int) -> InventoryEntry:
+    """The entry with so many that came, or went, by a transfer. Raises InsufficientStock, StockFull."""
+    available, reserved = entry.quantities
+    if available + quantity < 0:
+        raise InsufficientStock(available, entry.sku)
+    return _changed(entry, Quantities(available + quantity, reserved), now_ms)
+
+
 def counted(entry: InventoryEntry, command: SetStock, now_ms: int) -> InventoryEntry:
     """The entry with as many as were counted. Raises VersionConflict, BelowReserved."""
     _check_version(entry, command.version)

@@ -1,8 +1,9 @@
 """What is told of a change of stock. The stock of an event is the total; what is low or out is the available one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Final
+from itertools import chain
+from typing import Final, TypeAlias
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Step
@@ -21,18 +22,26 @@ class StockEvent(StrEnum):
     RESERVED = "inventory.reserved"
     COMMITTED = "inventory.committed"
     RELEASED = "inventory.released"
+    TRANSFER_SHIPPED = "inventory.transfer_shipped"
+    TRANSFER_RECEIVED = "inventory.transfer_received"
 
 
-def told(before: InventoryEntry | None, after: InventoryEntry, actor: ActorKind) -> Iterator[Step]:
-    """The events of a change: of the total, and of each mark that the available stock is not above since then, once per
-    crossing, whether the stock fell or the mark was raised.
+Said: TypeAlias = tuple[StockEvent, Mapping[str, int | str]]
+"""An event beside those of the quantities, and what it says."""
+
+
+def told(
+    before: InventoryEntry | None, after: InventoryEntry, actor: ActorKind, said: Said | None = None
+) -> Iterator[Step]:
+    """The events of a change: what is said beside, of the total, and of each mark that the available stock is not above
+    since then, once per crossing, whether the stock fell or the mark was raised.
     """
-    for ordinal, (kind, data) in enumerate(_told(before, after), after.events):
+    for ordinal, (kind, data) in enumerate(chain([said] if said else [], _told(before, after)), after.events):
         about = {"inventoryId": after.id, "productId": after.product_id, "sku": after.sku}
         yield Step(ordinal, kind, VERSION, actor, encode({**about, "warehouseId": after.warehouse_id, **data}))
 
 
-def _told(before: InventoryEntry | None, after: InventoryEntry) -> Iterator[tuple[StockEvent, dict[str, int]]]:
+def _told(before: InventoryEntry | None, after: InventoryEntry) -> Iterator[Said]:
     is_new = before is None or before.is_deleted
     old = 0 if before is None else before.quantities.total
     new, available = after.quantities.total, after.quantities.available

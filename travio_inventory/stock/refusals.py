@@ -8,6 +8,8 @@ Refusal
 │   ├── StockExists
 │   ├── StockLeft
 │   ├── StockFull
+│   ├── NotInTransit
+│   ├── TransferEnded
 │   ├── OrderReserved
 │   ├── ReservationEnded
 │   │   ├── ReservationCommitted
@@ -136,3 +138,24 @@ class StockContended(RetryableRefusal):
 
     def __init__(self, retry_after_ms: int = 100) -> None:
         super().__init__("others are at this stock: ask again", retry_after_ms=retry_after_ms)
+
+
+class NotInTransit(FinalRefusal):
+    """Fewer are on the way than that, or it was not said what becomes of them; nothing was changed."""
+
+    reason = "NOT_IN_TRANSIT"
+
+    def __init__(self, in_transit: int = 0, said: str = "") -> None:
+        super().__init__(f"{in_transit} are in transit{': ' if said else ''}{said}")
+        self.in_transit = in_transit
+
+
+class TransferEnded(FinalRefusal):
+    """The transfer takes no such step any more, or not yet."""
+
+    reason = "TRANSFER_STATUS"
+
+    def __init__(self, status: str = "", said: str = "") -> None:
+        now = f"the transfer is {status.lower().replace('_', ' ') or 'in another state'}"
+        super().__init__(f"{now}: {said}" if said else now)
+        self.status = status

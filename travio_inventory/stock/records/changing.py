@@ -42,6 +42,7 @@ from travio_inventory.stock.entry import NOWHERE, InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import movement_days, stock_rows
 from travio_inventory.stock.records.stock_rows import STOCK
+from travio_inventory.stock.refusals import StockNotFound
 
 TRIES_MAX = 24
 """Others may change the entry as often meanwhile."""
@@ -49,7 +50,9 @@ TRIES_MAX = 24
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of an entry. `cause` makes a repetition the same one; `make` makes the entry that it leads to."""
+    """A change of an entry. `cause` makes a repetition the same one; `make` makes the entry that it leads to;
+    `said` is told beside it; the cause is kept as long as keys, or `kept_s`.
+    """
 
     actor: Actor
     make: Callable[[InventoryEntry | None, int], InventoryEntry]
@@ -59,6 +62,8 @@ class Change:
     reason: str = ""
     reference: str = ""
     listed: Sequence[IndexEntry] = ()
+    said: events.Said | None = None
+    kept_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Changing:
             if was_sent and (found := await self._found(at, change)) is not None:
                 return found
             raise
-        changed, writes = self._writes(change, before, after, now)
+        changed, writes = self.writes(change, before, after, now)
         entries = [index_entries.recorded(at, now.epoch, self._sender.rules.retention), *change.listed]
         if changed.movement is not None:
             entries.append(movement_days.listed(at, changed.movement))
@@ -129,7 +134,7 @@ class Changing:
                 raise OutcomeUnknown from None
             raise
 
-    def _writes(
+    def writes(
         self, change: Change, before: InventoryEntry | None, after: InventoryEntry, now: Recorded
     ) -> tuple[Changed, list[Write]]:
         """The whole batch, and what it makes."""
@@ -137,7 +142,7 @@ class Changing:
         had = NOWHERE if before is None else before.recorded
         after = replace(after, events=0 if before is None else before.events, recorded=had)
         told, writes = 0, []
-        for told, step in enumerate(events.told(before, after, change.actor.kind), 1):
+        for told, step in enumerate(events.told(before, after, change.actor.kind, change.said), 1):
             event = stock_rows.event_write(after, step, now, now if told > 1 else had)
             writes.append(self._sender.kept(event))
         if told:
@@ -152,7 +157,7 @@ class Changing:
             key = stock_rows.movement_key(after.version)
             writes.append(Write(key, ABSENT, row, stock_rows.MOVEMENTS_KEPT_S))
         cause: Row = {"movement": after.version, "fingerprint": change.fingerprint}
-        writes.append(Write(change.cause, ABSENT, cause, self._sender.rules.retention.keys_s))
+        writes.append(Write(change.cause, ABSENT, cause, change.kept_s or self._sender.rules.retention.keys_s))
         condition = ABSENT if before is None else {"version": before.version}
         return Changed(after, movement), [Write(STOCK, condition, stock_rows.entry_row(after)), *writes]
 
@@ -169,6 +174,8 @@ class Changing:
         cause = standing[change.cause]
         if cause.get("fingerprint") != change.fingerprint:
             raise IdempotencyKeyReused
+        if STOCK not in standing:  # what moved nothing, where there is nothing
+            raise StockNotFound
         entry = stock_rows.read_entry(at, standing[STOCK])
         key = stock_rows.movement_key(rows.number(cause, "movement"))
         try:

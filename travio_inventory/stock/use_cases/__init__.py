@@ -12,6 +12,7 @@ from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
+from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 
@@ -29,3 +30,4 @@ class Stock:
     reserve: ReserveStock
     expire: Callable[[Actor], Awaitable[Any]]
     """One round over the places in which a reservation may have run out, by the house."""
+    transfers: TransfersStock
