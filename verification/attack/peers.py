@@ -268,7 +268,7 @@ async def illegal_frames(assault: Assault) -> None:
         frame(HEADERS, 0, 1, header_block(MAP)) + frame(PING, 0, 0, bytes(8)),
         frame(HEADERS, END_HEADERS | 0x20, 1, (1).to_bytes(4) + b"\x10" + header_block(MAP)),
         call + frame(2, 0, 1, (1).to_bytes(4) + b"\x10"),
-        frame(GOAWAY, 0, 0, bytes(8)) * 3 + call,
+        frame(GOAWAY, 0, 0, bytes(8)) * 3 + asked(1, MAP, b"\xff"),
         frame(GOAWAY, 0, 0, b""),
         frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\x0f"),
         frame(HEADERS, END_HEADERS, 1, b""),

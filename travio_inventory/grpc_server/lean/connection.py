@@ -68,9 +68,8 @@ class LeanConnection(asyncio.BufferedProtocol):
             self.abort()
             return
         self._connections.add(self)
-        limits = self._limits
-        said = {MAX_CONCURRENT_STREAMS: limits.streams_concurrent_max, MAX_HEADER_LIST_SIZE: limits.header_bytes_max}
-        self._outgoing.add(settings_frame(said))
+        streams_max, bytes_max = self._limits.streams_concurrent_max, self._limits.header_bytes_max
+        self._outgoing.add(settings_frame({MAX_CONCURRENT_STREAMS: streams_max, MAX_HEADER_LIST_SIZE: bytes_max}))
         self._outgoing.add(window_update(0, CONNECTION_WINDOW_BYTES - WINDOW_START))
         self.flush()
 
@@ -114,9 +113,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._left = True
         if self._linger is not None:
             self._linger.cancel()
-        for call in list(self._calls.values()):
-            self._outgoing.forget(call.stream_id)
-            call.abandon()
+        self._abandon_calls()
         self._incoming.let_go()
         self._outgoing.let_go()
         self._connections.remove(self)
@@ -138,8 +135,9 @@ class LeanConnection(asyncio.BufferedProtocol):
             self._transport.abort()
         elif not self._calls and idle_seconds > limits.idle_connection_seconds_max:
             self.leave(ErrorCodes.NO_ERROR)
-        self._outgoing.end_rejected()
-        self.flush()
+        if not self._left:
+            self._outgoing.end_rejected()
+            self.flush()
 
     def end_calls(self, *, endless_only: bool = False) -> None:
         """Answer UNAVAILABLE to all calls that still run, or to those that would go on for ever."""
@@ -159,7 +157,12 @@ class LeanConnection(asyncio.BufferedProtocol):
                 self._transport.write_eof()  # to close with bytes unread would lose what we have sent
         else:
             self._transport.close()
-        self._abort_after_lingering()
+        self._linger = self._loop.call_later(self._limits.linger_seconds_max, self._transport.abort)
+
+    def _leave_if_done(self) -> None:
+        """The peer leaves, and so do we, unless a call has begun meanwhile: its end asks again."""
+        if not self._calls:
+            self.leave(ErrorCodes.NO_ERROR)
 
     def _has_room(self) -> bool:
         """Whether it may stay: at the limit a connection without a call makes room."""
@@ -170,16 +173,16 @@ class LeanConnection(asyncio.BufferedProtocol):
     def _break_off(self, code: ErrorCodes) -> None:
         """Close the connection of a peer that breaks the rules: say why, read nothing more."""
         self._left = True
-        for call in list(self._calls.values()):
-            self._outgoing.forget(call.stream_id)
-            call.abandon()
+        self._abandon_calls()
         self._outgoing.go_away(self._incoming.last_stream_id, code)
         if not self._transport.is_closing():
             self._transport.pause_reading()
-        self._abort_after_lingering()
-
-    def _abort_after_lingering(self) -> None:
         self._linger = self._loop.call_later(self._limits.linger_seconds_max, self._transport.abort)
+
+    def _abandon_calls(self) -> None:
+        for call in list(self._calls.values()):
+            self._outgoing.forget(call.stream_id)
+            call.abandon()
 
     # Called as frames are read.
 
@@ -212,15 +215,13 @@ class LeanConnection(asyncio.BufferedProtocol):
             call.finish_request()
 
     def data_arrives(self, stream: StreamState, data: bytes, flow_bytes: int) -> None:
-        call = self._calls.get(stream.id)
-        if call is not None:
+        if (call := self._calls.get(stream.id)) is not None:
             call.feed(data, flow_bytes)
         else:
             self._outgoing.acknowledge(None, flow_bytes)
 
     def request_ends(self, stream: StreamState) -> None:
-        call = self._calls.get(stream.id)
-        if call is not None:
+        if (call := self._calls.get(stream.id)) is not None:
             call.finish_request()
         else:
             self._outgoing.forget(stream.id)
@@ -231,8 +232,7 @@ class LeanConnection(asyncio.BufferedProtocol):
 
     def peer_leaves(self) -> None:
         self._peer_leaves = True
-        if not self._calls:
-            self._loop.call_soon(self.leave, ErrorCodes.NO_ERROR)
+        self._loop.call_soon(self._leave_if_done)
 
     def _is_refused(self, stream_id: int, head: RequestHead, *, is_whole: bool) -> bool:
         """Refuse a call that cannot run."""
@@ -304,7 +304,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         if not self._is_reading:
             self._note_answered()
         if self._peer_leaves:
-            self._loop.call_soon(self.leave, ErrorCodes.NO_ERROR)
+            self._loop.call_soon(self._leave_if_done)
 
     def answer(self, call: LeanCall, reply: bytes | None, trailers: bytes, *, headers_sent: bool) -> bool:
         """Answer OK; whether it is sent already, or waits for the peer's windows."""

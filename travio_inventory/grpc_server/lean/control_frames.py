@@ -44,7 +44,7 @@ class StreamsOfPeer(Protocol):
     """The streams that the peer has opened."""
 
     def was_used(self, stream_id: int) -> bool:
-        """Whether the peer has opened it, now or before."""
+        """Whether it is over or open, so that frames on it may be late."""
         ...
 
     def reset_stream(self, stream_id: int, code: ErrorCodes) -> None:

@@ -123,10 +123,8 @@ class Incoming:
         return stream_id > self.last_stream_id and bool(stream_id & 1)
 
     def was_used(self, stream_id: int) -> bool:
-        """Whether the peer has opened the stream, now or before."""
-        if not stream_id & 1 or stream_id > self.last_stream_id:
-            return False
-        return not any(first <= stream_id <= last for first, last in self._gaps)
+        """Whether the peer has opened the stream, or passed over it, which closes it (RFC 9113, 5.1.1)."""
+        return stream_id & 1 == 1 and stream_id <= self.last_stream_id
 
     def reset_stream(self, stream_id: int, code: ErrorCodes) -> None:
         self._outgoing.reset(stream_id, code)
@@ -203,7 +201,7 @@ class Incoming:
         fields = self._heads.fields(block)  # the next blocks depend on them
         stream = self._outgoing.streams.get(stream_id)
         if stream is None:
-            if not self.was_used(stream_id):
+            if not self.was_used(stream_id) or any(first <= stream_id <= last for first, last in self._gaps):
                 raise wrong("a stream that the peer cannot open any more")
             self._control.charge()
             if self._outgoing.lately_reset.expects(stream_id, 0, ends=bool(flags & END_STREAM)):
