@@ -12,7 +12,7 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
 TABLE_BYTES_MAX: Final = 4_096
 ENTRY_BYTES: Final = 32
-STATIC_END: Final = 62
+STATIC_END, PLACES_IN_A_BYTE = 62, 63
 NAME: Final = "x-request-id"
 _STATIC: Final = {(":method", "POST"): b"\x83", (":scheme", "http"): b"\x86"}
 _huffman = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH)
@@ -24,6 +24,8 @@ class NewValues:
     def __init__(self) -> None:
         self._entered: dict[tuple[str, str], int] = {}
         """The fields in the table, the oldest first, each with its number."""
+        self._named: dict[str, int] = {}
+        """The number of the newest field of each name."""
         self._count = 0
         self._size = 0
         self._written: dict[str, bytes] = {}
@@ -48,15 +50,22 @@ class NewValues:
     def _entering(self, header: tuple[str, str], *, is_new: bool = False) -> bytes:
         """Written out, and entered."""
         name, value = header
-        written = b"\x40" + self._text(name) + (_text(value) if is_new else self._text(value))
+        written = self._name(name) + (_text(value) if is_new else self._text(value))
         self._size += len(name) + len(value) + ENTRY_BYTES
         while self._size > TABLE_BYTES_MAX:
             oldest = next(iter(self._entered))
             del self._entered[oldest]
             self._size -= len(oldest[0]) + len(oldest[1]) + ENTRY_BYTES
-        self._entered[header] = self._count
+        self._entered[header] = self._named[name] = self._count
         self._count += 1
         return written
+
+    def _name(self, name: str) -> bytes:
+        """By its place in the table, where it has one that fits into a byte."""
+        number = self._named.get(name, -1)
+        index = self._index(number)
+        is_there = number >= next(iter(self._entered.values()), 0) and index < PLACES_IN_A_BYTE
+        return bytes((0x40 | index,)) if is_there else b"\x40" + self._text(name)
 
     def _text(self, text: str) -> bytes:
         found = self._written.get(text)
