@@ -22,6 +22,7 @@ from travio_inventory.app.service import open_assembly
 from travio_inventory.bench.bench_trips import coach
 from travio_inventory.bench.calls import ORGANIZATION, SERVICE, Contest, contest_for
 from travio_inventory.bench.noop_server import LIMITS
+from travio_inventory.grpc_server.connection_table import ConnectionTable
 from travio_inventory.grpc_server.lean.connection import LeanConnection
 from travio_inventory.grpc_server.lean.frame_format import (
     DATA,
@@ -186,7 +187,8 @@ async def test_a_refusal_that_is_known_calls_few_functions_from_its_bytes_to_its
             connection=LeanConnection,
             at_once=service.at_once(),
         ) as server:
-            connection, transport = LeanConnection(server._context, server._admission, server.connections), Written()
+            transport = Written()
+            connection = LeanConnection(server._context, server._admission, ConnectionTable(1))
             connection.connection_made(transport)
 
             def receive(data: bytes) -> int:

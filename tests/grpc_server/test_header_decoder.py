@@ -122,4 +122,5 @@ def test_the_steps_of_the_huffman_code_are_limited() -> None:
             huffman.decode(bytes((byte,)) * 3)
         except ValueError:
             continue
-    assert len(huffman._STEPS) <= 256 * 256
+    assert len(huffman._ROWS) <= 256
+    assert {len(row) for row in huffman._ROWS.values()} == {256 + 2}

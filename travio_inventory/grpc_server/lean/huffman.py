@@ -1,6 +1,6 @@
 """HPACK's Huffman code, read a byte at a time: what each byte means in each place is worked out when it first comes."""
 
-from typing import Final
+from typing import Any, Final
 
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
@@ -26,8 +26,13 @@ def _tree() -> list[_Node]:
 
 
 _NODES: Final = _tree()
-_STEPS: Final[dict[int, tuple[str, int]]] = {}
-"""By node and byte: the text that the byte completes, and the node after it. At most 65,536."""
+_Row = list[Any]
+"""What each byte means at a node, once it has come there: the text that it completes, and the row of the node after it.
+Behind those 256: whether a text may end at the node, and the node.
+"""
+_ENDS, _NODE = 256, 257
+_ROWS: Final[dict[int, _Row]] = {}
+"""By node: at most 256."""
 
 
 def _places_of_padding() -> frozenset[int]:
@@ -42,23 +47,33 @@ def _places_of_padding() -> frozenset[int]:
 _MAY_END: Final = _places_of_padding()
 
 
+def _row(node: int) -> _Row:
+    row = _ROWS.get(node)
+    if row is None:
+        row = _ROWS[node] = [None] * 256 + [node in _MAY_END, node]
+    return row
+
+
+_ROOT: Final = _row(0)
+
+
 def decode(data: bytes) -> str:
     """The text, a character for each byte of it. Raises ValueError if it is none."""
-    node, text = 0, []
+    row, text = _ROOT, []
     for byte in data:
-        step = _STEPS.get(node << 8 | byte)
+        step = row[byte]
         if step is None:
-            step = _step(node, byte)
-        part, node = step
+            step = _step(row, byte)
+        part, row = step
         text.append(part)
-    if node not in _MAY_END:
+    if not row[_ENDS]:
         raise ValueError("a Huffman code is cut off")
     return "".join(text)
 
 
-def _step(start: int, byte: int) -> tuple[str, int]:
+def _step(row: _Row, byte: int) -> tuple[str, _Row]:
     """Work out a step and remember it. Raises ValueError at the code that ends all text."""
-    node, text = start, ""
+    node, text = row[_NODE], ""
     for position in range(7, -1, -1):
         node = _NODES[node][byte >> position & 1]
         if node < 0:
@@ -66,5 +81,5 @@ def _step(start: int, byte: int) -> tuple[str, int]:
                 raise ValueError("a Huffman code for the end of text")
             text += chr(~node)
             node = 0
-    _STEPS[start << 8 | byte] = text, node
-    return text, node
+    step = row[byte] = text, _row(node)
+    return step
