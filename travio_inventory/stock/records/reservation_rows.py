@@ -6,7 +6,7 @@ from typing import Final
 
 from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, FOR_EVER, Kind, Row, RowKey, Write
+from travio_inventory.protocol.batches import ABSENT, Kind, Row, RowKey, Write
 from travio_inventory.protocol.hold import Recorded
 from travio_inventory.stock.records.stock_rows import MOVEMENTS_KEPT_S
 from travio_inventory.stock.refusals import InsufficientStock
@@ -101,11 +101,10 @@ def sold(line: Row) -> Write:
     return Write(sold_key(rows.text(line, "owner")), ABSENT, sold_of(line), COMMITTED_KEPT_S)
 
 
-def sold_as(line: Row, status: str) -> Write:
-    """The row of a line that was to be returned, and is, or is not."""
-    return Write(
-        sold_key(rows.text(line, "owner")), {"status": RETURNING}, {**sold_of(line), "status": status}, COMMITTED_KEPT_S
-    )
+def returned(line: Row) -> Write:
+    """The row of what was committed of a line, and is returned."""
+    after = {**sold_of(line), "status": RETURNED}
+    return Write(sold_key(rows.text(line, "owner")), {"status": RETURNING}, after, COMMITTED_KEPT_S)
 
 
 def reopened(sold: Row, line: Row | None, *, at_ms: int, until_ms: int) -> Sequence[Write]:
@@ -117,7 +116,7 @@ def reopened(sold: Row, line: Row | None, *, at_ms: int, until_ms: int) -> Seque
     key = line_key(owner)
     return [
         moved(sold_key(owner), sold, {"status": RETURNING}, COMMITTED_KEPT_S),
-        Write(key, ABSENT, again) if line is None else Write(key, {"status": ENDED}, again, FOR_EVER),
+        Write(key, ABSENT if line is None else {"status": ENDED}, again, COMMITTED_KEPT_S),
     ]
 
 

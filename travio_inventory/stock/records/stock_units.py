@@ -13,7 +13,8 @@ lines are as many as reservations that live, however much was sold. A batch that
 is not there for the second one, and the version is another.
 
 What was committed in another partition than its home comes back in two steps: first the line is opened again as
-`returning`, which says to sweepers where to look; then the home row decides.
+`returning`, which says to sweepers where to look; then the home row decides. It stays open until that row says that it
+is returned: were it closed while the row says committed, a cancel under way would come too late to be found.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -152,7 +153,7 @@ class StockUnits:
             row = seen.get(key, {})
             if _is_to_be_moved(key, row, state):
                 step, moved = _moved(key, row, is_settled=isinstance(state, Confirmed))
-                steps += [step] if step is not None else []
+                steps.append(step)
                 writes += moved
         if not steps:
             return writes
@@ -199,7 +200,7 @@ class StockUnits:
         if status not in (RESERVED, RETURNING):
             return None
         since_ms, until_ms = rows.number(row, "since_ms"), rows.number(row, "until_ms")
-        return Standing(rows.text(row, "owner"), since_ms, until_ms, status == RESERVED, is_settled=False)
+        return Standing(rows.text(row, "owner"), since_ms, until_ms, status == RESERVED, status == RETURNING)
 
     def contended(self, _keys: Sequence[RowKey]) -> StockContended:
         """See Resource."""
@@ -277,11 +278,11 @@ def _is_to_be_moved(key: RowKey, row: Row, state: HoldState) -> bool:
     """Whether the row must still follow its reservation to that state."""
     status = row.get("status")
     if key.kind is Kind.LINE:
-        return status in (RESERVED, RETURNING)
+        return status == RESERVED or (status == RETURNING and not isinstance(state, Confirmed))
     return status == COMMITTED and not isinstance(state, Confirmed)
 
 
-def _moved(key: RowKey, row: Row, *, is_settled: bool) -> tuple[EntryStep | None, Sequence[Write]]:
+def _moved(key: RowKey, row: Row, *, is_settled: bool) -> tuple[EntryStep, Sequence[Write]]:
     """What becomes of a line, and of its entry."""
     count = rows.number(row, "quantity")
     if key.kind is Kind.SOLD:
@@ -289,9 +290,7 @@ def _moved(key: RowKey, row: Row, *, is_settled: bool) -> tuple[EntryStep | None
         return EntryStep(count, 0, MovementType.RETURN, row), [returned]
     ended = reservation_rows.moved(key, row, {"status": ENDED, "until_ms": None}, ENDED_KEPT_S)
     if row["status"] == RETURNING:
-        status = COMMITTED if is_settled else RETURNED
-        sold = reservation_rows.sold_as(row, status)
-        return None if is_settled else EntryStep(count, 0, MovementType.RETURN, row), [ended, sold]
+        return EntryStep(count, 0, MovementType.RETURN, row), [ended, reservation_rows.returned(row)]
     if is_settled:
         return EntryStep(0, -count, MovementType.OUTBOUND, row), [ended, reservation_rows.sold(row)]
     return EntryStep(count, -count), [ended]
