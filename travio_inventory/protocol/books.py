@@ -5,7 +5,7 @@ from typing import Protocol
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import listings, rows
-from travio_inventory.protocol.batches import IndexEntry, Partition, Row, Write
+from travio_inventory.protocol.batches import IndexEntry, Partition, Write
 from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.resource import H_contra, Hold
 from travio_inventory.protocol.retention import Retention
@@ -28,8 +28,9 @@ class Books(Protocol[H_contra]):
         """How many live holds a holder may have; 0 = any number."""
         ...
 
-    def frees_slot(self, booking: Row) -> bool:
-        """Whether a holder may have another hold in place of this booking."""
+    @property
+    def bookings_free_slots(self) -> bool:
+        """Whether a holder may have another hold beside a booking, a late one too."""
         ...
 
     def slots_s(self, retention: Retention) -> int:
@@ -57,6 +58,7 @@ class HolderBooks:
 
     bookings_kept_s: int | None = None
     tells = False
+    bookings_free_slots = True
 
     def ledger(self, actor: Actor) -> Partition:
         """See Books."""
@@ -65,10 +67,6 @@ class HolderBooks:
     def live_max(self, rules: Rules) -> int:
         """See Books."""
         return rules.holds_per_holder_max
-
-    def frees_slot(self, _booking: Row) -> bool:
-        """See Books."""
-        return True
 
     def slots_s(self, retention: Retention) -> int:
         """See Books."""

@@ -8,7 +8,7 @@ from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Partition, Row, RowKey
 from travio_inventory.protocol.fencing import Fencing
-from travio_inventory.protocol.hold import NEVER_MS, read_title
+from travio_inventory.protocol.hold import NEVER_MS, late_id, read_title
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.expire import Expiring
@@ -97,6 +97,11 @@ class Judging(Generic[H]):
             await self._fencing.fence(organization, hold_id, fencing.RETRY)
         elif row.get("status") in rows.LIVE and move > rows.number(row, "moves"):
             await self._fencing.fence_move(organization, hold_id, move)
+
+    async def never_late(self, organization: str, hold_id: str) -> bool:
+        """Make sure that no late booking of it lives, or will; False if one does. Raises OutcomeUnknown."""
+        row = await self._fencing.fence(organization, late_id(hold_id), fencing.REFUSED)
+        return row.get("status") not in rows.LIVE
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:
         """The home row of an owner in its own home, where row and claims always agree; if it had lapsed, after its end.

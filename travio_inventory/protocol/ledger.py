@@ -208,15 +208,22 @@ class Ledger(Generic[H]):
         for slot in slots:
             row = standing[slot]
             try:
-                judged = await self._judging.judge(
-                    request.actor.organization, rows.text(row, "hold"), since_ms=rows.number(row, "since_ms")
-                )
+                if await self._is_free(request, rows.text(row, "hold"), since_ms=rows.number(row, "since_ms")):
+                    return slot
             except (StoreUnavailable, OutcomeUnknown) as error:
                 unjudged = error
-                continue
-            is_booking = judged.row.get("status") == "confirmed"
-            if judged.verdict is Verdict.DEAD or (is_booking and self._books.frees_slot(judged.row)):
-                return slot
         if unjudged is not None:
             raise StoreUnavailable from unjudged
         raise HoldLimitReached(len(slots))
+
+    async def _is_free(self, request: Request[H], owner: str, *, since_ms: int) -> bool:
+        """Whether the owner of a slot is not held any more. Where a booking keeps its slot, an expired hold is first
+        made unable to be booked late. Raises StoreUnavailable, OutcomeUnknown.
+        """
+        organization = request.actor.organization
+        judged = await self._judging.judge(organization, owner, since_ms=since_ms)
+        if self._books.bookings_free_slots:
+            return judged.verdict is Verdict.DEAD or judged.row.get("status") == "confirmed"
+        if judged.row.get("status") == "expired":
+            return await self._judging.never_late(organization, owner)
+        return judged.verdict is Verdict.DEAD

@@ -79,7 +79,7 @@ def _return_nothing(patch: pytest.MonkeyPatch) -> None:
 def _never_open_again(patch: pytest.MonkeyPatch) -> None:
     """A return says nowhere that it began."""
 
-    async def nothing(_self: Reservations, _partition: Partition, _reservation_id: str) -> None:
+    async def nothing(_self: Reservations, _partition: Partition, _found: Reservation) -> None:
         pass
 
     patch.setattr(Reservations, "_reopen_in", nothing)
@@ -87,7 +87,7 @@ def _never_open_again(patch: pytest.MonkeyPatch) -> None:
 
 def _served_twice(patch: pytest.MonkeyPatch) -> None:
     """A committed order may reserve once more."""
-    patch.setattr(OrderBooks, "frees_slot", lambda _self, _booking: True)
+    patch.setattr(OrderBooks, "bookings_free_slots", True)
 
 
 def _every_intent(patch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ BROKEN_STOCK = {
             ("steal an intent without fencing it", "I2", 3),
             ("the home batch before the intents", "I2", 0),
             ("fence whatever stands", "I4", 0),
-            ("expire whatever the status", "I4", 22),
+            ("expire whatever the status", "I4", 52),
             ("never fence an abandoned attempt", "L2", 0),
         )
     },

@@ -5,7 +5,7 @@ from typing import Final
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
-from travio_inventory.protocol.batches import IndexEntry, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.batches import IndexEntry, Kind, Partition, RowKey, Table, Write
 from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
@@ -22,6 +22,8 @@ class OrderBooks:
 
     bookings_kept_s: int | None = COMMITTED_KEPT_S
     tells = True
+    bookings_free_slots = False
+    """An order is not served twice."""
 
     def ledger(self, actor: Actor) -> Partition:
         """See Books: no user's, since no id has such a sign."""
@@ -30,10 +32,6 @@ class OrderBooks:
     def live_max(self, _rules: Rules) -> int:
         """See Books."""
         return 1
-
-    def frees_slot(self, _booking: Row) -> bool:
-        """See Books: an order is not served twice."""
-        return False
 
     def slots_s(self, retention: Retention) -> int:
         """See Books."""

@@ -22,7 +22,7 @@ from travio_inventory.protocol.resource import home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock.records import reservation_rows
 from travio_inventory.stock.records.order_books import SLOT
-from travio_inventory.stock.records.reservation_rows import COMMITTED, line_key, sold_key
+from travio_inventory.stock.records.reservation_rows import COMMITTED, RESERVED, line_key, sold_key
 from travio_inventory.stock.records.stock_units import StockUnits, Unheard
 from travio_inventory.stock.refusals import (
     OrderReserved,
@@ -170,15 +170,18 @@ class Reservations:
         for partition in home_and_others(self.protocol.resource, found)[1]:
             line = next(each for each in found.lines if (each.sku, each.place) == (partition.name, partition.number))
             if parts is None or line.inventory_id in parts:
-                await self._reopen_in(partition, found.id)
+                await self._reopen_in(partition, found)
 
-    async def _reopen_in(self, partition: Partition, reservation_id: str) -> None:
-        line, sold = line_key(reservation_id), sold_key(reservation_id)
+    async def _reopen_in(self, partition: Partition, found: Reservation) -> None:
+        line, sold = line_key(found.id), sold_key(found.id)
         for _ in range(TRIES_MAX):
             try:
                 seen = await self._sender.batches.get(partition, [line, sold])
             except StoreUnavailable:
                 raise BackendUnavailable from None
+            if seen.get(line, {}).get("status") == RESERVED:  # its commit did not come here yet, and could afterwards
+                await self.protocol.rolling.roll(found.id, partition, [line, sold], found.state)
+                continue
             if seen.get(sold, {}).get("status") != COMMITTED:
                 return
             now_ms, rules = self._sender.clock.now_ms(), self._sender.rules
