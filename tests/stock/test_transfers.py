@@ -60,7 +60,9 @@ async def test_low_stock_is_told_when_a_transfer_crosses_the_mark_and_once(shop:
 async def test_each_step_that_is_repeated_happens_once(shop: Shop) -> None:
     way = await Carrying.begun(shop)
     transfer = await way.draft(5, "k")
+    shop.clock.pass_s(1)
     assert await way.draft(5, "k") == transfer
+    assert await way.listed() == [transfer]
     with pytest.raises(IdempotencyKeyReused):
         await way.draft(6, "k")
     shipped = await way.ship(transfer)

@@ -29,6 +29,7 @@ from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
+from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocation
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
@@ -55,6 +56,7 @@ def assemble_stock(sender: Sender, steps: StepRunner, *, watch: Watch) -> Stock:
         watch.use_case("reserve_stock", reserve),
         ExpireHolds(lapses),
         watch.use_case("transfer_stock", TransfersStock(Transfers(sender), warehouses, steps)),
+        watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
     )
 
 

@@ -160,11 +160,13 @@ class Transfers:
         return TransferPage([each for each in found if each], named[-1] if len(named) == query.page_size else "")
 
     async def _listed(self, actor: Actor, entry: str) -> Transfer | None:
-        _, named, *_ = entry.split(rows.SEPARATOR)
+        """None for one that was never drafted, or is listed by a repetition too."""
+        created_at_ms, _, named = entry.partition(rows.SEPARATOR)
         try:
-            return await self.find(actor, named)
+            found = await self.find(actor, named)
         except StockNotFound:
             return None
+        return found if found.created_at_ms == int(created_at_ms) else None
 
     async def _step(self, actor: Actor, named: str, make: Callable[[Transfer], Next | None]) -> Transfer:
         """The transfer after the step that `make` says; as it is where that is None. The batch needs the versions that

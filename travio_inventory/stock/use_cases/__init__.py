@@ -9,6 +9,7 @@ from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
+from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocation
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
@@ -31,3 +32,4 @@ class Stock:
     expire: Callable[[Actor], Awaitable[Any]]
     """One round over the places in which a reservation may have run out, by the house."""
     transfers: TransfersStock
+    preview: PreviewAllocation

@@ -9,6 +9,7 @@ from travio_inventory.api.rest.stock.bulk import BulkRoutes
 from travio_inventory.api.rest.stock.inventory import InventoryRoutes
 from travio_inventory.api.rest.stock.reports import ReportRoutes
 from travio_inventory.api.rest.stock.reservations import ReservationRoutes
+from travio_inventory.api.rest.stock.transfers import TransferRoutes
 from travio_inventory.api.rest.stock.warehouses import WarehouseRoutes
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.stock.use_cases import Stock
@@ -21,4 +22,5 @@ def stock_routers(stock: Stock, clock: Clock) -> Iterator[APIRouter]:
     yield WarehouseRoutes(stock).router()
     yield AvailabilityRoutes(stock).router()
     yield ReservationRoutes(stock).router()
+    yield TransferRoutes(stock).router()
     yield ReportRoutes(stock, clock).router()

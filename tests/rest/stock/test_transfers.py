@@ -1,0 +1,64 @@
+"""Transfers and the choice of warehouses over HTTP."""
+
+import httpx
+
+from tests.rest.stock.test_stock import entry, warehouse
+from tests.rest.test_description import operations
+
+
+async def two(web: httpx.AsyncClient) -> tuple[str, str]:
+    """Five cups in the north, none in the south."""
+    north, south = await warehouse(web, "north"), await warehouse(web, "south")
+    await entry(web, "cup", 5, warehouseId=north)
+    await entry(web, "cup", 0, warehouseId=south)
+    return north, south
+
+
+async def test_a_transfer_is_drafted_shipped_received_and_cancelled_on_the_way(web: httpx.AsyncClient) -> None:
+    north, south = await two(web)
+    body = {"sku": "cup", "fromWarehouseId": north, "toWarehouseId": south, "quantity": 4, "reason": "sale"}
+    made = await web.post("/transfers", json=body, headers={"idempotency-key": "k"})
+    assert (made.status_code, made.json()["status"]) == (201, "DRAFT"), made.text
+    path = f"/transfers/{made.json()['transferId']}"
+    assert made.headers["location"] == f"/api/v1{path}"
+    again = await web.post("/transfers", json=body, headers={"idempotency-key": "k"})
+    assert again.json() == made.json()
+    early = await web.post(f"{path}/receive", json={"received": 1})
+    assert (early.status_code, early.json()["reason"]) == (409, "TRANSFER_STATUS")
+    assert (await web.post(f"{path}/ship")).json()["quantityInTransit"] == 4
+    part = {"received": 1, "rejected": 1}
+    for _ in range(2):
+        told = (await web.post(f"{path}/receive", json=part, headers={"idempotency-key": "r"})).json()
+        assert (told["status"], told["quantityReceived"], told["quantityInTransit"]) == ("PARTLY_RECEIVED", 1, 2)
+    much = await web.post(f"{path}/receive", json={"received": 3})
+    assert (much.status_code, much.json()["metadata"]) == (409, {"in_transit": "2"})
+    unsaid = await web.post(f"{path}/cancel")
+    assert (unsaid.status_code, unsaid.json()["reason"]) == (409, "NOT_IN_TRANSIT")
+    back = (await web.post(f"{path}/cancel", json={"inTransit": "BACK"})).json()
+    assert (back["status"], back["quantityReturned"], back["quantityInTransit"]) == ("CANCELLED", 2, 0)
+    assert (await web.get("/transfers", params={"sku": "cup"})).json() == {"items": [back], "nextPageToken": ""}
+    assert (await web.get(path)).json() == back
+    entries = (await web.get("/inventory/sku/cup")).json()["items"]
+    assert [each["quantityTotal"] for each in entries] == [3, 1]
+
+
+async def test_what_is_wrong_with_a_transfer_is_named(web: httpx.AsyncClient) -> None:
+    north, _ = await two(web)
+    body = {"sku": "cup", "fromWarehouseId": north, "toWarehouseId": north, "quantity": 0}
+    wrong = await web.post("/transfers", json=body)
+    assert {each["field"] for each in wrong.json()["errors"]} == {"toWarehouseId", "quantity"}
+    none = await web.get("/transfers/nothing")
+    assert (none.status_code, none.json()["reason"]) == (404, "NOT_FOUND")
+
+
+async def test_a_preview_says_which_warehouses_and_why(web: httpx.AsyncClient) -> None:
+    north, _ = await two(web)
+    described = dict(operations((await web.get("http://here/openapi.json")).json()))
+    asked = described["POST /api/v1/allocations/preview"]["requestBody"]["content"]["application/json"]["example"]
+    asked["items"] = [{"sku": "cup", "quantity": 2}]
+    told = (await web.post("/allocations/preview", json=asked)).json()
+    assert told["lines"] == [{"sku": "cup", "warehouseId": north, "quantity": 2}]
+    assert (told["parcels"], told["isFewest"], told["reasons"][0]) == (1, True, "2 of 2 cup come from north.")
+    few = await web.post("/allocations/preview", json={"items": [{"sku": "cup", "quantity": 6}], "rules": ["cost"]})
+    assert (few.status_code, few.json()["metadata"]) == (409, {"available": "5"})
+    assert (await web.post("/allocations/preview", json={"items": [], "rules": ["luck"]})).status_code == 422
