@@ -175,4 +175,6 @@ def test_the_example_of_every_command_works(typist: Typist) -> None:
             example = example.replace("BOOKING", typist.run(f"{NAME} confirm {hold} order-2").split()[1])
         if command.words == "hold":
             example = re.sub(r"seat-\w+", lambda _: next(seats), example)
+        if command.words == "stock delete":
+            typist.run(f"{NAME} stock adjust cup-blue north -97 --reason sold")
         typist.run(f"{NAME} {command.words} {example}")

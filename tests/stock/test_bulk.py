@@ -60,6 +60,16 @@ async def test_what_there_was_no_time_for_is_done_with_the_same_key(shop: Shop) 
     assert [each.entry.quantities.total for each in done if each.entry] == [7, 6]
 
 
+async def test_what_is_remembered_of_one_organization_is_not_told_to_another(shop: Shop) -> None:
+    cup, other = await shop.entry("cup", 5), Shop(shop.store)
+    command = UpdateMany([StockLine(inventory_id=cup.id, quantity=1, reason="x")], "k")
+    (mine,) = await shop.stock.update_many(shop.actor, command, within_s=60)
+    (again,) = await shop.stock.update_many(shop.actor, command, within_s=-1)
+    assert again == mine, "it needs no time"
+    (theirs,) = await shop.stock.update_many(other.actor, command, within_s=60)
+    assert (theirs.state, theirs.reason) == (LineState.REFUSED, "NOT_FOUND")
+
+
 async def test_many_lines_of_many_entries_are_all_done(shop: Shop) -> None:
     await shop.warehouse()
     entries = await asyncio.gather(*(shop.entry(f"s{number}", 1) for number in range(20)))

@@ -10,14 +10,16 @@ To begin, with a service running in another terminal:
   travio-inventory stock list\
 """
 STOCK_COMMANDS = (
-    Command("stock list", "stock.entries:show_list", "List entries: what lies where.", "--region eu --low"),
-    Command("stock show", "stock.entries:show", "Show what lies of a sku in a warehouse.", "cup-blue north"),
+    Command("stock warehouse-add", "stock.warehouses:add", "Add a warehouse.", "north North --region eu"),
+    Command("stock warehouses", "stock.warehouses:show_all", "List the warehouses, by priority."),
     Command(
         "stock add",
         "stock.entries:add",
         "Begin to keep a sku in a warehouse, with its opening stock.",
         "cup-blue north --product cup --quantity 100",
     ),
+    Command("stock list", "stock.entries:show_list", "List entries: what lies where.", "--region eu --low"),
+    Command("stock show", "stock.entries:show", "Show what lies of a sku in a warehouse.", "cup-blue north"),
     Command(
         "stock adjust",
         "stock.changes:adjust",
@@ -37,12 +39,6 @@ STOCK_COMMANDS = (
         "Set at how many to order more, and how many.",
         "cup-blue north --point 20 --quantity 80",
     ),
-    Command(
-        "stock delete",
-        "stock.changes:delete",
-        "Keep no more of a sku in a warehouse where nothing is left of it.",
-        "cup-blue north",
-    ),
     Command("stock movements", "stock.entries:movements", "List what moved of a sku in a warehouse.", "cup-blue north"),
     Command(
         "stock available",
@@ -55,13 +51,11 @@ STOCK_COMMANDS = (
         "stock reserve",
         "stock.reservations:reserve",
         "Reserve stock for an order, every item or nothing.",
-        "order-1 cup-blue=2 jug",
+        "order-1 cup-blue=2",
     ),
     Command("stock reservation", "stock.reservations:show", "Show a reservation.", "order-1 --order"),
     Command("stock commit", "stock.reservations:commit", "What was reserved leaves the stock.", "order-1 --order"),
     Command("stock cancel", "stock.reservations:cancel", "Give back what was reserved.", "order-1 --order"),
-    Command("stock warehouses", "stock.warehouses:show_all", "List the warehouses, by priority."),
-    Command("stock warehouse-add", "stock.warehouses:add", "Add a warehouse.", "north North --region eu"),
     Command(
         "stock warehouse-change",
         "stock.warehouses:change",
@@ -79,6 +73,12 @@ STOCK_COMMANDS = (
         "stock report",
         "stock.reports:report",
         "Show the stock of each region, and what moved there by day and type.",
-        "--region eu --from 2027-06-01 --to 2027-06-07",
+        "--region eu --to 2027-06-07",
+    ),
+    Command(
+        "stock delete",
+        "stock.changes:delete",
+        "Keep no more of a sku in a warehouse where nothing is left of it.",
+        "cup-blue north",
     ),
 )

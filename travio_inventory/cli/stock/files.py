@@ -1,5 +1,6 @@
 """Commands that write stock as CSV, and make the changes of a CSV file line by line."""
 
+import asyncio
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ EXPORTED = (
     "version",
 )  # fmt: skip
 KNOWN = {*EXPORTED, "quantity", "type", "reason", "reference"}
-LINES_AT_ONCE = 500
+LINES_AT_ONCE, ADDED_AT_ONCE = 500, 16
 GUARD = "'"
 LINES_MAX = 1_000_000
 TOLD_MAX = 20
@@ -130,12 +131,9 @@ class Importing:
         self._screen.table(("line", "sku", "warehouse", "status", "why"), [list(each.values()) for each in self._told])
 
     async def _some(self, lines: Sequence[FileLine], key: str) -> None:
-        changes = []
-        for line in lines:
-            if line.product:
-                await self._add(line, key)
-            else:
-                changes.append(line)
+        new, changes = [each for each in lines if each.product], [each for each in lines if not each.product]
+        for start in range(0, len(new), ADDED_AT_ONCE):
+            await asyncio.gather(*(self._add(line, key) for line in new[start : start + ADDED_AT_ONCE]))
         if changes:
             results = await self._stock.update_many([line.change for line in changes], key=key)
             for line, result in zip(changes, results, strict=True):

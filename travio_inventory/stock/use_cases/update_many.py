@@ -1,6 +1,7 @@
 """Changes many quantities: lines of one entry in their order, entries side by side; within a time, the rest is told."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
@@ -10,16 +11,21 @@ from travio_inventory.stock.commands import SetStock
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.use_cases.steps import Steps
 
-ENTRIES_AT_ONCE = 32
+ENTRIES_AT_ONCE = 128
+KNOWN_MAX = 50_000
+"""Lines whose outcome is remembered: so a bulk that is sent again and again comes to its end."""
 OUT_OF_TIME = LineOutcome(LineState.NOT_DONE, "NOT_TRIED", "time ran out before it was its turn: repeat with this key")
 
 
 class UpdatesMany:
-    """Repeated with its key, it goes on where it was."""
+    """Repeated with its key, it goes on where it was. What was done stays so: it is answered from memory, while it is
+    there.
+    """
 
     def __init__(self, entries: Entries, steps: Steps) -> None:
         self._entries = entries
         self._steps = steps
+        self._done: OrderedDict[tuple[str, str], LineOutcome] = OrderedDict()
 
     async def __call__(self, actor: Actor, command: UpdateMany, *, within_s: float) -> Sequence[LineOutcome]:
         """The outcome of each line, in their order. Raises PermissionDenied."""
@@ -27,7 +33,10 @@ class UpdatesMany:
         outcomes: list[LineOutcome] = [OUT_OF_TIME] * len(command.lines)
         by_entry: dict[str, list[tuple[int, str]]] = {}
         for index, (named, cause) in enumerate(command.causes(actor.organization)):
-            by_entry.setdefault(named, []).append((index, cause))
+            if (known := self._done.get((actor.organization, cause))) is not None:
+                outcomes[index] = known
+            else:
+                by_entry.setdefault(named, []).append((index, cause))
         turns = iter(by_entry.values())
         until_s = asyncio.get_running_loop().time() + within_s
         await asyncio.gather(
@@ -56,7 +65,11 @@ class UpdatesMany:
             changed = await self._steps.run(change(actor, command))  # type: ignore[arg-type]  # each of its own kind
         except Refusal as refusal:
             return LineOutcome(_state_of(refusal), refusal.reason, str(refusal))
-        return LineOutcome(LineState.DONE, entry=changed.entry, movement=changed.movement)
+        done = LineOutcome(LineState.DONE, entry=changed.entry, movement=changed.movement)
+        self._done[actor.organization, cause] = done
+        if len(self._done) > KNOWN_MAX:
+            self._done.popitem(last=False)
+        return done
 
 
 def _state_of(refusal: Refusal) -> LineState:

@@ -11,7 +11,7 @@ from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
 from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.api.rest.stock import models
-from travio_inventory.api.rest.stock.routing import PREFIX, Seen, StockRoute, tag_of
+from travio_inventory.api.rest.stock.routing import ENTRY, PREFIX, Seen, StockRoute, tag_of
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.stock.commands import PAGE_MAX, ChangeEntry, DeleteEntry, EntriesQuery, MovementsQuery
@@ -19,7 +19,7 @@ from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records.changing import Changed
 from travio_inventory.stock.use_cases import Stock
 
-InventoryId = Annotated[str, Path(alias="inventoryId", examples=["0f5cf0f8-4e52-5c7c-93f0-3f6d4f1f0a11"])]
+InventoryId = Annotated[str, Path(alias="inventoryId", min_length=1, examples=["0f5cf0f8-4e52-5c7c-93f0-3f6d4f1f0a11"])]
 PageSize = Annotated[int, Query(description=f"At most {PAGE_MAX}.")]
 
 
@@ -31,7 +31,7 @@ class InventoryRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix=f"{PREFIX}/inventory", tags=["stock"], route_class=StockRoute)
-        of_entry = "/{inventoryId:id}"
+        of_entry = f"/{{inventoryId:{ENTRY}}}"
         for path, call, summary in (
             ("", self.page, "Entries of the inventory."),
             ("/product/{productId:id}", self.of_product, "The entries of a product."),
@@ -53,14 +53,14 @@ class InventoryRoutes:
             self.change,
             methods=["PUT"],
             summary="Change when and how much to order, or delete the entry.",
-            responses=problems_of(404, 409, 412),
+            responses=problems_of(404, 405, 409, 412),
         )
         for path, act, summary, others in (
             ("adjust", self.adjust, "Change how many there are by so many.", (404, 409)),
             ("count", self.count, "Set how many there are, as they were counted.", (404, 409, 412)),
         ):
             router.add_api_route(
-                f"{of_entry}/{path}", act, methods=["POST"], summary=summary, responses=problems_of(*others)
+                f"{of_entry}/{path}", act, methods=["POST"], summary=summary, responses=problems_of(405, *others)
             )
         return router
 

@@ -13,7 +13,9 @@ from travio_inventory.api.rest.stock.routing import PREFIX, StockRoute
 from travio_inventory.stock.reservation import OfReservation
 from travio_inventory.stock.use_cases import Stock
 
-ReservationId = Annotated[str, Path(alias="reservationId", examples=["cup-blue~64~3190a7a4afb35fe2b8ef0ce463a471db"])]
+ReservationId = Annotated[
+    str, Path(alias="reservationId", min_length=1, examples=["cup-blue~64~3190a7a4afb35fe2b8ef0ce463a471db"])
+]
 
 
 class ReservationRoutes:
@@ -33,7 +35,7 @@ class ReservationRoutes:
             summary="Reserve stock for an order, every item or nothing.",
             responses=problems_of(404, 409),
         )
-        router.add_api_route(of_one, self.one, summary="A reservation as it is now.", responses=problems_of(404))
+        router.add_api_route(of_one, self.one, summary="A reservation as it is now.", responses=problems_of(404, 405))
         router.add_api_route(
             "/order/{orderId:id}",
             self.of_order,
@@ -45,7 +47,7 @@ class ReservationRoutes:
             ("cancel", self.cancel, "Give back what was reserved, or some lines of it; return what was committed."),
         ):
             router.add_api_route(
-                f"{of_one}/{path}", call, methods=["POST"], summary=summary, responses=problems_of(404, 409)
+                f"{of_one}/{path}", call, methods=["POST"], summary=summary, responses=problems_of(404, 405, 409)
             )
         return router
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Request, Response
 from pydantic.alias_generators import to_camel
+from starlette.convertors import register_url_convertor
 
+from travio_inventory.api.rest.paths import IdConvertor
 from travio_inventory.api.rest.routes import LargeBodyRoute, Route
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -16,6 +18,19 @@ _WORD: Final = re.compile("[a-z_]+")
 _OTHERS: Final = {"page_size": "page_size", "page_token": "page_token", "from_day": "from", "to_day": "to"}
 """Parameters of queries, by their names elsewhere."""
 _TAG: Final = re.compile(r'"([0-9]{1,16})"')
+
+
+ENTRY: Final = "entry"
+"""In the path of a route: the id of an entry, which is never `bulk`."""
+
+
+class EntryConvertor(IdConvertor):
+    """One part of a path, but for the name of another route."""
+
+    regex = "(?!bulk(?:/|$))[^/]+"
+
+
+register_url_convertor(ENTRY, EntryConvertor())
 
 
 class StockRoute(Route):

@@ -17,7 +17,7 @@ from travio_inventory.stock.commands import PAGE_MAX, EntriesQuery, WarehousesQu
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.warehouse import Warehouse
 
-WarehouseId = Annotated[str, Path(alias="warehouseId", examples=[models.WAREHOUSE])]
+WarehouseId = Annotated[str, Path(alias="warehouseId", min_length=1, examples=[models.WAREHOUSE])]
 
 
 class WarehouseRoutes:
@@ -38,7 +38,7 @@ class WarehouseRoutes:
             "", self.add, methods=["POST"], status_code=201, summary="Add a warehouse.", responses=problems_of(409)
         )
         router.add_api_route(
-            of_one, self.change, methods=["PUT"], summary="Change a warehouse.", responses=problems_of(404, 412)
+            of_one, self.change, methods=["PUT"], summary="Change a warehouse.", responses=problems_of(404, 405, 412)
         )
         return router
 
