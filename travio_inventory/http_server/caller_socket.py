@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from uvicorn.config import Config
@@ -14,6 +15,10 @@ from travio_inventory.http_server.limits import HttpLimits, OwnAnswer
 
 PARSED_BYTES_MAX: Final = 2_048
 """Of what has arrived, so much is parsed before it is known whether that are too many frames."""
+FRAMES_KEPT, FRAME_CHARS_KEPT_MAX = 8, 65_536
+"""Many sockets are told the same texts one after the other: so many frames are written once, of texts no longer than
+that.
+"""
 
 
 class CallerSocket(WebSocketsSansIOProtocol):
@@ -43,8 +48,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
     def _write_now(self, texts: Sequence[str]) -> bool:
         if not self.handshake_complete or self.close_sent or self.disconnected or not self.writable.is_set():
             return False
-        frames = [Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts]
-        self.transport.write(b"".join(frames))
+        self.transport.write(b"".join(map(_frame, texts)))
         return True
 
     # What the peer sends.
@@ -117,6 +121,18 @@ class CallerSocket(WebSocketsSansIOProtocol):
     def _forget(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
+
+
+def _frame(text: str) -> bytes:
+    """The text as a frame."""
+    return _kept_frame(text) if len(text) <= FRAME_CHARS_KEPT_MAX else _new_frame(text)
+
+
+def _new_frame(text: str) -> bytes:
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+_kept_frame: Final = lru_cache(FRAMES_KEPT)(_new_frame)
 
 
 def _is_text(data: bytes) -> bool:

@@ -113,7 +113,9 @@ class CallerConnection(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def inspect(self, now: float) -> None:
-        """End the connection if its peer lets it wait for too long."""
+        """End the connection if its peer lets it wait for too long. Of most who watch, nothing is waited for."""
+        if self._idle_since is None and self._reading_since is None and self._stalled_since is None:
+            return
         limits = self._limits
         if _is_over(self._stalled_since, limits.write_stalled_seconds_max, now):
             self.transport.abort()

@@ -154,10 +154,11 @@ class Feed:
         """What a watcher of the part is told next who has reached that. While it waits, `at_once` is offered whatever
         comes, and what it takes is told. Raises why nothing is told any more.
         """
+        watched = self._parts[part]  # as long as it has a watcher
 
         def sleeps_on() -> bool:
             """Whether there is nothing to tell, or it is told."""
-            view = self._parts[part].view
+            view = watched.view
             if self.over is not None or view is None or view.position.epoch != reached.position.epoch:
                 return False
             told = self._next(view, reached)
