@@ -40,12 +40,15 @@ SOCKET = (
 )
 
 
-LISTENED = SOCKET.replace("/socket", "/listen")
+LISTENED, TOLD = SOCKET.replace("/socket", "/listen"), SOCKET.replace("/socket", "/told")
+TEXTS = ("short", "", "\u00fc" * 100, "." * 66_000, "short")
+"""The fourth is too long to be kept for the next one who is told it."""
 
 
 class Application:
     """Answers /quick at once, /slow when it is let go, /endless then too if it may stay until then, and /huge with more
-    than buffers can have. On a socket at /listen it hears what is said, on others it says more than buffers can have.
+    than buffers can have. On a socket at /listen it hears what is said, at /told it says TEXTS at once, on others more
+    than buffers can have.
     """
 
     def __init__(self) -> None:
@@ -58,7 +61,7 @@ class Application:
         self.running += 1
         try:
             if scope["type"] == "websocket":
-                await (self._listen(receive, send) if scope["path"] == "/listen" else self._talk(send))
+                await self._converse(scope, receive, send)
                 return
             if scope["path"] == "/endless" and not scope["state"]["may_stay"]():
                 body = b"no room"
@@ -71,6 +74,16 @@ class Application:
             await send({"type": "http.response.body", "body": body})
         finally:
             self.running -= 1
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/listen":
+            await self._listen(receive, send)
+        elif scope["path"] == "/told":
+            await send({"type": "websocket.accept"})
+            assert scope["state"]["write_now"](TEXTS)
+            await self.let_go.wait()
+        else:
+            await self._talk(send)
 
     async def _listen(self, receive: Receive, send: Send) -> None:
         """Hear all until the socket is closed."""
@@ -97,15 +110,23 @@ class Caller:
         self._writer.write(text.encode("latin1"))
         await self._writer.drain()
 
-    async def talk(self) -> None:
+    async def talk(self, opening: str = LISTENED) -> None:
         """Begin a conversation on a socket."""
-        await self.say(LISTENED)
+        await self.say(opening)
         assert (await self._reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
 
     async def send(self, *frames: Frame) -> None:
         """On a socket, as a client must."""
         with suppress(ConnectionError):
             await self.say(b"".join(frame.serialize(mask=True) for frame in frames).decode("latin1"))
+
+    async def text(self) -> str:
+        """The next text on a socket."""
+        head, size = await self._reader.readexactly(2)
+        assert head == 0x80 | Opcode.TEXT
+        if more := {126: 2, 127: 8}.get(size):
+            size = int.from_bytes(await self._reader.readexactly(more), "big")
+        return (await self._reader.readexactly(size)).decode()
 
     async def close_code(self) -> int:
         """Why the server closes the socket, whatever it says before."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from websockets.frames import Frame, Opcode
 
-from tests.http_server.serving import LIMITS, LISTENED, QUICK, SLOW, Caller, Site, serving
+from tests.http_server.serving import LIMITS, LISTENED, QUICK, SLOW, TEXTS, TOLD, Caller, Site, serving
 
 BIG = LIMITS.socket_message_bytes_max
 ENDLESS = SLOW.replace("/slow", "/endless")
@@ -30,6 +30,15 @@ async def test_messages_are_heard_whole_and_in_parts() -> None:
         assert await caller.close_code() == 1005
         await site.until_running(0)
         assert site.application.heard == ["hello", "hello", b"\xff"]
+
+
+async def test_all_who_are_told_the_same_are_told_each_text_whole_and_in_order() -> None:
+    async with serving() as site, asyncio.timeout(5):
+        for _ in range(3):
+            caller = await site.call()
+            await caller.talk(TOLD)
+            assert tuple([await caller.text() for _ in TEXTS]) == TEXTS
+        site.application.let_go.set()
 
 
 @pytest.mark.parametrize(
