@@ -206,6 +206,16 @@ async def test_many_orders_at_once_get_as_many_as_there_are(shop: Shop) -> None:
     assert await shop.totals(cup) == [(1, 6)]
 
 
+async def test_orders_that_come_together_go_together(shop: Shop) -> None:
+    """Each batch is a version of the entry: sixteen orders are a few, and each has its own line and event."""
+    cup = await shop.entry("cup", 20)
+    made = await asyncio.gather(*(shop.reserve(f"o{number}", ("cup", 1)) for number in range(16)))
+    assert len({each.id for each in made}) == 16
+    assert await shop.totals(cup) == [(4, 16)]
+    assert (await shop.now(cup)).version <= 1 + 16 // 2
+    assert Counter(await told(shop, cup))["reserved"] == 16
+
+
 async def test_one_order_many_times_at_once_is_reserved_once(shop: Shop) -> None:
     cup = await shop.entry("cup", 7)
     made = await asyncio.gather(*(shop.reserve("o1", ("cup", 2)) for _ in range(6)))

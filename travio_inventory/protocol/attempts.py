@@ -109,7 +109,7 @@ class Attempts(Generic[H]):
             is_intent=False,
             beside=[*(write for hold in holds for write in self._beginning(hold, now)), *beside],
             entries=[
-                *self._entries(first, spread, home, now.at_ms),
+                *dict.fromkeys(each for hold in holds for each in self._entries(hold, spread, home, now.at_ms)),
                 *self._notes(first, home, now),
             ],
             now=now,

@@ -42,6 +42,11 @@ class Books(Protocol[H_contra]):
         ...
 
     @property
+    def folds(self) -> bool:
+        """Whether attempts on one partition are computed from it, so that they go together."""
+        ...
+
+    @property
     def tells(self) -> bool:
         """Whether a batch on claims writes more than the claims: events, and the like."""
         ...
@@ -57,6 +62,7 @@ class HolderBooks:
     """Books by holder: a user's holds are listed, and a booking is as many as a user wants."""
 
     bookings_kept_s: int | None = None
+    folds = False
     tells = False
     bookings_free_slots = True
 

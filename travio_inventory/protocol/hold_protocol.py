@@ -14,6 +14,7 @@ from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.fencing import RETRY, Fencing
+from travio_inventory.protocol.folding import FoldedAttempts
 from travio_inventory.protocol.hold import Aborted, Confirmed
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.ledger import Ledger
@@ -50,7 +51,11 @@ class HoldProtocol(Generic[H]):
         self._fencing = fencing = Fencing(sender, resource)
         self.judging = judging = Judging(sender, resource, fencing, self.expiring)
         claims = Claims(sender, resource, judging)
-        self.attempts = attempts = Attempts(sender, resource, claims, fencing)
+        self.attempts = attempts = (
+            FoldedAttempts(sender, resource, claims, fencing, background)
+            if resource.books.folds
+            else Attempts(sender, resource, claims, fencing)
+        )
         self.deciding = deciding = Deciding(sender, resource, judging, rolling)
         late = LateConfirming(sender, resource, attempts=attempts, fencing=fencing, deciding=deciding, rolling=rolling)
         self._holding = Holding(

@@ -21,6 +21,7 @@ class OrderBooks:
     """Implements `protocol.books.Books`."""
 
     bookings_kept_s: int | None = COMMITTED_KEPT_S
+    folds = True
     tells = True
     bookings_free_slots = False
     """An order is not served twice."""

@@ -122,7 +122,8 @@ class StockUnits:
         entry, now = stock_rows.read_entry(at, seen[STOCK]), claim.now
         written = [(hold, line) for hold in claim.holds if (line := _line(hold.lines, at)) is not None]
         made = [
-            reservation_rows.line_of(hold, line, at_ms=claim.at_ms, until_ms=claim.until_ms) for hold, line in written
+            reservation_rows.line_of(hold, line, at_ms=claim.at_ms, until_ms=_until_ms(claim, hold))
+            for hold, line in written
         ]
         if claim.is_intent or isinstance(claim.holds[0].state, Held):
             count = sum(wanted.values())
@@ -232,6 +233,11 @@ class Unheard:
 
     async def refused(self, hold: Reservation, taken: Sequence[Taken], *, as_of_ms: int) -> None:
         """See HoldWatch."""
+
+
+def _until_ms(claim: Claim[Reservation], hold: Reservation) -> int | None:
+    """When the line is to be looked at: those of one home may run out at different times."""
+    return claim.until_ms if claim.is_intent or not isinstance(hold.state, Held) else hold.state.expires_at_ms
 
 
 def _line(lines: Sequence[ReservedLine], partition: Partition) -> ReservedLine | None:
