@@ -124,7 +124,7 @@ async def a_day(seed: int, steps: Sequence[tuple[str, int, int]]) -> None:
             case "ship":
                 await until_told(lambda: way.ship(transfer))
             case "receive":
-                await until_told(lambda: way.receive(transfer, quantity, key=f"r{number // 2}"))
+                await until_told(lambda: way.receive(transfer, quantity, key=f"r{(number + 1) // 2}"))
             case _:
                 await until_told(lambda: way.cancel(transfer, OnTheWay(kind.upper())))
 
