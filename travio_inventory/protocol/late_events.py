@@ -23,6 +23,7 @@ from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.journal import HELD_UP_MAX, EventJournal
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
 from travio_inventory.protocol.ports import Everywhere
+from travio_inventory.protocol.refusals import HoldNotFound
 from travio_inventory.protocol.sending import Sender
 
 HOUR_MS = 3_600_000
@@ -144,9 +145,9 @@ class LateEvents:
         """Note that these were published; best effort."""
         digests: defaultdict[str, list[str]] = defaultdict(list)
         for event in events:
-            digests[_bucket(self._sink, _partition_of(self._table, event), event.at_ms // HOUR_MS)].append(
-                _digest(event.id)
-            )
+            partition = _partition_of(self._table, event)
+            if partition is not None:
+                digests[_bucket(self._sink, partition, event.at_ms // HOUR_MS)].append(_digest(event.id))
         notes = (
             IndexEntry(Index.TOLD, bucket, entry, self._told_s)
             for bucket, told in digests.items()
@@ -168,8 +169,13 @@ def _bucket(sink: str, partition: Partition, hour: int) -> str:
     return rows.SEPARATOR.join((f"{hour:08d}", sink, rows.partition_entry(partition)))
 
 
-def _partition_of(table: Table, event: Event) -> Partition:
-    return Partition(table, event.organization, event.partition_key, parse_hold_id(event.subject).home)
+def _partition_of(table: Table, event: Event) -> Partition | None:
+    """Where the event of a hold is; None for one of something else, which is not in the table."""
+    try:
+        home = parse_hold_id(event.subject).home
+    except HoldNotFound:
+        return None
+    return Partition(table, event.organization, event.partition_key, home)
 
 
 def _entries(digests: Sequence[str]) -> Iterator[str]:

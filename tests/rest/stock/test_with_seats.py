@@ -40,3 +40,13 @@ async def test_entries_and_warehouses_are_deeds_and_quantities_are_movements(tmp
         ("user ann", "add stock entry", f"cup {north.id}", "done"),
         ("user ann", "delete stock entry", entry.id, "STOCK_LEFT"),
     ]
+
+
+async def test_events_of_stock_are_published_beside_those_of_seats_and_stop_none() -> None:
+    ann = Actor("default", "ann")
+    async with open_assembly(settings_of()) as assembly:
+        assert assembly.stock is not None
+        north = await assembly.stock.warehouses.add(ann, AddWarehouse("north", Site("North")))
+        await assembly.stock.keep.add(ann, AddEntry("cup", north.id, "p", 2))
+        (relay,) = assembly.relays.values()
+        assert await relay.round() == 1
