@@ -26,7 +26,7 @@ CONNECTIONS_MAX = 80
 """Fewer than the idle connections at this scale."""
 
 
-@pytest.fixture(scope="module", params=["grpclib", pytest.param("lean", marks=pytest.mark.once)])
+@pytest.fixture(scope="module", params=["lean", pytest.param("grpclib", marks=pytest.mark.once)])
 async def besieged(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Siege]:
     folder, settings = tmp_path_factory.mktemp("siege"), {"TRAVIO_SERVER": request.param}
     settings["TRAVIO_CONNECTIONS_MAX"] = str(CONNECTIONS_MAX)

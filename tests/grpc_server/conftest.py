@@ -7,7 +7,7 @@ import pytest
 from tests.grpc_server.probe import ENGINE, ENGINES, Served, serving
 from verification.kit.raw_caller import RawCaller
 
-USUAL = "grpclib"
+USUAL = "lean"
 """The engine that serves unless a setting names another: others say the same on every Python."""
 
 

@@ -134,7 +134,7 @@ class Served:
 
 
 ENGINES: dict[str, Engine] = {"grpclib": CallerConnection, "lean": LeanConnection}
-ENGINE = ["grpclib"]
+ENGINE = ["lean"]
 """The one that serves: the fixture `engine` says which."""
 
 

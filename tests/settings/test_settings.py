@@ -94,7 +94,7 @@ OTHER_VALUES = MappingProxyType(
         "deed_retention_seconds": "8640000",
         "trip_archive": "/archive",
         "refusals": "legacy",
-        "server": "lean",
+        "server": "grpclib",
         "default_organization": "acme",
         "clock_bound_ms": "251",
         "attempt_grace_seconds": "11",

@@ -8,7 +8,7 @@ import pytest
 from verification.kit.service_process import ServiceProcess, serving
 
 
-@pytest.fixture(scope="package", params=["grpclib", pytest.param("lean", marks=pytest.mark.once)])
+@pytest.fixture(scope="package", params=["lean", pytest.param("grpclib", marks=pytest.mark.once)])
 async def shared(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[ServiceProcess]:

@@ -22,8 +22,8 @@ class ServerSettings(Component):
     tls_key: FilePath | None = setting("TLS_KEY", None, "private key of the certificate (PEM); unset = no TLS")
     engine: Literal["grpclib", "lean"] = setting(
         "SERVER",
-        "grpclib",
-        "what reads and writes HTTP/2: grpclib = the library; lean = our own reader, ten times the calls a second",
+        "lean",
+        "what reads and writes HTTP/2: lean = our own code, ten times the empty calls a second; grpclib = the library",
     )
     refusals: Literal["status", "legacy"] = setting(
         "REFUSALS",

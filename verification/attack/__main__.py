@@ -90,9 +90,7 @@ def _asked() -> Namespace:
         prog="python -m verification.attack", description=__doc__, epilog="attacks: " + "; ".join(names)
     )
     parser.add_argument("--attack", nargs="+", choices=names, metavar="NAME", help="only these")
-    parser.add_argument(
-        "--server", choices=("grpclib", "lean"), default="grpclib", help="what serves gRPC (%(default)s)"
-    )
+    parser.add_argument("--server", choices=("lean", "grpclib"), default="lean", help="what serves gRPC (%(default)s)")
     parser.add_argument("--scale", type=float, default=1.0, help="how much of each attack (%(default)s)")
     parser.add_argument("--quiet", type=float, default=QUIET_SECONDS, help="seconds before and after (%(default)s)")
     parser.add_argument("--out", type=Path, help="file for all figures, as JSON")
