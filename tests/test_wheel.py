@@ -22,8 +22,8 @@ STARTS_A_SERVICE = {"serve", "work", "demo"}
 WITHOUT_A_CLUSTER = {"schema apply", "schema check", "bench claims", "verify"}
 WITHOUT_A_SECRET = {"token"}
 WITHOUT_A_SERVICE = {"restore", "audit"}
-WITHOUT_A_WEBHOOK = {"events dead-letters"}
-NOT_HERE = STARTS_A_SERVICE | WITHOUT_A_CLUSTER | WITHOUT_A_SECRET | WITHOUT_A_SERVICE | WITHOUT_A_WEBHOOK
+WITHOUT_A_SINK = {"events dead-letters", "events replay"}
+NOT_HERE = STARTS_A_SERVICE | WITHOUT_A_CLUSTER | WITHOUT_A_SECRET | WITHOUT_A_SERVICE | WITHOUT_A_SINK
 TYPIST = """
 import contextlib, io, json, sys
 from travio_inventory.cli import main
