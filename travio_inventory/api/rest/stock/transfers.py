@@ -17,7 +17,7 @@ from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.transfer import TransfersQuery
 from travio_inventory.stock.use_cases import Stock
 
-TransferId = Annotated[str, Path(alias="transferId", examples=["88336785-f2ac-d573-8a9f-6a5fece1fda1"])]
+TransferId = Annotated[str, Path(alias="transferId", min_length=1, examples=["88336785-f2ac-d573-8a9f-6a5fece1fda1"])]
 
 
 class TransferRoutes:
