@@ -64,6 +64,7 @@ def test_each_alert_fires_and_does_not_in_its_scenes() -> None:
     ran("promtool", "test", "rules", "alerts_test.yaml")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("prometheus_tools")
 def test_a_rule_that_never_fires_is_found(tmp_path: Path) -> None:
     """The scenes are no empty ones: with another threshold one of them fails."""

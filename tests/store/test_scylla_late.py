@@ -97,6 +97,7 @@ def options(cassandra_cluster: Cassandra) -> ScyllaOptions:
     return chosen
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("options")
 def test_a_proposal_that_was_begun_before_its_row_lived_and_was_forgotten_is_never_done(
     cassandra_cluster: Cassandra,
