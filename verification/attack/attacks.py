@@ -56,7 +56,7 @@ ATTACKS: Final = (
     Attack("odd text", messages.odd_text, told(*ANSWERS)),
     Attack("huge lists", messages.huge_lists, told("OK", *NOT_TAKEN, "RST STREAM_CLOSED")),
     Attack("idle connections", peers.idle, told(NOTHING, CLOSED, "NOT_FOUND", "OK")),
-    Attack("slow bytes", peers.slow_bytes, told(NOTHING, "DEADLINE_EXCEEDED", CALM)),
+    Attack("slow bytes", peers.slow_bytes, told(NOTHING, "DEADLINE_EXCEEDED", CLOSED, CALM)),
     Attack("no window", peers.no_window, told("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")),
     Attack("a window by the byte", peers.window_by_the_byte, told(NOTHING, CALM, CLOSED)),
     Attack("never reading", peers.never_reading, told(NOTHING, CLOSED)),
