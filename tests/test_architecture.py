@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from verification.pages.architecture import DOCUMENT, ROOT, module_list, modules, parts
+from verification.servers.fetch import FETCHED
 
 pytestmark = pytest.mark.usefixtures("trees_forgotten")
 
@@ -160,6 +161,10 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
         for found in UNWANTED.finditer(path.read_bytes().decode(errors="replace"))
     }
     assert named == set()
+
+
+def test_what_is_fetched_or_built_for_tests_is_not_committed() -> None:
+    assert f"{FETCHED.name}/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_old_words_stay_away() -> None:

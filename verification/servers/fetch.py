@@ -38,13 +38,16 @@ JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 lacks in later ones the security manager that it installs; Kafka 4 needs this one
 
 
+FETCHED = ROOT / ".servers_cache"
+
+
 class ServersMissingError(Exception):
     """A server cannot be started here; the message says what to do."""
 
 
 def cache_folder() -> Path:
     """The folder for everything that is fetched; TRAVIO_TEST_SERVERS names another one."""
-    return Path(os.environ.get(CACHE_VARIABLE) or ROOT / ".servers_cache").absolute()
+    return Path(os.environ.get(CACHE_VARIABLE) or FETCHED).absolute()
 
 
 def jars(name: FromMaven) -> Path:
