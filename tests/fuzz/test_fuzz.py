@@ -9,18 +9,28 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from travio_inventory.grpc_server.lean.incoming import Incoming
 from travio_inventory.grpc_server.lean.outgoing import Outgoing
 from travio_inventory.grpc_server.lean.stream_state import StreamState
 from verification.fuzz.__main__ import FoundError, corpus, fewest, fuzz, try_input
-from verification.fuzz.judge import Judge, WrongAnswerError
+from verification.fuzz.judge import Judge, WrongAnswerError, frames_in
 from verification.fuzz.mutations import START, any_frame, mutated, seeds
 from verification.fuzz.running import Runner, pieces_of, runner
 from verification.fuzz.service import ECHO
-from verification.kit.frames import END_HEADERS, END_STREAM, HEADERS, PUSH_PROMISE, asked, frame, settings_frame
+from verification.kit.frames import (
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PREFACE,
+    PUSH_PROMISE,
+    RST_STREAM,
+    asked,
+    frame,
+    settings_frame,
+)
 
 OURS = settings_frame([])
 BEGIN, OK = b"\x88", b"\0\x0bgrpc-status\x010"
@@ -52,14 +62,26 @@ def test_what_is_changed_at_random_is_answered_right(random: Random, number: int
 @given(st.randoms(use_true_random=False), st.integers(1, 12))
 def test_a_connection_that_h2_accepts_is_not_ended_for_what_it_sends(random: Random, count: int) -> None:
     """Other than for sending much that is of no use, or headers on a stream that it has ended; h2 passes over frames on
-    streams of our own, which we never open.
+    streams of our own, which we never open, and resets of streams that nobody opened (RFC 9113, 6.4).
     """
     frames = [any_frame(random) for _ in range(count)]
     data = START + b"".join(each for each in frames if each[3] != PUSH_PROMISE and (each[8] & 1 or not each[8]))
+    assume(not resets_what_nobody_opened(data))
     with runner() as run:
         judge = run.run(pieces_of(data, (4_096,)))
     if by_h2(data):
         assert judge.goaway in (None, ErrorCodes.NO_ERROR, ErrorCodes.ENHANCE_YOUR_CALM, ErrorCodes.STREAM_CLOSED)
+
+
+def resets_what_nobody_opened(data: bytes) -> bool:
+    """Whether one of the frames resets a stream that is idle."""
+    opened = 0
+    for kind, _, stream_id, _ in frames_in(data.removeprefix(PREFACE)):
+        if kind == HEADERS:
+            opened = max(opened, stream_id)
+        elif kind == RST_STREAM and stream_id > opened:
+            return True
+    return False
 
 
 def by_h2(data: bytes) -> bool:
