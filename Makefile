@@ -56,8 +56,8 @@ proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/p
 kubernetes: $(READY)  ## Try deploy/kubernetes on a real control plane, which is built at the first run (needs Go and kubectl)
 	$(BIN)/python -m verification.kubernetes
 
-mutants: $(READY)  ## Change the code in every small way: does a test fail? ONLY=travio_inventory/kernel SECONDS=20 (docs/mutants.md)
-	nice $(BIN)/python -m verification.mutants $(ONLY) --seconds $(or $(SECONDS),20)
+mutants: $(READY)  ## Change the code in every small way: does a test fail? ONLY=travio_inventory/kernel SINCE=judged (docs/mutants.md)
+	nice $(BIN)/python -m verification.mutants $(ONLY) --seconds $(or $(SECONDS),20) $(if $(SINCE),--since $(SINCE))
 
 check: $(READY)  ## Everything that CI runs: style, then all tests
 	$(MAKE) style crash-points test-servers test-once test

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from verification.mutants.judging import TOO_SLOW, in_fork
-from verification.mutants.mutated import NAMES, ROOT, modules_of, write_tree
+from verification.mutants.mutated import NAMES, PAGE, ROOT, functions_in, judged_functions, modules_of, write_tree
 
 MODULE = "travio_inventory/kernel/log_throttle.py"
 
@@ -71,5 +71,32 @@ def test_a_mutant_that_never_ends_is_stopped() -> None:
 
 def test_a_module_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"seats/no\.py does not exist"):
-        write_tree(tmp_path, modules_of(["travio_inventory/seats/no.py"]))
+        write_tree(tmp_path, modules_of(["travio_inventory/seats/no.py"]), only_changed=False)
     assert not (tmp_path / NAMES).exists()
+
+
+AS_IT_WAS = """
+class Line:
+    def length(self) -> int:
+        \"\"\"In metres.\"\"\"
+        return 2 * self.half  # both halves
+
+    def width(self) -> int:
+        return 1
+
+def area(line: Line) -> int:
+    return 3
+"""
+
+
+def test_only_what_a_function_does_makes_it_another_one() -> None:
+    explained = AS_IT_WAS.replace("In metres.", "Of both halves.").replace("  # both halves", "")
+    assert functions_in(explained) == functions_in(AS_IT_WAS)
+    changed = functions_in(AS_IT_WAS.replace("2 *", "4 *"))
+    assert {name for name, does in functions_in(AS_IT_WAS).items() if changed[name] != does} == {"xǁLineǁlength"}
+
+
+def test_what_is_judged_stands_in_the_page_or_is_not_judged_at_all() -> None:
+    for module in ("kernel/clock.py", "protocol/ages.py"):
+        assert PAGE.read_text().count(f"| `{module}` |") == 1
+    assert judged_functions(Path("travio_inventory/kernel/no.py")) == {}

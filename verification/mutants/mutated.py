@@ -2,8 +2,10 @@
 
 import ast
 import json
+import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path
 
@@ -13,6 +15,8 @@ COPIED = (CODE, "verification", "tests", "pyproject.toml", "schema.cql")
 NAMES = "mutants.json"
 """The file of the copy that lists the mutants of each module."""
 MARK = "__mutmut_"
+PAGE = ROOT / "docs" / "mutants.md"
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules_of(asked: Sequence[str]) -> Iterator[Path]:
@@ -25,11 +29,13 @@ def modules_of(asked: Sequence[str]) -> Iterator[Path]:
         yield from (each.relative_to(ROOT) for each in (sorted(path.rglob("*.py")) if path.is_dir() else [path]))
 
 
-def write_tree(tree: Path, modules: Iterable[Path]) -> None:
-    """Copy the tree, with these modules mutated."""
+def write_tree(tree: Path, modules: Iterable[Path], only_changed: bool) -> None:
+    """Copy the tree, with these modules mutated; `only_changed`: those functions that are not as they were judged."""
     for name in COPIED:
         _copy(ROOT / name, tree / name)
-    names = {str(module): _mutate(tree, module) for module in modules}
+    names = {
+        str(module): list(_mutate(tree, module, judged_functions(module) if only_changed else {})) for module in modules
+    }
     (tree / NAMES).write_text(json.dumps(names))
 
 
@@ -53,11 +59,47 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def _mutate(tree: Path, module: Path) -> list[str]:
-    """Write the module with all its mutants; their names."""
+def _mutate(tree: Path, module: Path, judged: Mapping[str, str]) -> Iterator[str]:
+    """Write the module with all its mutants; the names of those in functions that were not judged as they are now."""
     from mutmut.mutation.file_mutation import mutate_file_contents  # noqa: PLC0415 - takes long, and few need it
 
-    mutated = mutate_file_contents(str(module), (ROOT / module).read_text())
+    text = (ROOT / module).read_text()
+    mutated = mutate_file_contents(str(module), text)
     (tree / module).write_text(mutated.code)
-    dotted = ".".join(module.with_suffix("").parts)
-    return [f"{dotted}.{name}" for name in mutated.mutant_names]
+    now = functions_in(text)
+    for name in mutated.mutant_names:
+        function = name.rpartition(MARK)[0]
+        if function not in judged or now[function] != judged[function]:
+            yield f"{'.'.join(module.with_suffix('').parts)}.{name}"
+
+
+def judged_functions(module: Path) -> Mapping[str, str]:
+    """The functions of the module as its mutants were judged (docs/mutants.md); none if they never were."""
+    row = re.search(rf"^\| `{module.relative_to(CODE)}` .*`(\w+)` \|$", PAGE.read_text(), re.MULTILINE)
+    if row is None:
+        return {}
+    asked = ["git", "show", f"{row[1]}:{module}"]
+    shown = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    if shown.returncode:
+        message = f"{module} was judged at {row[1]} ({PAGE.name}), which this clone does not know: {shown.stderr}"
+        raise SystemExit(message)
+    return functions_in(shown.stdout)
+
+
+def functions_in(text: str) -> Mapping[str, str]:
+    """What each function of a module does, without its comments and docstring, by the name that mutmut gives it."""
+    functions = dict[str, str]()
+    for node in ast.parse(text).body:
+        if isinstance(node, _FUNCTIONS):
+            functions[f"x_{node.name}"] = _done_by(node)
+        elif isinstance(node, ast.ClassDef):
+            functions |= {
+                f"xǁ{node.name}ǁ{each.name}": _done_by(each) for each in node.body if isinstance(each, _FUNCTIONS)
+            }
+    return functions
+
+
+def _done_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    if ast.get_docstring(function):
+        function.body = function.body[1:] or [ast.Pass()]
+    return ast.unparse(function)
