@@ -18,6 +18,8 @@ class Rejection(NamedTuple):
     http_status: int = 200
     details: bytes | None = None
     """A google.rpc.Status."""
+    text: str = ""
+    """What people read who came without a gRPC client; sent by the lean server."""
 
     @classmethod
     def of(cls, error: GRPCError, context: ServerContext) -> "Rejection":

@@ -223,7 +223,7 @@ class LeanConnection(asyncio.BufferedProtocol):
     def request_ends(self, stream: StreamState) -> None:
         if (call := self._calls.get(stream.id)) is not None:
             call.finish_request()
-        else:
+        elif stream.message is None:
             self._outgoing.forget(stream.id)
 
     def stream_is_reset(self, stream_id: int) -> None:
@@ -246,12 +246,12 @@ class LeanConnection(asyncio.BufferedProtocol):
             if rejection is None:
                 return False
         self.context.ended("", rejection.status.value, 0)
-        block = reply_blocks.rejected(rejection, self.context.content_type)
-        self._outgoing.headers(stream_id, block, end_stream=True)
+        reply = reply_blocks.rejected(rejection, self.context.content_type)
         if head.is_malformed:
+            self._outgoing.headers(stream_id, reply.begin + reply.end, end_stream=True)
             self._outgoing.reset_unopened(stream_id, ErrorCodes.PROTOCOL_ERROR, is_whole=is_whole)
-        elif not is_whole:
-            self._outgoing.await_end(stream_id, content_bytes=head.content_bytes)
+        else:
+            self._outgoing.reject(stream_id, reply, content_bytes=head.content_bytes, is_whole=is_whole)
         return True
 
     def _is_full(self) -> bool:

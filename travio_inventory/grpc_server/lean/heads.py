@@ -144,10 +144,13 @@ def _missing(named: dict[str, str]) -> str | None:
 def _rejection(named: dict[str, str], context: ServerContext) -> Rejection | None:
     """The answer to what is a request and no call that we serve."""
     if named[":method"] != "POST":
-        return Rejection(Status.INVALID_ARGUMENT, "only POST is a call", 405)
+        said = "only POST is a call"
+        text = "" if named[":method"] == "HEAD" else f"{said}: this port is for gRPC clients\n"
+        return Rejection(Status.INVALID_ARGUMENT, said, 405, text=text)
     content_type = named.get("content-type", "")
     if content_type.partition(";")[0] not in (context.content_type, CONTENT_TYPE):
-        return Rejection(Status.INVALID_ARGUMENT, f"content-type must be {context.content_type}", 415)
+        said = f"content-type must be {context.content_type}"
+        return Rejection(Status.INVALID_ARGUMENT, said, 415, text=f"{said}: this port is for gRPC clients\n")
     if named[":path"] not in context.methods:
         return Rejection(Status.UNIMPLEMENTED, "no such method")
     return None

@@ -25,6 +25,7 @@ from travio_inventory.grpc_server.lean.frame_format import (
     window_update,
 )
 from travio_inventory.grpc_server.lean.lately_reset import LatelyReset
+from travio_inventory.grpc_server.lean.reply_blocks import RejectedReply
 from travio_inventory.grpc_server.lean.stream_state import StreamState
 
 CONNECTION_WINDOW_BYTES: Final = 1 << 20
@@ -32,7 +33,7 @@ CONNECTION_WINDOW_BYTES: Final = 1 << 20
 CONTROL_FRAMES_PER_BODY_FRAME: Final = 2
 """What clients answer to a full DATA frame: window updates of the call and of the connection."""
 REJECTED_MAX: Final = 32
-"""Requests of one connection that are answered and not whole; the oldest is reset then."""
+"""Requests of one connection that are no calls, and not over; beyond that the oldest is reset."""
 WRITE_BYTES_MAX: Final = 65_536
 """Gathered in one turn of the loop before they are written."""
 
@@ -47,7 +48,7 @@ class Outgoing:
         """Those that are open, apart from those that are answered as soon as they are read."""
         self.lately_reset = LatelyReset()
         self._rejected: dict[int, bool] = {}
-        """Streams that are open only because the peer has not ended them; and whether that is so for a while."""
+        """Streams of what is no call; and whether they are open for a while."""
         self.stream_window = WINDOW_START
         """What a stream begins with: the peer's SETTINGS."""
         self.connection_window = WINDOW_START
@@ -127,10 +128,21 @@ class Outgoing:
         """The headers and the end of an answer without a message."""
         self.headers(stream_id, self.begin_block + trailers, end_stream=True)
 
-    def await_end(self, stream_id: int, *, content_bytes: int | None) -> None:
-        """The request is answered and not whole: what is still to come is held to the rules, and of no use."""
-        self.open(stream_id, content_bytes=content_bytes, is_whole=False)
+    def reject(self, stream_id: int, reply: RejectedReply, *, content_bytes: int | None, is_whole: bool) -> None:
+        """Answer what is no call. Its stream is open until the text is sent and the request has ended, or for a while:
+        what is still to come is held to the rules, and of no use.
+        """
+        if not reply.text:
+            self.headers(stream_id, reply.begin + reply.end, end_stream=True)
+            if is_whole:
+                return
+        stream = self.open(stream_id, content_bytes=content_bytes, is_whole=is_whole)
         self._rejected[stream_id] = False
+        if reply.text:
+            self.headers(stream_id, reply.begin)
+            stream.trailers = reply.end
+            stream.message, stream.sent = reply.text, PREFIX_BYTES  # it has no prefix
+            self._send(stream)
         if len(self._rejected) > REJECTED_MAX:
             self.reset(next(iter(self._rejected)), ErrorCodes.NO_ERROR)
 
@@ -271,11 +283,11 @@ class Outgoing:
             self._on_sent(stream)
 
     def _end(self, stream: StreamState) -> None:
-        """The peer is told not to send the rest of a request that is answered."""
+        """The peer is told not to send the rest of a call that is answered."""
         self.headers(stream.id, stream.trailers or b"", end_stream=True)
         if stream.remote_ended:
-            self.streams.pop(stream.id, None)
-        else:
+            self.forget(stream.id)
+        elif stream.id not in self._rejected:
             self.reset(stream.id, ErrorCodes.NO_ERROR)
 
     def _drop(self, stream: StreamState) -> None:

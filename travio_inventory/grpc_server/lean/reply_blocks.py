@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from grpclib.const import Status
 from grpclib.metadata import encode_bin_value, encode_grpc_message
@@ -11,6 +11,7 @@ from travio_inventory.grpc_server.answers import Rejection
 
 _CONTENT_TYPE: Final = 31
 _STATUS: Final = 8
+_TEXT: Final = "text/plain; charset=utf-8"
 _STATUS_OK: Final = b"\x88"
 _SIZE_IN_ONE_BYTE: Final = 0x7F
 _ENDS_REMEMBERED_MAX: Final = 512
@@ -52,10 +53,19 @@ def end(status: Status, message: str | None, details: bytes | None, metadata: Se
     return _remembered_end(status, message, details)
 
 
-def rejected(rejection: Rejection, content_type: str) -> bytes:
-    """The only headers of the answer to headers that make no call."""
+class RejectedReply(NamedTuple):
+    """The answer to headers that make no call: its text is for people, and most have none."""
+
+    begin: bytes
+    text: bytes
+    end: bytes
+
+
+def rejected(rejection: Rejection, content_type: str) -> RejectedReply:
+    """What is said of headers that make no call."""
+    begins = begin(_TEXT if rejection.text else content_type, http_status=rejection.http_status)
     ends = _end(rejection.status, rejection.message, rejection.details)
-    return begin(content_type, http_status=rejection.http_status) + ends
+    return RejectedReply(begins, rejection.text.encode(), ends)
 
 
 def _end(status: Status, message: str | None, details: bytes | None) -> bytes:
