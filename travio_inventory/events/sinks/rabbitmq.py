@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 
 import aio_pika
-from aio_pika.abc import AbstractConnection, AbstractExchange
+from aio_pika.abc import AbstractConnection
+from aiormq.channel import Channel
 from aiormq.exceptions import AMQPError, DeliveryError, InvalidFrameError, PublishError
 
 from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
+from travio_inventory.events.sinks.amqp_frames import SHORT_BYTES_MAX, Way, frames_of, is_short
+from travio_inventory.events.sinks.amqp_waves import send
 from travio_inventory.events.sinks.broker import EVENTS_MAX, Broker, LineFailed
 from travio_inventory.events.targets.rabbitmq import RabbitExchange
 from travio_inventory.kernel.addresses import Address
@@ -20,7 +23,6 @@ ATTRIBUTE_PREFIX = "cloudEvents:"
 HEARTBEAT_S = 20
 CONNECT_S_MAX = 3.0
 BLOCKED_S_MAX = 0.2
-ROUTING_KEY_BYTES_MAX = 255
 
 # What the library logs of a broker that is down, the relay says in one line.
 _LOGGERS = ("aio_pika", "aiormq")
@@ -80,10 +82,13 @@ async def _connect_to(server: Address, target: RabbitExchange) -> "_Channel":
             exchange = await channel.declare_exchange(target.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
         else:
             exchange = await channel.get_exchange(target.exchange)
+        line = await channel.get_underlay_channel()
+        if not isinstance(line, Channel):
+            raise TypeError(f"not a channel of the library: {line}")
     except BaseException:
         await asyncio.shield(connection.close())
         raise
-    return _Channel(connection, exchange)
+    return _Channel(connection, line, exchange.name)
 
 
 class _Channel:
@@ -92,9 +97,11 @@ class _Channel:
     events_max = EVENTS_MAX
     is_atomic = False
 
-    def __init__(self, connection: AbstractConnection, exchange: AbstractExchange) -> None:
+    def __init__(self, connection: AbstractConnection, channel: Channel, exchange: str) -> None:
         self._connection = connection
-        self._exchange = exchange
+        self._channel = channel
+        frame_max = channel.connection.connection_tune.frame_max
+        self._way = Way(channel.number, exchange, APP_ID, ATTRIBUTE_PREFIX, frame_max)
         self._is_blocked = False
 
     @property
@@ -105,23 +112,16 @@ class _Channel:
     async def hand_over(self, messages: Sequence[Message]) -> Sequence[str | None]:
         """See BrokerLine."""
         await self._unblocked()
-        publishing = asyncio.gather(*(self._publish(message) for message in messages))
+        too_long = {message.id: why for message in messages if (why := _too_long(message))}
+        sent = {message.id: frames_of(message, self._way) for message in messages if message.id not in too_long}
         try:
-            return await publishing
+            confirmed = await send(self._channel, sent) if sent else {}
+            if confirmed:
+                await asyncio.wait(confirmed.values())
         except asyncio.CancelledError:
             self._is_blocked = await self._waits()
             raise
-
-    async def _publish(self, message: Message) -> str | None:
-        if len(message.type.encode()) > ROUTING_KEY_BYTES_MAX:
-            return f"{message.type}: a routing key has at most {ROUTING_KEY_BYTES_MAX} bytes"
-        try:
-            await self._exchange.publish(_amqp(message), message.type, mandatory=True)
-        except PublishError as returned:
-            return f"{message.type} reached no queue: {returned.args[0]}"
-        except DeliveryError:
-            return f"{message.type} was not accepted by a queue that it is routed to"
-        return None
+        return [too_long.get(message.id) or _refusal(message, confirmed[message.id]) for message in messages]
 
     async def _unblocked(self) -> None:
         """Raises LineFailed if the broker still has us wait."""
@@ -145,13 +145,21 @@ class _Channel:
         await self._connection.close()
 
 
-def _amqp(message: Message) -> aio_pika.Message:
-    return aio_pika.Message(
-        message.body,
-        message_id=message.id,
-        type=message.type,
-        app_id=APP_ID,
-        content_type=message.content_type,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        headers=dict(message.all_headers(prefix=ATTRIBUTE_PREFIX)),
-    )
+def _too_long(message: Message) -> str | None:
+    """Why AMQP cannot carry it."""
+    if not is_short(message.type):
+        return f"{message.type}: a routing key has at most {SHORT_BYTES_MAX} bytes"
+    if not is_short(message.id):
+        return f"{message.id}: the id of a message has at most {SHORT_BYTES_MAX} bytes"
+    return None
+
+
+def _refusal(message: Message, confirmed: "asyncio.Future[object]") -> str | None:
+    """Why it was refused by itself. Raises what closed the channel."""
+    try:
+        confirmed.result()
+    except PublishError as returned:
+        return f"{message.type} reached no queue: {returned.args[0]}"
+    except DeliveryError:
+        return f"{message.type} was not accepted by a queue that it is routed to"
+    return None
