@@ -25,6 +25,7 @@ from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.settings import Settings
+from travio_inventory.stock.audit.findings import StockFault
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.sqlite import SqliteBatches
 from travio_inventory.telemetry import families
@@ -192,7 +193,7 @@ def test_events_in_and_faults_are_told() -> None:
         (families.EVENTS_IN.name, "shop", "done"), (families.EVENTS_IN.name, "shop", "dead letter"),
         (families.EVENTS_IN_WAITING.name, "shop"),
         *((families.TRIP_VISITS.name, what) for what in VISITS),
-        *((families.AUDIT_FAULTS.name, fault) for fault in Fault),
+        *((families.AUDIT_FAULTS.name, fault) for fault in (*Fault, *StockFault)),
     }  # fmt: skip
     assert sum(found[families.EVENTS_IN.name, "shop", "done"][1:]) == 2
     assert found[families.EVENTS_IN_WAITING.name, "shop"] == [3]

@@ -1,6 +1,7 @@
 """The command that audits: beside the service that has the data, then alone to repair what was planted."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,13 +13,18 @@ from redis import Redis
 from tests.typed import Type, Typed
 from travio_inventory.app.backends import open_batches
 from travio_inventory.app.service import open_inventory
+from travio_inventory.app.stock import open_stock
 from travio_inventory.edge.deployments import prefix_of
 from travio_inventory.edge.keys import lock_keys, taken_keys
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Applied, Kind, Row, RowKey, Write
 from travio_inventory.seats.ports import Cell, SeatGroupKey
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.trip import Trip
 from travio_inventory.settings import Settings, load_settings
+from travio_inventory.stock.commands import AddEntry, AddWarehouse
+from travio_inventory.stock.records import stock_rows
+from travio_inventory.stock.warehouse import Site
 from verification.kit.asking import open_trip
 from verification.kit.in_process import settings_of
 from verification.kit.planted_faults import NOBODY
@@ -78,6 +84,39 @@ def test_a_fault_is_told_beside_the_service_and_repaired_without_it(typed: Type,
     assert [each["fault"] for each in of_trip["repaired"]] == ["orphan intent"]
     assert (of_all["left"], of_all["repaired"], of_all["cells"]["free"]) == (0, 1, 54)
     assert typed("audit", **data).status == 0
+
+
+async def shelved(settings: Settings, *, reserved: int) -> None:
+    """Six cups in the north, of which the entry calls so many reserved that nobody has."""
+    async with open_stock(settings) as stock:
+        clerk = Actor("default", "ann")
+        north = await stock.warehouses.add(clerk, AddWarehouse("north", Site("North")))
+        await stock.keep.add(clerk, AddEntry("cup", north.id, "cup", 6))
+    async with open_batches(settings) as store:
+        values: Row = {"available": 6 - reserved, "reserved": reserved}
+        at = stock_rows.place("default", "cup", north.number)
+        assert isinstance(await store.batches.apply(at, [Write(stock_rows.STOCK, {}, values)]), Applied)
+
+
+@pytest.mark.once
+def test_a_fault_of_stock_is_told_and_repaired(typed: Type, tmp_path: Path) -> None:
+    data = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "local"}
+    anyio.run(partial(shelved, settings_of(tmp_path), reserved=2))
+    told = typed("audit", "--only", "stock", **data)
+    assert told.status == 1
+    assert "wrong reserved: cup of default, place 64 (2, its reservations have 0)" in told.out
+    assert "1 entries of stock" in told.out
+    assert "wrong reserved" not in typed("audit", "--only", "trips", **data).out
+
+    repaired = typed("audit", "--repair", "--json", **data)
+    (of_entry, of_all) = lines(repaired)
+    assert (repaired.status, of_entry["sku"]) == (0, "cup")
+    assert [each["fault"] for each in of_entry["repaired"]] == ["wrong reserved"]
+    assert (of_all["entries"], of_all["left"], of_all["repaired"]) == (1, 0, 1)
+    (again,) = lines(typed("audit", "--json", **data))
+    assert (again["entries"], again["left"], again["repaired"]) == (1, 0, 0)
+    (deed,) = (each for each in lines(typed("deeds", "--json", **data)) if each["verb"] == "repair stock")
+    assert (deed["about"], deed["outcome"]) == ("cup 64", "1 repaired")
 
 
 def test_what_cannot_be_audited_is_told_in_one_line(typed: Type, tmp_path: Path) -> None:

@@ -9,7 +9,12 @@ from travio_inventory.protocol.batches import Batches
 from verification.kit.stores import STORES, store_of
 
 IMPORTANT_ON_SERVERS = ("test_every_change_of_a_total_is_a_movement", "test_every_line_is_reserved_or_none")
-SLOW = ("test_a_process_that_stops_at_any_call",)
+SLOW = (
+    "test_a_process_that_stops_at_any_call",
+    "test_a_planted_fault_is_found_and_repaired",
+    "test_nothing_is_told_beside_a_sale",
+    "test_events_that_nobody_published_for_hours",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

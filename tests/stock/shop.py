@@ -6,14 +6,18 @@ from uuid import uuid4
 from travio_inventory.app.assemble import Unwatched
 from travio_inventory.app.stock import assemble_stock
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import Batches, Partition
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.use_cases.step_runner import StepRunner
+from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
+from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, EntriesQuery, MovementsQuery, Why
 from travio_inventory.stock.commands import SetStock as Set
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
+from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Changed
 from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.refusals import StockNotFound
@@ -64,6 +68,15 @@ class Shop:
     async def now(self, entry: InventoryEntry) -> InventoryEntry:
         """The entry as it stands."""
         return await self.stock.read.one(self.actor, entry.id)
+
+    async def now_of(self, at: Partition) -> InventoryEntry:
+        """The entry that is there."""
+        return stock_rows.read_entry(at, (await self.store.get(at, [stock_rows.STOCK]))[stock_rows.STOCK])
+
+    def auditor(self, rules: StockAuditRules, *sinks: str) -> StockAuditor:
+        """An auditor of the store, whose events go to these sinks."""
+        round_ = StockRound(self.store, self.clock, every_ms=86_400_000)
+        return StockAuditor(self.reservations.protocol, Unpublished(self.sender, sinks), round_, rules)
 
     async def movements(self, entry: InventoryEntry) -> list[Movement]:
         """All of its movements, in pages of two."""

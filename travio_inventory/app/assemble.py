@@ -1,12 +1,13 @@
 """Puts the inventory together: the only wiring, for the service, tests, simulation and benches alike."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import anyio
 
+from travio_inventory.events.choice import NONE
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
@@ -17,6 +18,7 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.audit.auditing import Auditor, AuditRules, keys_of
 from travio_inventory.seats.audit.ports import GateSight
 from travio_inventory.seats.audit.repairing import Repairs
@@ -108,6 +110,8 @@ class Ports(NamedTuple):
     """Where the auditor sees what the edge remembers, if it can be seen from here."""
     memory: GateRecall | None = None
     """What the gate knows without asking, by which callers are turned away at once."""
+    sinks_elsewhere: Collection[str] = ()
+    """The names of sinks to which other processes relay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,8 +297,15 @@ def _map_groups(trips: TripCatalog, holds: Holds, maps: OwnMaps, clock: Clock, r
 def _auditor(holds: SeatHolds, definitions: Definitions, views: Reads, ports: Ports, rules: InventoryRules) -> Auditor:
     sender, every_ms = holds.sender, rules.audit_round_ms
     round_ = TripRound(sender.batches, sender.clock, keys_of, name="auditor", random=sender.random, every_ms=every_ms)
-    repairs = Repairs(holds, ports.gate, ports.taken)
-    return Auditor(holds, definitions, views, repairs, ports.sight, round_, rules.audit)
+    are_noted = () if rules.is_alone else (Table.SEAT_GROUPS,)
+    outbox = Unpublished(sender, audited_sinks(ports), are_noted=are_noted)
+    repairs = Repairs(holds, ports.gate, ports.taken, outbox)
+    return Auditor(holds, definitions, views, repairs, ports.sight, outbox, round_, rules.audit)
+
+
+def audited_sinks(ports: Ports) -> Collection[str]:
+    """The sinks that must have every event."""
+    return {*ports.sinks, *ports.sinks_elsewhere} - {NONE}
 
 
 def _explain_seat(trips: TripCatalog, batches: Batches, rules: InventoryRules) -> ExplainSeat:

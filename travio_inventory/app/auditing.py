@@ -1,22 +1,29 @@
 """The auditor beside a running service: on its store and its edge, as the settings say."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from random import SystemRandom
 from typing import NamedTuple
 
 import anyio
 
-from travio_inventory.app.assemble import Ports, assemble
+from travio_inventory.app.assemble import Assembly, Ports, Unwatched, assemble, audited_sinks
 from travio_inventory.app.backends import open_batches, open_edge, open_view
 from travio_inventory.app.service import deeds_of, rules_of
+from travio_inventory.app.stock import assemble_stock
+from travio_inventory.events.choice import parse_sinks
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.batches import Partition
 from travio_inventory.seats.audit.auditing import AuditRules
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.audit_trips import AuditTrips
 from travio_inventory.settings import Settings
+from travio_inventory.stock.audit.auditing import StockAuditRules
+from travio_inventory.stock.audit.rounds import all_places
+from travio_inventory.stock.use_cases.audit_stock import AuditStock
 
 DRAIN_S = 5
 
@@ -28,6 +35,10 @@ class Auditing(NamedTuple):
     sees_edge: bool
     deeds: Deeds
     """Where repairs are recorded."""
+    stock: AuditStock | None
+    """None where no stock is kept."""
+    places: Callable[[str], AsyncIterator[Partition]]
+    """Where every entry of stock is, or every one of an organization. Raises StoreUnavailable."""
 
 
 @asynccontextmanager
@@ -39,12 +50,27 @@ async def auditing(settings: Settings, rules: AuditRules, *, repair: bool) -> As
         store = await stack.enter_async_context(open_batches(settings) if repair else open_view(settings))
         edge = await stack.enter_async_context(open_edge(settings, store.deployment, MapSignals()))
         sight = edge.sight if settings.edge.kind == "redis" else None
-        ports = Ports(store.batches, *edge[:3], {}, views=store.views, sight=sight)
+        sinks = [chosen.name for chosen in parse_sinks(settings.events.sinks)]
+        ports = Ports(store.batches, *edge[:3], {}, views=store.views, sight=sight, sinks_elsewhere=sinks)
         choices = replace(rules_of(settings), audit=rules)
         assembly = assemble(ports, SystemClock(), SystemRandom(), choices)
         try:
-            deeds = deeds_of(settings, store)
-            yield Auditing(assembly.inventory.audit_trips, sees_edge=sight is not None, deeds=deeds)
+            yield Auditing(
+                assembly.inventory.audit_trips,
+                sees_edge=sight is not None,
+                deeds=deeds_of(settings, store),
+                stock=_stock(assembly, audited_sinks(ports), rules) if settings.stock.is_on else None,
+                places=partial(all_places, store.batches),
+            )
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(DRAIN_S)
+
+
+def _stock(assembly: Assembly, sinks: Collection[str], rules: AuditRules) -> AuditStock:
+    """The auditor of stock, which goes about it as that of trips does."""
+    audit = StockAuditRules(
+        late_ms=rules.late_ms, second_look_ms=rules.second_look_ms, places_per_second=rules.groups_per_second
+    )
+    watch = Unwatched()
+    return assemble_stock(assembly.sender, assembly.steps, watch=watch, sinks=sinks, audit=audit).audit

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
@@ -10,7 +10,6 @@ from contextlib import (
 )
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,10 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble, audited_sinks
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
-from travio_inventory.app.backends import OwnCertificate, Renewals, Store, no_folder, open_batches, open_edge
-from travio_inventory.app.background import AuditJob, Job, Supervision, VisitJob, background_jobs
+from travio_inventory.app.backends import OwnCertificate, Renewals, Store, open_batches, open_edge
+from travio_inventory.app.background import AuditJob, Job, StockAuditJob, Supervision, VisitJob, background_jobs
 from travio_inventory.app.deeds import recorded
 from travio_inventory.app.inbound import inbound_jobs
 from travio_inventory.app.metrics_listener import telling_metrics
@@ -30,6 +29,7 @@ from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
 from travio_inventory.app.told_figures import count_visits, tell_assembly, tell_backends, tell_calls, tell_process
 from travio_inventory.app.traces import tracing_of
+from travio_inventory.app.trip_archives import open_archive
 from travio_inventory.app.watched_trips import watched_trips
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.clock import SystemClock
@@ -38,7 +38,6 @@ from travio_inventory.kernel.rates import Rates
 from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.records.deeds import Deeds
@@ -47,7 +46,6 @@ from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.settings import Settings
-from travio_inventory.store.trip_archive import TripArchive
 from travio_inventory.telemetry.families import WATCHERS
 from travio_inventory.telemetry.meters import Meters
 from travio_inventory.telemetry.metrics import Figures
@@ -230,7 +228,7 @@ async def _opened(
         if not sinks:
             sinks = await stack.enter_async_context(open_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
-        archive = _archive(settings.retention.trip_archive)
+        archive = open_archive(settings.retention.trip_archive)
         ports = Ports(
             store.batches,
             edge.gate,
@@ -246,7 +244,7 @@ async def _opened(
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
-        assembly = _with_stock(settings, assembly, store, watch)
+        assembly = _with_stock(settings, assembly, store, watch, audited_sinks(ports))
         assembly = assembly._replace(inventory=recorded(assembly.inventory, deeds_of(settings, store)))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
@@ -263,13 +261,14 @@ async def _opened(
                     await _flush(assembly.relays)
 
 
-def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Watch) -> Assembly:
+def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Watch, sinks: Collection[str]) -> Assembly:
     """The assembly, with stock where it is kept."""
     if not settings.stock.is_on:
         return assembly
     from travio_inventory.app.stock import assemble_stock, recorded_stock  # noqa: PLC0415 - only where it is kept
 
-    stock = assemble_stock(assembly.sender, assembly.steps, watch=watch)
+    every_ms = settings.background.audit_seconds * 1_000
+    stock = assemble_stock(assembly.sender, assembly.steps, watch=watch, sinks=sinks, audit_round_ms=every_ms)
     return assembly._replace(stock=recorded_stock(stock, deeds_of(settings, store)))
 
 
@@ -375,6 +374,9 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
     if background.audit_seconds:
         audits = AuditJob(assembly.inventory.audit_trips, count=partial(_count_fault, figures), jitter=jitter)
         jobs["auditor"] = audits.run
+        if assembly.stock is not None:
+            stock = StockAuditJob(assembly.stock.audit, count=partial(_count_fault, figures), jitter=jitter)
+            jobs["auditor of stock"] = stock.run
     if assembly.stock is not None:
         expire = partial(assembly.stock.expire, HOUSE)
         jobs["sweeper of stock"] = VisitJob(
@@ -383,17 +385,5 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
     return jobs | inbound_jobs(settings.events_in, assembly, figures)
 
 
-def _count_fault(figures: Figures, fault: Fault) -> None:
+def _count_fault(figures: Figures, fault: str) -> None:
     figures.add("audit", str(fault), 0)
-
-
-def _archive(folder: Path | None) -> TripArchive | None:
-    """Where trips are kept that are forgotten. Raises StartFailed."""
-    if folder is None:
-        return None
-    archive = TripArchive(folder)
-    try:
-        archive.check()
-    except OSError as failed:
-        raise no_folder("archive of trips", folder, failed, setting="TRAVIO_TRIP_ARCHIVE") from failed
-    return archive

@@ -1,6 +1,6 @@
 """Puts stock together on the store of an assembly, for whoever asks for it: a service without stock imports nothing."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from random import SystemRandom
@@ -15,10 +15,13 @@ from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.settings import Settings
+from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
+from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.reservations import Reservations
@@ -26,6 +29,7 @@ from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
+from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
@@ -39,12 +43,23 @@ from travio_inventory.stock.use_cases.update_many import UpdatesMany
 DRAIN_S = 5
 
 
-def assemble_stock(sender: Sender, steps: StepRunner, *, watch: Watch) -> Stock:
-    """The use cases of stock, on the sender and the steps of an assembly."""
+def assemble_stock(
+    sender: Sender,
+    steps: StepRunner,
+    *,
+    watch: Watch,
+    sinks: Collection[str] = (),
+    audit: StockAuditRules | None = None,
+    audit_round_ms: int = 86_400_000,
+) -> Stock:
+    """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
     reservations = Reservations(sender, steps.in_background)
     lapses = LapseFinder(reservations.protocol)
     reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random)
+    round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
+    outbox = Unpublished(sender, sinks)
+    auditor = StockAuditor(reservations.protocol, outbox, round_, audit or StockAuditRules())
     return Stock(
         watch.use_case("keep_warehouses", KeepWarehouses(warehouses)),
         watch.use_case("keep_stock", KeepStock(entries, warehouses, steps)),
@@ -57,6 +72,7 @@ def assemble_stock(sender: Sender, steps: StepRunner, *, watch: Watch) -> Stock:
         ExpireHolds(lapses),
         watch.use_case("transfer_stock", TransfersStock(Transfers(sender), warehouses, steps)),
         watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
+        watch.use_case("audit_stock", AuditStock(auditor)),
     )
 
 

@@ -20,6 +20,7 @@ from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.settings import Settings
+from travio_inventory.stock.audit.findings import StockFault
 from travio_inventory.telemetry import families
 from travio_inventory.telemetry.families import Family
 from travio_inventory.telemetry.meters import NO_LABELS, Figure, Labels, Meters
@@ -31,7 +32,7 @@ OUTCOMES: Final = MappingProxyType(
 )
 AUDIT, EVENTS_IN, WAITING = "audit", "events_in", r"events_in\.(\S+) waiting"
 GATE, STORE, SWEEPER = "gate.enter", "store.apply", "expire_holds"
-NO_FAULTS: Final = {(fault.value,): 0 for fault in Fault}
+NO_FAULTS: Final = {(fault.value,): 0 for fault in (*Fault, *StockFault)}
 """A counter that begins with its first fault has not risen, as Prometheus sees it: an alert would be silent."""
 FORGOTTEN, KEPT, FAILED = "forgotten", "kept", "failed"
 VISITS: Final = (FORGOTTEN, KEPT, FAILED)

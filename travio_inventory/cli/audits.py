@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -15,14 +15,19 @@ from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.cli.stock_audits import tell_stock
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.kernel.actor import HOUSE, house_of
 from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.seats.audit.auditing import GROUPS_PER_SECOND, AuditRules
 from travio_inventory.seats.audit.findings import ADVICE, Audited, Fault, Finding, Skipped, Sums
 from travio_inventory.seats.records.listed_trips import SHARDS
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.settings import Settings
+from travio_inventory.stock.audit.findings import ADVICE as STOCK_ADVICE
+from travio_inventory.stock.audit.findings import AuditedStock, StockFault
+from travio_inventory.stock.use_cases.audit_stock import AuditStock
 
 TRIPS_PER_READ = 100
 PACE_MAX = 10_000.0
@@ -35,13 +40,14 @@ class _Total:
     trips: int = 0
     skipped: int = 0
     groups: int = 0
+    entries: int = 0
     unread: int = 0
     left: int = 0
     repaired: int = 0
     sums: Sums = field(default_factory=Sums)
     why_skipped: Skipped = Skipped.NO
     """Of the last trip."""
-    faults: dict[Fault, None] = field(default_factory=dict)
+    faults: dict[Fault | StockFault, None] = field(default_factory=dict)
     """Those that were left, in the order in which they were found."""
 
     def add(self, audited: Audited) -> None:
@@ -53,6 +59,13 @@ class _Total:
         self.left += len(audited.left) + audited.more
         self.repaired += len(audited.repaired)
         self.sums = self.sums.plus(audited.sums)
+        self.faults |= dict.fromkeys(finding.fault for finding in audited.left)
+
+    def add_stock(self, audited: AuditedStock) -> None:
+        self.entries += 1
+        self.unread += bool(audited.unread)
+        self.left += len(audited.left) + audited.more
+        self.repaired += len(audited.repaired)
         self.faults |= dict.fromkeys(finding.fault for finding in audited.left)
 
     @property
@@ -78,26 +91,31 @@ def audit(
             help=f"Go on with this one of {SHARDS} shards of the list of trips.", validator=Number(gte=0, lt=SHARDS)
         ),
     ] = 0,
+    only: Annotated[
+        Literal["trips", "stock"] | None, Parameter(help="Trips alone, or stock alone; by default both.")
+    ] = None,
     as_json: AsJson = False,
 ) -> Exit:
-    """Compare what is recorded of all trips, or of one, with what must be true, beside a sale too.
+    """Compare what is recorded of all trips, or of one, and of all stock with what must be true, beside a sale too.
 
     It works on the store and the edge that the settings name, not through a service. What it finds is looked at again
-    before it is told. With --json one line for each trip, then one for all. Status 0: nothing is wrong, or all of it is
-    repaired; 1: something is left; 3: something could not be read.
+    before it is told. With --json one line for each trip, and for each entry of stock of which there is something to
+    tell, then one for all. Status 0: nothing is wrong, or all of it is repaired; 1: something is left; 3: something
+    could not be read.
     """
     screen = Screen(as_json=as_json)
     settings = settings_or_none()
     if settings is None:
         return Exit.WRONG
-    only = TripKey(organization, trip) if trip else None
+    key = TripKey(organization, trip) if trip else None
+    parts = {"trips", "stock"} if only is None else {only}
     work = _Work(screen, settings, AuditRules(groups_per_second=groups_per_second), repair=repair)
     try:
-        return asyncio.run(work.run(only, from_shard))
+        return asyncio.run(work.run(key, from_shard, parts={"trips"} if key else parts))
     except StartFailed as failed:
         return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
     except KeyboardInterrupt:
-        advice = "" if only else f"--from-shard {work.shard} goes on from here"
+        advice = "" if key else work.goes_on
         return fail(screen, Failure(Exit.INTERRUPTED, "INTERRUPTED", "interrupted", advice))
 
 
@@ -112,16 +130,26 @@ class _Work:
         self._rules = rules
         self._repair = repair
         self._total = _Total()
+        self._is_at_stock = False
 
-    async def run(self, only: TripKey | None, from_shard: int) -> Exit:
-        """Audit that trip, or all from that shard on. Raises StartFailed."""
+    @property
+    def goes_on(self) -> str:
+        """How to go on from here."""
+        return "--only stock goes on with it" if self._is_at_stock else f"--from-shard {self.shard} goes on from here"
+
+    async def run(self, only: TripKey | None, from_shard: int, *, parts: Container[str]) -> Exit:
+        """Audit that trip, or all from that shard on, and stock. Raises StartFailed."""
         async with auditing(self._settings, self._rules, repair=self._repair) as opened:
             try:
-                async for key in self._trips(opened, only, from_shard):
-                    await self._one(opened, key)
-            except BackendUnavailable as failed:
-                advice = "" if only else f"--from-shard {self.shard} goes on from here"
-                return fail(self._screen, Failure(Exit.ASK_AGAIN, failed.reason, str(failed), advice))
+                if "trips" in parts:
+                    async for key in self._trips(opened, only, from_shard):
+                        await self._one(opened, key)
+                if "stock" in parts and opened.stock is not None:
+                    self._is_at_stock = True
+                    await self._all_stock(opened, opened.stock)
+            except (BackendUnavailable, StoreUnavailable) as failed:
+                advice = "" if only else self.goes_on
+                return fail(self._screen, Failure(Exit.ASK_AGAIN, BackendUnavailable.reason, str(failed), advice))
             finally:
                 self._progress.over("")
             if only is not None and self._total.why_skipped:
@@ -141,6 +169,18 @@ class _Work:
                     if listed.key != before:  # it may be listed twice, with the times that it had and has
                         yield listed.key
                     before = listed.key
+
+    async def _all_stock(self, opened: Auditing, audits: AuditStock) -> None:
+        async for at in opened.places(""):
+            self._progress.over(f"entry {self._total.entries + 1}: {at.name} of {at.organization}")
+            house = house_of(at.organization)
+            deed = await opened.deeds.begin(house, "repair stock", f"{at.name} {at.number}") if self._repair else None
+            audited = await audits.one(HOUSE, at, repair=self._repair)
+            if deed is not None:
+                await opened.deeds.end(at.organization, deed, f"{len(audited.repaired)} repaired")
+            self._total.add_stock(audited)
+            self._progress.over("")
+            tell_stock(self._screen, audited)
 
     async def _one(self, opened: Auditing, key: TripKey) -> None:
         def told(done: int, groups: int) -> None:
@@ -169,25 +209,29 @@ class _Work:
     def _tell_total(self, opened: Auditing) -> None:
         total = self._total
         if self._screen.as_json:
-            names = ("trips", "skipped", "groups", "unread", "left", "repaired")
+            names = ("trips", "skipped", "groups", "entries", "unread", "left", "repaired")
             counts = {name: getattr(total, name) for name in names}
             self._screen.line({**counts, "cells": total.sums._asdict(), "edge_seen": opened.sees_edge})
             return
         free, held, sold, blocked, cells = total.sums
         of = f"{total.trips - total.skipped} trips, {total.groups} seat groups, {cells} cells"
         self._screen.say(f"{of}: {free} free, {held} held, {sold} sold, {blocked} blocked")
+        if total.entries:
+            self._screen.say(f"{total.entries} entries of stock")
         if not opened.sees_edge:
             self._screen.say("the edge was not looked at: it is in the service's process, or there is none")
         outcome = f"{total.repaired} repaired, {total.left} left" if self._repair else f"{total.left} found"
         self._screen.say(outcome, "red" if total.left else "green")
         for fault in total.faults:
             if self._repair or fault in _NEVER_REPAIRED:
-                self._screen.say(f"{fault}: {ADVICE[fault]}")
+                self._screen.say(f"{fault}: {ADVICE[fault] if isinstance(fault, Fault) else STOCK_ADVICE[fault]}")
         if total.left and not self._repair:
             self._screen.say("--repair repairs what the protocol has a step for")
 
 
-_NEVER_REPAIRED = (Fault.TWO_OWNERS, Fault.ODD_CELL, Fault.MISSING_CELL)
+_NEVER_REPAIRED = (
+    Fault.TWO_OWNERS, Fault.ODD_CELL, Fault.MISSING_CELL, StockFault.MISSING_MOVEMENT, StockFault.TWO_RESERVATIONS,
+)  # fmt: skip
 
 
 def _not_audited(key: TripKey, why: Skipped) -> Failure:

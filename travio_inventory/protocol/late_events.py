@@ -16,7 +16,7 @@ from math import inf
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.batches import Batches, Index, IndexEntry, Kind, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.hold import parse_hold_id
 from travio_inventory.protocol.index_entries import MINUTE_MS
@@ -127,19 +127,15 @@ class LateEvents:
         told: dict[int, set[str]] = {}
         while True:
             found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
-            for event in _readable(partition, found.values()):
+            for event in readable(partition, found.values()):
                 hour = event.at_ms // HOUR_MS
                 if hour not in told:
-                    told[hour] = await self._told(partition, hour)
-                if _digest(event.id) not in told[hour]:
+                    told[hour] = await told_in(self._batches, self._sink, partition, hour)
+                if digest_of_event(event.id) not in told[hour]:
                     missed.append(event)
             if len(found) < EVENTS_PER_READ or len(missed) > EVENTS_PER_ROUND_MAX:
                 return sorted(missed, key=lambda event: (event.subject, event.ordinal))
             start = next(reversed(list(found))).id + "\0"
-
-    async def _told(self, partition: Partition, hour: int) -> set[str]:
-        entries = await self._batches.read_index(Index.TOLD, _bucket(self._sink, partition, hour))
-        return {digest for entry in entries for digest in entry.split(" ")}
 
     async def _note(self, events: Iterable[Event]) -> None:
         """Note that these were published; best effort."""
@@ -147,7 +143,7 @@ class LateEvents:
         for event in events:
             partition = _partition_of(self._table, event)
             if partition is not None:
-                digests[_bucket(self._sink, partition, event.at_ms // HOUR_MS)].append(_digest(event.id))
+                digests[_bucket(self._sink, partition, event.at_ms // HOUR_MS)].append(digest_of_event(event.id))
         notes = (
             IndexEntry(Index.TOLD, bucket, entry, self._told_s)
             for bucket, told in digests.items()
@@ -157,7 +153,13 @@ class LateEvents:
             await self._batches.apply(_NOWHERE, [], some)
 
 
-def _readable(partition: Partition, found: Iterable[Row]) -> Iterator[Event]:
+async def told_in(batches: Batches, sink: str, partition: Partition, hour: int) -> set[str]:
+    """The digests of the events of the partition and hour that were published to the sink. Raises StoreUnavailable."""
+    entries = await batches.read_index(Index.TOLD, _bucket(sink, partition, hour))
+    return {digest for entry in entries for digest in entry.split(" ")}
+
+
+def readable(partition: Partition, found: Iterable[Row]) -> Iterator[Event]:
     """The events of the rows; the journal reports unreadable rows."""
     for row in found:
         with suppress(ValueError):
@@ -183,5 +185,6 @@ def _entries(digests: Sequence[str]) -> Iterator[str]:
         yield " ".join(digests[start : start + DIGESTS_PER_ENTRY])
 
 
-def _digest(event_id: str) -> str:
+def digest_of_event(event_id: str) -> str:
+    """The event as notes name it."""
     return blake2b(event_id.encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -64,6 +64,20 @@ class Place(NamedTuple):
     entry: str
 
 
+def carried_entry(reader: str, place: Place) -> str:
+    """The place as it is noted for a reader in another minute."""
+    return f"{CARRIED}{reader}{CARRIED}{place.minute}{CARRIED}{place.entry}"
+
+
+def cursor_of(index: Index, reader: str) -> tuple[Partition, RowKey]:
+    """The row that says, as `reached`, which is the first open minute of a reader."""
+    return Partition(Table.CURSORS, "", _name_of(index, reader)), _ROW
+
+
+def _name_of(index: Index, reader: str) -> str:
+    return f"{index} of {reader}" if reader else str(index)
+
+
 @dataclass(slots=True)
 class MinuteCursor:
     """The minutes of one index from the first open one to now. `begin` before each round.
@@ -144,11 +158,7 @@ class MinuteCursor:
             whole = {place.minute for place in given_up if not place.entry}
             self.unread -= whole
             self.unseen -= whole
-        carried = [
-            f"{CARRIED}{self.reader}{CARRIED}{place.minute}{CARRIED}{place.entry}"
-            for place in places
-            if place.minute >= oldest
-        ]
+        carried = [carried_entry(self.reader, place) for place in places if place.minute >= oldest]
         entries = [IndexEntry(self.index, bucket, entry, self.keep_s) for entry in carried]
         if entries and not isinstance(await self.batches.apply(self._partition, [], entries), Applied):
             raise StoreUnavailable("not carried on")
@@ -251,7 +261,7 @@ class MinuteCursor:
 
     @property
     def _name(self) -> str:
-        return f"{self.index} of {self.reader}" if self.reader else str(self.index)
+        return _name_of(self.index, self.reader)
 
     def _places(self, minute: int, entries: Iterable[str]) -> Iterator[Place]:
         """The places in a minute's entries, except what other readers carried on."""

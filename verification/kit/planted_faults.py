@@ -8,6 +8,7 @@ from types import MappingProxyType
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Batches, Kind, Row, RowKey, Write
+from travio_inventory.protocol.unpublished import LATE_MS
 from travio_inventory.seats.audit.findings import Audited, Fault
 from travio_inventory.seats.hold import Hold, HoldId
 from travio_inventory.seats.ports import Attempt, Cell
@@ -182,6 +183,13 @@ async def _unlisted_trip(sale: Sale) -> None:
     assert isinstance(outcome, Applied), outcome
 
 
+async def _unpublished(sale: Sale) -> None:
+    """Nobody relays for hours."""
+    await sale.confirm(await sale.hold("A1 A17", "A-B"))
+    await sale.settled()
+    sale.clock.pass_ms(LATE_MS)
+
+
 PLANTED: Mapping[str, Planted] = MappingProxyType(
     {
         name: Planted(frozenset(faults), is_repaired, plant)
@@ -206,6 +214,7 @@ PLANTED: Mapping[str, Planted] = MappingProxyType(
             ("a list of bookings lacks one", {Fault.UNLISTED}, True, _unlisted_booking),
             ("a list of trips lacks one", {Fault.UNLISTED_TRIP}, True, _unlisted_trip),
             ("a lock outlives its attempt", {Fault.LASTING_LOCK}, True, _lock),
+            ("a sink lacks old events", {Fault.UNPUBLISHED}, False, _unpublished),
         )
     }
 )

@@ -14,6 +14,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Reads, Row, StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.audit.comparing import Bounds, Comparing, in_both
 from travio_inventory.seats.audit.edge_entries import lasting_entries
 from travio_inventory.seats.audit.findings import Audited, Fault, Finding, Skipped, Sums
@@ -24,6 +25,7 @@ from travio_inventory.seats.audit.repairing import Repairs
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Cell, ListedTrip, SeatGroupKey, Trips
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.listed_trips import TripRound, listed_in
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.trip import TripKey
@@ -61,6 +63,7 @@ class Auditor:
         views: Reads,
         repairs: Repairs,
         sight: GateSight | None,
+        outbox: Unpublished,
         trips_round: TripRound[TripKey],
         rules: AuditRules,
     ) -> None:
@@ -71,6 +74,7 @@ class Auditor:
         self._views = views
         self._repairs = repairs
         self._sight = sight
+        self._outbox = outbox
         self._round = trips_round
         self._rules = rules
         self._ages = Ages(sender.clock, clock_bound_ms=sender.rules.clock_bound_ms)
@@ -177,6 +181,8 @@ class Auditor:
             cells = [Cell(key.id, key.segment) for key in found.cells]
             of = SeatGroupKey(trip.key, group)
             findings += await lasting_entries(self._sight, of, cells, lock_ms_max=rules.lock_ms_max) or ()
+        for sink, events in await self._outbox.of(seat_rows.group_partition(trip.key, group)):
+            findings.append(Finding(Fault.UNPUBLISHED, trip.key, group, owner=events[0].event.id, other=sink))
         return _Look(findings, comparing.sums())
 
     def _is_settled(self, hold_id: str, row: Row) -> bool:
@@ -201,7 +207,7 @@ class Auditor:
 
 def _place(finding: Finding) -> Finding:
     """The finding, in whatever state the rows are."""
-    says_where = finding.fault in (Fault.UNLISTED, Fault.UNLISTED_TRIP)
+    says_where = finding.fault in (Fault.UNLISTED, Fault.UNLISTED_TRIP, Fault.UNPUBLISHED)
     return finding._replace(seen="", other=finding.other if says_where else "")
 
 

@@ -35,6 +35,8 @@ class Fault(StrEnum):
     """The gate has a lock that outlives every attempt."""
     LASTING_MARK = "lasting mark"
     """The gate remembers a taken seat for longer than it may."""
+    UNPUBLISHED = "unpublished events"
+    """A sink lacks events that were recorded long ago."""
 
 
 ADVICE: Mapping[Fault, str] = MappingProxyType(
@@ -55,6 +57,8 @@ ADVICE: Mapping[Fault, str] = MappingProxyType(
         Fault.UNLISTED_TRIP: "the store did not take the repair: run the audit again when it is well",
         Fault.LASTING_LOCK: "delete the key in Redis: it does no harm, for the store decides",
         Fault.LASTING_MARK: "delete the key in Redis: it does no harm, for the store decides",
+        Fault.UNPUBLISHED: "the relay has them again: run the audit again in some minutes; if they are still "
+        "there, the sink is down or refuses them, which the log of the relay tells",
     }
 )
 """What a person should do about a fault that is not repaired."""

@@ -6,6 +6,7 @@
     without its seat            its hold's again IF available, as an attempt that sends its batch once more
     unlisted                    the entries again
     lasting lock or mark        forgotten IF that attempt's or hold's
+    unpublished events          given to the relay again
 
 Nothing is written without such a condition. What no step can undo without taking a seat from somebody is left to a
 person.
@@ -21,6 +22,7 @@ from travio_inventory.protocol.hold import Aborted, Released, Title, read_title
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.steps.writing import list_again
+from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.audit.edge_entries import forget_entry
 from travio_inventory.seats.audit.findings import Fault, Finding
 from travio_inventory.seats.audit.group_rows import cells_of
@@ -40,6 +42,7 @@ ORDER: Sequence[Fault] = (
     Fault.UNLISTED_TRIP,
     Fault.LASTING_LOCK,
     Fault.LASTING_MARK,
+    Fault.UNPUBLISHED,
 )
 """What is freed first may be what another hold lacks. Other faults are not repaired."""
 
@@ -47,13 +50,14 @@ ORDER: Sequence[Fault] = (
 class Repairs:
     """Repairs faults, as far as the protocol has a step for them."""
 
-    def __init__(self, holds: HoldProtocol[Hold], gate: Gate, taken: TakenSeats) -> None:
+    def __init__(self, holds: HoldProtocol[Hold], gate: Gate, taken: TakenSeats, outbox: Unpublished) -> None:
         self._sender = holds.sender
         self._resource = holds.resource
         self._judging = holds.judging
         self._rolling = holds.rolling
         self._gate = gate
         self._taken = taken
+        self._outbox = outbox
         self._by_fault: Mapping[Fault, Callable[[Offer, Finding], Awaitable[None]]] = MappingProxyType(
             {
                 Fault.OVERDUE: self._expire,
@@ -65,6 +69,7 @@ class Repairs:
                 Fault.UNLISTED_TRIP: self._list_trip,
                 Fault.LASTING_LOCK: self._forget,
                 Fault.LASTING_MARK: self._forget,
+                Fault.UNPUBLISHED: self._give_again,
             }
         )
 
@@ -164,6 +169,12 @@ class Repairs:
 
     async def _forget(self, _: Offer, finding: Finding) -> None:
         await forget_entry(self._gate, self._taken, finding)
+
+    async def _give_again(self, _: Offer, finding: Finding) -> None:
+        partition = seat_rows.group_partition(finding.trip, finding.group)
+        for lacking in await self._outbox.of(partition):
+            if lacking.sink == finding.other:
+                await self._outbox.give_again(partition, lacking)
 
 
 def _cell_of(finding: Finding) -> RowKey:

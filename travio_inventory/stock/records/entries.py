@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Container, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -32,6 +32,8 @@ from travio_inventory.stock.warehouse import Warehouse
 READS_AT_ONCE = 16
 LISTED_MAX = 1_000
 """What is looked at for one page."""
+ORGANIZATIONS: Final = rows.SEPARATOR.join(("", "organizations"))
+"""The list of the organizations that have stock; no organization's list is called so."""
 
 
 class EntryPage(NamedTuple):
@@ -96,7 +98,7 @@ class Entries:
         """Entries that are not deleted, in the order of stock keeping unit and warehouse; only those in warehouses of
         these numbers, if some are given. Fewer than a page where LISTED_MAX were looked at. Raises BackendUnavailable.
         """
-        bucket, after = _bucket(organization, *_which(query)), query.after
+        bucket, after = bucket_of(organization, *_which(query)), query.after
         entries: list[InventoryEntry] = []
         for _ in range(LISTED_MAX // PAGE_MAX):
             named = await self._named(bucket, after, PAGE_MAX)
@@ -121,7 +123,7 @@ class Entries:
             raise BackendUnavailable from None
 
     async def _read_all(self, organization: str, named: Sequence[str]) -> Sequence[InventoryEntry | None]:
-        return await asyncio.gather(*(self._read(_place(organization, each)) for each in named))
+        return await asyncio.gather(*(self._read(place_named(organization, each)) for each in named))
 
     async def movements(self, organization: str, query: MovementsQuery) -> Sequence[Movement]:
         """The movements of an entry that are kept, in their order. Raises StockNotFound, BackendUnavailable."""
@@ -143,12 +145,12 @@ class Entries:
     async def _place(self, organization: str, inventory: str) -> Partition:
         """Where the entry of that id is. Raises StockNotFound, BackendUnavailable."""
         try:
-            named = await self._sender.batches.read_index(Index.STOCK, _bucket(organization, "id", inventory), most=1)
+            named = await self._sender.batches.read_index(Index.STOCK, bucket_of(organization, "id", inventory), most=1)
         except StoreUnavailable:
             raise BackendUnavailable from None
         if not named:
             raise StockNotFound
-        return _place(organization, named[0])
+        return place_named(organization, named[0])
 
 
 def _of_standing(
@@ -168,7 +170,8 @@ def _added(standing: InventoryEntry | None, now_ms: int, *, organization: str, c
     return changes.added(standing, organization, command, now_ms)
 
 
-def _bucket(organization: str, which: str, of: str = "") -> str:
+def bucket_of(organization: str, which: str, of: str = "") -> str:
+    """One of the lists of an organization: all of its entries, or those of a stock keeping unit and the like."""
     return rows.SEPARATOR.join((organization, which, of))
 
 
@@ -182,10 +185,12 @@ def _listed(organization: str, command: AddEntry, warehouse: Warehouse) -> Seque
         ("warehouse", warehouse.id),
         ("id", inventory),
     )
-    return [IndexEntry(Index.STOCK, _bucket(organization, *each), named, FOR_EVER) for each in lists]
+    entries = [IndexEntry(Index.STOCK, bucket_of(organization, *each), named, FOR_EVER) for each in lists]
+    return [*entries, IndexEntry(Index.STOCK, ORGANIZATIONS, organization, FOR_EVER)]
 
 
-def _place(organization: str, named: str) -> Partition:
+def place_named(organization: str, named: str) -> Partition:
+    """Where the entry is that a list names so."""
     return stock_rows.place(organization, named.rpartition(rows.SEPARATOR)[0], _number(named))
 
 

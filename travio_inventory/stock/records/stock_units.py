@@ -171,7 +171,7 @@ class StockUnits:
         entry = standing.get(STOCK)
         if entry is None or own is not OwnShare.NONE or not _is_short(claim, entry) or _is_gone(claim, entry):
             return InTheWay(own, entry is not None, (), standing)
-        found = await _still(batches, claim.partition)
+        found = await still(batches, claim.partition)
         obstacles = [
             Obstacle(key, rows.text(line, "owner"), rows.number(line, "since_ms"))
             for key, line in found.items()
@@ -311,7 +311,7 @@ def _together(steps: Sequence[EntryStep]) -> Sequence[EntryStep]:
     return [EntryStep(sum(step.available for step in others), sum(step.reserved for step in others)), *moving]
 
 
-async def _still(batches: Batches, partition: Partition) -> dict[RowKey, Row]:
+async def still(batches: Batches, partition: Partition) -> dict[RowKey, Row]:
     """The entry and all lines at one moment. Raises StoreUnavailable."""
     found: Rows = await batches.get(partition, [STOCK])
     for _ in range(STILL_READS_MAX):

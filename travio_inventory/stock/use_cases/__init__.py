@@ -6,6 +6,7 @@ from typing import Any
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
+from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
@@ -33,3 +34,4 @@ class Stock:
     """One round over the places in which a reservation may have run out, by the house."""
     transfers: TransfersStock
     preview: PreviewAllocation
+    audit: AuditStock
