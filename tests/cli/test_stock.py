@@ -213,3 +213,30 @@ def test_the_client_without_asyncio_does_the_same(server: ServiceProcess) -> Non
         assert (update.entry.total, update.movement.balance) == (7, 7)
         assert [each.quantity for each in inventory.stock.movements(entry.id)] == [2, 5]
         assert inventory.stock.entries(low=True) == (update.entry,)
+
+
+def test_a_transfer_is_shipped_received_in_parts_and_the_rest_comes_back(shop: Type) -> None:
+    for code, region, quantity in (("north", "eu", "9"), ("south", "us", "0")):
+        shop("warehouse-add", code, f"The {code}", "--region", region)
+        shop("add", "cup", code, "--quantity", quantity)
+    assert shop("transfers").out == "no transfers\n"
+    made = shop("transfer", "cup", "north", "south", "5", "--reason", "a fair", "--key", "k", "--json").plain
+    assert shop("transfer", "cup", "north", "south", "5", "--reason", "a fair", "--key", "k", "--json").plain == made
+    assert (made["status"], made["from"], made["to"]) == ("DRAFT", "north", "south")
+    named = str(made["transfer"])
+    assert shop("ship", named, "--json").plain["in_transit"] == 5
+    assert shop("receive", named, "2", "--rejected", "1", "--json").plain["status"] == "PARTLY_RECEIVED"
+    unclear = shop("transfer-cancel", named)
+    assert (unclear.status, "BACK or is LOST" in unclear.err) == (1, True)
+    (region,) = shop("report", "--region", "us", "--json").plain["regions"]
+    assert (region["in_transit"], region["total"]) == (2, 2)
+    assert shop("report", "--csv").out.splitlines()[0].endswith(",in transit")
+    (listed,) = shop("transfers", "--in-transit", "--json").plain["transfers"]
+    assert (listed["transfer"], listed["in_transit"]) == (named, 2)
+    assert named in shop("transfers").out
+    assert shop("transfer-cancel", named, "--in-transit", "back", "--json").plain["returned"] == 2
+    assert shop("transfer-show", named, "--json").plain["status"] == "CANCELLED"
+    assert shop("transfers", "--in-transit", "--json").plain == {"transfers": []}
+    assert shop("show", "cup", "north", "--json").plain["total"] == 6
+    shipped = shop("transfer", "cup", "north", "south", "1", "--ship", "--json").plain
+    assert shipped["status"] == "SHIPPED"

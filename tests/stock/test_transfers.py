@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,10 +12,12 @@ from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, InvalidRequest, PermissionDenied, Refusal
 from travio_inventory.protocol.batches import Kind
-from travio_inventory.stock.commands import DeleteEntry
+from travio_inventory.stock.commands import ChangeWarehouse, DeleteEntry
 from travio_inventory.stock.entry import QUANTITY_MAX
 from travio_inventory.stock.records import stock_rows
+from travio_inventory.stock.records.movement_days import day_of
 from travio_inventory.stock.refusals import InsufficientStock, NotInTransit, StockFull, StockNotFound, TransferEnded
+from travio_inventory.stock.reports import StockReportQuery
 from travio_inventory.stock.transfer import DraftTransfer, OnTheWay, ReceiveTransfer, Transfer
 
 
@@ -144,6 +147,26 @@ async def test_who_may_not_change_stock_transfers_none_and_others_are_not_seen(s
     with pytest.raises(InvalidRequest) as wrong:
         DraftTransfer("cup", "a", "a", 0)
     assert [each.field for each in wrong.value.violations] == ["to_warehouse_id", "quantity"]
+
+
+async def test_what_is_in_transit_is_listed_and_reported_where_it_goes_until_it_is_not(shop: Shop) -> None:
+    way = await Carrying.begun(shop)
+    south = await shop.stock.warehouses.one(shop.actor, way.south.warehouse_id)
+    await shop.stock.warehouses.change(
+        shop.actor, ChangeWarehouse(south.id, replace(south.site, region="us"), south.version)
+    )
+    await way.draft(1)
+    first, second, third = [await way.ship(await way.draft(quantity)) for quantity in (2, 3, 4)]
+    assert {each.id for each in await way.in_transit()} == {first.id, second.id, third.id}
+    await way.receive(first, 2)
+    second = await way.receive(second, 1)
+    assert sorted(await way.in_transit(most=1), key=lambda each: each.quantity) == [second, third]
+    today = day_of(shop.clock.now_ms())
+    reports = await shop.stock.report(shop.actor, StockReportQuery(today, today))
+    assert {each.region: each.in_transit for each in reports} == {"": 0, "us": 6}
+    await way.cancel(second, OnTheWay.LOST)
+    await way.receive(third, 0, rejected=4)
+    assert await way.in_transit() == []
 
 
 async def a_step(way: Carrying, random: Random, transfers: list[Transfer]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from random import Random
@@ -13,15 +14,21 @@ from hypothesis import strategies as st
 
 from tests.stock.carrying import OPENING, Carrying
 from tests.stock.shop import Shop
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
-from travio_inventory.protocol.batches import Batches, Partition
+from travio_inventory.protocol.batches import Batches, Kind, Partition
+from travio_inventory.protocol.rules import Rules
 from travio_inventory.stock import changes
 from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Change, Changed, Changing
+from travio_inventory.stock.records.transfer_rows import marked, read_transfer
 from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.transfer import OnTheWay, Transfer
 from travio_inventory.store.memory import Faults, MemoryBatches
 from verification.simulation.virtual_loop import run_virtually
+
+GRACE_S = Rules().grace_ms // 1_000
 
 
 class Stopped(BaseException):
@@ -91,6 +98,35 @@ async def test_a_process_that_stops_at_any_call_loses_and_doubles_nothing(store:
         if not was_stopped:
             break
     assert calls > 15
+
+
+async def test_a_receipt_whose_process_stopped_is_finished_by_the_sweeper(store: Batches) -> None:
+    """It was announced, perhaps taken, and never settled; nobody asks for the transfer any more."""
+    stopped_on_the_way = 0
+    for calls in range(12):
+        way = await Carrying.begun(Shop(store))
+        transfer = await way.ship(await way.draft(4))
+        mortal = Carrying(Shop(Mortal(store, calls, after=True), way.shop.actor.organization), way.north, way.south)
+        with suppress(Stopped):
+            await mortal.receive(transfer, 3, key="r")
+        announced = await pending(way)
+        stopped_on_the_way += announced
+        await way.shop.stock.expire(HOUSE)
+        assert await pending(way) is announced, "somebody may be at it still"
+        way.shop.clock.pass_s(GRACE_S)
+        await way.shop.stock.expire(HOUSE)
+        assert not await pending(way)
+        if announced:
+            assert await way.totals() == (6, 3)
+        assert await way.everything() == OPENING
+    assert stopped_on_the_way > 2
+
+
+async def pending(way: Carrying) -> bool:
+    """Whether a receipt is announced and not settled, as the rows say; nothing goes on with it by this."""
+    source = stock_rows.place(way.shop.actor.organization, "cup", 1)
+    found = await way.shop.store.read(source, Kind.TRANSFER)
+    return any(read_transfer("", key, row).pending for key, row in found.items() if not marked(key))
 
 
 async def until_told(step: Callable[[], Awaitable[Transfer]]) -> None:

@@ -37,5 +37,12 @@ async def test_stock_and_its_movements_are_shown_by_warehouse_and_follow_what_ha
     await stock.update(StockLine(inventory_id=cup.id, quantity=-20, type="DAMAGE", reason="a flood"))
     await expect(movements.nth(0)).to_contain_text("DAMAGE-205a flood", timeout=2 * SOON_MS)
     await expect(rows.nth(0)).to_have_text("cupnorth50510low")
+    in_transit = page.get_by_role("table", name="In transit").locator("tbody tr")
+    await expect(in_transit).to_have_count(0)
+    await stock.add("cup", "south", "p")
+    transfer = await stock.ship_transfer((await stock.draft_transfer("cup", "north", "south", 3, reason="a fair")).id)
+    await expect(in_transit).to_contain_text("cupnorthsouth33a fair", timeout=2 * SOON_MS)
+    await stock.receive_transfer(transfer.id, 3)
+    await expect(in_transit).to_have_count(0, timeout=2 * SOON_MS)
     assert faults == []
     await page.close()

@@ -25,6 +25,7 @@ from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.reservations import Reservations
+from travio_inventory.stock.records.stock_lapses import StockLapses
 from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
@@ -55,7 +56,7 @@ def assemble_stock(
     """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
     reservations = Reservations(sender, steps.in_background)
-    lapses = LapseFinder(reservations.protocol)
+    lapses, transfers = LapseFinder(reservations.protocol), Transfers(sender)
     reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random)
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
     outbox = Unpublished(sender, sinks)
@@ -67,10 +68,10 @@ def assemble_stock(
         watch.use_case("read_stock", ReadStock(entries, warehouses)),
         watch.use_case("check_stock", CheckStock(entries, warehouses)),
         watch.use_case("update_stock", UpdatesMany(entries, steps)),
-        watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses)),
+        watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses, transfers)),
         watch.use_case("reserve_stock", reserve),
-        ExpireHolds(lapses),
-        watch.use_case("transfer_stock", TransfersStock(Transfers(sender), warehouses, steps)),
+        ExpireHolds(StockLapses(lapses, transfers)),
+        watch.use_case("transfer_stock", TransfersStock(transfers, warehouses, steps)),
         watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
         watch.use_case("audit_stock", AuditStock(auditor)),
     )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from secrets import token_hex
-from typing import Any, TypeVar
 
 from travio_inventory.client import stock_answers as answers
 from travio_inventory.client.connection import Connection
@@ -21,11 +20,13 @@ from travio_inventory.client.stock_answers import (
     StockUpdate,
     StockWarehouse,
 )
+from travio_inventory.client.stock_transfers import StockTransfer, TransferCalls
 from travio_inventory.stock.bulk import LineState, StockLine
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.refusals import (
     BelowReserved,
     InsufficientStock,
+    NotInTransit,
     OrderReserved,
     ReservationCancelled,
     ReservationCommitted,
@@ -36,8 +37,10 @@ from travio_inventory.stock.refusals import (
     StockFull,
     StockLeft,
     StockNotFound,
+    TransferEnded,
     VersionConflict,
 )
+from travio_inventory.stock.transfer import OnTheWay, TransferStatus
 from travio_inventory.stock.warehouse import Site
 from travio_inventory.wire.stock import v1 as wire
 
@@ -46,6 +49,8 @@ __all__ = [
     "InsufficientStock",
     "LineState",
     "MovementType",
+    "NotInTransit",
+    "OnTheWay",
     "OrderReserved",
     "ReservationCancelled",
     "ReservationCommitted",
@@ -66,16 +71,17 @@ __all__ = [
     "StockRegion",
     "StockReservation",
     "StockReservationLine",
+    "StockTransfer",
     "StockUpdate",
     "StockWarehouse",
+    "TransferEnded",
+    "TransferStatus",
     "VersionConflict",
 ]
 MOST_DEFAULT = 100_000
 
-_Request = TypeVar("_Request", bound=Any)
 
-
-class StockCalls:
+class StockCalls(TransferCalls):
     """Stock of one organization, on behalf of one user: what `InventoryClient.stock` gives.
 
     Warehouses are named by their codes; `version` is the one that was seen. What changes something is safe to repeat:
@@ -86,11 +92,6 @@ class StockCalls:
     def __init__(self, connection: Connection, account: Account) -> None:
         self._connection = connection
         self._account = account
-
-    @property
-    def stub(self) -> wire.StockServiceStub:
-        """The generated stub: no deadline, no retries, and GRPCError for every refusal."""
-        return wire.StockServiceStub(self._connection.channel)
 
     async def entry(self, sku: str, warehouse: str) -> StockEntry:
         """What lies of it there; a deleted entry too. Raises StockNotFound."""
@@ -302,10 +303,6 @@ class StockCalls:
         )
         reply = await self._connection.read(self.stub.get_stock_report, self._whose(request), whole_trip=True)
         return tuple(map(answers.read_region, reply.regions))
-
-    def _whose(self, request: _Request) -> _Request:
-        request.organization_id, request.user_id = self._account
-        return request
 
 
 def _line(line: StockLine) -> wire.StockLine:

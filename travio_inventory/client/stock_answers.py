@@ -131,7 +131,9 @@ class StockMoved:
 
 @dataclass(frozen=True, slots=True)
 class StockRegion:
-    """The stock of a region, and what moved there; `low` are entries of which it is time to order more."""
+    """The stock of a region, and what moved there; `low` are entries of which it is time to order more, and
+    `in_transit` is what transfers bring there.
+    """
 
     region: str
     warehouses: int
@@ -140,6 +142,7 @@ class StockRegion:
     available: int
     reserved: int
     total: int
+    in_transit: int
     moved: Sequence[StockMoved]
 
 
@@ -260,6 +263,7 @@ def read_region(region: wire.RegionStock) -> StockRegion:
         region.quantity_available,
         region.quantity_reserved,
         region.quantity_total,
+        region.quantity_in_transit,
         [
             StockMoved(date.fromisoformat(each.day), MovementType(each.type), each.quantity, each.movements)
             for each in region.movements

@@ -79,10 +79,10 @@ SOLD = RowKind(
 )
 TRANSFER = RowKind(
     "a transfer whose source is here",
-    "the transfer",
-    "until it is closed or cancelled, and 400 days",
+    "the transfer; `on the way` and the transfer for the mark of one that is on the way",
+    "until it is closed or cancelled, and 400 days; a mark as long as something is in transit",
     (
-        text("status", "draft, shipped, partly_received, closed or cancelled"),
+        text("status", "draft, shipped, partly_received, closed or cancelled; of a mark open, then over"),
         text("definition", "what goes where, and how much of it came, as JSON"),
         number("version", "how many steps the transfer had"),
         number("created_at_ms", "when it was drafted"),

@@ -83,6 +83,8 @@ class RegionReport:
     reserved: int = 0
     low: int = 0
     """Entries of which it is time to order more."""
+    in_transit: int = 0
+    """What transfers bring there."""
     _quantities: Counter[tuple[date, MovementType]] = field(default_factory=Counter)
     _counts: Counter[tuple[date, MovementType]] = field(default_factory=Counter)
 

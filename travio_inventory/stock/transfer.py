@@ -187,13 +187,33 @@ class CancelTransfer:
         found.finish()
 
 
+def transfer_named(named: str) -> str:
+    """The id of a transfer. Raises InvalidRequest."""
+    found = Faults()
+    found.id("transfer_id", named)
+    found.finish()
+    return named
+
+
+def cancel_asked(named: str, choice: str) -> CancelTransfer:
+    """Of a choice as it is written, "" for none. Raises InvalidRequest."""
+    found = Faults()
+    if choice not in ("", *OnTheWay):
+        found.wrong("in_transit", f"must be {' or '.join(OnTheWay)}, or empty")
+    found.finish()
+    return CancelTransfer(named, OnTheWay(choice) if choice else None)
+
+
 @dataclass(frozen=True, slots=True)
 class TransfersQuery:
-    """The transfers, oldest first, of a stock keeping unit or of all. Raises InvalidRequest."""
+    """The transfers of a stock keeping unit or of all: oldest first, or those on the way by their sources. Raises
+    InvalidRequest.
+    """
 
     sku: str = ""
     after: str = ""
     page_size: int = PAGE_MAX
+    only_in_transit: bool = False
 
     def __post_init__(self) -> None:
         found = Faults()

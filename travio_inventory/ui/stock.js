@@ -59,6 +59,7 @@ class TravioStock extends HTMLElement {
   #notice = element("p", { className: "notice", role: "status" });
   #entries = element("div", { className: "wide", ariaLive: "off" });
   #movements = element("div", { className: "wide" });
+  #transfers = element("div", { className: "wide" });
   #codes = new Map();
   #chosen = "";
   #reading = 0;
@@ -80,7 +81,7 @@ class TravioStock extends HTMLElement {
     );
     filters.addEventListener("submit", (event) => event.preventDefault());
     filters.addEventListener("change", () => void this.show());
-    root.append(filters, this.#notice, this.#entries, this.#movements);
+    root.append(filters, this.#notice, this.#entries, this.#movements, this.#transfers);
   }
 
   /** What says who calls: a text, or a function that gives one. */
@@ -108,10 +109,12 @@ class TravioStock extends HTMLElement {
       const entries = await this.#all("/inventory", asked, ROWS_MAX);
       const chosen = entries.find((entry) => entry.inventoryId === this.#chosen);
       const movements = chosen ? await this.#all(`/inventory/${chosen.inventoryId}/movements`, {}, ROWS_MAX) : [];
+      const onTheWay = await this.#all("/transfers", { sku: asked.sku, inTransit: true }, ROWS_MAX);
       if (reading !== this.#reading) return;
       this.#showWarehouses(warehouses);
       this.#showEntries(entries);
       this.#showMovements(chosen, movements);
+      this.#showTransfers(onTheWay.filter((each) => [each.fromWarehouseId, each.toWarehouseId, ""].includes(asked.warehouseId)));
       this.#say(entries.length === ROWS_MAX ? `Only the first ${ROWS_MAX} are shown: choose a warehouse.` : "");
       this.dispatchEvent(new CustomEvent("travio-stock-shown", { bubbles: true, composed: true }));
     } catch (failed) {
@@ -194,6 +197,20 @@ class TravioStock extends HTMLElement {
     const where = this.#codes.get(entry.warehouseId) ?? entry.warehouseId;
     const columns = ["when", "type", "#quantity", "#balance", "reason", "reference", "by"];
     this.#movements.replaceChildren(table(`Movements of ${entry.sku} in ${where}, newest first`, columns, rows));
+  }
+
+  #showTransfers(transfers) {
+    const code = (warehouse) => this.#codes.get(warehouse) ?? warehouse;
+    const rows = transfers.map((each) =>
+      element(
+        "tr",
+        {},
+        ...[each.sku, code(each.fromWarehouseId), code(each.toWarehouseId), each.quantityInTransit].map(cell),
+        ...[each.quantityShipped, each.reason, each.requestedBy, new Date(each.updatedAt).toLocaleString()].map(cell),
+      ),
+    );
+    const columns = ["stock keeping unit", "from", "to", "#in transit", "#shipped", "reason", "by", "since"];
+    this.#transfers.replaceChildren(...(rows.length ? [table("In transit", columns, rows)] : []));
   }
 
   #say(text) {

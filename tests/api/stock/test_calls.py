@@ -31,7 +31,8 @@ from verification.kit.in_process import settings_of
 from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 CALLS = {method.name: method.input_type.name for method in descriptors.pool().FindServiceByName(STOCK_SERVICE).methods}
-ADJUSTS = {"UpdateStock", "UpdateStockBulk"}
+TRANSFERS = {"DraftTransfer", "ShipTransfer", "ReceiveTransfer", "CancelTransfer"}
+ADJUSTS = {"UpdateStock", "UpdateStockBulk", *TRANSFERS}
 RESERVES = {"ReserveStock", "CommitReservation", "CancelReservation"}
 ADMINISTERS = {"AddInventory", "ChangeInventory", "AddWarehouse", "ChangeWarehouse"}
 EXPECTED = {Grant.STOCK_ADJUST: ADJUSTS, Grant.STOCK_RESERVE: RESERVES, Grant.STOCK_ADMIN: ADMINISTERS}
@@ -244,3 +245,40 @@ async def test_both_servers_serve_it_beside_the_seats(engine: str) -> None:
             assert (await stub.update_stock_bulk(large)).done == 500
         finally:
             channel.close()
+
+
+async def test_a_transfer_is_drafted_shipped_received_listed_and_cancelled(stub: v1.StockServiceStub) -> None:
+    entry = await shop(stub)
+    south = v1.AddWarehouseRequest(code="south", site=v1.Site(name="South", region="us"), **ORG)
+    await stub.add_warehouse(south)
+    await stub.add_inventory(v1.AddInventoryRequest(sku="cup", warehouse_code="south", product_id="p", **ORG))
+    draft = v1.DraftTransferRequest(
+        sku="cup", from_warehouse_id=entry.warehouse_id, to_warehouse_code="south", quantity=4, idempotency_key="k",
+        user_id="ann", **ORG,
+    )  # fmt: skip
+    made, again = (await stub.draft_transfer(draft)).transfer, (await stub.draft_transfer(draft)).transfer
+    assert made is not None
+    assert (made, made.status, made.requested_by) == (again, "DRAFT", "ann")
+    await stub.ship_transfer(v1.ShipTransferRequest(transfer_id=made.transfer_id, **ORG))
+    receipt = v1.ReceiveTransferRequest(transfer_id=made.transfer_id, received=2, idempotency_key="r", **ORG)
+    for _ in range(2):
+        part = (await stub.receive_transfer(receipt)).transfer
+    assert part is not None
+    assert (part.status, part.quantity_in_transit, part.quantity_received) == ("PARTLY_RECEIVED", 2, 2)
+    listed = await stub.list_transfers(v1.ListTransfersRequest(sku="cup", in_transit=True, **ORG))
+    assert (listed.items, listed.next_page_token) == ([part], "")
+    report = await stub.get_stock_report(v1.GetStockReportRequest(**ORG))
+    assert {each.region: each.quantity_in_transit for each in report.regions} == {"eu": 0, "us": 2}
+    with pytest.raises(GRPCError) as unclear:
+        await stub.cancel_transfer(v1.CancelTransferRequest(transfer_id=made.transfer_id, **ORG))
+    assert told_of(unclear.value.details)[0] == "NOT_IN_TRANSIT"
+    with pytest.raises(GRPCError) as wrong:
+        await stub.cancel_transfer(v1.CancelTransferRequest(transfer_id=made.transfer_id, in_transit="gone", **ORG))
+    assert wrong.value.status is Status.INVALID_ARGUMENT
+    cancel = v1.CancelTransferRequest(transfer_id=made.transfer_id, in_transit="BACK", **ORG)
+    cancelled = (await stub.cancel_transfer(cancel)).transfer
+    found = (await stub.get_transfer(v1.GetTransferRequest(transfer_id=made.transfer_id, **ORG))).transfer
+    assert found == cancelled
+    assert found is not None
+    assert (found.status, found.quantity_returned, found.quantity_in_transit) == ("CANCELLED", 2, 0)
+    assert (await stub.list_transfers(v1.ListTransfersRequest(in_transit=True, **ORG))).items == []

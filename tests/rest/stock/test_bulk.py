@@ -53,7 +53,7 @@ async def test_a_report_is_json_or_csv(web: httpx.AsyncClient) -> None:
     told = (await web.get("/reports/stock", params=days)).json()
     assert told["regions"][0] | {"movements": []} == {
         "region": "eu", "warehouses": 1, "entries": 1, "lowStockEntries": 1, "quantityAvailable": 5,
-        "quantityReserved": 0, "quantityTotal": 5, "movements": [],
+        "quantityReserved": 0, "quantityTotal": 5, "quantityInTransit": 0, "movements": [],
     }  # fmt: skip
     assert [(each["type"], each["quantity"]) for each in told["regions"][0]["movements"]] == [("INBOUND", 5)]
     as_csv = await web.get("/reports/stock", params={**days, "format": "csv"})

@@ -152,6 +152,7 @@ def report(query: StockReportQuery, regions: Iterable[RegionReport]) -> v1.GetSt
                 quantity_available=each.available,
                 quantity_reserved=each.reserved,
                 quantity_total=each.total,
+                quantity_in_transit=each.in_transit,
                 movements=[
                     v1.MovedStock(day=day.isoformat(), type=kind.value, quantity=quantity, movements=movements)
                     for day, kind, quantity, movements in each.moved

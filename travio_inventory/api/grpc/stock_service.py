@@ -12,6 +12,7 @@ from travio_inventory.api.grpc import stock_messages as messages
 from travio_inventory.api.grpc import stock_replies as replies
 from travio_inventory.api.grpc.methods import UnaryMethod, methods
 from travio_inventory.api.grpc.service import STOCK_SERVICE
+from travio_inventory.api.grpc.stock_transfers import TransferCalls
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
@@ -36,6 +37,7 @@ class StockService:
         self._authentication = authentication
         self._clock = clock
         self._bulk_s = bulk_s
+        self._transfers = TransferCalls(stock.transfers)
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """What grpclib serves: each method by its path."""
@@ -60,6 +62,7 @@ class StockService:
             "CommitReservation": (Grant.STOCK_RESERVE, self.commit_reservation),
             "CancelReservation": (Grant.STOCK_RESERVE, self.cancel_reservation),
             "GetStockReport": (Grant.STOCK_READ, self.get_stock_report),
+            **self._transfers.answers(),
         }
 
     async def get_inventory(self, caller: Identity, message: Message) -> v1.GetInventoryResponse:

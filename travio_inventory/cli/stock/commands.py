@@ -9,6 +9,7 @@ To begin, with a service running in another terminal:
   travio-inventory stock adjust cup-blue north -2 --type damage --reason "fell from the shelf"
   travio-inventory stock list\
 """
+TRANSFER = "88336785"
 STOCK_COMMANDS = (
     Command("stock warehouse-add", "stock.warehouses:add", "Add a warehouse.", "north North --region eu"),
     Command("stock warehouses", "stock.warehouses:show_all", "List the warehouses, by priority."),
@@ -56,6 +57,27 @@ STOCK_COMMANDS = (
     Command("stock reservation", "stock.reservations:show", "Show a reservation.", "order-1 --order"),
     Command("stock commit", "stock.reservations:commit", "What was reserved leaves the stock.", "order-1 --order"),
     Command("stock cancel", "stock.reservations:cancel", "Give back what was reserved.", "order-1 --order"),
+    Command(
+        "stock transfer",
+        "stock.transfers:draft",
+        "Plan to bring stock from one warehouse to another, or ship it at once.",
+        "cup-blue north south 5 --ship",
+    ),
+    Command("stock transfers", "stock.transfers:show_list", "List transfers.", "--in-transit"),
+    Command("stock transfer-show", "stock.transfers:show", "Show a transfer.", TRANSFER),
+    Command("stock ship", "stock.transfers:ship", "What a transfer brings leaves its source.", TRANSFER),
+    Command(
+        "stock receive",
+        "stock.transfers:receive",
+        "A part of a transfer came, was rejected or is lost.",
+        f"{TRANSFER} 4 --rejected 1",
+    ),
+    Command(
+        "stock transfer-cancel",
+        "stock.transfers:cancel",
+        "End a transfer; what is in transit goes back or is lost.",
+        f"{TRANSFER} --in-transit back",
+    ),
     Command(
         "stock warehouse-change",
         "stock.warehouses:change",

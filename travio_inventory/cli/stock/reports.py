@@ -17,6 +17,7 @@ from travio_inventory.client.stock import StockRegion
 Day = Annotated[datetime | None, Parameter(help="A day as 2027-06-01, in UTC.")]
 COLUMNS = (
     "region", "warehouses", "entries", "low", "available", "reserved", "total", "day", "type", "moved", "movements",
+    "in transit",
 )  # fmt: skip
 
 
@@ -49,11 +50,8 @@ def _show(screen: Screen, regions: Sequence[StockRegion]) -> None:
         screen.say("no warehouses")
         return
     screen.table(
-        COLUMNS[:7],
-        [
-            (each.region or "-", each.warehouses, each.entries, each.low, each.available, each.reserved, each.total)
-            for each in regions
-        ],
+        (*COLUMNS[:7], "in transit"),
+        [(each.region or "-", *_stock(each), each.in_transit) for each in regions],
     )
     moved = [
         (each.region or "-", one.day.isoformat(), one.type.value, f"{one.quantity:+}", one.movements)
@@ -66,12 +64,15 @@ def _show(screen: Screen, regions: Sequence[StockRegion]) -> None:
 
 
 def _csv_rows(region: StockRegion) -> list[Sequence[object]]:
-    stock = (region.warehouses, region.entries, region.low, region.available, region.reserved, region.total)
     moved = [
-        (region.region, "", "", "", "", "", "", each.day.isoformat(), each.type.value, each.quantity, each.movements)
+        (region.region, *[""] * 6, each.day.isoformat(), each.type.value, each.quantity, each.movements, "")
         for each in region.moved
     ]
-    return [(region.region, *stock, "", "", "", ""), *moved]
+    return [(region.region, *_stock(region), *[""] * 4, region.in_transit), *moved]
+
+
+def _stock(region: StockRegion) -> tuple[int, ...]:
+    return region.warehouses, region.entries, region.low, region.available, region.reserved, region.total
 
 
 def _plain(region: StockRegion) -> dict[str, object]:
@@ -83,6 +84,7 @@ def _plain(region: StockRegion) -> dict[str, object]:
         "available": region.available,
         "reserved": region.reserved,
         "total": region.total,
+        "in_transit": region.in_transit,
         "moved": [
             {
                 "day": each.day.isoformat(),

@@ -5,14 +5,12 @@ written IF there is none; the source settles it. Whoever meets an announced rece
 refuses has the cause written as one that moved nothing, so that no later copy takes it; then the source drops it.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.json_text import encode
+from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import (
     BackendUnavailable,
     IdempotencyKeyReused,
@@ -24,7 +22,6 @@ from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Index,
-    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -39,12 +36,30 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.until_known import until_known
 from travio_inventory.stock import changes
+from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.events import Said, StockEvent
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.records import movement_days, stock_rows
 from travio_inventory.stock.records.changing import TRIES_MAX, Change, Changing
 from travio_inventory.stock.records.stock_rows import STOCK
+from travio_inventory.stock.records.transfer_rows import (
+    KEPT_S,
+    MARKS,
+    MARKS_END,
+    ON_THE_WAY,
+    OPEN,
+    bucket_of,
+    key_of,
+    listed,
+    marked,
+    place_of,
+    read_transfer,
+    row_of,
+    source_of,
+    sources_of,
+    writes_of,
+)
 from travio_inventory.stock.refusals import StockFull, StockNotFound
 from travio_inventory.stock.transfer import (
     CancelTransfer,
@@ -63,8 +78,10 @@ from travio_inventory.stock.transfer import (
 )
 from travio_inventory.stock.warehouse import Warehouse
 
-KEPT_S: Final = stock_rows.MOVEMENTS_KEPT_S
-"""From the last step."""
+SWEPT_MAX: Final = 10_000
+"""Transfers on the way from one place that are looked at in a round."""
+NEXT: Final = "\x1e"
+"""Behind an id or a place, which have no such sign."""
 
 
 class TransferPage(NamedTuple):
@@ -99,11 +116,11 @@ class Transfers:
             named, organization, command.sku, source.id, target.id, source.number, target.number, command.quantity,
             command.reason, actor.user, Counts(), False, None, {}, 0, 1, now_ms, now_ms,
         )  # fmt: skip
-        write = Write(_key(named), ABSENT, _row(made))
-        standing = await until_known(self._sender.batches, _source(made), [write], _listed(made))
+        write = Write(key_of(named), ABSENT, row_of(made))
+        standing = await until_known(self._sender.batches, source_of(made), [write], listed(made))
         if standing is None:
             return made
-        found = read_transfer(organization, _key(named), standing[_key(named)])
+        found = read_transfer(organization, key_of(named), standing[key_of(named)])
         if not command.is_of(found):
             raise IdempotencyKeyReused
         return found
@@ -151,13 +168,63 @@ class Transfers:
 
     async def page(self, actor: Actor, query: TransfersQuery) -> TransferPage:
         """Raises BackendUnavailable."""
-        bucket = _bucket(actor.organization, query.sku)
+        bucket = bucket_of(actor.organization, query.sku)
         try:
             named = await self._sender.batches.read_index(Index.STOCK, bucket, after=query.after, most=query.page_size)
         except StoreUnavailable:
             raise BackendUnavailable from None
         found = [await self._listed(actor, each) for each in named]
         return TransferPage([each for each in found if each], named[-1] if len(named) == query.page_size else "")
+
+    async def in_transit(self, organization: str, query: TransfersQuery) -> TransferPage:
+        """Those of which something is on the way, by their sources. Raises BackendUnavailable."""
+        place, _, named = query.after.partition(NEXT)
+        found: list[Transfer] = []
+        places = [place] if place else await self._sources(organization, place)
+        while places:
+            for place in places:
+                at = place_of(organization, place)
+                if query.sku in ("", at.name):
+                    found += await self._on_the_way(at, named, query.page_size - len(found))
+                named = ""
+                if len(found) == query.page_size:
+                    return TransferPage(found, f"{place}{NEXT}{found[-1].id}")
+            places = await self._sources(organization, place)
+        return TransferPage(found, "")
+
+    async def sweep(self, at: Partition) -> None:
+        """Go on with each receipt that was announced there and not finished. Raises BackendUnavailable,
+        OutcomeUnknown, Overloaded.
+        """
+        for transfer in await self._on_the_way(at, most=SWEPT_MAX):
+            age_ms = self._sender.clock.now_ms() - transfer.updated_at_ms
+            if transfer.pending is not None and age_ms >= self._sender.rules.grace_ms:
+                await self._gone_on(house_of(at.organization), transfer)
+
+    async def _on_the_way(self, at: Partition, after: str = "", most: int = PAGE_MAX) -> Sequence[Transfer]:
+        """So many of those that left there and are on the way, in the order of their ids."""
+        found: list[Transfer] = []
+        start = f"{MARKS}{after}{NEXT}" if after else MARKS
+        while True:
+            try:
+                marks = await self._sender.batches.read(at, Kind.TRANSFER, start=start, end=MARKS_END, most=most)
+                keys = [key_of(marked(key)) for key, row in marks.items() if row.get("status") == OPEN]
+                standing = await self._sender.batches.get(at, keys) if keys else {}
+            except StoreUnavailable:
+                raise BackendUnavailable from None
+            transfers = [read_transfer(at.organization, key, standing[key]) for key in keys if key in standing]
+            found += [each for each in transfers if each.status in ON_THE_WAY]
+            if len(marks) < most or len(found) >= most:
+                return found[:most]
+            start = f"{list(marks)[-1].id}{NEXT}"
+
+    async def _sources(self, organization: str, after: str) -> Sequence[str]:
+        try:
+            return await self._sender.batches.read_index(
+                Index.STOCK, sources_of(organization), after=after, most=PAGE_MAX
+            )
+        except StoreUnavailable:
+            raise BackendUnavailable from None
 
     async def _listed(self, actor: Actor, entry: str) -> Transfer | None:
         """None for one that was never drafted, or is listed by a repetition too."""
@@ -205,9 +272,10 @@ class Transfers:
     ) -> tuple[Outcome, Transfer]:
         now = await self._sender.now()
         after = replace(next_.transfer, version=transfer.version + 1, updated_at_ms=now.at_ms)
-        keep_s = KEPT_S if after.is_over else None
-        write = Write(_key(after.id), {"version": transfer.version}, _row(after), keep_s)
-        writes, entries = [write], [*_listed(after)]
+        writes, entries = writes_of(transfer, after), [*listed(after)]
+        if after.pending is not None:
+            due_ms = now.at_ms + self._sender.rules.grace_ms
+            entries.append(index_entries.due(at, due_ms, self._sender.rules.retention))
         if next_.quantity:
             entry = _moved(before, now.at_ms, quantity=next_.quantity)
             cause = RowKey(Kind.CAUSE, f"transfer {after.id} {next_.why}")
@@ -229,11 +297,10 @@ class Transfers:
         refusal = await self._arrive(replace(actor, user=receipt.performed_by), transfer, receipt)
         after = settled(transfer, receipt, has_arrived=refusal is None)
         after = replace(after, version=transfer.version + 1, updated_at_ms=self._sender.clock.now_ms())
-        keep_s = KEPT_S if after.is_over else None
-        write = Write(_key(after.id), {"version": transfer.version}, _row(after), keep_s)
-        standing = await until_known(self._sender.batches, _source(after), [write])
+        key_of_it = key_of(after.id)
+        standing = await until_known(self._sender.batches, source_of(after), writes_of(transfer, after))
         if standing is not None:  # another one went on with it, or an earlier try of this batch
-            after = read_transfer(after.organization, _key(after.id), standing[_key(after.id)])
+            after = read_transfer(after.organization, key_of_it, standing[key_of_it])
         if refusal is not None and receipt.key == key:
             raise refusal
         return after
@@ -265,7 +332,7 @@ class Transfers:
         """The transfer and the entry of its source, as one moment saw them. Raises StockNotFound,
         BackendUnavailable.
         """
-        key = _key(named)
+        key = key_of(named)
         try:
             found = await self._sender.batches.get(at, [key, STOCK])
         except StoreUnavailable:
@@ -284,8 +351,7 @@ class Transfers:
             raise BackendUnavailable from None
         if not found:
             raise StockNotFound("transfer")
-        sku, _, number = found[0].rpartition(rows.SEPARATOR)
-        return stock_rows.place(organization, sku, int(number))
+        return place_of(organization, found[0])
 
 
 def _moved(entry: InventoryEntry | None, now_ms: int, *, quantity: int) -> InventoryEntry:
@@ -302,72 +368,3 @@ def _said(kind: StockEvent, transfer: Transfer, received: int | None = None) -> 
         "quantity": transfer.quantity if received is None else received,
     }
     return kind, data
-
-
-def _key(named: str) -> RowKey:
-    return RowKey(Kind.TRANSFER, named)
-
-
-def _source(transfer: Transfer) -> Partition:
-    return stock_rows.place(transfer.organization, transfer.sku, transfer.from_number)
-
-
-def _bucket(organization: str, sku: str) -> str:
-    return rows.SEPARATOR.join((organization, "transfers", sku))
-
-
-def _listed(transfer: Transfer) -> Sequence[IndexEntry]:
-    named = rows.SEPARATOR.join((f"{transfer.created_at_ms:016d}", transfer.id))
-    place = rows.SEPARATOR.join((transfer.sku, str(transfer.from_number)))
-    by_id = rows.SEPARATOR.join((transfer.organization, "transfer", transfer.id))
-    return [
-        IndexEntry(Index.STOCK, by_id, place, KEPT_S),
-        *(IndexEntry(Index.STOCK, _bucket(transfer.organization, sku), named, KEPT_S) for sku in ("", transfer.sku)),
-    ]
-
-
-def _row(transfer: Transfer) -> Row:
-    said = {
-        "sku": transfer.sku,
-        "from": [transfer.from_warehouse_id, transfer.from_number],
-        "to": [transfer.to_warehouse_id, transfer.to_number],
-        "quantity": transfer.quantity,
-        "reason": transfer.reason,
-        "requestedBy": transfer.requested_by,
-        "counts": list(transfer.counts),
-        "pending": None if transfer.pending is None else list(transfer.pending),
-        "receipts": dict(transfer.receipts),
-        "numbered": transfer.numbered,
-    }
-    return {
-        "status": transfer.status.lower(),
-        "definition": encode(said),
-        "version": transfer.version,
-        "created_at_ms": transfer.created_at_ms,
-        "updated_at_ms": transfer.updated_at_ms,
-    }
-
-
-def read_transfer(organization: str, key: RowKey, row: Row) -> Transfer:
-    """The transfer that the row says."""
-    said = json.loads(rows.text(row, "definition"))
-    return Transfer(
-        key.id,
-        organization,
-        said["sku"],
-        said["from"][0],
-        said["to"][0],
-        said["from"][1],
-        said["to"][1],
-        said["quantity"],
-        said["reason"],
-        said["requestedBy"],
-        Counts(*said["counts"]),
-        row["status"] == "cancelled",
-        None if said["pending"] is None else Receipt(*said["pending"]),
-        said["receipts"],
-        said["numbered"],
-        rows.number(row, "version"),
-        rows.number(row, "created_at_ms"),
-        rows.number(row, "updated_at_ms"),
-    )

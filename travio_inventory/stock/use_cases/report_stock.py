@@ -7,15 +7,18 @@ from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
+from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.reports import MOVEMENTS_MAX, RegionReport, Regions, StockReportQuery
+from travio_inventory.stock.transfer import TransfersQuery
 
 
 class ReportStock:
     """A sum of reads: while stock moves, what is told of two entries may be of two moments."""
 
-    def __init__(self, entries: Entries, days: MovementDays, warehouses: Warehouses) -> None:
+    def __init__(self, entries: Entries, days: MovementDays, warehouses: Warehouses, transfers: Transfers) -> None:
         self._entries = entries
+        self._transfers = transfers
         self._days = days
         self._warehouses = warehouses
 
@@ -30,6 +33,7 @@ class ReportStock:
             for entry in page.entries:
                 regions.by_id[entry.warehouse_id].count(entry)
             after, is_more = page.after, bool(page.after)
+        await self._count_in_transit(organization, regions)
         counted = 0
         for day in query.days:
             async for number, movement in self._days.of(organization, day, warehouses=regions.by_number):
@@ -39,3 +43,12 @@ class ReportStock:
                     said = f"these days have more than {MOVEMENTS_MAX} movements, the most: ask for fewer"
                     raise InvalidRequest([Violation("to_day", said)])
         return regions.in_order
+
+    async def _count_in_transit(self, organization: str, regions: Regions) -> None:
+        after, is_more = "", True
+        while is_more:
+            page = await self._transfers.in_transit(organization, TransfersQuery(after=after))
+            for transfer in page.transfers:
+                if transfer.to_number in regions.by_number:
+                    regions.by_number[transfer.to_number].in_transit += transfer.counts.in_transit
+            after, is_more = page.after, bool(page.after)

@@ -52,8 +52,10 @@ class TransfersStock:
         return await self._steps.run(self._transfers.find(actor, transfer))
 
     async def page(self, actor: Actor, query: TransfersQuery) -> TransferPage:
-        """Oldest first, with what is in transit. Raises PermissionDenied, Overloaded, BackendUnavailable,
-        OutcomeUnknown.
+        """Oldest first; or those of which something is in transit. Raises PermissionDenied, Overloaded,
+        BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_READ)
+        if query.only_in_transit:
+            return await self._steps.run(self._transfers.in_transit(actor.organization, query))
         return await self._steps.run(self._transfers.page(actor, query))

@@ -9,6 +9,7 @@ from travio_inventory.stock.reports import RegionReport
 
 REPORT_COLUMNS: Final = (
     "region", "warehouses", "entries", "low", "available", "reserved", "total", "day", "type", "moved", "movements",
+    "in transit",
 )  # fmt: skip
 
 
@@ -17,9 +18,9 @@ def report_rows(reports: Iterable[RegionReport]) -> Sequence[Sequence[object]]:
     found: list[Sequence[object]] = []
     for each in reports:
         stock = (each.warehouses, each.entries, each.low, each.available, each.reserved, each.total)
-        found.append((each.region, *stock, "", "", "", ""))
+        found.append((each.region, *stock, "", "", "", "", each.in_transit))
         found += [
-            (each.region, "", "", "", "", "", "", day.isoformat(), kind.value, quantity, movements)
+            (each.region, "", "", "", "", "", "", day.isoformat(), kind.value, quantity, movements, "")
             for day, kind, quantity, movements in each.moved
         ]
     return found

@@ -38,6 +38,7 @@ class RegionShown(StockTold):
     quantity_available: int
     quantity_reserved: int
     quantity_total: int
+    quantity_in_transit: int
     movements: list[MovedShown]
 
 
@@ -94,6 +95,7 @@ def _told(query: StockReportQuery, reports: Sequence[RegionReport]) -> StockRepo
             quantity_available=each.available,
             quantity_reserved=each.reserved,
             quantity_total=each.total,
+            quantity_in_transit=each.in_transit,
             movements=[
                 MovedShown(day=day.isoformat(), type=kind.value, quantity=quantity, movements=movements)
                 for day, kind, quantity, movements in each.moved

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.rest.callers import StockAdjusting, StockReading
@@ -65,9 +65,16 @@ class TransferRoutes:
         return models.transfer_shown(transfer)
 
     async def page(
-        self, caller: StockReading, sku: str = "", page_size: PageSize = PAGE_MAX, page_token: str = ""
+        self,
+        caller: StockReading,
+        sku: str = "",
+        in_transit: Annotated[
+            bool, Query(alias="inTransit", description="Only those of which something is in transit.")
+        ] = False,
+        page_size: PageSize = PAGE_MAX,
+        page_token: str = "",
     ) -> models.TransferPage:
-        query = paged(page_token, lambda after: TransfersQuery(sku, after, page_size))
+        query = paged(page_token, lambda after: TransfersQuery(sku, after, page_size, in_transit))
         found = await self._transfers.page(caller.as_member(), query)
         items = list(map(models.transfer_shown, found.transfers))
         return models.TransferPage(items=items, next_page_token=token_of(found.after) if found.after else "")

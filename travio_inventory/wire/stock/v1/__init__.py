@@ -11,6 +11,8 @@ __all__ = (
     "AvailableThere",
     "CancelReservationRequest",
     "CancelReservationResponse",
+    "CancelTransferRequest",
+    "CancelTransferResponse",
     "ChangeInventoryRequest",
     "ChangeInventoryResponse",
     "ChangeWarehouseRequest",
@@ -19,26 +21,36 @@ __all__ = (
     "CheckAvailabilityResponse",
     "CommitReservationRequest",
     "CommitReservationResponse",
+    "DraftTransferRequest",
+    "DraftTransferResponse",
     "GetInventoryRequest",
     "GetInventoryResponse",
     "GetReservationRequest",
     "GetReservationResponse",
     "GetStockReportRequest",
     "GetStockReportResponse",
+    "GetTransferRequest",
+    "GetTransferResponse",
     "Inventory",
     "ListInventoryRequest",
     "ListInventoryResponse",
     "ListMovementsRequest",
     "ListMovementsResponse",
+    "ListTransfersRequest",
+    "ListTransfersResponse",
     "ListWarehousesRequest",
     "ListWarehousesResponse",
     "MovedStock",
+    "ReceiveTransferRequest",
+    "ReceiveTransferResponse",
     "RegionStock",
     "Reservation",
     "ReservationLine",
     "ReserveStockRequest",
     "ReserveStockResponse",
     "ReservedItem",
+    "ShipTransferRequest",
+    "ShipTransferResponse",
     "Site",
     "StockAnswer",
     "StockLine",
@@ -47,6 +59,7 @@ __all__ = (
     "StockQuestion",
     "StockServiceBase",
     "StockServiceStub",
+    "Transfer",
     "UpdateStockBulkRequest",
     "UpdateStockBulkResponse",
     "UpdateStockRequest",
@@ -281,6 +294,55 @@ default_message_pool.register_message("stock.v1", "CancelReservationResponse", C
 
 
 @dataclass(eq=False, repr=False, init=False)
+class CancelTransferRequest(betterproto2.Message):
+    """CancelTransferRequest."""
+
+    transfer_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    in_transit: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    BACK or LOST, where something is in transit.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        transfer_id: "str" = "",
+        in_transit: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.transfer_id = transfer_id
+        self.in_transit = in_transit
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CancelTransferRequest", CancelTransferRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class CancelTransferResponse(betterproto2.Message):
+    """CancelTransferResponse."""
+
+    transfer: "Transfer | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        transfer: "Transfer | None" = None,
+    ) -> None:
+        self.transfer = transfer
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CancelTransferResponse", CancelTransferResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ChangeInventoryRequest(betterproto2.Message):
     """ChangeInventoryRequest."""
 
@@ -496,6 +558,79 @@ default_message_pool.register_message("stock.v1", "CommitReservationResponse", C
 
 
 @dataclass(eq=False, repr=False, init=False)
+class DraftTransferRequest(betterproto2.Message):
+    """DraftTransferRequest."""
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    from_warehouse_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    to_warehouse_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    quantity: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    reason: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    idempotency_key: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    from_warehouse_code: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    """
+    Instead of the ids.
+    """
+
+    to_warehouse_code: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        from_warehouse_id: "str" = "",
+        to_warehouse_id: "str" = "",
+        quantity: "int" = 0,
+        reason: "str" = "",
+        idempotency_key: "str" = "",
+        from_warehouse_code: "str" = "",
+        to_warehouse_code: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.sku = sku
+        self.from_warehouse_id = from_warehouse_id
+        self.to_warehouse_id = to_warehouse_id
+        self.quantity = quantity
+        self.reason = reason
+        self.idempotency_key = idempotency_key
+        self.from_warehouse_code = from_warehouse_code
+        self.to_warehouse_code = to_warehouse_code
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "DraftTransferRequest", DraftTransferRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class DraftTransferResponse(betterproto2.Message):
+    """DraftTransferResponse."""
+
+    transfer: "Transfer | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        transfer: "Transfer | None" = None,
+    ) -> None:
+        self.transfer = transfer
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "DraftTransferResponse", DraftTransferResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class GetInventoryRequest(betterproto2.Message):
     """GetInventoryRequest."""
 
@@ -666,6 +801,48 @@ class GetStockReportResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "GetStockReportResponse", GetStockReportResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetTransferRequest(betterproto2.Message):
+    """GetTransferRequest."""
+
+    transfer_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        transfer_id: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.transfer_id = transfer_id
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetTransferRequest", GetTransferRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetTransferResponse(betterproto2.Message):
+    """GetTransferResponse."""
+
+    transfer: "Transfer | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        transfer: "Transfer | None" = None,
+    ) -> None:
+        self.transfer = transfer
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetTransferResponse", GetTransferResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -892,6 +1069,76 @@ default_message_pool.register_message("stock.v1", "ListMovementsResponse", ListM
 
 
 @dataclass(eq=False, repr=False, init=False)
+class ListTransfersRequest(betterproto2.Message):
+    """ListTransfersRequest."""
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    All if empty.
+    """
+
+    page_size: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    0 = 100, the most.
+    """
+
+    page_token: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    in_transit: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+    """
+    Only those of which something is in transit.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        page_size: "int" = 0,
+        page_token: "str" = "",
+        in_transit: "bool" = False,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.sku = sku
+        self.page_size = page_size
+        self.page_token = page_token
+        self.in_transit = in_transit
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListTransfersRequest", ListTransfersRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListTransfersResponse(betterproto2.Message):
+    """ListTransfersResponse."""
+
+    items: "list[Transfer]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty on the last page.
+    """
+
+    def __init__(
+        self,
+        items: "list[Transfer] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.items = [] if items is None else items
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListTransfersResponse", ListTransfersResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ListWarehousesRequest(betterproto2.Message):
     """ListWarehousesRequest."""
 
@@ -961,6 +1208,64 @@ default_message_pool.register_message("stock.v1", "MovedStock", MovedStock)
 
 
 @dataclass(eq=False, repr=False, init=False)
+class ReceiveTransferRequest(betterproto2.Message):
+    """ReceiveTransferRequest."""
+
+    transfer_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    received: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+    rejected: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    lost: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    idempotency_key: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        transfer_id: "str" = "",
+        received: "int" = 0,
+        rejected: "int" = 0,
+        lost: "int" = 0,
+        idempotency_key: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.transfer_id = transfer_id
+        self.received = received
+        self.rejected = rejected
+        self.lost = lost
+        self.idempotency_key = idempotency_key
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReceiveTransferRequest", ReceiveTransferRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReceiveTransferResponse(betterproto2.Message):
+    """ReceiveTransferResponse."""
+
+    transfer: "Transfer | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        transfer: "Transfer | None" = None,
+    ) -> None:
+        self.transfer = transfer
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReceiveTransferResponse", ReceiveTransferResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class RegionStock(betterproto2.Message):
     """RegionStock."""
 
@@ -980,6 +1285,11 @@ class RegionStock(betterproto2.Message):
 
     movements: "list[MovedStock]" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, repeated=True)
 
+    quantity_in_transit: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+    """
+    What is on its way to the warehouses of the region, by transfers.
+    """
+
     def __init__(
         self,
         region: "str" = "",
@@ -990,6 +1300,7 @@ class RegionStock(betterproto2.Message):
         quantity_reserved: "int" = 0,
         quantity_total: "int" = 0,
         movements: "list[MovedStock] | None" = None,
+        quantity_in_transit: "int" = 0,
     ) -> None:
         self.region = region
         self.warehouses = warehouses
@@ -999,6 +1310,7 @@ class RegionStock(betterproto2.Message):
         self.quantity_reserved = quantity_reserved
         self.quantity_total = quantity_total
         self.movements = [] if movements is None else movements
+        self.quantity_in_transit = quantity_in_transit
         self.__post_init__()
 
 
@@ -1190,6 +1502,48 @@ class ReserveStockResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "ReserveStockResponse", ReserveStockResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ShipTransferRequest(betterproto2.Message):
+    """ShipTransferRequest."""
+
+    transfer_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        transfer_id: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.transfer_id = transfer_id
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ShipTransferRequest", ShipTransferRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ShipTransferResponse(betterproto2.Message):
+    """ShipTransferResponse."""
+
+    transfer: "Transfer | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        transfer: "Transfer | None" = None,
+    ) -> None:
+        self.transfer = transfer
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ShipTransferResponse", ShipTransferResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1488,6 +1842,92 @@ class StockQuestion(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "StockQuestion", StockQuestion)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Transfer(betterproto2.Message):
+    """
+    A transfer as it stands: shipped = received + rejected + lost + returned + in transit.
+    """
+
+    transfer_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    sku: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    from_warehouse_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    to_warehouse_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    quantity: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    reason: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    requested_by: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    status: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    DRAFT, SHIPPED, PARTLY_RECEIVED, CLOSED or CANCELLED.
+    """
+
+    quantity_shipped: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+
+    quantity_received: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
+
+    quantity_rejected: "int" = betterproto2.field(11, betterproto2.TYPE_INT64)
+
+    quantity_lost: "int" = betterproto2.field(12, betterproto2.TYPE_INT64)
+
+    quantity_returned: "int" = betterproto2.field(13, betterproto2.TYPE_INT64)
+
+    quantity_in_transit: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
+
+    version: "int" = betterproto2.field(15, betterproto2.TYPE_INT64)
+
+    created_at: "int" = betterproto2.field(16, betterproto2.TYPE_INT64)
+
+    updated_at: "int" = betterproto2.field(17, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        transfer_id: "str" = "",
+        sku: "str" = "",
+        from_warehouse_id: "str" = "",
+        to_warehouse_id: "str" = "",
+        quantity: "int" = 0,
+        reason: "str" = "",
+        requested_by: "str" = "",
+        status: "str" = "",
+        quantity_shipped: "int" = 0,
+        quantity_received: "int" = 0,
+        quantity_rejected: "int" = 0,
+        quantity_lost: "int" = 0,
+        quantity_returned: "int" = 0,
+        quantity_in_transit: "int" = 0,
+        version: "int" = 0,
+        created_at: "int" = 0,
+        updated_at: "int" = 0,
+    ) -> None:
+        self.transfer_id = transfer_id
+        self.sku = sku
+        self.from_warehouse_id = from_warehouse_id
+        self.to_warehouse_id = to_warehouse_id
+        self.quantity = quantity
+        self.reason = reason
+        self.requested_by = requested_by
+        self.status = status
+        self.quantity_shipped = quantity_shipped
+        self.quantity_received = quantity_received
+        self.quantity_rejected = quantity_rejected
+        self.quantity_lost = quantity_lost
+        self.quantity_returned = quantity_returned
+        self.quantity_in_transit = quantity_in_transit
+        self.version = version
+        self.created_at = created_at
+        self.updated_at = updated_at
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "Transfer", Transfer)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1970,6 +2410,133 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def draft_transfer(
+        self,
+        message: "DraftTransferRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "DraftTransferResponse":
+        """
+        Plans to bring stock from one warehouse to another, which moves nothing yet. Repeated with its idempotency key, it is the
+        same transfer.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/DraftTransfer",
+            message,
+            DraftTransferResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def ship_transfer(
+        self,
+        message: "ShipTransferRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ShipTransferResponse":
+        """
+        All of it leaves the source. Repeated, it is answered alike.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ShipTransfer",
+            message,
+            ShipTransferResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def receive_transfer(
+        self,
+        message: "ReceiveTransferRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ReceiveTransferResponse":
+        """
+        A part of a shipment came, was rejected or is lost. Repeated with its idempotency key, it is the same receipt.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ReceiveTransfer",
+            message,
+            ReceiveTransferResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_transfer(
+        self,
+        message: "CancelTransferRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelTransferResponse":
+        """
+        Ends a transfer; what is in transit goes back or is lost, as is said. Repeated, it is answered alike.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/CancelTransfer",
+            message,
+            CancelTransferResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_transfer(
+        self,
+        message: "GetTransferRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetTransferResponse":
+        """
+        A transfer as it is now.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/GetTransfer",
+            message,
+            GetTransferResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_transfers(
+        self,
+        message: "ListTransfersRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListTransfersResponse":
+        """
+        Transfers, oldest first, page by page. A page may have fewer than were asked for, or none.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ListTransfers",
+            message,
+            ListTransfersResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_stock_report(
         self,
         message: "GetStockReportRequest",
@@ -2105,6 +2672,49 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def draft_transfer(self, message: "DraftTransferRequest") -> "DraftTransferResponse":
+        """
+        Plans to bring stock from one warehouse to another, which moves nothing yet. Repeated with its idempotency key, it is the
+        same transfer.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def ship_transfer(self, message: "ShipTransferRequest") -> "ShipTransferResponse":
+        """
+        All of it leaves the source. Repeated, it is answered alike.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def receive_transfer(self, message: "ReceiveTransferRequest") -> "ReceiveTransferResponse":
+        """
+        A part of a shipment came, was rejected or is lost. Repeated with its idempotency key, it is the same receipt.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def cancel_transfer(self, message: "CancelTransferRequest") -> "CancelTransferResponse":
+        """
+        Ends a transfer; what is in transit goes back or is lost, as is said. Repeated, it is answered alike.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def get_transfer(self, message: "GetTransferRequest") -> "GetTransferResponse":
+        """
+        A transfer as it is now.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def list_transfers(self, message: "ListTransfersRequest") -> "ListTransfersResponse":
+        """
+        Transfers, oldest first, page by page. A page may have fewer than were asked for, or none.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def get_stock_report(self, message: "GetStockReportRequest") -> "GetStockReportResponse":
         """
         The stock of each region, and its movements by day and type.
@@ -2232,6 +2842,54 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.cancel_reservation(request)
         await stream.send_message(response)
 
+    async def __rpc_draft_transfer(
+        self, stream: "grpclib.server.Stream[DraftTransferRequest, DraftTransferResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.draft_transfer(request)
+        await stream.send_message(response)
+
+    async def __rpc_ship_transfer(
+        self, stream: "grpclib.server.Stream[ShipTransferRequest, ShipTransferResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.ship_transfer(request)
+        await stream.send_message(response)
+
+    async def __rpc_receive_transfer(
+        self, stream: "grpclib.server.Stream[ReceiveTransferRequest, ReceiveTransferResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.receive_transfer(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_transfer(
+        self, stream: "grpclib.server.Stream[CancelTransferRequest, CancelTransferResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_transfer(request)
+        await stream.send_message(response)
+
+    async def __rpc_get_transfer(
+        self, stream: "grpclib.server.Stream[GetTransferRequest, GetTransferResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_transfer(request)
+        await stream.send_message(response)
+
+    async def __rpc_list_transfers(
+        self, stream: "grpclib.server.Stream[ListTransfersRequest, ListTransfersResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_transfers(request)
+        await stream.send_message(response)
+
     async def __rpc_get_stock_report(
         self, stream: "grpclib.server.Stream[GetStockReportRequest, GetStockReportResponse]"
     ) -> None:
@@ -2331,6 +2989,42 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 CancelReservationRequest,
                 CancelReservationResponse,
+            ),
+            "/stock.v1.StockService/DraftTransfer": grpclib.const.Handler(
+                self.__rpc_draft_transfer,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                DraftTransferRequest,
+                DraftTransferResponse,
+            ),
+            "/stock.v1.StockService/ShipTransfer": grpclib.const.Handler(
+                self.__rpc_ship_transfer,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ShipTransferRequest,
+                ShipTransferResponse,
+            ),
+            "/stock.v1.StockService/ReceiveTransfer": grpclib.const.Handler(
+                self.__rpc_receive_transfer,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ReceiveTransferRequest,
+                ReceiveTransferResponse,
+            ),
+            "/stock.v1.StockService/CancelTransfer": grpclib.const.Handler(
+                self.__rpc_cancel_transfer,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelTransferRequest,
+                CancelTransferResponse,
+            ),
+            "/stock.v1.StockService/GetTransfer": grpclib.const.Handler(
+                self.__rpc_get_transfer,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetTransferRequest,
+                GetTransferResponse,
+            ),
+            "/stock.v1.StockService/ListTransfers": grpclib.const.Handler(
+                self.__rpc_list_transfers,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListTransfersRequest,
+                ListTransfersResponse,
             ),
             "/stock.v1.StockService/GetStockReport": grpclib.const.Handler(
                 self.__rpc_get_stock_report,
