@@ -22,6 +22,7 @@ LIMITS = HttpLimits(
     idle_connection_seconds_max=30,
     request_read_seconds_max=30.0,
     write_stalled_seconds_max=30.0,
+    unsent_bytes_max=16 * 1_048_576,
     socket_message_bytes_max=1_024,
     socket_frames_at_once_max=20,
     socket_frames_per_second=0.1,
@@ -33,6 +34,7 @@ QUICK = "GET /quick HTTP/1.1\r\nHost: here\r\n\r\n"
 SLOW = "GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
 HUGE = "GET /huge HTTP/1.1\r\nHost: here\r\n\r\n"
 HUGE_BYTES = 32 * 1024 * 1024
+HUGE_BODY, HUGE_TEXT = b"." * HUGE_BYTES, "." * HUGE_BYTES
 HUGE_MESSAGE_BYTES = 64 * 1024
 SOCKET = (
     "GET /socket HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -41,14 +43,15 @@ SOCKET = (
 
 
 LISTENED, TOLD = SOCKET.replace("/socket", "/listen"), SOCKET.replace("/socket", "/told")
-TEXTS = ("short", "", "\u00fc" * 100, "." * 66_000, "short")
-"""The fourth is too long to be kept for the next one who is told it."""
+TEXTS = ("short", "", "\u00fc" * 100, "." * 20_000, "short")
+LONG = "".join(map(str, range(40_000)))
+"""Longer than what is written at once."""
 
 
 class Application:
     """Answers /quick at once, /slow when it is let go, /endless then too if it may stay until then, and /huge with more
-    than buffers can have. On a socket at /listen it hears what is said, at /told it says TEXTS at once, on others more
-    than buffers can have.
+    than buffers can have. On a socket at /listen it hears what is said; at /told it says TEXTS at once and then LONG;
+    at /changed more than buffers can have in one message, for whose end it does not wait; on others in many.
     """
 
     def __init__(self) -> None:
@@ -68,7 +71,7 @@ class Application:
             elif scope["path"] in ("/slow", "/endless"):
                 await self.let_go.wait()
             elif scope["path"] == "/huge":
-                body = b"." * HUGE_BYTES
+                body = HUGE_BODY
             length = str(len(body)).encode()
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
             await send({"type": "http.response.body", "body": body})
@@ -81,7 +84,17 @@ class Application:
         elif scope["path"] == "/told":
             await send({"type": "websocket.accept"})
             assert scope["state"]["write_now"](TEXTS)
+            assert not scope["state"]["write_now"]([LONG])
+            await send({"type": "websocket.send", "text": LONG})
             await self.let_go.wait()
+        elif scope["path"] == "/changed":
+            await send({"type": "websocket.accept"})
+            with suppress(TimeoutError):
+                await asyncio.wait_for(send({"type": "websocket.send", "text": HUGE_TEXT}), 0.1)
+            assert not scope["state"]["write_now"](TEXTS)
+            self.let_go.set()
+            await send({"type": "websocket.send", "text": "next"})
+            await receive()
         else:
             await self._talk(send)
 
@@ -121,12 +134,17 @@ class Caller:
             await self.say(b"".join(frame.serialize(mask=True) for frame in frames).decode("latin1"))
 
     async def text(self) -> str:
-        """The next text on a socket."""
-        head, size = await self._reader.readexactly(2)
+        """The next text on a socket, which comes in one part."""
+        head, text = await self.part()
         assert head == 0x80 | Opcode.TEXT
+        return text
+
+    async def part(self) -> tuple[int, str]:
+        """The next frame on a socket: its first byte, and what it says."""
+        head, size = await self._reader.readexactly(2)
         if more := {126: 2, 127: 8}.get(size):
             size = int.from_bytes(await self._reader.readexactly(more), "big")
-        return (await self._reader.readexactly(size)).decode()
+        return head, (await self._reader.readexactly(size)).decode()
 
     async def close_code(self) -> int:
         """Why the server closes the socket, whatever it says before."""
@@ -144,6 +162,12 @@ class Caller:
             return ""
         length = int(head.lower().partition("content-length: ")[2].partition("\r\n")[0])
         return head + (await self._reader.readexactly(length)).decode()
+
+    async def whole(self) -> int:
+        """Read the next answer; the size of its body. Raises IncompleteReadError or ConnectionResetError."""
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return len(await self._reader.readexactly(length))
 
     async def ended(self) -> bool:
         """Wait for the end of the connection; whether nothing came before it."""
@@ -176,6 +200,11 @@ class Site:
         while self.server.connections == 0:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
         while self.server.connections:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    async def until_stalled(self, count: int) -> None:
+        """Wait until so many callers leave unread what they are sent."""
+        while self.server.stalled != count:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
     async def until_running(self, count: int) -> None:

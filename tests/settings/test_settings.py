@@ -27,6 +27,7 @@ OTHER_VALUES = MappingProxyType(
         "http_reuse_port": "on",
         "http_connections_max": "16385",
         "http_idle_connection_seconds": "76",
+        "http_unsent_bytes_max": "67108865",
         "cors_origin": "https://shop.example",
         "connect": "off",
         "tls_cert": __file__,

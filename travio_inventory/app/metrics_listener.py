@@ -25,6 +25,7 @@ Told: TypeAlias = Callable[[], Awaitable[Mapping[int, ProcessTold | None]]]
 
 CONNECTIONS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 8_192
+UNSENT_BYTES_MAX: Final = 8_388_608
 SECONDS_MAX: Final = 10
 TEXT, JSON = b"text/plain; charset=utf-8", b"application/json"
 
@@ -103,6 +104,7 @@ def _server(told: Told) -> "HttpServer":
         idle_connection_seconds_max=120,
         request_read_seconds_max=SECONDS_MAX,
         write_stalled_seconds_max=SECONDS_MAX,
+        unsent_bytes_max=UNSENT_BYTES_MAX,
         socket_message_bytes_max=HEADER_BYTES_MAX,
         socket_frames_at_once_max=1,
         socket_frames_per_second=1,

@@ -187,6 +187,7 @@ def _http_limits(http: HttpSettings, limits: LimitSettings) -> HttpLimits:
         idle_connection_seconds_max=http.idle_connection_seconds,
         request_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
         write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,
+        unsent_bytes_max=http.unsent_bytes_max,
         socket_message_bytes_max=SOCKET_MESSAGE_BYTES_MAX,
         socket_frames_at_once_max=SOCKET_FRAMES_AT_ONCE_MAX,
         socket_frames_per_second=SOCKET_FRAMES_PER_SECOND,

@@ -6,19 +6,19 @@ from functools import lru_cache
 from typing import Any, Final
 
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
 
 from travio_inventory.http_server.connection import WRITE_NOW, tell
 from travio_inventory.http_server.limits import HttpLimits, OwnAnswer
+from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 
 PARSED_BYTES_MAX: Final = 2_048
 """Of what has arrived, so much is parsed before it is known whether that are too many frames."""
-FRAMES_KEPT, FRAME_CHARS_KEPT_MAX = 8, 65_536
-"""Many sockets are told the same texts one after the other: so many frames are written once, of texts no longer than
-that.
-"""
+FRAMES_KEPT: Final = 8
+"""Many sockets are told the same texts one after the other: so many frames are written once."""
 
 
 class CallerSocket(WebSocketsSansIOProtocol):
@@ -36,11 +36,15 @@ class CallerSocket(WebSocketsSansIOProtocol):
         limits: HttpLimits,
         no_handshake: OwnAnswer,
         left: Callable[[asyncio.BaseTransport], None],
+        unsent: Unsent,
     ) -> None:
         super().__init__(config, server_state, {**app_state, WRITE_NOW: self._write_now})
         self._limits = limits
         self._no_handshake = no_handshake
         self._left = left
+        self._unsent = unsent
+        self._speaking = asyncio.Lock()
+        self._large: set[asyncio.Task[None]] = set()
         self._stalled: asyncio.TimerHandle | None = None
         self._frames_left = float(limits.socket_frames_at_once_max)
         self._counted_at = self.loop.time()
@@ -48,8 +52,36 @@ class CallerSocket(WebSocketsSansIOProtocol):
     def _write_now(self, texts: Sequence[str]) -> bool:
         if not self.handshake_complete or self.close_sent or self.disconnected or not self.writable.is_set():
             return False
+        if self._speaking.locked() or sum(map(len, texts)) > PIECE_BYTES:
+            return False
         self.transport.write(b"".join(map(_frame, texts)))
         return True
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has them
+        """One message after the other; of a large one the parts, each when the one before is read. Whoever does not
+        wait for the end of it leaves a message that is whole.
+        """
+        async with self._speaking:
+            said = message.get("text") or message.get("bytes") or ""
+            if len(said) <= PIECE_BYTES or not self.handshake_complete:
+                await super().send(message)
+                return
+        sending = self.loop.create_task(self._send_parts(said))
+        self._large.add(sending)
+        sending.add_done_callback(self._large.discard)
+        await asyncio.shield(sending)
+        if self.disconnected:
+            raise ClientDisconnected
+
+    async def _send_parts(self, said: str | bytes) -> None:
+        async with self._speaking:
+            with self._unsent.sending(said):
+                for start in range(0, len(said), PIECE_BYTES):
+                    await self.writable.wait()
+                    if self.disconnected or self.close_sent:
+                        return
+                    self.transport.write(_part(said, start))
+                    await asyncio.sleep(0)  # whoever reads as fast as we write lets others have their turn
 
     # What the peer sends.
 
@@ -108,6 +140,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         self._stalled = self.loop.call_later(self._limits.write_stalled_seconds_max, self.transport.abort)
         super().pause_writing()
+        self._unsent.stalls(self.transport)
 
     def resume_writing(self) -> None:
         self._forget()
@@ -119,20 +152,23 @@ class CallerSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def _forget(self) -> None:
+        self._unsent.goes_on(self.transport)
         if self._stalled is not None:
             self._stalled.cancel()
 
 
+@lru_cache(FRAMES_KEPT)
 def _frame(text: str) -> bytes:
     """The text as a frame."""
-    return _kept_frame(text) if len(text) <= FRAME_CHARS_KEPT_MAX else _new_frame(text)
-
-
-def _new_frame(text: str) -> bytes:
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
-_kept_frame: Final = lru_cache(FRAMES_KEPT)(_new_frame)
+def _part(said: str | bytes, start: int) -> bytes:
+    """The frame of one part of a message."""
+    piece, is_last = said[start : start + PIECE_BYTES], start + PIECE_BYTES >= len(said)
+    kind = Opcode.CONT if start else Opcode.TEXT if isinstance(said, str) else Opcode.BINARY
+    data = piece.encode() if isinstance(piece, str) else piece
+    return Frame(kind, data, fin=is_last).serialize(mask=False)
 
 
 def _is_text(data: bytes) -> bool:

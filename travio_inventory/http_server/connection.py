@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
+from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 
 HEADER_OVERHEAD_BYTES: Final = 4
 """Of each header: ": " and the end of its line."""
@@ -21,7 +22,8 @@ CERTIFICATE: Final = "certificate"
 
 WRITE_NOW: Final = "write_now"
 """The name under which the state of a request, and of a WebSocket, has what writes a part of its answer at once: the
-bytes of a body, or the texts of messages, all or none. It returns whether they are written; not where they had to wait.
+bytes of a body, or the texts of messages, all or none. It returns whether they are written; not where they had to wait,
+nor where they are more than is written before it is known whether the peer reads.
 """
 
 
@@ -75,11 +77,13 @@ class CallerConnection(HttpToolsProtocol):
         limits: HttpLimits,
         refusals: HttpRefusals,
         room: Room,
+        unsent: Unsent,
     ) -> None:
         super().__init__(config, server_state, app_state)
         self._limits = limits
         self._refusals = refusals
         self._room = room
+        self._unsent = unsent
         self._head_bytes = 0
         self._is_too_large = False
         self._reading_since: float | None = None
@@ -92,12 +96,14 @@ class CallerConnection(HttpToolsProtocol):
             self.app_state = {**self.app_state, CERTIFICATE: certificate}
         if hasattr(transport, "max_size"):
             transport.max_size = self._limits.read_bytes_max  # of each read; asyncio's own are 256 KiB
+        transport.set_write_buffer_limits(PIECE_BYTES)
         if not self._room.add(self):
             self._answer(self._refusals.crowded)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._room.remove(self)
         self._room.stays_no_more(self.transport)
+        self._unsent.goes_on(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -214,8 +220,10 @@ class CallerConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         self._stalled_since = self.loop.time()
         super().pause_writing()
+        self._unsent.stalls(self.transport)
 
     def resume_writing(self) -> None:
+        self._unsent.goes_on(self.transport)
         self._stalled_since = None
         super().resume_writing()
 
@@ -236,7 +244,7 @@ def _write_now(request: RequestResponseCycle, body: bytes) -> bool:
     """Write a part of the answer to the request, whose length is not known in advance, as uvicorn would."""
     if not request.response_started or request.response_complete or not request.chunked_encoding:
         return False
-    if request.disconnected or request.flow.write_paused:
+    if request.disconnected or request.flow.write_paused or len(body) > PIECE_BYTES:
         return False
     request.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
     return True

@@ -30,6 +30,8 @@ class HttpLimits:
     """From the first byte of a request to the end of its body."""
     write_stalled_seconds_max: float
     """How long a peer may leave what we have sent unread."""
+    unsent_bytes_max: int
+    """What all peers together leave unread; beyond it, whoever has read nothing for longest loses its connection."""
     socket_message_bytes_max: int
     """Of a message on a WebSocket."""
     socket_frames_at_once_max: int

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from travio_inventory.http_server.caller_socket import CallerSocket
 from travio_inventory.http_server.connection import CallerConnection
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
+from travio_inventory.http_server.unsent import Unsent, by_the_piece
 
 INSPECTION_SECONDS: Final = 0.5
 POLL_SECONDS: Final = 0.02
@@ -36,13 +37,20 @@ class HttpServer:
         self._limits = limits
         self._state = ServerState()
         self._room = _Room(self._state, limits.connections_max, limits.staying_max)
+        self._unsent = Unsent(limits.unsent_bytes_max)
         self._config = Config(
             self._serve,
             interface="asgi3",
             http=CallerConnection,
             ws=cast(
                 Any,
-                partial(CallerSocket, limits=limits, no_handshake=refusals.not_http, left=self._room.stays_no_more),
+                partial(
+                    CallerSocket,
+                    limits=limits,
+                    no_handshake=refusals.not_http,
+                    left=self._room.stays_no_more,
+                    unsent=self._unsent,
+                ),
             ),
             ws_max_size=limits.socket_message_bytes_max,
             ws_ping_interval=limits.socket_ping_seconds,
@@ -64,6 +72,7 @@ class HttpServer:
             limits=limits,
             refusals=refusals,
             room=self._room,
+            unsent=self._unsent,
         )
         self._listener: asyncio.Server | None = None
         self._inspection: asyncio.TimerHandle | None = None
@@ -72,6 +81,11 @@ class HttpServer:
     def connections(self) -> int:
         """How many there are, WebSockets included."""
         return len(self._state.connections)
+
+    @property
+    def stalled(self) -> int:
+        """Of how many connections the peers leave unread what they are sent."""
+        return self._unsent.stalled
 
     async def start(
         self,
@@ -126,7 +140,7 @@ class HttpServer:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as ASGI has them
         """What is cancelled has been answered by us, or has lost its connection."""
         with suppress(asyncio.CancelledError):
-            await self._application(scope, receive, send)
+            await self._application(scope, receive, by_the_piece(send, self._unsent))
 
     def _inspect(self) -> None:
         loop = asyncio.get_running_loop()

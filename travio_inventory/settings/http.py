@@ -43,6 +43,14 @@ class HttpSettings(Component):
         "HTTP_IDLE_CONNECTION_SECONDS", 75, "how long an HTTP connection without a request stays open", ge=1, le=86_400
     )
 
+    unsent_bytes_max: int = setting(
+        "HTTP_UNSENT_BYTES_MAX",
+        67_108_864,
+        "answers that callers leave unread, together; beyond it the longest stalled caller is cut off",
+        ge=1_048_576,
+        le=1_073_741_824,
+    )
+
     @field_validator("host")
     @classmethod
     def _without_brackets(cls, value: str) -> str:

@@ -138,7 +138,8 @@ class EventStream(Response):
 
     async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await _send(send, f"retry: {self._retry_ms}\n".encode() + self._write(self._first))
+        await _send(send, f"retry: {self._retry_ms}\n".encode())
+        await _send(send, self._write(self._first))
         try:
             async for told in self._feed:
                 await _send(send, self._write(told))
