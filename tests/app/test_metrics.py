@@ -14,11 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from travio_inventory.app.backends import StartFailed, Store
 from travio_inventory.app.backends.opening import Edge
+from travio_inventory.app.background import dead_letters
+from travio_inventory.app.dead_letters import open_dead_letters
 from travio_inventory.app.service import App, running, working
 from travio_inventory.app.told_figures import OF_STORE, VISITS, count_visits, tell_backends, tell_calls
 from travio_inventory.client import InventoryClient
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local_rates import LocalRates
+from travio_inventory.events.inbound.letters import SourceLetters
+from travio_inventory.events.inbound.message import Message, Unfit
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import Kind, Outcome, Unknown
 from travio_inventory.seats.audit.findings import Fault
@@ -134,6 +139,7 @@ async def told(
 ) -> AsyncIterator[tuple[App, httpx.AsyncClient]]:
     """A service with a sink that works and one that refuses everything; and a client of its metrics."""
     lost_once(monkeypatch, doubt_seen)
+    monkeypatch.setattr(dead_letters, "COUNT_EVERY_S", 0.5)
     settings = with_metrics(
         tmp_path,
         events=f"good=json-lines:{tmp_path}/events,bad=json-lines:/dev/full",
@@ -144,9 +150,13 @@ async def told(
         yield app, client
 
 
-async def test_every_metric_is_told_and_moves(told: tuple[App, httpx.AsyncClient], doubt_seen: asyncio.Event) -> None:
+async def test_every_metric_is_told_and_moves(
+    told: tuple[App, httpx.AsyncClient], doubt_seen: asyncio.Event, tmp_path: Path
+) -> None:
     app, metrics = told
     before = await figures(metrics)
+    async with open_dead_letters(with_metrics(tmp_path), writes=True) as letters:
+        await SourceLetters(letters, "shop", SystemClock()).put(Message("t", "t/0@1", b"{"), Unfit("NOT_JSON", "no"))
     found = moved({}, before) & CONSTANT
     async with AsyncExitStack() as open_ones:
         client = await open_ones.enter_async_context(

@@ -141,7 +141,7 @@ def test_all_processes_on_a_keyspace_must_share_each_rule_of_the_protocol() -> N
         "holds_per_holder_max": 4,
         "hold_total_seconds_max": 7_201,
     }
-    of_a_process = {"deeds_seconds"}  # each deed goes when the process that wrote it says
+    of_a_process = {"deeds_seconds", "dead_letters_seconds", "dead_letters_max"}  # each goes when its writer says
     set_s = {
         field: value for field, value in RetentionSettings() if isinstance(value, int) and field not in of_a_process
     }

@@ -11,16 +11,16 @@ import anyio
 import pytest
 
 from tests.events.events import event
+from tests.events.kept_letters import SHOP_OUT, all_of, in_memory, whole
 from tests.events.selling import Service, on_sale, sell
-from tests.typed import Type
-from travio_inventory.app.sinks import letters_of
 from travio_inventory.events.choice import parse_sink
 from travio_inventory.events.sinks import webhook as module
-from travio_inventory.events.sinks.dead_letters import DeadLetters, letter_of
+from travio_inventory.events.sinks.dead_letters import SinkLetters, event_of
 from travio_inventory.events.sinks.signing import secrets_of, signature
 from travio_inventory.events.sinks.webhook import Webhook
 from travio_inventory.events.targets.webhook import WebhookUrl
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, SinkDown
+from travio_inventory.protocol.dead_letters import DeadLetters
 from verification.servers.webhook_receiver import SECRET, WebhookReceiver, webhook_receiver
 
 Hook = Callable[..., AbstractAsyncContextManager[Webhook]]
@@ -60,11 +60,15 @@ def target(url: str, folder: Path, more: str = "") -> WebhookUrl:
 
 
 @pytest.fixture
-def hook(receiver: WebhookReceiver, path: str, tmp_path: Path) -> Hook:
+def letters() -> DeadLetters:
+    return in_memory()
+
+
+@pytest.fixture
+def hook(receiver: WebhookReceiver, path: str, tmp_path: Path, letters: DeadLetters) -> Hook:
     @asynccontextmanager
     async def opened(more: str = "") -> AsyncIterator[Webhook]:
-        letters = DeadLetters(tmp_path / "letters.jsonl")
-        async with Webhook(target(receiver.url + path, tmp_path, more), letters) as made:
+        async with Webhook(target(receiver.url + path, tmp_path, more), SinkLetters(letters, "shop")) as made:
             yield made
 
     return opened
@@ -141,21 +145,21 @@ async def test_trips_arrive_in_order_side_by_side_whatever_fails(
 
 
 async def test_what_is_refused_for_good_is_a_dead_letter_and_the_next_goes_on(
-    hook: Hook, receiver: WebhookReceiver, path: str, tmp_path: Path
+    hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters
 ) -> None:
     receiver.plan(path, {"about": "a.2", "status": 422})
     async with hook() as opened:
         await opened.publish(of_trip("a", "1", "2", "3"))
     assert receiver.taken(path) == ["a.1", "a.3"]
-    (line,) = DeadLetters(tmp_path / "letters.jsonl").read()
-    letter = letter_of(line)
-    assert (letter.event, letter.status, letter.answer) == (of_trip("a", "2")[0], 422, "answer 422")
+    [letter] = await whole(letters, SHOP_OUT)
+    assert (event_of(letter), letter.reason, letter.said) == (of_trip("a", "2")[0], "HTTP_422", "answer 422")
+    assert (letter.topic, letter.event, letter.place) == ("hold.created", "a.2", "a~2")
 
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500])
 async def test_what_is_refused_for_now_is_no_dead_letter(
-    hook: Hook, receiver: WebhookReceiver, path: str, tmp_path: Path, status: int
+    hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters, status: int
 ) -> None:
     receiver.plan(path, {"times": 1, "status": status})
     async with hook() as opened:
@@ -163,7 +167,7 @@ async def test_what_is_refused_for_now_is_no_dead_letter(
             await opened.publish([event("1")])
         await opened.publish([event("1")])
     assert receiver.taken(path) == ["1"]
-    assert not (tmp_path / "letters.jsonl").exists()
+    assert await letters.lists() == []
 
 
 async def test_retry_after_is_kept_and_nothing_is_asked_meanwhile(
@@ -210,16 +214,15 @@ async def test_an_event_that_always_fails_stops_its_hold_alone_in_the_end(
 
 @pytest.mark.usefixtures("soon")
 async def test_a_receiver_that_refuses_everything_counts_as_down(
-    hook: Hook, receiver: WebhookReceiver, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REFUSED_MAX", 2)
     receiver.plan(path, {"times": 3, "status": 404})
-    letters = DeadLetters(tmp_path / "letters.jsonl")
     events = of_trip("a", "1", "2", "3", "4")
     async with hook() as opened:
         with pytest.raises(SinkDown, match="answers 404 to everything"):
             await opened.publish(events)
-        assert [letter_of(line).event.id for line in letters.read()] == ["a.1", "a.2"]
+        assert {letter.event for letter in await whole(letters, SHOP_OUT)} == {"a.1", "a.2"}
         await opened.publish(events[2:])
     assert receiver.taken(path) == ["a.3", "a.4"]
 
@@ -228,10 +231,10 @@ async def test_letters_that_cannot_be_kept_have_the_sink_wait(
     receiver: WebhookReceiver, path: str, tmp_path: Path
 ) -> None:
     receiver.plan(path, {"status": 400})
-    letters = DeadLetters(tmp_path / "letters.jsonl", bytes_max=10)
-    async with Webhook(target(receiver.url + path, tmp_path), letters) as opened:
-        with pytest.raises(SinkDown, match="full of dead letters"):
-            await opened.publish([event("1")])
+    full = SinkLetters(in_memory(letters_max=1), "shop")
+    async with Webhook(target(receiver.url + path, tmp_path), full) as opened:
+        with pytest.raises(SinkDown, match="no room for more"):
+            await opened.publish(of_trip("a", "1", "2"))
 
 
 @pytest.mark.usefixtures("soon")
@@ -266,7 +269,7 @@ async def test_a_receiver_that_is_killed_loses_nothing_it_took_and_gets_the_rest
 ) -> None:
     """Its answer says that the message is on its disk; killed before it answers, it gets the message again."""
     events = [one for number in range(60) for trip in "abc" for one in of_trip(trip, f"{number:02}")]
-    letters = DeadLetters(tmp_path / "letters.jsonl")
+    letters = SinkLetters(in_memory(), "shop")
     async with Webhook(target(f"{own_receiver.url}/x", tmp_path), letters) as opened, anyio.create_task_group() as both:
         both.start_soon(published_in_rounds, opened, events)
         for _ in range(3):
@@ -279,37 +282,16 @@ async def test_a_receiver_that_is_killed_loses_nothing_it_took_and_gets_the_rest
         assert of_one == [f"{trip}.{number:02}" for number in range(60)]
 
 
-async def test_dead_letters_are_listed_and_sent_again(
-    receiver: WebhookReceiver, path: str, tmp_path: Path, typed: Type
+async def test_an_event_that_is_refused_again_is_the_same_letter(
+    hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters
 ) -> None:
-    """The one that is refused again stays."""
-    setting = f"shop={receiver.url}{path}#secret_file={tmp_path}/secrets"
-    receiver.plan(path, {"status": 400})
-    async with Webhook(target(receiver.url + path, tmp_path), letters_of("shop", tmp_path)) as opened:
-        await opened.publish(of_trip("a", "1", "2", "3"))
-
-    def type_it(*words: str) -> tuple[int, str]:
-        answer = typed("events", "dead-letters", *words, TRAVIO_EVENTS=setting, TRAVIO_DATA=str(tmp_path))
-        return answer.status, answer.out + answer.err
-
-    status, said = await anyio.to_thread.run_sync(type_it)
-    assert (status, [f"a.{n}" in said for n in "123"]) == (0, [True] * 3)
-    receiver.plan(path, {"about": "a.2", "status": 410})
-    assert await anyio.to_thread.run_sync(type_it, "--send") == (1, "shop: 2 sent again, 1 left\n")
-    assert receiver.taken(path) == ["a.1", "a.3"]
-    receiver.plan(path)
-    assert await anyio.to_thread.run_sync(type_it, "--send", "--sink", "shop") == (0, "shop: 1 sent again, 0 left\n")
-    assert await anyio.to_thread.run_sync(type_it, "--sink", "other") == (
-        2,
-        "TRAVIO_EVENTS has no webhook named other\n",
-    )
-
-
-def test_a_letter_that_came_while_others_were_sent_stays(tmp_path: Path) -> None:
-    letters = DeadLetters(tmp_path / "letters.jsonl")
-    (tmp_path / "letters.jsonl").write_text("one\ntwo\nthree\n")
-    letters.replace(2, ["two again\n"])
-    assert letters.read() == ["two again\n", "three\n"]
+    """After a crash between the letter and the note that the event is published."""
+    receiver.plan(path, {"status": 410})
+    async with hook() as opened:
+        for _ in range(2):
+            await opened.publish([event("1")])
+    [told] = await all_of(letters, SHOP_OUT)
+    assert (told.tries, (await letters.count(SHOP_OUT)).letters) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol import event_rows, late_events, listings, rows
 from travio_inventory.protocol.batches import FOR_EVER, IndexEntry, Partition, RowKey, Table
+from travio_inventory.protocol.dead_letter_rows import LetterList, Way
+from travio_inventory.protocol.dead_letters import letter_partition
 from travio_inventory.protocol.inbox import inbox_partition
 from travio_inventory.seats.hold import (
     NEVER_MS,
@@ -68,8 +70,8 @@ def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
 
 
 def partitions(one: str, other: str) -> Iterable[Partition]:
-    """Those of a trip, of a holder, of an organization's trip definition and seat plan, of an event that came in, of
-    what lies in a warehouse.
+    """Those of a trip, of a holder, of an organization's trip definition and seat plan, of an event that came in, of a
+    dead letter, of what lies in a warehouse.
     """
     key = TripKey(one, other)
     yield from (seat_rows.group_partition(key, number) for number in (0, 1, 11))
@@ -77,6 +79,7 @@ def partitions(one: str, other: str) -> Iterable[Partition]:
     yield trip_rows.partition(key)
     yield plan_partition(PlanKey(one, other))
     yield inbox_partition(Incoming(one, other, "t", 0, "", {}))
+    yield letter_partition(LetterList(Way.IN, one), other)
     yield from (stock_rows.place(one, other, warehouse) for warehouse in (1, 2, 11))
 
 

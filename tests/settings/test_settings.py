@@ -85,6 +85,8 @@ OTHER_VALUES = MappingProxyType(
         "stock": "off",
         "trip_change_seconds": "11",
         "event_retention_seconds": "604801",
+        "dead_letter_retention_seconds": "86401",
+        "dead_letters_max": "11",
         "events_in": "kafka://broker",
         "event_in_retention_seconds": "604802",
         "events_in_seat_plan": "coach",

@@ -9,10 +9,15 @@ import pytest
 
 from tests.stock.carrying import Carrying
 from tests.stock.shop import Shop
+from travio_inventory.events.inbound.letters import SourceLetters
+from travio_inventory.events.inbound.message import Header, Message, Unfit
 from travio_inventory.kernel.actor import house_of
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
 from travio_inventory.protocol.columns import Type
+from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, Way
+from travio_inventory.protocol.dead_letters import DeadLetters
 from travio_inventory.protocol.event_table import EVENT
 from travio_inventory.protocol.hold_table import HOLD
 from travio_inventory.protocol.inbox import Inbox, Noted
@@ -84,6 +89,23 @@ async def a_little_stock(store: MemoryBatches) -> None:
     await (await Carrying.begun(Shop(store))).draft(1)
 
 
+async def a_letter(store: MemoryBatches) -> None:
+    """One that was too long, given again in vain, and discarded."""
+    letters, of = DeadLetters(store, SystemClock()), LetterList(Way.IN, "shop")
+    came = Message("t", "t/0@1", b"x" * 600_000, (Header("event_id", b"1"),), content_type="text", at_ms=1, key=b"k")
+    await SourceLetters(letters, of.of, SystemClock()).put(came, Unfit("TOO_LARGE", "too long"))
+    letter = DeadLetter(
+        of=of, reason="NO", said="no", at_ms=1, topic="t", place="t/0@2", body=b"", size=0, event="e", sent_at_ms=1
+    )
+    letter_id = await letters.keep(letter)
+    stored = await letters.read(of, letter_id)
+    assert stored is not None
+    await letters.want(of, stored)
+    taken = await letters.take(of, letter_id)
+    assert taken is not None
+    await letters.end(of, taken, "discarded")
+
+
 async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_only_where_it_is_declared() -> None:
     """No column is declared that nobody writes. What is written and not declared is refused by the store."""
     store, written = MemoryBatches(None, Random(1), asyncio.sleep), set[tuple[Kind, str]]()
@@ -123,5 +145,6 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         assert isinstance(noted, Noted)
         await noted.decide("fits")
         await noted.done("booked")
+    await a_letter(store)
     await a_little_stock(store)
     assert written == {(kind, name) for kind, columns in COLUMNS.items() for name in columns}

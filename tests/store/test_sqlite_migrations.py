@@ -165,7 +165,7 @@ def test_each_migration_is_run_once_and_in_order(old: Path) -> None:
     for times in range(2):
         with closing(sqlite3.connect(old, isolation_level=None)) as connection:
             assert (migrate(connection, old, MORE) is None) == bool(times)
-            assert connection.execute("PRAGMA user_version").fetchone() == (9,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (10,)
     assert schema_of(old).keys() == {*TABLES, "index_entries", "ends", "more"}
     new = old.with_name("new.db")
     with closing(sqlite3.connect(new, isolation_level=None)) as connection:
@@ -193,7 +193,7 @@ def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
         (["PRAGMA user_version = 1"], DatabaseTooOld, "version 1, from which no release migrates: move it away"),
         (["PRAGMA user_version = 2"], DatabaseTooOld, "version 2, from which no release migrates: move it away"),
         (["PRAGMA user_version = 0"], DatabaseTooOld, "version 0, from which no release migrates: move it away"),
-        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 7; use that"),
+        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 8; use that"),
         (
             ["ALTER TABLE ledgers ADD COLUMN colour TEXT"],
             DatabaseTooNew,

@@ -113,7 +113,8 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
 
 def test_texts_that_rows_are_found_by() -> None:
     assert sorted(Table) == [
-        "cursors", "inbox", "ledgers", "seat_groups", "seat_plans", "stock", "trips", "waitlists", "warehouses",
+        "cursors", "dead_letters", "inbox", "ledgers", "seat_groups", "seat_plans", "stock", "trips", "waitlists",
+        "warehouses",
     ]  # fmt: skip
     assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)

@@ -1,26 +1,34 @@
 """Takes events of other services in, as the settings say: which brokers, what they do to seats, and what is counted."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.background import Job
 from travio_inventory.events.inbound.choice import ChosenSource, KafkaSource, RabbitSource, parse_sources
 from travio_inventory.events.inbound.delivery import Delivery
-from travio_inventory.events.inbound.message import DeadLetters
+from travio_inventory.events.inbound.letters import SourceLetters
 from travio_inventory.events.inbound.reception import Reception
+from travio_inventory.protocol.dead_letters import DeadLetters
 from travio_inventory.protocol.inbox import Inbox
 from travio_inventory.settings import EventInSettings
 from travio_inventory.telemetry.metrics import Figures
 
 
-def inbound_jobs(events_in: EventInSettings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
-    """A job for each source, by name. Raises StartFailed if a library or a file is missing."""
+class Inbound(NamedTuple):
+    """A job for each source by name, and what receives its events."""
+
+    jobs: Mapping[str, Job]
+    receptions: Mapping[str, Reception]
+
+
+def inbound(events_in: EventInSettings, assembly: Assembly, letters: DeadLetters, figures: Figures) -> Inbound:
+    """What takes events in. Raises StartFailed if a library or a file is missing."""
     sources = parse_sources(events_in.sources)
     if not sources:
-        return {}
+        return Inbound({}, {})
     from travio_inventory.api.inbound.reactions import reactions  # noqa: PLC0415 - imported only where events come in
 
     sender = assembly.sender
@@ -31,16 +39,18 @@ def inbound_jobs(events_in: EventInSettings, assembly: Assembly, figures: Figure
         organizations=[each.strip() for each in events_in.organizations.split(",") if each.strip()],
     )
 
-    def deliver(name: str, letters: DeadLetters) -> Delivery:
+    def deliver(name: str) -> Delivery:
         count = partial(figures.add, f"events_in.{name}")
-        delivery = Delivery(name, reception, letters, sender.clock, jitter=sender.random, count=count)
+        own = SourceLetters(letters, name, sender.clock)
+        delivery = Delivery(name, reception, own, jitter=sender.random, count=count)
         figures.gauge(f"events_in.{name} waiting", lambda: delivery.waiting)
         return delivery
 
-    return {f"events of {chosen.name}": _job(chosen, deliver) for chosen in sources}
+    jobs = {f"events of {chosen.name}": _job(chosen, deliver(chosen.name)) for chosen in sources}
+    return Inbound(jobs, {chosen.name: reception for chosen in sources})
 
 
-def _job(chosen: ChosenSource, deliver: Callable[[str, DeadLetters], Delivery]) -> Job:
+def _job(chosen: ChosenSource, delivery: Delivery) -> Job:
     name, source = chosen
     try:
         match source:
@@ -48,13 +58,11 @@ def _job(chosen: ChosenSource, deliver: Callable[[str, DeadLetters], Delivery]) 
                 from travio_inventory.events.inbound import kafka  # noqa: PLC0415 - imported only where it is used
 
                 kafka.connection_options(source)
-                kafka_letters = kafka.KafkaLetters(source)
-                return kafka.KafkaConsumer(name, source, deliver(name, kafka_letters), kafka_letters).run
+                return kafka.KafkaConsumer(name, source, delivery).run
             case RabbitSource():
                 from travio_inventory.events.inbound import rabbitmq  # noqa: PLC0415 - imported only where it is used
 
-                letters = rabbitmq.RabbitLetters(source)
-                return rabbitmq.RabbitConsumer(name, source, deliver(name, letters), letters).run
+                return rabbitmq.RabbitConsumer(name, source, delivery).run
             case _:
                 assert_never(source)
     except ImportError as missing:

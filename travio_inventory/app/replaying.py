@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from travio_inventory.app.backends import open_view
+from travio_inventory.app.backends import open_guest, open_view
+from travio_inventory.app.dead_letters import dead_letters_of
 from travio_inventory.app.service import rules_of
 from travio_inventory.app.sinks import open_sink
 from travio_inventory.events.choice import ChosenSink, parse_sinks
@@ -81,7 +82,10 @@ async def replay(
         if anew:
             progress.end()
         after, kept_s, clock = progress.read(), _kept_s(settings), SystemClock()
-        async with open_view(settings) as store, open_sink(chosen, settings.store.data) as sink:
+        async with (
+            open_guest(settings) as store,
+            open_sink(chosen, settings.store.data, dead_letters_of(settings, store)) as sink,
+        ):
             pieces = recorded_events(store.batches, clock, wanted, kept_s=kept_s, after=after)
             running = Replay(pieces, sink, down_s_max=DOWN_S_MAX)
             saved = 0

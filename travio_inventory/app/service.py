@@ -3,11 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import (
-    AsyncExitStack,
-    asynccontextmanager,
-    suppress,
-)
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random, SystemRandom
@@ -21,8 +17,8 @@ from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, open_batches, open_edge
 from travio_inventory.app.background import AuditJob, Job, StockAuditJob, Supervision, VisitJob, background_jobs
+from travio_inventory.app.dead_letters import dead_letters_of, event_jobs
 from travio_inventory.app.deeds import recorded
-from travio_inventory.app.inbound import inbound_jobs
 from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.serving import Face, Served, serving
@@ -173,7 +169,7 @@ async def _at_work(
             **store.jobs,
             **watched_trips(settings.metrics, inventory, meters),
         }
-        background = _background_jobs(settings, assembly, figures) if with_background else {}
+        background = _background_jobs(settings, assembly, store, figures, meters) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
@@ -226,7 +222,8 @@ async def _opened(
         store = await stack.enter_async_context(open_batches(settings, renewals))
         edge = await stack.enter_async_context(open_edge(settings, store.deployment, signals, renewals))
         if not sinks:
-            sinks = await stack.enter_async_context(open_sinks(settings.events, settings.store.data))
+            letters = dead_letters_of(settings, store)
+            sinks = await stack.enter_async_context(open_sinks(settings.events, settings.store.data, letters))
         figures = figures or Figures()
         archive = open_archive(settings.retention.trip_archive)
         ports = Ports(
@@ -360,7 +357,9 @@ async def _kept_at_work(
             await task
 
 
-def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -> dict[str, Job]:
+def _background_jobs(
+    settings: Settings, assembly: Assembly, store: Store, figures: Figures, meters: Meters
+) -> dict[str, Job]:
     background = settings.background
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     jobs = background_jobs(
@@ -382,7 +381,7 @@ def _background_jobs(settings: Settings, assembly: Assembly, figures: Figures) -
         jobs["sweeper of stock"] = VisitJob(
             "sweep stock", expire, interval_ms=background.sweep_interval_ms, jitter=jitter
         ).run
-    return jobs | inbound_jobs(settings.events_in, assembly, figures)
+    return {**jobs, **event_jobs(settings, assembly, store, figures, meters)}
 
 
 def _count_fault(figures: Figures, fault: str) -> None:

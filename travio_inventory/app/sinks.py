@@ -1,14 +1,14 @@
 """Opens the sinks of events, as the settings name them; the library of a broker is imported only where it is one."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.events.choice import NONE, ChosenSink, Target, parse_sinks
 from travio_inventory.events.sinks.broker import Broker
-from travio_inventory.events.sinks.dead_letters import SUFFIX, DeadLetters, Letter, letter_of
+from travio_inventory.events.sinks.dead_letters import SinkLetters
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.events.targets.files import JsonLinesFile
@@ -17,32 +17,31 @@ from travio_inventory.events.targets.nats import NatsStream
 from travio_inventory.events.targets.rabbitmq import RabbitExchange
 from travio_inventory.events.targets.redis_stream import RedisStreams
 from travio_inventory.events.targets.webhook import WebhookUrl
-from travio_inventory.kernel.events import PublishFailed, Sink
+from travio_inventory.kernel.events import Sink
+from travio_inventory.protocol.dead_letters import DeadLetters
 from travio_inventory.settings import EventSettings
 
 if TYPE_CHECKING:
     from travio_inventory.events.sinks.webhook import Letters, Webhook
 
-LETTERS = "dead-letters"
-"""In the data folder: a file for each webhook."""
 EXAMPLE = "json-lines:/FOLDER/events.jsonl"
 
 
 @asynccontextmanager
-async def open_sinks(events: EventSettings, folder: Path) -> AsyncIterator[Mapping[str, Sink]]:
+async def open_sinks(events: EventSettings, folder: Path, letters: DeadLetters) -> AsyncIterator[Mapping[str, Sink]]:
     """The sinks by name. Without any, events are still read, so that lists of holds are complete. A broker that is away
     stops no start. Raises StartFailed.
     """
     async with AsyncExitStack() as stack:
         sinks = {
-            chosen.name: await stack.enter_async_context(open_sink(chosen, folder))
+            chosen.name: await stack.enter_async_context(open_sink(chosen, folder, letters))
             for chosen in parse_sinks(events.sinks)
         }
         yield sinks or {NONE: InProcess()}
 
 
 @asynccontextmanager
-async def open_sink(chosen: ChosenSink, folder: Path) -> AsyncIterator[Sink]:
+async def open_sink(chosen: ChosenSink, folder: Path, letters: DeadLetters) -> AsyncIterator[Sink]:
     """One sink. Raises StartFailed if a file or a library that it needs is missing."""
     target: Target = chosen.target
     match target:
@@ -62,21 +61,13 @@ async def open_sink(chosen: ChosenSink, folder: Path) -> AsyncIterator[Sink]:
             async with broker:
                 yield broker
         case WebhookUrl():
-            letters = letters_of(chosen.name, folder)
-            with _files(chosen.name):
-                letters.check()
-            async with _webhook(target, chosen.name, letters) as webhook:
+            async with open_webhook(target, chosen.name, SinkLetters(letters, chosen.name)) as webhook:
                 yield webhook
         case _:
             assert_never(target)
 
 
-def letters_of(sink: str, folder: Path) -> DeadLetters:
-    """What the webhook refused for good, in the data folder."""
-    return DeadLetters(folder / LETTERS / f"{sink}{SUFFIX}")
-
-
-def _webhook(target: WebhookUrl, sink: str, letters: "Letters") -> "Webhook":
+def open_webhook(target: WebhookUrl, sink: str, letters: "Letters") -> "Webhook":
     """The sink; no request is made yet. Raises StartFailed."""
     from travio_inventory.events.sinks.webhook import Webhook  # noqa: PLC0415 - imported only where it is used
 
@@ -85,54 +76,6 @@ def _webhook(target: WebhookUrl, sink: str, letters: "Letters") -> "Webhook":
             return Webhook(target, letters)
         except ValueError as wrong:
             raise StartFailed(f"events for {sink}: {target.secrets.path} {wrong}") from wrong
-
-
-class SentAgain(NamedTuple):
-    """How many dead letters arrived, how many are left, and why no more were sent, if that is so."""
-
-    sent: int
-    left: int
-    why: str = ""
-
-
-async def send_again(sink: str, target: WebhookUrl, folder: Path) -> SentAgain:
-    """Send the sink's dead letters again, in their order. What is refused again stays, with its new answer; when the
-    receiver does not answer, the rest stays. Raises StartFailed, OSError, BlockingIOError if another process does it.
-    """
-    letters, again = letters_of(sink, folder), _Again()
-    letters.check()
-    with letters.one_sender():
-        lines = letters.read()
-        async with _webhook(target, sink, again) as webhook:
-            done, why = await _send_all(lines, webhook)
-        left = [*again.lines, *lines[done:]]
-        letters.replace(len(lines), left)
-    return SentAgain(len(lines) - len(left), len(left), why)
-
-
-async def _send_all(lines: Sequence[str], webhook: "Webhook") -> tuple[int, str]:
-    """How many were sent, and why no more were. A line that is no letter stops it."""
-    for done, line in enumerate(lines):
-        try:
-            event = letter_of(line).event
-        except (ValueError, KeyError, TypeError) as wrong:
-            return done, f"line {done + 1} is no dead letter: {type(wrong).__name__}: {wrong}"
-        try:
-            await webhook.publish([event])
-        except PublishFailed as failed:
-            return done, str(failed)
-    return len(lines), ""
-
-
-class _Again:
-    """Letters that are refused again."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    async def add(self, letter: Letter) -> None:
-        """See Letters."""
-        self.lines.append(letter.line)
 
 
 def _broker(target: RabbitExchange | NatsStream | RedisStreams, sink: str) -> Broker:

@@ -13,8 +13,11 @@ from typing import Final
 from travio_inventory.app.assemble import Assembly, Relay
 from travio_inventory.app.backends import Edge, Store
 from travio_inventory.app.readiness import PARTS, Readiness
+from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.tally import Tally
+from travio_inventory.protocol.dead_letter_rows import LetterList
+from travio_inventory.protocol.dead_letters import Count
 from travio_inventory.protocol.step_counts import StepCounts
 from travio_inventory.seats.audit.findings import Fault
 from travio_inventory.seats.trip import TripKey
@@ -129,6 +132,18 @@ def _places(name: str, outcome: str) -> Iterator[tuple[Family, Labels]]:
         yield families.USE_CASE, (name, outcome)
         if name == SWEEPER:
             yield families.CLEANUP, (outcome,)
+
+
+def tell_letters(meters: Meters, counts: Mapping[LetterList, Count], clock: Clock) -> None:
+    """How many dead letters there are, and how old the oldest is."""
+    meters.read(families.DEAD_LETTERS, lambda: {(of.way, of.of): count.letters for of, count in counts.items()})
+    meters.read(
+        families.DEAD_LETTERS_AGE,
+        lambda: {
+            (of.way, of.of): (clock.now_ms() - count.oldest_at_ms) / 1_000 if count.letters else 0
+            for of, count in counts.items()
+        },
+    )
 
 
 def tell_assembly(meters: Meters, assembly: Assembly) -> None:

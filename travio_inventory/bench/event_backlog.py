@@ -8,6 +8,7 @@ from time import perf_counter, process_time
 
 from travio_inventory.app.assemble import Ports, assemble
 from travio_inventory.app.backends import open_batches
+from travio_inventory.app.dead_letters import dead_letters_of
 from travio_inventory.app.service import open_inventory, rules_of
 from travio_inventory.app.sinks import open_sink
 from travio_inventory.bench import bench_trips
@@ -80,7 +81,7 @@ async def _relayed(settings: Settings, chosen: ChosenSink, events: int, show: Te
     async with (
         somewhere(chosen.target),
         open_batches(settings) as store,
-        open_sink(chosen, settings.store.data) as sink,
+        open_sink(chosen, settings.store.data, dead_letters_of(settings, store)) as sink,
     ):
         ports = Ports(store.batches, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), {name: sink})
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings))

@@ -174,8 +174,23 @@ COMMANDS = (
     Command(
         "events dead-letters",
         "dead_letters:dead_letters",
-        "List what webhooks refused for good, or send it again.",
-        "--sink shop --send",
+        "List events that can never take effect as they are, or show one.",
+        "--of shop",
+        usage="[OPTIONS] [LETTER]",
+    ),
+    Command(
+        "events requeue",
+        "dead_letters:requeue",
+        "Have dead letters given again.",
+        "--all --of shop",
+        usage="[OPTIONS] (LETTER... | --all)",
+    ),
+    Command(
+        "events discard",
+        "dead_letters:discard",
+        "Forget dead letters.",
+        "--all --of shop --yes",
+        usage="[OPTIONS] (LETTER... | --all)",
     ),
     Command(
         "events replay",

@@ -25,6 +25,7 @@ class Table(StrEnum):
     WAITLISTS = "waitlists"
     CURSORS = "cursors"
     INBOX = "inbox"
+    DEAD_LETTERS = "dead_letters"
     STOCK = "stock"
     WAREHOUSES = "warehouses"
 
@@ -48,6 +49,8 @@ class Kind(StrEnum):
     PLACES = "places"
     CURSOR = "cursor"
     INCOMING = "incoming"
+    DEAD_LETTER = "dead letter"
+    LETTER_BODY = "letter body"
     STOCK = "stock"
     CAUSE = "cause"
     LINE = "line"
@@ -74,6 +77,7 @@ class Index(StrEnum):
     DEPARTURES = "departures"
     TOLD = "told"
     DEEDS = "deeds"
+    DEAD_LETTERS = "dead letters"
     STOCK = "stock"
 
 

@@ -128,4 +128,13 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "when, an id, who, what, about what, how it ended",
         "`TRAVIO_DEED_RETENTION_SECONDS`",
     ),
+    Index.DEAD_LETTERS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the dead letters of a source or sink, the oldest first; those that are to be given again; and which sources "
+        "and sinks have any",
+        "in or out, the source or sink; with `wanted` for those; or `all`",
+        "since when, the letter, the bytes that are kept of it; of those that are wanted the letter; of `all` in or "
+        "out, and the source or sink",
+        "as the letter",
+    ),
 }

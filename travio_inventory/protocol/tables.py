@@ -10,6 +10,7 @@ from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Table, Wr
 from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type
 from travio_inventory.protocol.columns import number as _number
 from travio_inventory.protocol.columns import text as _text
+from travio_inventory.protocol.dead_letter_table import DEAD_LETTERS
 from travio_inventory.protocol.event_table import EVENT
 from travio_inventory.protocol.hold_table import HOLD
 from travio_inventory.protocol.inbox_table import INBOX
@@ -165,6 +166,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         {Kind.CURSOR: CURSOR},
     ),
     Table.INBOX: INBOX,
+    Table.DEAD_LETTERS: DEAD_LETTERS,
     Table.STOCK: STOCK,
     Table.WAREHOUSES: WAREHOUSES,
 }

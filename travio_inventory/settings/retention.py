@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from travio_inventory.protocol.dead_letters import KEPT_S_DEFAULT as LETTERS_S_DEFAULT
+from travio_inventory.protocol.dead_letters import LETTERS_MAX_DEFAULT
 from travio_inventory.protocol.retention import EVENTS_S_MIN, HOLDS_S_MIN, TRIPS_S_MIN
 from travio_inventory.seats.records.deeds import KEPT_S_DEFAULT
 from travio_inventory.settings.component import Component, setting
@@ -60,6 +62,21 @@ class RetentionSettings(Component):
         "how long it is kept what the house did: openings, blocks, cancellations and the like",
         ge=30 * DAY_S,
         le=3_650 * DAY_S,
+    )
+    dead_letters_seconds: int = setting(
+        "DEAD_LETTER_RETENTION_SECONDS",
+        LETTERS_S_DEFAULT,
+        "how long a dead letter is kept from when it died, unless it is requeued or discarded before",
+        ge=DAY_S,
+        le=400 * DAY_S,
+    )
+    dead_letters_max: int = setting(
+        "DEAD_LETTERS_MAX",
+        LETTERS_MAX_DEFAULT,
+        "dead letters of a source or sink, at most, give or take what other processes keep within seconds; what would "
+        "be one more waits",
+        ge=10,
+        le=1_000_000,
     )
     trip_archive: Path | None = setting(
         "TRIP_ARCHIVE",

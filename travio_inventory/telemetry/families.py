@@ -175,6 +175,21 @@ EVENTS_IN = Family(
     ("source", "outcome"),
 )
 EVENTS_IN_WAITING = Family("travio_events_in_waiting", G, "events that are tried again until they succeed", ("source",))
+DEAD_LETTERS = Family(
+    "travio_dead_letters",
+    G,
+    "dead letters that are kept: events that came in (in) and can never take effect as they are, and events that a "
+    "webhook refused for good (out)",
+    ("direction", "name"),
+    Together.LARGEST,
+)
+DEAD_LETTERS_AGE = Family(
+    "travio_dead_letters_oldest_seconds",
+    G,
+    "for how long the oldest of them has been dead, 0 where there is none",
+    ("direction", "name"),
+    Together.LARGEST,
+)
 AUDIT_FAULTS = Family("travio_audit_faults_total", C, "what the auditor has found wrong and left", ("fault",))
 TRIP_VISITS = Family(
     "travio_trip_visits_total",

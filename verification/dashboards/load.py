@@ -19,6 +19,7 @@ from verification.kit.trips import trip_of
 
 SHOPPERS: Final = 12
 SEATS: Final = 24
+POISON_EVERY = 50
 PAID_SEATS: Final = 1_000
 BAD_MOMENT_S: Final = 6.0
 """Longer than the 4.5 s for which the service waits for an answer of the database."""
@@ -94,7 +95,7 @@ async def _watch(client: InventoryClient) -> None:
 
 
 async def _payments(deployment: Deployment, over: asyncio.Event) -> None:
-    """A passenger holds a seat for long, and the payment comes as an event; sometimes one that nobody understands."""
+    """A passenger holds a seat for long, and the payment comes as an event; sometimes one that nobody understands, or poison."""
     producer = AIOKafkaProducer(bootstrap_servers=deployment.broker.internal, acks="all")
     await producer.start()
     try:
@@ -105,6 +106,8 @@ async def _payments(deployment: Deployment, over: asyncio.Event) -> None:
                 number += 1
                 with suppress(Refusal):
                     await _pay(client, producer, number)
+                if number % POISON_EVERY == 1:
+                    await producer.send_and_wait(EVENTS_IN, f"poison {number}".encode())
                 await asyncio.sleep(5 * PAUSE_S)
     finally:
         await producer.stop()

@@ -269,6 +269,19 @@ EVENTS = Row(
             "Events in that wait for their next try.",
             (gauge("sum", f.EVENTS_IN_WAITING, ["source"]), "{{source}}"),
         ),
+        panel(
+            "Dead letters",
+            "short",
+            "Events in that can never take effect as they are, and events that a webhook refused for good. "
+            "TravioDeadLetters begins at one.",
+            (gauge("max", f.DEAD_LETTERS, ["direction", "name"]), "{{direction}} {{name}}"),
+        ),
+        panel(
+            "The oldest dead letter",
+            "s",
+            "For how long it has been dead: it is forgotten after 30 days, unless that is set otherwise.",
+            (gauge("max", f.DEAD_LETTERS_AGE, ["direction", "name"]), "{{direction}} {{name}}"),
+        ),
     ),
 )
 

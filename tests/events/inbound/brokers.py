@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from secrets import token_hex
 
@@ -13,12 +13,16 @@ from aiokafka import AIOKafkaProducer
 from pamqp.common import FieldTable
 
 from tests.events.inbound.arriving import Arrivals
+from tests.events.kept_letters import in_memory
 from travio_inventory.events.inbound.choice import KafkaSource, RabbitSource, parse_sources
 from travio_inventory.events.inbound.delivery import Delivery
-from travio_inventory.events.inbound.kafka import KafkaConsumer, KafkaLetters
-from travio_inventory.events.inbound.message import SUFFIX, Message
-from travio_inventory.events.inbound.rabbitmq import RabbitConsumer, RabbitLetters
+from travio_inventory.events.inbound.kafka import KafkaConsumer
+from travio_inventory.events.inbound.letters import SourceLetters
+from travio_inventory.events.inbound.message import Message
+from travio_inventory.events.inbound.rabbitmq import RabbitConsumer
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.dead_letter_rows import LetterList, Way
+from travio_inventory.protocol.dead_letters import DeadLetters
 from verification.servers.kafka import Kafka
 from verification.servers.rabbitmq import RabbitServer
 
@@ -32,20 +36,23 @@ class Broker:
     name: str
     url: str
     send: Send
-    reasons: Callable[[], Awaitable[list[str]]]
     left: Callable[[], Awaitable[int]]
+    letters: DeadLetters = field(default_factory=in_memory)
 
     def consumer(self, arrivals: Arrivals) -> KafkaConsumer | RabbitConsumer:
         """A consumer of one process."""
         [(name, source)] = parse_sources(self.url)
-        letters = KafkaLetters(source) if isinstance(source, KafkaSource) else RabbitLetters(source)
-        delivery = Delivery(name, arrivals.reception, letters, SystemClock(), jitter=Random(1), count=lambda *_: None)
+        letters = SourceLetters(self.letters, name, SystemClock())
+        delivery = Delivery(name, arrivals.reception, letters, jitter=Random(1), count=lambda *_: None)
         if isinstance(source, KafkaSource):
-            assert isinstance(letters, KafkaLetters)
-            return KafkaConsumer(name, source, delivery, letters)
+            return KafkaConsumer(name, source, delivery)
         assert isinstance(source, RabbitSource)
-        assert isinstance(letters, RabbitLetters)
-        return RabbitConsumer(name, source, delivery, letters)
+        return RabbitConsumer(name, source, delivery)
+
+    async def reasons(self) -> list[str]:
+        """Why each of its dead letters is one."""
+        [(name, _)] = parse_sources(self.url)
+        return sorted([told.letter.reason async for told in self.letters.each(LetterList(Way.IN, name))])
 
     async def drained(self, *, within_s: float = 60) -> None:
         """Return when everything is acknowledged."""
@@ -66,15 +73,11 @@ async def on_kafka(node: Kafka) -> AsyncIterator[Broker]:
         headers = [tuple(header) for header in message.headers]
         await producer.send_and_wait(topic, message.body, key=message.key, headers=headers)
 
-    async def reasons() -> list[str]:
-        records = await node.records(f"{topic}{SUFFIX}")
-        return sorted(dict(record.headers)["dead-letter-reason"].decode() for record in records)
-
     async def left() -> int:
         return await node.lag(topic, topic)
 
     try:
-        yield Broker(topic, f"kafka://{node.address}?topics={topic}&group={topic}", send, reasons, left)
+        yield Broker(topic, f"kafka://{node.address}?topics={topic}&group={topic}", send, left)
     finally:
         await producer.stop()
 
@@ -93,13 +96,6 @@ async def on_rabbitmq(node: RabbitServer) -> AsyncIterator[Broker]:
         persistent = aio_pika.DeliveryMode.PERSISTENT
         await exchange.publish(aio_pika.Message(message.body, headers=headers, delivery_mode=persistent), "any.key")
 
-    async def reasons() -> list[str]:
-        letters = await channel.get_queue(f"{queue}{SUFFIX}")
-        found = []
-        while letter := await letters.get(fail=False):
-            found.append(str(letter.headers["dead-letter-reason"]))
-        return sorted(found)
-
     async def left() -> int:
         """What is ready, and what is handed over."""
         said = node.control("list_queues", "--no-table-headers", "name", "messages")
@@ -107,7 +103,7 @@ async def on_rabbitmq(node: RabbitServer) -> AsyncIterator[Broker]:
 
     try:
         bound = f"queue={queue}&bind={queue}.events:%23&at_once=8"
-        yield Broker(queue, f"{node.url.rstrip('/')}?{bound}", send, reasons, left)
+        yield Broker(queue, f"{node.url.rstrip('/')}?{bound}", send, left)
     finally:
         await connection.close()
 

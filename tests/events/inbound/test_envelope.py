@@ -7,14 +7,7 @@ import pytest
 
 from tests.events.inbound.arriving import TOPIC, message
 from travio_inventory.events.inbound.envelope import BYTES_MAX, Envelope, moment_ms
-from travio_inventory.events.inbound.message import (
-    HEADERS_BYTES_MAX,
-    KEPT_BYTES_MAX,
-    DeadLetter,
-    Header,
-    Message,
-    Unfit,
-)
+from travio_inventory.events.inbound.message import Message, Unfit
 from travio_inventory.kernel.incoming import Incoming
 from travio_inventory.protocol.inbox import fingerprint_of
 
@@ -82,31 +75,6 @@ def test_what_is_no_event_is_unfit_and_says_why(came: Message, reason: str, said
 @pytest.mark.parametrize("at", [AT, "2027-01-15T14:00:00+06:00", AT_MS, AT_MS // 1_000, float(AT_MS)])
 def test_a_moment_is_read_in_each_of_its_forms(at: Any) -> None:  # noqa: ANN401 - what JSON has
     assert moment_ms(at) == AT_MS
-
-
-def test_a_dead_letter_has_what_is_needed_to_put_it_back() -> None:
-    came = message(DATA, headers=[("trace", "x"), ("dead-letter-reason", "of before")], at_ms=5)
-    letter = DeadLetter(came, "NO_TYPE", "the event has no type", 7)
-    assert letter.body == came.body
-    assert {name: value.decode() for name, value in letter.headers} == {
-        "trace": "x",
-        "dead-letter-reason": "NO_TYPE",
-        "dead-letter-said": "the event has no type",
-        "dead-letter-at": "7",
-        "dead-letter-topic": TOPIC,
-        "dead-letter-place": f"{TOPIC}/0@7",
-        "dead-letter-sent-at": "5",
-    }
-
-
-def test_a_dead_letter_is_bounded_and_says_that_it_was_cut() -> None:
-    headers = (Header("small", b"s"), Header("large", b"x" * HEADERS_BYTES_MAX))
-    letter = DeadLetter(Message("t", "t/0@1", b"x" * (KEPT_BYTES_MAX + 1), headers), "TOO_LARGE", "y" * 9_999, 7)
-    told = dict(letter.headers)
-    assert (len(letter.body), told["dead-letter-cut-from"]) == (KEPT_BYTES_MAX, str(KEPT_BYTES_MAX + 1).encode())
-    assert "small" in told
-    assert "large" not in told
-    assert sum(len(name) + len(value) for name, value in told.items()) < 2_000
 
 
 def test_what_the_envelope_says_is_not_the_data() -> None:

@@ -34,7 +34,6 @@ def test_there_may_be_none_and_defaults_are_what_others_use() -> None:
         (",".join(f"s{n}=kafka://a" for n in range(9)), "more than 8 sources"),
         ("kafka://ann:hush@a?topics=a;a", "kafka has wrong topics"),
         ("kafka://ann:hush@a?topics=a b", "kafka has wrong topics"),
-        ("kafka://a?topics=a.dead-letters", "never taken in"),
         ("kafka://a?group=", "wrong group"),
         ("kafka://a?colour=hush", "an option 'colour'"),
         ("amqp://a?queue=a;b", "wrong queue"),

@@ -2,7 +2,7 @@
 
 from travio_inventory.app.backends.certificates import OwnCertificate
 from travio_inventory.app.backends.failures import StartFailed, no_folder
-from travio_inventory.app.backends.opening import Edge, Store, open_batches, open_edge, open_view
+from travio_inventory.app.backends.opening import Edge, Store, open_batches, open_edge, open_guest, open_view
 from travio_inventory.app.backends.renewed import Renewals, SecretFile
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "no_folder",
     "open_batches",
     "open_edge",
+    "open_guest",
     "open_view",
 ]

@@ -27,7 +27,7 @@ from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, SqliteView, UnfitDatabase
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, SqliteGuest, SqliteView, UnfitDatabase
 
 if TYPE_CHECKING:  # the driver is slow to import
     from travio_inventory.store.scylla import ScyllaBatches
@@ -94,18 +94,33 @@ async def open_batches(settings: Settings, renewals: Renewals | None = None) -> 
 @asynccontextmanager
 async def open_view(settings: Settings) -> AsyncIterator[Store]:
     """The store, to look at it: the embedded one beside the process that has it. Raises StartFailed."""
+    async with _beside(settings, SqliteView) as store:
+        yield store
+
+
+@asynccontextmanager
+async def open_guest(settings: Settings) -> AsyncIterator[Store]:
+    """The store, to look at it and to write dead letters: the embedded one beside the process that has it. Raises
+    StartFailed.
+    """
+    async with _beside(settings, SqliteGuest) as store:
+        yield store
+
+
+@asynccontextmanager
+async def _beside(settings: Settings, view: type[SqliteView]) -> AsyncIterator[Store]:
     if settings.store.kind != "embedded":
         async with open_batches(settings) as store:
             yield store
         return
     async with AsyncExitStack() as stack:
         try:
-            view = await stack.enter_async_context(SqliteView.open(settings.store.data))
+            opened = await stack.enter_async_context(view.open(settings.store.data))
         except UnfitDatabase as failed:
             raise StartFailed(str(failed)) from failed
         except sqlite3.Error as failed:
             raise StartFailed(f"database in data folder {settings.store.data}: {failed}") from failed
-        yield Store(view, _embedded_name(settings))
+        yield Store(opened, _embedded_name(settings))
 
 
 def _embedded_name(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from random import Random
 
 from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.audits import AuditJob
+from travio_inventory.app.background.dead_letters import DeadLetterJob
 from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.stock_audits import StockAuditJob
 from travio_inventory.app.background.supervision import Job, Supervision
@@ -15,7 +16,16 @@ from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.visited import Visited
 
-__all__ = ["AuditJob", "Job", "RelayJob", "StockAuditJob", "Supervision", "VisitJob", "background_jobs"]
+__all__ = [
+    "AuditJob",
+    "DeadLetterJob",
+    "Job",
+    "RelayJob",
+    "StockAuditJob",
+    "Supervision",
+    "VisitJob",
+    "background_jobs",
+]
 
 FORGET_INTERVAL_MS = 5_000
 OPEN_INTERVAL_MS = 1_000

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-from travio_inventory.events.inbound.message import SUFFIX
 from travio_inventory.events.targets.broker_url import BrokerUrl, Login, Tls
 from travio_inventory.events.targets.kafka import Sasl
 from travio_inventory.kernel.addresses import Address
@@ -51,8 +50,8 @@ class Binding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitSource:
-    """A queue, and what it is bound to. `at_once` is how many events are taken at once. If it `declares` them, the
-    queue and that of its dead letters are made durable.
+    """A queue, and what it is bound to. `at_once` is how many events are taken at once. If it `declares` the
+    queue, that is made durable.
     """
 
     servers: tuple[Address, ...]
@@ -150,8 +149,6 @@ def _names(text: str, what: str, form: re.Pattern[str], *, most: int = NAMES_MAX
     names = tuple(text.split(MANY))
     if not all(form.fullmatch(name) for name in names) or len({*names}) < len(names) or len(names) > most:
         raise ValueError(f"has wrong {what}: at most {most}, different ones, of a-z, A-Z, 0-9, ., _ and -")
-    if any(name.endswith(SUFFIX) for name in names):
-        raise ValueError(f"has wrong {what}: what ends with {SUFFIX} is never taken in")
     return names
 
 

@@ -4,15 +4,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from random import Random
 from time import perf_counter_ns
+from typing import TypeVar
 
 import anyio
 
-from travio_inventory.events.inbound.message import DeadLetter, DeadLetters, LettersUnavailable, Message, Unfit
+from travio_inventory.events.inbound.letters import SourceLetters
+from travio_inventory.events.inbound.message import Message, Unfit
 from travio_inventory.events.inbound.reception import Fate, Reception
-from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
+from travio_inventory.protocol.dead_letters import NoRoom
 
 WAIT_S = (0.1, 10.0)
 """The first pause before a message is tried again, and the longest."""
@@ -20,6 +22,8 @@ BUGS_MAX = 5
 """After so many unexpected errors a message is a dead letter: it must not stop what is behind it."""
 INTERNAL = "INTERNAL"
 DEAD = "dead letter"
+
+T = TypeVar("T")
 
 Count = Callable[[str, int], None]
 """Counts a message, by its fate, and the nanoseconds that it took."""
@@ -31,13 +35,12 @@ class Delivery:
     """Messages of one source. `waiting` is how many are being tried again now: those behind them wait with them."""
 
     def __init__(
-        self, name: str, reception: Reception, letters: DeadLetters, clock: Clock, *, jitter: Random, count: Count
+        self, name: str, reception: Reception, letters: SourceLetters, *, jitter: Random, count: Count
     ) -> None:
         self.waiting = 0
         self._name = name
         self._reception = reception
         self._letters = letters
-        self._clock = clock
         self._jitter = jitter
         self._count = count
         self._log_throttle = LogThrottle(now_s=anyio.current_time)
@@ -54,10 +57,10 @@ class Delivery:
 
     async def _see_through(self, message: Message) -> None:
         began_ns = perf_counter_ns()
-        found = await self._until(lambda: self._received(message))
+        found = await self._until(lambda: self._received(message), _bug)
         if isinstance(found, Unfit):
-            letter = DeadLetter(message, found.reason, str(found), self._clock.now_ms())
-            await self._until(lambda: self._put(letter))
+            unfit = found
+            await self._until(lambda: self._letters.put(message, unfit), None)
             if self._log_throttle.may_log(found.reason):
                 log.warning("events of %s: dead letter: %s: %s: %s", self._name, message.place, found.reason, found)
         self._count(DEAD if isinstance(found, Unfit) else found.value, perf_counter_ns() - began_ns)
@@ -69,26 +72,24 @@ class Delivery:
         except Unfit as unfit:
             return unfit
 
-    async def _put(self, letter: DeadLetter) -> Unfit:
-        await self._letters.put(letter)
-        return Unfit(letter.reason, letter.said)
-
-    async def _until(self, attempt: Callable[[], Awaitable[Fate | Unfit]]) -> Fate | Unfit:
-        """What comes of the attempt in the end: with back-off for as long as it takes."""
+    async def _until(self, attempt: Callable[[], Awaitable[T]], given_up: Callable[[str], T] | None) -> T:
+        """What comes of the attempt in the end: with back-off for as long as it takes, or after BUGS_MAX unexpected
+        errors what `given_up` says, if it is there.
+        """
         failures = bugs = 0
         try:
             while True:
                 try:
                     return await attempt()
-                except (RetryableRefusal, LettersUnavailable) as refusal:
+                except (RetryableRefusal, NoRoom) as refusal:
                     why = f"{type(refusal).__name__}: {refusal}"
                 except Exception as bug:
                     bugs += 1
                     why = f"{type(bug).__name__}: {bug}"
                     if self._log_throttle.may_log(type(bug).__name__):
                         log.exception("events of %s: unexpected error", self._name)
-                    if bugs >= BUGS_MAX:
-                        return Unfit(INTERNAL, why)
+                    if bugs >= BUGS_MAX and given_up is not None:
+                        return given_up(why)
                 failures += 1
                 self.waiting += failures == 1
                 if self._log_throttle.may_log("waiting"):
@@ -100,6 +101,10 @@ class Delivery:
     def _wait_s(self, failures: int) -> float:
         first_s, longest_s = WAIT_S
         return min(first_s * (1 << min(failures - 1, 16)), longest_s) * self._jitter.uniform(0.75, 1.0)
+
+
+def _bug(why: str) -> Fate | Unfit:
+    return Unfit(INTERNAL, why)
 
 
 def _trace_of(message: Message) -> TraceParent | None:

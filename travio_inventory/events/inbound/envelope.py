@@ -60,6 +60,11 @@ class Envelope:
         """Raises Unfit."""
         return self._named("type", _TYPES, "event_type", "NO_TYPE")
 
+    @property
+    def id(self) -> str:
+        """Raises Unfit."""
+        return self._named("id", _IDS, "event_id", "NO_ID")
+
     def event(self) -> Incoming:
         """The event. Raises Unfit."""
         source = self._message.topic
@@ -70,7 +75,7 @@ class Envelope:
         data = self._data()
         return Incoming(
             source,
-            self._named("id", _IDS, "event_id", "NO_ID"),
+            self.id,
             self.type,
             self._at_ms(),
             _organization(self._said, data),

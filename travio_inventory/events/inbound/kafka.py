@@ -13,14 +13,12 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from travio_inventory.events.inbound.choice import KafkaSource
 from travio_inventory.events.inbound.delivery import Delivery
-from travio_inventory.events.inbound.message import SUFFIX, DeadLetter, Header, LettersUnavailable, Message
-from travio_inventory.events.sinks.aiokafka_internals import abandon
+from travio_inventory.events.inbound.message import Header, Message
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 CLIENT = "travio-inventory"
@@ -32,8 +30,6 @@ POLL_MS = 500
 PARTITION_BYTES = 1_048_576
 """What is fetched of a partition ahead; a larger event is fetched alone."""
 AGAIN_S = 1.0
-PUT_S_MAX = 10.0
-LETTERS_KEPT_MS = 14 * 86_400_000
 NEVER_MS = 2**31 - 1
 """A partition that waits stays ours: heartbeats go on, however long nothing is fetched."""
 
@@ -43,11 +39,10 @@ log = logging.getLogger(__name__)
 class KafkaConsumer:
     """Runs until cancelled, whatever becomes of the broker."""
 
-    def __init__(self, name: str, source: KafkaSource, delivery: Delivery, letters: "KafkaLetters") -> None:
+    def __init__(self, name: str, source: KafkaSource, delivery: Delivery) -> None:
         self._name = name
         self._source = source
         self._delivery = delivery
-        self._letters = letters
         self._log_throttle = LogThrottle()
         self._workers: dict[TopicPartition, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
@@ -83,7 +78,6 @@ class KafkaConsumer:
                 await self._end(list(self._workers))
                 with suppress(KafkaError, OSError):
                     await consumer.stop()
-                await self._letters.close()
 
     def begin(self, consumer: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
         """These partitions are ours."""
@@ -146,64 +140,6 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """See the library."""
         self._to.begin(self._consumer, assigned)
-
-
-class KafkaLetters:
-    """DeadLetters. Each topic has one of its own for them, which is made if it is not there."""
-
-    def __init__(self, source: KafkaSource) -> None:
-        self._source = source
-        self._producer: AIOKafkaProducer | None = None
-        self._made: set[str] = set()
-        self._lock = asyncio.Lock()
-
-    async def put(self, letter: DeadLetter) -> None:
-        """See DeadLetters."""
-        topic = f"{letter.message.topic}{SUFFIX}"
-        try:
-            async with asyncio.timeout(PUT_S_MAX), self._lock:
-                producer = await self._connected(topic)
-                headers = [tuple(header) for header in letter.headers]
-                await producer.send_and_wait(topic, letter.body, key=letter.message.key, headers=headers)
-        except (KafkaError, OSError, TimeoutError) as failed:
-            await self.close()
-            said = f"{topic}: {type(failed).__name__}: {failed}"
-            raise LettersUnavailable(f"dead letters cannot be written to {said}") from failed
-
-    async def close(self) -> None:
-        """Let the connection go."""
-        producer, self._producer = self._producer, None
-        self._made.clear()
-        if producer is not None:
-            await abandon(producer)
-
-    async def _connected(self, topic: str) -> AIOKafkaProducer:
-        if topic not in self._made:
-            await self._make(topic)
-            self._made.add(topic)
-        if self._producer is None:
-            producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **connection_options(self._source))
-            try:
-                await producer.start()
-            except BaseException:
-                await abandon(producer)
-                raise
-            self._producer = producer
-        return self._producer
-
-    async def _make(self, topic: str) -> None:
-        """Whoever may not make it finds out by writing to it."""
-        admin = AIOKafkaAdminClient(**connection_options(self._source))
-        try:
-            await admin.start()
-            settings = {"retention.ms": str(LETTERS_KEPT_MS)}
-            new = NewTopic(topic, -1, -1, {}, topic_configs=settings)  # as many partitions and copies as is usual there
-            answer = await admin.create_topics([new])
-            for _, code, *said in answer.topic_errors:
-                if code and code != TopicAlreadyExistsError.errno:
-                    log.warning("topic %s could not be made: %s", topic, for_code(code)(*said))
-        finally:
-            await admin.close()
 
 
 def connection_options(source: KafkaSource) -> dict[str, Any]:

@@ -13,20 +13,16 @@ import aio_pika
 import anyio
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError, InvalidFrameError
-from pamqp.common import FieldTable
 
 from travio_inventory.events.inbound.choice import RabbitSource
 from travio_inventory.events.inbound.delivery import Delivery
-from travio_inventory.events.inbound.message import SUFFIX, DeadLetter, Header, LettersUnavailable, Message
+from travio_inventory.events.inbound.message import Header, Message
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 AGAIN_S = 1.0
 CONNECT_S_MAX = 5.0
-PUT_S_MAX = 10.0
 HEARTBEAT_S = 20
-LETTERS_MAX = 100_000
-"""Dead letters of a queue. Beyond that it accepts none, and what would be one waits."""
 _LOGGERS = ("aio_pika", "aiormq")
 
 log = logging.getLogger(__name__)
@@ -35,11 +31,10 @@ log = logging.getLogger(__name__)
 class RabbitConsumer:
     """Runs until cancelled, whatever becomes of the broker."""
 
-    def __init__(self, name: str, source: RabbitSource, delivery: Delivery, letters: "RabbitLetters") -> None:
+    def __init__(self, name: str, source: RabbitSource, delivery: Delivery) -> None:
         self._name = name
         self._source = source
         self._delivery = delivery
-        self._letters = letters
         self._log_throttle = LogThrottle()
         self._taking: set[asyncio.Task[None]] = set()
         for each in _LOGGERS:
@@ -66,11 +61,9 @@ class RabbitConsumer:
                 ends.close_callbacks.add(lambda *_: _set(closed))
             await channel.set_qos(prefetch_count=self._source.at_once)
             queue = await _queue(channel, self._source)
-            self._letters.channel = channel
             await queue.consume(self._begin)
             await closed
         finally:
-            self._letters.channel = None
             with anyio.CancelScope(shield=True):
                 await self._end()
                 with suppress(AMQPError, OSError):
@@ -91,31 +84,6 @@ class RabbitConsumer:
         for task in taking:
             task.cancel()
         await asyncio.gather(*taking, return_exceptions=True)
-
-
-class RabbitLetters:
-    """DeadLetters. The queue has one of its own for them, beside it, on the connection of its consumer."""
-
-    def __init__(self, source: RabbitSource) -> None:
-        self.channel: AbstractChannel | None = None
-        self._queue = f"{source.queue}{SUFFIX}"
-
-    async def put(self, letter: DeadLetter) -> None:
-        """See DeadLetters."""
-        if self.channel is None:
-            raise LettersUnavailable("the connection to RabbitMQ is closed")
-        message = aio_pika.Message(
-            letter.body,
-            headers={header.name: header.value.decode(errors="replace") for header in letter.headers},
-            content_type=letter.message.content_type or None,
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        )
-        try:
-            async with asyncio.timeout(PUT_S_MAX):
-                await self.channel.default_exchange.publish(message, self._queue, mandatory=True)
-        except (AMQPError, OSError, TimeoutError) as failed:
-            said = f"{self._queue}: {type(failed).__name__}: {failed}"
-            raise LettersUnavailable(f"dead letters cannot be written to {said}") from failed
 
 
 def _set(closed: asyncio.Future[None]) -> None:
@@ -150,8 +118,6 @@ async def _connect_to(server: Address, source: RabbitSource) -> AbstractConnecti
 async def _queue(channel: AbstractChannel, source: RabbitSource) -> AbstractQueue:
     if not source.declares:
         return await channel.get_queue(source.queue)
-    bounds: FieldTable = {"x-max-length": LETTERS_MAX, "x-overflow": "reject-publish"}
-    await channel.declare_queue(f"{source.queue}{SUFFIX}", durable=True, arguments=bounds)
     queue = await channel.declare_queue(source.queue, durable=True)
     for exchange, key in source.bindings:
         await queue.bind(exchange, key)

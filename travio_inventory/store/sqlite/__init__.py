@@ -2,6 +2,7 @@
 
 from travio_inventory.store.sqlite.batches import Counts, SqliteBatches
 from travio_inventory.store.sqlite.folder import DataFolderInUse
+from travio_inventory.store.sqlite.guest import SqliteGuest
 from travio_inventory.store.sqlite.migrations import (
     DatabaseNotWritable,
     DatabaseTooNew,
@@ -19,6 +20,7 @@ __all__ = [
     "DatabaseTooOld",
     "Pace",
     "SqliteBatches",
+    "SqliteGuest",
     "SqliteView",
     "UnfitDatabase",
 ]

@@ -45,6 +45,9 @@ CLOSE_S_MAX = 10.0
 GATHER_S = 0.005
 GATHER_AFTER_BATCHES = 4
 
+BUSY_S = 0.002
+"""After so long it is looked whether a guest (`guest.py`) has left."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +69,7 @@ class Counts:
 
 
 class SqliteBatches(CommittedRows):
-    """Conditional batches on one SQLite database, of which this process is the only user.
+    """Conditional batches on one SQLite database, of which this process is the only user, but for guests.
 
     An answer is given after its commit is on disk. A batch waits at most `wait_ms_max` to begin (then NotDone) and as
     long again for the disk (then Unknown). A caller that is cancelled does not undo its batch. Raises ValueError and
@@ -181,6 +184,12 @@ class SqliteBatches(CommittedRows):
             changed = (self._purge.is_due() and self._purge.step()) or tried.changed
             if not changed:
                 self._connection.rollback()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                self._put_back(group)
+            else:
+                self._not_written(group, NotDone(str(error)))
+            return
         except Exception as error:  # noqa: BLE001 - whatever it was, all of them wait, and those behind them
             self._not_written(group, NotDone(str(error)))
             return
@@ -189,6 +198,11 @@ class SqliteBatches(CommittedRows):
             self._committer.commit(lambda error: self._committed(group, tried, watch, error))
         else:
             self._written(group, tried)
+
+    def _put_back(self, group: Sequence[_Waiting]) -> None:
+        """A guest is at the database: nothing has begun, and the same batches are tried when it has left."""
+        self._queue.extendleft(reversed(group))
+        self._loop.call_later(BUSY_S, self._next_group)
 
     def _take_group(self) -> list[_Waiting]:
         """The batches that wait longest, GROUP_ROWS_MAX rows of them but at least one."""

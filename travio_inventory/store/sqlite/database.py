@@ -48,6 +48,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_guest(path: Path, *, wait_s_max: float) -> sqlite3.Connection:
+    """A connection that writes beside the one that is the writer's, and waits for it. A commit is on disk when it
+    returns.
+    """
+    connection = sqlite3.connect(path, timeout=wait_s_max, isolation_level=None)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
 def _make_private(path: Path) -> None:
     """A new file is its owner's alone, for it names passengers; SQLite gives the files beside it the same mode. Raises
     DatabaseNotWritable.

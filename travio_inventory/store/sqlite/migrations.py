@@ -39,6 +39,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     (_CONDITIONAL.format("seat_plans"), _END.format("seat_plans")),
     (_CONDITIONAL.format("inbox"), _END.format("inbox")),
     (*map(_CONDITIONAL.format, ("stock", "warehouses")), *map(_END.format, ("stock", "warehouses"))),
+    (_CONDITIONAL.format("dead_letters"), _END.format("dead_letters")),
 )
 
 _OURS = frozenset({"partition", "kind", "id", "segment", "ends_s"})

@@ -90,6 +90,10 @@ class CommittedRows:
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._reads.close()
+
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Reads."""
         text, arguments = select_keys_text(partition.table), (keys_json(keys), partition_text(partition))

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Self
 
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, NotDone, Outcome, Partition, Write
 from travio_inventory.store.sqlite.database import open_reader
@@ -15,15 +16,18 @@ WAIT_MS_MAX = 5_000
 class SqliteView(CommittedRows):
     """Batches, of which none is ever done. Takes no lock: it sees what is committed, whoever writes."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(Reads(path, wait_ms_max=WAIT_MS_MAX))
+
     @classmethod
     @asynccontextmanager
-    async def open(cls, folder: Path) -> AsyncIterator["SqliteView"]:
+    async def open(cls, folder: Path) -> AsyncIterator[Self]:
         """The view of the database in this folder. Raises UnfitDatabase."""
-        reads = Reads(_checked(folder), wait_ms_max=WAIT_MS_MAX)
+        view = cls(_checked(folder))
         try:
-            yield cls(reads)
+            yield view
         finally:
-            reads.close()
+            view.close()
 
     async def apply(
         self,
