@@ -39,7 +39,9 @@ CAME = Message(
 UNFIT = Unfit("NOT_JSON", "half a character: \ud800")
 
 
-@pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])
+@pytest.fixture(
+    scope="module", params=[*STORES, pytest.param("scylla", marks=[pytest.mark.scylla, pytest.mark.thorough])]
+)
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
     """Every store; tests share it, each with a source of its own."""
     async with store_of(request, tmp_path_factory) as opened:
@@ -66,6 +68,7 @@ def letter(of: LetterList, body: bytes = b"{", **more: object) -> DeadLetter:
     return replace(made, **more)  # type: ignore[arg-type]  # fields by name
 
 
+@pytest.mark.parametrize("store", [*STORES, pytest.param("scylla", marks=pytest.mark.scylla)], indirect=True)
 async def test_a_message_is_kept_as_it_came_byte_for_byte(letters: DeadLetters, of: LetterList) -> None:
     await SourceLetters(letters, of.of, SystemClock()).put(CAME, UNFIT)
     [kept] = await whole(letters, of)

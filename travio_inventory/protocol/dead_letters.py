@@ -9,7 +9,7 @@ a new reason. A process that dies meanwhile leaves it to the next one: it may be
 twice, and the inbox or the receiver knows it.
 
 The index is where to look; the row is what is true. An entry whose row is over, or says another moment, is ended by
-whoever meets it.
+whoever meets it and may write.
 """
 
 from base64 import b64decode
@@ -142,7 +142,7 @@ class DeadLetters:
             entry = _Entry.read(text)
             told = await self.read(of, entry.id)
             if told is None or told.status is Status.OVER or told.letter.at_ms != entry.at_ms:
-                await self._note(of, [self._entry(of.bucket, text, LEAVES_S)])
+                await self._tidy(of, self._entry(of.bucket, text, LEAVES_S))
             else:
                 yield told
 
@@ -176,7 +176,7 @@ class DeadLetters:
         """The whole letter, which is to be given again and is ours for TAKEN_MS; None if it is not, or another's."""
         told, now_ms = await self.read(of, letter_id, whole=True), self._clock.now_ms()
         if told is None or told.status is not Status.WANTED:
-            await self._note(of, [self._entry(_wanted(of), letter_id, LEAVES_S)])
+            await self._tidy(of, self._entry(_wanted(of), letter_id, LEAVES_S))
             return None
         if rows.number(told.row, "taken_until_ms") > now_ms:
             return None
@@ -254,6 +254,10 @@ class DeadLetters:
 
     async def _note(self, of: LetterList, entries: Sequence[IndexEntry]) -> None:
         await until_known(self._batches, letter_partition(of, ""), (), entries)
+
+    async def _tidy(self, of: LetterList, entry: IndexEntry) -> None:
+        """End an entry that leads nowhere; who only looks at the store leaves it to others."""
+        await self._batches.apply(letter_partition(of, ""), (), [entry])
 
     async def _read_index(self, bucket: str) -> Sequence[str]:
         try:

@@ -19,7 +19,7 @@ from verification.kit.trips import trip_of
 
 SHOPPERS: Final = 12
 SEATS: Final = 24
-POISON_EVERY = 50
+POISON_EVERY: Final = 50
 PAID_SEATS: Final = 1_000
 BAD_MOMENT_S: Final = 6.0
 """Longer than the 4.5 s for which the service waits for an answer of the database."""
@@ -95,7 +95,7 @@ async def _watch(client: InventoryClient) -> None:
 
 
 async def _payments(deployment: Deployment, over: asyncio.Event) -> None:
-    """A passenger holds a seat for long, and the payment comes as an event; sometimes one that nobody understands, or poison."""
+    """A passenger holds a seat for long, and the payment comes as an event; some are unknown to all, some poison."""
     producer = AIOKafkaProducer(bootstrap_servers=deployment.broker.internal, acks="all")
     await producer.start()
     try:
