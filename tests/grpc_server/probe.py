@@ -19,8 +19,8 @@ from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAv
 from verification.kit.frames import framed
 from verification.kit.raw_caller import RawCaller, RawReply, raw_caller
 
-ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH = (
-    f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch")
+ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH, TELL = (
+    f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch", "Tell")
 )
 MISSING = "/test.Probe/Missing"
 LIMITS = ServerLimits(
@@ -65,6 +65,8 @@ class Probe:
     running: int = 0
     cancelled: int = 0
     seconds_left: list[float] = field(default_factory=list)
+    told: list[ProbeStream] = field(default_factory=list)
+    """Those who are told one message, and then whatever a test sends."""
 
     async def echo(self, stream: ProbeStream) -> None:
         request = await stream.recv_message()
@@ -106,6 +108,14 @@ class Probe:
         self.started.set()
         await asyncio.Event().wait()
 
+    async def tell(self, stream: ProbeStream) -> None:
+        await stream.recv_message()
+        self.told.append(stream)
+        await stream.send_message(SEVEN[5:])
+        self.started.set()
+        await self.go_on.wait()
+        await stream.send_message(SEVEN[5:])
+
     def __mapping__(self) -> dict[str, Handler]:
         types = CheckAvailabilityRequest, CheckAvailabilityResponse
         unary, chat, watch = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM, Cardinality.UNARY_STREAM
@@ -117,6 +127,7 @@ class Probe:
             LARGE: Handler(self.large, unary, *types),
             CHAT: Handler(self.chat, chat, *types),
             WATCH: Handler(self.watch, watch, *types),
+            TELL: Handler(self.tell, watch, *types),
         }
 
 

@@ -98,6 +98,10 @@ class OwnServer:
         self.http_port = free_port(wanted)
         self._environment |= {"TRAVIO_HTTP_HOST": HOST, "TRAVIO_HTTP_PORT": str(self.http_port)}
 
+    def allow_calls(self, count: int) -> None:
+        """Let so many calls be open, unless the environment says how many may be."""
+        self._environment |= {"TRAVIO_CALLS_MAX": os.environ.get("TRAVIO_CALLS_MAX", str(count))}
+
     @classmethod
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
         """The no-op behind one of `noop_server.SERVERS`."""

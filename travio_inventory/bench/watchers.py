@@ -11,6 +11,8 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Final, NamedTuple, cast
 
+from grpclib.const import Status
+
 from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel, Reply
 from travio_inventory.kernel.addresses import Address
@@ -20,6 +22,10 @@ CONNECTING_AT_ONCE: Final = 200
 BEGIN_S_MAX: Final = 60.0
 PER_CHANNEL: Final = 200
 """Over gRPC, watchers of one connection; the service allows 256 unless it is told otherwise."""
+ROOM_FOR_OTHERS: Final = 16
+OTHER_CALLS: Final = 1_000
+CALLS_MAX: Final = "TRAVIO_CALLS_MAX"
+CROWDED: Final = Status.RESOURCE_EXHAUSTED.value
 HEAD_BYTES: Final = 5
 """Before each message of a call."""
 UPDATES_KEPT: Final = 8_192
@@ -194,7 +200,20 @@ class CallWatcher(Watcher):
             self.hear(message)
 
     def _end(self, reply: "asyncio.Future[Reply]") -> None:
-        self.lose(reply.exception() or ConnectionError(f"the call ended with {reply.result().status}"))
+        self.lose(reply.exception() or ConnectionError(_why(reply.result())))
+
+
+def _why(ended: Reply) -> str:
+    """Why a call is over that has no end."""
+    said = f"the call ended with {Status(ended.status).name}: {ended.message}"
+    return f"{said}; each watcher is a call: see {CALLS_MAX} of the service" if ended.status == CROWDED else said
+
+
+def calls_for(count: int) -> int:
+    """How many calls a service must allow for so many watchers: a connection may not have more than a sixteenth of
+    those that are left.
+    """
+    return count + ROOM_FOR_OTHERS * PER_CHANNEL + OTHER_CALLS
 
 
 @asynccontextmanager

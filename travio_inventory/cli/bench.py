@@ -339,6 +339,7 @@ def run_bench(
     workers: int,
     with_noops: bool = False,
     with_http: bool = False,
+    calls_max: int = 0,
     place: Address | Command | None = None,
 ) -> Exit:
     """Run the bench against that place, the target or its own server, and report whether the results are correct."""
@@ -354,7 +355,9 @@ def run_bench(
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
 
     async def measure() -> dict[str, object]:
-        async with session(place, tls=tls, workers=workers, with_noops=with_noops, with_http=with_http) as on:
+        async with session(
+            place, tls=tls, workers=workers, with_noops=with_noops, with_http=with_http, calls_max=calls_max
+        ) as on:
             return report_of(on.as_plain(), *await bench(on))
 
     try:

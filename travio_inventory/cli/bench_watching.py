@@ -7,7 +7,7 @@ from cyclopts.validators import Number
 
 from travio_inventory.bench.report import Board
 from travio_inventory.bench.session import Session
-from travio_inventory.bench.watchers import Over
+from travio_inventory.bench.watchers import Over, calls_for
 from travio_inventory.bench.watching import Load, Watching
 from travio_inventory.cli.bench import DEFAULTS, Options, Report, Seconds, run_bench
 from travio_inventory.cli.connection_options import WrongConnectionOptions, address_of, fail
@@ -50,7 +50,8 @@ def bench_watching(
             await watching.measure(Load(watchers, changes, seconds))
         return watching.numbers, watching.wrong
 
-    return run_bench(options, bench, workers=1, with_http=True)
+    calls_max = calls_for(watchers) if over is Over.GRPC else 0
+    return run_bench(options, bench, workers=1, with_http=True, calls_max=calls_max)
 
 
 def _watched(on: Session, over: Over) -> Address:

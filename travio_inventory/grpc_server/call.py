@@ -126,6 +126,10 @@ class ServedCall:
         """Sends it when awaited, as soon as the caller's windows let it."""
         return self._writer.send_message(self._stream_id, body)
 
+    def send_now(self, body: bytes) -> bool:
+        """Sends it if the caller's windows take all of it now."""
+        return self._writer.send_now(self._stream_id, body)
+
     def reset(self) -> None:
         """Reset the call instead of answering it."""
         self._close(Status.CANCELLED)

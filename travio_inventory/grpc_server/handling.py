@@ -76,6 +76,14 @@ class HandlerStream(BareStream):
         self._replies_sent += 1
         await self._call.send_message(body)
 
+    def send_now(self, reply: bytes) -> bool:
+        """Send one of many replies, after the first, past its handler, which waits for nothing of ours: all of it, or
+        nothing where the caller would have to wait for it. Returns whether it was sent.
+        """
+        if self._call.has_ended or not self._call.headers_sent or self._context.events.is_listened_to:
+            return False
+        return self._call.send_now(reply)
+
     async def send_trailing_metadata(
         self,
         *,

@@ -58,6 +58,19 @@ class FrameWriter:
             sent += count
         self.flush_soon()
 
+    def send_now(self, stream_id: int, message: bytes) -> bool:
+        """Send a message in one frame, if the peer's windows let it and no other of the stream waits. Raise like
+        `send_headers`.
+        """
+        size = PREFIX_BYTES + len(message)
+        if self.stalled_since is not None or stream_id in self._waiting_for_window:
+            return False
+        if size > min(self._frames.local_flow_control_window(stream_id), self._frames.max_outbound_frame_size):
+            return False
+        self._send_piece(stream_id, b"\0" + len(message).to_bytes(4) + message)
+        self.flush_soon()
+        return True
+
     def reset(self, stream_id: int, code: ErrorCodes) -> None:
         """Reset a stream, unless it is closed already."""
         with suppress(ProtocolError):

@@ -27,9 +27,10 @@ from travio_inventory.api.auth.lasting import while_known
 from travio_inventory.api.connect.errors import connect_error
 from travio_inventory.api.connect.replies import CODECS, Reply, reply_of
 from travio_inventory.api.grpc import descriptors
+from travio_inventory.api.grpc.methods import Answers
 from travio_inventory.api.grpc.refusals import too_large
 from travio_inventory.api.grpc.service import SERVICE, InventoryService
-from travio_inventory.api.live.writing import needs_room
+from travio_inventory.api.live.writing import needs_room, never
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import LARGE_BODY, BodyLimits
 from travio_inventory.api.rest.routes import RefusedBody
@@ -112,7 +113,7 @@ class ConnectMethods:
         return call
 
     def _many(
-        self, method: MethodDescriptor, answers: Callable[[Identity, Message], AsyncGenerator[bytes]]
+        self, method: MethodDescriptor, answers: Answers
     ) -> Callable[[Message, RequestContext[Any, Any]], AsyncGenerator[Reply]]:
         form = descriptors.message_type(method.output_type.name)
 
@@ -120,7 +121,7 @@ class ConnectMethods:
             caller, as_json = _caller.get(), _wants_json(context)
             with _told():
                 needs_room(_connection.get().scope)
-                async with aclosing(while_known(caller, answers(caller, request))) as replies:
+                async with aclosing(while_known(caller, answers(caller, request, never))) as replies:
                     async for reply in replies:
                         yield await reply_of(reply, form, as_json=as_json)
 

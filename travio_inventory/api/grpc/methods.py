@@ -17,15 +17,18 @@ from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.callers import Callers
 from travio_inventory.api.grpc.decoding import no_message
 from travio_inventory.api.grpc.refusals import grpc_error
+from travio_inventory.api.live.writing import sender_of
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.wire.inventory import v1
 
 Answer: TypeAlias = Callable[[Identity, Message], Awaitable[betterproto2.Message | bytes]]
 UnaryMethod: TypeAlias = tuple[Grant, Answer]
 """What its caller needs, and the answer."""
-Answers: TypeAlias = Callable[[Identity, Message], AsyncGenerator[bytes]]
+SendNow: TypeAlias = Callable[[bytes], bool]
+"""Sends an answer that is not the first one without waiting; returns whether it could."""
+Answers: TypeAlias = Callable[[Identity, Message, SendNow], AsyncGenerator[bytes]]
 StreamMethod: TypeAlias = tuple[Grant, Answers]
-"""The same where there are many answers to one message."""
+"""The same where there are many answers to one message; those that were sent at once are not among them."""
 
 
 def methods(
@@ -79,7 +82,7 @@ def _streaming(callers: Callers, grant: Grant, answers: Answers) -> Callable[[St
             request = await stream.recv_message()
             if request is None:
                 raise no_message()
-            async with aclosing(while_known(caller, answers(caller, request))) as replies:
+            async with aclosing(while_known(caller, answers(caller, request, sender_of(stream)))) as replies:
                 async for reply in replies:
                     await stream.send_message(reply)
         except Refusal as refusal:

@@ -14,6 +14,9 @@ could.
 MAY_STAY: Final = "may_stay"
 """The name under which the state of a request has what says whether there is room for an answer without an end."""
 
+SEND_NOW: Final = "send_now"
+"""The method of a gRPC stream that sends one of its messages in the same way."""
+
 
 def needs_room(scope: Scope) -> None:
     """Before an answer without an end begins. Raises Overloaded where too many stay already."""
@@ -24,8 +27,14 @@ def needs_room(scope: Scope) -> None:
 
 def writer_of(scope: Scope) -> Callable[[Any], bool]:
     """What writes the bytes of a body, or the texts of a WebSocket: all or none, and none where it had to wait."""
-    return scope.get("state", {}).get(WRITE_NOW) or _never
+    return scope.get("state", {}).get(WRITE_NOW) or never
 
 
-def _never(_: object) -> bool:
+def sender_of(stream: object) -> Callable[[bytes], bool]:
+    """What sends a serialized message of a gRPC stream: all or nothing, and nothing where it had to wait."""
+    return getattr(stream, SEND_NOW, never)
+
+
+def never(_: object) -> bool:
+    """What sends nothing at once."""
     return False

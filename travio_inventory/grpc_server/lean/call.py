@@ -137,6 +137,15 @@ class LeanCall(BareStream):
         await self._connection.send_message(self, body)
         self._check_open()
 
+    def send_now(self, reply: bytes) -> bool:
+        """Send one of many replies, after the first, past its handler, which waits for nothing of ours: all of it, or
+        nothing where the caller would have to wait for it. Returns whether it was sent.
+        """
+        stream = self.stream
+        if stream is None or self.is_over or not self._headers_sent or self.context.events.is_listened_to:
+            return False
+        return self._connection.send_now(stream, reply)
+
     async def send_trailing_metadata(
         self,
         *,

@@ -47,12 +47,9 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, LeanCall] = {}
-        self._left = False
-        self._peer_leaves = False
-        self._is_reading = False
+        self._left = self._peer_leaves = self._is_reading = self._flush_is_due = False
         self._has_answered = False
         """Whether a call was answered as soon as it was read, and the table was not told."""
-        self._flush_is_due = False
         self._stalled_since: float | None = None
         self._idle_since = self._loop.time()
         self._linger: asyncio.TimerHandle | None = None
@@ -336,8 +333,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         """Begin an answer that comes in parts."""
         self.keep(call)
         if metadata:
-            block = reply_blocks.begin(self.context.content_type, metadata=metadata)
-            self._outgoing.headers(call.stream_id, block)
+            self._outgoing.headers(call.stream_id, reply_blocks.begin(self.context.content_type, metadata=metadata))
         else:
             self._outgoing.begin(call.stream_id)
         self.flush_soon()
@@ -356,6 +352,11 @@ class LeanConnection(asyncio.BufferedProtocol):
         finally:
             stream.drained = None
 
+    def send_now(self, stream: StreamState, message: bytes) -> bool:
+        """Send one of many replies, if the peer's windows take all of it now."""
+        self.flush_soon()
+        return self._outgoing.message_now(stream, message)
+
     def reset(self, stream_id: int, code: ErrorCodes) -> None:
         self._outgoing.reset(stream_id, code)
         self.flush_soon()
@@ -365,11 +366,10 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._outgoing.acknowledge(self._outgoing.streams.get(stream_id), size)
 
     def flush_soon(self) -> None:
-        """In this turn of the loop; what is being read is flushed at its end."""
-        if self._is_reading:
-            if self._outgoing.size > WRITE_BYTES_MAX:
-                self.flush()
-        elif not self._flush_is_due:
+        """In this turn of the loop, where it is not much; what is answered as it is read is flushed after that."""
+        if self._outgoing.size > WRITE_BYTES_MAX:
+            self.flush()
+        elif not self._is_reading and not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self.flush)
 

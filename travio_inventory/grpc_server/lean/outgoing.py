@@ -12,6 +12,7 @@ from travio_inventory.grpc_server.lean.frame_format import (
     END_STREAM,
     FRAME_BYTES_MAX,
     GOAWAY,
+    HEAD_BYTES,
     HEADERS,
     RST_STREAM,
     WINDOW_LIMIT,
@@ -157,6 +158,21 @@ class Outgoing:
         stream.message = message
         stream.sent = 0
         return self._send(stream)
+
+    def message_now(self, stream: StreamState, message: bytes) -> bool:
+        """Send a message in one frame, if the windows let it and no other of the stream waits."""
+        size = len(message) + PREFIX_BYTES
+        if size > stream.send_window or size > self.connection_window or size > self.frame_bytes_max:
+            return False
+        if self.is_stalled or stream.message is not None:
+            return False
+        stream.send_window -= size
+        self.connection_window -= size
+        self.frames += (data_head.pack(size >> 8, size & 0xFF, DATA, 0, stream.id, 0, len(message)), message)
+        self.size += HEAD_BYTES + size
+        if size >= SMALL_FRAME_BYTES:
+            self.credit += CONTROL_FRAMES_PER_BODY_FRAME
+        return True
 
     def end(self, stream: StreamState, trailers: bytes) -> None:
         """End the answer, when its message is sent."""
