@@ -96,6 +96,35 @@ async def test_a_hold_of_its_own_process_is_due_to_the_millisecond(sale: Sale) -
     assert [await swept(sweeper) for _ in range(2)] == [[0, 1], []]
 
 
+async def test_what_runs_out_while_a_round_is_under_way_joins_it_once(sale: Sale) -> None:
+    sweeper = await finder(sale)
+    await sale.hold("A1")
+    await sale.hold("A2")
+    sale.clock.pass_ms(LAPSES_MS - 1)
+    under_way = await sweeper.due_partitions()
+    assert sweeper.due_meanwhile(under_way) == []
+    sale.clock.pass_ms(1)
+    one, other = sorted(sale.group_partition(seat) for seat in ("A1", "A2"))
+    assert sweeper.due_meanwhile([one]) == [other]
+    assert sweeper.due_meanwhile([one]) == []
+    assert sweeper.due_meanwhile([]) == [one], "it is swept after the sweep that may have missed it"
+    await sweeper.close_due({other: BROKEN, one: BROKEN})
+    assert sweeper.due_meanwhile([]) == [], "what failed waits for its turn"
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert sweeper.due_meanwhile([]) == [one, other]
+    await sweeper.sweep(one)
+    await sweeper.close_due({})
+    assert not sweeper._back_off.has(one)
+
+
+async def test_what_belongs_to_another_table_is_due_to_another_sweeper(sale: Sale) -> None:
+    sweeper = await finder(sale)
+    of_stock = Partition(Table.STOCK, "acme", "sku")
+    sale.process.sender.signals.due(of_stock, sale.clock.elapsed_ms())
+    assert sweeper.due_meanwhile([]) == []
+    assert of_stock not in await sweeper.due_partitions()
+
+
 async def test_a_hold_of_another_process_is_due_in_its_minute_and_when_it_runs_out(sale: Sale) -> None:
     sweeper = await finder(sale)
     await sale.elsewhere().hold("A1")

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Refused, RowKey, Table, Unknown, Write
+from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Partition, Refused, RowKey, Table, Unknown, Write
 from travio_inventory.protocol.hold import NEVER_MS, Confirmed, Held, Released
 from travio_inventory.protocol.step_counts import OPEN_MAX, Doubts, LiveHolds, StepCounts
 from travio_inventory.store.memory import MemoryBatches
@@ -107,11 +107,47 @@ def test_a_refusal_by_another_row_settles_it_too() -> None:
     assert doubts.open_count() == 0
 
 
+def test_live_holds_are_counted_by_the_second_in_which_they_end() -> None:
+    now_ms = EXPIRES_MS + 999
+    live = LiveHolds(lambda: now_ms)
+    live.changed(None, Held(EXPIRES_MS))
+    live.changed(None, Held(EXPIRES_MS + 999))
+    assert (live.count(), len(live._by_second)) == (2, 1)
+    live.changed(Held(EXPIRES_MS + 1), Released())
+    assert live.count() == 1
+
+
+def test_two_that_are_settled_in_one_way_are_two() -> None:
+    doubts = Doubts(lambda: 0)
+    for name in ("a", "b"):
+        doubts.note(PLACE, [hold_row(name)], Unknown("no answer"))
+    assert doubts.count == 2
+    for name in ("a", "b"):
+        doubts.note(PLACE, [hold_row(name)], Refused({}))
+    assert doubts.settled()["refused"] == 2
+
+
+def test_a_fence_that_is_sent_again_is_applied_and_no_fence_of_an_attempt() -> None:
+    doubts, fence = Doubts(lambda: 0), hold_row()._replace(values={"status": "aborted"})
+    doubts.note(PLACE, [fence], Unknown("no answer"))
+    doubts.note(PLACE, [fence], Applied())
+    assert (doubts.settled()["applied"], doubts.settled()["fenced"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("late_ms", "counted_ns"), [(-5, 0), (0, 0), (7, 7_000_000)])
+def test_an_end_is_never_early(late_ms: int, counted_ns: int) -> None:
+    counts = StepCounts(now_ms=lambda: 0, elapsed_ms=lambda: 0)
+    counts.expired(Held(EXPIRES_MS), EXPIRES_MS + late_ms)
+    assert counts.lateness.total_ns == counted_ns
+
+
 def test_what_nobody_asks_about_any_more_stays_open_and_is_forgotten() -> None:
     now_ms = 0
     doubts = Doubts(lambda: now_ms)
     for number in range(OPEN_MAX + 3):
         doubts.note(PLACE, [hold_row(str(number))], Unknown("no answer"))
     assert (doubts.open_count(), doubts.settled()["open"]) == (OPEN_MAX, 3)
-    now_ms = 60_001
+    now_ms = 59_999
+    assert doubts.open_count() == OPEN_MAX
+    now_ms = 60_000
     assert (doubts.open_count(), doubts.settled()["open"]) == (0, OPEN_MAX + 3)
