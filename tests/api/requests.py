@@ -189,6 +189,7 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             v1.ListTripsRequest(organization_id="org", departs_from=5, departs_before=9, page_size=2),
             life_messages.trips_asked,
         ),
+        (v1.ListDeedsRequest(organization_id="org", month="2027-06", page_size=2), life_messages.deeds_asked),
         (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
         (
             v1.ListTripSeatsRequest(trip_id="T1", organization_id="org", page_token=token_of("2")),

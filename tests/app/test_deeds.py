@@ -17,7 +17,8 @@ from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import ANY_TIME, Index, IndexEntry, NotDone, Outcome, Partition, Write
 from travio_inventory.seats.commands import BlockSeatsCommand, ConfirmHoldCommand, GiveBackCommand, SeatUpdate
-from travio_inventory.seats.records.deeds import BEGAN, DONE, Deeds, ended
+from travio_inventory.seats.deed import BEGAN, DONE, ended
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.trip import Ends
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import hold_seats, open_trip

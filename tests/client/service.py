@@ -110,6 +110,9 @@ class ScriptedService(wire.InventoryServiceBase):
         is_last = message.part_index == message.part_count - 1
         return await self._play(message, wire.PutSeatPlanResponse(success=True, stored=is_last))
 
+    async def list_deeds(self, message: wire.ListDeedsRequest) -> wire.ListDeedsResponse:
+        return await self._play(message, wire.ListDeedsResponse())
+
     async def list_seat_plans(self, message: wire.ListSeatPlansRequest) -> wire.ListSeatPlansResponse:
         return await self._play(message, wire.ListSeatPlansResponse())
 

@@ -13,6 +13,7 @@ import pytest
 from travio_inventory.kernel.actor import house_of, service_of
 from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery, hold_ref, trip_id
 from travio_inventory.seats.hold import Hold, Released
+from travio_inventory.seats.queries import DeedsQuery
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.trip import Ends, Journey
 from travio_inventory.seats.use_cases import Inventory
@@ -29,6 +30,7 @@ from verification.kit.scenes import Scene
 
 READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "list_trips": lambda sale: sale.listed(),
+    "read_deeds": lambda sale: sale.inventory.read_deeds(sale.actor(), DeedsQuery()),
     "read_trips.one": lambda sale: definition(sale.inventory, sale.trip.key),
     "read_trips.of_hold": lambda sale: sale.inventory.read_trips.of_hold(sale.actor(), a_hold(sale)),
     "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.actor(), hold_ref(f"t1~0~{0:032}")),

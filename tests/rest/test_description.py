@@ -53,6 +53,7 @@ ROUTES = {
     "CancelTrip": "POST /v1/trips/{trip_id}/cancel",
     "SwapVehicle": "POST /v1/trips/{trip_id}/swap",
     "ListTrips": "GET /v1/trips",
+    "ListDeeds": "GET /v1/deeds",
 }
 """By call of gRPC."""
 

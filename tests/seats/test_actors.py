@@ -60,6 +60,7 @@ NEEDS: dict[str, Scope] = {
     "swap_vehicle": Scope.TRIPS_ADMIN,
     "change_trip": Scope.TRIPS_ADMIN,
     "list_trips": Scope.TRIPS_READ,
+    "read_deeds": Scope.DEEDS_READ,
     "follow_maps": Scope.TRIPS_READ,
     "block_seats": Scope.SEATS_BLOCK,
     "waitlist.join": Scope.WAITLISTS_JOIN,

@@ -39,6 +39,7 @@ OPTIONAL_IN = {
     "ListHolds": {"trip_id", "page_token"},
     "GetUserWaitlist": {"organization_id", "page_token"},
     "ExplainSeat": {"page_token"},
+    "ListDeeds": {"month", "page_token"},
     "GetOrderBookings": {"page_token"},
     "ListTripSeats": {"page_token"},
     "GetManifest": {"boarding_station_id", "alighting_station_id", "page_token"},

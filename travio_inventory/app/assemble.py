@@ -27,6 +27,7 @@ from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import Gate, Holds, SeatMapCache, TakenSeats, TripArchive
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
@@ -69,6 +70,7 @@ from travio_inventory.seats.use_cases.map_groups import MapGroups
 from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
+from travio_inventory.seats.use_cases.read_deeds import ReadDeeds
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_manifest import ReadManifest
 from travio_inventory.seats.use_cases.read_order import ReadOrder
@@ -254,6 +256,7 @@ def assemble(
         change_trip=use_case("change_trip", ChangeTrip(trips, sales, steps)),
         swap_vehicle=use_case("swap_vehicle", SwapVehicle(swaps, steps, rules.limits)),
         list_trips=use_case("list_trips", ListTrips(Departures(batches))),
+        read_deeds=use_case("read_deeds", ReadDeeds(Deeds(batches, clock))),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         settle_payment=use_case("settle_payment", SettlePayment(holds, Refunds(sender), steps)),

@@ -6,7 +6,8 @@ from typing import Any, TypeVar, cast
 
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
-from travio_inventory.seats.records.deeds import BEGAN, DONE, Deeds
+from travio_inventory.seats.deed import BEGAN, DONE
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases import Inventory
 
 T = TypeVar("T")
@@ -22,8 +23,10 @@ OF_THE_HOUSE = {
 """Use cases of the house, and what they are called in the record."""
 IN_A_HOLDERS_PLACE = {"cancel_booking": "cancel booking", "erase_passengers": "erase passengers"}
 """Use cases that are recorded unless a user calls them: of those the events tell."""
-NAMES = ("trip_id", "hold_id", "inventory_id", "code", "sku", "warehouse_id")
+NAMES = ("trip_id", "hold_id", "inventory_id", "transfer_id", "code", "sku", "warehouse_id")
 """What commands call that which they are about."""
+COUNTS = ("quantity", "total", "received", "rejected", "lost")
+"""What commands call how many."""
 
 
 def recorded(inventory: Inventory, deeds: Deeds) -> Inventory:
@@ -56,8 +59,8 @@ def recorded_call(use_case: T, deeds: Deeds, verb: str, *, always: bool) -> T:
 
 
 def about(asked: object) -> str:
-    """What a deed is about: a trip, a booking, an entry or a warehouse, with what is to be done where that is short;
-    never passengers.
+    """What a deed is about: a trip, a booking, an entry, a transfer or a warehouse, with what is to be done where that
+    is short; never passengers.
     """
     key = getattr(asked, "key", None)
     said = (getattr(asked, name, "") for name in NAMES)
@@ -65,6 +68,9 @@ def about(asked: object) -> str:
     words = [named or str(getattr(key, "trip", ""))]
     if action := getattr(asked, "action", ""):
         words.append(str(action))
+    words += [f"{name} {count}" for name in COUNTS if (count := getattr(asked, name, 0))]
+    if lines := getattr(asked, "lines", ()):
+        words.append(f"{len(lines)} lines")
     if updates := getattr(asked, "updates", ()):
         words += [f"{'block' if each.is_blocked else 'unblock'} {each.seat_id}" for each in updates]
-    return " ".join(words)
+    return " ".join(filter(None, words))

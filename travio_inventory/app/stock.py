@@ -80,10 +80,15 @@ def assemble_stock(
 DEEDS = {
     "warehouses": {"add": "add warehouse", "change": "change warehouse"},
     "keep": {"add": "add stock entry", "change": "change stock entry", "delete": "delete stock entry"},
+    "adjust": {"by": "adjust stock", "to": "count stock"},
+    "transfers": {
+        "draft": "draft transfer",
+        "ship": "ship transfer",
+        "receive": "receive transfer",
+        "cancel": "cancel transfer",
+    },
 }
-"""Verbs of use cases of the house, and what they are called in the record. Changes of a quantity are movements, which
-are a record themselves.
-"""
+"""Verbs of use cases of the house, and what they are called in the record. What orders do is in movements alone."""
 
 
 class Recorded:
@@ -102,6 +107,7 @@ class Recorded:
 def recorded_stock(stock: Stock, deeds: Deeds) -> Stock:
     """Stock, whose deeds of the house are recorded."""
     wrapped: dict[str, Any] = {name: Recorded(getattr(stock, name), deeds, verbs) for name, verbs in DEEDS.items()}
+    wrapped["update_many"] = recorded_call(stock.update_many, deeds, "update stock", always=True)
     return replace(stock, **wrapped)
 
 

@@ -14,7 +14,8 @@ from travio_inventory.cli.server import settings_or_none
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.seats.records.deeds import Deed, Deeds, ended
+from travio_inventory.seats.deed import Deed, ended
+from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.settings import Settings
 
 DEEDS_PER_READ = 1_000

@@ -27,6 +27,8 @@ class Scope(StrEnum):
     HOLDS_READ = "holds:read"
     HOLDERS_READ = "holders:read"
     """Whose a hold of the organization is, for callers that act for its holder."""
+    DEEDS_READ = "deeds:read"
+    """Who of the house did what."""
     SEATS_EXPLAIN = "seats:explain"
     """Who had a seat, and who was refused it, without passengers."""
     BOOKINGS_CONFIRM = "bookings:confirm"
@@ -74,6 +76,7 @@ _WORDS: Final = {
     Scope.TRIPS_ADMIN: "admin",
     Scope.SEATS_BLOCK: "admin",
     Scope.SEATS_EXPLAIN: "admin",
+    Scope.DEEDS_READ: "admin",
     Scope.BOOKINGS_READ: "admin",
     Scope.HOLDERS_READ: "delegate",
 }
@@ -85,6 +88,7 @@ OF_A_USER: Final = EVERY_SCOPE - {
     Scope.HOLDERS_READ,
     Scope.SEATS_BLOCK,
     Scope.SEATS_EXPLAIN,
+    Scope.DEEDS_READ,
     Scope.BOOKINGS_READ,
     Scope.STOCK_READ,
     Scope.STOCK_ADJUST,

@@ -26,6 +26,7 @@ ROW_MAX = 100_000
 CHECKS_PER_BATCH_MAX = 32
 TRIPS_LISTED_MAX = 100
 HOLDS_LISTED_MAX = 100
+DEEDS_LISTED_MAX = 500
 WAITS_LISTED_MAX = 1_000
 ROWS_EXPLAINED_MAX = 500
 """So many rows of holds and events are looked at for a page about a seat, whatever they tell."""

@@ -9,6 +9,8 @@ from travio_inventory.kernel.checking import Faults
 
 _SCANNED = re.compile(r"(\d{1,7}) (.*)", re.ASCII | re.DOTALL)
 _LISTED = re.compile("(\\d{4}-\\d{2}|untimed)\x1f(\\d{12}\x1f.*\x1f\\d+)?", re.ASCII | re.DOTALL)
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
+_DEED = re.compile("\\d{15}\x1f[0-9a-f]{32} ", re.ASCII)
 _PLACE = re.compile(r"(\d{1,6}) (-1|\d{1,4})", re.ASCII)
 
 
@@ -64,6 +66,31 @@ class TripsQuery:
     def most(self) -> int:
         """How many trips the page has at most."""
         return self.page_size or limits.TRIPS_LISTED_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeedsQuery:
+    """A page of what the house did in a month, "2027-06" or "" for the present one. A `page_size` of 0 means the most
+    allowed. Raises InvalidRequest.
+    """
+
+    month: str = ""
+    after: str = ""
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_size", self.page_size, 0, limits.DEEDS_LISTED_MAX)
+        if self.month and not _MONTH.fullmatch(self.month):
+            found.wrong("month", "must be empty or YYYY-MM")
+        if self.after and not _DEED.fullmatch(self.after):
+            found.wrong("page_token", "must be empty or a next_page_token")
+        found.finish()
+
+    @property
+    def most(self) -> int:
+        """How many deeds the page has at most."""
+        return self.page_size or limits.DEEDS_LISTED_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

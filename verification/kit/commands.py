@@ -21,7 +21,7 @@ from travio_inventory.seats.commands import (
     trip_id,
 )
 from travio_inventory.seats.offer import TripChange
-from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery, TripsQuery
+from travio_inventory.seats.queries import DeedsQuery, ManifestQuery, OrderQuery, SeatQuery, TripsQuery
 from travio_inventory.seats.trip import Ends
 
 TRIP = "t1"
@@ -55,6 +55,7 @@ def valid_commands() -> Mapping[str, object]:
         "change_trip": ChangeTripCommand(trip_id=TRIP, change=TripChange({}, {"A1": 7}, {})),
         "cancel_trip": trip_id(TRIP),
         "list_trips": TripsQuery(),
+        "read_deeds": DeedsQuery(),
         "control_sales": ControlSalesCommand(trip_id=TRIP, action="CLOSE"),
         "block_seats": BlockSeatsCommand(trip_id=TRIP, updates=(SeatUpdate("A2", is_blocked=True),)),
         "waitlist.join": place,

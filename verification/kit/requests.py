@@ -83,6 +83,7 @@ VALID: dict[str, dict[str, Any]] = {
         "vehicle_type": "coach",
     },
     "ListSeatPlans": {"organization_id": "acme"},
+    "ListDeeds": {"organization_id": "acme", "month": "2027-06", "page_size": 5},
     "DeleteSeatPlan": {"plan_id": "no plan", "organization_id": "acme"},
     "GetTripSummary": _ENDS,
     "ExplainSeat": {"trip_id": "t", "organization_id": "acme", "seat_id": "seat-1"},

@@ -10,7 +10,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.seats.commands import ChangeTripCommand, ControlSalesCommand, SwapVehicleCommand
 from travio_inventory.seats.offer import TripChange
-from travio_inventory.seats.queries import TripsQuery
+from travio_inventory.seats.queries import DeedsQuery, TripsQuery
 from travio_inventory.seats.swapping import NewVehicle
 
 
@@ -22,6 +22,11 @@ def change_asked(caller: Identity, message: Fields) -> tuple[Actor, ChangeTripCo
 def trips_asked(caller: Identity, message: Fields) -> tuple[Actor, TripsQuery]:
     """Read ListTripsRequest."""
     return asked(caller, message, tenant_of, _trips)
+
+
+def deeds_asked(caller: Identity, message: Fields) -> tuple[Actor, DeedsQuery]:
+    """Read ListDeedsRequest."""
+    return asked(caller, message, tenant_of, _deeds)
 
 
 def sales_asked(caller: Identity, message: Fields) -> tuple[Actor, ControlSalesCommand]:
@@ -73,6 +78,12 @@ def _change(message: Fields) -> ChangeTripCommand:
         command = ChangeTripCommand(trip_id=message.trip_id, change=change, version=message.version)
     found.finish()
     return command
+
+
+def _deeds(message: Fields) -> DeedsQuery:
+    return decoding.paged(
+        message, lambda after: DeedsQuery(month=message.month, after=after, page_size=message.page_size)
+    )
 
 
 def _trips(message: Fields) -> TripsQuery:

@@ -8,6 +8,7 @@ from travio_inventory.api.holds_told import expires_at_s, failure_of, seat_label
 from travio_inventory.api.map_sizes import REPLY_BYTES_MAX
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.definition_messages import feature_message, seat_message, section_message, segment_message
+from travio_inventory.seats.deed import Deed
 from travio_inventory.seats.hold import Confirmed, Hold, base_id
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.offer import Cancellation, Offer, TripLine
@@ -154,6 +155,18 @@ def swapped(report: SwapReport) -> v1.SwapVehicleResponse:
             v1.LeftHold(hold=described(hold, swap.offer.trip), reasons=dict(places.reasons(hold)))
             for hold in report.left
         ],
+    )
+
+
+def deed(found: Deed) -> v1.Deed:
+    """What the house did."""
+    return v1.Deed(
+        deed_id=found.id,
+        at_ms=found.at_ms,
+        who=found.who,
+        what=found.verb,
+        about=found.about,
+        outcome=found.outcome,
     )
 
 

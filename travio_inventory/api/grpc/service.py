@@ -171,6 +171,7 @@ class InventoryService:
             "CancelTrip": (Grant.ADMIN, self.cancel_trip),
             "SwapVehicle": (Grant.ADMIN, self.swap_vehicle),
             "ListTrips": (Grant.READ, self.list_trips),
+            "ListDeeds": (Grant.ADMIN, self.list_deeds),
             **self._events.methods(),
         }
 
@@ -355,6 +356,10 @@ class InventoryService:
     async def list_trips(self, caller: Identity, message: Message) -> v1.ListTripsResponse:
         page = await self._inventory.list_trips(*life_messages.trips_asked(caller, message))
         return v1.ListTripsResponse(trips=list(map(replies.listed, page.lines)), next_page_token=token_of(page.next))
+
+    async def list_deeds(self, caller: Identity, message: Message) -> v1.ListDeedsResponse:
+        page = await self._inventory.read_deeds(*life_messages.deeds_asked(caller, message))
+        return v1.ListDeedsResponse(deeds=list(map(replies.deed, page.deeds)), next_page_token=token_of(page.next))
 
     # Waiting lists.
 

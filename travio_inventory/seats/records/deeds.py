@@ -6,7 +6,6 @@ been done, or not, as the trip or the booking itself tells.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import uuid4
 
 from travio_inventory.kernel.actor import Actor
@@ -14,24 +13,12 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, StoreUnavailable, Table
 from travio_inventory.protocol.rows import SEPARATOR
+from travio_inventory.seats.deed import BEGAN, Deed, DeedPage, ended
 
 KEPT_S_DEFAULT = 400 * 86_400
 TEXT_MAX = 200
 """So many characters of what a deed was about are kept."""
-BEGAN = "began"
-DONE = "done"
 _NOWHERE = Partition(Table.CURSORS, "", "deeds")
-
-
-class Deed(NamedTuple):
-    """What was done by whom: `outcome` is done, the reason of a refusal, or began where that is all that is known."""
-
-    at_ms: int
-    id: str
-    who: str
-    verb: str
-    about: str
-    outcome: str
 
 
 class Deeds:
@@ -71,19 +58,32 @@ class Deeds:
             raise BackendUnavailable from None
         return [_read(entry) for entry in entries], entries[-1] if len(entries) == most else ""
 
+    async def page(self, organization: str, month: str, *, after: str, most: int) -> DeedPage:
+        """The next deeds of a month ("" = the present one), each as it ended if that is known. Raises
+        BackendUnavailable.
+        """
+        bucket = SEPARATOR.join((organization, month or _month(self._clock.now_ms())))
+        try:
+            found = await self._batches.read_index(Index.DEEDS, bucket, after=after, most=2 * most + 1)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        deeds = ended([_read(entry) for entry in found])  # the last one may be cut in two: it is there in full if not
+        is_more = len(deeds) > most or len(found) > 2 * most
+        return DeedPage(deeds[:most], _behind(deeds[:most][-1]) if is_more else "")
+
+
+def _behind(deed: Deed) -> str:
+    """After all entries of the deed, and before those of any other."""
+    return f"{deed.at_ms:015d}{SEPARATOR}{deed.id} "
+
 
 def bucket_of(organization: str, at_ms: int) -> str:
     """Where the deeds of that month are."""
-    return SEPARATOR.join((organization, f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y-%m}"))
+    return SEPARATOR.join((organization, _month(at_ms)))
 
 
-def ended(deeds: Sequence[Deed]) -> list[Deed]:
-    """Each deed once, as it ended if that is known, in the order in which they began."""
-    known: dict[str, Deed] = {}
-    for deed in deeds:
-        if deed.id not in known or deed.outcome != BEGAN:
-            known[deed.id] = deed
-    return sorted(known.values())
+def _month(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y-%m}"
 
 
 def _read(entry: str) -> Deed:

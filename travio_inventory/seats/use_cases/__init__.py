@@ -21,6 +21,7 @@ from travio_inventory.seats.use_cases.hold_seats import HoldSeats
 from travio_inventory.seats.use_cases.list_trips import ListTrips
 from travio_inventory.seats.use_cases.move_hold import MoveHold
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
+from travio_inventory.seats.use_cases.read_deeds import ReadDeeds
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_manifest import ReadManifest
 from travio_inventory.seats.use_cases.read_order import ReadOrder
@@ -46,6 +47,7 @@ class Inventory:
     change_trip: ChangeTrip
     swap_vehicle: SwapVehicle
     list_trips: ListTrips
+    read_deeds: ReadDeeds
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold
     settle_payment: SettlePayment

@@ -6,6 +6,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from travio_inventory.api.rest.native.bookings import BookingRoutes
+from travio_inventory.api.rest.native.deeds import DeedRoutes
 from travio_inventory.api.rest.native.hold_models import NotHeld
 from travio_inventory.api.rest.native.holds import HoldRoutes
 from travio_inventory.api.rest.native.maps import MapRoutes
@@ -27,3 +28,4 @@ def native_routers(inventory: Inventory, clock: Clock) -> Iterator[APIRouter]:
     yield TripRoutes(inventory).router()
     yield SellingRoutes(inventory).router()
     yield WaitlistRoutes(inventory).router()
+    yield DeedRoutes(inventory).router()

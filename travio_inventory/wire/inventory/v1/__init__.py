@@ -24,6 +24,7 @@ __all__ = (
     "ConfirmedSeat",
     "ControlSalesRequest",
     "ControlSalesResponse",
+    "Deed",
     "DeleteSeatPlanRequest",
     "DeleteSeatPlanResponse",
     "DirectionOfTravel",
@@ -67,6 +68,8 @@ __all__ = (
     "LeaveWaitlistRequest",
     "LeaveWaitlistResponse",
     "LeftHold",
+    "ListDeedsRequest",
+    "ListDeedsResponse",
     "ListHoldsRequest",
     "ListHoldsResponse",
     "ListSeatPlansRequest",
@@ -1125,6 +1128,58 @@ class ControlSalesResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "ControlSalesResponse", ControlSalesResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Deed(betterproto2.Message):
+    """Deed."""
+
+    deed_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    at_ms: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    When it began, in milliseconds since 1970.
+    """
+
+    who: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The kind of caller, and the user where it has one: "house ann".
+    """
+
+    what: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    For example "open trip".
+    """
+
+    about: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The trip, the booking, the warehouse and the like.
+    """
+
+    outcome: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    "done", the reason of a refusal, or "began": it may have been done or not, as what it is about tells.
+    """
+
+    def __init__(
+        self,
+        deed_id: "str" = "",
+        at_ms: "int" = 0,
+        who: "str" = "",
+        what: "str" = "",
+        about: "str" = "",
+        outcome: "str" = "",
+    ) -> None:
+        self.deed_id = deed_id
+        self.at_ms = at_ms
+        self.who = who
+        self.what = what
+        self.about = about
+        self.outcome = outcome
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "Deed", Deed)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -2630,6 +2685,71 @@ class LeftHold(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "LeftHold", LeftHold)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListDeedsRequest(betterproto2.Message):
+    """ListDeedsRequest."""
+
+    organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    month: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    "2027-06", in UTC. Empty: the present one.
+    """
+
+    page_size: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    The most deeds on a page, up to 500; 0: 500.
+    """
+
+    page_token: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
+    def __init__(
+        self,
+        organization_id: "str" = "",
+        month: "str" = "",
+        page_size: "int" = 0,
+        page_token: "str" = "",
+    ) -> None:
+        self.organization_id = organization_id
+        self.month = month
+        self.page_size = page_size
+        self.page_token = page_token
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "ListDeedsRequest", ListDeedsRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListDeedsResponse(betterproto2.Message):
+    """ListDeedsResponse."""
+
+    deeds: "list[Deed]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In the order in which they began.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
+
+    def __init__(
+        self,
+        deeds: "list[Deed] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.deeds = [] if deeds is None else deeds
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
+
+default_message_pool.register_message("inventory.v1", "ListDeedsResponse", ListDeedsResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -5205,6 +5325,27 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def list_deeds(
+        self,
+        message: "ListDeedsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListDeedsResponse":
+        """
+        What the house did in a month: who, what, when, and how it ended, those about stock too.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ListDeeds",
+            message,
+            ListDeedsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_available_seats(
         self,
         message: "GetAvailableSeatsRequest",
@@ -5613,6 +5754,13 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def list_deeds(self, message: "ListDeedsRequest") -> "ListDeedsResponse":
+        """
+        What the house did in a month: who, what, when, and how it ended, those about stock too.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def get_available_seats(self, message: "GetAvailableSeatsRequest") -> "GetAvailableSeatsResponse":
         """
         Events. The event with the number N is the trip "event-N", which has one segment, of the caller's organization, or of
@@ -5899,6 +6047,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.list_trips(request)
         await stream.send_message(response)
 
+    async def __rpc_list_deeds(self, stream: "grpclib.server.Stream[ListDeedsRequest, ListDeedsResponse]") -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_deeds(request)
+        await stream.send_message(response)
+
     async def __rpc_get_available_seats(
         self, stream: "grpclib.server.Stream[GetAvailableSeatsRequest, GetAvailableSeatsResponse]"
     ) -> None:
@@ -6140,6 +6294,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ListTripsRequest,
                 ListTripsResponse,
+            ),
+            "/inventory.v1.InventoryService/ListDeeds": grpclib.const.Handler(
+                self.__rpc_list_deeds,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListDeedsRequest,
+                ListDeedsResponse,
             ),
             "/inventory.v1.InventoryService/GetAvailableSeats": grpclib.const.Handler(
                 self.__rpc_get_available_seats,
