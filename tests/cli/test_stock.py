@@ -175,6 +175,19 @@ def test_an_order_is_reserved_committed_and_returned(shop: Type) -> None:
     assert shop("reserve", "order-3", "cup=x").status == 2
 
 
+def test_an_order_comes_from_where_it_goes_to(shop: Type) -> None:
+    shop("warehouse-add", "north", "North", "--region", "eu")
+    shop("warehouse-add", "south", "South", "--region", "us")
+    for code in ("north", "south"):
+        shop("add", "cup", code, "--quantity", "1")
+    assert "south" in shop("reserve", "order-1", "cup", "--to", "us").out
+    assert shop("show", "cup", "north", "--json").plain["available"] == 1
+    for to, named in (("91,0", "latitude"), ("48.1,x", "LATITUDE,LONGITUDE,REGION")):
+        wrong = shop("reserve", "order-2", "cup", "--to", to)
+        assert (wrong.status, named in wrong.err) == (2, True), wrong
+    assert "north" in shop("reserve", "order-2", "cup", "--to", "48.1,11.6,eu").out
+
+
 async def test_the_client_raises_what_the_service_refuses(server: ServiceProcess) -> None:
     async with InventoryClient(server.target, organization=token_hex(4), user="ann") as inventory:
         stock = inventory.stock

@@ -11,6 +11,7 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.use_cases.step_runner import StepRunner
+from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, EntriesQuery, MovementsQuery, Why
@@ -97,7 +98,9 @@ class Shop:
             if not after:
                 return found
 
-    async def reserve(self, order: str, *items: tuple[str, int], at: str = "", **said: int | str | bool) -> Reservation:
+    async def reserve(
+        self, order: str, *items: tuple[str, int], at: str = "", **said: int | str | bool | ShipTo
+    ) -> Reservation:
         """Reserve these for an order."""
         warehouse = warehouse_id(self.actor.organization, at) if at else ""
         asked = [Item(sku, quantity, warehouse) for sku, quantity in items]

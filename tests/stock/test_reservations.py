@@ -12,6 +12,7 @@ from travio_inventory.kernel.actor import HOUSE, Actor, Scope
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, InvalidRequest, PermissionDenied
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.rows import hold_key
+from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.refusals import (
@@ -20,6 +21,7 @@ from travio_inventory.stock.refusals import (
     OrderReserved,
     ReservationCancelled,
     ReservationExpired,
+    StockContended,
     StockNotFound,
 )
 from travio_inventory.stock.reservation import Item, OfReservation, Reserve, Status
@@ -94,6 +96,49 @@ async def test_an_item_that_may_not_be_split_comes_from_one_warehouse(shop: Shop
     made = await shop.reserve("o1", ("cup", 4), allow_split=False)
     assert [(line.warehouse_id, line.quantity) for line in made.lines] == [(south.warehouse_id, 4)]
     assert await shop.totals(north, south) == [(3, 0), (0, 4)]
+
+
+async def test_an_order_that_says_where_it_goes_comes_from_there(shop: Shop) -> None:
+    await shop.warehouse("far", region="us", priority=1, latitude=40.7, longitude=-74.0)
+    await shop.warehouse("near", region="eu", priority=9, latitude=48.1, longitude=11.6)
+    far, near = await shop.entry("cup", 9, code="far"), await shop.entry("cup", 4, code="near")
+    jug = await shop.entry("jug", 1, code="near")
+    to = ShipTo(52.5, 13.4, "eu")
+    made = [await shop.reserve("o1", ("cup", 1)), await shop.reserve("o2", ("cup", 1), key="k", ship_to=to)]
+    assert [line.warehouse_id for each in made for line in each.lines] == [far.warehouse_id, near.warehouse_id]
+    with pytest.raises(IdempotencyKeyReused):
+        await shop.reserve("o2", ("cup", 1), key="k", ship_to=ShipTo(region="us"))
+    both = await shop.reserve("o3", ("cup", 3), ("jug", 1), ship_to=to)
+    assert {line.warehouse_id for line in both.lines} == {near.warehouse_id}, "one parcel"
+    assert await shop.totals(far, near, jug) == [(8, 1), (0, 4), (0, 1)]
+    with pytest.raises(InsufficientStock) as few:
+        await shop.reserve("o4", ("cup", 9), ship_to=to)
+    assert (few.value.available, "cup" in str(few.value)) == (8, True)
+    await shop.cancel("o2")
+    assert sorted(line.quantity for line in (await shop.reserve("o4", ("cup", 9), ship_to=to)).lines) == [1, 8]
+
+
+async def test_what_an_item_names_is_not_given_to_another(shop: Shop) -> None:
+    north, south = await shop.entry("cup", 3), await shop.entry("cup", 3, code="south")
+    items = [Item("cup", 2, north.warehouse_id), Item("cup", 2)]
+    made = await shop.stock.reserve.reserve(shop.actor, Reserve("o1", items, ship_to=ShipTo()))
+    assert {line.inventory_id: line.quantity for line in made.lines} == {north.id: 3, south.id: 1}
+    with pytest.raises(InsufficientStock) as few:
+        await shop.stock.reserve.reserve(shop.actor, Reserve("o2", items, ship_to=ShipTo()))
+    assert few.value.available == 0
+    assert await shop.totals(north, south) == [(0, 3), (2, 1)]
+
+
+async def test_orders_of_all_that_there_is_that_say_where_they_go_get_as_many_as_there_are(shop: Shop) -> None:
+    north, south = await shop.entry("cup", 7), await shop.entry("cup", 5, code="south")
+    asked = (shop.reserve(f"o{number}", ("cup", 1), ship_to=ShipTo(region="eu")) for number in range(30))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    sold = sum(not isinstance(answer, BaseException) for answer in answers)
+    assert {type(each) for each in answers if isinstance(each, BaseException)} <= {InsufficientStock, StockContended}
+    while sold < 12:
+        await shop.reserve(f"late-{sold}", ("cup", 1), ship_to=ShipTo(region="eu"))
+        sold += 1
+    assert await shop.totals(north, south) == [(0, 7), (0, 5)]
 
 
 async def test_what_was_committed_and_is_cancelled_comes_back_once(shop: Shop) -> None:

@@ -21,6 +21,7 @@ from travio_inventory.client.stock_answers import (
     StockWarehouse,
 )
 from travio_inventory.client.stock_transfers import StockTransfer, TransferCalls
+from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.bulk import LineState, StockLine
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.refusals import (
@@ -56,6 +57,7 @@ __all__ = [
     "ReservationCommitted",
     "ReservationEnded",
     "ReservationExpired",
+    "ShipTo",
     "Site",
     "StockAvailability",
     "StockCalls",
@@ -251,11 +253,12 @@ class StockCalls(TransferCalls):
         warehouse: str = "",
         seconds: int = 0,
         allow_split: bool = True,
+        ship_to: ShipTo | None = None,
         key: str = "",
     ) -> StockReservation:
         """Reserve every item for the order, each a stock keeping unit and how many, or nothing; for so many seconds (0:
-        900). An order has one reservation that lives. Raises InsufficientStock, OrderReserved, StockNotFound,
-        ReservationEnded, StockContended, IdempotencyKeyReused.
+        900). With `ship_to` the warehouses are chosen for it. An order has one reservation that lives. Raises
+        InsufficientStock, OrderReserved, StockNotFound, ReservationEnded, StockContended, IdempotencyKeyReused.
         """
         request = wire.ReserveStockRequest(
             order_id=order,
@@ -265,6 +268,7 @@ class StockCalls(TransferCalls):
             ],
             ttl_seconds=number("ttl_seconds", seconds),
             allow_split=allow_split,
+            ship_to=wire.ShipTo(ship_to.latitude, ship_to.longitude, ship_to.region) if ship_to else None,
             idempotency_key=key or token_hex(16),
         )
         reply = await self._connection.write(self.stub.reserve_stock, self._whose(request))

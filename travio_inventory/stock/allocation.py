@@ -205,7 +205,7 @@ def _named(item: Wanted, left: Mapping[str, dict[str, int]]) -> Taken:
     """What is taken from where the item says. Raises InsufficientStock."""
     there = left[item.sku].get(item.warehouse_id, 0)
     if there < item.quantity:
-        raise InsufficientStock(there)
+        raise InsufficientStock(there, item.sku)
     left[item.sku][item.warehouse_id] -= item.quantity
     return Taken(item.sku, item.warehouse_id, item.quantity)
 
@@ -222,7 +222,7 @@ class _Needs:
         """Raises InsufficientStock if all together have too few."""
         there = self.had(item, ids)
         if there < item.quantity:
-            raise InsufficientStock(there)
+            raise InsufficientStock(there, item.sku)
 
     def had(self, item: Wanted, ids: Sequence[str]) -> int:
         """How many these can give."""

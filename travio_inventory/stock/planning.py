@@ -1,7 +1,8 @@
-"""Chooses the warehouses that serve a request: as few as can, the first by priority; a pure rule."""
+"""Chooses the warehouses that serve a request: as few as can, by priority or by where it goes; a pure rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from travio_inventory.stock.allocation import Asked, ShipTo, Wanted, allocated
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.refusals import InsufficientStock, StockNotFound
 from travio_inventory.stock.reservation import Item, Reserve, ReservedLine
@@ -19,13 +20,47 @@ def planned(
     left = {entry.id: entry.quantities.available for each in entries.values() for entry in each}
     served_by = {item: _candidates(item, entries[item.sku], warehouses) for item in asked.merged}
     is_chosen = any(len(each) > 1 for each in served_by.values())
+    if is_chosen and asked.ship_to is not None:
+        return _allocated(asked, asked.ship_to, served_by, warehouses), True
     for item in sorted(asked.merged, key=lambda item: not item.warehouse_id):  # what has no choice goes first
         chosen = _served(item, served_by[item], left, allow_split=asked.allow_split) if is_chosen else None
         for entry, number, count in chosen or [(*served_by[item][0], item.quantity)]:
             had = lines[entry.id].quantity if entry.id in lines else 0
             lines[entry.id] = ReservedLine(entry.id, entry.sku, entry.warehouse_id, number * SHARDS_MAX, had + count)
             left[entry.id] -= count
-    return tuple(sorted(lines.values(), key=lambda line: (line.sku, line.place))), is_chosen
+    return _in_order(lines.values()), is_chosen
+
+
+def _in_order(lines: Iterable[ReservedLine]) -> tuple[ReservedLine, ...]:
+    return tuple(sorted(lines, key=lambda line: (line.sku, line.place)))
+
+
+def _allocated(
+    asked: Reserve,
+    to: ShipTo,
+    served_by: Mapping[Item, Sequence[tuple[InventoryEntry, int]]],
+    warehouses: Sequence[Warehouse],
+) -> tuple[ReservedLine, ...]:
+    """The lines by the rules of allocation, after what items name themselves. Raises InsufficientStock."""
+    named = [item for item in asked.merged if item.warehouse_id]
+    free = [item for item in asked.merged if not item.warehouse_id]
+    there = {(entry.sku, entry.warehouse_id): (entry, number) for each in served_by.values() for entry, number in each}
+    left = {item.sku: {entry.warehouse_id: entry.quantities.available for entry, _ in served_by[item]} for item in free}
+    counts = {(item.sku, item.warehouse_id): item.quantity for item in named}
+    for (sku, warehouse), count in counts.items():
+        available = there[sku, warehouse][0].quantities.available
+        if available < count:
+            raise InsufficientStock(max(available, 0), sku)
+        if warehouse in left.get(sku, {}):
+            left[sku][warehouse] -= count
+    if free:
+        used = {item.warehouse_id for item in named}
+        wanted = Asked([Wanted(*item) for item in free], to, asked.allow_split, used=used)
+        for sku, warehouse, count in allocated(wanted, left, warehouses).taken:
+            counts[sku, warehouse] = counts.get((sku, warehouse), 0) + count
+    return _in_order(
+        ReservedLine(there[at][0].id, *at, there[at][1] * SHARDS_MAX, count) for at, count in counts.items()
+    )
 
 
 def _candidates(

@@ -13,7 +13,7 @@ StockNotFound, StockContended (ask again), IdempotencyKeyReused, Overloaded, Bac
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
@@ -35,6 +35,7 @@ from travio_inventory.protocol.hold import (
     digest_of,
     late_id,
 )
+from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.entry import NOWHERE, QUANTITY_MAX
 from travio_inventory.stock.refusals import StockNotFound
 
@@ -59,7 +60,8 @@ class Reserve:
     """Reserve these items for an order: every one, or nothing. Items of the same kind are added up.
 
     An order has one reservation that lives. A repetition with the same `key`, or of the same items for the order, is
-    answered by it. Where `allow_split`, one item may come from several warehouses. Raises InvalidRequest.
+    answered by it. Where `allow_split`, one item may come from several warehouses. With `ship_to` the warehouses are
+    chosen as `allocation` says, else the first by priority. Raises InvalidRequest.
     """
 
     order_id: str
@@ -67,6 +69,7 @@ class Reserve:
     key: str = ""
     ttl_s: int = TTL_S_DEFAULT
     allow_split: bool = True
+    ship_to: ShipTo | None = None
 
     def __post_init__(self) -> None:
         found = Faults()
@@ -92,7 +95,9 @@ class Reserve:
     @property
     def fingerprint(self) -> str:
         """Equal for two that ask for the same."""
-        return digest_of("reserve", str(self.allow_split), *(str(part) for item in self.merged for part in item))
+        to = () if self.ship_to is None else ("ship_to", *map(str, astuple(self.ship_to)))
+        parts = (str(part) for item in self.merged for part in item)
+        return digest_of("reserve", str(self.allow_split), *parts, *to)
 
 
 @dataclass(frozen=True, slots=True)

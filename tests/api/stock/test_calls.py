@@ -181,6 +181,28 @@ async def test_lines_are_told_one_by_one_and_availability_and_reports_in_all(stu
     )
 
 
+async def test_an_order_is_served_by_the_region_that_it_goes_to(stub: v1.StockServiceStub) -> None:
+    north = await shop(stub)
+    await stub.add_warehouse(v1.AddWarehouseRequest(code="south", site=v1.Site(name="South", region="us"), **ORG))
+    added = await stub.add_inventory(
+        v1.AddInventoryRequest(sku="cup", warehouse_code="south", product_id="p", quantity=2, **ORG)
+    )
+    assert added.inventory is not None
+    items = [v1.ReservedItem(sku="cup", quantity=1)]
+    near = v1.ReserveStockRequest(order_id="o", items=items, ship_to=v1.ShipTo(region="us"), **ORG)
+    made = [
+        (await stub.reserve_stock(each)).reservation
+        for each in (near, v1.ReserveStockRequest(order_id="p", items=items, **ORG))
+    ]
+    assert [line.inventory_id for each in made if each for line in each.lines] == [
+        added.inventory.inventory_id,
+        north.inventory_id,
+    ]
+    wrong = v1.ReserveStockRequest(order_id="q", items=items, ship_to=v1.ShipTo(latitude=91, longitude=0), **ORG)
+    with pytest.raises(GRPCError, match=r"ship_to\.latitude"):
+        await stub.reserve_stock(wrong)
+
+
 async def test_an_order_is_reserved_committed_and_cancelled(stub: v1.StockServiceStub) -> None:
     entry = await shop(stub)
     items = [v1.ReservedItem(sku="cup", quantity=2, warehouse_code="north")]

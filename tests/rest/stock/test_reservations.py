@@ -65,6 +65,21 @@ async def test_an_order_gets_all_its_items_or_none(web: httpx.AsyncClient) -> No
     assert {each["field"] for each in wrong.json()["errors"]} == {"orderId", "items[0].quantity"}
 
 
+async def test_an_order_is_served_by_the_region_that_it_goes_to(web: httpx.AsyncClient) -> None:
+    first = await warehouse(web, "first", region="us", priority=1)
+    there = await warehouse(web, "there", region="eu", priority=9)
+    for each in (first, there):
+        await entry(web, "cup", 5, warehouseId=each)
+    body = {"orderId": "o", "items": [{"sku": "cup", "quantity": 2}], "shipTo": {"region": "eu"}}
+    made = await web.post("/reservations", json=body)
+    assert (made.status_code, [line["warehouseId"] for line in made.json()["lines"]]) == (201, [there])
+    wrong = await web.post("/reservations", json={**body, "orderId": "p", "shipTo": {"latitude": 91}})
+    assert (wrong.status_code, {each["field"] for each in wrong.json()["errors"]}) == (
+        422,
+        {"shipTo.latitude"},
+    )
+
+
 async def test_a_cancelled_reservation_gives_back_what_it_had(web: httpx.AsyncClient) -> None:
     await entry(web, "cup", 5)
     body = {"orderId": "o", "items": [{"sku": "cup", "quantity": 2}]}

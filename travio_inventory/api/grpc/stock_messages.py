@@ -10,6 +10,7 @@ from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.api.page_tokens import place
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.availability import QUESTIONS_MAX, StockQuestion, StockQuestions
 from travio_inventory.stock.bulk import LINES_MAX, StockLine, UpdateMany
 from travio_inventory.stock.commands import (
@@ -149,7 +150,14 @@ def _reserve(message: Fields, organization: str) -> Reserve:
     ]
     may_split = message.allow_split if message.HasField("allow_split") else True
     ttl_s = message.ttl_seconds or TTL_S_DEFAULT
-    return Reserve(message.order_id, items, message.idempotency_key, ttl_s, may_split)
+    to = _ship_to(message.ship_to) if message.HasField("ship_to") else None
+    return Reserve(message.order_id, items, message.idempotency_key, ttl_s, may_split, to)
+
+
+def _ship_to(message: Fields) -> ShipTo:
+    latitude = message.latitude if message.HasField("latitude") else None
+    longitude = message.longitude if message.HasField("longitude") else None
+    return ShipTo(latitude, longitude, message.region)
 
 
 def _questions(message: Fields) -> StockQuestions:

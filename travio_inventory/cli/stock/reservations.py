@@ -12,7 +12,8 @@ from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.stock.entries import Key, codes_of
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.client.stock import StockReservation
+from travio_inventory.client.stock import ShipTo, StockReservation
+from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.stock.reservation import TTL_S_DEFAULT, TTL_S_MAX
 
 ReservationId = Annotated[str, Parameter(help="The id of the reservation, or of its order with --order.")]
@@ -36,6 +37,24 @@ def item_of(said: str) -> tuple[str, int]:
     return sku, int(many)
 
 
+def _placed(_kind: type[str], said: str) -> None:
+    place_of(said)
+
+
+def place_of(said: str) -> ShipTo:
+    """Where it goes. Raises ValueError."""
+    latitude, comma, rest = said.partition(",")
+    if not comma:
+        return ShipTo(region=said)
+    longitude, _, region = rest.partition(",")
+    try:
+        return ShipTo(float(latitude), float(longitude), region)
+    except InvalidRequest as refusal:
+        raise ValueError(str(refusal)) from None
+    except ValueError:
+        raise ValueError("Must be REGION, or LATITUDE,LONGITUDE,REGION, as in 48.1,11.6,eu.") from None
+
+
 def reserve(
     order: Annotated[str, Parameter(help="The order that it is for.")],
     /,
@@ -44,6 +63,9 @@ def reserve(
     seconds: Annotated[
         int, Parameter(help="How long it lasts.", validator=Number(gte=1, lte=TTL_S_MAX))
     ] = TTL_S_DEFAULT,
+    to: Annotated[
+        str, Parameter(help="Where the order goes: REGION, or LATITUDE,LONGITUDE,REGION.", validator=_placed)
+    ] = "",
     whole: Annotated[bool, Parameter(negative="", help="Each item from one warehouse.")] = False,
     key: Key = "",
     reach: ConnectionOptions = HERE,
@@ -57,6 +79,7 @@ def reserve(
             warehouse=warehouse,
             seconds=seconds,
             allow_split=not whole,
+            ship_to=place_of(to) if to else None,
             key=key,
         )
         await _tell(client, screen, made)

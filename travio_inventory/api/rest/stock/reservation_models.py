@@ -7,6 +7,7 @@ from pydantic import Field
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.json_types import Int32, Int64, Shown
 from travio_inventory.api.rest.stock.models import MS, Sku, StockBody, StockTold
+from travio_inventory.api.rest.stock.transfer_models import ShipToRequest
 from travio_inventory.stock.reservation import ITEMS_MAX, LINES_MAX, TTL_S_DEFAULT, Item, Reservation, Reserve, Status
 
 Said: TypeAlias = Literal["PENDING", "COMMITTED", "CANCELLED", "EXPIRED"]
@@ -27,11 +28,15 @@ class ReserveRequest(StockBody):
     items: Annotated[list[ItemRequest], Field(min_length=1, max_length=ITEMS_MAX)]
     ttl_seconds: Int32 = TTL_S_DEFAULT
     allow_split: Annotated[bool, Field(description="Whether an item may come from several warehouses.")] = True
+    ship_to: Annotated[ShipToRequest | None, Field(description="Chooses the warehouses; by priority without it.")] = (
+        None
+    )
 
     def command(self, key: str) -> Reserve:
         """Raises InvalidRequest."""
         items = [Item(each.sku, each.quantity, each.warehouse_id) for each in self.items]
-        return Reserve(self.order_id, items, key, self.ttl_seconds, self.allow_split)
+        to = self.ship_to.value() if self.ship_to else None
+        return Reserve(self.order_id, items, key, self.ttl_seconds, self.allow_split, to)
 
 
 class LinesRequest(StockBody):

@@ -119,6 +119,10 @@ class ShipToRequest(StockBody):
     longitude: Annotated[float | None, Field(examples=[13.405])] = None
     region: str = ""
 
+    def value(self) -> ShipTo:
+        """Raises InvalidRequest."""
+        return ShipTo(self.latitude, self.longitude, self.region)
+
 
 class AllocationRequest(StockBody):
     """An order that is to be served; rules in the order in which they decide."""
@@ -131,9 +135,8 @@ class AllocationRequest(StockBody):
     def asked(self) -> Asked:
         """Raises InvalidRequest."""
         items = [Wanted(each.sku, each.quantity, each.warehouse_id) for each in self.items]
-        to = ShipTo(self.ship_to.latitude, self.ship_to.longitude, self.ship_to.region)
         rules = Rules([Rule(each) for each in self.rules]) if self.rules else Rules()
-        return Asked(items, to, self.allow_split, rules)
+        return Asked(items, self.ship_to.value(), self.allow_split, rules)
 
 
 class TakenShown(StockTold):

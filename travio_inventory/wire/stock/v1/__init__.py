@@ -49,6 +49,7 @@ __all__ = (
     "ReserveStockRequest",
     "ReserveStockResponse",
     "ReservedItem",
+    "ShipTo",
     "ShipTransferRequest",
     "ShipTransferResponse",
     "Site",
@@ -1460,6 +1461,11 @@ class ReserveStockRequest(betterproto2.Message):
 
     idempotency_key: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
 
+    ship_to: "ShipTo | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Chooses the warehouses: the fewest parcels, then the region, the way, the priority. Unset: by priority.
+    """
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -1471,6 +1477,7 @@ class ReserveStockRequest(betterproto2.Message):
         ttl_seconds: "int" = 0,
         allow_split: "bool | None" = None,
         idempotency_key: "str" = "",
+        ship_to: "ShipTo | None" = None,
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
@@ -1479,6 +1486,7 @@ class ReserveStockRequest(betterproto2.Message):
         self.ttl_seconds = ttl_seconds
         self.allow_split = allow_split
         self.idempotency_key = idempotency_key
+        self.ship_to = ship_to
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()
@@ -1502,6 +1510,36 @@ class ReserveStockResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "ReserveStockResponse", ReserveStockResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ShipTo(betterproto2.Message):
+    """
+    Where an order goes.
+    """
+
+    latitude: "float | None" = betterproto2.field(1, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Degrees; both, or neither.
+    """
+
+    longitude: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
+
+    region: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        latitude: "float | None" = None,
+        longitude: "float | None" = None,
+        region: "str" = "",
+    ) -> None:
+        self.latitude = latitude
+        self.longitude = longitude
+        self.region = region
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ShipTo", ShipTo)
 
 
 @dataclass(eq=False, repr=False, init=False)
