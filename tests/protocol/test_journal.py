@@ -1,5 +1,7 @@
 """Where a sink's journal looks for events, how much it reads at once, and in what order the events come."""
 
+import asyncio
+
 import pytest
 
 from tests.protocol.recorded import (
@@ -306,3 +308,15 @@ async def test_those_of_a_closed_epoch_are_left_to_the_slow_round(sale: Sale) ->
     await own(sale, "A1", 1, epoch=FIRST - 1)
     mine = await own(sale, "A1", 2, epoch=FIRST)
     assert await published(reader) == [mine]
+
+
+async def test_it_waits_for_what_its_process_records_before_its_first_round_too(sale: Sale) -> None:
+    reader = EventJournal(sale.process.sender, "told")
+    waiting = asyncio.ensure_future(reader.news())
+    await asyncio.sleep(0)
+    mine = await own(sale, "A1", 1)
+    async with asyncio.timeout(20):
+        await waiting
+        await reader.news()
+    assert await published(reader) == [mine]
+    assert len(sale.process.sender.signals._followers) == 1, "it follows its process once"
