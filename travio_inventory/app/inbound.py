@@ -55,9 +55,10 @@ def _job(chosen: ChosenSource, delivery: Delivery) -> Job:
     try:
         match source:
             case KafkaSource():
+                from travio_inventory.events.brokers.kafka import connection_options  # noqa: PLC0415 - see below
                 from travio_inventory.events.inbound import kafka  # noqa: PLC0415 - imported only where it is used
 
-                kafka.connection_options(source)
+                connection_options(source)
                 return kafka.KafkaConsumer(name, source, delivery).run
             case RabbitSource():
                 from travio_inventory.events.inbound import rabbitmq  # noqa: PLC0415 - imported only where it is used

@@ -30,7 +30,7 @@ async def consumer(target: Brokers, heard: Heard) -> AsyncIterator[None]:
 async def _kafka(target: KafkaTopic, heard: Heard) -> AsyncIterator[None]:
     from aiokafka import AIOKafkaConsumer  # noqa: PLC0415 - imported only where it is used
 
-    from travio_inventory.events.sinks.kafka import connection_options  # noqa: PLC0415 - see above
+    from travio_inventory.events.brokers.kafka import connection_options  # noqa: PLC0415 - see above
 
     reader = AIOKafkaConsumer(
         target.topic, **connection_options(target), enable_auto_commit=False, auto_offset_reset="latest"
@@ -81,7 +81,7 @@ async def _bound(target: RabbitExchange, arguments: dict[str, int]) -> "AsyncIte
     """A queue of our own with everything that the exchange gets."""
     import aio_pika  # noqa: PLC0415 - imported only where it is used
 
-    from travio_inventory.events.sinks.rabbitmq import connect_to  # noqa: PLC0415 - see above
+    from travio_inventory.events.brokers.rabbitmq import connect_to  # noqa: PLC0415 - see above
 
     connection = await connect_to(target.servers[0], target)
     try:

@@ -21,7 +21,7 @@ from cassandra.query import SimpleStatement
 from verification.servers import fetch
 from verification.servers.cassandra_shape import HEAP_MB, MODULES, SUPERUSER, Paxos, Shape, jars
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerProcess, free_port, wait_until
 
 DATACENTER = "datacenter1"
 LOCAL = "127.0.0.1"
@@ -38,28 +38,12 @@ ON_ALL_NODES = "SELECT parent_id FROM system_distributed.parent_repair_history"
 
 
 @dataclass(frozen=True)
-class Node:
+class Node(OneProcess):
     """One node. Its data is kept until the cluster is closed, whatever happens to its process."""
 
     shape: Shape
     address: str
     process: ServerProcess
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-
-    def stop(self) -> None:
-        """SIGTERM, which takes a few seconds: the node tells the others and writes its memory to disk."""
-        self.process.terminate()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
 
     def nodetool(self, *words: str) -> str:
         """What nodetool says to the words, of a node of a cluster that `takes_commands`. Raises CalledProcessError, and

@@ -19,7 +19,7 @@ from aiokafka.errors import InvalidReplicationFactorError, for_code
 
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import POLL_S, ServerProcess, free_port, wait_until
+from verification.servers.process import POLL_S, OneProcess, ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
 HEAP_MB = 256
@@ -106,7 +106,7 @@ OPEN = Protection()
 
 
 @dataclass(frozen=True)
-class Kafka:
+class Kafka(OneProcess):
     """One node. Its data is kept until the folder goes, whatever happens to its process."""
 
     port: int
@@ -135,22 +135,6 @@ class Kafka:
                 socket.create_connection((HOST, port), 1).close()
             return True
         return False
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-
-    def stop(self) -> None:
-        """SIGTERM, and wait for the end."""
-        self.process.terminate()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
 
     def restart(self) -> None:
         """Kill it if it runs, then start it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 20
@@ -30,7 +30,7 @@ tls {{ cert_file: "{made.certificate}", key_file: "{made.key}", ca_file: "{made.
 
 
 @dataclass(frozen=True)
-class NatsServer:
+class NatsServer(OneProcess):
     """One node. Its one user may do everything; with certificates it admits only TLS."""
 
     port: int
@@ -52,22 +52,6 @@ class NatsServer:
         """Start it and return when it greets. Raises ServerFailedError."""
         self.process.start()
         wait_until(self.greets, f"{self.address} greets", [self.process], limit_s=START_S_MAX)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self.process.terminate()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
 
     def greets(self) -> bool:
         """Whether it accepts connections and says who it is, JetStream included."""

@@ -102,6 +102,28 @@ class ServerProcess:
         return "\n".join([f"--- the end of {self.log}", *lines[-LOG_TAIL_LINES:]])
 
 
+class OneProcess:
+    """A server that is one process. Its data is kept until its folder goes, whatever happens to the process."""
+
+    process: ServerProcess
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        self.process.terminate()
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open, nothing answers."""
+        self.process.pause()
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.process.resume()
+
+
 def wait_until(ready: Callable[[], bool], what: str, servers: Sequence[ServerProcess], *, limit_s: float) -> None:
     """Return once `ready` says so. Raises ServerFailedError when a server ends meanwhile, or after the limit."""
     deadline = time.monotonic() + limit_s

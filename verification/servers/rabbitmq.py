@@ -12,7 +12,7 @@ from pathlib import Path
 
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerFailedError, ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerFailedError, ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 120
@@ -26,7 +26,7 @@ ONLY_HERE = "+P 100000 -start_epmd false -kernel inet_dist_use_interface {127,0,
 
 
 @dataclass(frozen=True)
-class RabbitServer:
+class RabbitServer(OneProcess):
     """One node. Its one user may do everything; with certificates it listens only for TLS."""
 
     port: int
@@ -52,22 +52,6 @@ class RabbitServer:
             self.mapper.start()
         self.process.start()
         wait_until(self.listens, f"{self.address} listens", [self.process, self.mapper], limit_s=START_S_MAX)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self.process.terminate()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
 
     def listens(self) -> bool:
         """Whether it accepts connections."""

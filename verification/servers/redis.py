@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
 SLOTS = 16_384
@@ -76,7 +76,7 @@ OPEN = Protection()
 
 
 @dataclass(frozen=True)
-class RedisServer:
+class RedisServer(OneProcess):
     """One server. It keeps nothing over a restart, unless it is durable."""
 
     port: int
@@ -105,18 +105,6 @@ class RedisServer:
         """Start it and return when it answers. Raises ServerFailedError."""
         self.process.start()
         wait_until(self.answers, f"{self.address} answers", [self.process], limit_s=START_S_MAX)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.process.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
 
     def restart(self) -> None:
         """Kill it if it runs, then start it: empty, unless it is durable."""

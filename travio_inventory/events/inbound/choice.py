@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
-from urllib.parse import unquote
 
-from travio_inventory.events.targets.broker_url import BrokerUrl, Login, Tls
-from travio_inventory.events.targets.kafka import Sasl
-from travio_inventory.kernel.addresses import Address
+from travio_inventory.events.targets import kafka, rabbitmq
+from travio_inventory.events.targets.broker_url import BrokerUrl
+from travio_inventory.events.targets.kafka import KafkaServers
+from travio_inventory.events.targets.rabbitmq import RabbitServers
 
 NONE = "none"
 SOURCES_MAX = 8
@@ -30,15 +30,11 @@ _QUEUE = re.compile(r"[A-Za-z0-9._:-]{1,127}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaSource:
+class KafkaSource(KafkaServers):
     """Topics, read by all processes of one group. A group that is new begins with the first event that is kept."""
 
-    servers: tuple[Address, ...]
     topics: tuple[str, ...]
     group: str
-    login: Login | None
-    sasl: Sasl
-    tls: Tls | None
 
 
 class Binding(NamedTuple):
@@ -49,19 +45,15 @@ class Binding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RabbitSource:
+class RabbitSource(RabbitServers):
     """A queue, and what it is bound to. `at_once` is how many events are taken at once. If it `declares` the
     queue, that is made durable.
     """
 
-    servers: tuple[Address, ...]
-    virtual_host: str
     queue: str
     bindings: tuple[Binding, ...]
     declares: bool
     at_once: int
-    login: Login | None
-    tls: Tls | None
 
 
 Source: TypeAlias = KafkaSource | RabbitSource
@@ -102,14 +94,11 @@ def _source(number: int, text: str) -> ChosenSource:
 
 
 def _parse_kafka(text: str) -> KafkaSource:
-    url = BrokerUrl(text, port_default=9092)
+    url = BrokerUrl(text, port_default=kafka.PORT)
     made = KafkaSource(
-        servers=url.servers,
+        **kafka.parse_servers(url),
         topics=_names(url.text("topics", TOPICS), "topics", _TOPIC),
         group=url.text("group", GROUP),
-        login=url.login(),
-        sasl=url.word("sasl", Sasl.SCRAM_512),
-        tls=url.tls(),
     )
     if not _TOPIC.fullmatch(made.group):
         raise ValueError("has a wrong group: up to 230 of a-z, A-Z, 0-9, ., _ and -")
@@ -118,22 +107,16 @@ def _parse_kafka(text: str) -> KafkaSource:
 
 
 def _parse_rabbitmq(text: str) -> RabbitSource:
-    is_secure = text.startswith("amqps:")
-    url = BrokerUrl(text, port_default=5671 if is_secure else 5672, tls_default=is_secure)
+    url = rabbitmq.open_url(text)
     [queue] = _names(url.text("queue", QUEUE), "queue", _QUEUE, most=1)
     bound = url.text("bind", "")
     made = RabbitSource(
-        servers=url.servers,
-        virtual_host=unquote(url.path) or "/",
+        **rabbitmq.parse_servers(text, url),
         queue=queue,
         bindings=tuple(map(_binding, bound.split(MANY))) if bound else (),
         declares=url.switch("declare", default=True),
         at_once=url.number("at_once", 32, least=1, most=1_000),
-        login=url.login(),
-        tls=url.tls(),
     )
-    if is_secure and made.tls is None:
-        raise ValueError("is amqps: with tls=off")
     url.end(with_path=True)
     return made
 

@@ -10,18 +10,17 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import Any
 
 import anyio
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from travio_inventory.events.brokers.kafka import connection_options
 from travio_inventory.events.inbound.choice import KafkaSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import Header, Message
 from travio_inventory.kernel.log_throttle import LogThrottle
 
-CLIENT = "travio-inventory"
 PART_MAX = 100
 """Events of a partition that are taken before they are committed."""
 AT_ONCE_MAX = 16
@@ -45,7 +44,6 @@ class KafkaConsumer:
         self._delivery = delivery
         self._log_throttle = LogThrottle()
         self._workers: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._failed: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Take events in until cancelled."""
@@ -68,22 +66,22 @@ class KafkaConsumer:
             max_poll_interval_ms=NEVER_MS,
             **connection_options(self._source),
         )
-        self._failed = failed = asyncio.get_running_loop().create_future()
+        assignments = _Assignments(self, consumer)
         try:
-            consumer.subscribe(self._source.topics, listener=_Assignments(self, consumer))
+            consumer.subscribe(self._source.topics, listener=assignments)
             await consumer.start()
-            await failed
+            await assignments.failed
         finally:
             with anyio.CancelScope(shield=True):
+                assignments.failed.cancel()
                 await self._end(list(self._workers))
                 with suppress(KafkaError, OSError):
                     await consumer.stop()
 
-    def begin(self, consumer: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
-        """These partitions are ours."""
-        for place in places:
-            self._workers[place] = worker = asyncio.ensure_future(self._work(consumer, place))
-            worker.add_done_callback(self._ended)
+    def begin(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> asyncio.Task[None]:
+        """The partition is ours."""
+        self._workers[place] = worker = asyncio.ensure_future(self._work(consumer, place))
+        return worker
 
     async def end(self, places: Collection[TopicPartition]) -> None:
         """They are ours no more: steps that have begun go on, and what is not committed comes again."""
@@ -94,10 +92,6 @@ class KafkaConsumer:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-
-    def _ended(self, worker: asyncio.Task[None]) -> None:
-        if not worker.cancelled() and (error := worker.exception()) and self._failed and not self._failed.done():
-            self._failed.set_exception(error)
 
     async def _work(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
         while True:
@@ -127,9 +121,12 @@ class KafkaConsumer:
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """Tells the consumer which partitions it has."""
+    """Tells the consumer which partitions it has over one connection. Once that `failed`, or is given up, it has none:
+    the library may still be in the middle of a rebalance, and what would begin then would never be ended.
+    """
 
     def __init__(self, to: KafkaConsumer, consumer: AIOKafkaConsumer) -> None:
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._to = to
         self._consumer = consumer
 
@@ -139,23 +136,13 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """See the library."""
-        self._to.begin(self._consumer, assigned)
+        if not self.failed.done():
+            for place in assigned:
+                self._to.begin(self._consumer, place).add_done_callback(self._ended)
 
-
-def connection_options(source: KafkaSource) -> dict[str, Any]:
-    """How clients of the library connect, from the files as they are now. Raises OSError."""
-    login, tls = source.login, source.tls
-    transport = "SSL" if tls else "PLAINTEXT"
-    options: dict[str, Any] = {
-        "bootstrap_servers": [str(server) for server in source.servers],
-        "client_id": CLIENT,
-        "security_protocol": f"SASL_{transport}" if login else transport,
-        "ssl_context": tls.context() if tls else None,
-    }
-    if login:
-        options |= {"sasl_mechanism": source.sasl.upper(), "sasl_plain_username": login.user}
-        options["sasl_plain_password"] = login.secret()
-    return options
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        if not worker.cancelled() and (error := worker.exception()) and not self.failed.done():
+            self.failed.set_exception(error)
 
 
 def _message(record: ConsumerRecord) -> Message:

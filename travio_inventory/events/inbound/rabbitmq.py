@@ -9,21 +9,17 @@ import logging
 from contextlib import suppress
 from datetime import datetime
 
-import aio_pika
 import anyio
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError, InvalidFrameError
 
+from travio_inventory.events.brokers.rabbitmq import first_of, silence
 from travio_inventory.events.inbound.choice import RabbitSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import Header, Message
-from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 AGAIN_S = 1.0
-CONNECT_S_MAX = 5.0
-HEARTBEAT_S = 20
-_LOGGERS = ("aio_pika", "aiormq")
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +33,7 @@ class RabbitConsumer:
         self._delivery = delivery
         self._log_throttle = LogThrottle()
         self._taking: set[asyncio.Task[None]] = set()
-        for each in _LOGGERS:
-            logging.getLogger(each).setLevel(logging.CRITICAL)
+        silence()
 
     async def run(self) -> None:
         """Take events in until cancelled."""
@@ -52,8 +47,7 @@ class RabbitConsumer:
 
     async def _once(self) -> None:
         """One connection, until it is closed. Raises AMQPError, OSError, TimeoutError."""
-        async with asyncio.timeout(CONNECT_S_MAX):
-            connection = await connect(self._source)
+        connection = await first_of(self._source, _itself)
         closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             channel = await connection.channel()
@@ -91,28 +85,8 @@ def _set(closed: asyncio.Future[None]) -> None:
         closed.set_result(None)
 
 
-async def connect(source: RabbitSource) -> AbstractConnection:
-    """A connection to the first server that admits us. Raises what the last one said."""
-    *others, last = source.servers
-    for server in others:
-        with suppress(AMQPError, InvalidFrameError, OSError):
-            return await _connect_to(server, source)
-    return await _connect_to(last, source)
-
-
-async def _connect_to(server: Address, source: RabbitSource) -> AbstractConnection:
-    host, port = server
-    login = source.login
-    return await aio_pika.connect(
-        host=host,
-        port=port,
-        login=login.user if login else "guest",
-        password=login.secret() if login else "guest",
-        virtualhost=source.virtual_host,
-        ssl=source.tls is not None,
-        ssl_context=source.tls.context() if source.tls else None,
-        heartbeat=HEARTBEAT_S,
-    )
+async def _itself(connection: AbstractConnection) -> AbstractConnection:
+    return connection
 
 
 async def _queue(channel: AbstractChannel, source: RabbitSource) -> AbstractQueue:

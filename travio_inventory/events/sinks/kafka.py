@@ -4,7 +4,6 @@ import asyncio
 import time
 from asyncio import Future
 from collections.abc import Sequence
-from secrets import SystemRandom
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -22,6 +21,7 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
+from travio_inventory.events.brokers.kafka import connection_options
 from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.aiokafka_internals import abandon
@@ -186,23 +186,6 @@ class Kafka:
             "max_request_size": target.message_bytes_max + HEADERS_BYTES_MAX,
             "request_timeout_ms": target.publish_seconds_max * 500,
         }
-
-
-def connection_options(target: KafkaTopic) -> dict[str, Any]:
-    """How the brokers are reached, by a producer or a consumer, from the files as they are now. Raises OSError."""
-    servers = [str(server) for server in target.servers]
-    SystemRandom().shuffle(servers)  # they are tried one by one, and the first may hang each time
-    transport = "PLAINTEXT" if target.tls is None else "SSL"
-    made: dict[str, Any] = {
-        "bootstrap_servers": servers,
-        "client_id": CLIENT,
-        "security_protocol": transport if target.login is None else f"SASL_{transport}",
-        "ssl_context": target.tls.context() if target.tls else None,
-    }
-    if target.login:
-        made |= {"sasl_mechanism": target.sasl.upper(), "sasl_plain_username": target.login.user}
-        made["sasl_plain_password"] = target.login.secret()
-    return made
 
 
 async def _all_settled(sent: Sequence[Future[Any]]) -> None:

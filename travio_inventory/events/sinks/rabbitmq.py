@@ -1,37 +1,29 @@
 """Publishes events to a topic exchange of RabbitMQ: persistent, confirmed, and routed to at least one queue."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from functools import partial
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel
-from aiormq.exceptions import AMQPError, DeliveryError, InvalidFrameError, PublishError
+from aiormq.exceptions import DeliveryError, PublishError
 
+from travio_inventory.events.brokers.rabbitmq import APP_ID, NoServerAdmits, first_of, silence
 from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.amqp_frames import SHORT_BYTES_MAX, Way, frames_of, is_short
 from travio_inventory.events.sinks.amqp_waves import send
 from travio_inventory.events.sinks.broker import EVENTS_MAX, Broker, LineFailed
 from travio_inventory.events.targets.rabbitmq import RabbitExchange
-from travio_inventory.kernel.addresses import Address
 
-APP_ID = "travio-inventory"
 ATTRIBUTE_PREFIX = "cloudEvents:"
-HEARTBEAT_S = 20
-CONNECT_S_MAX = 3.0
 BLOCKED_S_MAX = 0.2
-
-# What the library logs of a broker that is down, the relay says in one line.
-_LOGGERS = ("aio_pika", "aiormq")
 
 
 def rabbitmq(target: RabbitExchange, *, reconnect_s: float = 0.5) -> Broker:
     """Sink. The exchange is declared at each connection if the target says so."""
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    silence()
     return Broker(
         partial(_connect, target),
         SHAPES[target.shape],
@@ -43,51 +35,21 @@ def rabbitmq(target: RabbitExchange, *, reconnect_s: float = 0.5) -> Broker:
 
 async def _connect(target: RabbitExchange) -> "_Channel":
     """A channel to the first server that admits us. Raises LineFailed with what each said."""
-    said = []
-    for server in target.servers:
-        try:
-            async with asyncio.timeout(CONNECT_S_MAX):
-                return await _connect_to(server, target)
-        except TimeoutError:
-            said.append(f"{server}: no answer within {CONNECT_S_MAX:g} s")
-        except InvalidFrameError:
-            said.append(f"{server}: it does not open {target.virtual_host}: is it there, and may the user use it?")
-        except (AMQPError, OSError) as failed:
-            said.append(f"{server}: {type(failed).__name__}: {failed}")
-    raise LineFailed("; ".join(said))
-
-
-async def connect_to(server: Address, target: RabbitExchange) -> AbstractConnection:
-    """A connection to the server. Raises AMQPError, OSError."""
-    host, port = server
-    login = target.login
-    return await aio_pika.connect(
-        host=host,
-        port=port,
-        login=login.user if login else "guest",
-        password=login.secret() if login else "guest",
-        virtualhost=target.virtual_host,
-        ssl=target.tls is not None,
-        ssl_context=target.tls.context() if target.tls else None,
-        heartbeat=HEARTBEAT_S,
-        client_properties={"connection_name": APP_ID},
-    )
-
-
-async def _connect_to(server: Address, target: RabbitExchange) -> "_Channel":
-    connection = await connect_to(server, target)
     try:
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        if target.declares:
-            exchange = await channel.declare_exchange(target.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
-        else:
-            exchange = await channel.get_exchange(target.exchange)
-        line = await channel.get_underlay_channel()
-        if not isinstance(line, Channel):
-            raise TypeError(f"not a channel of the library: {line}")
-    except BaseException:
-        await asyncio.shield(connection.close())
-        raise
+        return await first_of(target, partial(_begin, target))
+    except NoServerAdmits as failed:
+        raise LineFailed(str(failed)) from failed
+
+
+async def _begin(target: RabbitExchange, connection: AbstractConnection) -> "_Channel":
+    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+    if target.declares:
+        exchange = await channel.declare_exchange(target.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
+    else:
+        exchange = await channel.get_exchange(target.exchange)
+    line = await channel.get_underlay_channel()
+    if not isinstance(line, Channel):
+        raise TypeError(f"not a channel of the library: {line}")
     return _Channel(connection, line, exchange.name)
 
 

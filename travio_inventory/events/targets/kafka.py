@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict
 
 from travio_inventory.events.shapes import Shape
 from travio_inventory.events.targets.broker_url import BrokerUrl, Login, Tls
@@ -36,18 +37,38 @@ class Compression(StrEnum):
     GZIP = "gzip"
 
 
+class KafkaParts(TypedDict):
+    """The fields of KafkaServers."""
+
+    servers: tuple[Address, ...]
+    login: Login | None
+    sasl: Sasl
+    tls: Tls | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaTopic:
+class KafkaServers:
+    """How Kafka is reached."""
+
+    servers: tuple[Address, ...]
+    login: Login | None
+    sasl: Sasl
+    tls: Tls | None
+
+
+def parse_servers(url: BrokerUrl) -> KafkaParts:
+    """What the URL says of them. Raises ValueError."""
+    return KafkaParts(servers=url.servers, login=url.login(), sasl=url.word("sasl", Sasl.SCRAM_512), tls=url.tls())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaTopic(KafkaServers):
     """The topic, how to reach it, and what it gets. One call to publish takes at most `publish_seconds_max`; a message
     is at most `message_bytes_max` long.
     """
 
-    servers: tuple[Address, ...]
     topic: str
     shape: Shape
-    login: Login | None
-    sasl: Sasl
-    tls: Tls | None
     compression: Compression
     publish_seconds_max: int
     message_bytes_max: int
@@ -66,12 +87,9 @@ def parse_kafka(text: str) -> KafkaTopic:
     if not _TOPIC.fullmatch(topic) or topic in {".", ".."}:
         raise ValueError("has a wrong topic: up to 249 of a-z, A-Z, 0-9, ., _ and -")
     made = KafkaTopic(
-        servers=url.servers,
+        **parse_servers(url),
         topic=topic,
         shape=shape,
-        login=url.login(),
-        sasl=url.word("sasl", Sasl.SCRAM_512),
-        tls=url.tls(),
         compression=url.word("compression", Compression.NONE),
         publish_seconds_max=url.number("publish_seconds_max", 10, least=1, most=60),
         message_bytes_max=url.number("message_bytes_max", 1_000_000, least=1_000, most=100_000_000),

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import TypedDict
 from urllib.parse import unquote
 
 from travio_inventory.events.shapes import Shape
@@ -10,25 +11,55 @@ from travio_inventory.kernel.addresses import Address
 
 PORT = 5672
 TLS_PORT = 5671
+SECURE = "amqps:"
 FORM = "amqp://HOST:PORT/VHOST?exchange=NAME&shape=SHAPE"
 EXCHANGE = "inventory.events"
 
 _NAME = re.compile(r"[A-Za-z0-9._:-]{1,127}")
 
 
+class RabbitParts(TypedDict):
+    """The fields of RabbitServers."""
+
+    servers: tuple[Address, ...]
+    virtual_host: str
+    login: Login | None
+    tls: Tls | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RabbitExchange:
+class RabbitServers:
+    """How RabbitMQ is reached."""
+
+    servers: tuple[Address, ...]
+    virtual_host: str
+    login: Login | None
+    tls: Tls | None
+
+
+def open_url(text: str) -> BrokerUrl:
+    """The parts of `amqp://` or `amqps://`. Raises ValueError."""
+    is_secure = text.startswith(SECURE)
+    return BrokerUrl(text, port_default=TLS_PORT if is_secure else PORT, tls_default=is_secure)
+
+
+def parse_servers(text: str, url: BrokerUrl) -> RabbitParts:
+    """What the URL says of them. Raises ValueError."""
+    made = RabbitParts(servers=url.servers, virtual_host=unquote(url.path) or "/", login=url.login(), tls=url.tls())
+    if text.startswith(SECURE) and made["tls"] is None:
+        raise ValueError("is amqps: with tls=off")
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RabbitExchange(RabbitServers):
     """The topic exchange, how to reach it, and what it gets. If it `declares` the exchange, it is made durable. One
     call to publish takes at most `publish_seconds_max`; a message is at most `message_bytes_max` long.
     """
 
-    servers: tuple[Address, ...]
-    virtual_host: str
     exchange: str
     declares: bool
     shape: Shape
-    login: Login | None
-    tls: Tls | None
     publish_seconds_max: int
     message_bytes_max: int
 
@@ -40,22 +71,15 @@ class RabbitExchange:
 
 def parse_rabbitmq(text: str) -> RabbitExchange:
     """What the URL says. Raises ValueError."""
-    is_secure = text.startswith("amqps:")
-    url = BrokerUrl(text, port_default=TLS_PORT if is_secure else PORT, tls_default=is_secure)
+    url = open_url(text)
     exchange = url.text("exchange", EXCHANGE)
     if not _NAME.fullmatch(exchange):
         raise ValueError("has a wrong exchange: up to 127 of a-z, A-Z, 0-9, ., _, : and -")
-    tls = url.tls()
-    if is_secure and tls is None:
-        raise ValueError("is amqps: with tls=off")
     made = RabbitExchange(
-        servers=url.servers,
-        virtual_host=unquote(url.path) or "/",
+        **parse_servers(text, url),
         exchange=exchange,
         declares=url.switch("declare", default=True),
         shape=url.word("shape", Shape.NATIVE),
-        login=url.login(),
-        tls=tls,
         publish_seconds_max=url.number("publish_seconds_max", 10, least=1, most=60),
         message_bytes_max=url.number("message_bytes_max", 1_000_000, least=1_000, most=100_000_000),
     )

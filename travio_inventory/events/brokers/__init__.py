@@ -1,0 +1,1 @@
+"""How brokers are reached, by whatever publishes there and whatever takes events in."""
