@@ -8,10 +8,11 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import anyio
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError, InvalidFrameError
+from aiormq.exceptions import AMQPError, InvalidFrameError
 
 from travio_inventory.events.brokers.rabbitmq import first_of, silence
 from travio_inventory.events.inbound.choice import RabbitSource
@@ -55,22 +56,25 @@ class RabbitConsumer:
                 ends.close_callbacks.add(lambda *_: _set(closed))
             await channel.set_qos(prefetch_count=self._source.at_once)
             queue = await _queue(channel, self._source)
-            await queue.consume(self._begin)
+            await queue.consume(partial(self._begin, closed))
             await closed
         finally:
             with anyio.CancelScope(shield=True):
+                _set(closed)
                 await self._end()
-                with suppress(AMQPError, OSError):
+                with suppress(Exception):  # of a connection that is lost anyway the library raises anything
                     await connection.close()
 
-    async def _begin(self, incoming: AbstractIncomingMessage) -> None:
+    async def _begin(self, closed: asyncio.Future[None], incoming: AbstractIncomingMessage) -> None:
+        if closed.done():
+            return  # nobody would end it; it comes again
         task = asyncio.ensure_future(self._take(incoming))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
 
     async def _take(self, incoming: AbstractIncomingMessage) -> None:
         await self._delivery.see_through(_message(incoming, self._source.queue))
-        with suppress(ChannelInvalidStateError, AMQPError, OSError):  # it comes again, and has no second effect
+        with suppress(Exception):  # whatever the library raises as the connection ends: it comes again, to no effect
             await incoming.ack()
 
     async def _end(self) -> None:
