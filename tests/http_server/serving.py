@@ -18,6 +18,8 @@ LIMITS = HttpLimits(
     header_bytes_max=1_024,
     headers_max=10,
     read_bytes_max=65_536,
+    body_bytes_max=1_048_576,
+    body_wait_seconds_max=30.0,
     pipelined_max=4,
     idle_connection_seconds_max=30,
     request_read_seconds_max=30.0,
@@ -49,9 +51,10 @@ LONG = "".join(map(str, range(40_000)))
 
 
 class Application:
-    """Answers /quick at once, /slow when it is let go, /endless then too if it may stay until then, and /huge with more
-    than buffers can have. On a socket at /listen it hears what is said; at /told it says TEXTS at once and then LONG;
-    at /changed more than buffers can have in one message, for whose end it does not wait; on others in many.
+    """Answers /quick at once, /body with its size, /slow when it is let go, /endless then too if it may stay until
+    then, and /huge with more than buffers can have. On a socket at /listen it hears what is said; at /told it says
+    TEXTS at once and then LONG; at /changed more than buffers can have in one message, for whose end it does not wait;
+    on others in many.
     """
 
     def __init__(self) -> None:
@@ -70,6 +73,8 @@ class Application:
                 body = b"no room"
             elif scope["path"] in ("/slow", "/endless"):
                 await self.let_go.wait()
+            elif scope["path"] == "/body":
+                body = await _told_of(receive)
             elif scope["path"] == "/huge":
                 body = HUGE_BODY
             length = str(len(body)).encode()
@@ -112,6 +117,19 @@ class Application:
             await send({"type": "websocket.send", "bytes": b"." * HUGE_MESSAGE_BYTES})
 
 
+async def _told_of(receive: Receive) -> bytes:
+    """What the application makes of a body."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if "no_room" in message:
+            assert message["type"] == "http.disconnect"
+            return b"no room"
+        size += len(message["body"])
+        more = message["more_body"]
+    return f"{size} bytes".encode()
+
+
 class Caller:
     """One connection to the server."""
 
@@ -122,6 +140,13 @@ class Caller:
     async def say(self, text: str) -> None:
         self._writer.write(text.encode("latin1"))
         await self._writer.drain()
+
+    def push(self, text: str) -> None:
+        """Say it, as soon as it is heard."""
+        self._writer.write(text.encode("latin1"))
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
 
     async def talk(self, opening: str = LISTENED) -> None:
         """Begin a conversation on a socket."""
@@ -200,6 +225,16 @@ class Site:
         while self.server.connections == 0:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
         while self.server.connections:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    async def until_waiting(self, count: int) -> None:
+        """Wait until so many bodies wait for room."""
+        while self.server.waiting_bodies != count:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    async def until_kept(self, size: int) -> None:
+        """Wait until so much is kept of bodies."""
+        while self.server.body_bytes != size:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
     async def until_stalled(self, count: int) -> None:

@@ -100,6 +100,8 @@ def _server(told: Told) -> "HttpServer":
         header_bytes_max=HEADER_BYTES_MAX,
         headers_max=100,
         read_bytes_max=HEADER_BYTES_MAX,
+        body_bytes_max=HEADER_BYTES_MAX,
+        body_wait_seconds_max=1,
         pipelined_max=4,
         idle_connection_seconds_max=120,
         request_read_seconds_max=SECONDS_MAX,

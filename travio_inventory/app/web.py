@@ -61,7 +61,8 @@ if TYPE_CHECKING:
     from travio_inventory.telemetry.tracing import Tracing
 
 HEADERS_MAX = 100
-READ_BYTES_MAX = 65_536
+READ_BYTES_MAX = 16_384
+BODY_WAIT_SECONDS_MAX = 5.0
 PIPELINED_MAX = 32
 STAYING_OF_CONNECTIONS = 3, 4
 """WebSockets and streams leave a fourth of the connections to requests."""
@@ -183,6 +184,8 @@ def _http_limits(http: HttpSettings, limits: LimitSettings) -> HttpLimits:
         header_bytes_max=HEADER_BYTES_MAX,
         headers_max=HEADERS_MAX,
         read_bytes_max=READ_BYTES_MAX,
+        body_bytes_max=limits.unread_bytes_max,
+        body_wait_seconds_max=BODY_WAIT_SECONDS_MAX,
         pipelined_max=PIPELINED_MAX,
         idle_connection_seconds_max=http.idle_connection_seconds,
         request_read_seconds_max=MESSAGE_READ_SECONDS_MAX,

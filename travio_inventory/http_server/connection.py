@@ -9,11 +9,14 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from travio_inventory.http_server.bodies import Bodies, Body
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
 from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 
 HEADER_OVERHEAD_BYTES: Final = 4
 """Of each header: ": " and the end of its line."""
+BODY_BYTES_UNASKED_MAX: Final = 8_192
+"""Of a body; with more, no more is read of it until the application asks for it."""
 
 
 CERTIFICATE: Final = "certificate"
@@ -30,6 +33,12 @@ nor where they are more than is written before it is known whether the peer read
 MAY_STAY: Final = "may_stay"
 """The name under which the state of a request has what an answer without an end asks before it begins: whether there is
 room for one more.
+"""
+
+
+RECEIVED: Final = "received"
+"""The name under which the state of a request has what makes the application wait for room for its body; the server
+takes it out.
 """
 
 
@@ -78,12 +87,15 @@ class CallerConnection(HttpToolsProtocol):
         refusals: HttpRefusals,
         room: Room,
         unsent: Unsent,
+        bodies: Bodies,
     ) -> None:
         super().__init__(config, server_state, app_state)
         self._limits = limits
         self._refusals = refusals
         self._room = room
         self._unsent = unsent
+        self._bodies = bodies
+        self._body = Body(bodies)
         self._head_bytes = 0
         self._is_too_large = False
         self._reading_since: float | None = None
@@ -104,6 +116,7 @@ class CallerConnection(HttpToolsProtocol):
         self._room.remove(self)
         self._room.stays_no_more(self.transport)
         self._unsent.goes_on(self.transport)
+        self._body.end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -183,6 +196,19 @@ class CallerConnection(HttpToolsProtocol):
         if self._request is not None:
             self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
             self.scope["state"][MAY_STAY] = partial(self._room.may_stay, self.transport)
+            self.scope["state"][RECEIVED] = partial(self._body.received, is_whole=partial(_is_whole, self._request))
+
+    def on_body(self, body: bytes) -> None:
+        request = self._request
+        if request is None or request.response_complete:
+            if not self._bodies.drop(len(body), self.flow.resume_reading):
+                self.flow.pause_reading()
+        elif not self._body.add(len(body)):
+            request.message_event.set()
+        else:
+            super().on_body(body)
+            if self._body.kept > BODY_BYTES_UNASKED_MAX:
+                self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._reading_since = None
@@ -200,6 +226,7 @@ class CallerConnection(HttpToolsProtocol):
     # What the application answers, and what we do.
 
     def on_response_complete(self) -> None:
+        self._body.end()
         self._room.stays_no_more(self.transport)
         if not self.pipeline:
             self._idle_since = self.loop.time()
@@ -248,6 +275,10 @@ def _write_now(request: RequestResponseCycle, body: bytes) -> bool:
         return False
     request.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
     return True
+
+
+def _is_whole(request: RequestResponseCycle) -> bool:
+    return not request.more_body
 
 
 def _is_over(since: float | None, seconds_max: float, now: float) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class HttpLimits:
     """Every bound of the HTTP server. None has a default: whoever creates the server decides.
 
-    How large a body may be the application decides, which reads it: until it does, no more than `read_bytes_max` wait.
+    How large a body may be the application decides, which reads it.
     """
 
     connections_max: int
@@ -22,6 +22,12 @@ class HttpLimits:
     headers_max: int
     read_bytes_max: int
     """Of a connection, in one turn of the loop."""
+    body_bytes_max: int
+    """Of all bodies together whose requests are not answered. Beyond, and where a large one would leave little for
+    others, its caller waits, and the application is told that there was no room.
+    """
+    body_wait_seconds_max: float
+    """How long a body waits for room, in all."""
     pipelined_max: int
     """Requests that may wait on a connection for the answer to the one before."""
     idle_connection_seconds_max: int

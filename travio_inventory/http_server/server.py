@@ -13,8 +13,9 @@ from typing import Any, Final, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from travio_inventory.http_server.bodies import Bodies
 from travio_inventory.http_server.caller_socket import CallerSocket
-from travio_inventory.http_server.connection import CallerConnection
+from travio_inventory.http_server.connection import RECEIVED, CallerConnection
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
 from travio_inventory.http_server.unsent import Unsent, by_the_piece
 
@@ -38,6 +39,7 @@ class HttpServer:
         self._state = ServerState()
         self._room = _Room(self._state, limits.connections_max, limits.staying_max)
         self._unsent = Unsent(limits.unsent_bytes_max)
+        self._bodies = Bodies(limits.body_bytes_max, limits.body_wait_seconds_max)
         self._config = Config(
             self._serve,
             interface="asgi3",
@@ -73,6 +75,7 @@ class HttpServer:
             refusals=refusals,
             room=self._room,
             unsent=self._unsent,
+            bodies=self._bodies,
         )
         self._listener: asyncio.Server | None = None
         self._inspection: asyncio.TimerHandle | None = None
@@ -81,6 +84,16 @@ class HttpServer:
     def connections(self) -> int:
         """How many there are, WebSockets included."""
         return len(self._state.connections)
+
+    @property
+    def body_bytes(self) -> int:
+        """What is kept of bodies whose requests are not answered."""
+        return self._bodies.kept
+
+    @property
+    def waiting_bodies(self) -> int:
+        """How many wait for room."""
+        return self._bodies.waiting
 
     @property
     def stalled(self) -> int:
@@ -139,6 +152,8 @@ class HttpServer:
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as ASGI has them
         """What is cancelled has been answered by us, or has lost its connection."""
+        if received := scope.get("state", {}).pop(RECEIVED, None):
+            receive = received(receive)
         with suppress(asyncio.CancelledError):
             await self._application(scope, receive, by_the_piece(send, self._unsent))
 

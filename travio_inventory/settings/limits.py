@@ -25,7 +25,7 @@ class LimitSettings(Component):
     unread_bytes_max: int = setting(
         "UNREAD_BYTES_MAX",
         67_108_864,
-        "all incomplete requests together",
+        "all incomplete requests together; over HTTP, bodies until they are answered",
         ge=65_536,
         le=1_073_741_824,
     )

@@ -17,10 +17,10 @@ from travio_inventory.api.grpc.service import SERVICE, InventoryService
 from travio_inventory.api.live import writing
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.told import Delta, Told
-from travio_inventory.api.rest import callers
+from travio_inventory.api.rest import callers, guard
 from travio_inventory.grpc_server.handling import HandlerStream
 from travio_inventory.grpc_server.lean.call import LeanCall
-from travio_inventory.http_server import connection
+from travio_inventory.http_server import bodies, connection
 from travio_inventory.wire.inventory import v1
 from verification.kit.sale import Sale
 from verification.kit.watching import Watcher
@@ -83,8 +83,8 @@ async def test_many_who_watch_are_told_of_changes_together(sale: Sale) -> None:
 
 def test_the_faces_find_what_the_server_leaves_them_under_its_names() -> None:
     """They may not import each other: with another name a face would wake everybody, and know no certificate."""
-    looked_for = (writing.WRITE_NOW, writing.MAY_STAY, callers.CERTIFICATE)
-    assert looked_for == (connection.WRITE_NOW, connection.MAY_STAY, connection.CERTIFICATE)
+    looked_for = (writing.WRITE_NOW, writing.MAY_STAY, callers.CERTIFICATE, guard.NO_ROOM)
+    assert looked_for == (connection.WRITE_NOW, connection.MAY_STAY, connection.CERTIFICATE, bodies.NO_ROOM)
     assert all(hasattr(stream, writing.SEND_NOW) for stream in (LeanCall, HandlerStream))
 
 

@@ -13,6 +13,8 @@ from travio_inventory.kernel.refusals import Overloaded
 
 HEAD_ONLY: Final = "head_only"
 """In the scope of a request that wants no body."""
+NO_ROOM: Final = "no_room"
+"""In a message of the server instead of the rest of a body for which it had no room in time."""
 LARGE_BODY: Final = "large_body"
 """In the scope of a request that is no `LargeBodyRoute`'s: whether its body may be as large all the same."""
 DEFAULT_HEADERS: Final = (
@@ -68,6 +70,8 @@ class Guard:
         async def receive_within_limits() -> Message:
             nonlocal body_bytes
             message = await receive()
+            if NO_ROOM in message:
+                raise RefusedBody(Overloaded())
             if message["type"] == "http.request":
                 size_bytes = len(message.get("body", b""))
                 body_bytes += size_bytes

@@ -1,0 +1,92 @@
+"""Bodies are bounded over all connections: a large one waits, a small one does not, and who waits too long is told."""
+
+import asyncio
+from functools import partial
+
+import pytest
+
+from tests.http_server.serving import LIMITS, Caller, Site, serving
+from travio_inventory.http_server.bodies import DROPPED_BYTES_MAX, Bodies
+
+LARGE, SMALL, LEFT_OUT, READ = 400_000, 1_000, 100, 8_192
+
+
+def _head(size: int) -> str:
+    return f"POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: {size}\r\n\r\n"
+
+
+async def _large(site: Site) -> Caller:
+    """A caller that has sent its body but for the last bytes, as far as the server reads."""
+    caller = await site.call(_head(LARGE))
+    caller.push("." * (LARGE - LEFT_OUT))
+    return caller
+
+
+async def test_bodies_that_are_never_whole_keep_what_is_allowed_and_small_ones_pass() -> None:
+    async with serving(connections_max=50, read_bytes_max=READ) as site, asyncio.timeout(20):
+        callers = [await _large(site) for _ in range(20)]
+        await site.until_running(20)
+        await site.until_waiting(20)
+        assert site.server.body_bytes <= LIMITS.body_bytes_max
+        for _ in range(3):
+            small = await site.call(_head(SMALL) + "." * SMALL)
+            assert (await small.answer()).endswith(f"{SMALL} bytes")
+        assert len(callers) == 20
+
+
+async def test_whoever_waits_goes_on_when_others_have_left() -> None:
+    async with serving(connections_max=50, read_bytes_max=READ) as site, asyncio.timeout(20):
+        others = [await site.call(_head(LARGE) + "." * 60_000) for _ in range(7)]
+        await site.until_kept(7 * 60_000)
+        large = await _large(site)
+        await site.until_waiting(1)
+        for other in others:
+            other.abort()
+        large.push("." * LEFT_OUT)
+        assert (await large.answer()).endswith(f"{LARGE} bytes")
+        await site.until_kept(0)
+
+
+async def test_one_body_alone_may_have_all() -> None:
+    async with serving(body_bytes_max=LARGE) as site, asyncio.timeout(20):
+        caller = await site.call(_head(LARGE))
+        caller.push("." * LARGE)
+        assert (await caller.answer()).endswith(f"{LARGE} bytes")
+
+
+@pytest.mark.parametrize("bytes_max", [1_048_576, 30_000], ids=["waits in vain", "has no room at all"])
+async def test_without_room_in_time_the_application_is_told_so_and_never_hears_half_a_body(bytes_max: int) -> None:
+    """And the next request on the connection is served, when the rest of this one has come."""
+    async with (
+        serving(
+            connections_max=50,
+            read_bytes_max=READ,
+            body_bytes_max=bytes_max,
+            body_wait_seconds_max=0.2,
+            linger_seconds_max=20,
+        ) as site,
+        asyncio.timeout(20),
+    ):
+        callers = [await _large(site) for _ in range(8)]
+        for caller in callers:
+            assert (await caller.answer()).endswith("no room")
+            caller.push("." * LEFT_OUT + "GET /quick HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert (await caller.answer()).endswith("done")
+        await site.until_kept(0)
+
+
+async def test_what_nobody_wants_is_read_at_a_rate_and_in_turn() -> None:
+    """Whoever sends on after a refusal does not take all the time there is."""
+    bodies, went_on = Bodies(1, 1.0), list[int]()
+    assert bodies.drop(DROPPED_BYTES_MAX, partial(went_on.append, 0))
+    for number in (1, 2, 3):
+        assert not bodies.drop(DROPPED_BYTES_MAX // 2, partial(went_on.append, number))
+    assert went_on == []
+    async with asyncio.timeout(5):
+        while len(went_on) < 2:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.001)
+    assert went_on == [1, 2]
+    async with asyncio.timeout(5):
+        while len(went_on) < 3:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.001)
+    assert bodies.drop(1, lambda: None)
