@@ -12,11 +12,13 @@ from travio_inventory.bench.watchers import SocketWatcher, StreamWatcher, Update
 from travio_inventory.bench.watching import WrongTelling, arrivals
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.seats.trip import TripKey
+from travio_inventory.wire.inventory.v1 import SeatStatus
 
 
 def event(kind: str, position: int, after: int = 0, **versions: int) -> bytes:
     """A message to a watcher."""
-    seats = [{"seat_id": seat, "version": version} for seat, version in versions.items()]
+    held = {"status": "SEAT_STATUS_HELD"}
+    seats = [{"seat_id": seat, "version": version, **held} for seat, version in versions.items()]
     return json.dumps({"type": kind, "position": f"e-{position}", "after": f"e-{after}", "seats": seats}).encode()
 
 
@@ -57,7 +59,20 @@ async def test_a_watcher_understands_what_comes_in_pieces(
         "e-0",
         [of_json(each) for each in (FIRST, BEAT, SECOND, long)],
     )
-    assert watcher.changes == 2 + seats
+    assert (watcher.changes, watcher.position) == (2 + seats, "e-3")
+    assert watcher.shows() == dict.fromkeys(("s1", *(f"seat-{number}" for number in range(seats))), SeatStatus.HELD)
+
+
+async def test_what_a_watcher_shows_is_what_it_was_told_last() -> None:
+    free = SNAPSHOT.replace(b"[]", b'[{"seat_id": "s1", "version": 0, "status": "SEAT_STATUS_AVAILABLE"}]')
+    booked = event("delta", 2, 1, s2=2).replace(b"HELD", b"BOOKED")
+    watcher = StreamWatcher(Address("h", 1), TRIP)
+    shown = []
+    for message in (free, FIRST, booked, free):
+        watcher.hear(message)
+        shown.append(watcher.shows())
+    held = {"s1": SeatStatus.HELD}
+    assert shown == [{"s1": 1}, held, {**held, "s2": SeatStatus.BOOKED}, {"s1": SeatStatus.AVAILABLE}]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +96,12 @@ def test_many_who_watch_a_trip_are_told_all(typed: Type, over: str) -> None:
     asked = ("--watchers", "20", "--changes", "50", "--seconds", "0.4", "--over", over)
     answer = typed("bench", "watching", *asked, "--json")
     assert (answer.status, answer.plain["wrong"]) == (0, [])
-    assert answer.plain["results"]["from a change's request to the last watcher, ms"]["p50"] > 0
+    results = answer.plain["results"]
+    assert results["from a change's request to the last watcher, ms"]["p50"] > 0
+    assert (
+        results["watchers told each change once, in order"] == results["watchers that end with the map"] == "20 of 20"
+    )
+    assert results["watchers that lag that end with the map"] == "3 of 3"
 
 
 def test_with_a_target_it_must_be_said_where_it_serves_http(typed: Type) -> None:

@@ -21,7 +21,11 @@ async def test_everything_is_measured_over_both() -> None:
     assert found.wrong == []
     assert set(found.slices) == WORKS
     assert all(measured.calls for measured in found.slices.values())
-    assert set(found.ratios) == {f"{name}, HTTP / {name}, gRPC" for name in ("refusal", "hold", "map")}
+    ways = {"map with gzip", "map that is known"}
+    assert set(found.ratios) == {
+        *(f"{name}, HTTP / {name}, gRPC" for name in ("refusal", "hold", "map")),
+        *(f"{name}, HTTP / map, gRPC" for name in ways),
+    }
 
 
 async def test_an_answer_that_is_not_the_wanted_one_is_no_success() -> None:

@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from socket import socket
 from ssl import SSLContext
 from struct import Struct
 from typing import NamedTuple, cast
@@ -78,7 +79,7 @@ class LeanChannel(asyncio.Protocol):
         self._send_window = CONNECTION_WINDOW_START
         self._held_back: deque[tuple[int, bytes]] = deque()
         self._lost: Exception | None = None
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
 
     @classmethod
     async def connect(
@@ -90,19 +91,24 @@ class LeanChannel(asyncio.Protocol):
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
         token: str = "",
         with_new_values: bool = False,
+        sock: socket | None = None,
     ) -> "LeanChannel":
         """An open connection, which is lost when a call stays unanswered for so long; each call shows the token, if
-        there is one; with new values also a header whose value no call had before. Raises OSError.
+        there is one; with new values also a header whose value no call had before. `sock` is connected already, where
+        it is given. Raises OSError.
         """
         loop = asyncio.get_running_loop()
         made = partial(cls, str(Address(host, port)), answer_seconds_max, token, with_new_values=with_new_values)
-        _, channel = await loop.create_connection(made, host, port, ssl=tls)
+        if sock is not None:
+            _, channel = await loop.create_connection(made, sock=sock)
+        else:
+            _, channel = await loop.create_connection(made, host, port, ssl=tls)
         return channel
 
     def close(self) -> None:
         """End the connection; unanswered calls raise ConnectionLost."""
-        if self._transport is not None:
-            self._transport.abort()  # at once: TLS would take its time to close
+        if self.transport is not None:
+            self.transport.abort()  # at once: TLS would take its time to close
 
     def call(self, path: str, message: bytes) -> asyncio.Future[Reply]:
         """Send one request; the future is its reply. Raises ConnectionLost where the connection is gone."""
@@ -136,7 +142,7 @@ class LeanChannel(asyncio.Protocol):
     # ---- asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         settings = ((2, 0), (4, WINDOW_BYTES), (5, FRAME_BYTES_MAX))
         self._outbox.append(PREFACE)
         self._send(SETTINGS, 0, 0, b"".join(_setting.pack(*setting) for setting in settings))
@@ -186,8 +192,8 @@ class LeanChannel(asyncio.Protocol):
         self._send(DATA, END_STREAM, stream, payload)
 
     def _flush(self) -> None:
-        if self._outbox and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(self._outbox))
+        if self._outbox and self.transport is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(self._outbox))
         self._outbox.clear()
 
     def _widen(self) -> None:

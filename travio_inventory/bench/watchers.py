@@ -4,7 +4,8 @@ import asyncio
 import errno
 import json
 import resource
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 from functools import lru_cache
@@ -17,6 +18,7 @@ from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel, Reply
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.seats.trip import TripKey
+from travio_inventory.wire.inventory.v1 import SeatStatus
 
 CONNECTING_AT_ONCE: Final = 200
 BEGIN_S_MAX: Final = 60.0
@@ -28,11 +30,14 @@ CALLS_MAX: Final = "TRAVIO_CALLS_MAX"
 CROWDED: Final = Status.RESOURCE_EXHAUSTED.value
 HEAD_BYTES: Final = 5
 """Before each message of a call."""
+NARROW_SEGMENT_BYTES: Final = 1_000
+NARROW_BUFFER_BYTES: Final = 8_192
 UPDATES_KEPT: Final = 8_192
 UPGRADE: Final = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
+STATUS: Final = "SEAT_STATUS_"
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
 SHORT, LONG = 126, 127
 """Lengths of WebSocket frames that say that the length follows, in two bytes or in eight."""
@@ -54,6 +59,8 @@ class Update(NamedTuple):
     after: str
     seats: tuple[tuple[str, int], ...]
     """Each with its version."""
+    states: Mapping[str, int]
+    """The same seats as they are now, by the numbers of the wire contract."""
 
 
 Read = Callable[[bytes], Update | None]
@@ -65,8 +72,10 @@ def of_json(text: bytes) -> Update | None:
     told = json.loads(text)
     if "position" not in told:
         return None
-    seats = tuple((seat["seat_id"], seat["version"]) for seat in told.get("seats", ()))
-    return Update(told["type"], told["position"], told.get("after", ""), seats)
+    changed = told.get("seats", ())
+    seats = tuple((seat["seat_id"], seat["version"]) for seat in changed)
+    states = {seat["seat_id"]: SeatStatus[seat["status"].removeprefix(STATUS)].value for seat in changed}
+    return Update(told["type"], told["position"], told.get("after", ""), seats, states)
 
 
 KINDS: Final = ("", "snapshot", "delta", "heartbeat")
@@ -77,7 +86,8 @@ def of_protobuf(message: bytes) -> Update | None:
     """As `of_json`, of a WatchSeatMapResponse."""
     told = calls.parsed("WatchSeatMapResponse", message)
     seats = tuple((seat.seat_id, seat.version) for seat in told.seats)
-    return Update(KINDS[told.kind], told.position, told.after, seats)
+    states = {seat.seat_id: seat.status for seat in told.seats}
+    return Update(KINDS[told.kind], told.position, told.after, seats, states)
 
 
 class Watcher:
@@ -86,14 +96,40 @@ class Watcher:
     def __init__(self, read: Read) -> None:
         self._read = read
         self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.transport: asyncio.Transport | None = None
         self.begins_at = ""
         self.changes = 0
+        self._begins_with = b""
         self._received: list[tuple[float, bytes]] = []
 
     @property
     def told(self) -> Iterator[tuple[float, Update]]:
         """What came after the snapshot, and when."""
         return ((at, told) for at, message in self._received if (told := self._read(message)))
+
+    @property
+    def position(self) -> str:
+        """Where it is."""
+        last = self._read(self._received[-1][1] if self._received else self._begins_with)
+        return last.position if last else ""
+
+    def shows(self) -> dict[str, int]:
+        """The state of each seat, as it was told."""
+        states = dict[str, int]()
+        for message in (self._begins_with, *(message for _, message in self._received)):
+            if told := self._read(message):
+                states = {**told.states} if told.kind == "snapshot" else {**states, **told.states}
+        return states
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the service."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Take what it has left, and what comes."""
+        if self.transport is not None:
+            self.transport.resume_reading()
 
     def hear(self, message: bytes) -> None:
         """The service has said that."""
@@ -104,7 +140,7 @@ class Watcher:
             self._received.append((perf_counter(), message))
             self.changes += len(told.seats)
         elif told.kind == "snapshot":
-            self.begins_at = told.position
+            self.begins_at, self._begins_with = told.position, message
             self.began.set_result(None)
 
     def lose(self, why: BaseException | None) -> None:
@@ -120,15 +156,14 @@ class StreamWatcher(Watcher, asyncio.Protocol):
         super().__init__(of_json)
         self._opening = self._request(http, trip).encode()
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
 
     def _request(self, http: Address, trip: TripKey) -> str:
         path = f"/v1/trips/{trip.trip}/updates?shape=native&org_id={trip.organization}"
         return f"GET {path} HTTP/1.1\r\nhost: {http}\r\n\r\n"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._opening)
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(self._opening)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lose(exc)
@@ -141,8 +176,8 @@ class StreamWatcher(Watcher, asyncio.Protocol):
 
     def close(self) -> None:
         """Leave."""
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
 
 class SocketWatcher(StreamWatcher):
@@ -166,8 +201,8 @@ class SocketWatcher(StreamWatcher):
             self._buffer = self._buffer[ends[1] :]
             if kind == TEXT:
                 self.hear(message)
-            elif kind == PING and self._transport is not None:
-                self._transport.write(bytes((PONG, 0x80 | len(message), 0, 0, 0, 0)) + message)
+            elif kind == PING and self.transport is not None:
+                self.transport.write(bytes((PONG, 0x80 | len(message), 0, 0, 0, 0)) + message)
 
 
 def _end_of_frame(buffer: bytes) -> tuple[int, int] | None:
@@ -187,6 +222,7 @@ class CallWatcher(Watcher):
     def __init__(self, channel: LeanChannel, trip: TripKey) -> None:
         super().__init__(of_protobuf)
         self._buffer = b""
+        self.transport = channel.transport
         request = calls.write("WatchSeatMapRequest", trip_id=trip.trip, organization_id=trip.organization)
         channel.stream(calls.method("WatchSeatMap"), request, self._hear_part).add_done_callback(self._end)
 
@@ -217,22 +253,30 @@ def calls_for(count: int) -> int:
 
 
 @asynccontextmanager
-async def watching(over: Over, service: Address, trip: TripKey, count: int) -> AsyncIterator[list[Watcher]]:
-    """So many watchers, each of whom has the map, while the block lasts. Raises OSError, TimeoutError."""
+async def watching(
+    over: Over, service: Address, trip: TripKey, count: int, *, may_lag: bool = False
+) -> AsyncIterator[list[Watcher]]:
+    """So many watchers, each of whom has the map, while the block lasts. Of one who `may_lag` little waits to be read
+    before the service notices, and each has a connection of its own. Raises OSError, TimeoutError.
+    """
     watchers: list[Watcher] = []
     async with AsyncExitStack() as leaving:
 
         async def add() -> Sequence[Watcher]:
             if over is Over.GRPC:
-                channel = await LeanChannel.connect(*service)
+                channel = await LeanChannel.connect(*service, sock=await _narrow(service) if may_lag else None)
                 leaving.callback(channel.close)
-                return [CallWatcher(channel, trip) for _ in range(min(PER_CHANNEL, count - len(watchers)))]
+                some = 1 if may_lag else min(PER_CHANNEL, count - len(watchers))
+                return [CallWatcher(channel, trip) for _ in range(some)]
             some = min(CONNECTING_AT_ONCE, count - len(watchers))
-            return await asyncio.gather(*(connect(leaving) for _ in range(some)))
+            return await asyncio.gather(*(connect() for _ in range(some)))
 
-        async def connect(leaving: AsyncExitStack) -> Watcher:
-            kind = SocketWatcher if over is Over.WEBSOCKET else StreamWatcher
-            _, watcher = await asyncio.get_running_loop().create_connection(lambda: kind(service, trip), *service)
+        async def connect() -> Watcher:
+            kind, loop = SocketWatcher if over is Over.WEBSOCKET else StreamWatcher, asyncio.get_running_loop()
+            if may_lag:
+                _, watcher = await loop.create_connection(lambda: kind(service, trip), sock=await _narrow(service))
+            else:
+                _, watcher = await loop.create_connection(lambda: kind(service, trip), *service)
             leaving.callback(watcher.close)
             return watcher
 
@@ -243,6 +287,22 @@ async def watching(over: Over, service: Address, trip: TripKey, count: int) -> A
                 await asyncio.gather(*(watcher.began for watcher in more))
         yield watchers
     await asyncio.sleep(0)
+
+
+async def _narrow(service: Address) -> socket.socket:
+    """A connection with small segments and buffers. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    ((family, kind, protocol, _, address), *_) = await loop.getaddrinfo(*service, type=socket.SOCK_STREAM)
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, NARROW_SEGMENT_BYTES)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_BUFFER_BYTES)
+        made.setblocking(False)
+        await loop.sock_connect(made, address)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def allow_files(count: int) -> None:

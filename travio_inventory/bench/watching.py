@@ -1,7 +1,7 @@
 """Many watch one trip live: when each is told of a change, what that costs, and whether each is told all in order."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle
 from math import ceil
@@ -22,6 +22,10 @@ FILES_BESIDES: Final = 200
 """That the bench opens apart from its watchers."""
 APART_S: Final = 0.5
 """Two changes of the same seat are so far apart at least, so that each is told by itself."""
+LAGGING: Final = 3
+"""Watchers beside those that are counted, who read nothing for LAG_S, then for READ_S, and so on."""
+LAG_S: Final = 12.0
+READ_S: Final = 1.0
 LATE_S: Final = 30.0
 POLL_S: Final = 0.02
 USER: Final = "bench"
@@ -48,6 +52,7 @@ class Watching:
         self._show = show
         self._trip = bench_trips.wide(SEATS, segments=1)
         self._watchers: Sequence[Watcher] = ()
+        self._lagging: Sequence[Watcher] = ()
         self._sent: Sent = {seat.id: [] for seat in self._trip.seats}
         self.numbers: dict[str, object] = {}
         self.wrong: list[str] = []
@@ -58,16 +63,24 @@ class Watching:
         await self._session.open(self._trip)
         pid = self._session.service.pid
         before_kb, began = _resident_kb(pid), perf_counter()
-        async with watching(self._over, self._watched, self._trip.key, load.watchers) as self._watchers:
+        async with (
+            watching(self._over, self._watched, self._trip.key, load.watchers) as self._watchers,
+            watching(self._over, self._watched, self._trip.key, LAGGING, may_lag=True) as self._lagging,
+        ):
             self.numbers["over"] = self._over
             self.numbers["seconds until all have the map"] = round(perf_counter() - began, 2)
             if pid is not None:
                 self.numbers["memory per watcher, KB"] = rounded((_resident_kb(pid) - before_kb) / load.watchers)
             cpu_before, began = cpu_seconds(pid), perf_counter()
-            await self._sell(load)
+            lagging = asyncio.ensure_future(self._lag())
+            try:
+                await self._sell(load)
+            finally:
+                await _end(lagging)
             wall_s = perf_counter() - began
             await self._until_told()
             self._note(None if cpu_before is None else (cpu_seconds(pid) or 0.0) - cpu_before, wall_s)
+            self._compare(await self._map())
 
     @property
     def _changes(self) -> int:
@@ -93,7 +106,7 @@ class Watching:
         for seat in cycle(seats):
             hold: Hold | None = None
             for _ in ("hold", "release"):
-                if hold is None and due >= ends:
+                if due >= ends:
                     return
                 await asyncio.sleep(max(0.0, due - perf_counter()))
                 due += every_s
@@ -103,6 +116,42 @@ class Watching:
                 else:
                     await hold.release()
 
+    async def _lag(self) -> None:
+        """Some read nothing for a while, and then all that waits for them, over and over."""
+        try:
+            while True:
+                for watcher in self._lagging:
+                    watcher.stop_reading()
+                await asyncio.sleep(LAG_S)
+                for watcher in self._lagging:
+                    watcher.read_on()
+                await asyncio.sleep(READ_S)
+        finally:
+            for watcher in self._lagging:
+                watcher.read_on()
+
+    async def _map(self) -> dict[str, int]:
+        """The state of each seat, as the service says."""
+        target = str(Address(self._session.service.host, self._session.service.port))
+        key = self._trip.key
+        async with InventoryClient(target, organization=key.organization, user=USER, tls=self._session.tls) as client:
+            shown = await client.seat_map(key.trip, "a", "b")
+        return {each.seat.id: each.status.value for each in shown.seats}
+
+    def _compare(self, shown: Mapping[str, int]) -> None:
+        """Whether each ends with the map, also those who were told of several changes in one."""
+        for name, watchers in (("watchers", self._watchers), ("watchers that lag", self._lagging)):
+            right = sum(watcher.shows() == shown for watcher in watchers)
+            self.numbers[f"{name} that end with the map"] = f"{right} of {len(watchers)}"
+            if right < len(watchers):
+                self.wrong.append(f"{len(watchers) - right} {name} do not end with the map")
+        for number, watcher in enumerate(self._lagging):
+            try:
+                list(_in_order(watcher.begins_at, watcher.told))
+            except WrongTelling as wrong:
+                self.wrong.append(f"watcher {number} that lags: {wrong}")
+        self.numbers["changes told to one that lags, the fewest"] = min(each.changes for each in self._lagging)
+
     async def _until_told(self) -> None:
         """Return when each watcher was told everything, but after LATE_S in any case."""
         with suppress(TimeoutError):
@@ -110,20 +159,27 @@ class Watching:
                 for watcher in self._watchers:
                     while watcher.changes < self._changes:  # noqa: ASYNC110 - most have it long before the last
                         await asyncio.sleep(POLL_S)
+                for watcher in self._lagging:
+                    while watcher.position != self._watchers[0].position:  # noqa: ASYNC110 - it reads what waits
+                        await asyncio.sleep(POLL_S)
 
     def _note(self, cpu_s: float | None, wall_s: float) -> None:
+        wrong_count = 0
         told_s, last_s = list[float](), dict[tuple[str, int], float]()
         for number, watcher in enumerate(self._watchers):
             try:
                 arrived = arrivals(watcher.begins_at, watcher.told, self._changes)
             except WrongTelling as wrong:
                 self.wrong = self.wrong or [f"watcher {number}: {wrong}"]
+                wrong_count += 1
                 continue
             for seat, times in arrived.items():
                 for change, (at, sent) in enumerate(zip(times, self._sent[seat], strict=True)):
                     told_s.append(at - sent)
                     last_s[seat, change] = max(last_s.get((seat, change), 0.0), at - sent)
+        right = len(self._watchers) - wrong_count
         self.numbers["changes"] = self._changes
+        self.numbers["watchers told each change once, in order"] = f"{right} of {len(self._watchers)}"
         self.numbers["changes per second"] = rounded(self._changes / wall_s)
         each, last = latency_ms(told_s), latency_ms(list(last_s.values()))
         self.numbers["from a change's request to a watcher, ms"] = each
@@ -150,21 +206,32 @@ def arrivals(begins_at: str, told: Iterable[tuple[float, Update]], changes: int)
     """When a watcher was told each change of each seat; `told` is what came after the snapshot at a position, and when.
     Raises WrongTelling.
     """
-    position, version = begins_at, 0
     arrived: Sent = {}
+    for at, seat in _in_order(begins_at, told):
+        arrived.setdefault(seat, []).append(at)
+    if (count := sum(map(len, arrived.values()))) != changes:
+        raise WrongTelling(f"told {count} of {changes} changes")
+    return arrived
+
+
+def _in_order(begins_at: str, told: Iterable[tuple[float, Update]]) -> Iterator[tuple[float, str]]:
+    """Each change of a seat, and when it was told. Raises WrongTelling for one after a gap, or out of order."""
+    position, version = begins_at, 0
     for at, update in told:
         if update.kind == "delta":
             if update.after != position:
                 raise WrongTelling(f"a change after {update.after} for one who was at {position}")
             for seat, changed in sorted(update.seats, key=lambda each: each[1]):
-                arrived.setdefault(seat, []).append(at)
                 if changed < version:
                     raise WrongTelling(f"{seat} is of version {changed} after one of {version}")
                 version = changed
+                yield at, seat
         position = update.position
-    if (count := sum(map(len, arrived.values()))) != changes:
-        raise WrongTelling(f"told {count} of {changes} changes")
-    return arrived
+
+
+async def _end(task: "asyncio.Future[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _resident_kb(pid: int | None) -> int:

@@ -19,6 +19,8 @@ from travio_inventory.bench.throughput import TURNS, WARM_UP_SECONDS, BenchResul
 HOLDS_PER_SECOND_MAX: Final = 3_000
 CREATED, CONFLICT, NOT_MODIFIED = 201, 409, 304
 HTTP_OK: Final = 200
+ZIPPED: Final = "map with gzip, HTTP"
+KNOWN: Final = "map that is known, HTTP"
 ETAG: Final = b"\r\netag: "
 
 Work = Callable[[float], Awaitable[Slice]]
@@ -67,9 +69,9 @@ async def _in_turns(found: BenchResult, works: Mapping[str, Work], seconds: floa
 
 
 def _compare(found: BenchResult) -> None:
-    for name in ("refusal", "hold", "map"):
-        over_http, over_grpc = f"{name}, HTTP", f"{name}, gRPC"
-        found.ratios[f"{over_http} / {over_grpc}"] = ratio(found.slices[over_http], found.slices[over_grpc])
+    beside = {f"{name}, HTTP": f"{name}, gRPC" for name in ("refusal", "hold", "map")}
+    for name, other in (beside | dict.fromkeys((ZIPPED, KNOWN), "map, gRPC")).items():
+        found.ratios[f"{name} / {other}"] = ratio(found.slices[name], found.slices[other])
 
 
 async def _refusals(session: Session, channels: HttpChannels, workers: int) -> tuple[Work, Work]:
@@ -87,7 +89,7 @@ async def _refusals(session: Session, channels: HttpChannels, workers: int) -> t
         return Outcome.ERROR if outcome_of(reply) is Outcome.WON else "refused"
 
     drive_grpc = partial(drive, session.service.channels, over_grpc, refused)
-    drive_http = partial(drive, channels, over_http, _with_status(CONFLICT))
+    drive_http = partial(drive, channels, over_http, _with_status(CONFLICT, "refused"))
     return _measured(drive_grpc, session, workers), _measured(drive_http, session, workers)
 
 
@@ -107,7 +109,7 @@ async def _holds(session: Session, channels: HttpChannels, workers: int) -> tupl
             yield PreparedCall(path, write(unsold.pop()), None)
 
     def won(_about: None, reply: Reply) -> str:
-        return "won" if outcome_of(reply) is Outcome.WON else Outcome.ERROR
+        return Outcome.WON if outcome_of(reply) is Outcome.WON else Outcome.ERROR
 
     async def over_grpc(seconds: float) -> Slice:
         await fill(seconds)
@@ -117,7 +119,8 @@ async def _holds(session: Session, channels: HttpChannels, workers: int) -> tupl
     async def over_http(seconds: float) -> Slice:
         await fill(seconds)
         calls = asks("", lambda contest: hold_request(contest, contest.seat))
-        return await _measured(partial(drive, channels, calls, _with_status(CREATED)), session, workers)(seconds)
+        created = _with_status(CREATED, Outcome.WON)
+        return await _measured(partial(drive, channels, calls, created), session, workers)(seconds)
 
     return over_grpc, over_http
 
@@ -137,8 +140,8 @@ async def _maps(session: Session, channels: HttpChannels, workers: int) -> dict[
     drives = {"map, gRPC": partial(drive, session.service.channels, grpc_asks, ok_or_error)}
     for name, request, status in (
         ("map, HTTP", plain, HTTP_OK),
-        ("map with gzip, HTTP", zipped, HTTP_OK),
-        ("map that is known, HTTP", named, NOT_MODIFIED),
+        (ZIPPED, zipped, HTTP_OK),
+        (KNOWN, named, NOT_MODIFIED),
     ):
         drives[name] = partial(drive, channels, repeat(PreparedCall("", request, None)), _with_status(status))
     return {name: _measured(work, session, workers) for name, work in drives.items()}
@@ -151,8 +154,8 @@ def _measured(work: Callable[..., Awaitable[Slice]], session: Session, workers: 
     return measured
 
 
-def _with_status(status: int) -> Callable[[None, Reply], str]:
-    return lambda _about, reply: "ok" if reply.status == status else Outcome.ERROR
+def _with_status(status: int, said: str = "ok") -> Callable[[None, Reply], str]:
+    return lambda _about, reply: said if reply.status == status else Outcome.ERROR
 
 
 def hold_request(contest: Contest, user: str) -> bytes:

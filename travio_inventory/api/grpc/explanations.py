@@ -1,7 +1,8 @@
-"""What is known of a seat as a message: times in Unix milliseconds, since disputes are about moments."""
+"""What is known of a seat as a message."""
 
+from travio_inventory.api.explanation_told import cell_told, taker_told, trace_told
 from travio_inventory.api.page_tokens import token_of
-from travio_inventory.seats.explanation import CellNow, SeatExplanation, Source, Trace
+from travio_inventory.seats.explanation import SeatExplanation, Source, Trace
 from travio_inventory.wire.inventory import v1
 
 _SOURCES = {
@@ -14,46 +15,13 @@ _SOURCES = {
 def explained(page: SeatExplanation) -> v1.ExplainSeatResponse:
     """One page."""
     return v1.ExplainSeatResponse(
-        segments=list(map(_on_segment, page.cells)),
+        segments=[v1.SeatOnSegment(**cell_told(cell)) for cell in page.cells],
         traces=list(map(_trace, page.traces)),
         next_page_token=token_of(page.next),
         left_out=page.left_out,
     )
 
 
-def _on_segment(cell: CellNow) -> v1.SeatOnSegment:
-    return v1.SeatOnSegment(
-        segment_index=cell.segment,
-        status=cell.status,
-        hold_id=cell.owner,
-        since_ms=cell.since_ms,
-        until_ms=cell.until_ms,
-        hold_status=cell.home,
-        user_id=cell.holder,
-        order_id=cell.order,
-        hold_expires_at_ms=cell.expires_at_ms,
-    )
-
-
 def _trace(trace: Trace) -> v1.SeatTrace:
-    first, last = trace.journey or (None, None)
-    return v1.SeatTrace(
-        source=_SOURCES[trace.source],
-        at_ms=trace.at_ms,
-        what=trace.what,
-        hold_id=trace.hold,
-        user_id=trace.holder,
-        order_id=trace.order,
-        seat_ids=list(trace.seats),
-        from_segment_index=first,
-        to_segment_index=last,
-        until_ms=trace.until_ms,
-        changed_at_ms=trace.changed_at_ms,
-        reason=trace.reason,
-        actor=trace.actor,
-        ordinal=trace.ordinal,
-        takers=[
-            v1.SeatTaker(segment_index=cell.segment, status=cell.status, hold_id=cell.hold, until_ms=cell.until_ms)
-            for cell in trace.taken
-        ],
-    )
+    takers = [v1.SeatTaker(**taker_told(cell)) for cell in trace.taken]
+    return v1.SeatTrace(source=_SOURCES[trace.source], takers=takers, **trace_told(trace))
