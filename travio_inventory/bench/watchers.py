@@ -16,9 +16,9 @@ from grpclib.const import Status
 
 from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel, Reply
+from travio_inventory.client import SeatStatus
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.seats.trip import TripKey
-from travio_inventory.wire.inventory.v1 import SeatStatus
 
 CONNECTING_AT_ONCE: Final = 200
 BEGIN_S_MAX: Final = 60.0
