@@ -25,6 +25,7 @@ from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.reservations import Reservations
+from travio_inventory.stock.records.sold_out import NotedBatches, SoldOut
 from travio_inventory.stock.records.stock_lapses import StockLapses
 from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
@@ -54,10 +55,12 @@ def assemble_stock(
     audit_round_ms: int = 86_400_000,
 ) -> Stock:
     """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
+    sold_out = SoldOut(sender.clock.elapsed_ms)
+    sender = sender.through(NotedBatches(sender.batches, sold_out))
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
     reservations = Reservations(sender, steps.in_background)
     lapses, transfers = LapseFinder(reservations.protocol), Transfers(sender)
-    reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random)
+    reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random, sold_out)
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
     outbox = Unpublished(sender, sinks)
     auditor = StockAuditor(reservations.protocol, outbox, round_, audit or StockAuditRules())

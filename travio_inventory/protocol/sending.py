@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from copy import copy
 from random import Random
 from typing import Any
 
@@ -51,6 +52,12 @@ class Sender:
         self.signals = LocalSignals()
         self.counts = StepCounts(now_ms=clock.now_ms, elapsed_ms=clock.elapsed_ms)
         self._entries = index_entries.DurableEntries(clock, known_s=rules.retention.known_s)
+
+    def through(self, batches: Batches) -> "Sender":
+        """The same sender, through batches that lead to the same store."""
+        same = copy(self)
+        same.batches = batches
+        return same
 
     async def apply(
         self, partition: Partition, writes: Sequence[Write], asked: Sequence[IndexEntry], *, at_ms: int | None = None

@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.planning import planned
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.reservations import Reservations
+from travio_inventory.stock.records.sold_out import SoldOut
 from travio_inventory.stock.records.stock_rows import place
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockNotFound
@@ -35,6 +37,7 @@ class ReserveStock:
         steps: Steps,
         sweep: Callable[[Partition], Awaitable[None]],
         random: Random,
+        sold_out: SoldOut,
     ) -> None:
         self._reservations = reservations
         self._entries = entries
@@ -42,18 +45,28 @@ class ReserveStock:
         self._steps = steps
         self._sweep = sweep
         self._random = random
+        self._sold_out = sold_out
 
     async def reserve(self, actor: Actor, command: Reserve) -> Reservation:
         """Every item, or nothing. Raises PermissionDenied, StockNotFound, InsufficientStock, OrderReserved,
         ReservationEnded, StockContended, IdempotencyKeyReused, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_RESERVE)
-        for _ in range(PLANS_MAX - 1):
-            try:
-                return await self._reserve(actor, command)
-            except StockContended:
-                await asyncio.sleep(self._random.uniform(*PAUSE_S))
-        return await self._reserve(actor, command)
+        if (short := self._short(actor.organization, command)) is not None:
+            before = await self._before(actor, command)
+            if before is not None:
+                return before
+            raise short
+        try:
+            for _ in range(PLANS_MAX - 1):
+                try:
+                    return await self._reserve(actor, command)
+                except StockContended:
+                    await asyncio.sleep(self._random.uniform(*PAUSE_S))
+            return await self._reserve(actor, command)
+        except InsufficientStock:
+            await self._remember(actor.organization, command)
+            raise
 
     async def commit(self, actor: Actor, command: OfReservation) -> Reservation:
         """The reservation, committed; some of its lines alone if they are named: the others are given back. An expired
@@ -101,8 +114,7 @@ class ReserveStock:
         try:
             lines, is_chosen = planned(command, entries, warehouses)
         except (InsufficientStock, StockNotFound) as refusal:
-            unplanned = Planned(actor.organization, command, (), actor.user, is_planned=True)
-            before = await self._steps.run(self._reservations.reserved_before(unplanned))
+            before = await self._before(actor, command)
             if before is not None:
                 return before
             if isinstance(refusal, InsufficientStock) and await self._was_freed(entries, warehouses):
@@ -110,6 +122,41 @@ class ReserveStock:
             raise
         request = Planned(actor.organization, command, lines, actor.user, is_chosen)
         return await self._steps.run(self._reservations.reserve(request))
+
+    async def _before(self, actor: Actor, command: Reserve) -> Reservation | None:
+        """The reservation that the key or the order has already."""
+        unplanned = Planned(actor.organization, command, (), actor.user, is_planned=True)
+        return await self._steps.run(self._reservations.reserved_before(unplanned))
+
+    def _short(self, organization: str, command: Reserve) -> InsufficientStock | None:
+        """What the order is refused with by what was read for another one a moment ago."""
+        for item in command.merged:
+            if not item.warehouse_id:
+                left = self._sold_out.left(organization, item.sku, allow_split=command.allow_split)
+                if left is not None and left < item.quantity:
+                    return InsufficientStock(left, item.sku)
+        return None
+
+    async def _remember(self, organization: str, command: Reserve) -> None:
+        """The order was refused: read, for those who come next, what can be had of everything that it wanted."""
+        for item in (each for each in command.merged if not each.warehouse_id):
+            if self._sold_out.left(organization, item.sku, allow_split=True) is not None:
+                continue
+            look = self._sold_out.look(organization, item.sku)
+            try:
+                warehouses = await self._warehouses.all(organization)
+                entries = await self._of(organization, item.sku)
+            except BackendUnavailable:
+                return
+            numbers = {each.id: each.number for each in warehouses if each.site.is_active}
+            places = {
+                place(organization, item.sku, numbers[each.warehouse_id]).number: each.quantities.available
+                for each in entries
+                if each.warehouse_id in numbers
+            }
+            left = [max(count, 0) for count in places.values()]
+            if (sum(left) if command.allow_split else max(left, default=0)) < item.quantity:
+                self._sold_out.remember(organization, item.sku, places, look)
 
     async def _was_freed(
         self, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]
