@@ -25,11 +25,14 @@ IDS = {"$WAREHOUSE": "warehouseId", "$INVENTORY": "inventoryId", "$RESERVATION":
 
 @pytest.mark.once
 def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp_path: Path) -> None:
-    assert len(COMMANDS) == 13
+    assert len(COMMANDS) == 17
     assert len(CURL) >= 10
-    settings = settings_of(None, http_host="127.0.0.1", http_port=0)
+    settings = settings_of(None, http_host="127.0.0.1", http_port=0, stock_approval_above="50")
     with portal.wrap_async_context_manager(running(settings)) as app, httpx.Client() as client:
         for command in COMMANDS:
+            if "$APPROVAL" in command:
+                (waiting,) = client.get(f"http://127.0.0.1:{app.http_port}/api/v1/approvals").json()["items"]
+                command = command.replace("$APPROVAL", waiting["approvalId"])  # noqa: PLW2901 - as a reader would
             words = [word.replace("stock.csv", str(tmp_path / "stock.csv")) for word in shlex.split(command)]
             told = typed(*words, TRAVIO_TARGET=f"127.0.0.1:{app.port}")
             assert told.status == 0, (command, told)

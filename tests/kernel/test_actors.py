@@ -29,6 +29,7 @@ FOR_NOBODY = frozenset(
         Scope.BOOKINGS_READ,
         Scope.STOCK_READ,
         Scope.STOCK_ADJUST,
+        Scope.STOCK_APPROVE,
         Scope.STOCK_RESERVE,
         Scope.STOCK_ADMIN,
     }

@@ -4,7 +4,7 @@ from random import Random
 from uuid import uuid4
 
 from travio_inventory.app.assemble import Unwatched
-from travio_inventory.app.stock import assemble_stock
+from travio_inventory.app.stock import UNLIMITED, assemble_stock
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Batches, Partition
 from travio_inventory.protocol.rules import Rules
@@ -12,6 +12,7 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.stock.allocation import ShipTo
+from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, EntriesQuery, MovementsQuery, Why
@@ -32,14 +33,14 @@ BY_HAND = "counted by hand"
 class Shop:
     """One organization, in one process."""
 
-    def __init__(self, store: Batches, organization: str | None = None) -> None:
+    def __init__(self, store: Batches, organization: str | None = None, *, limits: ApprovalLimits = UNLIMITED) -> None:
         self.store = store
         self.steps = StepRunner(in_flight_max=1_000)
         self.clock = Clock()
         self.sender = Sender(
             store, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=Random(7)
         )
-        self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched())
+        self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched(), limits=limits)
         self.reservations = Reservations(self.sender, self.steps.in_background)
         self.actor = Actor(organization or f"shop-{uuid4()}", "ann")
 

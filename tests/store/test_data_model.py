@@ -27,6 +27,7 @@ from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
+from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.commands import AddEntry, AdjustStock, Why
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.store.memory import Change, MemoryBatches
@@ -87,6 +88,8 @@ async def a_little_stock(store: MemoryBatches) -> None:
     await shop.reserve("o1", ("cup", 2))
     await shop.commit("o1")
     await (await Carrying.begun(Shop(store))).draft(1)
+    careful = Shop(store, limits=ApprovalLimits(0))
+    await careful.adjust(await careful.entry(), 1)
 
 
 async def a_letter(store: MemoryBatches) -> None:

@@ -66,6 +66,9 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     of_stock.StockFull: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.NotInTransit: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.TransferEnded: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.ApprovalEnded: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.AdjustmentRejected: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.OwnAdjustment: WireStatus(Status.PERMISSION_DENIED, 403),
     of_stock.StockNotFound: WireStatus(Status.NOT_FOUND, 404),
     of_stock.OrderReserved: WireStatus(Status.ALREADY_EXISTS, 409),
     of_stock.ReservationCommitted: WireStatus(Status.FAILED_PRECONDITION, 409),
@@ -148,6 +151,10 @@ def _of_stock(refusal: Refusal) -> dict[str, str]:
             return {"room": str(room)}
         case of_stock.NotInTransit(in_transit=in_transit):
             return {"in_transit": str(in_transit)}
+        case of_stock.ApprovalEnded(status=status):
+            return {"status": status}
+        case of_stock.AdjustmentRejected(approval_id=approval_id):
+            return {"approval_id": approval_id}
         case of_stock.OrderReserved(reservation_id=reservation):
             return {"reservation_id": reservation}
         case _:

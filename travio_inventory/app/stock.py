@@ -19,9 +19,12 @@ from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
-from travio_inventory.settings import Settings
+from travio_inventory.settings import Settings, StockSettings
+from travio_inventory.settings.stock import limits_in
+from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
+from travio_inventory.stock.records.approvals import Approvals
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.reservations import Reservations
@@ -33,6 +36,7 @@ from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
+from travio_inventory.stock.use_cases.decide_adjustments import DecidesAdjustments
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocation
@@ -43,6 +47,12 @@ from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 DRAIN_S = 5
+UNLIMITED = ApprovalLimits()
+
+
+def limits_of(stock: StockSettings) -> ApprovalLimits:
+    """How many units one person may change at once."""
+    return ApprovalLimits(*limits_in(stock.approval_above))
 
 
 def assemble_stock(
@@ -50,6 +60,7 @@ def assemble_stock(
     steps: StepRunner,
     *,
     watch: Watch,
+    limits: ApprovalLimits = UNLIMITED,
     sinks: Collection[str] = (),
     audit: StockAuditRules | None = None,
     audit_round_ms: int = 86_400_000,
@@ -58,6 +69,8 @@ def assemble_stock(
     sold_out = SoldOut(sender.clock.elapsed_ms)
     sender = sender.through(NotedBatches(sender.batches, sold_out))
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
+    approvals = Approvals(sender)
+    adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background)
     lapses, transfers = LapseFinder(reservations.protocol), Transfers(sender)
     reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random, sold_out)
@@ -67,10 +80,11 @@ def assemble_stock(
     return Stock(
         watch.use_case("keep_warehouses", KeepWarehouses(warehouses)),
         watch.use_case("keep_stock", KeepStock(entries, warehouses, steps)),
-        watch.use_case("adjust_stock", AdjustsStock(entries, steps)),
+        watch.use_case("adjust_stock", adjust),
         watch.use_case("read_stock", ReadStock(entries, warehouses)),
         watch.use_case("check_stock", CheckStock(entries, warehouses)),
-        watch.use_case("update_stock", UpdatesMany(entries, steps)),
+        watch.use_case("decide_adjustments", DecidesAdjustments(approvals, steps)),
+        watch.use_case("update_stock", UpdatesMany(adjust)),
         watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses, transfers)),
         watch.use_case("reserve_stock", reserve),
         ExpireHolds(StockLapses(lapses, transfers)),
@@ -84,6 +98,7 @@ DEEDS = {
     "warehouses": {"add": "add warehouse", "change": "change warehouse"},
     "keep": {"add": "add stock entry", "change": "change stock entry", "delete": "delete stock entry"},
     "adjust": {"by": "adjust stock", "to": "count stock"},
+    "approvals": {"decide": "decide about stock"},
     "transfers": {
         "draft": "draft transfer",
         "ship": "ship transfer",
@@ -129,7 +144,7 @@ async def open_stock(settings: Settings) -> AsyncIterator[Stock]:
             random=SystemRandom(),
         )
         try:
-            yield assemble_stock(sender, steps, watch=Unwatched())
+            yield assemble_stock(sender, steps, watch=Unwatched(), limits=limits_of(settings.stock))
         finally:
             with anyio.CancelScope(shield=True):
                 await steps.drain(DRAIN_S)

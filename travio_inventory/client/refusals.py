@@ -45,6 +45,8 @@ from travio_inventory.seats.refusals import (
     TripDefinedOtherwise,
 )
 from travio_inventory.stock.refusals import (
+    AdjustmentRejected,
+    ApprovalEnded,
     BelowReserved,
     InsufficientStock,
     NotInTransit,
@@ -239,6 +241,10 @@ def _of_stock(kind: type[Refusal], info: ErrorInfo) -> Refusal:
     for counted, name in COUNTED.items():
         if issubclass(kind, counted):
             return counted(_whole(info.metadata[name]))
+    if issubclass(kind, ApprovalEnded):
+        return kind(info.metadata["status"])
+    if issubclass(kind, AdjustmentRejected):
+        return kind(info.metadata["approval_id"])
     return kind()
 
 

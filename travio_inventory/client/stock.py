@@ -10,6 +10,7 @@ from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account
 from travio_inventory.client.messages import large_number, large_number_or_none, number
 from travio_inventory.client.stock_answers import (
+    StockApproval,
     StockAvailability,
     StockEntry,
     StockLineResult,
@@ -22,13 +23,17 @@ from travio_inventory.client.stock_answers import (
 )
 from travio_inventory.client.stock_transfers import StockTransfer, TransferCalls
 from travio_inventory.stock.allocation import ShipTo
+from travio_inventory.stock.approval import ApprovalStatus
 from travio_inventory.stock.bulk import LineState, StockLine
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.refusals import (
+    AdjustmentRejected,
+    ApprovalEnded,
     BelowReserved,
     InsufficientStock,
     NotInTransit,
     OrderReserved,
+    OwnAdjustment,
     ReservationCancelled,
     ReservationCommitted,
     ReservationEnded,
@@ -46,6 +51,9 @@ from travio_inventory.stock.warehouse import Site
 from travio_inventory.wire.stock import v1 as wire
 
 __all__ = [
+    "AdjustmentRejected",
+    "ApprovalEnded",
+    "ApprovalStatus",
     "BelowReserved",
     "InsufficientStock",
     "LineState",
@@ -53,12 +61,14 @@ __all__ = [
     "NotInTransit",
     "OnTheWay",
     "OrderReserved",
+    "OwnAdjustment",
     "ReservationCancelled",
     "ReservationCommitted",
     "ReservationEnded",
     "ReservationExpired",
     "ShipTo",
     "Site",
+    "StockApproval",
     "StockAvailability",
     "StockCalls",
     "StockContended",
@@ -175,12 +185,39 @@ class StockCalls(TransferCalls):
 
     async def update(self, line: StockLine, *, key: str = "") -> StockUpdate:
         """Change how many there are: by so many, or to as many as were counted at a version. Raises StockNotFound,
-        InsufficientStock, StockFull, VersionConflict, BelowReserved, IdempotencyKeyReused.
+        InsufficientStock, StockFull, VersionConflict, BelowReserved, AdjustmentRejected, IdempotencyKeyReused. Above
+        the limit of the service nothing moves before another person approves it: `approval` is what waits.
         """
         request = wire.UpdateStockRequest(change=_line(line), idempotency_key=key or token_hex(16))
         reply = await self._connection.write(self.stub.update_stock, self._whose(request))
         movement = None if reply.movement is None else answers.read_movement(reply.movement)
-        return StockUpdate(answers.read_entry(reply.inventory), movement)
+        approval = None if reply.approval is None else answers.read_approval(reply.approval)
+        return StockUpdate(answers.read_entry(reply.inventory), movement, approval)
+
+    async def approvals(self, *, every: bool = False, most: int = MOST_DEFAULT) -> tuple[StockApproval, ...]:
+        """The changes that wait for another person, oldest first; with `every` those that are decided too."""
+        request = self._whose(wire.ListApprovalsRequest(all=every))
+        found: list[StockApproval] = []
+        while True:
+            reply = await self._connection.read(self.stub.list_approvals, request)
+            found += map(answers.read_approval, reply.items)
+            if len(found) >= most or not reply.next_page_token:
+                return tuple(found[:most])
+            request = replace(request, page_token=reply.next_page_token)
+
+    async def approve(self, approval: str, *, note: str = "") -> StockApproval:
+        """Do what another person asked for. Raises OwnAdjustment, ApprovalEnded, StockNotFound, InsufficientStock,
+        StockFull.
+        """
+        return await self._decide(wire.DecideAdjustmentRequest(approval_id=approval, approve=True, note=note))
+
+    async def reject(self, approval: str, *, note: str = "") -> StockApproval:
+        """Refuse what another person asked for. Raises OwnAdjustment, ApprovalEnded, StockNotFound."""
+        return await self._decide(wire.DecideAdjustmentRequest(approval_id=approval, note=note))
+
+    async def _decide(self, request: wire.DecideAdjustmentRequest) -> StockApproval:
+        reply = await self._connection.write(self.stub.decide_adjustment, self._whose(request))
+        return answers.read_approval(reply.approval)
 
     async def update_many(self, lines: Sequence[StockLine], *, key: str) -> tuple[StockLineResult, ...]:
         """The same for up to 10,000 lines, each done or refused alone: what came of each, in their order. Those that

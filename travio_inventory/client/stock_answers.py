@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from travio_inventory.client.messages import moment, moment_or_none, number
+from travio_inventory.stock.approval import ApprovalStatus
 from travio_inventory.stock.bulk import LineState
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.warehouse import Site
@@ -52,11 +53,34 @@ class StockMovement:
 
 
 @dataclass(frozen=True, slots=True)
+class StockApproval:
+    """A change that another person has to approve, or did, or rejected; `movement` is "" where it led to none."""
+
+    id: str
+    entry: str
+    sku: str
+    warehouse_id: str
+    quantity: int
+    type: MovementType
+    reason: str
+    reference: str
+    status: ApprovalStatus
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    decided_by: str
+    decided_at: datetime | None
+    note: str
+    movement: str
+
+
+@dataclass(frozen=True, slots=True)
 class StockUpdate:
-    """The entry, and the movement: None where the total stayed."""
+    """The entry, and the movement: None where the total stayed, or where an approval waits."""
 
     entry: StockEntry
     movement: StockMovement | None
+    approval: StockApproval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,7 @@ class StockLineResult:
     movement: str
     reason: str
     detail: str
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +217,30 @@ def read_result(result: wire.StockLineResult) -> StockLineResult:
         result.movement_id,
         result.reason,
         result.detail,
+        result.approval_id,
+    )
+
+
+def read_approval(approval: wire.Approval | None) -> StockApproval:
+    """An approval as plain values."""
+    found = approval or wire.Approval()
+    return StockApproval(
+        found.approval_id,
+        found.inventory_id,
+        found.sku,
+        found.warehouse_id,
+        found.quantity,
+        MovementType(found.type),
+        found.reason,
+        found.reference,
+        ApprovalStatus(found.status),
+        found.requested_by,
+        moment(found.requested_at),
+        moment(found.expires_at),
+        found.decided_by,
+        moment_or_none(found.decided_at),
+        found.note,
+        found.movement_id,
     )
 
 

@@ -40,6 +40,8 @@ class Scope(StrEnum):
     """Entries, warehouses and movements of the organization."""
     STOCK_ADJUST = "stock:adjust"
     """Change how many there are."""
+    STOCK_APPROVE = "stock:approve"
+    """Decide about changes that somebody else asked for."""
     STOCK_RESERVE = "stock:reserve"
     """Reserve stock for orders, commit it and give it back."""
     STOCK_ADMIN = "stock:admin"
@@ -92,6 +94,7 @@ OF_A_USER: Final = EVERY_SCOPE - {
     Scope.BOOKINGS_READ,
     Scope.STOCK_READ,
     Scope.STOCK_ADJUST,
+    Scope.STOCK_APPROVE,
     Scope.STOCK_RESERVE,
     Scope.STOCK_ADMIN,
 }

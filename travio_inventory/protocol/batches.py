@@ -57,6 +57,7 @@ class Kind(StrEnum):
     SOLD = "sold"
     MOVEMENT = "movement"
     TRANSFER = "transfer"
+    APPROVAL = "approval"
     WAREHOUSE = "warehouse"
     NUMBERS = "numbers"
 

@@ -89,6 +89,18 @@ TRANSFER = RowKind(
         number("updated_at_ms", "when it had its last step"),
     ),
 )
+APPROVAL = RowKind(
+    "an adjustment that was asked for, and who decided about it",
+    "the approval",
+    "400 days from the last step",
+    (
+        text("status", "pending, approved or rejected"),
+        text("definition", "by how many, why, who asked and who decided, as JSON"),
+        number("version", "how many steps it had"),
+        number("created_at_ms", "when it was asked for"),
+        number("updated_at_ms", "when it was decided"),
+    ),
+)
 STOCK = ConditionalTable(
     "What lies of a stock keeping unit in a warehouse, with its movements, reservations and events.",
     text("organization", "the organization whose stock it is"),
@@ -99,6 +111,7 @@ STOCK = ConditionalTable(
         Kind.MOVEMENT: MOVEMENT,
         Kind.CAUSE: CAUSE,
         Kind.TRANSFER: TRANSFER,
+        Kind.APPROVAL: APPROVAL,
         Kind.LINE: LINE,
         Kind.SOLD: SOLD,
         Kind.HOLD: HOLD,

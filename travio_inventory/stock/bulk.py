@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.protocol.hold import digest_of
+from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.commands import AdjustStock, SetStock, Why
 from travio_inventory.stock.entry import InventoryEntry, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
@@ -93,6 +94,8 @@ class LineState(StrEnum):
     """What came of a line."""
 
     DONE = "DONE"
+    WAITING = "WAITING"
+    """Another person has to approve it."""
     REFUSED = "REFUSED"
     UNKNOWN = "UNKNOWN"
     """It may be done, or be done later: the same key tells."""
@@ -101,13 +104,14 @@ class LineState(StrEnum):
 
 
 class LineOutcome(NamedTuple):
-    """What came of a line: the entry and the movement, or why not."""
+    """What came of a line: the entry and the movement, or what it waits for, or why not."""
 
     state: LineState
     reason: str = ""
     detail: str = ""
     entry: InventoryEntry | None = None
     movement: Movement | None = None
+    waits: Approval | None = None
 
 
 def counted(outcomes: Sequence[LineOutcome]) -> dict[LineState, int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from travio_inventory.stock.approval import NeedsApproval
 from travio_inventory.stock.commands import AddEntry, AdjustStock, ChangeEntry, DeleteEntry, SetStock
 from travio_inventory.stock.entry import QUANTITY_MAX, InventoryEntry, Quantities, inventory_id
 from travio_inventory.stock.refusals import (
@@ -42,6 +43,11 @@ def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int) -> Invent
     return _changed(entry, Quantities(available + command.quantity, reserved), now_ms)
 
 
+def noted(entry: InventoryEntry, now_ms: int) -> InventoryEntry:
+    """The entry with the same quantities, of which something else is told."""
+    return _changed(entry, entry.quantities, now_ms)
+
+
 def moved(entry: InventoryEntry, quantity: int, now_ms: int) -> InventoryEntry:
     """The entry with so many that came, or went, by a transfer. Raises InsufficientStock, StockFull."""
     available, reserved = entry.quantities
@@ -50,10 +56,15 @@ def moved(entry: InventoryEntry, quantity: int, now_ms: int) -> InventoryEntry:
     return _changed(entry, Quantities(available + quantity, reserved), now_ms)
 
 
-def counted(entry: InventoryEntry, command: SetStock, now_ms: int) -> InventoryEntry:
-    """The entry with as many as were counted. Raises VersionConflict, BelowReserved."""
+def counted(entry: InventoryEntry, command: SetStock, now_ms: int, most: int | None = None) -> InventoryEntry:
+    """The entry with as many as were counted, at most so many more or fewer. Raises VersionConflict, BelowReserved,
+    NeedsApproval.
+    """
     _check_version(entry, command.version)
     reserved = entry.quantities.reserved
+    difference = command.total - entry.quantities.total
+    if most is not None and abs(difference) > most:
+        raise NeedsApproval(difference)
     if command.total < reserved:
         raise BelowReserved(reserved)
     return _changed(entry, Quantities(command.total - reserved, reserved), now_ms)

@@ -24,6 +24,9 @@ class StockEvent(StrEnum):
     RELEASED = "inventory.released"
     TRANSFER_SHIPPED = "inventory.transfer_shipped"
     TRANSFER_RECEIVED = "inventory.transfer_received"
+    ADJUSTMENT_REQUESTED = "inventory.adjustment_requested"
+    ADJUSTMENT_APPROVED = "inventory.adjustment_approved"
+    ADJUSTMENT_REJECTED = "inventory.adjustment_rejected"
 
 
 Said: TypeAlias = tuple[StockEvent, Mapping[str, int | str]]

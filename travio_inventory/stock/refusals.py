@@ -10,6 +10,9 @@ Refusal
 │   ├── StockFull
 │   ├── NotInTransit
 │   ├── TransferEnded
+│   ├── ApprovalEnded
+│   ├── AdjustmentRejected
+│   ├── OwnAdjustment
 │   ├── OrderReserved
 │   ├── ReservationEnded
 │   │   ├── ReservationCommitted
@@ -159,3 +162,34 @@ class TransferEnded(FinalRefusal):
         now = f"the transfer is {status.lower().replace('_', ' ') or 'in another state'}"
         super().__init__(f"{now}: {said}" if said else now)
         self.status = status
+
+
+class ApprovalEnded(FinalRefusal):
+    """The adjustment does not wait any more; nothing was done."""
+
+    reason = "APPROVAL_STATUS"
+
+    def __init__(self, status: str = "", by: str = "") -> None:
+        super().__init__(
+            f"the adjustment is {status.lower() or 'decided'}{f' by {by}' if by else ''}: it waits no more"
+        )
+        self.status = status
+
+
+class AdjustmentRejected(FinalRefusal):
+    """The adjustment waited for another person, who rejected it, or nobody approved it in time; nothing was moved."""
+
+    reason = "ADJUSTMENT_REJECTED"
+
+    def __init__(self, approval_id: str = "", said: str = "it was rejected") -> None:
+        super().__init__(f"{said}: nothing was moved")
+        self.approval_id = approval_id
+
+
+class OwnAdjustment(FinalRefusal):
+    """Nobody decides about what they asked for themselves; it waits as before."""
+
+    reason = "OWN_ADJUSTMENT"
+
+    def __init__(self) -> None:
+        super().__init__("who asked for an adjustment does not decide about it: another person has to")

@@ -35,7 +35,12 @@ TRANSFERS = {"DraftTransfer", "ShipTransfer", "ReceiveTransfer", "CancelTransfer
 ADJUSTS = {"UpdateStock", "UpdateStockBulk", *TRANSFERS}
 RESERVES = {"ReserveStock", "CommitReservation", "CancelReservation"}
 ADMINISTERS = {"AddInventory", "ChangeInventory", "AddWarehouse", "ChangeWarehouse"}
-EXPECTED = {Grant.STOCK_ADJUST: ADJUSTS, Grant.STOCK_RESERVE: RESERVES, Grant.STOCK_ADMIN: ADMINISTERS}
+EXPECTED = {
+    Grant.STOCK_ADJUST: ADJUSTS,
+    Grant.STOCK_APPROVE: {"DecideAdjustment"},
+    Grant.STOCK_RESERVE: RESERVES,
+    Grant.STOCK_ADMIN: ADMINISTERS,
+}
 NEEDS = {name: next((grant for grant, names in EXPECTED.items() if name in names), Grant.STOCK_READ) for name in CALLS}
 each_call = pytest.mark.parametrize("name", CALLS)
 ORG: Any = {"organization_id": "org"}

@@ -11,6 +11,7 @@ from travio_inventory.api.page_tokens import place
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.stock.allocation import ShipTo
+from travio_inventory.stock.approval import ApprovalsQuery, DecideAdjustment
 from travio_inventory.stock.availability import QUESTIONS_MAX, StockQuestion, StockQuestions
 from travio_inventory.stock.bulk import LINES_MAX, StockLine, UpdateMany
 from travio_inventory.stock.commands import (
@@ -67,6 +68,21 @@ def entries_asked(caller: Identity, message: Fields) -> tuple[Actor, EntriesQuer
     where = _warehouse(caller, message)
     return asked(
         caller, message, member_of, lambda message: paged(message, lambda after: _entries(message, where, after))
+    )
+
+
+def approvals_asked(caller: Identity, message: Fields) -> tuple[Actor, ApprovalsQuery]:
+    """Read ListApprovalsRequest."""
+    return asked(caller, message, member_of, lambda message: paged(message, lambda after: _approvals(message, after)))
+
+
+def decision_made(caller: Identity, message: Fields) -> tuple[Actor, DecideAdjustment]:
+    """Read DecideAdjustmentRequest."""
+    return asked(
+        caller,
+        message,
+        member_of,
+        lambda message: DecideAdjustment(message.approval_id, message.approve, message.note),
     )
 
 
@@ -190,6 +206,10 @@ def _warehouse(caller: Identity, message: Fields) -> str:
     if message.warehouse_id or not code:
         return str(message.warehouse_id)
     return warehouse_id(caller.organization_for(message.organization_id), code)
+
+
+def _approvals(message: Fields, after: str) -> ApprovalsQuery:
+    return ApprovalsQuery(not message.all, after, message.page_size or PAGE_MAX)
 
 
 def _entries(message: Fields, warehouse: str, after: str) -> EntriesQuery:

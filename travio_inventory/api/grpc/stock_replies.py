@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.availability import StockAnswer
 from travio_inventory.stock.bulk import LineOutcome, counted
 from travio_inventory.stock.entry import InventoryEntry
@@ -53,15 +54,40 @@ def movement(made: Movement) -> v1.StockMovement:
 def updated(changed: Changed) -> v1.UpdateStockResponse:
     """The entry, and the movement if there was one."""
     made = None if changed.movement is None else movement(changed.movement)
-    return v1.UpdateStockResponse(inventory=inventory(changed.entry), movement=made)
+    waits = None if changed.waits is None else approval(changed.waits)
+    return v1.UpdateStockResponse(inventory=inventory(changed.entry), movement=made, approval=waits)
+
+
+def approval(found: Approval) -> v1.Approval:
+    """An approval as it is told."""
+    return v1.Approval(
+        approval_id=found.id,
+        inventory_id=found.inventory_id,
+        sku=found.sku,
+        warehouse_id=found.warehouse_id,
+        quantity=found.quantity,
+        type=found.type.value,
+        reason=found.reason,
+        reference=found.reference,
+        status=found.status.value,
+        requested_by=found.requested_by,
+        requested_at=found.requested_at_ms // MS,
+        expires_at=found.expires_at_ms // MS,
+        decided_by=found.decided_by,
+        decided_at=found.decided_at_ms // MS,
+        note=found.note,
+        movement_id=found.movement_id,
+    )
 
 
 def bulk(outcomes: Sequence[LineOutcome]) -> bytes:
     """The outcome of each line, serialized."""
-    done, refused, unknown, not_done = counted(outcomes).values()
+    done, waiting, refused, unknown, not_done = counted(outcomes).values()
     results = list(map(_result, outcomes))
     return bytes(
-        v1.UpdateStockBulkResponse(results=results, done=done, refused=refused, unknown=unknown, not_done=not_done)
+        v1.UpdateStockBulkResponse(
+            results=results, done=done, waiting=waiting, refused=refused, unknown=unknown, not_done=not_done
+        )
     )
 
 
@@ -72,6 +98,8 @@ def _result(outcome: LineOutcome) -> v1.StockLineResult:
         told.inventory_id, told.quantity_total, told.version = entry.id, entry.quantities.total, entry.version
     if made is not None:
         told.movement_id = made.movement_id
+    if outcome.waits is not None:
+        told.approval_id = outcome.waits.id
     return told
 
 

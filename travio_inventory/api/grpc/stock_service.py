@@ -50,6 +50,8 @@ class StockService:
             "CheckAvailability": (Grant.STOCK_READ, self.check_availability),
             "UpdateStock": (Grant.STOCK_ADJUST, self.update_stock),
             "UpdateStockBulk": (Grant.STOCK_ADJUST, self.update_stock_bulk),
+            "ListApprovals": (Grant.STOCK_READ, self.list_approvals),
+            "DecideAdjustment": (Grant.STOCK_APPROVE, self.decide_adjustment),
             "ListInventory": (Grant.STOCK_READ, self.list_inventory),
             "AddInventory": (Grant.STOCK_ADMIN, self.add_inventory),
             "ChangeInventory": (Grant.STOCK_ADMIN, self.change_inventory),
@@ -83,6 +85,15 @@ class StockService:
         actor, command = await off_loop(much, messages.updates_asked, caller, message)
         outcomes = await self._stock.update_many(actor, command, within_s=self._bulk_s)
         return await off_loop(len(outcomes) * LINE_WRITTEN_AS, replies.bulk, outcomes)
+
+    async def list_approvals(self, caller: Identity, message: Message) -> v1.ListApprovalsResponse:
+        found = await self._stock.approvals.page(*messages.approvals_asked(caller, message))
+        more = token_of(found.after) if found.after else ""
+        return v1.ListApprovalsResponse(items=list(map(replies.approval, found.approvals)), next_page_token=more)
+
+    async def decide_adjustment(self, caller: Identity, message: Message) -> v1.DecideAdjustmentResponse:
+        decided = await self._stock.approvals.decide(*messages.decision_made(caller, message))
+        return v1.DecideAdjustmentResponse(approval=replies.approval(decided))
 
     async def list_inventory(self, caller: Identity, message: Message) -> v1.ListInventoryResponse:
         found = await self._stock.read.page(*messages.entries_asked(caller, message))

@@ -8,6 +8,7 @@ from cyclopts.validators import Number
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.stock.approvals import plain_approval
 from travio_inventory.cli.stock.entries import MANY, Key, Sku, WarehouseCode, plain_entry, plain_movement, tell_entry
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import StockLine, StockUpdate
@@ -121,7 +122,14 @@ def _tell(screen: Screen, update: StockUpdate, warehouse: str) -> None:
     value = plain_entry(entry, {entry.warehouse_id: warehouse})
     value["movement"] = None if movement is None else plain_movement(movement)
 
+    waits = update.approval
+    value["approval"] = None if waits is None else plain_approval(waits)
+
     def show() -> None:
+        if waits is not None:
+            screen.say(f"{entry.sku} in {warehouse}: {waits.quantity:+} wait for another person", "bold")
+            screen.say(f"who may approve it types: travio-inventory stock approve {waits.id}")
+            return
         moved = "as many as before" if movement is None else f"{movement.quantity:+}, {movement.balance} afterwards"
         screen.say(f"{entry.sku} in {warehouse}: {moved}", "bold")
         screen.say(f"now {entry.available} available, {entry.reserved} reserved, version {entry.version}")

@@ -34,6 +34,19 @@ STOCK_COMMANDS = (
         "Set how many there are, as they were counted.",
         "cup-blue north 97 --version 2 --reason counted",
     ),
+    Command("stock approvals", "stock.approvals:show_all", "List the changes that wait for another person."),
+    Command(
+        "stock approve",
+        "stock.approvals:approve",
+        "Do what another person asked for.",
+        "8f6f1a52-3c0e-5d3c-8a74-1f6b7a0c5e11 --user bob",
+    ),
+    Command(
+        "stock reject",
+        "stock.approvals:reject",
+        "Refuse what another person asked for.",
+        '8f6f1a52-3c0e-5d3c-8a74-1f6b7a0c5e11 --user bob --note "count again"',
+    ),
     Command(
         "stock reorder",
         "stock.changes:reorder",

@@ -121,8 +121,11 @@ class Importing:
             self._screen.answer(value, lambda: self._screen.say(f"{done} lines are done", "bold"))
             return
         self._screen.answer(value, lambda: self._show(done))
-        if self._counts[LineState.REFUSED] == len(lines) - done:
-            raise Failed(Failure(Exit.NO, "LINES_REFUSED", f"{len(lines) - done} of {len(lines)} lines were refused"))
+        if done + self._counts[LineState.WAITING] == len(lines):
+            return
+        refused = self._counts[LineState.REFUSED]
+        if refused == len(lines) - done - self._counts[LineState.WAITING]:
+            raise Failed(Failure(Exit.NO, "LINES_REFUSED", f"{refused} of {len(lines)} lines were refused"))
         said = f"{len(lines) - done} of {len(lines)} lines are not known to be done"
         raise Failed(Failure(Exit.ASK_AGAIN, "LINES_NOT_DONE", said, "run the same command again with the same file"))
 
@@ -169,7 +172,7 @@ class Importing:
                     "sku": change.sku,
                     "warehouse": change.warehouse_code,
                     "status": result.state.value,
-                    "why": result.detail,
+                    "why": f"approval {result.approval}" if result.approval else result.detail,
                 }
             )
 

@@ -10,6 +10,7 @@ effect on any more, after its cause was looked for once more.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import (
@@ -38,6 +39,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock import events
+from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.entry import NOWHERE, InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import movement_days, stock_rows
@@ -48,10 +50,19 @@ TRIES_MAX = 24
 """Others may change the entry as often meanwhile."""
 
 
+class Beside(NamedTuple):
+    """Another row of the partition, seen at the same moment, and written in the same batch. `make` says what becomes of
+    it, and of the entry as the change made it; from the row, None if there is none, that entry, and the moment.
+    """
+
+    key: RowKey
+    make: Callable[[Row | None, InventoryEntry, int], tuple[InventoryEntry, Write]]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of an entry. `cause` makes a repetition the same one; `make` makes the entry that it leads to;
-    `said` is told beside it; the cause is kept as long as keys, or `kept_s`.
+    `said` is told beside it; the cause is kept as long as keys, or `kept_s`; `beside` is written with it.
     """
 
     actor: Actor
@@ -64,14 +75,23 @@ class Change:
     listed: Sequence[IndexEntry] = ()
     said: events.Said | None = None
     kept_s: int | None = None
+    beside: Beside | None = None
+
+    @property
+    def depends_on(self) -> Sequence[RowKey]:
+        """The rows that say what the change does."""
+        return [STOCK, self.cause] if self.beside is None else [STOCK, self.cause, self.beside.key]
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The entry as it is now, or was when the change was first made; and the movement, if its total changed."""
+    """The entry as it is now, or was when the change was first made; the movement, if its total changed; what waits, if
+    another person has to approve it.
+    """
 
     entry: InventoryEntry
     movement: Movement | None
+    waits: Approval | None = None
 
 
 class Changing:
@@ -89,7 +109,7 @@ class Changing:
         was_sent, lost = False, 0
         for _ in range(TRIES_MAX):
             try:
-                standing = await self._sender.batches.get(at, [STOCK, change.cause])
+                standing = await self._sender.batches.get(at, change.depends_on)
             except StoreUnavailable:
                 raise (OutcomeUnknown if was_sent else BackendUnavailable) from None
             if change.cause in standing:
@@ -115,6 +135,10 @@ class Changing:
         before = stock_rows.read_entry(at, standing[STOCK]) if STOCK in standing else None
         try:
             after = change.make(before, now.at_ms)
+            more: list[Write] = []
+            if change.beside is not None:
+                after, write = change.beside.make(standing.get(change.beside.key), after, now.at_ms)
+                more.append(write)
         except Refusal:
             if was_sent and (found := await self._found(at, change)) is not None:
                 return found
@@ -123,7 +147,7 @@ class Changing:
         entries = [index_entries.recorded(at, now.epoch, self._sender.rules.retention), *change.listed]
         if changed.movement is not None:
             entries.append(movement_days.listed(at, changed.movement))
-        outcome = await self._sender.apply(at, writes, entries, at_ms=now.at_ms)
+        outcome = await self._sender.apply(at, [*writes, *more], entries, at_ms=now.at_ms)
         return changed if isinstance(outcome, Applied) else outcome
 
     async def _now(self, *, was_sent: bool) -> Recorded:

@@ -61,35 +61,35 @@ class Entries:
 
     async def adjust(self, actor: Actor, command: AdjustStock) -> Changed:
         """See AdjustsStock."""
-        at, why = await self._place(actor.organization, command.inventory_id), command.why
+        at, why = await self.place(actor.organization, command.inventory_id), command.why
         cause = self._changing.cause_of(why.cause)
         make = _of_standing(lambda entry, now_ms: changes.adjusted(entry, command, now_ms))
         change = Change(actor, make, cause, command.fingerprint, command.type, why.reason, why.reference)
         return await self._changing.change(at, change)
 
-    async def set(self, actor: Actor, command: SetStock) -> Changed:
-        """See AdjustsStock."""
-        at, why = await self._place(actor.organization, command.inventory_id), command.why
+    async def set(self, actor: Actor, command: SetStock, *, most: int | None) -> Changed:
+        """See AdjustsStock. Raises NeedsApproval where the total would change by more than `most`."""
+        at, why = await self.place(actor.organization, command.inventory_id), command.why
         cause = self._changing.cause_of(why.cause)
-        make = _of_standing(lambda entry, now_ms: changes.counted(entry, command, now_ms))
+        make = _of_standing(lambda entry, now_ms: changes.counted(entry, command, now_ms, most))
         change = Change(actor, make, cause, command.fingerprint, reason=why.reason, reference=why.reference)
         return await self._changing.change(at, change)
 
     async def redefine(self, actor: Actor, command: ChangeEntry) -> InventoryEntry:
         """See KeepStock."""
-        at = await self._place(actor.organization, command.inventory_id)
+        at = await self.place(actor.organization, command.inventory_id)
         make = _of_standing(lambda entry, now_ms: changes.redefined(entry, command, now_ms))
         return (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
 
     async def delete(self, actor: Actor, command: DeleteEntry) -> InventoryEntry:
         """See KeepStock."""
-        at = await self._place(actor.organization, command.inventory_id)
+        at = await self.place(actor.organization, command.inventory_id)
         make = _of_standing(lambda entry, now_ms: changes.deleted(entry, command, now_ms))
         return (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
 
     async def find(self, organization: str, inventory: str) -> InventoryEntry:
         """The entry, a deleted one too. Raises StockNotFound, BackendUnavailable."""
-        found = await self._read(await self._place(organization, inventory))
+        found = await self._read(await self.place(organization, inventory))
         if found is None or found.id != inventory:
             raise StockNotFound
         return found
@@ -127,7 +127,7 @@ class Entries:
 
     async def movements(self, organization: str, query: MovementsQuery) -> Sequence[Movement]:
         """The movements of an entry that are kept, in their order. Raises StockNotFound, BackendUnavailable."""
-        at = await self._place(organization, query.inventory_id)
+        at = await self.place(organization, query.inventory_id)
         start = stock_rows.movement_key(query.after_version + 1).id
         try:
             found = await self._sender.batches.read(at, Kind.MOVEMENT, start=start, most=query.page_size)
@@ -142,7 +142,7 @@ class Entries:
             raise BackendUnavailable from None
         return stock_rows.read_entry(at, found[STOCK]) if STOCK in found else None
 
-    async def _place(self, organization: str, inventory: str) -> Partition:
+    async def place(self, organization: str, inventory: str) -> Partition:
         """Where the entry of that id is. Raises StockNotFound, BackendUnavailable."""
         try:
             named = await self._sender.batches.read_index(Index.STOCK, bucket_of(organization, "id", inventory), most=1)

@@ -8,6 +8,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
+from travio_inventory.stock.use_cases.decide_adjustments import DecidesAdjustments
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocation
@@ -27,6 +28,7 @@ class Stock:
     adjust: AdjustsStock
     read: ReadStock
     check: CheckStock
+    approvals: DecidesAdjustments
     update_many: UpdatesMany
     report: ReportStock
     reserve: ReserveStock

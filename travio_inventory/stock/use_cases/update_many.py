@@ -8,8 +8,7 @@ from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.stock.bulk import LineOutcome, LineState, StockLine, UpdateMany
 from travio_inventory.stock.commands import SetStock
-from travio_inventory.stock.records.entries import Entries
-from travio_inventory.stock.use_cases.steps import Steps
+from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 
 ENTRIES_AT_ONCE = 128
 KNOWN_MAX = 50_000
@@ -22,9 +21,8 @@ class UpdatesMany:
     there.
     """
 
-    def __init__(self, entries: Entries, steps: Steps) -> None:
-        self._entries = entries
-        self._steps = steps
+    def __init__(self, adjust: AdjustsStock) -> None:
+        self._adjust = adjust
         self._done: OrderedDict[tuple[str, str], LineOutcome] = OrderedDict()
 
     async def __call__(self, actor: Actor, command: UpdateMany, *, within_s: float) -> Sequence[LineOutcome]:
@@ -61,10 +59,14 @@ class UpdatesMany:
     async def _one(self, actor: Actor, line: StockLine, cause: str) -> LineOutcome:
         try:
             command = line.command(actor.organization, cause)
-            change = self._entries.set if isinstance(command, SetStock) else self._entries.adjust
-            changed = await self._steps.run(change(actor, command))  # type: ignore[arg-type]  # each of its own kind
+            if isinstance(command, SetStock):
+                changed = await self._adjust.to(actor, command)
+            else:
+                changed = await self._adjust.by(actor, command)
         except Refusal as refusal:
             return LineOutcome(_state_of(refusal), refusal.reason, str(refusal))
+        if changed.waits is not None:
+            return LineOutcome(LineState.WAITING, entry=changed.entry, waits=changed.waits)
         done = LineOutcome(LineState.DONE, entry=changed.entry, movement=changed.movement)
         self._done[actor.organization, cause] = done
         if len(self._done) > KNOWN_MAX:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter
 
+from travio_inventory.api.rest.stock.approvals import ApprovalRoutes
 from travio_inventory.api.rest.stock.availability import AvailabilityRoutes
 from travio_inventory.api.rest.stock.bulk import BulkRoutes
 from travio_inventory.api.rest.stock.inventory import InventoryRoutes
@@ -18,6 +19,7 @@ from travio_inventory.stock.use_cases import Stock
 def stock_routers(stock: Stock, clock: Clock) -> Iterator[APIRouter]:
     """All routes of the face."""
     yield InventoryRoutes(stock).router()
+    yield ApprovalRoutes(stock).router()
     yield BulkRoutes(stock).router()
     yield WarehouseRoutes(stock).router()
     yield AvailabilityRoutes(stock).router()

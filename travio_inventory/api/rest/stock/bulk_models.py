@@ -60,11 +60,12 @@ class LineResult(StockTold):
     """What came of a line, and the entry then; or why not."""
 
     line: int
-    status: Literal["DONE", "REFUSED", "UNKNOWN", "NOT_DONE"]
+    status: Literal["DONE", "WAITING", "REFUSED", "UNKNOWN", "NOT_DONE"]
     inventory_id: str | None
     quantity_total: int | None
     version: int | None
     movement_id: str | None
+    approval_id: str | None
     reason: str
     detail: str
 
@@ -74,6 +75,7 @@ class BulkResult(StockTold):
 
     results: list[LineResult]
     done: int
+    waiting: int
     refused: int
     unknown: int
     not_done: int
@@ -90,10 +92,12 @@ def bulk_written(outcomes: Sequence[LineOutcome]) -> bytes:
             "quantityTotal": each.entry and each.entry.quantities.total,
             "version": each.entry and each.entry.version,
             "movementId": each.movement and each.movement.movement_id,
+            "approvalId": each.waits and each.waits.id,
             "reason": each.reason,
             "detail": each.detail,
         }
         for line, each in enumerate(outcomes, 1)
     ]
-    done, refused, unknown, not_done = counts.values()
-    return written({"results": results, "done": done, "refused": refused, "unknown": unknown, "notDone": not_done})
+    done, waiting, refused, unknown, not_done = counts.values()
+    told = {"done": done, "waiting": waiting, "refused": refused, "unknown": unknown, "notDone": not_done}
+    return written({"results": results, **told})

@@ -1,6 +1,6 @@
 """Entries over HTTP: listed, read, added, changed, adjusted and counted; and their movements."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -20,6 +20,7 @@ from travio_inventory.stock.records.changing import Changed
 from travio_inventory.stock.use_cases import Stock
 
 InventoryId = Annotated[str, Path(alias="inventoryId", min_length=1, examples=["0f5cf0f8-4e52-5c7c-93f0-3f6d4f1f0a11"])]
+WAITS: Final = "Another person has to approve it: nothing has moved yet."
 PageSize = Annotated[int, Query(description=f"At most {PAGE_MAX}.")]
 
 
@@ -60,7 +61,11 @@ class InventoryRoutes:
             ("count", self.count, "Set how many there are, as they were counted.", (404, 409, 412)),
         ):
             router.add_api_route(
-                f"{of_entry}/{path}", act, methods=["POST"], summary=summary, responses=problems_of(405, *others)
+                f"{of_entry}/{path}",
+                act,
+                methods=["POST"],
+                summary=summary,
+                responses={202: {"model": models.Adjusted, "description": WAITS}, **problems_of(405, *others)},
             )
         return router
 
@@ -179,4 +184,9 @@ def _told(entry: InventoryEntry, response: Response) -> models.Inventory:
 def _adjusted(changed: Changed, response: Response) -> models.Adjusted:
     response.headers["etag"] = tag_of(changed.entry.version)
     movement = None if changed.movement is None else models.movement_shown(changed.movement)
-    return models.Adjusted.model_validate({**models.entry_members(changed.entry), "movement": movement})
+    approval = None if changed.waits is None else models.approval_shown(changed.waits)
+    if approval is not None:
+        response.status_code = 202
+        response.headers["location"] = f"{PREFIX}/approvals/{part_of_path(approval.approval_id)}"
+    told = {**models.entry_members(changed.entry), "movement": movement, "approval": approval}
+    return models.Adjusted.model_validate(told)

@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.json_types import Body, Int64, Shown
+from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.availability import QUESTIONS_MAX, StockAnswer, StockQuestion
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, ChangeWarehouse, SetStock, Why
 from travio_inventory.stock.entry import REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT, InventoryEntry
@@ -135,10 +136,45 @@ class MovementPage(StockTold):
     next_page_token: str
 
 
+class ApprovalShown(StockTold):
+    """An adjustment that another person has to approve, or did, or rejected."""
+
+    approval_id: str
+    inventory_id: str
+    sku: str
+    warehouse_id: str
+    quantity: int
+    type: Type
+    reason: str
+    reference: str
+    status: Literal["PENDING", "APPROVED", "REJECTED", "EXPIRED"]
+    requested_by: str
+    requested_at: Shown | None
+    expires_at: Shown | None
+    decided_by: str
+    decided_at: Shown | None
+    note: str
+    movement_id: str | None
+
+
+class ApprovalPage(StockTold):
+    """Some adjustments that were asked for, oldest first, and where the next ones begin, if there are more."""
+
+    items: list[ApprovalShown]
+    next_page_token: str
+
+
+class Decision(StockBody):
+    """What whoever decides has to say."""
+
+    note: Annotated[str, Field(examples=["counted again"])] = ""
+
+
 class Adjusted(Inventory):
-    """The entry, and the movement that was made: none where the total stayed."""
+    """The entry, and the movement that was made: none where the total stayed, or where an approval waits."""
 
     movement: StockMovement | None
+    approval: ApprovalShown | None
 
 
 class SiteRequest(StockBody):
@@ -282,6 +318,28 @@ def movement_shown(movement: Movement) -> StockMovement:
         performed_by=movement.performed_by,
         created_at=moment(movement.created_at_ms // MS),
         balance_after=movement.balance_after,
+    )
+
+
+def approval_shown(approval: Approval) -> ApprovalShown:
+    """An approval as it is told."""
+    return ApprovalShown(
+        approval_id=approval.id,
+        inventory_id=approval.inventory_id,
+        sku=approval.sku,
+        warehouse_id=approval.warehouse_id,
+        quantity=approval.quantity,
+        type=approval.type.value,
+        reason=approval.reason,
+        reference=approval.reference,
+        status=approval.status.value,
+        requested_by=approval.requested_by,
+        requested_at=moment(approval.requested_at_ms // MS),
+        expires_at=moment(approval.expires_at_ms // MS),
+        decided_by=approval.decided_by,
+        decided_at=moment(approval.decided_at_ms // MS),
+        note=approval.note,
+        movement_id=approval.movement_id or None,
     )
 
 

@@ -8,6 +8,7 @@ __all__ = (
     "AddInventoryResponse",
     "AddWarehouseRequest",
     "AddWarehouseResponse",
+    "Approval",
     "AvailableThere",
     "CancelReservationRequest",
     "CancelReservationResponse",
@@ -21,6 +22,8 @@ __all__ = (
     "CheckAvailabilityResponse",
     "CommitReservationRequest",
     "CommitReservationResponse",
+    "DecideAdjustmentRequest",
+    "DecideAdjustmentResponse",
     "DraftTransferRequest",
     "DraftTransferResponse",
     "GetInventoryRequest",
@@ -32,6 +35,8 @@ __all__ = (
     "GetTransferRequest",
     "GetTransferResponse",
     "Inventory",
+    "ListApprovalsRequest",
+    "ListApprovalsResponse",
     "ListInventoryRequest",
     "ListInventoryResponse",
     "ListMovementsRequest",
@@ -213,6 +218,91 @@ class AddWarehouseResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "AddWarehouseResponse", AddWarehouseResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Approval(betterproto2.Message):
+    """
+    A change that another person has to approve, or did, or rejected.
+    """
+
+    approval_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    inventory_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    sku: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    warehouse_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    quantity: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    type: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    reason: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    reference: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    status: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    PENDING, APPROVED, REJECTED or EXPIRED.
+    """
+
+    requested_by: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+
+    requested_at: "int" = betterproto2.field(11, betterproto2.TYPE_INT64)
+
+    expires_at: "int" = betterproto2.field(12, betterproto2.TYPE_INT64)
+
+    decided_by: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+
+    decided_at: "int" = betterproto2.field(14, betterproto2.TYPE_INT64)
+
+    note: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    movement_id: "str" = betterproto2.field(16, betterproto2.TYPE_STRING)
+    """
+    Empty where it led to none.
+    """
+
+    def __init__(
+        self,
+        approval_id: "str" = "",
+        inventory_id: "str" = "",
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        quantity: "int" = 0,
+        type: "str" = "",
+        reason: "str" = "",
+        reference: "str" = "",
+        status: "str" = "",
+        requested_by: "str" = "",
+        requested_at: "int" = 0,
+        expires_at: "int" = 0,
+        decided_by: "str" = "",
+        decided_at: "int" = 0,
+        note: "str" = "",
+        movement_id: "str" = "",
+    ) -> None:
+        self.approval_id = approval_id
+        self.inventory_id = inventory_id
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.quantity = quantity
+        self.type = type
+        self.reason = reason
+        self.reference = reference
+        self.status = status
+        self.requested_by = requested_by
+        self.requested_at = requested_at
+        self.expires_at = expires_at
+        self.decided_by = decided_by
+        self.decided_at = decided_at
+        self.note = note
+        self.movement_id = movement_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "Approval", Approval)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -556,6 +646,59 @@ class CommitReservationResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "CommitReservationResponse", CommitReservationResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class DecideAdjustmentRequest(betterproto2.Message):
+    """DecideAdjustmentRequest."""
+
+    approval_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    approve: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    It is rejected if unset.
+    """
+
+    note: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        approval_id: "str" = "",
+        approve: "bool" = False,
+        note: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.approval_id = approval_id
+        self.approve = approve
+        self.note = note
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "DecideAdjustmentRequest", DecideAdjustmentRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class DecideAdjustmentResponse(betterproto2.Message):
+    """DecideAdjustmentResponse."""
+
+    approval: "Approval | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        approval: "Approval | None" = None,
+    ) -> None:
+        self.approval = approval
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "DecideAdjustmentResponse", DecideAdjustmentResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -921,6 +1064,69 @@ class Inventory(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "Inventory", Inventory)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListApprovalsRequest(betterproto2.Message):
+    """ListApprovalsRequest."""
+
+    all: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Those that do not wait any more too.
+    """
+
+    page_size: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    0 = 100, the most.
+    """
+
+    page_token: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        all: "bool" = False,
+        page_size: "int" = 0,
+        page_token: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.all = all
+        self.page_size = page_size
+        self.page_token = page_token
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListApprovalsRequest", ListApprovalsRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListApprovalsResponse(betterproto2.Message):
+    """ListApprovalsResponse."""
+
+    items: "list[Approval]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty on the last page.
+    """
+
+    def __init__(
+        self,
+        items: "list[Approval] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.items = [] if items is None else items
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListApprovalsResponse", ListApprovalsResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1754,7 +1960,7 @@ class StockLineResult(betterproto2.Message):
 
     status: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    DONE, REFUSED, UNKNOWN or NOT_DONE; the same key tells what came of the last two, or does it.
+    DONE, WAITING for another person, REFUSED, UNKNOWN or NOT_DONE; the same key tells what came of the last two, or does it.
     """
 
     inventory_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -1769,6 +1975,8 @@ class StockLineResult(betterproto2.Message):
 
     detail: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
 
+    approval_id: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
     def __init__(
         self,
         status: "str" = "",
@@ -1778,6 +1986,7 @@ class StockLineResult(betterproto2.Message):
         movement_id: "str" = "",
         reason: "str" = "",
         detail: "str" = "",
+        approval_id: "str" = "",
     ) -> None:
         self.status = status
         self.inventory_id = inventory_id
@@ -1786,6 +1995,7 @@ class StockLineResult(betterproto2.Message):
         self.movement_id = movement_id
         self.reason = reason
         self.detail = detail
+        self.approval_id = approval_id
         self.__post_init__()
 
 
@@ -2014,6 +2224,8 @@ class UpdateStockBulkResponse(betterproto2.Message):
 
     not_done: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
 
+    waiting: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+
     def __init__(
         self,
         results: "list[StockLineResult] | None" = None,
@@ -2021,12 +2233,14 @@ class UpdateStockBulkResponse(betterproto2.Message):
         refused: "int" = 0,
         unknown: "int" = 0,
         not_done: "int" = 0,
+        waiting: "int" = 0,
     ) -> None:
         self.results = [] if results is None else results
         self.done = done
         self.refused = refused
         self.unknown = unknown
         self.not_done = not_done
+        self.waiting = waiting
         self.__post_init__()
 
 
@@ -2070,16 +2284,23 @@ class UpdateStockResponse(betterproto2.Message):
 
     movement: "StockMovement | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Unset where the total stayed.
+    Unset where the total stayed, or an approval waits.
+    """
+
+    approval: "Approval | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Set where another person has to approve it: nothing has moved yet.
     """
 
     def __init__(
         self,
         inventory: "Inventory | None" = None,
         movement: "StockMovement | None" = None,
+        approval: "Approval | None" = None,
     ) -> None:
         self.inventory = inventory
         self.movement = movement
+        self.approval = approval
         self.__post_init__()
 
 
@@ -2210,6 +2431,48 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
             "/stock.v1.StockService/UpdateStockBulk",
             message,
             UpdateStockBulkResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_approvals(
+        self,
+        message: "ListApprovalsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListApprovalsResponse":
+        """
+        Changes that wait for another person, oldest first.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ListApprovals",
+            message,
+            ListApprovalsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def decide_adjustment(
+        self,
+        message: "DecideAdjustmentRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "DecideAdjustmentResponse":
+        """
+        Approves a change that another person asked for, or rejects it: once. Repeated, it is answered alike.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/DecideAdjustment",
+            message,
+            DecideAdjustmentResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,
@@ -2631,6 +2894,20 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def list_approvals(self, message: "ListApprovalsRequest") -> "ListApprovalsResponse":
+        """
+        Changes that wait for another person, oldest first.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def decide_adjustment(self, message: "DecideAdjustmentRequest") -> "DecideAdjustmentResponse":
+        """
+        Approves a change that another person asked for, or rejects it: once. Repeated, it is answered alike.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def list_inventory(self, message: "ListInventoryRequest") -> "ListInventoryResponse":
         """
         Entries of which all that is asked for is so, page by page. A page may have fewer than were asked for, or none.
@@ -2790,6 +3067,22 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
         request = await stream.recv_message()
         assert request is not None
         response = await self.update_stock_bulk(request)
+        await stream.send_message(response)
+
+    async def __rpc_list_approvals(
+        self, stream: "grpclib.server.Stream[ListApprovalsRequest, ListApprovalsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_approvals(request)
+        await stream.send_message(response)
+
+    async def __rpc_decide_adjustment(
+        self, stream: "grpclib.server.Stream[DecideAdjustmentRequest, DecideAdjustmentResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.decide_adjustment(request)
         await stream.send_message(response)
 
     async def __rpc_list_inventory(
@@ -2961,6 +3254,18 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 UpdateStockBulkRequest,
                 UpdateStockBulkResponse,
+            ),
+            "/stock.v1.StockService/ListApprovals": grpclib.const.Handler(
+                self.__rpc_list_approvals,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListApprovalsRequest,
+                ListApprovalsResponse,
+            ),
+            "/stock.v1.StockService/DecideAdjustment": grpclib.const.Handler(
+                self.__rpc_decide_adjustment,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                DecideAdjustmentRequest,
+                DecideAdjustmentResponse,
             ),
             "/stock.v1.StockService/ListInventory": grpclib.const.Handler(
                 self.__rpc_list_inventory,
