@@ -33,7 +33,7 @@ async def test_each_line_is_done_or_refused_alone(shop: Shop) -> None:
     assert [each.reason for each in outcomes] == [
         "", "INSUFFICIENT_STOCK", "NOT_FOUND", "", "INVALID_REQUEST", "INVALID_REQUEST", "",
     ]  # fmt: skip
-    assert counted(outcomes) == {"DONE": 3, "REFUSED": 4, "UNKNOWN": 0, "NOT_DONE": 0}
+    assert counted(outcomes) == {"DONE": 3, "WAITING": 0, "REFUSED": 4, "UNKNOWN": 0, "NOT_DONE": 0}
     assert [(await shop.now(each)).quantities.total for each in (cup, jug)] == [0, 7]
     assert outcomes[3].movement is not None
     assert outcomes[3].movement.quantity == 5

@@ -49,7 +49,7 @@ class AdjustsStock:
         found = Faults()
         if not actor.user:
             limit = self._limits.limit(actor.organization)
-            found.wrong("user_id", f"must name who asks: a change of more than {limit} waits for another person")
+            found.wrong("user_id", f"must name a person: a change of more than {limit} waits for another person")
         found.finish()
         at = await self._entries.place(actor.organization, command.inventory_id)
         return await self._steps.run(self._approvals.ask(actor, at, command, fingerprint))
