@@ -27,6 +27,7 @@ FOR_NOBODY = frozenset(
         Scope.SEATS_BLOCK,
         Scope.SEATS_EXPLAIN,
         Scope.BOOKINGS_READ,
+        Scope.DEEDS_READ,
         Scope.STOCK_READ,
         Scope.STOCK_ADJUST,
         Scope.STOCK_APPROVE,
