@@ -124,20 +124,20 @@ async def test_books_that_keep_nothing_say_nothing_of_it(stock: Stock) -> None:
     assert notes(sent) == []
 
 
-async def test_what_is_noted_names_the_open_epoch_or_is_not_sent(kept: Stock) -> None:
+async def test_what_is_noted_names_the_open_epoch_or_is_not_sent(kept: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
     hold, partition = await kept.hold(3, 2), kept.partitions[1]
     seen = await writing.see(kept.holds.sender, kept.holds.resource, partition, Units().keys(hold, partition))
     owned = {hold.id: Units().keys(hold, partition)}
     sender, resource = kept.holds.sender, kept.holds.resource
 
-    async def unknown(_at_ms: int | None = None) -> Recorded:
+    async def unknown(_at_ms: int) -> Recorded:
         raise BackendUnavailable
 
-    usual, sender.now = sender.now, unknown  # type: ignore[method-assign]
     sent = noted(kept.sale)
+    monkeypatch.setattr(sender, "now", unknown)
     outcome = await writing.follow(sender, resource, partition, owned, Released(), seen)
     assert (type(outcome), sent) == (NotDone, [])
-    sender.now = usual  # type: ignore[method-assign]
+    monkeypatch.undo()
     await writing.follow(sender, resource, partition, owned, Released(), seen)
     assert notes(sent) == ["1: 1"]
     assert await kept.counts() == [(7, 3), (10, 0)]
