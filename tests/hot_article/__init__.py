@@ -1,0 +1,1 @@
+"""Tests of the sale of a hot article."""

@@ -1,0 +1,26 @@
+"""The sale of a hot article: exactly as many are sold as there are."""
+
+import random
+from asyncio import sleep
+from pathlib import Path
+
+import pytest
+
+from travio_inventory.store.memory import MemoryBatches
+from verification.hot_article.__main__ import measured, opened
+
+
+@pytest.mark.once
+async def test_exactly_as_many_are_sold_as_there_are_and_the_figures_are_told() -> None:
+    store = MemoryBatches(None, random.Random(1), sleep)
+    found = await measured(store, buyers=8, seconds=0.3, rounds=2, crowd=60, units=10)
+    assert found["sold in rounds"]["sold"] == [10, 10]
+    assert all(each > 0 for some in found["reservations per second by pools"].values() for each in some)
+    assert found["refusals of what is sold out"]["per CPU second"] > 0
+
+
+@pytest.mark.thorough
+async def test_a_hundred_units_are_sold_to_five_thousand_buyers_exactly(tmp_path: Path) -> None:
+    async with opened("sqlite", tmp_path) as store:
+        found = await measured(store, buyers=64, seconds=3, rounds=10, crowd=5_000, units=100)
+    assert found["sold in rounds"]["sold"] == [100] * 10

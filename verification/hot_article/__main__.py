@@ -1,0 +1,69 @@
+"""Sells a hot article on one store and says what it took: `python -m verification.hot_article`."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from travio_inventory.bench.report import machine
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.store.sqlite import SqliteBatches
+from verification.hot_article.sale import Sale, sold_in_rounds
+from verification.kit.stores import in_company, scylla_options, scylla_store
+from verification.servers.cassandra import cassandra
+
+
+@asynccontextmanager
+async def opened(on: str, folder: Path) -> AsyncIterator[Batches]:
+    """The store, with group commit as a service has it."""
+    if on == "sqlite":
+        async with SqliteBatches.open(folder) as store:
+            yield store
+    else:
+        with cassandra(folder, optimized=True) as node:
+            async with in_company(scylla_store(scylla_options(node, "hot_article"))) as store:
+                yield store
+
+
+async def measured(store: Batches, *, buyers: int, seconds: float, rounds: int, crowd: int, units: int) -> Any:  # noqa: ANN401 - it is written as JSON
+    """The figures. The pools are taken in turns, so that a loaded machine is as slow for each of them."""
+    turns: dict[str, list[float]] = {"1": [], "16": []}
+    for _ in range(3):
+        for pools in (1, 16):
+            turns[str(pools)].append(await Sale(store).reserved_per_s(pools, buyers=buyers, seconds=seconds / 3))
+    return {
+        "reservations per second by pools": {pools: [round(each) for each in found] for pools, found in turns.items()},
+        "refusals of what is sold out": await Sale(store).refused(buyers=buyers, seconds=seconds),
+        "sold in rounds": await sold_in_rounds(store, rounds, units=units, crowd=crowd),
+    }
+
+
+def main() -> None:
+    """Run it and print the report."""
+    parser = argparse.ArgumentParser(prog="python -m verification.hot_article", description=__doc__)
+    parser.add_argument("--on", choices=["sqlite", "cql"], default="sqlite", help="the store (%(default)s)")
+    parser.add_argument("--buyers", type=int, default=64, help="who ask at once (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=15, help="how long each figure takes (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=100, help="sales of a few units to a crowd (%(default)s)")
+    parser.add_argument("--crowd", type=int, default=5_000, help="the buyers of each (%(default)s)")
+    parser.add_argument("--units", type=int, default=100, help="the units of each (%(default)s)")
+    chosen = vars(parser.parse_args())
+    on = chosen.pop("on")
+
+    async def run(folder: Path) -> Any:  # noqa: ANN401 - it is written as JSON
+        async with opened(on, folder) as store:
+            return await measured(store, **chosen)
+
+    with TemporaryDirectory(prefix="travio-hot-article-", ignore_cleanup_errors=True) as name:
+        found = asyncio.run(run(Path(name)))
+    print(json.dumps({"on": on, "machine": machine(), **chosen, **found}, indent=2, default=str))  # noqa: T201 - its output
+    if any(sold != chosen["units"] for sold in found["sold in rounds"]["sold"]):
+        raise SystemExit("a round sold more or fewer than there were")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""One sale: an article in pools, buyers who come at once, and the reckoning afterwards."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from itertools import count
+from random import SystemRandom
+from secrets import token_hex
+from typing import Any
+
+from travio_inventory.app.assemble import Unwatched
+from travio_inventory.app.stock import assemble_stock
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.seats.use_cases.step_runner import StepRunner
+from travio_inventory.stock.commands import AddEntry, AddWarehouse
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.refusals import InsufficientStock
+from travio_inventory.stock.reservation import Item, Reserve
+from travio_inventory.stock.warehouse import Site
+
+ENOUGH = 10**9
+ATTEMPTS_MAX = 1_000
+DRAIN_S = 30
+AT_ONCE = 256
+"""Buyers of a crowd whose calls are under way, as a server has so many connections; the others wait in line."""
+
+
+class Sale:
+    """An organization of its own, in one process."""
+
+    def __init__(self, store: Batches) -> None:
+        self._steps = StepRunner(in_flight_max=1_000)
+        sender = Sender(
+            store,
+            clock=SystemClock(),
+            background=self._steps.in_background,
+            rules=Rules(),
+            random=SystemRandom(),
+        )
+        self._stock = assemble_stock(sender, self._steps, watch=Unwatched())
+        self._actor = Actor(f"hot-{token_hex(6)}", "ann")
+        self._orders = count()
+
+    async def reserved_per_s(self, pools: int, *, buyers: int, seconds: float) -> float:
+        """Reservations a second of one unit each, from one entry or from so many; a buyer keeps to one pool."""
+        entries = [await self._entry(f"w{pool}", ENOUGH) for pool in range(pools)]
+        made, until = 0, time.perf_counter() + seconds
+
+        async def buyer(entry: InventoryEntry) -> None:
+            nonlocal made
+            while time.perf_counter() < until:
+                bought = await self._buy(entry.warehouse_id)
+                made += bought
+
+        began = time.perf_counter()
+        await asyncio.gather(*(buyer(entries[number % pools]) for number in range(buyers)))
+        took_s = time.perf_counter() - began
+        await self._steps.drain(DRAIN_S)
+        reserved = await self._reserved(entries)
+        if reserved != made:
+            raise AssertionError(f"{made} were reserved, and {reserved} are")
+        return made / took_s
+
+    async def refused(self, *, buyers: int, seconds: float) -> dict[str, float]:
+        """Refusals a second, and by second of CPU time of this process, when nothing is left."""
+        await self._entry("w0", 1)
+        await self._buy()
+        refusals, until = 0, time.perf_counter() + seconds
+
+        async def buyer() -> None:
+            nonlocal refusals
+            while time.perf_counter() < until:
+                if await self._buy():
+                    raise AssertionError("what was sold is sold again")
+                refusals += 1
+
+        began, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(buyer() for _ in range(buyers)))
+        took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
+        return {"per second": round(refusals / took_s), "per CPU second": round(refusals / cpu_s)}
+
+    async def sold(self, *, units: int, crowd: int, places: int = 3) -> int:
+        """How many of a crowd, who all want one, get it; and so many are reserved."""
+        shares = [units // places + (place < units % places) for place in range(places)]
+        entries = [await self._entry(f"w{place}", share) for place, share in enumerate(shares)]
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def buyer() -> bool:
+            async with gate:
+                return await self._buy()
+
+        sold = sum(await asyncio.gather(*(buyer() for _ in range(crowd))))
+        await self._steps.drain(DRAIN_S)
+        reserved = await self._reserved(entries)
+        if reserved != sold:
+            raise AssertionError(f"{sold} were told that they have one, and {reserved} are reserved")
+        return sold
+
+    async def _buy(self, warehouse_id: str = "") -> bool:
+        """Whether the buyer got one; who is told to ask again does."""
+        order = f"o{next(self._orders)}"
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                await self._stock.reserve.reserve(self._actor, Reserve(order, [Item("hot", 1, warehouse_id)]))
+            except InsufficientStock:
+                return False
+            except RetryableRefusal:
+                await asyncio.sleep(0.01)
+            else:
+                return True
+        raise AssertionError("told to ask again too often")
+
+    async def _entry(self, code: str, quantity: int) -> InventoryEntry:
+        warehouse = await self._stock.warehouses.add(self._actor, AddWarehouse(code, Site("A warehouse")))
+        return await self._stock.keep.add(self._actor, AddEntry("hot", warehouse.id, "hot", quantity))
+
+    async def _reserved(self, entries: Sequence[InventoryEntry]) -> int:
+        found = [await self._stock.read.one(self._actor, entry.id) for entry in entries]
+        return sum(entry.quantities.reserved for entry in found)
+
+
+async def sold_in_rounds(store: Batches, rounds: int, *, units: int, crowd: int) -> dict[str, Any]:
+    """How many were sold in each round, and how long a round took."""
+    began = time.perf_counter()
+    sold = [await Sale(store).sold(units=units, crowd=crowd) for _ in range(rounds)]
+    return {"sold": sold, "seconds each": round((time.perf_counter() - began) / max(rounds, 1), 2)}
