@@ -81,6 +81,15 @@ class RabbitServer(OneProcess):
         finally:
             self.control("set_disk_free_limit", DISK_FREE)
 
+    @contextmanager
+    def short_of_memory(self) -> Iterator[None]:
+        """Its memory counts as used up: connections that publish are blocked."""
+        self.control("set_vm_memory_high_watermark", "absolute", "1MB")
+        try:
+            yield
+        finally:
+            self.control("set_vm_memory_high_watermark", "absolute", MEMORY)
+
 
 @contextmanager
 def rabbit_server(folder: Path, certificates: Certificates | None = None) -> Iterator[RabbitServer]:

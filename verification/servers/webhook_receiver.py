@@ -6,6 +6,7 @@ import hmac
 import http.client
 import json
 import os
+import ssl
 import sys
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypedDict
 
+from verification.servers.certificates import Certificates
 from verification.servers.process import ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
@@ -122,11 +124,12 @@ class WebhookReceiver:
 
     port: int
     process: ServerProcess
+    certificates: Certificates | None = None
 
     @property
     def url(self) -> str:
         """Without a path."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self.certificates else 'http'}://{HOST}:{self.port}"
 
     def start(self) -> None:
         """Start it and return when it answers. Raises ServerFailedError."""
@@ -148,6 +151,9 @@ class WebhookReceiver:
 
     def _ask(self, method: str, path: str, body: str = "") -> bytes:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+        if made := self.certificates:
+            context = ssl.create_default_context(cafile=made.authority)
+            connection = http.client.HTTPSConnection(HOST, self.port, timeout=10, context=context)
         try:
             connection.request(method, path, body)
             return connection.getresponse().read()
@@ -163,13 +169,17 @@ class WebhookReceiver:
 
 
 @contextmanager
-def webhook_receiver(folder: Path) -> Iterator[WebhookReceiver]:
-    """A running receiver, which knows what was taken before if it is started again."""
+def webhook_receiver(folder: Path, certificates: Certificates | None = None) -> Iterator[WebhookReceiver]:
+    """A running receiver, which knows what was taken before if it is started again; with certificates it speaks only
+    TLS.
+    """
     port = free_port(HOST)
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "verification.servers.webhook_receiver", str(port), str(folder)]
+    if certificates:
+        command += [str(certificates.certificate), str(certificates.key)]
     process = ServerProcess("webhook receiver", command, folder, {"PYTHONPATH": str(root)})
-    made = WebhookReceiver(port, process)
+    made = WebhookReceiver(port, process, certificates)
     try:
         made.start()
         yield made
@@ -191,6 +201,10 @@ def main(words: Sequence[str]) -> None:
     }
     server = ThreadingHTTPServer((HOST, port), type("Receiver", (_Receiver,), shared))
     server.daemon_threads = True
+    if len(words) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(words[2], words[3])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.serve_forever()
 
 

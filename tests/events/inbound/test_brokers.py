@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from random import Random
@@ -12,12 +12,13 @@ import anyio
 import pytest
 
 from tests.events.inbound.arriving import Arrivals, message
-from tests.events.inbound.brokers import Broker, broker
+from tests.events.inbound.brokers import Broker, broker, on_rabbitmq
 from travio_inventory.events.inbound.envelope import BYTES_MAX
 from travio_inventory.events.inbound.message import Message
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Market, Sale
+from verification.servers.rabbitmq import RabbitServer
 
 __all__ = ["broker"]
 
@@ -122,3 +123,63 @@ async def test_while_the_store_is_down_events_wait_and_none_is_lost(broker: Brok
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await is_all_booked_once(sale, seats=8)
+
+
+async def test_a_megabyte_of_poison_first_in_its_partition_stops_nothing(broker: Broker, sale: Sale) -> None:
+    """As large as a broker takes it: it is kept, cut where it is too long, and what is behind it takes effect."""
+    came = await payments(sale, seats=4)
+    for each in (message(b"x" * 1_000_000), message(b"\x00" * 600_000), *came):
+        await broker.send(keyed(each, 7))
+    async with taking(broker, sale):
+        await broker.drained()
+    assert await broker.reasons() == ["TOO_LARGE", "TOO_LARGE"]
+    await is_all_booked_once(sale, seats=4)
+
+
+@pytest.mark.thorough
+async def test_a_broker_that_stands_still_loses_nothing(
+    broker: Broker, sale: Sale, request: pytest.FixtureRequest
+) -> None:
+    """SIGSTOP, again and again, while events are sent and taken in: connections stay open and nothing answers."""
+    kind = "kafka" if broker.url.startswith("kafka") else "rabbitmq"
+    node = request.getfixturevalue(f"{kind}_node")
+    came = await payments(sale)
+    async with taking(broker, sale), anyio.create_task_group() as working:
+        working.start_soon(send_slowly, broker, [*came, message(b"poison"), *came])
+        for _ in range(3):
+            await anyio.sleep(0.5)
+            node.pause()
+            await anyio.sleep(2)
+            node.resume()
+    async with taking(broker, sale):
+        await broker.drained(within_s=120)
+    assert set(await broker.reasons()) == {"NOT_JSON"}
+    await is_all_booked_once(sale)
+
+
+async def send_slowly(broker: Broker, messages: Sequence[Message]) -> None:
+    """Each once it was acknowledged that the last one arrived."""
+    for each in messages:
+        await broker.send(each)
+        await anyio.sleep(0.02)
+
+
+@pytest.mark.thorough
+@pytest.mark.rabbitmq
+async def test_a_rabbitmq_short_of_memory_hands_over_what_it_has(rabbitmq_node: RabbitServer, sale: Sale) -> None:
+    """Its alarm stops those who publish; events in, which have connections of their own, go on."""
+    async with on_rabbitmq(rabbitmq_node) as broker:
+        came = await payments(sale, seats=8)
+        for each in came:
+            await broker.send(each)
+        with rabbitmq_node.short_of_memory():
+            async with taking(broker, sale):
+                await broker.drained()
+            await is_all_booked_once(sale, seats=8)
+            with pytest.raises(TimeoutError), anyio.fail_after(2):
+                await broker.send(message(b"waits"))
+        async with taking(broker, sale), anyio.create_task_group() as working:
+            working.start_soon(send_slowly, broker, [message(b"poison")])
+            with anyio.fail_after(30):
+                while "NOT_JSON" not in await broker.reasons():  # noqa: ASYNC110 - the store tells only who asks
+                    await anyio.sleep(0.1)

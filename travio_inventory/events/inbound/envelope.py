@@ -8,7 +8,7 @@ What a plain event does not say in its body, its headers may say: `event_id`, `e
 """
 
 import json
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
@@ -30,6 +30,10 @@ _ORGANIZATIONS = ("organizationId", "organization_id", "organization")
 _ENVELOPE = frozenset({*_IDS, *_TYPES, *_TIMES, *_DATA, "source", "version", "specversion"})
 _MS_FROM = 100_000_000_000
 """A number from here on is a time in milliseconds: in seconds it would be in the year 5138."""
+
+
+FLOAT_MAX = sys.float_info.max
+"""JSON may have whole numbers that no float holds."""
 
 
 class Envelope:
@@ -123,7 +127,7 @@ def moment_ms(said: object) -> int:
         if at.tzinfo is None:
             raise ValueError("has no offset from UTC: end it with Z")
         ms = round(at.timestamp() * 1_000)
-    elif isinstance(said, int | float) and not isinstance(said, bool) and math.isfinite(said):
+    elif isinstance(said, int | float) and not isinstance(said, bool) and abs(said) <= FLOAT_MAX:
         ms = round(said if abs(said) >= _MS_FROM else said * 1_000)
     else:
         raise ValueError("must be RFC 3339, or a number of seconds or milliseconds")
@@ -168,6 +172,8 @@ def _organization(*said: Mapping[str, Any]) -> str:
     found = [each for part in said if (each := _first(part, _ORGANIZATIONS)) is not None]
     if any(not isinstance(each, str) for each in found):
         raise Unfit("NOT_READABLE", "organization_id: must be a text")
+    if any(each and (fault := fault_of(each)) for each in found):
+        raise Unfit("NOT_READABLE", f"organization_id: {fault}")
     if len({*found}) > 1:
         raise Unfit("NOT_READABLE", "organization_id: the envelope and the data name different ones")
     return str(found[0]) if found else ""

@@ -60,7 +60,10 @@ class Reception:
             return Received(Fate.SKIPPED, envelope.type)
         event = envelope.event()
         self._check(event)
-        noted = await self._inbox.begin(event)
+        try:
+            noted = await self._inbox.begin(event)
+        except RecursionError:
+            raise Unfit("NOT_READABLE", "the data are nested too deeply") from None
         if isinstance(noted, OtherEvent):
             raise Unfit("EVENT_ID_REUSED", f"another event came from {event.source} with the id {event.id} before")
         if noted.outcome:
