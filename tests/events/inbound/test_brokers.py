@@ -181,5 +181,5 @@ async def test_a_rabbitmq_short_of_memory_hands_over_what_it_has(rabbitmq_node: 
         async with taking(broker, sale), anyio.create_task_group() as working:
             working.start_soon(send_slowly, broker, [message(b"poison")])
             with anyio.fail_after(30):
-                while "NOT_JSON" not in await broker.reasons():  # noqa: ASYNC110 - the store tells only who asks
+                while "NOT_JSON" not in await broker.reasons():  # noqa: ASYNC110 - the store has to be asked
                     await anyio.sleep(0.1)
