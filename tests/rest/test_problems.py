@@ -1,8 +1,9 @@
 """Every refusal is a problem with the status of the one table, and says as much as over gRPC."""
 
+import asyncio
 import json
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import httpx
 import pytest
@@ -13,7 +14,13 @@ from tests.rest.serving import TRIP, Web, web_of
 from travio_inventory.api.refusals import DOMAIN, TABLE, metadata
 from travio_inventory.api.rest.guard import BodyLimits
 from travio_inventory.api.rest.problems import MEDIA_TYPE, refused
+from travio_inventory.api.rest.routes import LARGE_AT_ONCE_MAX
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, RetryableRefusal, Unauthenticated
+from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.seat_plan import TripOnPlan
+from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.use_cases import Inventory
 
 
 def members(answer: Response) -> dict[str, object]:
@@ -115,6 +122,30 @@ async def test_bodies_that_are_too_large_together_are_refused() -> None:
     async with web_of(BodyLimits(usual_max=1_000, large_max=1_000, unread_max=50)) as web:
         answer = await web.hold("1A")
         assert (answer.status_code, answer.json()["reason"]) == (429, "OVERLOADED")
+
+
+async def test_of_large_bodies_few_are_worked_on_at_once() -> None:
+    """All are served, each in its turn, and whole."""
+    running, most = 0, 0
+
+    def counted(inventory: Inventory) -> Inventory:
+        async def open_trip(actor: Actor, asked: Trip | TripOnPlan) -> Opening:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.01)
+            running -= 1
+            return await inventory.open_trip(actor, asked)
+
+        return replace(inventory, open_trip=cast(Any, open_trip))
+
+    seats = [{"seat_id": f"seat-{at}", "seat_number": "a" * 40, "row": at, "column": 1} for at in range(700)]
+    async with web_of(changed=counted) as web:
+        opened = [web.open(trip_id=f"T{number}", seat_config={"seats": seats}) for number in range(5)]
+        assert [answer.status_code for answer in await asyncio.gather(*opened)] == [201] * 5
+        assert most == LARGE_AT_ONCE_MAX
+        known = (await web.client.get("/v1/trips/T4/seats")).json()["seats"]
+        assert [seat["seat_id"] for seat in known] == [seat["seat_id"] for seat in seats]
 
 
 async def test_bodies_are_counted_only_while_they_are_read() -> None:

@@ -1,5 +1,6 @@
 """The HTTP application: the routers of all faces, their refusals as problems, and one description of it all."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from travio_inventory.api.rest.callers import CALLERS, Callers
 from travio_inventory.api.rest.description import PATH, Description
 from travio_inventory.api.rest.guard import BodyLimits, Guard
 from travio_inventory.api.rest.origins import Origins
-from travio_inventory.api.rest.routes import DEADLINE_S
+from travio_inventory.api.rest.routes import DEADLINE_S, LARGE_AT_ONCE_MAX, LARGE_TURNS
 from travio_inventory.kernel.refusals import Refusal
 
 EXPOSED_HEADERS = (
@@ -53,6 +54,7 @@ def application(
     app = FastAPI(openapi_url=None)
     setattr(app.state, CALLERS, callers)
     setattr(app.state, DEADLINE_S, rules.deadline_s)
+    setattr(app.state, LARGE_TURNS, asyncio.Semaphore(LARGE_AT_ONCE_MAX))
     for router in routers:
         app.router.routes.extend(router.routes)  # not as a part of its own, which would be searched through once more
     app.router.routes.extend(others)

@@ -1,7 +1,9 @@
 """A route of ours: its answer has a deadline, and a large body only where it says so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 from fastapi import Request, Response
@@ -11,10 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from travio_inventory.api.refusals import TABLE
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
+from travio_inventory.api.rest.large_json import AT_ONCE_CHARS, read_in_turns
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, Refusal
 
 DEADLINE_S: Final = "deadline_s"
 """The name under which the application's state has the deadline of an answer, in seconds."""
+LARGE_TURNS: Final = "large_turns"
+"""The name under which the application's state has the turns of requests with large bodies."""
+LARGE_BYTES, LARGE_AT_ONCE_MAX, LARGE_WAIT_S_MAX = 65_536, 2, 5.0
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBLEM: Final = "problem"
 """The key in an answer of a route under which the name of its form is, if it is a problem. The description reads it; a
@@ -67,8 +73,51 @@ def quick_route(quick: Quick) -> type[Route]:
     return type("QuickRoute", (Route,), {"quick": staticmethod(quick)})
 
 
+class ReadInTurns(Request):
+    """A request whose body others need not wait for, however large it is."""
+
+    async def json(self) -> Any:  # noqa: ANN401 - JSON
+        body = await self.body()
+        return json.loads(body) if len(body) <= AT_ONCE_CHARS else await read_in_turns(body)
+
+
 class LargeBodyRoute(Route):
-    """A route whose body may be as large as an administrator's."""
+    """A route whose body may be as large as an administrator's. Of large ones few are worked on at once: what is made
+    of them takes ten times their size.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_in_turn(request: Request) -> Response:
+            if request.method in SAFE_METHODS:
+                return await handle(request)
+            whole = ReadInTurns(request.scope, request.receive)
+            try:
+                size = len(await whole.body())
+            except RefusedBody as refused:
+                raise refused.refusal from None
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody hears it
+            if size <= LARGE_BYTES:
+                return await handle(whole)
+            async with _turn(getattr(request.app.state, LARGE_TURNS)):
+                return await handle(whole)
+
+        return handle_in_turn
+
+
+@asynccontextmanager
+async def _turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Raises Overloaded where others take too long."""
+    try:
+        await asyncio.wait_for(turns.acquire(), LARGE_WAIT_S_MAX)
+    except TimeoutError:
+        raise Overloaded from None
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 class WrongField(BaseModel):

@@ -1,0 +1,121 @@
+"""Reads a large JSON text in turns, so that nobody waits for all of it: the same values as json reads."""
+
+import asyncio
+import json
+from collections.abc import Callable, Generator
+from json.decoder import JSONDecodeError
+from typing import Any, Final, cast
+
+AT_ONCE_CHARS: Final = 16_384
+"""So much is read in much less than a millisecond."""
+DEEP_MAX: Final = 16
+"""A value of more than AT_ONCE_CHARS may lie in so many others: in none of our forms it lies in more than three."""
+SPACE: Final = " \t\n\r"
+
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = cast(Any, json.JSONDecoder()).scan_once
+
+
+async def read_in_turns(data: bytes, at_once: int = AT_ONCE_CHARS) -> Any:  # noqa: ANN401 - JSON
+    """The value of the text; others have their turn after each part. Raises JSONDecodeError, or another ValueError."""
+    text = data.decode(json.detect_encoding(data), "surrogatepass")
+    if text.startswith("\ufeff"):
+        raise JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    reading = _value(text, _after_space(text, 0), at_once, DEEP_MAX)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as read:
+            value, end = read.value
+            break
+        await asyncio.sleep(0)
+    if (rest := _after_space(text, end)) != len(text):
+        raise JSONDecodeError("Extra data", text, rest)
+    return value
+
+
+Reading = Generator[None, None, tuple[Any, int]]
+"""Yields where others may have their turn; returns a value and where it ends."""
+
+
+def _value(text: str, at: int, at_once: int, deep: int) -> Reading:
+    """The value that begins there."""
+    yield
+    kind = text[at : at + 1]
+    if kind not in ("[", "{"):
+        try:
+            return _scan(text, at)
+        except StopIteration as nothing:
+            raise JSONDecodeError("Expecting value", text, nothing.value) from None
+    try:
+        value, end = _scan(text[at : at + at_once], 0)
+    except (StopIteration, ValueError, RecursionError):  # it goes on, or is wrong
+        if not deep:
+            raise JSONDecodeError("A large value lies too deep", text, at) from None
+        return (yield from (_list if kind == "[" else _members)(text, at + 1, at_once, deep - 1))
+    return value, at + end
+
+
+def _list(text: str, at: int, at_once: int, deep: int) -> Reading:
+    values: list[Any] = []
+    at = _after_space(text, at)
+    if text[at : at + 1] == "]":
+        return values, at + 1
+    while True:
+        many = _many(text, at, at_once)
+        if many is not None:
+            values += many[0]
+            at = many[1]
+            yield
+            continue
+        value, at = yield from _value(text, at, at_once, deep)
+        values.append(value)
+        at = _after_space(text, at)
+        if text[at : at + 1] == "]":
+            return values, at + 1
+        at = _after(text, at, ",")
+
+
+def _many(text: str, at: int, at_once: int) -> tuple[list[Any], int] | None:
+    """Values that begin there, and where the next one does; None if those that are whole are not found at once.
+
+    What precedes a comma and is, in brackets, a list, is a part of this list: JSON is read from the left.
+    """
+    part = text[at : at + at_once]
+    cut = part.rfind("},")
+    if cut < 0:
+        return None
+    try:
+        values = json.loads(f"[{part[: cut + 1]}]")
+    except (ValueError, RecursionError):
+        return None
+    return values, _after_space(text, at + cut + 2)
+
+
+def _members(text: str, at: int, at_once: int, deep: int) -> Reading:
+    members: dict[str, Any] = {}
+    at = _after_space(text, at)
+    if text[at : at + 1] == "}":
+        return members, at + 1
+    while True:
+        if text[at : at + 1] != '"':
+            raise JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+        name, at = _scan(text, at)
+        at = _after(text, _after_space(text, at), ":")
+        members[name], at = yield from _value(text, at, at_once, deep)
+        at = _after_space(text, at)
+        if text[at : at + 1] == "}":
+            return members, at + 1
+        at = _after(text, at, ",")
+
+
+def _after(text: str, at: int, mark: str) -> int:
+    """Where the next thing begins after a mark that must be there."""
+    if text[at : at + 1] != mark:
+        raise JSONDecodeError(f"Expecting '{mark}' delimiter", text, at)
+    return _after_space(text, at + 1)
+
+
+def _after_space(text: str, at: int) -> int:
+    while text[at : at + 1] in SPACE and at < len(text):
+        at += 1
+    return at
