@@ -5,6 +5,8 @@ const NUMBER_ATTRIBUTES = ["party-size", "party-size-max", "hold-seconds", "poll
 const BEGIN_ANEW = ["trip", "from", "to", "organization", "user", "service", "choose-journey", "hold-token"];
 const GIVEN = { token: null, isObjectSelectable: null, priceFormatter: null, messages: {} };
 const SET_EARLY = [...TEXT_ATTRIBUTES, "partySize", "partySizeMax", "holdToken", ...Object.keys(GIVEN)];
+/** Notices that are over when the map could be read again. */
+const NOT_SHOWN = ["notAllowed", "notFound", "wrongTrip"];
 const OWN_SERVICE = new URL("..", import.meta.url).href;
 
 export class TravioSeatMap extends HTMLElement {
@@ -21,6 +23,8 @@ export class TravioSeatMap extends HTMLElement {
   #map = null;
   #seats = new Map();
   #etag = "";
+  /** What is heard while a map is on its way, for each of these: it may be older. */
+  #heard = new Set();
   #sections = [];
   #stops = [];
   #selected = new Map();
@@ -224,7 +228,8 @@ export class TravioSeatMap extends HTMLElement {
     if (!this.#map) return;
     try {
       await this.#load(begun);
-      if (begun === this.#begun) this.#connection(false);
+      if (begun !== this.#begun) return;
+      this.#connection(false);
     } catch (error) {
       if (begun !== this.#begun) return;
       if (error instanceof Unreachable || error.mayChange) this.#connection(true);
@@ -359,10 +364,14 @@ export class TravioSeatMap extends HTMLElement {
   async #load(begun) {
     const section = this.#section;
     const query = { ...this.#journey, section_id: section?.id ?? "" };
-    const { status, data, etag } = await this.#service.ask("GET", this.#path("seatmap"), { query, etag: this.#etag });
+    const heard = new Map();
+    this.#heard.add(heard);
+    const asking = this.#service.ask("GET", this.#path("seatmap"), { query, etag: this.#etag });
+    const { status, data, etag } = await asking.finally(() => this.#heard.delete(heard));
     if (begun !== this.#begun || section?.id !== this.#section?.id || status === 304) return;
     const map = readMap(data);
-    this.#etag = etag;
+    for (const seat of map.seats) seat.state = heard.get(seat.id) ?? seat.state;
+    this.#etag = heard.size ? "" : etag;
     this.#words.currency = map.currency;
     const isKnown = (seat) => isAlike(seat, this.#seats.get(seat.id));
     if (this.#map && map.seats.length === this.#seats.size && map.seats.every(isKnown)) {
@@ -403,11 +412,38 @@ export class TravioSeatMap extends HTMLElement {
 
   #hear(told) {
     const data = told?.data && typeof told.data === "object" ? told.data : {};
-    if (told?.type === "inventory.resync") return void this.refresh();
+    if (told?.type === "inventory.resync") {
+      for (const heard of this.#heard) heard.clear();
+      return void (data.reason === "trip_changed" ? this.#reopen() : this.refresh());
+    }
     if (!Array.isArray(data.seat_ids) || !Object.hasOwn(STATES, data.status)) return;
     this.#etag = "";
-    this.#apply(data.seat_ids.map((id) => [id, STATES[data.status]]));
+    const states = data.seat_ids.map((id) => [id, STATES[data.status]]);
+    for (const heard of this.#heard) for (const [id, state] of states) heard.set(id, state);
+    this.#apply(states);
     this.#countTimer ??= setTimeout(() => this.#countAgain(), SUMMARY_MS_MIN * (1 + Math.random()));
+  }
+
+  /** The trip has other seats, prices or sections: what was chosen and is there no more is given up. */
+  async #reopen() {
+    const begun = this.#begun;
+    this.#etag = "";
+    try {
+      await this.#readSections(begun);
+    } catch {
+      // The map says what is wrong.
+    }
+    if (begun !== this.#begun) return;
+    this.#quietly(() => (this.section = this.#section?.id ?? ""));
+    this.#show();
+    await this.refresh();
+    if (begun !== this.#begun || this.#phase !== "choosing") return;
+    const sections = this.#sections.map((each) => each.id);
+    const isShown = (seat) => seat.section === (this.#section?.id ?? "") || !sections.includes(seat.section);
+    const gone = [...this.#selected.values()].filter((seat) => isShown(seat) && !this.#seats.has(seat.id));
+    for (const seat of gone) this.#deselect(seat);
+    if (gone.length) this.#view.tell("gone", "bad", { n: gone.length, seats: this.#words.names(gone) });
+    this.#show();
   }
 
   async #countAgain() {
@@ -422,6 +458,7 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   #connection(isAway) {
+    if (!isAway && NOT_SHOWN.includes(this.#view.notice)) this.#view.tell("");
     if (isAway === this.#isAway) return;
     this.#isAway = isAway;
     this.#view.away(isAway);

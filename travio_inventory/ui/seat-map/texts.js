@@ -84,6 +84,10 @@ export const TEXTS = {
   isHeldByOther: "Someone is buying {seat} right now. Please choose another seat.",
   isSold: "{seat} is sold. Please choose another seat.",
   isNotSold: "{seat} is not on sale. Please choose another seat.",
+  gone: {
+    one: "The trip has changed: {seats} is not there any more. Please choose another seat.",
+    other: "The trip has changed: {seats} are not there any more. Please choose other seats.",
+  },
   taken: {
     one: "Someone else was faster: {seats} has just been taken. Please choose another seat.",
     other: "Someone else was faster: {seats} have just been taken. Please choose other seats.",

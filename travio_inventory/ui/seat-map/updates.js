@@ -50,14 +50,16 @@ class Updates {
         attempt = -1;
         continue;
       }
+      let isUnknown = false;
       try {
         await this.#listen(() => (attempt = 0));
       } catch (error) {
-        if (error instanceof Refused && !error.mayChange) return this.on.none(error);
+        isUnknown = error instanceof Refused && error.status === 401; // until the page has another token
+        if (error instanceof Refused && !error.mayChange && !isUnknown) return this.on.none(error);
       }
       if (this.#stop.signal.aborted) return;
       if (this.#rests) continue;
-      this.on.away(attempt);
+      this.on.away(isUnknown ? 0 : attempt);
       await waiting(Math.max(attempt ? backoff(attempt) : 0, this.#retryMs), this.#pause.signal);
     }
   }

@@ -212,7 +212,8 @@ class View {
   #tabKey(event) {
     const { sections, section } = this.#shown;
     const at = sections.findIndex((each) => each.id === section);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: sections.length - 1 }[event.key];
+    const ahead = getComputedStyle(event.currentTarget).direction === "rtl" ? -1 : 1;
+    const to = { ArrowRight: at + ahead, ArrowLeft: at - ahead, Home: 0, End: sections.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     this.acts.section(sections[(to + sections.length) % sections.length].id);
