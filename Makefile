@@ -53,7 +53,7 @@ attack: $(READY)  ## Attack a service while well-behaved callers go on: what eac
 proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
 	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
 
-kubernetes: $(READY)  ## Try deploy/kubernetes on a real control plane, which is built at the first run (needs Go and kubectl)
+kubernetes: $(READY)  ## Try deploy/kubernetes on a real control plane, which is built at the first run (needs Go)
 	$(BIN)/python -m verification.kubernetes
 
 mutants: $(READY)  ## Change the code in every small way: does a test fail? ONLY=travio_inventory/kernel SINCE=judged (docs/mutants.md)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.typed import Type, Typed
 from travio_inventory.app.verifying import SUFFIX
+from travio_inventory.stock.promises import PROMISES as STOCK_PROMISES
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import HOST, RedisServer
 
@@ -45,7 +46,8 @@ def test_a_cluster_and_a_redis_are_held_to_every_promise(
     assert told.status == 1
     assert found.pop(evicts) == "broken"
     assert found.pop("conditional batches") == found.pop("attempts at the gate") == "measured"
-    assert len(found) > 14
+    assert len(found) > 17
+    assert {promise.says for promise in STOCK_PROMISES} <= set(found)
     assert set(found.values()) == {"kept"}, found
     with cassandra_node.session() as session:
         assert (

@@ -1,7 +1,7 @@
 """Puts stock together on the store of an assembly, for whoever asks for it: a service without stock imports nothing."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import SystemRandom
 from typing import Any
@@ -13,6 +13,7 @@ from travio_inventory.app.backends import open_batches
 from travio_inventory.app.deeds import recorded_call
 from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
@@ -132,19 +133,19 @@ def recorded_stock(stock: Stock, deeds: Deeds) -> Stock:
 @asynccontextmanager
 async def open_stock(settings: Settings) -> AsyncIterator[Stock]:
     """Stock on the store that the settings name; the embedded one has room for no other process. Raises StartFailed."""
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_batches(settings))
-        rules = rules_of(settings)
-        steps = StepRunner(in_flight_max=rules.steps_at_once_max)
-        sender = Sender(
-            store.batches,
-            clock=SystemClock(),
-            background=steps.in_background,
-            rules=rules.protocol,
-            random=SystemRandom(),
-        )
-        try:
-            yield assemble_stock(sender, steps, watch=Unwatched(), limits=limits_of(settings.stock))
-        finally:
-            with anyio.CancelScope(shield=True):
-                await steps.drain(DRAIN_S)
+    async with open_batches(settings) as store, stock_on(store.batches, settings) as stock:
+        yield stock
+
+
+@asynccontextmanager
+async def stock_on(batches: Batches, settings: Settings) -> AsyncIterator[Stock]:
+    """Stock on that store, by the rules of the settings."""
+    rules = rules_of(settings)
+    steps = StepRunner(in_flight_max=rules.steps_at_once_max)
+    background, clock = steps.in_background, SystemClock()
+    sender = Sender(batches, clock=clock, background=background, rules=rules.protocol, random=SystemRandom())
+    try:
+        yield assemble_stock(sender, steps, watch=Unwatched(), limits=limits_of(settings.stock))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await steps.drain(DRAIN_S)

@@ -10,6 +10,7 @@ from statistics import quantiles
 from typing import Any, NamedTuple, TypeVar
 
 from travio_inventory.app.backends import open_edge
+from travio_inventory.app.stock import stock_on
 from travio_inventory.edge.redis_options import HostPort, RedisOptions, Standalone
 from travio_inventory.kernel.promises import Promise, PromiseBroken
 from travio_inventory.kernel.refusals import Refusal
@@ -19,6 +20,7 @@ from travio_inventory.seats import gate_promises
 from travio_inventory.seats.gate_promises import GateAndSeats
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.settings import Settings
+from travio_inventory.stock import promises as stock_promises
 
 PROMISE_S_MAX = 120.0
 BATCHES_TIMED = 200
@@ -63,6 +65,10 @@ async def verify_store(settings: Settings, *, replication: int) -> AsyncIterator
             yield Verdict("store", "tables, copies and clocks are as required", Kept.YES)
             async for verdict in _held_to("store", promises.PROMISES, store):
                 yield verdict
+            if settings.stock.is_on:
+                async with stock_on(store, settings) as stock:
+                    async for verdict in _held_to("stock", stock_promises.PROMISES, stock):
+                        yield verdict
             yield await _timed("store", "conditional batches", BATCHES_TIMED, partial(_one_batch, store))
     finally:
         await asyncio.to_thread(scylla.end_trial, own)

@@ -9,10 +9,10 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from tempfile import TemporaryDirectory
 
-from verification.kubernetes.building import VERSION
 from verification.kubernetes.control_plane import NotSeenError, control_plane
 from verification.kubernetes.scenes import SCENES, Saw
 from verification.servers.fetch import ServersMissingError
+from verification.servers.go_programs import KUBERNETES
 from verification.servers.process import ServerFailedError
 
 
@@ -25,7 +25,7 @@ def main() -> None:
         with TemporaryDirectory(prefix="travio-kubernetes-", ignore_cleanup_errors=True) as folder:
             began = time.monotonic()
             with control_plane(Path(folder)) as cluster:
-                _say(f"Kubernetes {VERSION} is up after {time.monotonic() - began:.0f} s\n")
+                _say(f"Kubernetes {KUBERNETES} is up after {time.monotonic() - began:.0f} s\n")
                 seen: dict[str, Saw] = {}
                 for scene in SCENES:
                     name = scene.__name__.replace("_", " ")

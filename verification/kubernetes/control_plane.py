@@ -17,6 +17,7 @@ import yaml
 
 from verification.kubernetes import building, custom_kinds, manifests, reading
 from verification.servers.certificates import make_certificates
+from verification.servers.go_programs import kubectl
 from verification.servers.process import ServerProcess, free_port, wait_until
 
 HOST = "127.0.0.1"
@@ -64,7 +65,7 @@ class Cluster:
     def kubectl(self, *words: str, given: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs kubectl with these words. Raises CalledProcessError if it is to be checked."""
         return subprocess.run(
-            ["kubectl", f"--kubeconfig={self.kubeconfig}", *words],  # noqa: S607 - whichever kubectl there is
+            [kubectl(), f"--kubeconfig={self.kubeconfig}", *words],
             input=given, capture_output=True, text=True, check=check, timeout=TOOL_SECONDS_MAX,
         )  # fmt: skip
 

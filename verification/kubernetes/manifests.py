@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
+from verification.servers.go_programs import kubectl
+
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = tuple(sorted(each.name for each in (FOLDER / "overlays").iterdir()))
@@ -34,7 +36,7 @@ class Container(NamedTuple):
 @cache
 def built_text(folder: Path) -> str:
     """All documents of a kustomization, as `kubectl kustomize` writes them. Raises CalledProcessError."""
-    command = ["kubectl", "kustomize", str(folder)]
+    command = [kubectl(), "kustomize", str(folder)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=BUILD_SECONDS_MAX).stdout
 
 

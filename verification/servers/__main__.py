@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from tempfile import TemporaryDirectory
 
-from verification.servers import cassandra, fetch, kafka, nats, rabbitmq, redis
+from verification.servers import cassandra, fetch, go_programs, kafka, nats, rabbitmq, redis
 from verification.servers.process import ServerFailedError
 
 PARENT_POLL_S = 0.5
@@ -83,6 +83,7 @@ def main() -> None:
             fetch.fetch()
             cassandra.archive_classes()
             kafka.archive_classes()
+            go_programs.fetch_kubectl()
         else:
             serve(options)
     except (fetch.ServersMissingError, ServerFailedError, CalledProcessError) as error:

@@ -31,7 +31,6 @@ BROKER_PROGRAMS = RABBITMQ_PROGRAMS | NATS_PROGRAMS
 NPM_PROGRAMS = {"npm": "npm", "node": "nodejs"}
 BROWSER = "chromium"
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
-KUBECTL = "kubectl"
 PROMETHEUS_PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 SYSTEMD_PROGRAMS = {"systemd-analyze": "systemd", "systemd-sysusers": "systemd"}
 JAVA_PACKAGE = "openjdk-17-jre-headless"
@@ -134,11 +133,6 @@ def chromium_missing() -> str | None:
     if shutil.which(BROWSER):
         return None
     return f"no {BROWSER}: install {' '.join(BROWSER_PACKAGES)} (as root, `make servers` does)"
-
-
-def kubectl_missing() -> str | None:
-    """Why manifests cannot be built here, None if they can."""
-    return None if shutil.which(KUBECTL) else f"no {KUBECTL}: install version 1.30 or later"
 
 
 def web_client() -> Path:

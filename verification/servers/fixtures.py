@@ -9,7 +9,7 @@ from shutil import which
 import pytest
 
 from verification.interop import building
-from verification.servers import fetch
+from verification.servers import fetch, go_programs
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.kafka import Kafka, kafka
 from verification.servers.nats import NatsServer, nats_server
@@ -45,7 +45,7 @@ MISSING = {
     "rabbitmq": fetch.rabbitmq_missing,
     "nats": fetch.nats_missing,
     "chromium": fetch.chromium_missing,
-    "kubectl": fetch.kubectl_missing,
+    "kubectl": go_programs.kubectl_missing,
     "prometheus": fetch.prometheus_missing,
     "systemd": fetch.systemd_missing,
     "go": building.go_missing,
@@ -170,7 +170,7 @@ def chromium() -> str:
 def kubectl() -> str:
     """The program, which builds manifests without a cluster."""
     need("kubectl")
-    return str(which(fetch.KUBECTL))
+    return go_programs.kubectl()
 
 
 @pytest.fixture(scope="session")
