@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from grpclib.client import Channel
+from grpclib.exceptions import GRPCError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -24,7 +25,7 @@ from travio_inventory.client import InventoryClient
 from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry.sampling import Sampling, sampling
-from travio_inventory.wire.inventory.v1 import GetTripRequest, InventoryServiceStub
+from travio_inventory.wire.inventory.v1 import GetTripRequest, HoldSeatsRequest, InventoryServiceStub
 from verification.kit.in_process import settings_of
 from verification.kit.service_process import ORGANIZATION, free_port
 from verification.kit.trips import trip_of
@@ -135,6 +136,29 @@ async def test_a_call_is_one_trace_down_to_the_store(collector: Collector, tmp_p
     assert attributes(of_hold["store.apply"]).items() > {"db.system.name": "sqlite", "travio.answer": "Applied"}.items()
     assert collector.services == {"seats"}
     assert collector.named("send json-lines")
+
+
+@pytest.mark.parametrize(("ratio", "spans"), [("0", 0), ("1", 3)])
+async def test_a_refusal_before_a_handler_is_started_is_one_span(collector: Collector, ratio: str, spans: int) -> None:
+    """It asks no gate, so there is nothing within it; what is not refused so is its handler's, and has one span too."""
+    chosen = {"otel_traces_sampler": "parentbased_traceidratio", "otel_traces_sampler_arg": ratio}
+    async with running(traced(collector.address, None, **chosen)) as app, client_of(app) as client:
+        await client.open_trip(trip_of("t", seats=2))
+        await client.hold("t", "S0", "S1", ["seat-1"])
+        asked = HoldSeatsRequest(  # without a key, so that it need not be asked what that stands for
+            trip_id="t", from_station_id="S0", to_station_id="S1", seat_ids=["seat-1"], user_id="bob",
+            organization_id=ORGANIZATION,
+        )  # fmt: skip
+        async with Channel("127.0.0.1", app.port) as channel:
+            for _ in range(2):
+                with pytest.raises(GRPCError):
+                    await InventoryServiceStub(channel).hold_seats(asked)
+    calls = sorted(collector.named(HOLD), key=lambda span: span.start_time_unix_nano)
+    assert len(calls) == spans
+    for refused in calls[2:]:  # who comes first asks the gate, which is remembered
+        assert attributes(refused)["rpc.grpc.status_code"] == 9
+        assert [span.name for span in collector.spans if span.trace_id == refused.trace_id] == [HOLD]
+        assert refused.end_time_unix_nano > refused.start_time_unix_nano
 
 
 async def test_a_caller_s_trace_goes_on_here(collector: Collector) -> None:

@@ -8,12 +8,18 @@ from pathlib import Path
 import anyio
 
 from tests.typed import Type, Typed
-from travio_inventory.app.service import open_inventory
+from travio_inventory.app.service import open_assembly, open_inventory
+from travio_inventory.app.stock import open_stock
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.stock.commands import AddEntry, AddWarehouse, MovementsQuery
+from travio_inventory.stock.entry import inventory_id
+from travio_inventory.stock.reservation import Item, OfReservation, Reserve
+from travio_inventory.stock.use_cases import Stock
+from travio_inventory.stock.warehouse import Site, warehouse_id
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
@@ -38,19 +44,46 @@ async def orders(folder: Path) -> set[str]:
     return {str(getattr(hold.state, "order", "")) for hold in page.holds}
 
 
-async def sell_and_copy(folder: Path, typed: Type, file: Path) -> Typed:
-    """Book the seats one after the other, and back up after some; the bookings before it are in it for certain."""
+async def buy(stock: Stock, order: str, *skus: str) -> None:
+    if not skus:
+        return
+    await stock.reserve.reserve(ANN, Reserve(order, [Item(sku, 1) for sku in skus]))
+    await stock.reserve.commit(ANN, OfReservation(order_id=order))
 
-    async def sell_on(inventory: Inventory) -> None:
+
+async def orders_of_stock(folder: Path) -> set[str]:
+    """The orders that were committed in both warehouses."""
+    async with open_stock(settings_of(folder)) as stock:
+        found = [
+            await stock.read.movements(ANN, MovementsQuery(inventory_id("default", sku, warehouse_id("default", sku))))
+            for sku in ("cup", "jug")
+        ]
+    cups, jugs = ({each.reference for each in movements if each.quantity < 0} for movements in found)
+    return cups & jugs
+
+
+async def sell_and_copy(folder: Path, typed: Type, file: Path, *skus: str) -> Typed:
+    """Book the seats one after the other, and these goods if there are some, and back up after some; the orders before
+    it are in it for certain.
+    """
+
+    async def sell_on(inventory: Inventory, stock: Stock) -> None:
         for seat in range(AHEAD + 1, 19):
             with suppress(Refusal):
                 await book(inventory, f"A{seat}", f"order-{seat}")
+                await buy(stock, f"order-{seat}", *skus)
 
-    async with open_inventory(settings_of(folder)) as inventory:
+    async with open_assembly(settings_of(folder)) as assembly:
+        inventory, stock = assembly.inventory, assembly.stock
+        assert stock is not None
+        for sku in skus:
+            there = await stock.warehouses.add(ANN, AddWarehouse(sku, Site(sku)))
+            await stock.keep.add(ANN, AddEntry(sku, there.id, sku, 30))
         await open_trip(inventory, a_trip(organization="default", seats_per_group=4))
         for seat in range(1, AHEAD + 1):
             await book(inventory, f"A{seat}", f"order-{seat}")
-        selling = asyncio.ensure_future(sell_on(inventory))
+            await buy(stock, f"order-{seat}", *skus)
+        selling = asyncio.ensure_future(sell_on(inventory, stock))
         copied = await anyio.to_thread.run_sync(lambda: typed("backup", str(file), **data(folder)))
         await selling
     return copied
@@ -58,14 +91,15 @@ async def sell_and_copy(folder: Path, typed: Type, file: Path) -> Typed:
 
 def test_a_backup_beside_a_sale_is_restored_and_audited(typed: Type, tmp_path: Path) -> None:
     file, other = tmp_path / "copy.db", tmp_path / "other"
-    copied = anyio.run(sell_and_copy, tmp_path, typed, file)
+    copied = anyio.run(sell_and_copy, tmp_path, typed, file, "cup", "jug")
     assert (copied.status, copied.err) == (0, "")
     assert file.stat().st_mode & 0o777 == 0o600
     restored = typed("restore", str(file), **data(other))
     assert restored.status == 0
     assert "travio-inventory audit --repair" in restored.out
     audited = typed("audit", "--groups-per-second", "1000", **data(other))
-    assert (audited.status, "0 found" in audited.out) == (0, True)
+    assert (audited.status, "0 found" in audited.out, "2 entries of stock" in audited.out) == (0, True, True)
+    assert anyio.run(orders_of_stock, other) >= {f"order-{seat}" for seat in range(1, AHEAD + 1)}
     assert anyio.run(orders, other) >= {f"order-{seat}" for seat in range(1, AHEAD + 1)}
     assert len(anyio.run(orders, tmp_path)) == 18
 

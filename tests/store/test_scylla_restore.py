@@ -9,8 +9,14 @@ from random import Random
 
 import pytest
 
+from tests.stock.shop import Shop
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.hold import Hold
+from travio_inventory.stock.audit.auditing import StockAuditRules
+from travio_inventory.stock.audit.rounds import all_places
+from travio_inventory.stock.reservation import Status
+from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from verification.kit.planted_faults import audit
 from verification.kit.sale import Market, Sale
 from verification.kit.stores import scylla_options, scylla_store
@@ -47,6 +53,38 @@ async def go_on(sale: Sale) -> None:
             await sale.release(await sale.move(hold, f"{one}>{three}"))
 
 
+async def buy(shop: Shop, order: str) -> None:
+    await shop.reserve(order, ("cup", 1), ("jug", 1))
+    await shop.commit(order)
+
+
+async def buy_on(shop: Shop) -> None:
+    """Reserve, commit and cancel cups with jugs, until cancelled."""
+    number = 0
+    while True:
+        number += 1
+        with suppress(Refusal):
+            await buy(shop, f"more-{number}")
+            if number % 2:
+                await shop.cancel(f"more-{number}")
+
+
+async def stocked(shop: Shop) -> Shop:
+    """Cups in one warehouse, jugs in another."""
+    await shop.entry("cup", 100_000)
+    await shop.entry("jug", 100_000, code="south")
+    return shop
+
+
+async def left(shop: Shop) -> list[str]:
+    """What an audit of its stock leaves."""
+    audits = AuditStock(shop.auditor(StockAuditRules(second_look_ms=10, places_per_second=10_000)))
+    places = [at async for at in all_places(shop.store, shop.actor.organization)]
+    assert len(places) == 2
+    found = [await audits.one(HOUSE, at, repair=True) for at in places]
+    return [str(each) for audited in found for each in (*audited.left, *filter(None, [audited.unread]))]
+
+
 def taken(node: Node, to: Path) -> None:
     """Take a snapshot of every table, and keep it elsewhere, as an operator does."""
     node.nodetool("snapshot", "-t", TAG, KEYSPACE)
@@ -68,10 +106,15 @@ async def test_what_was_booked_before_the_snapshot_is_there_after_the_restore(fi
         sale = await market.open(seats_per_group=4)
         before = [await booked(sale, f"A{seat} A{seat + 1}", f"user-{seat}") for seat in (1, 3, 5)]
         await sale.settled()
-        selling = asyncio.ensure_future(go_on(sale))
+        shop = await stocked(Shop(store))
+        for order in ("o1", "o2"):
+            await buy(shop, order)
+        await shop.settled()
+        selling = [asyncio.ensure_future(each) for each in (go_on(sale), buy_on(shop))]
         await asyncio.to_thread(taken, first.nodes[0], copies)
-        selling.cancel()
-        await asyncio.wait([selling])
+        for task in selling:
+            task.cancel()
+        await asyncio.wait(selling)
         after = await booked(sale.elsewhere(), "A18", "late")
     first.close()
 
@@ -84,6 +127,15 @@ async def test_what_was_booked_before_the_snapshot_is_there_after_the_restore(fi
             audited = await audit(restored, repair=True)
             assert (audited.left, audited.unread) == ([], {})
             assert audited.sums.match
+            shelves = Shop(store, shop.actor.organization)
+            shelves.clock.pass_ms(3_600_000)
+            await left(shelves)
+            assert await left(shelves) == []
+            for order in ("o1", "o2"):
+                found = await shelves.stock.reserve.of_order(shelves.actor, order)
+                assert (found.status, len(found.lines)) == (Status.COMMITTED, 2)
+            await buy(shelves, "again")
+            assert await left(shelves) == []
             for hold in before:
                 assert (await restored.find(hold)).state == hold.state
             with pytest.raises(Refusal):

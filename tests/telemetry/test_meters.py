@@ -22,6 +22,7 @@ from travio_inventory.telemetry.telling import ProcessTold, asked
 from travio_inventory.telemetry.telling import telling as telling_at
 
 SERVICE = "inventory.v1.InventoryService"
+STOCK_SERVICE = "stock.v1.StockService"
 MS = 1_000_000
 
 
@@ -147,13 +148,14 @@ async def test_a_process_that_says_nothing_or_nonsense_or_too_much_is_not_waited
         ended.clear()
 
 
-def test_calls_are_told_by_method_and_status_and_the_inventory_s_own_together() -> None:
+def test_calls_are_told_by_method_and_status_and_those_of_inventory_and_stock_together() -> None:
     hold, watch = f"/{SERVICE}/HoldSeats", f"/{SERVICE}/WatchSeatMap"
-    calls, meters = GrpcCalls(service=SERVICE, streams={watch}), Meters()
+    calls, meters = GrpcCalls(services=(SERVICE, STOCK_SERVICE), streams={watch}), Meters()
     calls.tell(meters)
     for path, status, elapsed_ms in [(hold, 0, 3), (hold, 9, 1), (hold, 9, 1), (watch, 1, 9_000), ("", 12, 0)]:
         calls.ended(path, status, elapsed_ms * MS)
     calls.ended("/grpc.health.v1.Health/Check", 0, MS)
+    calls.ended(f"/{STOCK_SERVICE}/ReserveStock", 0, 7 * MS)
     told = samples({0: meters.snapshot()})
     of_hold = f"grpc_method=HoldSeats,grpc_service={SERVICE},grpc_type=unary"
     assert told[f"grpc_server_handled_total,grpc_code=OK,{of_hold}"] == 1
@@ -164,7 +166,8 @@ def test_calls_are_told_by_method_and_status_and_the_inventory_s_own_together() 
     assert told[f"grpc_server_handled_total,{unknown}"] == 1
     watched = f"grpc_code=Canceled,grpc_method=WatchSeatMap,grpc_service={SERVICE},grpc_type=server_stream"
     assert told[f"grpc_server_handled_total,{watched}"] == 1
-    assert told["grpc_request_duration_seconds_count"] == 3
+    assert told["grpc_request_duration_seconds_count"] == 4
+    assert told["grpc_request_duration_seconds_sum"] == pytest.approx(0.012)
     assert len(CODES) == 17
 
 

@@ -125,8 +125,8 @@ async def _grpc(
     if served.tracing is not None:
         for name in SERVICES:
             handlers = served.tracing.services(handlers, only=name)
-    calls, tls = GrpcCalls(service=SERVICE, streams=STREAMS), certificate.grpc if certificate else None
-    at_once = contract.at_once() if served.tracing is None else {}
+    calls, tls = GrpcCalls(services=SERVICES, streams=STREAMS), certificate.grpc if certificate else None
+    at_once = contract.at_once() if served.tracing is None else served.tracing.at_once(contract.at_once())
     async with grpc_listening(
         settings.server, settings.limits, handlers, tls, ended=calls.ended, at_once=at_once
     ) as server:

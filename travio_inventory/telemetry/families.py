@@ -51,8 +51,8 @@ GRPC_HANDLING = Family(
 GRPC_DURATION = Family(
     "grpc_request_duration_seconds",
     H,
-    "the same for all calls of the inventory together, without streams, health and reflection: what the autoscaler "
-    "scales on",
+    "the same for all calls of the inventory and of stock together, without streams, health and reflection: what the "
+    "autoscaler scales on",
 )
 GRPC_OPEN = Family("grpc_server_calls_open", G, "calls that are being answered, streams included")
 GRPC_CONNECTIONS = Family("grpc_server_connections_open", G, "open connections")

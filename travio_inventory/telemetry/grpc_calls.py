@@ -20,12 +20,12 @@ CODES: Final = (
 
 
 class GrpcCalls:
-    """Tell it of each call that ends. `streams` are the paths of methods with many answers to a message, `service` is
-    the one whose calls `grpc_request_duration_seconds` tells of.
+    """Tell it of each call that ends. `streams` are the paths of methods with many answers to a message, `services` are
+    those whose calls `grpc_request_duration_seconds` tells of.
     """
 
-    def __init__(self, *, service: str, streams: Collection[str]) -> None:
-        self._service = service
+    def __init__(self, *, services: Collection[str], streams: Collection[str]) -> None:
+        self._paths = tuple(f"/{service}/" for service in services)
         self._streams = frozenset(streams)
         self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
 
@@ -53,7 +53,7 @@ class GrpcCalls:
     def _duration(self) -> dict[Labels, Tally]:
         found = Tally()
         for (path, _), tally in self._tallies.items():
-            if path.startswith(f"/{self._service}/") and path not in self._streams:
+            if path.startswith(self._paths) and path not in self._streams:
                 found.include(tally)
         return {NO_LABELS: found}
 

@@ -7,7 +7,8 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeVar
+from time import time_ns
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -45,6 +46,7 @@ NOT_FOLLOWED: Final = ("holds",)
 """Ports whose calls are made of calls of the store."""
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Callable[..., Any])
 _Step = Callable[..., Awaitable[Any]]
 _RECORDED: Final[ContextVar[bool]] = ContextVar("recorded", default=False)
 """Whether the work of the moment is within a span."""
@@ -131,8 +133,7 @@ class Tracing:
         return [_TracedService(service, self._handler, f"/{only}/") for service in services]
 
     def _handler(self, path: str, handler: Any) -> Any:  # noqa: ANN401 - grpclib's
-        func, (_, service, method) = handler.func, path.split("/")
-        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        func, attributes = handler.func, _of_method(path)
 
         async def traced_func(stream: Any) -> None:  # noqa: ANN401 - grpclib's
             parent = read_trace_parent(stream.metadata.get("traceparent"))
@@ -154,6 +155,30 @@ class Tracing:
                         span.set_status(Status(StatusCode.ERROR))
 
         return handler._replace(func=traced_func)
+
+    def at_once(self, refusing: Mapping[str, R]) -> dict[str, R]:
+        """The same that refuse calls of these paths before a handler is started; what they refuse has a span as of a
+        handler. A call that they do not refuse is its handler's, which draws for itself.
+        """
+        return {path: self._refusing(path, refuses) for path, refuses in refusing.items()}
+
+    def _refusing(self, path: str, refuses: R) -> R:
+        attributes = _of_method(path)
+
+        def traced_refusal(peer: Any, metadata: Any, data: bytes) -> Any:  # noqa: ANN401 - grpclib's
+            began_ns = time_ns()
+            refusal = refuses(peer, metadata, data)
+            if refusal is None:
+                return None
+            said = metadata.get("traceparent")
+            parent = None if said is None else read_trace_parent(said)
+            if self._sampling.is_sampled(parent):
+                told = {**attributes, "rpc.grpc.status_code": int(refusal.status.value)}
+                context = _context_of(parent)
+                self._tracer.start_span(path[1:], context, SpanKind.SERVER, told, start_time=began_ns).end()
+            return refusal
+
+        return cast(R, traced_refusal)
 
     def application(self, application: Application) -> Application:
         """The same ASGI application; its requests have spans."""
@@ -242,6 +267,11 @@ class Tracing:
             _RECORDED.reset(recorded)
             CURRENT.reset(current)
             span.end()
+
+
+def _of_method(path: str) -> dict[str, AttributeValue]:
+    _, service, method = path.split("/")
+    return {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
 
 
 def _context_of(parent: TraceParent | None) -> Context:

@@ -19,6 +19,7 @@ from travio_inventory.bench.measuring import cpu_seconds
 from travio_inventory.bench.report import commit, machine, versions
 from verification.deployments.faults import Fault, Phases, sell_through
 from verification.deployments.neighbours import see_each_other
+from verification.deployments.telling import cost_of_telling
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.redis import RedisServer, redis_server
 
@@ -170,6 +171,11 @@ def asking() -> Mapping[str, object]:
         return {"fifty at once, seat after seat": _with_redis(servers, "hot-seat", "--rounds", "60")}
 
 
+def telling() -> Mapping[str, object]:
+    """What metrics and traces cost a call, on the embedded store."""
+    return cost_of_telling(bench)
+
+
 def _with_redis(servers: Deployment, *words: str) -> dict[str, Any]:
     """The results of a bench, with the CPU time of Redis."""
     before_s = cpu_seconds(servers.redis.process.pid) or 0.0
@@ -214,6 +220,7 @@ PARTS: dict[str, Part] = {
     "browsing": browsing,
     "capacity": capacity,
     "asking": asking,
+    "telling": telling,
     "neighbours": neighbours,
     "redis-faults": redis_faults,
     "node-fault": node_fault,

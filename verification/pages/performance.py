@@ -24,6 +24,7 @@ def figures(measured: Figures) -> list[str]:
         ("Size of a seat group: one trip of 1,000 seats", "seat-groups", _seat_groups),
         ("Sixteen seats that 64 buyers hold and release", "hot-group", _claims),
         ("Seat maps", "browsing", _maps),
+        ("Metrics that are scraped and traces at one in a hundred, on beside off", "telling", _telling),
     ):
         lines += _headed(title, measured[part], rows)
     return lines
@@ -90,6 +91,20 @@ def _maps(found: Figures) -> Iterator[str]:
             latency = one["latency_ms"]
             cells = (f"{one['per_second']:.0f}", _cpu_ms(one), latency["p50"], latency["p99"])
             yield f"| {trip} | {when} | {' | '.join(map(str, cells))} |"
+
+
+def _telling(found: Figures) -> Iterator[str]:
+    yield "| work | CPU a call with both, us | without, us | they cost | in single rounds | scrapes |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for work, one in found.items():
+        cells = (
+            one["CPU us a call, told"],
+            one["CPU us a call, untold"],
+            f"{one['costs, %']} %",
+            f"{one['least, %']} to {one['most, %']} % of {one['rounds']}",
+            one["scrapes"],
+        )
+        yield f"| {work} | {' | '.join(map(str, cells))} |"
 
 
 def _slices(bench: Figures) -> Iterator[tuple[str, Figures]]:
