@@ -11,6 +11,7 @@ import pytest
 
 from travio_inventory.app.backends import OwnCertificate, Renewals, StartFailed
 from travio_inventory.app.service import running
+from travio_inventory.client import InventoryClient
 from verification.kit.in_process import settings_of
 from verification.servers.certificates import Certificates, make_certificates
 
@@ -82,16 +83,26 @@ async def test_renewed_files_are_shown_to_new_connections(first: Certificates, r
         await until_trusted(port, renewed.authority)
 
 
+@pytest.mark.parametrize("server", ["lean", "grpclib"])
 async def test_a_running_service_uses_renewed_files(
-    first: Certificates, renewed: Certificates, monkeypatch: pytest.MonkeyPatch
+    first: Certificates, renewed: Certificates, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Behind either server: new connections get the new one and are served, and open ones are served on."""
     monkeypatch.setattr(Renewals, "keep_up", partialmethod(Renewals.keep_up, every_s=LOOK_EVERY_S))
-    settings = settings_of(tls_cert=first.certificate, tls_key=first.key)
-    async with running(settings) as app:
-        assert await is_trusted(app.port, first.authority)
+    settings = settings_of(tls_cert=first.certificate, tls_key=first.key, server=server)
+    async with running(settings) as app, caller(app.port, first.authority) as before:
+        assert await before.list_trips() == ()
         renewed.key.replace(first.key)
         renewed.certificate.replace(first.certificate)
         await until_trusted(app.port, renewed.authority)
+        assert not await is_trusted(app.port, first.authority)
+        async with caller(app.port, renewed.authority) as after:
+            assert await after.list_trips() == await before.list_trips() == ()
+
+
+def caller(port: int, authority: Path) -> InventoryClient:
+    """A client that trusts the authority."""
+    return InventoryClient(f"127.0.0.1:{port}", user="ann", tls=ssl.create_default_context(cafile=authority))
 
 
 async def test_files_that_are_missing_for_a_moment_change_nothing_until_they_are_back(
