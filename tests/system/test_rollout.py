@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -14,6 +15,7 @@ import grpc  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
+from tests.typed import ROOT
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
 from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.client import HoldStatus, InventoryClient
@@ -202,6 +204,14 @@ RETRIED = {
 """As docs/kubernetes.md advises clients of other languages to balance and to repeat calls."""
 
 
+def channel_options() -> list[tuple[str, int | str]]:
+    """The policy above, and the options that docs/kubernetes.md tells for gRPC's core, with their values."""
+    told = re.findall(r"`(grpc\.[a-z_]+)=(\d+)`", (ROOT / "docs" / "kubernetes.md").read_text())
+    options = {name: int(value) for name, value in told}
+    assert options.keys() == {"grpc.max_reconnect_backoff_ms", "grpc.dns_min_time_between_resolutions_ms"}
+    return [("grpc.service_config", json.dumps(RETRIED)), *options.items()]
+
+
 class StrangeBuyer(Buyer):
     """The same by the wire alone, through the gRPC library of another house."""
 
@@ -232,7 +242,7 @@ async def test_restarts_under_load_are_seen_by_no_client_that_balances_and_repea
     async with pods[0].client() as house:
         await house.open_trip(trip_of("balanced", seats=BUYERS, seats_per_group=2))
     target = "ipv4:" + ",".join(f"127.0.0.1:{pod.port}" for pod in pods)
-    async with grpc.aio.insecure_channel(target, options=[("grpc.service_config", json.dumps(RETRIED))]) as channel:
+    async with grpc.aio.insecure_channel(target, options=channel_options()) as channel:
         buyers = [StrangeBuyer(f"u{n}", channel, "balanced", f"seat-{n}") for n in range(1, BUYERS + 1)]
         tasks = [asyncio.create_task(buyer.buy()) for buyer in buyers]
         for pod in pods:
