@@ -14,6 +14,7 @@ from anyio.from_thread import BlockingPortal
 from tests.test_http_samples import read
 from tests.typed import Type
 from travio_inventory.app.service import running
+from travio_inventory.cli.exits import Exit
 from verification.kit.in_process import settings_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "stock.md").read_text(encoding="utf-8")
@@ -32,6 +33,10 @@ def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp
         for command in COMMANDS:
             if "$APPROVAL" in command:
                 (waiting,) = client.get(f"http://127.0.0.1:{app.http_port}/api/v1/approvals").json()["items"]
+                own = typed(
+                    "stock", "approve", waiting["approvalId"], "--user", "ann", TRAVIO_TARGET=f"127.0.0.1:{app.port}"
+                )
+                assert (own.status, "another person" in own.err) == (Exit.NO, True), own
                 command = command.replace("$APPROVAL", waiting["approvalId"])  # noqa: PLW2901 - as a reader would
             words = [word.replace("stock.csv", str(tmp_path / "stock.csv")) for word in shlex.split(command)]
             told = typed(*words, TRAVIO_TARGET=f"127.0.0.1:{app.port}")
