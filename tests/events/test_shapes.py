@@ -301,6 +301,12 @@ def test_the_older_shapes_tell_nothing_of_stock() -> None:
     """They know seats alone; a sink of theirs must not refuse the event, or it would be handed over for ever."""
     event = replace(example("hold.created"), type="inventory.stock_updated", data='{"sku":"cup"}')
     told = {shape: SHAPES[shape](event) for shape in SHAPES}
+    [flat] = told[Shape.STOCK]
+    assert json.loads(flat.body) == {
+        "eventId": event.id, "type": event.type, "sku": "cup", "organizationId": event.organization,
+        "timestamp": "2027-01-15T08:00:00.000Z",
+    }  # fmt: skip
+    assert (flat.key, SHAPES[Shape.STOCK](example("hold.created"))) == (event.partition_key, ())
     assert [*told[Shape.TRIPS], *told[Shape.SHOWTIMES]] == []
     assert told[Shape.CLOUDEVENTS][0].type == "travio.inventory.inventory.stock_updated.v1"
     assert json.loads(told[Shape.NATIVE][0].body)["data"] == {"sku": "cup"}

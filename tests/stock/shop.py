@@ -33,12 +33,19 @@ BY_HAND = "counted by hand"
 class Shop:
     """One organization, in one process."""
 
-    def __init__(self, store: Batches, organization: str | None = None, *, limits: ApprovalLimits = UNLIMITED) -> None:
+    def __init__(
+        self,
+        store: Batches,
+        organization: str | None = None,
+        *,
+        limits: ApprovalLimits = UNLIMITED,
+        seed: int = 7,
+    ) -> None:
         self.store = store
         self.steps = StepRunner(in_flight_max=1_000)
         self.clock = Clock()
         self.sender = Sender(
-            store, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=Random(7)
+            store, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=Random(seed)
         )
         self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched(), limits=limits)
         self.reservations = Reservations(self.sender, self.steps.in_background)

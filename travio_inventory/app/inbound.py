@@ -31,12 +31,17 @@ def inbound(events_in: EventInSettings, assembly: Assembly, letters: DeadLetters
         return Inbound({}, {})
     from travio_inventory.api.inbound.reactions import reactions  # noqa: PLC0415 - imported only where events come in
 
-    sender = assembly.sender
+    sender, takes = assembly.sender, reactions(assembly.inventory, default_plan=events_in.seat_plan)
+    if assembly.stock is not None:
+        from travio_inventory.api.inbound.stock_reactions import with_stock  # noqa: PLC0415 - see above
+
+        takes = with_stock(takes, assembly.stock)
     reception = Reception(
         Inbox(sender.batches, sender.clock, retention_s=events_in.seconds),
-        reactions(assembly.inventory, default_plan=events_in.seat_plan),
+        takes,
         sender.clock,
         organizations=[each.strip() for each in events_in.organizations.split(",") if each.strip()],
+        default=events_in.organization,
     )
 
     def deliver(name: str) -> Delivery:

@@ -27,7 +27,9 @@ from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.records.approvals import Approvals
 from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.failures import Failures
 from travio_inventory.stock.records.movement_days import MovementDays
+from travio_inventory.stock.records.order_notes import OrderNotes
 from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.records.sold_out import NotedBatches, SoldOut
 from travio_inventory.stock.records.stock_lapses import StockLapses
@@ -44,10 +46,13 @@ from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocatio
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
+from travio_inventory.stock.use_cases.settle_order import SettleOrder
 from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
 DRAIN_S = 5
+ORDER_NOTES_KEPT_S = 31 * 86_400
+"""Longer than events that come in may be remembered."""
 UNLIMITED = ApprovalLimits()
 
 
@@ -75,6 +80,8 @@ def assemble_stock(
     reservations = Reservations(sender, steps.in_background)
     lapses, transfers = LapseFinder(reservations.protocol), Transfers(sender)
     reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random, sold_out)
+    notes = OrderNotes(sender.batches, sender.clock, kept_s=ORDER_NOTES_KEPT_S)
+    settle = SettleOrder(reserve, reservations, notes, Failures(sender), steps)
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
     outbox = Unpublished(sender, sinks)
     auditor = StockAuditor(reservations.protocol, outbox, round_, audit or StockAuditRules())
@@ -91,6 +98,7 @@ def assemble_stock(
         ExpireHolds(StockLapses(lapses, transfers)),
         watch.use_case("transfer_stock", TransfersStock(transfers, warehouses, steps)),
         watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
+        watch.use_case("settle_order", settle),
         watch.use_case("audit_stock", AuditStock(auditor)),
     )
 

@@ -18,7 +18,9 @@ class EventInSettings(Component):
     forms = MappingProxyType({"sources": FORMS, "organizations": "a list of ids, as acme,globex"})
 
     sources: str = setting(
-        "EVENTS_IN", NONE, "where events of other services are taken in from: trips to open, payments; none = nowhere"
+        "EVENTS_IN",
+        NONE,
+        "where events of other services are taken in from: trips to open, payments, orders of stock; none = nowhere",
     )
     seconds: int = setting(
         "EVENT_IN_RETENTION_SECONDS",
@@ -36,13 +38,17 @@ class EventInSettings(Component):
         "EVENTS_IN_ORGANIZATIONS", "", "the organizations whose events are taken in; unset = those of all"
     )
 
+    organization: str = setting(
+        "EVENTS_IN_ORGANIZATION", "", "the organization of events that name none; unset = they are dead letters"
+    )
+
     @field_validator("sources")
     @classmethod
     def _names_sources(cls, value: str) -> str:
         parse_sources(value)
         return value
 
-    @field_validator("seat_plan")
+    @field_validator("seat_plan", "organization")
     @classmethod
     def _is_an_id(cls, value: str) -> str:
         if value and (fault := fault_of(value)):

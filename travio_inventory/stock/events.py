@@ -22,6 +22,7 @@ class StockEvent(StrEnum):
     RESERVED = "inventory.reserved"
     COMMITTED = "inventory.committed"
     RELEASED = "inventory.released"
+    RESERVATION_FAILED = "inventory.reservation_failed"
     TRANSFER_SHIPPED = "inventory.transfer_shipped"
     TRANSFER_RECEIVED = "inventory.transfer_received"
     ADJUSTMENT_REQUESTED = "inventory.adjustment_requested"

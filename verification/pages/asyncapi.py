@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from enum import StrEnum
 from typing import Any, Final, TypeAlias, get_type_hints
 
 from pydantic import TypeAdapter, create_model
@@ -16,6 +17,7 @@ from travio_inventory.events.shapes.trips import TripMessage, TripPayload
 from travio_inventory.events.targets.kafka import TOPICS
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.seats.events import VERSION, Data, EventType
+from travio_inventory.stock.events import StockEvent
 from verification.pages.architecture import ROOT
 
 DOCUMENT = ROOT / "docs" / "asyncapi.json"
@@ -27,6 +29,7 @@ SAID: Final[Mapping[Shape, str]] = {
     Shape.CLOUDEVENTS: "Every event, as CloudEvents 1.0 in binary mode.",
     Shape.TRIPS: "Which seats of a trip are held, free again or booked.",
     Shape.SHOWTIMES: "What was done to seats of a showtime.",
+    Shape.STOCK: "What happened to stock, flat; docs/stock.md says what each type has besides.",
 }
 
 Schema: TypeAlias = dict[str, Any]
@@ -108,6 +111,18 @@ def _attributes(kind: EventType) -> Schema:
     return {"type": "object", "properties": properties, "required": [*properties]}
 
 
+def _of_stock(kind: StockEvent) -> Schema:
+    text = {"type": "string"}
+    always: Schema = {"eventId": text, "type": {"const": kind.value}, "organizationId": text}
+    properties = {**always, "timestamp": {"type": "string", "format": "date-time"}}
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _older(kinds: type[StrEnum], message: type[Any], headers: Schema) -> Iterator[tuple[str, Schema]]:
+    for kind in kinds:
+        yield kind.value, {"headers": headers, "payload": {"$ref": f"{REF}{message.__name__}"}}
+
+
 def _messages(shape: Shape) -> Iterator[tuple[str, Schema]]:
     """The messages of the shape, by name."""
     headers = {
@@ -124,11 +139,12 @@ def _messages(shape: Shape) -> Iterator[tuple[str, Schema]]:
                 data = {"$ref": f"{REF}{kind.value}.v{VERSION}"}
                 yield cloud_type(kind, VERSION), {"headers": _attributes(kind), "payload": data}
         case Shape.TRIPS:
-            for trips in TripsType:
-                yield trips.value, {"headers": headers, "payload": {"$ref": f"{REF}{TripMessage.__name__}"}}
+            yield from _older(TripsType, TripMessage, headers)
         case Shape.SHOWTIMES:
-            for showtimes in ShowtimesType:
-                yield showtimes.value, {"headers": headers, "payload": {"$ref": f"{REF}{ShowtimeMessage.__name__}"}}
+            yield from _older(ShowtimesType, ShowtimeMessage, headers)
+        case Shape.STOCK:
+            for stock in StockEvent:
+                yield stock.value, {"headers": headers, "payload": _of_stock(stock)}
 
 
 def document() -> Schema:

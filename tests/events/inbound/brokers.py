@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from secrets import token_hex
+from typing import Protocol
 
 import aio_pika
 import anyio
@@ -12,7 +13,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from pamqp.common import FieldTable
 
-from tests.events.inbound.arriving import Arrivals
 from tests.events.kept_letters import in_memory
 from travio_inventory.events.inbound.choice import KafkaSource, RabbitSource, parse_sources
 from travio_inventory.events.inbound.delivery import Delivery
@@ -20,11 +20,19 @@ from travio_inventory.events.inbound.kafka import KafkaConsumer
 from travio_inventory.events.inbound.letters import SourceLetters
 from travio_inventory.events.inbound.message import Message
 from travio_inventory.events.inbound.rabbitmq import RabbitConsumer
+from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.dead_letter_rows import LetterList, Way
 from travio_inventory.protocol.dead_letters import DeadLetters
 from verification.servers.kafka import Kafka
 from verification.servers.rabbitmq import RabbitServer
+
+
+class Receives(Protocol):
+    """What a process does with messages."""
+
+    reception: Reception
+
 
 Send = Callable[[Message], Awaitable[None]]
 
@@ -39,7 +47,7 @@ class Broker:
     left: Callable[[], Awaitable[int]]
     letters: DeadLetters = field(default_factory=in_memory)
 
-    def consumer(self, arrivals: Arrivals) -> KafkaConsumer | RabbitConsumer:
+    def consumer(self, arrivals: Receives) -> KafkaConsumer | RabbitConsumer:
         """A consumer of one process."""
         [(name, source)] = parse_sources(self.url)
         letters = SourceLetters(self.letters, name, SystemClock())

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.kernel.limits import SEGMENTS_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
+from travio_inventory.stock.reservation import ITEMS_MAX
 
 
 def _either(name: str) -> AliasChoices:
@@ -75,6 +76,34 @@ class PaymentMade(Payload):
     order_id: str
     amount_minor: Whole | None = None
     currency: str = ""
+
+
+class OrderedItem(Payload):
+    """So many of a stock keeping unit, of that warehouse, or of any."""
+
+    sku: str
+    quantity: Whole
+    warehouse_id: str = ""
+
+
+class OrderPlaced(Payload):
+    """An order of stock: `order.created`."""
+
+    order_id: str
+    items: Annotated[tuple[OrderedItem, ...], Field(min_length=1, max_length=ITEMS_MAX)]
+
+
+class OrderTold(Payload):
+    """What became of an order of stock: `payment.successful`, `payment.failed`, `order.cancelled`."""
+
+    order_id: str
+
+
+class ProductCreated(Payload):
+    """A product that is to be kept: `product.created`."""
+
+    product_id: str
+    sku: str
 
 
 P = TypeVar("P", bound=Payload)

@@ -38,7 +38,7 @@ class _Trips:
         self._default_plan = default_plan
 
     async def __call__(self, event: Incoming, _decisions: Decisions) -> str:
-        house, created = _house(event), read(TripCreated, event.data)
+        house, created = house_in(event), read(TripCreated, event.data)
         plans = dict.fromkeys(filter(None, (created.vehicle_id, self._default_plan)))
         for plan in plans:
             try:
@@ -60,13 +60,13 @@ class _Payments:
         self._inventory = inventory
 
     async def made(self, event: Incoming, decisions: Decisions) -> str:
-        return (await self._inventory.settle_payment.made(_house(event), _payment(event), decisions)).value
+        return (await self._inventory.settle_payment.made(house_in(event), _payment(event), decisions)).value
 
     async def failed(self, event: Incoming, _decisions: Decisions) -> str:
-        return (await self._inventory.settle_payment.failed(_house(event), _payment(event))).value
+        return (await self._inventory.settle_payment.failed(house_in(event), _payment(event))).value
 
 
-def _house(event: Incoming) -> Actor:
+def house_in(event: Incoming) -> Actor:
     """The house, which acts in the organization that the event is of; whoever may write to the broker is trusted."""
     found = Faults()
     found.id("organization_id", event.organization)

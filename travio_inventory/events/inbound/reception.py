@@ -5,6 +5,7 @@ again changes nothing; the inbox makes it once for an event that comes again.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -40,15 +41,24 @@ class Received(NamedTuple):
 
 
 class Reception:
-    """Receives messages. Events of other `organizations` than these are refused; of none are if there are none."""
+    """Receives messages. Events of other `organizations` than these are refused; of none are if there are none. What
+    names none is of the `default` one, if there is one.
+    """
 
     def __init__(
-        self, inbox: Inbox, reactions: Reactions, clock: Clock, *, organizations: Collection[str] = ()
+        self,
+        inbox: Inbox,
+        reactions: Reactions,
+        clock: Clock,
+        *,
+        organizations: Collection[str] = (),
+        default: str = "",
     ) -> None:
         self._inbox = inbox
         self._reactions = reactions
         self._clock = clock
         self._organizations = frozenset(organizations)
+        self._default = default
 
     async def receive(self, message: Message) -> Received:
         """Returns once the event has taken effect and that is noted. Raises Unfit; RetryableRefusal, with nothing done
@@ -59,6 +69,8 @@ class Reception:
         if reaction is None:
             return Received(Fate.SKIPPED, envelope.type)
         event = envelope.event()
+        if not event.organization:
+            event = replace(event, organization=self._default)
         self._check(event)
         try:
             noted = await self._inbox.begin(event)

@@ -9,6 +9,7 @@ from travio_inventory.events.shapes.cloudevents import cloud_event
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.shapes.native import native
 from travio_inventory.events.shapes.showtimes import of_showtimes
+from travio_inventory.events.shapes.stock import of_stock
 from travio_inventory.events.shapes.trips import of_trips
 from travio_inventory.kernel.events import Event
 
@@ -23,8 +24,15 @@ class Shape(StrEnum):
     CLOUDEVENTS = "cloudevents"
     TRIPS = "trips"
     SHOWTIMES = "showtimes"
+    STOCK = "stock"
 
 
 SHAPES: Mapping[Shape, ToMessages] = MappingProxyType(
-    {Shape.NATIVE: native, Shape.CLOUDEVENTS: cloud_event, Shape.TRIPS: of_trips, Shape.SHOWTIMES: of_showtimes}
+    {
+        Shape.NATIVE: native,
+        Shape.CLOUDEVENTS: cloud_event,
+        Shape.TRIPS: of_trips,
+        Shape.SHOWTIMES: of_showtimes,
+        Shape.STOCK: of_stock,
+    }
 )

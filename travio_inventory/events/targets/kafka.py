@@ -16,6 +16,7 @@ TOPICS = {
     Shape.CLOUDEVENTS: "travio.inventory.events",
     Shape.TRIPS: "travio.inventory",
     Shape.SHOWTIMES: "inventory.events",
+    Shape.STOCK: "inventory.events",
 }
 """Where events go unless the operator names a topic."""
 

@@ -128,6 +128,18 @@ class Reservations:
             raise refusal from None
         raise OutcomeUnknown
 
+    async def give_back(self, organization: str, reservation_id: str, *, by: ActorKind) -> Reservation:
+        """The reservation, cancelled if it is pending. Raises StockNotFound, ReservationEnded, Overloaded,
+        BackendUnavailable, OutcomeUnknown.
+        """
+        actor = await self._holder(organization, reservation_id, by)
+        try:
+            return await self.protocol.release(actor, reservation_id, None)
+        except HoldNotFound:
+            raise StockNotFound("reservation") from None
+        except HoldEnded as ended:
+            raise _ended(ended) from None
+
     async def find(self, organization: str, reservation_id: str) -> Reservation:
         """The reservation as it stands. Raises StockNotFound, BackendUnavailable."""
         actor = await self._holder(organization, reservation_id, ActorKind.SERVICE)

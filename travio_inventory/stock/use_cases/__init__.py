@@ -15,6 +15,7 @@ from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocatio
 from travio_inventory.stock.use_cases.read_stock import ReadStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
+from travio_inventory.stock.use_cases.settle_order import SettleOrder
 from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
@@ -36,4 +37,6 @@ class Stock:
     """One round over the places in which a reservation may have run out, by the house."""
     transfers: TransfersStock
     preview: PreviewAllocation
+    settle: SettleOrder
+    """What other services tell of orders."""
     audit: AuditStock

@@ -53,7 +53,7 @@ class ReserveStock:
         """
         actor.needs(Scope.STOCK_RESERVE)
         if (short := self._short(actor.organization, command)) is not None:
-            before = await self._before(actor, command)
+            before = await self.reserved_before(actor, command)
             if before is not None:
                 return before
             raise short
@@ -67,6 +67,12 @@ class ReserveStock:
         except InsufficientStock:
             await self._remember(actor.organization, command)
             raise
+
+    async def reserved_before(self, actor: Actor, command: Reserve) -> Reservation | None:
+        """What an earlier attempt with the command's key led to; if to nothing, it never will. Raises as `reserve`."""
+        actor.needs(Scope.STOCK_RESERVE)
+        unplanned = Planned(actor.organization, command, (), actor.user, is_planned=True)
+        return await self._steps.run(self._reservations.reserved_before(unplanned))
 
     async def commit(self, actor: Actor, command: OfReservation) -> Reservation:
         """The reservation, committed; some of its lines alone if they are named: the others are given back. An expired
@@ -114,7 +120,7 @@ class ReserveStock:
         try:
             lines, is_chosen = planned(command, entries, warehouses)
         except (InsufficientStock, StockNotFound) as refusal:
-            before = await self._before(actor, command)
+            before = await self.reserved_before(actor, command)
             if before is not None:
                 return before
             if isinstance(refusal, InsufficientStock) and await self._was_freed(entries, warehouses):
@@ -122,11 +128,6 @@ class ReserveStock:
             raise
         request = Planned(actor.organization, command, lines, actor.user, is_chosen)
         return await self._steps.run(self._reservations.reserve(request))
-
-    async def _before(self, actor: Actor, command: Reserve) -> Reservation | None:
-        """The reservation that the key or the order has already."""
-        unplanned = Planned(actor.organization, command, (), actor.user, is_planned=True)
-        return await self._steps.run(self._reservations.reserved_before(unplanned))
 
     def _short(self, organization: str, command: Reserve) -> InsufficientStock | None:
         """What the order is refused with by what was read for another one a moment ago."""
