@@ -92,6 +92,7 @@ OTHER_VALUES = MappingProxyType(
         "event_in_retention_seconds": "604802",
         "events_in_seat_plan": "coach",
         "events_in_organizations": "acme",
+        "events_in_organization": "acme",
         "hold_retention_seconds": "86401",
         "idempotency_retention_seconds": "86402",
         "trip_retention_seconds": "864000",
