@@ -120,7 +120,7 @@ BROKEN_STOCK = {
             ("steal an intent without fencing it", "I2", 3),
             ("the home batch before the intents", "I2", 0),
             ("fence whatever stands", "I4", 0),
-            ("expire whatever the status", "I4", 52),
+            ("expire whatever the status", "I4", 9),
             ("never fence an abandoned attempt", "L2", 0),
         )
     },
