@@ -45,7 +45,7 @@ STOCK_COMMANDS = (
         "stock reject",
         "stock.approvals:reject",
         "Refuse what another person asked for.",
-        "8f6f1a52-3c0e-5d3c-8a74-1f6b7a0c5e11 --note recount",
+        "8f6f1a52-3c0e-5d3c-8a74-1f6b7a0c5e11 --user bob",
     ),
     Command(
         "stock reorder",
