@@ -2,13 +2,26 @@
 
 import pytest
 
-from tests.protocol.recorded import OPEN, begun, ids, opens, own, published, recorded, rounds, turned
+from tests.protocol.recorded import (
+    JOURNAL,
+    OPEN,
+    begun,
+    ids,
+    opens,
+    own,
+    published,
+    record,
+    recorded,
+    rounds,
+    single,
+    turned,
+)
 from travio_inventory.protocol.back_off import WAITS_MS
-from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.batches import Index, IndexEntry
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.journal import EventJournal
-from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE, carried_entry
 from verification.kit.sale import Sale
 
 REFUSED = ValueError("refused")
@@ -49,6 +62,21 @@ async def test_a_refused_event_comes_first_also_while_its_note_cannot_be_read(sa
     sale.store.mend()
     sale.clock.pass_ms(WAITS_MS[1])
     assert await rounds(sale, again, *range(later, later + 20)) == [], "its note is known to be done with"
+
+
+async def test_it_comes_first_where_its_note_is_in_an_epoch_that_the_process_does_not_know_yet(sale: Sale) -> None:
+    """The last journal goes on until it has moved its position for the last time."""
+    old = sale.elsewhere()
+    reader = await begun(old)
+    first = await record(sale, "A1", 1, 0, epoch=OPEN)
+    await rounds(old, reader, *range(OPEN + 1, CARRIED + 1))
+    assert await sale.process.sender.epochs.keep() == CARRIED
+    await opens(sale, CARRIED + 1)
+    note = carried_entry("told", single(sale, "A1", 1, 0, epoch=OPEN))
+    await sale.store.apply(JOURNAL, [], [IndexEntry(Index.JOURNAL, bucket_of(CARRIED + 1), note)])
+    again = EventJournal(sale.process.sender, "told")
+    second = await own(sale, "A1", 1, 1, epoch=CARRIED, before=OPEN)
+    assert await published(again) == [first, second]
 
 
 async def test_once_published_it_is_carried_on_no_more(sale: Sale) -> None:

@@ -78,6 +78,11 @@ class Epochs:
             await self._look()
         return self._known
 
+    async def read(self) -> int:
+        """The open epoch as it is now, or a later one. Raises StoreUnavailable."""
+        await self._look()
+        return self._known
+
     def _passed_ms(self) -> int:
         return self._clock.elapsed_ms() - self._known_ms
 

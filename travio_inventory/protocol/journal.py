@@ -81,6 +81,7 @@ class EventJournal:
         self._to_read = ToRead(f"events for {sink}", sender.clock.elapsed_ms)
         self._recent: RecentEvents | None = None
         self._open = 0
+        self._is_new = True  # it is not known yet how far what is taken up reaches
         self._looked_ms: int | None = None
         self._visits: dict[int, _Visit] = {}
         """The epochs that are being visited."""
@@ -160,6 +161,11 @@ class EventJournal:
         try:
             self._open = await self._epochs.keep()
             await self._minutes.begin(self._now_ms)
+            if self._is_new:
+                # what the last relay carried on before it moved the position may lie in an epoch that opened since
+                self._open = await self._epochs.read()
+                self._minutes.reaches(self._open)
+                self._is_new = False
             settling = await self._minutes.named(self._to_visit())
             for epoch, places in settling.items():
                 self._visits[epoch] = _Visit(places, self._now_ms)

@@ -118,6 +118,11 @@ class MinuteCursor:
         if self.until:
             self.until.saw(minute_of(now_ms))
 
+    def reaches(self, minute: int) -> None:
+        """Another's work that was taken up goes on to that minute."""
+        if self.unseen:
+            self.unseen.update(range(self.first, minute + 1))
+
     def live(self, now_ms: int) -> range:
         """The minutes to visit in every round."""
         return range(max(self.first, minute_of(now_ms - self.settles_ms[0])), minute_of(now_ms) + 1)
