@@ -26,7 +26,7 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.kit.sale import TTL_S, Market, Sale
 
 STEPS = 120
-SEEDS = (0, 1)
+SEEDS = (0, 3)
 TOLD = {kind.value for kind in EventType if kind.startswith(("hold.", "booking."))} | {"seats.purchased"}
 ENDS = "A-B"
 OLDER = (Shape.TRIPS, Shape.SHOWTIMES)

@@ -79,6 +79,11 @@ def ordinal_of(row: Row) -> int:
     return number(row, "ordinal")
 
 
+def turn_of(row: Row) -> tuple[str, int]:
+    """The order in which events are told: those of a subject one after the other."""
+    return subject_of(row), ordinal_of(row)
+
+
 def before(row: Row) -> RowKey:
     """The row of the event before this one of the same subject."""
     place = Recorded(number(row, "previous_epoch"), number(row, "previous_at_ms"))

@@ -161,8 +161,7 @@ class EventJournal:
         try:
             self._open = await self._epochs.keep()
             await self._minutes.begin(self._now_ms)
-            if self._is_new:
-                # what the last relay carried on before it moved the position may lie in an epoch that opened since
+            if self._is_new:  # what the last relay carried on meanwhile may lie in an epoch that opened since
                 self._open = await self._epochs.read()
                 self._minutes.reaches(self._open)
                 self._is_new = False
@@ -276,7 +275,7 @@ class EventJournal:
         if place and single:
             self._to_read.begin(place)  # until now later events of its subject were set aside behind it
         aside: set[Place] = set()
-        for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
+        for key, row in sorted(signals.items(), key=lambda item: event_rows.turn_of(item[1])):
             event = FoundEvent(partition, key, row)
             try:
                 self._add(event)
@@ -398,7 +397,3 @@ class EventJournal:
         self._published.forget(first)
         self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
         self._to_read.forget(first)
-
-
-def _order(row: Row) -> tuple[str, int]:
-    return event_rows.subject_of(row), event_rows.ordinal_of(row)

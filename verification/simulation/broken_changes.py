@@ -111,7 +111,7 @@ def _free_unfenced(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Fencing, "fence_move", believe)
 
 
-@broken("a move that is not compared with those before it", "I1 I2", CHANGING.with_seed(18))
+@broken("a move that is not compared with those before it", "I1 I2", CHANGING.with_seed(1))
 def _move_uncounted(patch: pytest.MonkeyPatch) -> None:
     stake = Moving._stake
 
@@ -122,7 +122,7 @@ def _move_uncounted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Moving, "_stake", uncounted)
 
 
-@broken("what a move takes has no title of its own", "I1 I2 I7", CHANGING.with_seed(19))
+@broken("what a move takes has no title of its own", "I1 I2 I7", CHANGING.with_seed(3))
 def _no_title(patch: pytest.MonkeyPatch) -> None:
     stake = Moving._stake
     patch.setattr(Moving, "_stake", lambda self, before, keys: stake(self, before, keys)._replace(owner=before.id))
