@@ -122,6 +122,7 @@ def test_no_keyspace_is_made_where_no_home_is_named(east: ScyllaOptions, by_hand
     assert not placement.copies(by_hand, east.keyspace)
 
 
+@pytest.mark.thorough
 async def test_another_scope_than_that_of_all_others_is_refused(east: ScyllaOptions, by_hand: Session) -> None:
     """By every start and every `schema apply`."""
     applied(east)

@@ -84,6 +84,7 @@ def by_process(lines: list[str], words: str) -> Counter[str]:
     return Counter(line["pid"] for line in found if words in line[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.scylla
 @pytest.mark.redis
 async def test_each_process_says_once_that_a_server_went_and_once_that_it_is_back(tmp_path: Path) -> None:

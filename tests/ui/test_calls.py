@@ -12,7 +12,7 @@ async def test_a_call_is_tried_as_it_stands(browser: Browser, sale: Sale) -> Non
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.set_default_timeout(SOON_MS)
     await page.goto("/docs")
-    await page.get_by_label("User").fill("rahima")
+    await page.get_by_label("User", exact=True).fill("rahima")
     await page.locator("main[aria-busy=false]").wait_for()
     assert await page.locator("summary").count() > 40
 
