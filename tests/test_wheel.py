@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.wheel import Installed
 from travio_inventory.cli.commands import BEGIN, COACH, COMMANDS, NAME
+from travio_inventory.cli.stock.commands import TRANSFER
 from travio_inventory.ui import web_files
 from verification.kit.service_process import free_port
 
@@ -24,6 +26,8 @@ WITHOUT_A_SECRET = {"token"}
 WITHOUT_A_SERVICE = {"restore", "audit"}
 WITHOUT_A_SINK = {"events dead-letters", "events replay"}
 NOT_HERE = STARTS_A_SERVICE | WITHOUT_A_CLUSTER | WITHOUT_A_SECRET | WITHOUT_A_SERVICE | WITHOUT_A_SINK
+WAITS_ABOVE = 500
+"""So many units of stock wait for another person."""
 TYPIST = """
 import contextlib, io, json, sys
 from travio_inventory.cli import main
@@ -46,7 +50,8 @@ for line in sys.stdin:
 def shell(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Shell"]:
     """A shell in an empty folder, beside a service that it started."""
     shell = Shell(installed, tmp_path_factory.mktemp("elsewhere"))
-    with subprocess.Popen([NAME, "serve"], cwd=shell.folder, env=shell.environment, stderr=subprocess.PIPE) as service:
+    environment = {**shell.environment, "TRAVIO_STOCK_APPROVAL_ABOVE": str(WAITS_ABOVE)}
+    with subprocess.Popen([NAME, "serve"], cwd=shell.folder, env=environment, stderr=subprocess.PIPE) as service:
         assert service.stderr is not None
         assert b"TRAVIO_AUTH=off: " in service.stderr.readline()
         assert b"ready: " in service.stderr.readline()
@@ -100,7 +105,11 @@ class Typist:
 
     def held(self, seat: str) -> str:
         """The id of a hold of the seat."""
-        return str(json.loads(self.run(f"{NAME} hold {COACH} dhaka chattogram {seat} --json"))["hold"])
+        return str(self.read(f"hold {COACH} dhaka chattogram {seat}")["hold"])
+
+    def read(self, words: str) -> Any:  # noqa: ANN401 - whatever the command answers
+        """What the command says to a program."""
+        return json.loads(self.run(f"{NAME} {words} --json"))
 
 
 @pytest.fixture
@@ -155,6 +164,26 @@ def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
         shell.run(line)
 
 
+def of_stock(typist: Typist, words: str, example: str) -> str:
+    """The example, after what it needs was done."""
+    if words in {"stock approve", "stock reject"}:
+        waits = typist.read(f"stock adjust cup-blue north {WAITS_ABOVE + 1} --reason found")["approval"]
+        return re.sub(r"^\S+", waits["id"], example)
+    if words == "stock transfer":
+        typist.run(f"{NAME} stock warehouse-add south South")
+        typist.run(f"{NAME} stock add cup-blue south --product cup --quantity 1")
+    if example.startswith(TRANSFER):
+        drafted = typist.read("stock transfer cup-blue north south 5")["transfer"]
+        if words != "stock ship":
+            typist.run(f"{NAME} stock ship {drafted}")
+        return example.replace(TRANSFER, drafted)
+    if words == "stock delete":
+        left = typist.read("stock show cup-blue north")["available"]
+        for count in (left - WAITS_ABOVE, WAITS_ABOVE):
+            typist.run(f"{NAME} stock adjust cup-blue north -{count} --reason sold")
+    return example
+
+
 @pytest.mark.once
 def test_the_example_of_every_command_works(typist: Typist) -> None:
     typist.run(f"{NAME} trip example coach > coach.toml")
@@ -175,6 +204,6 @@ def test_the_example_of_every_command_works(typist: Typist) -> None:
             example = example.replace("BOOKING", typist.run(f"{NAME} confirm {hold} order-2").split()[1])
         if command.words == "hold":
             example = re.sub(r"seat-\w+", lambda _: next(seats), example)
-        if command.words == "stock delete":
-            typist.run(f"{NAME} stock adjust cup-blue north -97 --reason sold")
+        if command.words.startswith("stock "):
+            example = of_stock(typist, command.words, example)
         typist.run(f"{NAME} {command.words} {example}")

@@ -54,7 +54,7 @@ def _mark_first(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the relay orders events by their clocks", "I8", Plan(4))
 def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(journal, "_order", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
+    patch.setattr(event_rows, "turn_of", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
 
 
 @broken("the relay does not search for gaps", "I8", Plan(4, faults=0.6, holders=9, day_s=250.0))
