@@ -1,5 +1,6 @@
 """Anybody can run many seeds; what fails is shown as a small story with the command that replays it."""
 
+import asyncio
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from verification.simulation.plan import Plan
 from verification.simulation.shrinking import shrunk
 from verification.simulation.simulate import simulate
 from verification.simulation.story import LINES_MAX, what_led_to
+from verification.simulation.virtual_loop import Ended, run_virtually
 
 ROOT = Path(__file__).parent.parent.parent
 TAKES_ANY = "take a cell whoever has it"
@@ -80,3 +82,25 @@ def test_a_command_replays_its_plan() -> None:
     assert Plan.drawn(3).command() == "python -m verification.simulation 3"
     command = Plan(3, seats=4, with_gate=True).command("x y")
     assert command == "python -m verification.simulation 3 --plain --seats 4 --with-gate --broken 'x y'"
+
+
+def test_a_run_that_is_ended_leaves_no_task_behind_whoever_ends_it_again() -> None:
+    ended: list[str] = []
+
+    async def one(name: str) -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            asyncio.get_running_loop().end()  # type: ignore[attr-defined]  # a VirtualLoop
+            await asyncio.sleep(0)
+            ended.append(name)
+
+    async def main() -> None:
+        tasks = [asyncio.ensure_future(one(name)) for name in "abc"]
+        await asyncio.sleep(1)
+        asyncio.get_running_loop().end()  # type: ignore[attr-defined]
+        await asyncio.gather(*tasks)
+
+    with pytest.raises(Ended):
+        run_virtually(0, main())
+    assert sorted(ended) == ["a", "b", "c"]

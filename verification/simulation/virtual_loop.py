@@ -63,6 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._turns = 0
         self._is_over = False
+        self._has_ended = False
         self._order = Random(seed)
         self.stands_still_until: Callable[[asyncio.Handle], float] | None = None
         """When the process of a callback continues, if it stands still."""
@@ -73,8 +74,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def end(self) -> None:
-        """Raise Ended instead of the next turn."""
-        self._is_over = True
+        """Raise Ended instead of the next turn, once: tasks that are cancelled then have their turns."""
+        self._is_over = not self._has_ended
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -106,7 +107,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         """One turn in place of the base class's: it would ask the system for the time and for sockets."""
         if self._is_over:
-            self._is_over = False
+            self._is_over, self._has_ended = False, True
             raise Ended
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
         self._turns = self._turns + 1 if ready else 0
