@@ -117,6 +117,7 @@ def test_no_other_module_uses_what_a_library_keeps_to_itself() -> None:
     assert strangers == []
 
 
+@pytest.mark.once
 def test_no_subclass_uses_what_its_base_keeps_to_itself() -> None:
     others = [path for path, _ in modules() if path not in INTERNALS and not path.endswith("__main__.py")]
     assert [f"{path}: {name}" for path in others for name in inherited_privates(path)] == []

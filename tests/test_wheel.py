@@ -122,6 +122,7 @@ def typist(shell: Shell) -> Iterator[Typist]:
         yield Typist(shell, process)
 
 
+@pytest.mark.once
 def test_the_wheel_is_what_runs_here(installed: Installed, tmp_path: Path) -> None:
     where = "import travio_inventory; print(travio_inventory.__file__)"
     said = subprocess.run(

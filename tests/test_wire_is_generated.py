@@ -151,6 +151,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.once
 def test_the_wire_package_is_what_the_compiler_writes(tmp_path: Path) -> None:
     runpy.run_path(str(ROOT / "proto" / "generate.py"))["generate"](tmp_path / "wire")
     committed, generated = contents(WIRE), contents(tmp_path / "wire")

@@ -89,9 +89,8 @@ def test_what_a_watcher_was_not_told_in_order_is_found(told: list[bytes], fault:
         arrivals("e-0", told_by(*told), 2)
 
 
-@pytest.mark.parametrize(
-    "over", ["sse", *(pytest.param(each, marks=pytest.mark.once) for each in ("websocket", "grpc"))]
-)
+@pytest.mark.once
+@pytest.mark.parametrize("over", ["sse", "websocket", "grpc"])
 def test_many_who_watch_a_trip_are_told_all(typed: Type, over: str) -> None:
     asked = ("--watchers", "20", "--changes", "50", "--seconds", "0.4", "--over", over)
     answer = typed("bench", "watching", *asked, "--json")

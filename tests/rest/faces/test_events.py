@@ -237,6 +237,7 @@ async def test_a_wrong_seat_of_an_event_is_refused_by_its_field(client: Client, 
     assert (refused(answer)[0], answer.json()["errors"][0]["field"]) == (400, field)
 
 
+@pytest.mark.once
 async def test_more_seats_than_a_trip_can_have_are_not_read(client: Client) -> None:
     for path, body in ((f"{IN}/events", {"eventId": 1}), ("/showtimes", {"showtimeId": "s"})):
         answer = await client("POST", path, {**body, "seats": [""] * 100_001})
