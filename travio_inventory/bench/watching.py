@@ -139,7 +139,7 @@ class Watching:
         return {each.seat.id: each.status.value for each in shown.seats}
 
     def _compare(self, shown: Mapping[str, int]) -> None:
-        """Whether each ends with the map, also those who were told of several changes in one."""
+        """Whether each ends with the map, also those who read nothing for a while."""
         for name, watchers in (("watchers", self._watchers), ("watchers that lag", self._lagging)):
             right = sum(watcher.shows() == shown for watcher in watchers)
             self.numbers[f"{name} that end with the map"] = f"{right} of {len(watchers)}"
