@@ -1,4 +1,4 @@
-"""Kafka as a sink on a bad day: killed, stopped, without the topic, with too large a message, behind a password."""
+"""Kafka as a sink on a bad day: killed, stopped, full, without the topic, too large a message, behind a password."""
 
 import json
 from collections.abc import Iterator
@@ -65,7 +65,9 @@ async def publish_all(sink: Kafka, key: int, failed: list[str]) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("fault", ["kill", pytest.param("pause", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "fault", ["kill", *(pytest.param(each, marks=pytest.mark.thorough) for each in ("pause", "fill"))]
+)
 async def test_nothing_acknowledged_is_lost_and_each_key_is_in_order_whatever_happens_to_the_node(
     own_node: Node, fault: str
 ) -> None:
@@ -78,7 +80,7 @@ async def test_nothing_acknowledged_is_lost_and_each_key_is_in_order_whatever_ha
             await anyio.sleep(0.05)
             getattr(own_node, fault)()
             await anyio.sleep(2.5)
-            await anyio.to_thread.run_sync(own_node.start if fault == "kill" else own_node.resume)
+            await anyio.to_thread.run_sync(own_node.resume if fault == "pause" else own_node.restart)
     assert failed, "the faults came when all was published"
     arrived = await ids(own_node, "t")
     for key in range(KEYS):

@@ -1,6 +1,7 @@
 """A server as a child process that cannot outlive this one, however this one ends."""
 
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -75,6 +76,10 @@ class ServerProcess:
         """SIGCONT: it continues."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def fill(self) -> None:
+        """No file of it can grow from now on, as on a full disk, until it is started again."""
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, 0))
+
     def terminate(self) -> None:
         """SIGTERM: let it end by itself, within STOP_S_MAX seconds; after that, kill it."""
         if self._child is not None and self.runs:
@@ -122,6 +127,10 @@ class OneProcess:
     def resume(self) -> None:
         """SIGCONT."""
         self.process.resume()
+
+    def fill(self) -> None:
+        """Its disk is full, until it is started again."""
+        self.process.fill()
 
 
 def wait_until(ready: Callable[[], bool], what: str, servers: Sequence[ServerProcess], *, limit_s: float) -> None:
