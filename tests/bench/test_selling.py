@@ -12,10 +12,12 @@ from travio_inventory.app.service import open_inventory
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.claims import DATABASE_CPU_MS, note, recorded_claims, with_cpu_of
 from travio_inventory.bench.measuring import Slice
-from travio_inventory.bench.selling import Seller, Sold, check, claims_of
+from travio_inventory.bench.selling import Seller, Sold, check, claims_of, whole_trip
 from travio_inventory.bench.throughput import BenchResult
-from travio_inventory.kernel.actor import house_of
+from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.protocol.batches import Kind
+from travio_inventory.seats.commands import SeatMapQuery
+from travio_inventory.seats.seat import Sold as SoldSeat
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import load_settings
@@ -64,10 +66,20 @@ async def test_rides_are_released_and_end_in_time(bench: Bench) -> None:
     assert await check(bench.inventory, bench.trips, nothing.measured) == []
 
 
-async def test_bare_loops_have_the_batch_of_each_seat() -> None:
-    batches = await recorded_claims(bench_trips.wide(SEATS))
-    assert len(batches) == SEATS
-    assert all(any(write.key.kind is Kind.HOLD for write in batch.writes) for batch in batches)
+async def test_seats_are_booked_if_that_is_measured(bench: Bench) -> None:
+    sold = await bench.seller.sell(claims_of(bench.trips), 4, confirms=True)
+    assert sold.measured.counts == {"won": 2 * SEATS}
+    for trip in bench.trips:
+        query = SeatMapQuery(trip_id=trip.key.trip, ends=whole_trip(trip))
+        seat_map = await bench.inventory.read_seat_map(Actor(trip.key.organization, "buyer"), query)
+        assert all(isinstance(state, SoldSeat) for _, state in seat_map.seats())
+
+
+@pytest.mark.parametrize(("confirms", "each"), [(False, 1), (True, 2)])
+async def test_bare_loops_have_the_batches_of_each_seat(confirms: bool, each: int) -> None:
+    claims = await recorded_claims(bench_trips.wide(SEATS), confirms=confirms)
+    assert [len(batches) for batches in claims] == [each] * SEATS
+    assert all(any(write.key.kind is Kind.HOLD for write in batch.writes) for claim in claims for batch in claim)
 
 
 async def test_cpu_time_of_the_database_is_counted_and_shared_among_the_calls() -> None:

@@ -19,12 +19,13 @@ ENDS_S_MAX = 10.0
 
 
 class _Job(NamedTuple):
-    """What one process is told to sell: its share of the seats, or rides for so many seconds."""
+    """What one process is told to sell: its share of the seats, held or booked too, or rides for so many seconds."""
 
     trips: Sequence[Trip]
     claims: Sequence[Claim]
     at_once: int
     churn_s: float
+    confirms: bool
 
 
 Open: TypeAlias = Callable[[Figures], AbstractAsyncContextManager[Inventory]]
@@ -39,13 +40,13 @@ class Sellers:
     def __init__(self, lines: Sequence[_Line]) -> None:
         self._lines = lines
 
-    async def sell(self, trips: Sequence[Trip], at_once: int, *, churn_s: float = 0.0) -> Sold:
+    async def sell(self, trips: Sequence[Trip], at_once: int, *, churn_s: float = 0.0, confirms: bool = False) -> Sold:
         """Sell every seat, or rides for so long; `at_once` in all. The time is that of the slowest process."""
         claims: Sequence[Claim] = () if churn_s else claims_of(trips)
         count = len(self._lines)
         for nth, line in enumerate(self._lines):
             share = at_once // count + (nth < at_once % count)
-            line.send(_Job(trips, claims[nth::count], max(1, share), churn_s))
+            line.send(_Job(trips, claims[nth::count], max(1, share), churn_s, confirms))
         sold = [await asyncio.to_thread(line.recv) for line in self._lines]
         together, counted = Slice(cpu_s=0.0), Counter[str]()
         for each in filter(None, sold):
@@ -99,4 +100,4 @@ async def _sell(opening: Open, line: _OtherEnd) -> None:
             if job.churn_s:
                 line.send(await seller.churn(job.trips, job.at_once, job.churn_s))
             else:
-                line.send(await seller.sell(job.claims, job.at_once))
+                line.send(await seller.sell(job.claims, job.at_once, confirms=job.confirms))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from random import Random, SystemRandom
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.app.backends.scylla import open_scylla
@@ -14,7 +14,7 @@ from travio_inventory.app.service import open_inventory
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.claim_processes import sellers
 from travio_inventory.bench.measuring import cpu_seconds, ratio
-from travio_inventory.bench.selling import ASKED, TTL_S, Sold, check, driven, hold, whole_trip
+from travio_inventory.bench.selling import ASKED, TTL_S, Sold, check, claims_of, driven, sold
 from travio_inventory.bench.throughput import BenchResult, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.kernel.actor import house_of
@@ -38,7 +38,7 @@ A_CALL = {ASKED: "requests a call", DATABASE_CPU_MS: f"{DATABASE_CPU_MS} a call"
 
 class Plan(NamedTuple):
     """What is sold: so many trips, alike. `churn_s`: not until all is sold, but rides for so long, which are released
-    at once. `processes`: from how many.
+    at once. `processes`: from how many. `confirms`: each hold at once.
     """
 
     trips: int
@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     seats_per_group: int
     churn_s: float
     processes: int
+    confirms: bool = False
 
     @property
     def is_compared(self) -> bool:
@@ -61,6 +62,8 @@ class _Batch(NamedTuple):
     writes: Sequence[Write]
 
 
+_Claim: TypeAlias = Sequence[_Batch]
+"""What is sent for one seat, one after the other."""
 _Work = Callable[[Sequence[Trip], int], Awaitable[Sold]]
 
 
@@ -100,9 +103,9 @@ async def _ways(settings: Settings, plan: Plan) -> AsyncIterator[dict[str, _Work
         if plan.is_compared:
             store = await stack.enter_async_context(open_scylla(settings))
             grouped = GroupCommit(store, company_max=settings.scylla.group_commit_max)
-            ways = {REQUESTS: _Bare(store).sell, STORE: _Bare(grouped).sell}
+            ways = {name: _Bare(each, plan).sell for name, each in ((REQUESTS, store), (STORE, grouped))}
         selling = await stack.enter_async_context(sellers(partial(_open, settings), plan.processes))
-        yield ways | {SERVICE: partial(selling.sell, churn_s=plan.churn_s)}
+        yield ways | {SERVICE: partial(selling.sell, churn_s=plan.churn_s, confirms=plan.confirms)}
 
 
 def _open(settings: Settings, figures: Figures) -> AbstractAsyncContextManager[Inventory]:
@@ -149,18 +152,22 @@ def _cpu_ms(processes: Sequence[int]) -> int:
 class _Bare:
     """A loop that does nothing but keep so many batches in flight."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Batches, plan: Plan) -> None:
         self._batches = batches
+        self._plan = plan
 
     async def sell(self, trips: Sequence[Trip], at_once: int) -> Sold:
         """Hold every seat, by the batches that the service would send."""
-        ready = [batch for trip in trips for batch in await recorded_claims(trip)]
+        ready = [claim for trip in trips for claim in await recorded_claims(trip, confirms=self._plan.confirms)]
         Random(1).shuffle(ready)  # noqa: S311 - as the service has them
         return Sold(await driven(ready, at_once, self._said), Counter())
 
-    async def _said(self, batch: _Batch) -> str:
-        outcome = await self._batches.apply(*batch)
-        return "won" if isinstance(outcome, Applied) else type(outcome).__name__
+    async def _said(self, claim: _Claim) -> str:
+        for batch in claim:
+            outcome = await self._batches.apply(*batch)
+            if not isinstance(outcome, Applied):
+                return type(outcome).__name__
+        return "won"
 
 
 class _Recorder:
@@ -185,14 +192,16 @@ class _Recorder:
         return await self._batches.apply(partition, writes, entries, send_by=send_by)
 
 
-async def recorded_claims(trip: Trip) -> list[_Batch]:
-    """The batch that the protocol sends for each seat of the trip, from its first stop to its last."""
+async def recorded_claims(trip: Trip, *, confirms: bool = False) -> list[_Claim]:
+    """The batches that the protocol sends for each seat of the trip, from its first stop to its last."""
     recorder = _Recorder(MemoryBatches(None, Random(), asyncio.sleep))  # noqa: S311 - draws faults, of which are none
     ports = Ports(recorder, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), {})
     rules = InventoryRules(HoldTimes(TTL_S, TTL_S, TTL_S))
     inventory = assemble(ports, SystemClock(), SystemRandom(), rules).inventory
     await inventory.open_trip(house_of(trip.key.organization), trip)
-    recorder.kept.clear()
-    for seat in trip.seats:
-        await hold(inventory, trip, seat.id, whole_trip(trip))
-    return recorder.kept
+    claims = list[_Claim]()
+    for claim in claims_of([trip]):
+        recorder.kept = []
+        await sold(inventory, claim, confirms=confirms)
+        claims.append(recorder.kept)
+    return claims

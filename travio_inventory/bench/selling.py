@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from random import Random
 from time import perf_counter, process_time
 from typing import NamedTuple, TypeVar
@@ -10,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from travio_inventory.bench.measuring import Slice
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
-from travio_inventory.seats.commands import GiveBackCommand, HoldSeatsCommand, SeatMapQuery
+from travio_inventory.seats.commands import ConfirmHoldCommand, GiveBackCommand, HoldSeatsCommand, SeatMapQuery
 from travio_inventory.seats.seat import Available
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases import Inventory
@@ -67,17 +68,17 @@ class Seller:
         self._inventory = inventory
         self._figures = figures
 
-    async def sell(self, claims: Sequence[Claim], at_once: int) -> Sold:
-        """Hold every seat."""
-        return await self._counted(driven(claims, at_once, self._said_to_hold))
+    async def sell(self, claims: Sequence[Claim], at_once: int, *, confirms: bool = False) -> Sold:
+        """Hold every seat, and book it at once if `confirms`."""
+        return await self._counted(driven(claims, at_once, partial(self._said_to_sell, confirms=confirms)))
 
     async def churn(self, trips: Sequence[Trip], at_once: int, seconds: float) -> Sold:
         """Hold any seat on any part of a trip, and release what was won; for so long."""
         return await self._counted(driven(_any_rides(trips, perf_counter() + seconds), at_once, self._said_to_ride))
 
-    async def _said_to_hold(self, claim: Claim) -> str:
+    async def _said_to_sell(self, claim: Claim, *, confirms: bool) -> str:
         try:
-            await hold(self._inventory, claim.trip, claim.seat, whole_trip(claim.trip))
+            await sold(self._inventory, claim, confirms=confirms)
         except Refusal as refusal:
             return refusal.reason
         return "won"
@@ -107,6 +108,15 @@ async def check(inventory: Inventory, trips: Sequence[Trip], won: Slice) -> list
         gone += sum(not isinstance(state, Available) for _, state in seat_map.seats())
     least, unknown = won.counts["won"], won.counts[OutcomeUnknown.reason]
     return [] if least <= gone <= least + unknown else [f"{gone} seats are gone, {least} were won"]
+
+
+async def sold(inventory: Inventory, claim: Claim, *, confirms: bool) -> None:
+    """Hold the seat, and book it. Raises Refusal."""
+    held = await hold(inventory, claim.trip, claim.seat, whole_trip(claim.trip))
+    if confirms:
+        await inventory.confirm_hold(
+            _buyer(claim.trip), ConfirmHoldCommand(hold_id=held, order_id=f"{claim.trip.key.trip}.{claim.seat}")
+        )
 
 
 async def hold(inventory: Inventory, trip: Trip, seat: str, ends: Ends) -> str:

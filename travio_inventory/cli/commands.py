@@ -233,7 +233,7 @@ COMMANDS = (
     Command("bench holds", "bench:bench_holds", "How fast free seats are held durably."),
     Command("bench web", "bench_web:bench_web", "How much HTTP costs, compared with gRPC."),
     Command("bench map", "bench:bench_map", "How fast a train's seat map is read."),
-    Command("bench claims", "bench:bench_claims", "How fast a cluster sells, compared with its bare batches."),
+    Command("bench claims", "bench_claims:bench_claims", "How fast a cluster sells, compared with its bare batches."),
     Command("bench browsing", "bench:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"),
     Command(
         "bench compare",

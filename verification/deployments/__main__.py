@@ -111,6 +111,9 @@ def claims() -> Mapping[str, object]:
             name = f"{nodes} node{'s' * (nodes > 1)}"
             found[name] = claims_bench(servers, "--seats", "2000")
             found[f"{name}, many trips"] = claims_bench(servers, "--trips", "100", "--seats", "40")
+            found[f"{name}, many trips, confirmed"] = claims_bench(
+                servers, "--trips", "100", "--seats", "40", "--confirm"
+            )
     return found
 
 
