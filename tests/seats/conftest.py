@@ -1,6 +1,6 @@
 """The sales that these tests open, on every store and cut into seat groups in every way."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,35 +31,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect tests that would take long on real servers and show little; those on the embedded file whose trips are
     one seat group are run once.
     """
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
-        if isinstance(item, pytest.Function) and _is_run_once(item):
+        asked = _asked(item)
+        if asked.get("store") == "sqlite" and "all" in [asked.get(cut) for cut in CUTS]:
             item.add_marker("once")
-        if isinstance(item, pytest.Function) and _is_for_a_release(item):
+        if asked.get("store") in NODES and item.path.stem in ON_SERVERS_FOR_A_RELEASE:
             item.add_marker("thorough")
-    left_out = {item for item in items if isinstance(item, pytest.Function) and _is_left_out(item)}
-    config.hook.pytest_deselected(items=[*left_out])
-    items[:] = [item for item in items if item not in left_out]
+        (left_out if asked and _is_left_out(asked, item.path.stem) else kept).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
-def _is_run_once(item: pytest.Function) -> bool:
-    asked = item.callspec.params if item.path.parent == HERE and hasattr(item, "callspec") else {}
-    return asked.get("store") == "sqlite" and "all" in [asked.get(cut) for cut in CUTS]
+def _asked(item: pytest.Item) -> Mapping[str, object]:
+    """The parameters of a test in this folder that runs on several stores."""
+    parameters: Mapping[str, object] = item.callspec.params if hasattr(item, "callspec") else {}
+    return parameters if "store" in parameters and item.path.parent == HERE else {}
 
 
-def _is_for_a_release(item: pytest.Function) -> bool:
-    asked = item.callspec.params if item.path.parent == HERE and hasattr(item, "callspec") else {}
-    return asked.get("store") in NODES and item.path.stem in ON_SERVERS_FOR_A_RELEASE
-
-
-def _is_left_out(item: pytest.Function) -> bool:
-    if item.path.parent != HERE or not hasattr(item, "callspec"):
-        return False
-    asked = item.callspec.params
-    store = asked.get("store")
-    if store not in NODES:
+def _is_left_out(asked: Mapping[str, object], module: str) -> bool:
+    if asked["store"] not in NODES:
         return False
     is_cut_otherwise = any(asked[cut] not in CUT_ON_SERVERS for cut in CUTS if cut in asked)
-    return is_cut_otherwise or (store == "cluster" and item.path.stem not in ON_CLUSTER)
+    return is_cut_otherwise or (asked["store"] == "cluster" and module not in ON_CLUSTER)
 
 
 @pytest.fixture(scope="module", params=EVERY_STORE)

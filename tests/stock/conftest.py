@@ -20,11 +20,14 @@ SLOW = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Most of these tests say the same on every store."""
     for item in items:
-        is_here = item.path.parent.name == "stock"
-        if is_here and "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS):
+        if "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS) and _is_here(item):
             item.add_marker("thorough")
-        if is_here and "[sqlite" in item.name and item.name.startswith(SLOW):
+        if "[sqlite" in item.name and item.name.startswith(SLOW) and _is_here(item):
             item.add_marker("once")
+
+
+def _is_here(item: pytest.Item) -> bool:
+    return item.path.parent.name == "stock"
 
 
 @pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])

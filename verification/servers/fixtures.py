@@ -68,12 +68,13 @@ def pytest_report_header() -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the markers of the servers that it uses, and time for a server that starts slowly."""
     for item in items:
-        for fixture in getattr(item, "fixturenames", ()):
-            for marker in MARKERS.get(fixture, ()):
+        for fixture in MARKERS.keys() & getattr(item, "fixturenames", ()):
+            for marker in MARKERS[fixture]:
                 item.add_marker(marker)
-        if any(item.get_closest_marker(server) for server in SERVERS):
+        given = {marker.name for marker in item.iter_markers()}
+        if not SERVERS.isdisjoint(given):
             item.add_marker("server")
-        if item.get_closest_marker("scylla") and not item.get_closest_marker("timeout"):
+        if "scylla" in given and "timeout" not in given:
             item.add_marker(pytest.mark.timeout(SCYLLA_TEST_S_MAX))
 
 

@@ -10,6 +10,7 @@ from travio_inventory.protocol.batches import Batches
 from verification.kit.sale import Market, Sale
 from verification.kit.stores import STORES, store_of
 
+HERE = Path(__file__).parent
 IMPORTANT_ON_SERVERS = (
     "test_a_payment_books_its_hold",
     "test_a_late_payment_for_what_another_has_is_to_be_refunded",
@@ -22,8 +23,7 @@ IMPORTANT_ON_SERVERS = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Most of these tests say the same on every store."""
     for item in items:
-        is_here = isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent
-        if is_here and "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS):
+        if "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS) and item.path.parent == HERE:
             item.add_marker("thorough")
 
 
