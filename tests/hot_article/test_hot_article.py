@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from travio_inventory.store.memory import MemoryBatches
-from verification.hot_article.__main__ import measured, opened
+from verification.hot_article.__main__ import by_processes, measured, opened
 
 
 @pytest.mark.once
@@ -24,3 +24,10 @@ async def test_a_hundred_units_are_sold_to_five_thousand_buyers_exactly(tmp_path
     async with opened("sqlite", tmp_path) as store:
         found = await measured(store, buyers=64, seconds=3, rounds=10, crowd=5_000, units=100)
     assert found["sold in rounds"]["sold"] == [100] * 10
+
+
+@pytest.mark.thorough
+async def test_processes_that_share_an_entry_or_have_their_own_sell_and_say_how_many() -> None:
+    found = await by_processes(2, 4, buyers=8, seconds=9)
+    assert set(found["reservations per second"]) == {"one entry", "own entry", "every entry"}
+    assert all(each > 0 for some in found["reservations per second"].values() for each in some)

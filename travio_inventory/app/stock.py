@@ -28,6 +28,7 @@ from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.records.approvals import Approvals
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.failures import Failures
+from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.order_notes import OrderNotes
 from travio_inventory.stock.records.reservations import Reservations
@@ -73,13 +74,14 @@ def assemble_stock(
 ) -> Stock:
     """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
     sold_out = SoldOut(sender.clock.elapsed_ms)
-    sender = sender.through(NotedBatches(sender.batches, sold_out))
+    known = KnownWarehouses(sender.clock.elapsed_ms)
+    sender = sender.through(NotedBatches(sender.batches, sold_out, known))
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background)
     lapses, transfers = LapseFinder(reservations.protocol), Transfers(sender)
-    reserve = ReserveStock(reservations, entries, warehouses, steps, lapses.sweep, sender.random, sold_out)
+    reserve = ReserveStock(reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out)
     notes = OrderNotes(sender.batches, sender.clock, kept_s=ORDER_NOTES_KEPT_S)
     settle = SettleOrder(reserve, reservations, notes, Failures(sender), steps)
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)

@@ -107,6 +107,10 @@ class Hold(Protocol):
         """The same hold in another state."""
         ...
 
+    def stepped_at(self, at_ms: int) -> Self:
+        """The same hold after a step at that moment."""
+        ...
+
     def extended(self, until_ms: int) -> Self:
         """The same hold, kept until then by one more extension."""
         ...
@@ -116,9 +120,7 @@ class Hold(Protocol):
         ...
 
     def keeping(self, parts: Collection[str], state: HoldState) -> Self:
-        """The same hold in that state, with these of its parts alone: by one more extension, unless the state is
-        another.
-        """
+        """The same hold in that state, with these parts alone: by one more extension if it is in that state."""
         ...
 
     def unnamed(self) -> Self:
@@ -253,9 +255,8 @@ class Decision(Enum):
 
 
 class Standing(NamedTuple):
-    """What a row of claims says about itself; it is never trusted, only where and when to read.
-
-    `lapses` if it is held until a moment; `is_settled` if it says that its hold is a booking.
+    """What a row of claims says about itself; it is never trusted, only where and when to read. `lapses` if it is held
+    until a moment; `is_settled` if it says that its hold is a booking.
     """
 
     owner: str

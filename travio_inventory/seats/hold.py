@@ -165,6 +165,10 @@ class Hold:
         """The same hold in another state."""
         return self._changed(state=state)
 
+    def stepped_at(self, _at_ms: int) -> "Hold":
+        """The same hold: it does not say when."""
+        return self
+
     def extended(self, until_ms: int) -> "Hold":
         """The same hold, extended once more until then."""
         return self._changed(state=Held(until_ms), extensions=self.extensions + 1)

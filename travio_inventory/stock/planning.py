@@ -1,6 +1,7 @@
 """Chooses the warehouses that serve a request: as few as can, by priority or by where it goes; a pure rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from travio_inventory.stock.allocation import Asked, ShipTo, Wanted, allocated
 from travio_inventory.stock.entry import InventoryEntry
@@ -8,13 +9,13 @@ from travio_inventory.stock.refusals import InsufficientStock, StockNotFound
 from travio_inventory.stock.reservation import Item, Reserve, ReservedLine
 from travio_inventory.stock.warehouse import SHARDS_MAX, Warehouse
 
+Plan: TypeAlias = tuple[tuple[ReservedLine, ...], bool]
+"""The lines of a reservation, and whether others may have served."""
 
-def planned(
-    asked: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]
-) -> tuple[tuple[ReservedLine, ...], bool]:
-    """The lines of a reservation, and whether others may have served: entries are by stock keeping unit, warehouses in
-    order. Where nothing is to be chosen nothing is judged here: the batch decides. Raises StockNotFound,
-    InsufficientStock.
+
+def planned(asked: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]) -> Plan:
+    """The plan: entries are by stock keeping unit, warehouses in order. Where nothing is to be chosen nothing is judged
+    here: the batch decides. Raises StockNotFound, InsufficientStock.
     """
     lines: dict[str, ReservedLine] = {}
     left = {entry.id: entry.quantities.available for each in entries.values() for entry in each}

@@ -208,6 +208,10 @@ class Reservation:
         """See Hold."""
         return replace(self, state=state)
 
+    def stepped_at(self, at_ms: int) -> "Reservation":
+        """See Hold."""
+        return replace(self, updated_at_ms=at_ms)
+
     def extended(self, until_ms: int) -> "Reservation":
         """See Hold."""
         return replace(self, state=Held(until_ms), expires_at_ms=until_ms, extensions=self.extensions + 1)

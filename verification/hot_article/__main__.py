@@ -12,6 +12,7 @@ from typing import Any
 from travio_inventory.bench.report import machine
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.store.sqlite import SqliteBatches
+from verification.hot_article.processes import KEYSPACE, sold_by_processes
 from verification.hot_article.sale import Sale, sold_in_rounds
 from verification.kit.stores import in_company, scylla_options, scylla_store
 from verification.servers.cassandra import cassandra
@@ -25,7 +26,7 @@ async def opened(on: str, folder: Path) -> AsyncIterator[Batches]:
             yield store
     else:
         with cassandra(folder, optimized=True) as node:
-            async with in_company(scylla_store(scylla_options(node, "hot_article"))) as store:
+            async with in_company(scylla_store(scylla_options(node, KEYSPACE))) as store:
                 yield store
 
 
@@ -42,6 +43,19 @@ async def measured(store: Batches, *, buyers: int, seconds: float, rounds: int, 
     }
 
 
+async def by_processes(processes: int, shards: int, *, buyers: int, seconds: float) -> Any:  # noqa: ANN401 - written as JSON
+    """The figures of several processes on one server. Most of the machine is theirs and the server's: where it has few
+    processors, these are what is measured.
+    """
+    folder = TemporaryDirectory(prefix="travio-hot-article-", ignore_cleanup_errors=True)
+    with folder as name, cassandra(Path(name), optimized=True) as node:
+        async with in_company(scylla_store(scylla_options(node, KEYSPACE))) as store:
+            found = await sold_by_processes(
+                store, node, processes=processes, shards=shards, buyers=buyers, seconds=seconds
+            )
+    return {"processes": processes, "shards": shards, "buyers": buyers, "reservations per second": found}
+
+
 def main() -> None:
     """Run it and print the report."""
     parser = argparse.ArgumentParser(prog="python -m verification.hot_article", description=__doc__)
@@ -51,8 +65,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100, help="sales of a few units to a crowd (%(default)s)")
     parser.add_argument("--crowd", type=int, default=5_000, help="the buyers of each (%(default)s)")
     parser.add_argument("--units", type=int, default=100, help="the units of each (%(default)s)")
+    parser.add_argument("--processes", type=int, default=0, help="so many processes sell on one server, and only that")
+    parser.add_argument("--shards", type=int, default=16, help="the entries that they may share (%(default)s)")
     chosen = vars(parser.parse_args())
-    on = chosen.pop("on")
+    on, processes, shards = chosen.pop("on"), chosen.pop("processes"), chosen.pop("shards")
+    if processes:
+        found = asyncio.run(by_processes(processes, shards, buyers=chosen["buyers"], seconds=chosen["seconds"]))
+        print(json.dumps({"machine": machine(), **found}, indent=2, default=str))  # noqa: T201 - its output
+        return
 
     async def run(folder: Path) -> Any:  # noqa: ANN401 - it is written as JSON
         async with opened(on, folder) as store:

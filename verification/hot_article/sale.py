@@ -31,9 +31,9 @@ AT_ONCE = 256
 
 
 class Sale:
-    """An organization of its own, in one process."""
+    """An organization, its own if none is named, in one process, whose orders begin with a name of their own."""
 
-    def __init__(self, store: Batches) -> None:
+    def __init__(self, store: Batches, organization: str = "", name: str = "o") -> None:
         self._steps = StepRunner(in_flight_max=1_000)
         sender = Sender(
             store,
@@ -43,32 +43,40 @@ class Sale:
             random=SystemRandom(),
         )
         self._stock = assemble_stock(sender, self._steps, watch=Unwatched())
-        self._actor = Actor(f"hot-{token_hex(6)}", "ann")
+        self.organization = organization or f"hot-{token_hex(6)}"
+        self._actor = Actor(self.organization, "ann")
+        self._name = name
         self._orders = count()
 
     async def reserved_per_s(self, pools: int, *, buyers: int, seconds: float) -> float:
         """Reservations a second of one unit each, from one entry or from so many; a buyer keeps to one pool."""
-        entries = [await self._entry(f"w{pool}", ENOUGH) for pool in range(pools)]
-        made, until = 0, time.perf_counter() + seconds
-
-        async def buyer(entry: InventoryEntry) -> None:
-            nonlocal made
-            while time.perf_counter() < until:
-                bought = await self._buy(entry.warehouse_id)
-                made += bought
-
+        entries = [await self.entry(f"w{pool}", ENOUGH) for pool in range(pools)]
         began = time.perf_counter()
-        await asyncio.gather(*(buyer(entries[number % pools]) for number in range(buyers)))
+        places = [entries[number % pools].warehouse_id for number in range(buyers)]
+        made = await self.reserved(places, buyers=buyers, seconds=seconds)
         took_s = time.perf_counter() - began
-        await self._steps.drain(DRAIN_S)
         reserved = await self._reserved(entries)
         if reserved != made:
             raise AssertionError(f"{made} were reserved, and {reserved} are")
         return made / took_s
 
+    async def reserved(self, warehouses: Sequence[str], *, buyers: int, seconds: float) -> int:
+        """How many were reserved in so many seconds, by buyers who each keep to the warehouse in their place."""
+        made, until = 0, time.perf_counter() + seconds
+
+        async def buyer(warehouse_id: str) -> None:
+            nonlocal made
+            while time.perf_counter() < until:
+                bought = await self._buy(warehouse_id)
+                made += bought
+
+        await asyncio.gather(*(buyer(warehouses[number]) for number in range(buyers)))
+        await self._steps.drain(DRAIN_S)
+        return made
+
     async def refused(self, *, buyers: int, seconds: float) -> dict[str, float]:
         """Refusals a second, and by second of CPU time of this process, when nothing is left."""
-        await self._entry("w0", 1)
+        await self.entry("w0", 1)
         await self._buy()
         refusals, until = 0, time.perf_counter() + seconds
 
@@ -87,7 +95,7 @@ class Sale:
     async def sold(self, *, units: int, crowd: int, places: int = 3) -> int:
         """How many of a crowd, who all want one, get it; and so many are reserved."""
         shares = [units // places + (place < units % places) for place in range(places)]
-        entries = [await self._entry(f"w{place}", share) for place, share in enumerate(shares)]
+        entries = [await self.entry(f"w{place}", share) for place, share in enumerate(shares)]
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def buyer() -> bool:
@@ -103,7 +111,7 @@ class Sale:
 
     async def _buy(self, warehouse_id: str = "") -> bool:
         """Whether the buyer got one; who is told to ask again does."""
-        order = f"o{next(self._orders)}"
+        order = f"{self._name}{next(self._orders)}"
         for _ in range(ATTEMPTS_MAX):
             try:
                 await self._stock.reserve.reserve(self._actor, Reserve(order, [Item("hot", 1, warehouse_id)]))
@@ -115,7 +123,8 @@ class Sale:
                 return True
         raise AssertionError("told to ask again too often")
 
-    async def _entry(self, code: str, quantity: int) -> InventoryEntry:
+    async def entry(self, code: str, quantity: int) -> InventoryEntry:
+        """An entry of the article in a new warehouse."""
         warehouse = await self._stock.warehouses.add(self._actor, AddWarehouse(code, Site("A warehouse")))
         return await self._stock.keep.add(self._actor, AddEntry("hot", warehouse.id, "hot", quantity))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -50,16 +50,21 @@ def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) ->
 
 def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOptions:
     """These nodes, each with a replica, and timeouts for a loaded machine."""
+    return options_on(node.hosts, node.port, keyspace, nodes=len(node.nodes))
+
+
+def options_on(hosts: Sequence[str], port: int, keyspace: str, *, nodes: int = 1) -> ScyllaOptions:
+    """So many nodes at these addresses."""
     return ScyllaOptions(
-        hosts=node.hosts,
-        port=node.port,
+        hosts=hosts,
+        port=port,
         keyspace=keyspace,
         serial="home",
         datacenter=DATACENTER,
         user="",
         password="",
         tls=None,
-        replication_min=len(node.nodes),
+        replication_min=nodes,
         rules={},
         clock_bound_ms=1_000,
         request_ms_max=10_000,

@@ -103,6 +103,10 @@ class UnitHold:
         """See Hold."""
         return NotEnough(f"the hold has no units in {sorted(parts)}")
 
+    def stepped_at(self, _at_ms: int) -> "UnitHold":
+        """See Hold: it does not say when."""
+        return self
+
     def with_state(self, state: HoldState) -> "UnitHold":
         """See Hold."""
         return replace(self, state=state)

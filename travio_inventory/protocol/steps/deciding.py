@@ -22,7 +22,7 @@ from travio_inventory.protocol.hold import (
 )
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
-from travio_inventory.protocol.resource import H, Hold, Resource
+from travio_inventory.protocol.resource import H, Hold, Resource, home_of
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -30,6 +30,8 @@ from travio_inventory.protocol.steps import writing
 from travio_inventory.protocol.steps.aims import aim_at
 
 TRIES_MAX = 4
+COUNTED_TRIES_MAX = 24
+"""Of a step on a counter: each other step there makes it computed again."""
 
 
 class Deciding(Generic[H]):
@@ -70,7 +72,8 @@ class Deciding(Generic[H]):
         may be already. Raises as `decide`.
         """
         failed = FailedBatches()
-        for _ in range(TRIES_MAX):
+        home = home_of(self._resource, actor.organization, hold_id)
+        for _ in range(COUNTED_TRIES_MAX if self._resource.depends_on(home) else TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
                 hold = await self.own(actor, hold_id)
@@ -93,7 +96,7 @@ class Deciding(Generic[H]):
             )
             if isinstance(outcome, Applied):
                 await self._rolling.changed(hold, after, as_of_ms=as_of_ms)
-                return after
+                return after.stepped_at(as_of_ms)
             failed.add(outcome)
             await self._sender.pause()
         raise failed.refusal()

@@ -57,11 +57,12 @@ class LateConfirming(Generic[H]):
             return None
         booking = sold_still
         kept = self._deciding.kept_as_expired(hold, self._resource.books.bookings_kept_s or FOR_EVER)
-        claimed, others_sent = await self._attempts.claim([booking], self._sender.clock.now_ms(), [kept])
+        now_ms = self._sender.clock.now_ms()
+        claimed, others_sent = await self._attempts.claim([booking], now_ms, [kept])
         match claimed.result:
             case Won():
                 await self._rolling.settled(booking, as_of_ms=claimed.as_of_ms)
-                return booking
+                return booking.stepped_at(now_ms)
             case AlreadyThere(row=row):
                 if others_sent and row.get("status") == "aborted":
                     await self._rolling.given_back(booking.with_state(Aborted(REFUSED)))

@@ -26,6 +26,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.stock.entry import QUANTITY_MAX
+from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.stock_rows import STOCK
 
 REMEMBERED_MS = 250
@@ -93,9 +94,10 @@ class SoldOut:
 class NotedBatches:
     """Batches, whose effects on stock are noted before anybody is told."""
 
-    def __init__(self, batches: Batches, sold_out: SoldOut) -> None:
+    def __init__(self, batches: Batches, sold_out: SoldOut, known: KnownWarehouses) -> None:
         self._batches = batches
         self._sold_out = sold_out
+        self._known = known
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Reads."""
@@ -132,6 +134,7 @@ class NotedBatches:
         """What may be there is there, if it is not known."""
         if partition.table is Table.WAREHOUSES:
             self._sold_out.forget(partition.organization)
+            self._known.forget(partition.organization)
         elif partition.table is Table.STOCK:
             for key, _, values, _ in writes:
                 if key == STOCK:

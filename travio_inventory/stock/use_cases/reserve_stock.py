@@ -9,8 +9,9 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
-from travio_inventory.stock.planning import planned
+from travio_inventory.stock.planning import Plan, planned
 from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.records.sold_out import SoldOut
 from travio_inventory.stock.records.stock_rows import place
@@ -34,6 +35,7 @@ class ReserveStock:
         reservations: Reservations,
         entries: Entries,
         warehouses: Warehouses,
+        known: KnownWarehouses,
         steps: Steps,
         sweep: Callable[[Partition], Awaitable[None]],
         random: Random,
@@ -42,6 +44,7 @@ class ReserveStock:
         self._reservations = reservations
         self._entries = entries
         self._warehouses = warehouses
+        self._known = known
         self._steps = steps
         self._sweep = sweep
         self._random = random
@@ -114,19 +117,22 @@ class ReserveStock:
 
     async def _reserve(self, actor: Actor, command: Reserve) -> Reservation:
         """Planned by what is seen, and reserved if it is so still."""
-        warehouses = await self._warehouses.all(actor.organization)
-        skus = sorted({item.sku for item in command.items})
-        entries = {sku: await self._of(actor.organization, sku) for sku in skus}
+        organization = actor.organization
+        known = await self._known.of(organization, self._warehouses.all)
+        entries = {sku: await self._of(organization, sku) for sku in sorted({item.sku for item in command.items})}
+        plan = None if known.is_fresh else _by_memory(command, entries, known.warehouses)
+        if plan is None and not known.is_fresh:
+            known = await self._known.fresh(organization, self._warehouses.all)
         try:
-            lines, is_chosen = planned(command, entries, warehouses)
+            lines, is_chosen = plan or planned(command, entries, known.warehouses)
         except (InsufficientStock, StockNotFound) as refusal:
             before = await self.reserved_before(actor, command)
             if before is not None:
                 return before
-            if isinstance(refusal, InsufficientStock) and await self._was_freed(entries, warehouses):
+            if isinstance(refusal, InsufficientStock) and await self._was_freed(entries, known.warehouses):
                 raise StockContended from None  # by reservations that had run out: plan again
             raise
-        request = Planned(actor.organization, command, lines, actor.user, is_chosen)
+        request = Planned(organization, command, lines, actor.user, is_chosen)
         return await self._steps.run(self._reservations.reserve(request))
 
     def _short(self, organization: str, command: Reserve) -> InsufficientStock | None:
@@ -165,7 +171,8 @@ class ReserveStock:
         """End the reservations of these entries that have run out; whether more can be had now."""
         numbers = {each.id: each.number for each in warehouses}
         was_freed = False
-        for entry in (each for some in entries.values() for each in some if each.quantities.reserved):
+        found = [each for some in entries.values() for each in some if each.warehouse_id in numbers]
+        for entry in (each for each in found if each.quantities.reserved):
             await self._sweep(place(entry.organization, entry.sku, numbers[entry.warehouse_id]))
             now = await self._entries.find(entry.organization, entry.id)
             was_freed |= now.quantities.available > entry.quantities.available
@@ -179,3 +186,16 @@ class ReserveStock:
             entries += page.entries
             after, is_more = page.after, bool(page.after)
         return entries
+
+
+def _by_memory(
+    command: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]
+) -> Plan | None:
+    """As `planned`, by warehouses that are only remembered; None if others could turn a no into a yes: where nothing
+    is chosen the batch says the final no.
+    """
+    try:
+        plan = planned(command, entries, warehouses)
+    except (InsufficientStock, StockNotFound):
+        return None
+    return plan if plan[1] or all(len(each) == 1 for each in entries.values()) else None

@@ -1,0 +1,91 @@
+"""Orders are planned by warehouses that are remembered for a moment, and nobody is refused by them."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.stock.shop import Shop
+from travio_inventory.protocol.batches import Kind, Partition, Rows, Table
+from travio_inventory.stock.commands import ChangeWarehouse
+from travio_inventory.stock.records.known_warehouses import KNOWN_MS, ORGANIZATIONS_MAX, KnownWarehouses
+from travio_inventory.stock.refusals import InsufficientStock
+from travio_inventory.stock.reservation import Status
+from travio_inventory.stock.warehouse import Site, Warehouse
+from verification.kit.clocks import Clock
+from verification.kit.passing import Passing
+
+
+class Counted(Passing):
+    """Batches that count the reads of all warehouses."""
+
+    reads = 0
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        self.reads += partition.table is Table.WAREHOUSES
+        return await super().read(partition, kind, start=start, end=end, most=most)
+
+
+async def test_orders_that_come_within_a_moment_read_the_warehouses_once(shop: Shop) -> None:
+    counted = Counted(shop.store)
+    shop = Shop(counted)
+    await shop.entry("cup", 9)
+    counted.reads = 0
+    for number in range(5):
+        await shop.reserve(f"o{number}", ("cup", 1))
+    assert counted.reads == 1
+    shop.clock.pass_ms(KNOWN_MS)
+    await shop.reserve("later", ("cup", 1))
+    assert counted.reads == 2
+
+
+async def test_a_warehouse_that_is_closed_here_serves_nobody_any_more(shop: Shop) -> None:
+    north = await shop.warehouse("north")
+    await shop.entry("cup", 9)
+    south = await shop.entry("cup", 9, code="south")
+    await shop.reserve("o1", ("cup", 1))
+    await shop.stock.warehouses.change(shop.actor, ChangeWarehouse(north.id, Site("North", is_active=False), 1))
+    assert [line.inventory_id for line in (await shop.reserve("o2", ("cup", 1))).lines] == [south.id]
+
+
+@pytest.mark.parametrize("was", ["new", "closed"])
+async def test_what_another_process_opens_is_found_before_anybody_is_refused(shop: Shop, was: str) -> None:
+    """This process remembers one warehouse, whose batch would say the final no."""
+    other = Shop(shop.store, shop.actor.organization)
+    await shop.entry("cup", 1)
+    if was == "closed":
+        closed = await other.warehouse("south", is_active=False)
+        await other.entry("cup", 1, code="south")
+    await shop.reserve("o1", ("cup", 1))
+    if was == "closed":
+        await other.stock.warehouses.change(other.actor, ChangeWarehouse(closed.id, Site("South"), 1))
+    else:
+        await other.entry("cup", 1, code="south")
+    assert (await shop.reserve("o2", ("cup", 1))).status is Status.PENDING
+    with pytest.raises(InsufficientStock):
+        await shop.reserve("o3", ("cup", 1))
+
+
+async def none(_organization: str) -> Sequence[Warehouse]:
+    return []
+
+
+async def test_what_changes_while_it_is_read_is_not_remembered() -> None:
+    known = KnownWarehouses(Clock().elapsed_ms)
+
+    async def changed_meanwhile(organization: str) -> Sequence[Warehouse]:
+        known.forget(organization)
+        return []
+
+    assert (await known.of("o", changed_meanwhile)).is_fresh
+    assert (await known.of("o", none)).is_fresh
+    assert not (await known.of("o", none)).is_fresh
+
+
+async def test_there_is_a_bound_on_what_is_remembered() -> None:
+    known = KnownWarehouses(Clock().elapsed_ms)
+    for number in range(ORGANIZATIONS_MAX + 1):
+        await known.of(str(number), none)
+    assert not (await known.of("1", none)).is_fresh
+    assert (await known.of("0", none)).is_fresh
