@@ -44,7 +44,7 @@ async def backlog_of(batches: Batches, clock: Clock, sink: str, *, kept_s: int, 
     cursor = number(found.get(_ROW, {}), "reached")
     reached_ms = number(found.get(published_until.ROW, {}), "reached")
     until = newest - SETTLING
-    behind = max(until - cursor, 0) if cursor else max(until, 0)
+    behind = max(until - cursor, 0)
     counted = 0
     if behind:
         after = Position(cursor)

@@ -115,15 +115,13 @@ class DeadLetters:
         """Its id, once it is safe. Raises NoRoom, BackendUnavailable, OutcomeUnknown."""
         letter_id, letter = letter.id, cut(letter)
         partition, entries = letter_partition(letter.of, letter_id), self._entries(letter, letter_id)
-        has_room = False
-        for _ in range(TRIES_MAX):
+        for tried in range(TRIES_MAX):
             told = await self.read(letter.of, letter_id)
             if told is not None and told.status is not Status.OVER:
                 await self._note(letter.of, self._entries(told.letter, letter_id))
                 return letter_id
-            if not has_room:
+            if not tried:
                 await self._check_room(letter)
-                has_room = True
             condition: Condition = ABSENT if told is None else told.seen
             body: Row = {"body": text64(letter.body)}
             writes = [Write(HEAD, condition, row_of(letter), self._kept_s), Write(BODY, {}, body, self._kept_s)]
@@ -234,8 +232,9 @@ class DeadLetters:
         if count.letters >= self._letters_max or count.bytes + size > self._bytes_max:
             said = f"{letter.of.of} has {count.letters} dead letters of {count.bytes} bytes, and no room for more"
             raise NoRoom(f"{said}: requeue or discard some (`travio-inventory events dead-letters`)")
-        count = Count(count.letters + 1, count.bytes + size, count.oldest_at_ms or letter.at_ms)
-        self._counted[letter.of] = self._counted[letter.of][0], count
+        counted_at_ms, _ = self._counted[letter.of]
+        more = count._replace(letters=count.letters + 1, bytes=count.bytes + size)
+        self._counted[letter.of] = counted_at_ms, more
 
     def _entries(self, letter: DeadLetter, letter_id: str) -> Sequence[IndexEntry]:
         entry = _Entry(letter.at_ms, letter_id, letter.kept_bytes)
