@@ -181,6 +181,7 @@ def answer_is_reset(connection: object, stream_id: int) -> bool:
 async def test_a_call_that_is_reset_before_its_turn_never_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many more calls in a read than start in a turn of the loop: only the first have run when all are reset."""
     monkeypatch.setattr(start_queue, "CALLS_PER_TURN", 3)
+    monkeypatch.setattr(start_queue, "SECONDS_PER_TURN", 60.0)
     async with serving(streams_concurrent_max=100, resets_per_second_max=100) as served, served.caller() as caller:
         assert await goes_on(caller)
         for stream_id in [caller.call(WAIT, SEVEN) for _ in range(60)]:

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable
 
-from travio_inventory.grpc_server.start_queue import CALLS_PER_TURN, StartQueue
+from travio_inventory.grpc_server.start_queue import CALLS_PER_TURN, SECONDS_PER_TURN, StartQueue
 
 
 class Calls:
-    """Names of the calls that have started, in order."""
+    """Names of the calls that have started, in order; each takes so many seconds."""
 
-    def __init__(self) -> None:
-        self.queue = StartQueue()
+    def __init__(self, *, each_s: float = 0.0) -> None:
+        self._each_s = each_s
+        self._now_s = 0.0
+        self.queue = StartQueue(lambda: self._now_s)
         self.started: list[str] = []
 
     def ask(self, connection: str, count: int, *, ended: bool = False) -> None:
@@ -20,6 +22,7 @@ class Calls:
 
     def _start(self, connection: str, *, ended: bool) -> Callable[[], bool]:
         def start() -> bool:
+            self._now_s += self._each_s
             if not ended:
                 self.started.append(connection)
             return not ended
@@ -40,6 +43,26 @@ async def test_a_limited_number_starts_in_one_turn_of_the_loop() -> None:
     calls = Calls()
     calls.ask("a", 2 * CALLS_PER_TURN + 1)
     for started in (CALLS_PER_TURN, 2 * CALLS_PER_TURN, 2 * CALLS_PER_TURN + 1):
+        assert len(calls.started) == started
+        await asyncio.sleep(0)
+
+
+async def test_calls_that_take_long_start_for_a_limited_time_in_one_turn_of_the_loop() -> None:
+    calls = Calls(each_s=SECONDS_PER_TURN * 0.4)
+    calls.ask("a", 8)
+    assert len(calls.started) == 3
+    assert not calls.queue.has_room
+    calls.ask("b", 1)
+    await asyncio.sleep(0)
+    assert calls.started[3:] == ["a", "b", "a"]
+    await asyncio.sleep(0)
+    assert len(calls.started) == 9
+
+
+async def test_a_call_that_takes_longer_than_a_turn_starts_all_the_same() -> None:
+    calls = Calls(each_s=2 * SECONDS_PER_TURN)
+    calls.ask("a", 3)
+    for started in (1, 2, 3):
         assert len(calls.started) == started
         await asyncio.sleep(0)
 
