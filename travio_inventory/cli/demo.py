@@ -24,6 +24,7 @@ from travio_inventory.cli.connection_options import PORT_DEFAULT, fail
 from travio_inventory.cli.drawn_maps import show_drawing
 from travio_inventory.cli.exits import Exit, Failure, failure_of
 from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.stock_demo import show_stock_sale
 from travio_inventory.cli.trip_files import parse_trip, read_trip
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.documents import WrongFile
@@ -47,16 +48,23 @@ def demo(
     stay: Annotated[
         bool, Parameter(negative=(), help="Keep the service and its page for a browser, until Ctrl-C.")
     ] = False,
+    stock: Annotated[
+        bool, Parameter(negative=(), help="Sell goods instead: 100 units in three warehouses to 5,000 buyers.")
+    ] = False,
 ) -> Exit:
     """Start the service on its own folder, let fifty buyers compete for one seat, and show the result. With --stay its
     page sells the other seats.
     """
     screen = Screen()
+    if stock and (file or stay):
+        return fail(screen, Failure(Exit.WRONG, "OPTIONS", "--stock sells goods: it goes without --file and --stay"))
     try:
         trip = read_trip(file) if file else parse_trip(examples.text(EXAMPLE), source=EXAMPLE)
     except WrongFile as wrong:
         return fail(screen, Failure(Exit.WRONG, "TRIP_FILE", str(wrong)))
     try:
+        if stock:
+            return asyncio.run(show_stock_sale(screen))
         return asyncio.run(_stay(screen, trip) if stay else _show(screen, trip, file))
     except Refusal as refusal:
         return fail(screen, failure_of(refusal))
