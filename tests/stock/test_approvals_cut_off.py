@@ -155,10 +155,10 @@ def test_a_decision_that_does_not_see_another_one_is_found(monkeypatch: pytest.M
         assert beside is not None
         if asked.cause.id.startswith("decided"):
 
-            def make(row: Any, entry: Any, now_ms: int) -> Any:  # noqa: ANN401 - as Beside's
-                pending = {**row, "status": "pending"}
-                entry, write = beside.make(pending, entry, now_ms)
-                return entry, write._replace(condition={})
+            def make(standing: Any, entry: Any, now_ms: int) -> Any:  # noqa: ANN401 - as Beside's
+                (key,) = beside.keys
+                entry, (write,) = beside.make({key: {**standing[key], "status": "pending"}}, entry, now_ms)
+                return entry, [write._replace(condition={})]
 
             asked = replace(asked, cause=self.cause_of(""), beside=beside._replace(make=make))
         return await change(self, at, asked)

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from tests.stock.carrying import Carrying
+from tests.stock.purchasing import Purchasing
 from tests.stock.shop import Shop
 from travio_inventory.events.inbound.letters import SourceLetters
 from travio_inventory.events.inbound.message import Header, Message, Unfit
@@ -88,6 +89,7 @@ async def a_little_stock(store: MemoryBatches) -> None:
     await shop.reserve("o1", ("cup", 2))
     await shop.commit("o1")
     await (await Carrying.begun(Shop(store))).draft(1)
+    await (await Purchasing.begun(Shop(store))).place(1)
     careful = Shop(store, limits=ApprovalLimits(0))
     await careful.adjust(await careful.entry(), 1)
 

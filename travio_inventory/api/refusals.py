@@ -69,6 +69,10 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     of_stock.ApprovalEnded: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.AdjustmentRejected: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.OwnAdjustment: WireStatus(Status.PERMISSION_DENIED, 403),
+    of_stock.OverReceived: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.PartlyReceived: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.PurchaseEnded: WireStatus(Status.FAILED_PRECONDITION, 409),
+    of_stock.TooManyOrders: WireStatus(Status.FAILED_PRECONDITION, 409),
     of_stock.StockNotFound: WireStatus(Status.NOT_FOUND, 404),
     of_stock.OrderReserved: WireStatus(Status.ALREADY_EXISTS, 409),
     of_stock.ReservationCommitted: WireStatus(Status.FAILED_PRECONDITION, 409),
@@ -137,28 +141,26 @@ def _of_trip(refusal: Refusal) -> dict[str, str]:
             return _of_stock(refusal)
 
 
+_OF_STOCK: Mapping[type[Refusal], Sequence[str]] = {
+    of_stock.InsufficientStock: ["available"],
+    of_stock.BelowReserved: ["reserved"],
+    of_stock.VersionConflict: ["version"],
+    of_stock.StockLeft: ["total"],
+    of_stock.StockFull: ["room"],
+    of_stock.NotInTransit: ["in_transit"],
+    of_stock.ApprovalEnded: ["status"],
+    of_stock.AdjustmentRejected: ["approval_id"],
+    of_stock.OrderReserved: ["reservation_id"],
+    of_stock.OverReceived: ["outstanding"],
+    of_stock.PartlyReceived: ["lines", "cause"],
+    of_stock.PurchaseEnded: ["status"],
+    of_stock.TooManyOrders: ["orders"],
+}
+"""What of a refusal of stock is told with its reason."""
+
+
 def _of_stock(refusal: Refusal) -> dict[str, str]:
-    match refusal:
-        case of_stock.InsufficientStock(available=available):
-            return {"available": str(available)}
-        case of_stock.BelowReserved(reserved=reserved):
-            return {"reserved": str(reserved)}
-        case of_stock.VersionConflict(version=version):
-            return {"version": str(version)}
-        case of_stock.StockLeft(total=total):
-            return {"total": str(total)}
-        case of_stock.StockFull(room=room):
-            return {"room": str(room)}
-        case of_stock.NotInTransit(in_transit=in_transit):
-            return {"in_transit": str(in_transit)}
-        case of_stock.ApprovalEnded(status=status):
-            return {"status": status}
-        case of_stock.AdjustmentRejected(approval_id=approval_id):
-            return {"approval_id": approval_id}
-        case of_stock.OrderReserved(reservation_id=reservation):
-            return {"reservation_id": reservation}
-        case _:
-            return {}
+    return {name: str(getattr(refusal, name)) for name in _OF_STOCK.get(type(refusal), ())}
 
 
 def _named(ids: Sequence[str]) -> str:

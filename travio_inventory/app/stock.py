@@ -31,9 +31,12 @@ from travio_inventory.stock.records.failures import Failures
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.order_notes import OrderNotes
+from travio_inventory.stock.records.purchases import Purchases
 from travio_inventory.stock.records.reservations import Reservations
+from travio_inventory.stock.records.restocking import Restocking
 from travio_inventory.stock.records.sold_out import NotedBatches, SoldOut
 from travio_inventory.stock.records.stock_lapses import StockLapses
+from travio_inventory.stock.records.suppliers import Suppliers
 from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.use_cases import Stock
@@ -42,12 +45,16 @@ from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.decide_adjustments import DecidesAdjustments
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
+from travio_inventory.stock.use_cases.keep_suppliers import KeepSuppliers
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocation
+from travio_inventory.stock.use_cases.purchase_stock import PurchasesStock
 from travio_inventory.stock.use_cases.read_stock import ReadStock
+from travio_inventory.stock.use_cases.reorder_stock import ReorderStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
 from travio_inventory.stock.use_cases.settle_order import SettleOrder
+from travio_inventory.stock.use_cases.suggest_orders import SuggestOrders
 from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
@@ -87,6 +94,8 @@ def assemble_stock(
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
     outbox = Unpublished(sender, sinks)
     auditor = StockAuditor(reservations.protocol, outbox, round_, audit or StockAuditRules())
+    clock, purchases, suppliers = sender.clock, Purchases(sender), Suppliers(sender.batches, sender.clock)
+    restocking = Restocking(sender.batches, entries, transfers)
     return Stock(
         watch.use_case("keep_warehouses", KeepWarehouses(warehouses)),
         watch.use_case("keep_stock", KeepStock(entries, warehouses, steps)),
@@ -102,6 +111,10 @@ def assemble_stock(
         watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
         watch.use_case("settle_order", settle),
         watch.use_case("audit_stock", AuditStock(auditor)),
+        watch.use_case("keep_suppliers", KeepSuppliers(suppliers)),
+        watch.use_case("purchase_stock", PurchasesStock(purchases, suppliers, warehouses, steps, clock)),
+        watch.use_case("suggest_orders", SuggestOrders(restocking, warehouses, clock)),
+        ReorderStock(restocking, purchases, suppliers, steps, clock),
     )
 
 
@@ -115,6 +128,12 @@ DEEDS = {
         "ship": "ship transfer",
         "receive": "receive transfer",
         "cancel": "cancel transfer",
+    },
+    "suppliers": {"add": "add supplier", "change": "change supplier", "delete": "delete supplier"},
+    "purchases": {
+        "place": "place purchase order",
+        "receive": "receive purchase order",
+        "cancel": "cancel purchase order",
     },
 }
 """Verbs of use cases of the house, and what they are called in the record. What orders do is in movements alone."""

@@ -50,8 +50,12 @@ from travio_inventory.stock.refusals import (
     BelowReserved,
     InsufficientStock,
     NotInTransit,
+    OverReceived,
+    PartlyReceived,
+    PurchaseEnded,
     StockFull,
     StockLeft,
+    TooManyOrders,
     VersionConflict,
 )
 
@@ -101,7 +105,17 @@ MEANINGS: Mapping[Status, Meaning] = {
 """The whole table. A status with a reason of ours is the refusal of that reason, whatever the status."""
 
 COUNTED: Mapping[
-    type[InsufficientStock | BelowReserved | VersionConflict | StockLeft | StockFull | NotInTransit], str
+    type[
+        InsufficientStock
+        | BelowReserved
+        | VersionConflict
+        | StockLeft
+        | StockFull
+        | NotInTransit
+        | OverReceived
+        | TooManyOrders
+    ],
+    str,
 ] = {
     InsufficientStock: "available",
     BelowReserved: "reserved",
@@ -109,6 +123,8 @@ COUNTED: Mapping[
     StockLeft: "total",
     StockFull: "room",
     NotInTransit: "in_transit",
+    OverReceived: "outstanding",
+    TooManyOrders: "orders",
 }
 """The refusals of stock that say a number, and what it is called."""
 
@@ -241,8 +257,10 @@ def _of_stock(kind: type[Refusal], info: ErrorInfo) -> Refusal:
     for counted, name in COUNTED.items():
         if issubclass(kind, counted):
             return counted(_whole(info.metadata[name]))
-    if issubclass(kind, ApprovalEnded):
+    if issubclass(kind, ApprovalEnded | PurchaseEnded):
         return kind(info.metadata["status"])
+    if issubclass(kind, PartlyReceived):
+        return kind(_whole(info.metadata["lines"]), info.metadata["cause"])
     if issubclass(kind, AdjustmentRejected):
         return kind(info.metadata["approval_id"])
     return kind()

@@ -58,8 +58,12 @@ class Kind(StrEnum):
     MOVEMENT = "movement"
     TRANSFER = "transfer"
     APPROVAL = "approval"
+    PURCHASE = "purchase"
+    ON_ORDER = "on order"
     WAREHOUSE = "warehouse"
     NUMBERS = "numbers"
+    SUPPLIER = "supplier"
+    PURCHASE_ORDER = "purchase order"
 
 
 class Index(StrEnum):

@@ -1,4 +1,4 @@
-"""The tables of stock: what lies where, its movements, and the warehouses."""
+"""The tables of stock: what lies where, its movements, the warehouses, suppliers and purchase orders."""
 
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type, number, text
@@ -101,6 +101,29 @@ APPROVAL = RowKind(
         number("updated_at_ms", "when it was decided"),
     ),
 )
+PURCHASE = RowKind(
+    "a line of a purchase order",
+    "the order",
+    "800 days from when the order was placed",
+    (
+        text("status", "open, received or cancelled"),
+        number("quantity", "how many were ordered"),
+        text("definition", "how many of them came, as JSON"),
+        number("version", "how many steps the line had"),
+        number("created_at_ms", "when it was placed"),
+        number("updated_at_ms", "when it had its last step"),
+    ),
+)
+ON_ORDER = RowKind(
+    "what is on order for an entry",
+    "empty",
+    _FOR_EVER,
+    (
+        text("definition", "the open orders, the last supplier, and the number of automatic orders, as JSON"),
+        number("version", "how many changes it had"),
+        number("updated_at_ms", "when it was changed last"),
+    ),
+)
 STOCK = ConditionalTable(
     "What lies of a stock keeping unit in a warehouse, with its movements, reservations and events.",
     text("organization", "the organization whose stock it is"),
@@ -112,6 +135,8 @@ STOCK = ConditionalTable(
         Kind.CAUSE: CAUSE,
         Kind.TRANSFER: TRANSFER,
         Kind.APPROVAL: APPROVAL,
+        Kind.PURCHASE: PURCHASE,
+        Kind.ON_ORDER: ON_ORDER,
         Kind.LINE: LINE,
         Kind.SOLD: SOLD,
         Kind.HOLD: HOLD,
@@ -120,10 +145,10 @@ STOCK = ConditionalTable(
 )
 
 NUMBERS = RowKind(
-    "how many warehouses there are",
+    "how many warehouses or suppliers there are",
     "empty",
     _FOR_EVER,
-    (number("warehouses", "the number of the last warehouse"),),
+    (number("warehouses", "the number of the last warehouse, or supplier"),),
 )
 WAREHOUSE = RowKind(
     "a warehouse",
@@ -138,10 +163,39 @@ WAREHOUSE = RowKind(
         number("updated_at_ms", "when it was changed last"),
     ),
 )
+SUPPLIER = RowKind(
+    "a supplier",
+    "its id",
+    _FOR_EVER,
+    (
+        number("number", "its number among those of the organization, from 1"),
+        text("code", "its code, which never changes"),
+        text("definition", "its name, how to reach it, and whether it is deleted, as JSON"),
+        number("version", "how many changes it had"),
+        number("created_at_ms", "when it was created"),
+        number("updated_at_ms", "when it was changed last"),
+    ),
+)
+PURCHASE_ORDER = RowKind(
+    "a purchase order: what was ordered; what came of it is with the entries",
+    "empty",
+    "800 days from when it was placed",
+    (
+        text("definition", "its supplier, its lines, who ordered and who cancelled it, as JSON"),
+        number("version", "1, and 2 once it is cancelled"),
+        number("created_at_ms", "when it was placed"),
+        number("updated_at_ms", "when it was placed, or cancelled"),
+    ),
+)
 WAREHOUSES = ConditionalTable(
-    "The warehouses of an organization.",
+    "The warehouses of an organization, its suppliers and its purchase orders.",
     text("organization", "the organization whose warehouses they are"),
-    text("list", "empty: all are in one partition"),
+    text("list", "empty for the warehouses, `suppliers` for these, `order` and its id for a purchase order"),
     None,
-    {Kind.NUMBERS: NUMBERS, Kind.WAREHOUSE: WAREHOUSE},
+    {
+        Kind.NUMBERS: NUMBERS,
+        Kind.WAREHOUSE: WAREHOUSE,
+        Kind.SUPPLIER: SUPPLIER,
+        Kind.PURCHASE_ORDER: PURCHASE_ORDER,
+    },
 )

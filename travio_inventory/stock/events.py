@@ -28,6 +28,9 @@ class StockEvent(StrEnum):
     ADJUSTMENT_REQUESTED = "inventory.adjustment_requested"
     ADJUSTMENT_APPROVED = "inventory.adjustment_approved"
     ADJUSTMENT_REJECTED = "inventory.adjustment_rejected"
+    PURCHASE_ORDERED = "inventory.purchase_ordered"
+    PURCHASE_RECEIVED = "inventory.purchase_received"
+    PURCHASE_CANCELLED = "inventory.purchase_cancelled"
 
 
 Said: TypeAlias = tuple[StockEvent, Mapping[str, int | str]]

@@ -13,6 +13,10 @@ Refusal
 │   ├── ApprovalEnded
 │   ├── AdjustmentRejected
 │   ├── OwnAdjustment
+│   ├── OverReceived
+│   ├── PartlyReceived
+│   ├── PurchaseEnded
+│   ├── TooManyOrders
 │   ├── OrderReserved
 │   ├── ReservationEnded
 │   │   ├── ReservationCommitted
@@ -193,3 +197,46 @@ class OwnAdjustment(FinalRefusal):
 
     def __init__(self) -> None:
         super().__init__("who asked for an adjustment does not decide about it: another person has to")
+
+
+class OverReceived(FinalRefusal):
+    """More came than is outstanding of a line of a purchase order; nothing was received. `outstanding` is how many."""
+
+    reason = "OVER_RECEIVED"
+
+    def __init__(self, outstanding: int = 0, sku: str = "") -> None:
+        super().__init__(
+            f"only {outstanding}{f' of {sku}' if sku else ''} are outstanding: order what came beyond that"
+        )
+        self.outstanding = outstanding
+
+
+class PartlyReceived(FinalRefusal):
+    """The first `lines` of a receipt were received, the next one was refused. The same receipt does nothing twice."""
+
+    reason = "PARTLY_RECEIVED"
+
+    def __init__(self, lines: int = 0, cause: str = "", said: str = "") -> None:
+        super().__init__(f"the first {lines} lines were received, the next one was not{f': {said}' if said else ''}")
+        self.lines = lines
+        self.cause = cause
+
+
+class PurchaseEnded(FinalRefusal):
+    """The purchase order takes no such step any more; nothing was done."""
+
+    reason = "PURCHASE_ORDER_STATUS"
+
+    def __init__(self, status: str = "") -> None:
+        super().__init__(f"the purchase order is {status.lower().replace('_', ' ') or 'in another state'}")
+        self.status = status
+
+
+class TooManyOrders(FinalRefusal):
+    """So many purchase orders are open for an entry that no other one is placed."""
+
+    reason = "TOO_MANY_ORDERS"
+
+    def __init__(self, orders: int = 0) -> None:
+        super().__init__(f"{orders} purchase orders are open for an entry: receive or cancel some first")
+        self.orders = orders

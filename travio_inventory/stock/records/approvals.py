@@ -22,6 +22,7 @@ from travio_inventory.protocol.batches import (
     Partition,
     Row,
     RowKey,
+    Rows,
     StoreUnavailable,
     Write,
 )
@@ -78,13 +79,13 @@ class Approvals:
             changes.adjusted(entry, command, now_ms)
             return changes.noted(entry, now_ms)
 
-        def beside(_row: Row | None, entry: InventoryEntry, _now_ms: int) -> tuple[InventoryEntry, Write]:
+        def beside(_standing: Rows, entry: InventoryEntry, _now_ms: int) -> tuple[InventoryEntry, Sequence[Write]]:
             asked = Approval(
                 named, actor.organization, entry.id, entry.sku, entry.warehouse_id, command.quantity, command.type,
                 command.why.reason, command.why.reference, actor.user, asked_ms, ApprovalStatus.PENDING, "", 0, "", 0,
                 1,
             )  # fmt: skip
-            return entry, Write(_key(named), ABSENT, _row_of(asked), KEPT_S)
+            return entry, [Write(_key(named), ABSENT, _row_of(asked), KEPT_S)]
 
         said: Mapping[str, int | str] = {
             "approvalId": named, "quantity": command.quantity, "type": command.type.value, "reason": command.why.reason,
@@ -92,7 +93,7 @@ class Approvals:
         }  # fmt: skip
         change = Change(
             actor, make, cause, fingerprint, listed=_listed(at, named, asked_ms),
-            said=(StockEvent.ADJUSTMENT_REQUESTED, said), beside=Beside(_key(named), beside),
+            said=(StockEvent.ADJUSTMENT_REQUESTED, said), beside=Beside([_key(named)], beside),
         )  # fmt: skip
         changed = await self._changing.change(at, change)
         if changed.movement is not None:  # the cause led to it while the limit was another one
@@ -114,12 +115,14 @@ class Approvals:
                 changes.adjusted(entry, found.command, now_ms) if command.is_approved else changes.noted(entry, now_ms)
             )
 
-        def beside(row: Row | None, entry: InventoryEntry, now_ms: int) -> tuple[InventoryEntry, Write]:
-            if row is None:
+        key = _key(found.id)
+
+        def beside(standing: Rows, entry: InventoryEntry, now_ms: int) -> tuple[InventoryEntry, Sequence[Write]]:
+            if key not in standing:
                 raise StockNotFound("approval")
-            before = at_moment(read_approval(at, _key(found.id), row), now_ms)
+            before = at_moment(read_approval(at, key, standing[key]), now_ms)
             after = decide(before, command, actor.user, now_ms, version=entry.version)
-            return entry, Write(_key(found.id), {"version": before.version}, _row_of(after), KEPT_S)
+            return entry, [Write(key, {"version": before.version}, _row_of(after), KEPT_S)]
 
         kind = StockEvent.ADJUSTMENT_APPROVED if command.is_approved else StockEvent.ADJUSTMENT_REJECTED
         said: Mapping[str, int | str] = {
@@ -128,7 +131,7 @@ class Approvals:
         }  # fmt: skip
         change = Change(
             replace(actor, user=found.requested_by), make, RowKey(Kind.CAUSE, f"decided {found.id}"), "", found.type,
-            found.reason, found.reference, said=(kind, said), kept_s=KEPT_S, beside=Beside(_key(found.id), beside),
+            found.reason, found.reference, said=(kind, said), kept_s=KEPT_S, beside=Beside([key], beside),
         )  # fmt: skip
         await self._changing.change(at, change)
         after = await self._read(at, found.id)

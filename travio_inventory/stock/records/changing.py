@@ -51,12 +51,12 @@ TRIES_MAX = 24
 
 
 class Beside(NamedTuple):
-    """Another row of the partition, seen at the same moment, and written in the same batch. `make` says what becomes of
-    it, and of the entry as the change made it; from the row, None if there is none, that entry, and the moment.
+    """Other rows of the partition, seen at the same moment, and written in the same batch. `make` says what becomes of
+    them, and of the entry as the change made it; from those that are there, that entry, and the moment.
     """
 
-    key: RowKey
-    make: Callable[[Row | None, InventoryEntry, int], tuple[InventoryEntry, Write]]
+    keys: Sequence[RowKey]
+    make: Callable[[Rows, InventoryEntry, int], tuple[InventoryEntry, Sequence[Write]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Change:
     @property
     def depends_on(self) -> Sequence[RowKey]:
         """The rows that say what the change does."""
-        return [STOCK, self.cause] if self.beside is None else [STOCK, self.cause, self.beside.key]
+        return [STOCK, self.cause, *(() if self.beside is None else self.beside.keys)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +135,9 @@ class Changing:
         before = stock_rows.read_entry(at, standing[STOCK]) if STOCK in standing else None
         try:
             after = change.make(before, now.at_ms)
-            more: list[Write] = []
+            more: Sequence[Write] = ()
             if change.beside is not None:
-                after, write = change.beside.make(standing.get(change.beside.key), after, now.at_ms)
-                more.append(write)
+                after, more = change.beside.make(standing, after, now.at_ms)
         except Refusal:
             if was_sent and (found := await self._found(at, change)) is not None:
                 return found

@@ -10,12 +10,16 @@ from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
 from travio_inventory.stock.use_cases.decide_adjustments import DecidesAdjustments
 from travio_inventory.stock.use_cases.keep_stock import KeepStock
+from travio_inventory.stock.use_cases.keep_suppliers import KeepSuppliers
 from travio_inventory.stock.use_cases.keep_warehouses import KeepWarehouses
 from travio_inventory.stock.use_cases.preview_allocation import PreviewAllocation
+from travio_inventory.stock.use_cases.purchase_stock import PurchasesStock
 from travio_inventory.stock.use_cases.read_stock import ReadStock
+from travio_inventory.stock.use_cases.reorder_stock import ReorderStock
 from travio_inventory.stock.use_cases.report_stock import ReportStock
 from travio_inventory.stock.use_cases.reserve_stock import ReserveStock
 from travio_inventory.stock.use_cases.settle_order import SettleOrder
+from travio_inventory.stock.use_cases.suggest_orders import SuggestOrders
 from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
 from travio_inventory.stock.use_cases.update_many import UpdatesMany
 
@@ -40,3 +44,8 @@ class Stock:
     settle: SettleOrder
     """What other services tell of orders."""
     audit: AuditStock
+    suppliers: KeepSuppliers
+    purchases: PurchasesStock
+    suggest: SuggestOrders
+    reorder: ReorderStock
+    """One round over the entries that are low, by the house."""
