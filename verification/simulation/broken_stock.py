@@ -1,19 +1,20 @@
 """Broken designs of stock: of its rows, and of the protocol, which reservations must show as well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.hold import HoldState, Recorded
 from travio_inventory.protocol.resource import Claim, OwnShare
+from travio_inventory.stock import planning
 from travio_inventory.stock.entry import InventoryEntry
-from travio_inventory.stock.records import stock_units
+from travio_inventory.stock.records import sold_out, stock_units
 from travio_inventory.stock.records.entry_steps import EntryStep, entry_writes
 from travio_inventory.stock.records.order_books import OrderBooks
 from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.records.stock_rows import STOCK
-from travio_inventory.stock.reservation import Reservation
+from travio_inventory.stock.reservation import Item, Reservation
 from verification.simulation.broken import rewrite, unconditionally
 from verification.simulation.broken_designs import BROKEN
 from verification.simulation.broken_units import BrokenUnits
@@ -22,6 +23,8 @@ from verification.simulation.plan import Plan
 ROUGH = Plan(0, seats=12, seats_per_group=4, holders=7, faults=0.5, kills=0.4)
 ONE_PLACE = Plan(0, seats=4, seats_per_group=4, holders=7, faults=0.3, kills=0.12)
 CALM = Plan(0, seats=12, seats_per_group=4, holders=5, faults=0.0, kills=0.0)
+_served = planning._served
+Candidate = tuple[InventoryEntry, int]
 CHANGING = Plan(0, seats=6, seats_per_group=3, faults=0.3, changes=0.7)
 
 
@@ -99,6 +102,22 @@ def _every_intent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stock_units, "_own", own)
 
 
+def _long_memory(patch: pytest.MonkeyPatch) -> None:
+    """That an article is sold out is remembered for half a minute, whatever other processes bring back."""
+    patch.setattr(sold_out, "REMEMBERED_MS", 30_000)
+
+
+def _first_place_only(patch: pytest.MonkeyPatch) -> None:
+    """What the first warehouse has not, nobody has."""
+    patch.setattr(planning, "_served", _from_the_first)
+
+
+def _from_the_first(
+    item: Item, candidates: Sequence[Candidate], left: Mapping[str, int], *, allow_split: bool
+) -> Sequence[tuple[InventoryEntry, int, int]]:
+    return _served(item, candidates[:1], left, allow_split=allow_split)
+
+
 def _own(name: str, promises: str, seed: int) -> BrokenUnits:
     """A broken design of the protocol, on stock."""
     return BrokenUnits(promises, ROUGH.with_seed(seed), BROKEN[name].plant)
@@ -114,6 +133,8 @@ BROKEN_STOCK = {
     "a return that nobody finds": BrokenUnits("L2", ROUGH, _never_open_again),
     "an order is served twice": BrokenUnits("I6", ROUGH, _served_twice),
     "an intent that was refused counts": BrokenUnits("I2", ROUGH, _every_intent),
+    "sold out is remembered for long": BrokenUnits("S5", CALM, _long_memory),
+    "the first warehouse has none, so nobody has": BrokenUnits("S5", CALM, _first_place_only),
     **{
         name: _own(name, promises, seed)
         for name, promises, seed in (

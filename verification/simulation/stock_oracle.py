@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
 from travio_inventory.protocol.hold import base_id
@@ -18,6 +17,7 @@ from travio_inventory.stock.records.reservation_rows import (
 )
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.store.memory import Change
+from verification.simulation.sold_out_judge import Shelves, Told, judged_refusals
 
 LIVE = ("held", "confirmed")
 NEXT: Mapping[str, set[str]] = {
@@ -37,24 +37,13 @@ SOLD = (COMMITTED, RETURNING)
 BY_ORDERS = (MovementType.OUTBOUND, MovementType.RETURN)
 
 
-@dataclass(slots=True)
-class Told:
-    """A call and its result: an answer, a refusal's name, or nothing ("unknown")."""
-
-    what: str
-    order: str
-    key: str
-    ended_s: float = 0.0
-    answer: str = "unknown"
-    reservation_id: str = ""
-
-
 class StockOracle:
     """Sees all rows, and notes what was true when."""
 
     def __init__(self) -> None:
         self.rows: defaultdict[Partition, dict[RowKey, Row]] = defaultdict(dict)
         self.statuses: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+        self._shelves = Shelves()
         self._moved: defaultdict[Partition, int] = defaultdict(int)
         self._by_orders: defaultdict[Partition, int] = defaultdict(int)
         self.violations: list[str] = []
@@ -67,6 +56,7 @@ class StockOracle:
         rows.update((key, after) for key, _, after in changes)
         self._judge_movements(now_s, partition, changes)
         if STOCK in rows:
+            self._shelves.noted(now_s, partition, number(rows[STOCK], "available"))
             self._judge_quantities(now_s, partition, rows)
         for key, before, after in changes:
             if key.kind is Kind.HOLD and before != after:
@@ -146,6 +136,7 @@ class StockOracle:
                         if base_id(name) == base_id(call.reservation_id)]  # fmt: skip
                 if "confirmed" in late:
                     self._broken(call.ended_s, f"I5 {call.order} was said to be expired, and is committed")
+        self.violations += judged_refusals(calls, self._shelves)
 
     def judge_leftovers(self) -> None:
         """After a night with sweepers each place is as the home rows say."""

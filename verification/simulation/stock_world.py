@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from travio_inventory.app.assemble import Unwatched
-from travio_inventory.app.stock import assemble_stock
+from travio_inventory.app.stock import UNLIMITED, assemble_stock
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, RowKey, Table, Write
@@ -26,7 +26,8 @@ from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import ORGANIZATION, START_MS
 from verification.simulation.plan import LAPSES_S, TTL_S, Plan
 from verification.simulation.process import Process, adopting, keep_at
-from verification.simulation.stock_oracle import StockOracle, Told
+from verification.simulation.sold_out_judge import Told
+from verification.simulation.stock_oracle import StockOracle
 from verification.simulation.virtual_loop import now_s, run_virtually
 from verification.simulation.world import QUIET_S
 
@@ -38,21 +39,25 @@ BY_HAND = Why("by hand")
 class StockProcess(Process):
     """A process that keeps stock, and a sweeper of it."""
 
+    limits = UNLIMITED
+
     def _boot(self) -> None:
         self.steps = StepRunner(in_flight_max=10_000)
         random = Random(self._random.random())
         self.sender = Sender(
             self._batches, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=random
         )
-        self.stock: Stock = assemble_stock(self.sender, self.steps, watch=Unwatched())
+        self.stock: Stock = assemble_stock(self.sender, self.steps, watch=Unwatched(), limits=self.limits)
 
 
 class StockWorld:
     """Runs a plan: `seats_per_group` units of each stock keeping unit in each of so many warehouses."""
 
+    night_s: float = QUIET_S
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.oracle = StockOracle()
+        self.oracle = self._judge()
         self.random = Random(plan.seed)
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = lambda partition, changes: self.oracle.applied(now_s(), partition, changes)
@@ -61,23 +66,37 @@ class StockWorld:
         self.entries: dict[tuple[str, str], str] = {}
         """The id of the entry by stock keeping unit and warehouse."""
 
+    def _judge(self) -> StockOracle:
+        return StockOracle()
+
+    def _open(self, edge: FaultyEdge) -> Sequence[StockProcess]:
+        return [StockProcess(self.plan, self.batches, edge, self.random) for _ in range(3)]
+
+    def _besides(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """What goes on all day, besides orders."""
+        return [self._keep(Random(self.plan.seed * 31))]
+
     async def run(self) -> None:
         """The day, the night after it, and the reckoning."""
         asyncio.get_running_loop().set_task_factory(adopting)
         edge = FaultyEdge(lambda: START_MS, Random(0))
-        self.processes = [StockProcess(self.plan, self.batches, edge, self.random) for _ in range(3)]
+        self.processes = self._open(edge)
         await self._prepare()
         self.batches.faults = Faults.share(self.plan.faults, late_s_max=self.plan.late_s)
         workers = [asyncio.ensure_future(self._employ(process)) for process in self.processes[:2]]
         async with asyncio.TaskGroup() as day:
             for number in range(self.plan.holders):
                 day.create_task(self._live(f"u{number}", Random(self.plan.seed * 1_009 + number)))
-            day.create_task(self._keep(Random(self.plan.seed * 31)))
+            for work in self._besides():
+                day.create_task(work)
         await asyncio.sleep(self.plan.late_s * 2)
         self.batches.faults = Faults.none()
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(self.night_s)
         for worker in workers:
             worker.cancel()
+        self._reckon()
+
+    def _reckon(self) -> None:
         self.oracle.judge_leftovers()
         self.oracle.judge(self.calls)
 
@@ -175,7 +194,7 @@ class StockWorld:
         return False
 
     async def _ask(self, what: str, request: Reserve) -> Told:
-        call = Told(what, request.order_id, request.key)
+        call = Told(what, request.order_id, request.key, request.merged, is_split=request.allow_split, begun_s=now_s())
         process = self.random.choice(self.processes)
         task = process.start(self._do(process.stock, what, request))
         if self.random.random() < self.plan.kills:

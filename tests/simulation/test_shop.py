@@ -1,0 +1,55 @@
+"""A shop on bad days: transfers conserve, nobody approves their own, each event of an order takes effect once."""
+
+from collections import Counter
+
+import pytest
+
+from verification.simulation.broken_shop import BROKEN_SHOP, CALM_SHOP, SHOP_DAY, SMALL_SHOP
+from verification.simulation.broken_units import BrokenUnits
+from verification.simulation.shop_world import simulate_shop
+
+pytestmark = pytest.mark.long
+
+SEEDS = 2
+MANY_SEEDS = 40
+SEEDS_MAX = 10
+"""The number of seeds that are searched from the one that is known to catch a design."""
+ANSWERS = {
+    "draft ok", "ship ok", "ship InsufficientStock", "receive ok", "receive NotInTransit", "receive unknown",
+    "cancel transfer ok", "cancel transfer TransferEnded", "adjust many ok", "decide ok", "decide OwnAdjustment",
+    "decide ApprovalEnded", "order.created ok", "order.created unknown", "payment.successful ok", "payment.failed ok",
+    "order.cancelled ok", "reserve ok", "reserve InsufficientStock", "commit ok", "cancel ok",
+}  # fmt: skip
+
+
+def test_a_shop_keeps_its_promises_on_one_bad_day() -> None:
+    assert simulate_shop(SMALL_SHOP.with_seed(0)).oracle.violations == []
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(300)
+def test_every_step_is_drawn_and_every_answer_is_true() -> None:
+    answers: Counter[str] = Counter()
+    for plan in (SHOP_DAY, SMALL_SHOP, CALM_SHOP):
+        for seed in range(SEEDS):
+            world = simulate_shop(plan.with_seed(seed))
+            assert world.oracle.violations == [], plan.with_seed(seed)
+            answers += world.answers
+    assert answers.keys() >= ANSWERS
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
+def test_the_same_on_many_days(seed: int) -> None:
+    for plan in (SHOP_DAY, SMALL_SHOP):
+        assert simulate_shop(plan.with_seed(seed)).oracle.violations == [], plan.with_seed(seed)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("design", BROKEN_SHOP.values(), ids=BROKEN_SHOP.keys())
+def test_a_broken_design_is_caught_in_a_shop(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
+    design.plant(monkeypatch)
+    seeds = range(design.plan.seed, design.plan.seed + SEEDS_MAX)
+    assert any(design.is_caught_by(simulate_shop(design.plan.with_seed(seed)).oracle.violations) for seed in seeds)
