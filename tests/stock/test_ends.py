@@ -12,7 +12,7 @@ EXPIRED_S = 901
 
 
 async def test_a_step_is_answered_with_its_own_moment_and_so_is_its_repetition(shop: Shop) -> None:
-    await shop.entry("cup", 12)
+    await shop.entry("cup", 8)
     for number, (order, end) in enumerate({"o1": shop.commit, "o2": shop.cancel, "o3": shop.commit}.items()):
         made = await shop.reserve(order, ("cup", 3))
         shop.clock.pass_s(5 if number < 2 else EXPIRED_S)
@@ -28,8 +28,8 @@ async def test_a_step_is_answered_with_its_own_moment_and_so_is_its_repetition(s
 @pytest.mark.parametrize("end", ["commit", "cancel"])
 async def test_buyers_of_one_article_who_end_at_once_are_all_served(shop: Shop, end: str) -> None:
     """Each end changes the counter from which the others were computed."""
-    cup = await shop.entry("cup", 12)
-    await asyncio.gather(*(shop.reserve(f"o{number}", ("cup", 1)) for number in range(12)))
-    ended = await asyncio.gather(*(getattr(shop, end)(f"o{number}") for number in range(12)))
+    cup = await shop.entry("cup", 8)
+    await asyncio.gather(*(shop.reserve(f"o{number}", ("cup", 1)) for number in range(8)))
+    ended = await asyncio.gather(*(getattr(shop, end)(f"o{number}") for number in range(8)))
     assert {each.status for each in ended} == {Status.COMMITTED if end == "commit" else Status.CANCELLED}
-    assert await shop.totals(cup) == [(0, 0) if end == "commit" else (12, 0)]
+    assert await shop.totals(cup) == [(0, 0) if end == "commit" else (8, 0)]

@@ -127,6 +127,30 @@ async def test_what_is_left_is_sold_to_who_wants_no_more(shop: Shop) -> None:
     assert await refused(shop, "o6") == 0
 
 
+@pytest.mark.parametrize("where", [0, 3])
+async def test_the_last_unit_is_found_wherever_it_lies_by_who_said_no_before(shop: Shop, where: int) -> None:
+    """Every place was asked before the no was remembered, so each is found again: what this process brings at once,
+    what another one does a moment later. Of all who want it one has it.
+    """
+    other = Shop(shop.store, shop.actor.organization, seed=8)
+    places = [await shop.entry("cup", 0, code=f"place-{number}") for number in range(4)]
+    assert await refused(shop, "before") == 0
+    for brings, is_known in ((shop, True), (other, False)):
+        await brings.adjust(places[where], 1)
+        if not is_known:
+            assert await refused(shop, "too early") == 0
+            shop.clock.pass_ms(REMEMBERED_MS)
+        asked = (
+            each.reserve(f"{brings is shop} {n}", ("cup", 1)) for n in range(4) for each in (shop, other)[: 1 + n % 2]
+        )
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        made = [each for each in answers if not isinstance(each, BaseException)]
+        assert {line.inventory_id for each in made for line in each.lines} == {places[where].id}
+        assert len({each.id for each in made}) == 1
+        assert await refused(shop, f"after {is_known}") == 0
+    assert await shop.totals(*places) == [(0, 2 * (number == where)) for number in range(4)]
+
+
 async def test_what_an_item_names_is_not_refused_by_what_others_lack(shop: Shop) -> None:
     await shop.entry("cup", 0)
     await shop.warehouse("closed", is_active=False)
