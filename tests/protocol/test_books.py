@@ -1,6 +1,6 @@
 """Books that keep a booking for so long, and that note each batch on claims: every batch is kept and noted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
 import pytest
@@ -10,18 +10,19 @@ from tests.protocol.test_on_units import Killed, Stock, market, stock
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, NotDone, Partition, Write
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, NotDone, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.books import HolderBooks
 from travio_inventory.protocol.folding import FoldedAttempts
-from travio_inventory.protocol.hold import Recorded, Released
+from travio_inventory.protocol.hold import HoldState, Recorded, Released, late_id
 from travio_inventory.protocol.hold_protocol import HoldProtocol
-from travio_inventory.protocol.refusals import HoldExpired
+from travio_inventory.protocol.refusals import HoldExpired, HoldLimitReached
 from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.steps import writing
 from verification.kit.clocks import START_MS
 from verification.kit.passing import Batch
 from verification.kit.sale import GRACE_S, Sale
-from verification.simulation.units import LINES, Unheard, Units
+from verification.simulation.units import LINES, NotEnough, Unheard, Units
 
 __all__ = ["market", "stock"]
 KEPT_S = 99
@@ -48,8 +49,32 @@ class Folded(Notebooks):
     folds = True
 
 
+class OneEach(HolderBooks):
+    """Whoever has a hold or a booking has no other."""
+
+    bookings_free_slots = False
+
+    def live_max(self, rules: Rules) -> int:
+        return 1
+
+
+class OneEachUnits(Units):
+    books = OneEach()
+
+
 class NotedUnits(Units):
+    """Notes also where and when lines were moved."""
+
     books = Notebooks()
+
+    def __init__(self) -> None:
+        self.moved: list[tuple[int, Recorded]] = []
+
+    def move(
+        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows, now: Recorded
+    ) -> Sequence[Write]:
+        self.moved.append((partition.number, now))
+        return super().move(owned, state, partition, seen, now)
 
 
 class FoldedUnits(Units):
@@ -88,6 +113,15 @@ async def test_every_batch_on_claims_is_noted_when_it_is_sent(kept: Stock) -> No
     told = [each for batch in sent for each in batch.entries if ": " in each.bucket]
     assert {each.entry.rpartition(" ")[0] for each in told} == {str(Recorded(await epoch(kept.sale), START_MS))}
     assert {each.keep_s for each in told} == {Retention().entries_s}
+
+
+async def test_what_moves_lines_is_told_where_and_when(kept: Stock) -> None:
+    units, hold = kept.holds.resource, await kept.hold(3, 2)
+    assert isinstance(units, NotedUnits)
+    kept.sale.clock.pass_ms(7)
+    await kept.confirm(hold)
+    await kept.counts()
+    assert units.moved == [(number, Recorded(await epoch(kept.sale), START_MS + 7)) for number in (0, 1)]
 
 
 async def test_a_step_that_gives_a_part_back_is_noted_for_the_rest(kept: Stock) -> None:
@@ -130,7 +164,7 @@ async def test_what_is_noted_names_the_open_epoch_or_is_not_sent(kept: Stock, mo
     owned = {hold.id: Units().keys(hold, partition)}
     sender, resource = kept.holds.sender, kept.holds.resource
 
-    async def unknown(_at_ms: int) -> Recorded:
+    async def unknown(_at_ms: int | None = None) -> Recorded:
         raise BackendUnavailable
 
     sent = noted(kept.sale)
@@ -150,6 +184,9 @@ async def test_attempts_are_folded_where_the_books_say_so(stock: Stock) -> None:
     assert isinstance(stock.holds.attempts, FoldedAttempts)
     await stock.hold(3)
     hold = await stock.hold(2, 1)
+    assert await stock.counts() == [(5, 5), (9, 1)]
+    with pytest.raises(NotEnough):
+        await stock.hold(8, 1)
     assert await stock.counts() == [(5, 5), (9, 1)]
     await stock.confirm(hold)
     assert await stock.counts() == [(5, 3), (9, 0)]
@@ -178,14 +215,28 @@ def actor(stock: Stock) -> Actor:
     return stock.sale.actor()
 
 
+async def row_of(stock: Stock, hold_id: str) -> Row:
+    """The row of a hold of the first partition."""
+    key = rows.hold_key(hold_id)
+    return (await stock.store.get(stock.partitions[0], [key]))[key]
+
+
 async def test_an_id_is_fenced_for_whoever_must_know_that_it_is_never_made(stock: Stock) -> None:
     organization = actor(stock).organization
     hold = await stock.hold(1)
     unused = hold.id[:-1] + ("0" if hold.id[-1] != "0" else "1")
     assert await stock.holds.fence(organization, unused)
     assert not await stock.holds.fence(organization, hold.id), "it was made"
-    row = (await stock.store.get(stock.partitions[0], [rows.hold_key(unused)]))[rows.hold_key(unused)]
+    row = await row_of(stock, unused)
     assert (row["status"], row["reason"]) == ("aborted", "retry")
+
+
+async def test_a_row_that_no_step_can_change_any_more_is_as_good_as_a_fence(stock: Stock) -> None:
+    hold = await stock.hold(1)
+    key = rows.hold_key(hold.id)
+    await stock.store.apply(stock.partitions[0], [Write(key, {}, {"status": rows.CLOSED})])
+    assert (await row_of(stock, hold.id))["holder"]
+    assert await stock.holds.fence(actor(stock).organization, hold.id)
 
 
 @pytest.mark.parametrize("is_booked", [True, False])
@@ -196,5 +247,40 @@ async def test_a_late_booking_lives_or_never_will(stock: Stock, is_booked: bool)
         await stock.confirm(hold)
     assert await stock.holds.judging.never_late(actor(stock).organization, hold.id) is not is_booked
     if not is_booked:
+        assert (await row_of(stock, late_id(hold.id)))["reason"] == "refused"
         with pytest.raises(HoldExpired):
             await stock.confirm(hold)
+
+
+# ---- one each
+
+
+@pytest.fixture
+def one_each(stock: Stock) -> Stock:
+    """Whoever has a hold or a booking has no other."""
+    process = stock.sale.process
+    stock.holds = HoldProtocol(process.sender, OneEachUnits(), Unheard(), process.steps.in_background)
+    return stock
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_booking_keeps_its_slot_where_the_books_say_so(one_each: Stock, is_late: bool) -> None:
+    hold = await one_each.hold(1)
+    if is_late:
+        await one_each.holds.expiring.expire(hold)
+    await one_each.confirm(hold)
+    with pytest.raises(HoldLimitReached):
+        await one_each.hold(1)
+    await one_each.holds.cancel(actor(one_each), hold.id)
+    await one_each.hold(1)
+
+
+async def test_who_takes_the_slot_of_an_expired_hold_cannot_book_that_late(one_each: Stock) -> None:
+    hold = await one_each.hold(1)
+    with pytest.raises(HoldLimitReached):
+        await one_each.hold(1)
+    await one_each.holds.expiring.expire(hold)
+    await one_each.hold(1)
+    with pytest.raises(HoldExpired):
+        await one_each.confirm(hold)
+    assert await one_each.counts() == [(9, 1), (10, 0)]

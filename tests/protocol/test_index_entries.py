@@ -28,6 +28,8 @@ def test_an_entry_names_its_minute_or_epoch_and_its_partition() -> None:
     assert index_entries.due(partition, 60_000 * 7 + 59_999, KEPT) == IndexEntry(
         Index.EXPIRY, "0000000007", named, KEPT.entries_s
     )
+    stock = index_entries.due(partition._replace(table=Table.STOCK), 60_000 * 7, KEPT)
+    assert (stock.of, stock.bucket) == (Index.STOCK_EXPIRY, "0000000007"), "swept by itself"
     assert index_entries.recorded(partition, 7, KEPT) == IndexEntry(Index.JOURNAL, "0000000007", named, KEPT.entries_s)
 
 

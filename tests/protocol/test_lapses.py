@@ -17,6 +17,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of
 from travio_inventory.protocol.lapses import LOOK_EVERY_MS, LapseFinder
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, SETTLES_MS
@@ -25,6 +26,7 @@ from travio_inventory.seats.hold import Hold
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Sale
+from verification.simulation.units import Unheard, Units
 
 NOW = START_MS // MINUTE_MS
 LAPSES_MS = TTL_S * 1_000 + CLOCK_BOUND_MS
@@ -81,6 +83,31 @@ async def reached(sale: Sale) -> int:
 async def carried(sale: Sale, minute: int) -> list[str]:
     """What was carried on into that minute."""
     return [each for each in await sale.store.read_index(Index.EXPIRY, bucket_of(minute)) if each[0] == "\x1e"]
+
+
+# ---- where
+
+
+class InStock(Units):
+    """Their places are in the table of stock."""
+
+    table = Table.STOCK
+
+
+async def test_each_table_is_swept_by_itself(sale: Sale) -> None:
+    sender, process = sale.process.sender, sale.process
+    sweeper = LapseFinder(HoldProtocol(sender, InStock(), Unheard(), process.steps.in_background))
+    begins = Write(RowKey(Kind.CURSOR, ""), {}, {"reached": NOW}, FOR_EVER)
+    await sale.store.apply(CURSOR._replace(name=Index.STOCK_EXPIRY), [begins])
+    one, two, three = (Partition(Table.STOCK, "org", "shelf", number) for number in (1, 2, 3))
+    await noticed(sale, "A1", NOW)
+    await sale.store.note(Index.STOCK_EXPIRY, NOW, rows.partition_entry(two))
+    for partition in (one, sale.group_partition("A2")):
+        sender.signals.due(partition, sale.clock.elapsed_ms())
+    assert await sweeper.due_partitions() == [one, two]
+    for partition in (three, sale.group_partition("A3")):
+        sender.signals.due(partition, sale.clock.elapsed_ms())
+    assert sweeper.due_meanwhile([]) == [three]
 
 
 # ---- when

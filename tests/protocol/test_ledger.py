@@ -1,18 +1,22 @@
 """Rows of keys and slots: what each batch writes on which condition, which slot is taken, what is read for it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.protocol.parts import Pauses, noted, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Kind, Row, RowKey, Table, Write
-from travio_inventory.protocol.ledger import TRIES_MAX
+from travio_inventory.protocol.ledger import TRIES_MAX, Answered, Ledger
 from travio_inventory.protocol.retention import Retention
+from travio_inventory.seats.hold import HoldRequest
 from travio_inventory.seats.refusals import HoldLimitReached
+from travio_inventory.seats.trip import Journey
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, commits, ledgers
 from verification.kit.passing import Batch
-from verification.kit.sale import GRACE_S, Market, Sale
+from verification.kit.sale import GRACE_S, TTL_S, Market, Sale
 
 KEPT = Retention()
 KEY = RowKey(Kind.KEY, "k")
@@ -69,6 +73,17 @@ async def test_a_key_is_bound_by_one_batch_without_a_read_before(sale: Sale) -> 
     assert sale.store.rows_read[Kind.KEY] == 0
     assert await sale.hold("A1", key="k") == hold
     assert pauses(sale) == 0
+
+
+async def test_a_key_that_nobody_used_is_bound_to_nothing(sale: Sale) -> None:
+    sender, holds = sale.process.sender, sale.process.holds
+    ledger = Ledger(sender, holds.resource.books, holds.judging)
+    asked = HoldRequest(sale.actor(), sale.trip, Journey(0, 2), ("A1",), TTL_S * 1_000, "k", asked_s=TTL_S)
+    assert await ledger.look(asked) is None
+    hold = await sale.hold("A1", key="other")
+    found = await ledger.look(replace(asked, key="other"))
+    assert isinstance(found, Answered)
+    assert found.hold_id == hold.id
 
 
 async def test_each_hold_takes_the_first_free_slot_for_as_long_as_it_may_be_held(limited: Sale) -> None:

@@ -11,10 +11,10 @@ from tests.protocol.test_overtaken import LASTS_MS, Heard, slow
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import index_entries
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, RowKey, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.claims import ERRORS_MAX
 from travio_inventory.protocol.steps.deciding import TRIES_MAX
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.move import Move
 from travio_inventory.seats.refusals import SeatContended, SeatTaken, TripOpening
 from travio_inventory.seats.trip import Trip
@@ -55,6 +55,17 @@ class Unread(Overtaken):
         if self.left >= 0:
             raise StoreUnavailable("no answer")
         return await super().get(partition, keys)
+
+
+class Left(Heard):
+    """Notes also the seats that a hold had before it was moved."""
+
+    def __init__(self, sale: Sale) -> None:
+        super().__init__(sale)
+        self.seats: list[str] = []
+
+    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
+        self.seats += hold.before.seats if hold.before is not None else ()
 
 
 def due(sale: Sale, partition: Partition, at_ms: int) -> IndexEntry:
@@ -220,9 +231,24 @@ async def test_a_move_that_another_call_commits_before_it_is_undone_is_done(sale
     sale.store.spoil(Spoil.NOT_DONE, commits)
     before = [nothing] * (1 + ERRORS_MAX + 1)
     sale.process.sender.batches = Overtaken(sale.store, *before, lambda _: other.move(hold, "A1>A2"))
+    left = Left(sale)
     assert (await sale.move(hold, "A1>A2")).seats == ("A2",)
+    assert left.seats == ["A1"], "those who show maps hear of it"
     await sale.settled()
     await sale.assert_legal()
+
+
+async def test_a_move_that_others_commit_and_book_before_it_is_undone_is_a_booking(sale: Sale) -> None:
+    hold, other = await sale.hold("A1"), sale.elsewhere()
+
+    async def move_and_book(_: Sequence[Write]) -> None:
+        await other.move(hold, "A1>A2")
+        await other.confirm(hold)
+
+    sale.store.spoil(Spoil.NOT_DONE, commits)
+    sale.process.sender.batches = Overtaken(sale.store, *[nothing] * (1 + ERRORS_MAX + 1), move_and_book)
+    moved = await sale.move(hold, "A1>A2")
+    assert (moved.seats, type(moved.state)) == (("A2",), Confirmed)
 
 
 async def test_a_seat_that_others_take_and_return_all_the_time_is_contended(sale: Sale) -> None:

@@ -68,6 +68,13 @@ async def test_what_was_sent_before_all_was_forgotten_is_not_remembered(sale: Sa
     assert [list(batch.entries) for batch in sent] == [[entry]]
 
 
+async def test_an_unknown_outcome_is_settled_by_a_batch_of_its_own_partition(sale: Sale, sender: Sender) -> None:
+    sale.store.spoil(Spoil.LOST, times=1)
+    for seat, is_open in (("A1", 1), ("A2", 1), ("A1", 0)):
+        await sender.apply(sale.group_partition(seat), [HOLD], [])
+        assert sender.counts.doubts.open_count() == is_open
+
+
 @pytest.mark.parametrize(("began_s", "left_s"), [(0, 60), (-20, 40), (-70, -10), (5, 60)])
 async def test_a_step_is_sent_soon_after_its_timestamp_or_never(
     sale: Sale, sender: Sender, began_s: int, left_s: int

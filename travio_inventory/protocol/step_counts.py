@@ -119,7 +119,7 @@ def _how(first: Write, again: Write, outcome: Applied | Refused) -> str:
     is_fence = again.values.get("status") == "aborted" != first.values.get("status")
     if isinstance(outcome, Applied):
         return FENCED if is_fence else APPLIED
-    standing = outcome.rows.get(first.key, {})
+    standing = outcome.rows.get(first.key)
     is_there = standing and all(standing.get(name) == value for name, value in first.values.items())
     return FOUND if is_there else REFUSED
 

@@ -20,6 +20,9 @@ from travio_inventory.protocol.resource import H, Hold, Resource, home_and_other
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
 
+_UNTOLD = Recorded(0, 0)
+"""Where nothing is told nobody asks when."""
+
 
 async def see(sender: Sender, resource: Resource[H], partition: Partition, keys: Sequence[RowKey]) -> Rows:
     """The rows that a move of these is computed from; no read if it depends on nothing. Raises StoreUnavailable."""
@@ -95,14 +98,14 @@ async def follow(
     seen: Rows,
 ) -> Outcome:
     """Move these claims to the state that their home row says."""
-    now, entries, books = Recorded(0, sender.clock.now_ms()), list[IndexEntry](), resource.books
+    now, books = _UNTOLD, resource.books
     if books.tells:
         try:
-            now = await sender.now(now.at_ms)
+            now = await sender.now()
         except BackendUnavailable:
             return NotDone("the epoch could not be read")
     writes = resource.move(owned, state, partition, seen, now)
-    entries += books.noted(partition, writes, now, sender.rules.retention)
+    entries = books.noted(partition, writes, now, sender.rules.retention)
     return await sender.apply(partition, writes, entries, at_ms=now.at_ms if books.tells else None)
 
 
