@@ -10,7 +10,18 @@ from tests.protocol.test_on_units import Killed, Stock, market, stock
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, NotDone, Partition, Row, RowKey, Rows, Write
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Index,
+    IndexEntry,
+    Kind,
+    NotDone,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    Write,
+)
 from travio_inventory.protocol.books import HolderBooks
 from travio_inventory.protocol.folding import FoldedAttempts
 from travio_inventory.protocol.hold import HoldState, Recorded, Released, late_id
@@ -122,6 +133,16 @@ async def test_what_moves_lines_is_told_where_and_when(kept: Stock) -> None:
     await kept.confirm(hold)
     await kept.counts()
     assert units.moved == [(number, Recorded(await epoch(kept.sale), START_MS + 7)) for number in (0, 1)]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_what_is_told_is_sent_soon_and_what_only_follows_at_any_time(kept: Stock, is_told: bool) -> None:
+    seller = kept if is_told else Stock(kept.sale.elsewhere())
+    hold = await seller.hold(1, 1)
+    sent = noted(seller.sale)
+    await seller.confirm(hold)
+    await seller.counts()
+    assert [(batch.partition.number, batch.send_by < ANY_TIME) for batch in sent] == [(0, True), (1, is_told)]
 
 
 async def test_a_step_that_gives_a_part_back_is_noted_for_the_rest(kept: Stock) -> None:
