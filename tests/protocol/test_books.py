@@ -79,12 +79,12 @@ class NotedUnits(Units):
     books = Notebooks()
 
     def __init__(self) -> None:
-        self.moved: list[tuple[int, Recorded]] = []
+        self.moved: list[tuple[Partition, Recorded]] = []
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows, now: Recorded
     ) -> Sequence[Write]:
-        self.moved.append((partition.number, now))
+        self.moved.append((partition, now))
         return super().move(owned, state, partition, seen, now)
 
 
@@ -126,13 +126,14 @@ async def test_every_batch_on_claims_is_noted_when_it_is_sent(kept: Stock) -> No
     assert {each.keep_s for each in told} == {Retention().entries_s}
 
 
-async def test_what_moves_lines_is_told_where_and_when(kept: Stock) -> None:
+@pytest.mark.parametrize("is_booked", [True, False])
+async def test_what_moves_lines_is_told_where_and_when(kept: Stock, is_booked: bool) -> None:
     units, hold = kept.holds.resource, await kept.hold(3, 2)
     assert isinstance(units, NotedUnits)
     kept.sale.clock.pass_ms(7)
-    await kept.confirm(hold)
+    await (kept.confirm(hold) if is_booked else kept.holds.release(actor(kept), hold.id))
     await kept.counts()
-    assert units.moved == [(number, Recorded(await epoch(kept.sale), START_MS + 7)) for number in (0, 1)]
+    assert units.moved == [(each, Recorded(await epoch(kept.sale), START_MS + 7)) for each in kept.partitions]
 
 
 @pytest.mark.parametrize("is_told", [True, False])
