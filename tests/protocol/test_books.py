@@ -32,8 +32,8 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.steps import writing
 from verification.kit.clocks import START_MS
 from verification.kit.passing import Batch
-from verification.kit.sale import GRACE_S, Sale
-from verification.simulation.units import LINES, NotEnough, Unheard, Units
+from verification.kit.sale import GRACE_S, TTL_S, Sale
+from verification.simulation.units import LINES, NotEnough, Unheard, UnitRequest, Units
 
 __all__ = ["market", "stock"]
 KEPT_S = 99
@@ -207,9 +207,11 @@ async def test_attempts_are_folded_where_the_books_say_so(stock: Stock) -> None:
     await stock.hold(3)
     hold = await stock.hold(2, 1)
     assert await stock.counts() == [(5, 5), (9, 1)]
-    with pytest.raises(NotEnough):
-        await stock.hold(8, 1)
-    assert await stock.counts() == [(5, 5), (9, 1)]
+    keyed = UnitRequest(actor(stock), ((0, 8), (1, 1)), TTL_S * 1_000, "k")
+    for _ in range(2):
+        with pytest.raises(NotEnough):
+            await stock.holds.hold(keyed)
+        assert await stock.counts() == [(5, 5), (9, 1)], "its id is fenced, and what it took given back"
     await stock.confirm(hold)
     assert await stock.counts() == [(5, 3), (9, 0)]
 
