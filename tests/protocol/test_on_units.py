@@ -14,6 +14,7 @@ from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Batches,
+    Index,
     Kind,
     Outcome,
     Partition,
@@ -234,6 +235,7 @@ async def test_a_commit_without_an_answer_is_found_also_where_too_few_are_left_t
     assert (hold.state, await stock.counts()) == (Held(START_MS + TTL_S * 1_000), [(2, 8), (10, 0)])
     assert [len(batch.writes) for batch in sent] == [4, 0], "it is found, and listed once more"
     assert {batch.partition for batch in sent} == {stock.partitions[0]}
+    assert [entry.of for entry in sent[1].entries] == [Index.HOLDS]
 
 
 async def test_what_another_process_brought_in_line_first_is_in_line(stock: Stock) -> None:
