@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from load_test import verdict
 from load_test.record import RECORD_FILE
-from travio_inventory.bench.own_server import FOR_ANYBODY, HOST, OwnServer, ServerFailed, free_port
+from travio_inventory.bench.own_server import FOR_ANYBODY, HOST, PORT, OwnServer, ServerFailed
 from travio_inventory.settings import SettingsError, load_settings
 
 STOP_SECONDS_MAX = 15
@@ -113,13 +113,12 @@ async def _service(target: str, folder: Path) -> AsyncIterator[str]:
     if target:
         yield target
         return
-    port = free_port()
-    settings = {"TRAVIO_GRPC_HOST": HOST, "TRAVIO_GRPC_PORT": str(port), "TRAVIO_DATA": str(folder / "data")}
+    settings = {"TRAVIO_GRPC_HOST": HOST, "TRAVIO_GRPC_PORT": PORT, "TRAVIO_DATA": str(folder / "data")}
     settings |= {"TRAVIO_HTTP_PORT": "off", "TRAVIO_METRICS_PORT": "off"}
-    server = OwnServer(SERVE, {"TRAVIO_LOG_LEVEL": "WARNING"} | FOR_ANYBODY | settings, port=port)
+    server = OwnServer(SERVE, {"TRAVIO_LOG_LEVEL": "WARNING"} | FOR_ANYBODY | settings)
     async with server:
         try:
-            yield f"{HOST}:{port}"
+            yield f"{HOST}:{server.port}"
         finally:
             shutil.copy(server.folder / "server.log", folder / "service.log")
 

@@ -17,6 +17,7 @@ import yaml
 
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
 from travio_inventory.app.service import FLUSH_SECONDS_MAX
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.cli.commands import NAME, build
 from travio_inventory.settings import (
     KEYS,
@@ -28,7 +29,7 @@ from travio_inventory.settings import (
     load_settings,
     names,
 )
-from verification.kit.service_process import free_port, serving
+from verification.kit.service_process import serving
 from verification.servers.certificates import make_certificates
 
 ROOT = Path(__file__).parent.parent

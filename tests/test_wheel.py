@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.wheel import Installed
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.cli.commands import BEGIN, COACH, COMMANDS, NAME
 from travio_inventory.cli.stock.commands import TRANSFER
 from travio_inventory.ui import web_files
-from verification.kit.service_process import free_port
+from verification.kit.child_process import ended
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -51,7 +52,8 @@ def shell(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A shell in an empty folder, beside a service that it started."""
     shell = Shell(installed, tmp_path_factory.mktemp("elsewhere"))
     environment = {**shell.environment, "TRAVIO_STOCK_APPROVAL_ABOVE": str(WAITS_ABOVE)}
-    with subprocess.Popen([NAME, "serve"], cwd=shell.folder, env=environment, stderr=subprocess.PIPE) as service:
+    serve = subprocess.Popen([NAME, "serve"], cwd=shell.folder, env=environment, stderr=subprocess.PIPE)
+    with ended(serve) as service:
         assert service.stderr is not None
         assert b"TRAVIO_AUTH=off: " in service.stderr.readline()
         assert b"ready: " in service.stderr.readline()
@@ -115,10 +117,9 @@ class Typist:
 @pytest.fixture
 def typist(shell: Shell) -> Iterator[Typist]:
     """A typist in that shell."""
-    with subprocess.Popen(
-        [sys.executable, "-c", TYPIST],
-        cwd=shell.folder, env=shell.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    pipe, command = subprocess.PIPE, [sys.executable, "-c", TYPIST]
+    typing = subprocess.Popen(command, cwd=shell.folder, env=shell.environment, stdin=pipe, stdout=pipe, text=True)
+    with ended(typing) as process:
         yield Typist(shell, process)
 
 

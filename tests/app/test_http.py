@@ -14,9 +14,10 @@ from tests.typed import Type
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running
 from travio_inventory.app.serving import Face
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.settings import Settings
 from verification.kit.in_process import settings_of
-from verification.kit.service_process import free_port, serving
+from verification.kit.service_process import serving
 from verification.servers.certificates import make_certificates
 
 STRANGERS = ("fastapi", "httptools", "httpx", "jwt", "starlette", "uvicorn", "websockets")

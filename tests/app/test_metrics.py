@@ -18,6 +18,7 @@ from travio_inventory.app.background import dead_letters
 from travio_inventory.app.dead_letters import open_dead_letters
 from travio_inventory.app.service import App, running, working
 from travio_inventory.app.told_figures import OF_STORE, VISITS, count_visits, tell_backends, tell_calls
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local_rates import LocalRates
@@ -39,7 +40,7 @@ from travio_inventory.telemetry.meters import Meters
 from travio_inventory.telemetry.metrics import Figures
 from verification.kit.in_process import settings_of
 from verification.kit.passing import Batch, Send
-from verification.kit.service_process import ORGANIZATION, eventually, free_port, serving
+from verification.kit.service_process import ORGANIZATION, eventually, serving
 from verification.kit.trips import trip_of
 from verification.pages.metrics_page import DOCUMENT, rewrite
 from verification.servers.redis import RedisServer

@@ -14,8 +14,9 @@ from grpclib.exceptions import StreamTerminatedError
 from tests.app.test_authentication import TOKENS, client_tls, status
 from travio_inventory.app.backends import Renewals, SecretFile, StartFailed
 from travio_inventory.app.service import running
+from travio_inventory.bench.free_ports import free_port
+from verification.kit.child_process import child
 from verification.kit.in_process import settings_of
-from verification.kit.service_process import free_port
 from verification.kit.tokens import SECRET, token
 from verification.servers.certificates import Certificates, make_certificates
 
@@ -116,14 +117,12 @@ async def test_at_sighup_a_process_loads_what_has_changed(tmp_path: Path) -> Non
         "TRAVIO_TLS_CERT": str(ours.certificate),
         "TRAVIO_TLS_KEY": str(ours.key),
     }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", NEVER_BY_ITSELF, env=environment)
-    try:
+    async with child([sys.executable, "-c", NEVER_BY_ITSELF], environment) as process:
         await _until(lambda: _trusts(port, ours.authority))
         ours.certificate.write_bytes(theirs.certificate.read_bytes())
         ours.key.write_bytes(theirs.key.read_bytes())
         process.send_signal(SIGHUP)
         await _until(lambda: _trusts(port, theirs.authority))
-    finally:
         process.send_signal(SIGTERM)
         assert await process.wait() == 0
 

@@ -21,13 +21,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from travio_inventory.app.service import App, running
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry.sampling import Sampling, sampling
 from travio_inventory.wire.inventory.v1 import GetTripRequest, HoldSeatsRequest, InventoryServiceStub
 from verification.kit.in_process import settings_of
-from verification.kit.service_process import ORGANIZATION, free_port
+from verification.kit.service_process import ORGANIZATION
 from verification.kit.trips import trip_of
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

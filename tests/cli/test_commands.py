@@ -11,7 +11,7 @@ from secrets import token_hex
 import pytest
 
 from tests.typed import ROOT, Type
-from travio_inventory.bench.own_server import free_port
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.cli.command import Command
 from travio_inventory.cli.commands import COMMANDS
 from travio_inventory.cli.exits import ADVICE, failure_of

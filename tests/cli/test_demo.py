@@ -8,18 +8,17 @@ import sys
 import httpx
 import pytest
 
+from verification.kit.child_process import child
+
 SECONDS_MAX = 50.0
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 async def test_the_demo_stays_for_a_browser_until_it_is_told_to_stop(told: signal.Signals) -> None:
-    demo = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "travio_inventory.cli", "demo", "--stay",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    assert demo.stdout is not None
-    async with asyncio.timeout(SECONDS_MAX):
+    words = [sys.executable, "-m", "travio_inventory.cli", "demo", "--stay"]
+    async with child(words) as demo, asyncio.timeout(SECONDS_MAX):
+        assert demo.stdout is not None
         said = await demo.stdout.readuntil(b"Ctrl-C")
         address = re.search(r"http://localhost:\d+/", said.decode())
         assert address is not None

@@ -12,11 +12,11 @@ from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.service import InventoryService, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.map_signals import MapSignals
 from verification.kit.in_process import settings_of
 from verification.kit.service_process import ServiceProcess
-from verification.servers.process import free_port
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import os
 import re
 import signal
 import sys
@@ -16,6 +15,7 @@ from travio_inventory.app.service import App, running
 from travio_inventory.cli.live_maps import WatchedPart, show_live
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client import InventoryClient
+from verification.kit.child_process import child
 from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
 
@@ -97,11 +97,8 @@ async def test_in_json_each_update_is_a_line(app: App) -> None:
 @pytest.mark.once
 async def test_an_interruption_is_no_failure(app: App) -> None:
     words = ["map", "t1", "A", "D", "--watch", "--json", "--target", f"127.0.0.1:{app.port}"]
-    typed = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "travio_inventory.cli", *words, stdout=asyncio.subprocess.PIPE, env=dict(os.environ)
-    )
-    assert typed.stdout is not None
-    async with asyncio.timeout(20):
+    async with child([sys.executable, "-m", "travio_inventory.cli", *words]) as typed, asyncio.timeout(40):
+        assert typed.stdout is not None
         assert json.loads(await typed.stdout.readline())["kind"] == "snapshot"
         typed.send_signal(signal.SIGINT)
         assert await typed.wait() == 0

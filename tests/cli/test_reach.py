@@ -17,6 +17,7 @@ from tests.client.service import served as scripted
 from tests.typed import EXAMPLES, ROOT, Type
 from travio_inventory.cli.screen import Screen
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InitializeTripInventoryRequest
+from verification.kit.child_process import ended
 from verification.kit.service_process import ServiceProcess, serving
 from verification.servers.certificates import Certificates, make_certificates
 
@@ -215,9 +216,8 @@ def test_an_unexpected_error_has_its_own_exit_status(typed: Type, monkeypatch: p
 def test_ctrl_c_during_a_hold_prints_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         words = ["hold", *COACH, "seat-A1", "--key", "k7", "--target", f"127.0.0.1:{silent.getsockname()[1]}"]
-        with subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTIBLE, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
-        ) as holding:
+        command = [sys.executable, "-c", INTERRUPTIBLE, *words]
+        with ended(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)) as holding:
             taken, _ = silent.accept()
             with taken:
                 holding.send_signal(signal.SIGINT)

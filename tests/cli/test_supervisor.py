@@ -17,6 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from tests.typed import Type
 from travio_inventory.cli.supervisor import PROCESSES_MAX, Supervisor, reserved_port
+from verification.kit.child_process import ended
 from verification.kit.service_process import ServiceProcess
 from verification.kit.trips import trip_of
 
@@ -175,7 +176,8 @@ def test_processes_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         "anyio.run(supervisor.run, anyio.create_memory_object_stream(1)[1])"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as killed:
+    command = [sys.executable, "-c", program]
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)) as killed:
         assert killed.stdout is not None
         assert b"ready: 2 processes" in killed.stdout.readline()
         killed.kill()
@@ -186,19 +188,13 @@ def test_processes_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
 @contextmanager
 def serving_under_supervision(service: ServiceProcess, stop_seconds_max: float) -> Iterator[subprocess.Popen[bytes]]:
     """The service, ready, as a supervisor starts it; killed in the end if it still runs."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max)],
-        env=service.environment,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        try:
-            assert process.stderr is not None
-            assert b"TRAVIO_AUTH=off: " in process.stderr.readline()
-            assert b"ready: " in process.stderr.readline()
-            yield process
-        finally:
-            process.kill()
+    command = [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max)]
+    pipe = subprocess.PIPE
+    with ended(subprocess.Popen(command, env=service.environment, stdin=pipe, stderr=pipe)) as process:
+        assert process.stderr is not None
+        assert b"TRAVIO_AUTH=off: " in process.stderr.readline()
+        assert b"ready: " in process.stderr.readline()
+        yield process
 
 
 @pytest.fixture

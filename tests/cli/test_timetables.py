@@ -26,6 +26,7 @@ from travio_inventory.imports.seat_plans import read_plan
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Trip
+from verification.kit.child_process import ended
 from verification.kit.service_process import ServiceProcess
 
 LETTERS = 100
@@ -289,8 +290,9 @@ def test_an_interrupted_import_says_how_far_it_came_and_goes_on_where_it_was(
     words = ("import", "gtfs", str(zipped(many(tmp_path / "feed", 400))), "--seat-plan", str(plan))
     where = ("--date", SATURDAY, "--target", server.target, "--organization", token_hex(4), "--at-once", "2")
     command = [sys.executable, "-m", "travio_inventory.cli", *words, *where]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=PIPE_BYTES
+    pipe = subprocess.PIPE
+    with ended(
+        subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, pipesize=PIPE_BYTES)
     ) as running:
         assert running.stdout is not None
         before = list(islice(running.stdout, 20))

@@ -10,6 +10,7 @@ from anyio.from_thread import start_blocking_portal
 
 from tests.client.service import Relay, ScriptedService, served, unavailable
 from travio_inventory.app.service import running
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import (
     BackendUnavailable,
     BlockingInventoryClient,
@@ -24,7 +25,6 @@ from travio_inventory.client import (
 from travio_inventory.wire.inventory import v1 as wire
 from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
-from verification.servers.process import free_port
 
 TRIP = a_trip(organization="default", seats=4)
 WHOLE, CHANGE = wire.WatchSeatMapKind.SNAPSHOT, wire.WatchSeatMapKind.CHANGE

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.deployments import prefix_of
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
@@ -29,7 +30,6 @@ from travio_inventory.seats.ports import (
 )
 from travio_inventory.seats.trip import TripKey
 from verification.kit.edges import redis_options
-from verification.servers.process import free_port
 from verification.servers.redis import HOST, RedisServer
 
 DEPLOYMENT = "edge tests"

@@ -10,6 +10,7 @@ import pytest
 from redis.crc import key_slot
 
 from tests.edge.edges import EdgeUnderTest, GroupGate, redis_edge
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.edge.keys import gate_prefix
 from travio_inventory.edge.redis_options import Cluster, Sentinels, Standalone
 from travio_inventory.seats.ports import GateAnswer, Locked, Passed
@@ -17,7 +18,6 @@ from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from verification.kit.edges import redis_options
 from verification.servers.fixtures import need
-from verification.servers.process import free_port
 from verification.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
 
 REPLY_MS_MAX = 250

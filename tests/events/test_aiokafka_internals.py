@@ -8,10 +8,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.events.sinks.aiokafka_internals import abandon
 from verification.servers.fixtures import need
 from verification.servers.kafka import Kafka, kafka
-from verification.servers.process import free_port
 
 WAIT_SECONDS = 0.5
 

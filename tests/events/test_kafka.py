@@ -12,6 +12,7 @@ import pytest
 
 from tests.events.events import event
 from tests.events.selling import Service, put_on_sale, sell
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.events.sinks.kafka import Kafka
 from travio_inventory.events.targets.kafka import KafkaTopic, parse_kafka
 from travio_inventory.kernel.events import Event, PublishFailed
@@ -22,7 +23,6 @@ from verification.servers.fixtures import need
 from verification.servers.kafka import Account, Mechanism, Protection
 from verification.servers.kafka import Kafka as Node
 from verification.servers.kafka import kafka as running_node
-from verification.servers.process import free_port
 
 KEYS = 5
 PER_KEY = 40

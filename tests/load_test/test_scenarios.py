@@ -14,7 +14,7 @@ import pytest
 from load_test.__main__ import main
 from load_test.record import RECORD_FILE, Attempt, Outcome, SaleRecord, read_record
 from load_test.trips import HOT_SEAT, WHOLE_JOURNEY
-from travio_inventory.bench.own_server import free_port
+from travio_inventory.bench.free_ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 USERS, ROUNDS = 50, 5

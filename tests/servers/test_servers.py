@@ -20,6 +20,7 @@ from cassandra.cluster import Session
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from verification.kit.child_process import ended
 from verification.servers.cassandra import DATACENTER, Cassandra, cassandra
 from verification.servers.certificates import make_certificates
 from verification.servers.fixtures import need
@@ -227,11 +228,8 @@ def test_a_protected_cluster_comes_together(tmp_path: Path, protection: Protecti
 def typed(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A command, with the folder for temporary files."""
     environment = {**os.environ, "TMPDIR": str(folder)}
-    with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as command:
-        try:
-            yield command
-        finally:
-            command.kill()
+    with ended(subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)) as command:
+        yield command
 
 
 @pytest.mark.scylla

@@ -12,6 +12,7 @@ import pytest
 from cassandra import InvalidRequest
 
 from tests.store.partitions import index_entry, new_partition
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -35,7 +36,7 @@ from travio_inventory.store.scylla.connecting import session as scylla_session
 from verification.kit.sale import Market
 from verification.kit.stores import scylla_store
 from verification.servers.cassandra import Cassandra, Node
-from verification.servers.process import free_port, wait_until
+from verification.servers.process import wait_until
 
 pytestmark = pytest.mark.scylla
 

@@ -36,6 +36,7 @@ from travio_inventory.store.sqlite.committer import Committer
 from travio_inventory.store.sqlite.database import open_writer
 from travio_inventory.store.sqlite.group import Batch, try_group
 from travio_inventory.store.sqlite.statements import partition_text
+from verification.kit.child_process import ended
 
 HOLD = RowKey(Kind.HOLD, "hold-1")
 
@@ -59,11 +60,8 @@ async def all_at_once(store: SqliteBatches, names: range) -> list[Outcome]:
 def writer(folder: Path, name: str) -> Iterator[subprocess.Popen[str]]:
     """A process that writes to the folder until it is killed."""
     command = [sys.executable, "-m", "tests.store.endless_writer", str(folder), name]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
+        yield process
 
 
 async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:

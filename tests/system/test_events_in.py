@@ -14,13 +14,14 @@ from aiormq.exceptions import AMQPError
 from tests.app.test_metrics import asking, figures
 from tests.events.inbound.arriving import message
 from tests.events.inbound.brokers import Broker, broker, on_kafka, on_rabbitmq
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient, Refusal, SeatStatus
 from travio_inventory.events.inbound.message import Message
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.dead_letters import DeadLetters
 from travio_inventory.store.sqlite import SqliteView
 from travio_inventory.telemetry import families
-from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually, free_port, serving
+from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually, serving
 from verification.kit.trips import trip_of
 from verification.servers.kafka import Kafka, kafka
 from verification.servers.rabbitmq import RabbitServer, rabbit_server

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from verification.kit.service_process import ServiceProcess, free_port
+from travio_inventory.bench.free_ports import free_port
+from verification.kit.service_process import ServiceProcess
 from verification.kit.stores import services_on
 from verification.servers.cassandra import Cassandra
 

@@ -1,11 +1,11 @@
 """Starts a server of the bench's own on a free port and one core, waits until it answers, and stops it."""
 
 import asyncio
+import errno
 import os
 import re
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections import Counter
@@ -15,6 +15,7 @@ from time import perf_counter
 from types import TracebackType
 
 from travio_inventory.bench import calls
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.bench.lean_channel import LeanChannel
 from travio_inventory.telemetry.turns import LONGEST_TURN
 
@@ -26,6 +27,11 @@ STOP_SECONDS_MAX = 15.0
 POLL_SECONDS = 0.005
 FIGURES_SECONDS_MAX = 5.0
 LOG_CHARS_SHOWN_MAX = 2_000
+STARTS_MAX = 3
+"""The last ones on other ports, if somebody took those that were free."""
+PORT, HTTP_PORT = "{port}", "{http_port}"
+TAKEN = os.strerror(errno.EADDRINUSE).lower()
+"""What every server says that may not listen; some write it small."""
 
 FOR_ANYBODY = {"TRAVIO_AUTH": "off"} | dict.fromkeys(
     (
@@ -49,44 +55,51 @@ class ServerFailed(Exception):
     """The server did not start, or did not stop as it should."""
 
 
+class _PortTaken(ServerFailed):
+    """Another process took the port after it was chosen."""
+
+
 class OwnServer:
     """A process that serves gRPC while the block lasts, started by that command line."""
 
     def __init__(
-        self, command: Sequence[str], environment: dict[str, str], *, port: int = 0, core: int | None = None
+        self, command: Sequence[str], environment: dict[str, str], *, wanted: int = 0, core: int | None = None
     ) -> None:
+        """`{port}` in the words and the variables is the port: the wanted one if it is free."""
         self._command = command
         self._environment = environment
         self._core = core
+        self._wanted, self._http_wanted = wanted, 0
+        self._says_its_pid = False
         self._process: asyncio.subprocess.Process | None = None
         self.host = HOST
-        self.port = port or free_port()
+        self.port = free_port(wanted=wanted)
         self.http_port = 0
         self.folder = Path(tempfile.mkdtemp(prefix="travio-"))
         self.start_seconds = 0.0
         self._log_read_bytes = 0
 
     @classmethod
-    def of_inventory(cls, *, port: int = 0, core: int | None = None, engine: str = "") -> "OwnServer":
+    def of_inventory(cls, *, wanted: int = 0, core: int | None = None, engine: str = "") -> "OwnServer":
         """The service itself; see `of_command`. What reads and writes HTTP/2 is `engine`, if one is named."""
-        server = cls.of_command([sys.executable, "-m", "travio_inventory.cli", "serve"], port=port, core=core)
+        server = cls.of_command([sys.executable, "-m", "travio_inventory.cli", "serve"], wanted=wanted, core=core)
+        server._says_its_pid = True
         server._environment |= FOR_ANYBODY | ({"TRAVIO_SERVER": engine} if engine else {})
         return server
 
     @classmethod
-    def of_command(cls, command: Sequence[str], *, port: int = 0, core: int | None = None) -> "OwnServer":
+    def of_command(cls, command: Sequence[str], *, wanted: int = 0, core: int | None = None) -> "OwnServer":
         """What the command serves, at the port that the environment names, or `{port}` in its words: a release of this
         service has an empty data folder and no TLS; other settings come from the environment.
         """
-        server = cls(command, {}, port=port, core=core)
-        server._command = [word.replace("{port}", str(server.port)) for word in command]
+        server = cls(command, {}, wanted=wanted, core=core)
         server._environment |= {
             "TRAVIO_LOG_LEVEL": "INFO",
             "TRAVIO_LOG_FORMAT": "text",
             "TRAVIO_GRPC_HOST": HOST,
             "TRAVIO_TLS_CERT": "",
             "TRAVIO_TLS_KEY": "",
-            "TRAVIO_GRPC_PORT": str(server.port),
+            "TRAVIO_GRPC_PORT": PORT,
             "TRAVIO_HTTP_PORT": "off",
             "METRICS_PORT": "off",  # without the prefix: releases before it know no such setting
             "TRAVIO_DATA": str(server.folder / "data"),
@@ -95,8 +108,9 @@ class OwnServer:
 
     def serve_http(self, wanted: int = 0) -> None:
         """Serve HTTP as well, on a free port: the wanted one if it is."""
-        self.http_port = free_port(wanted)
-        self._environment |= {"TRAVIO_HTTP_HOST": HOST, "TRAVIO_HTTP_PORT": str(self.http_port)}
+        self._http_wanted = wanted
+        self.http_port = free_port(wanted=wanted)
+        self._environment |= {"TRAVIO_HTTP_HOST": HOST, "TRAVIO_HTTP_PORT": HTTP_PORT}
 
     def allow_calls(self, count: int) -> None:
         """Let so many calls be open, unless the environment says how many may be."""
@@ -105,9 +119,7 @@ class OwnServer:
     @classmethod
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
         """The no-op behind one of `noop_server.SERVERS`."""
-        port = free_port()
-        command = [sys.executable, "-m", "travio_inventory.bench.noop_server", code, str(port)]
-        return cls(command, {}, port=port, core=core)
+        return cls([sys.executable, "-m", "travio_inventory.bench.noop_server", code, PORT], {}, core=core)
 
     @property
     def pid(self) -> int:
@@ -149,28 +161,51 @@ class OwnServer:
         raise ServerFailed("the service did not say its figures")
 
     async def __aenter__(self) -> "OwnServer":
-        began = perf_counter()
         if not shutil.which(self._command[0]):
             shutil.rmtree(self.folder)
             raise ServerFailed(f"{self._command[0]}: there is no such command")
+        try:
+            for _ in range(STARTS_MAX - 1):
+                try:
+                    await self._start()
+                except _PortTaken:
+                    self._choose_ports()
+                else:
+                    return self
+            await self._start()
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        return self
+
+    def _choose_ports(self) -> None:
+        """Others than those that somebody listens on by now."""
+        self.port = free_port(wanted=self._wanted)
+        if self.http_port:
+            self.http_port = free_port(wanted=self._http_wanted)
+
+    async def _start(self) -> None:
+        """Raises ServerFailed."""
+        began = perf_counter()
         with (self.folder / "server.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                env={**os.environ, **self._environment},
+                *map(self._with_ports, self._command),
+                env={**os.environ, **{name: self._with_ports(said) for name, said in self._environment.items()}},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        if self._core is not None:
-            pin(self._process.pid, self._core)
         try:
+            if self._core is not None:
+                pin(self._process.pid, self._core)
             await self._until_it_answers(self._process, began + START_SECONDS_MAX)
         except BaseException:
             await self._stop(self._process)
-            shutil.rmtree(self.folder, ignore_errors=True)
             raise
         self.start_seconds = perf_counter() - began
-        return self
+
+    def _with_ports(self, word: str) -> str:
+        return word.replace(PORT, str(self.port)).replace(HTTP_PORT, str(self.http_port))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -182,11 +217,19 @@ class OwnServer:
     async def _until_it_answers(self, process: asyncio.subprocess.Process, ends: float) -> None:
         """Any gRPC answer will do: a trip that is not there is one. Raises ServerFailed."""
         while perf_counter() < ends and process.returncode is None:
-            if await _answers(self.host, self.port) and await self._listens_for_http():
+            if await _answers(self.host, self.port) and await self._listens_for_http() and self._is_itself(process.pid):
                 return
             await asyncio.sleep(POLL_SECONDS)
-        said = (self.folder / "server.log").read_text(errors="replace")[-LOG_CHARS_SHOWN_MAX:].strip()
-        raise ServerFailed(f"the server did not start: {said or 'it said nothing'}")
+        said = self._log()[-LOG_CHARS_SHOWN_MAX:].strip()
+        failed = _PortTaken if process.returncode is not None and TAKEN in said.lower() else ServerFailed
+        raise failed(f"the server did not start: {said or 'it said nothing'}")
+
+    def _is_itself(self, pid: int) -> bool:
+        """Whether this process answered, and not another one that took the port meanwhile; the service's log tells."""
+        return not self._says_its_pid or f"pid {pid}\n" in self._log()
+
+    def _log(self) -> str:
+        return (self.folder / "server.log").read_text(errors="replace")
 
     async def _listens_for_http(self) -> bool:
         """Whether it does if it should."""
@@ -223,18 +266,6 @@ async def _answers(host: str, port: int) -> bool:
         return True
     finally:
         channel.close()
-
-
-def free_port(wanted: int = 0) -> int:
-    """A TCP port that nobody listens on now: the wanted one if it is such a port."""
-    try:
-        with socket.create_server(("", wanted)) as probe:
-            port: int = probe.getsockname()[1]
-            return port
-    except OSError:
-        if not wanted:
-            raise
-        return free_port()
 
 
 def cores_apart() -> tuple[int | None, int | None]:

@@ -15,7 +15,7 @@ from travio_inventory.bench import hot_seat
 from travio_inventory.bench.calls import Contest, Outcome
 from travio_inventory.bench.lean_channel import ChannelPool
 from travio_inventory.bench.measuring import channels_for
-from travio_inventory.bench.own_server import OwnServer, ServerFailed, free_port
+from travio_inventory.bench.own_server import OwnServer, ServerFailed
 from travio_inventory.bench.report import Board
 from travio_inventory.cli import examples
 from travio_inventory.cli.bench import ROUND_COLUMNS, show_round
@@ -74,7 +74,7 @@ def demo(
 
 
 async def _show(screen: Screen, trip: Trip, file: Path | None) -> Exit:
-    async with OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
+    async with OwnServer.of_inventory(wanted=PORT_DEFAULT) as server:
         right = await _demo(screen, server, trip)
     screen.raw("")
     _say_what_next(screen, trip, file)
@@ -86,7 +86,7 @@ async def _stay(screen: Screen, trip: Trip) -> Exit:
     stopped = asyncio.Event()
     for told in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(told, stopped.set)
-    service = OwnServer.of_inventory(port=free_port(PORT_DEFAULT))
+    service = OwnServer.of_inventory(wanted=PORT_DEFAULT)
     service.serve_http(HTTP_PORT_DEFAULT)
     async with service as server:
         right = await _demo(screen, server, trip, parse_trip(examples.text(SECOND_EXAMPLE), source=SECOND_EXAMPLE))

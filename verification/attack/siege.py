@@ -10,11 +10,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.bench.measuring import latency_ms
 from verification.attack.assault import NOTHING, Assault, Attack
 from verification.attack.bystanders import VISITS_PER_SECOND, Visit, bystanders
 from verification.attack.targets import trips
-from verification.kit.service_process import ORGANIZATION, ServiceProcess, free_port, serving
+from verification.kit.service_process import ORGANIZATION, ServiceProcess, serving
 from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 OK: Final = "OK"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from verification.kit.service_process import ORGANIZATION, ServiceProcess, free_port
+from travio_inventory.bench.free_ports import free_port
+from verification.kit.service_process import ORGANIZATION, ServiceProcess
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.kafka import Kafka, kafka
 from verification.servers.prometheus import Prometheus, prometheus

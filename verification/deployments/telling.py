@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from verification.servers.process import free_port
+from travio_inventory.bench.free_ports import free_port
 
 WORKS = ("refusals", "holds")
 ROUNDS = 21

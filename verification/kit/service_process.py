@@ -5,26 +5,20 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from functools import cache
+from contextlib import asynccontextmanager
 from pathlib import Path
-from random import SystemRandom
 from typing import Any
 
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 40.0
 POLL_SECONDS = 0.01
-PORTS_FROM, PORTS_TRIED_MAX = 10_000, 1_000
 ORGANIZATION = "acme"
-
-_ports = SystemRandom()
-"""Not seeded by any test: many processes look for ports at once."""
 
 
 class EndedEarly(Exception):
@@ -141,24 +135,6 @@ async def serving(folder: Path, role: str = "serve", **variables: str) -> AsyncI
         yield service
     finally:
         service.kill()
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listened on a moment ago, and that no connection is given."""
-    for _ in range(PORTS_TRIED_MAX):
-        port = _ports.randrange(PORTS_FROM, _first_port_of_connections())
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no port is free")
-
-
-@cache
-def _first_port_of_connections() -> int:
-    """From here on the system takes the ports of connections that name none."""
-    ranges = Path("/proc/sys/net/ipv4/ip_local_port_range")
-    first = int(ranges.read_text().split()[0]) if ranges.exists() else 32_768
-    return max(first, 2 * PORTS_FROM)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], *, within_s: float) -> None:

@@ -15,10 +15,11 @@ from urllib.parse import quote
 
 import yaml
 
+from travio_inventory.bench.free_ports import free_port
 from verification.kubernetes import building, custom_kinds, manifests, reading
 from verification.servers.certificates import make_certificates
 from verification.servers.go_programs import kubectl
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 STAGES = Path(__file__).with_name("stages.yaml")

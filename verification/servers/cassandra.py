@@ -18,10 +18,11 @@ from cassandra.connection import ConnectionException
 from cassandra.policies import FallthroughRetryPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers import fetch
 from verification.servers.cassandra_shape import HEAP_MB, MODULES, SUPERUSER, Paxos, Shape, jars
 from verification.servers.certificates import Certificates
-from verification.servers.process import OneProcess, ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerProcess, wait_until
 
 DATACENTER = "datacenter1"
 LOCAL = "127.0.0.1"

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers.cql_relay import CONTROL_HOST, Fault
-from verification.servers.process import ServerFailedError, ServerProcess, free_port, wait_until
+from verification.servers.process import ServerFailedError, ServerProcess, wait_until
 
 __all__ = ["EVER", "CqlProxy", "Fault", "Seen", "cql_proxy"]
 

@@ -17,9 +17,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import InvalidReplicationFactorError, for_code
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import POLL_S, OneProcess, ServerProcess, free_port, wait_until
+from verification.servers.process import POLL_S, OneProcess, ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 HEAP_MB = 256

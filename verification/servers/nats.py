@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import OneProcess, ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 20

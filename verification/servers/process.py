@@ -2,18 +2,13 @@
 
 import os
 import resource
-import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
-# Below the ports that Linux gives to outgoing connections, so that none of them takes a port that was just chosen.
-PORTS = range(10_000, 32_000)
-PORT_TRIES_MAX = 100
 POLL_S = 0.05
 LOG_TAIL_LINES = 30
 STOP_S_MAX = 30
@@ -144,17 +139,3 @@ def wait_until(ready: Callable[[], bool], what: str, servers: Sequence[ServerPro
         if time.monotonic() > deadline:
             raise ServerFailedError(f"still not after {limit_s:g} s: {what}\n{logs}")
         time.sleep(POLL_S)
-
-
-def free_port(*hosts: str) -> int:
-    """A TCP port that nothing uses on any of these addresses of this machine. Raises OSError if there is none."""
-    for _ in range(PORT_TRIES_MAX):
-        port = secrets.choice(PORTS)
-        try:
-            with ExitStack() as probes:
-                for host in hosts:
-                    probes.enter_context(socket.socket()).bind((host, port))
-        except OSError:
-            continue
-        return port
-    raise OSError(f"no free port on {', '.join(hosts)}: does this machine have these addresses?")

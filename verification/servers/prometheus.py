@@ -11,8 +11,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers import fetch
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 30

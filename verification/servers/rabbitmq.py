@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import OneProcess, ServerFailedError, ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerFailedError, ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 120

@@ -11,9 +11,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers import fetch
 from verification.servers.certificates import Certificates
-from verification.servers.process import OneProcess, ServerProcess, free_port, wait_until
+from verification.servers.process import OneProcess, ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 SLOTS = 16_384

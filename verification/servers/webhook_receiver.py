@@ -18,8 +18,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypedDict
 
+from travio_inventory.bench.free_ports import free_port
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerProcess, free_port, wait_until
+from verification.servers.process import ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 30
