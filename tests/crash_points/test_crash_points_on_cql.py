@@ -23,9 +23,10 @@ def place(cassandra_node: Cassandra, redis_node: RedisServer) -> Servers:
 
 
 @pytest.mark.timeout(VISIT_S_MAX)
-def test_no_point_breaks_a_promise(members: Executor, place: Servers) -> None:
-    """Every point of one scene in six; `make crash-points ON=cql` visits all."""
-    total, scenes = Visited(), SCENES[::6]
+@pytest.mark.parametrize("every", [18, pytest.param(6, marks=pytest.mark.thorough)], ids="one of {}".format)
+def test_no_point_breaks_a_promise(members: Executor, place: Servers, every: int) -> None:
+    """Every point of so many scenes; `make crash-points ON=cql` visits all."""
+    total, scenes = Visited(), SCENES[::every]
     for visited in visit_all(members, place, parcels(place, scenes)):
         total.add(visited)
     assert not total.violations

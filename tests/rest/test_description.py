@@ -136,7 +136,7 @@ def address(portal: BlockingPortal) -> Iterator[str]:
     [
         pytest.param(["--phases", "fuzzing", "--max-examples", "1"], id="a little", marks=pytest.mark.once),
         pytest.param(
-            ["--phases", "examples,coverage,fuzzing", "--max-examples", "20"], id="much", marks=pytest.mark.once
+            ["--phases", "examples,coverage,fuzzing", "--max-examples", "20"], id="much", marks=pytest.mark.thorough
         ),
     ],
 )

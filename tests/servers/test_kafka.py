@@ -30,6 +30,7 @@ async def test_a_topic_is_made_once_and_read_in_order(kafka_node: Kafka) -> None
         await kafka_node.create("read-in-order")
 
 
+@pytest.mark.thorough
 @pytest.mark.kafka
 async def test_what_a_protected_node_acknowledged_survives_its_kill(tmp_path: Path) -> None:
     need("kafka")

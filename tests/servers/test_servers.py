@@ -87,6 +87,7 @@ def test_a_conditional_batch_takes_all_seats_or_none(cassandra_node: Cassandra) 
         assert taken(session, "all-or-none") == {1, 2}
 
 
+@pytest.mark.thorough
 @pytest.mark.scylla
 def test_a_node_killed_among_writes_keeps_what_it_acknowledged(tmp_path: Path) -> None:
     need("scylla")
@@ -118,6 +119,7 @@ def write_until(killed: Event, session: Session, acknowledged: list[int]) -> Non
                 acknowledged.append(seat)
 
 
+@pytest.mark.thorough
 def test_three_nodes_continue_without_one_and_accept_it_again(cassandra_cluster: Cassandra) -> None:
     lost = cassandra_cluster.nodes[2]
     with cassandra_cluster.session() as session:

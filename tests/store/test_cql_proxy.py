@@ -232,6 +232,7 @@ async def test_it_ends_with_its_parent(cassandra_node: Cassandra, tmp_path: Path
     assert not short.answers()
 
 
+@pytest.mark.thorough
 async def test_every_node_of_a_cluster_is_reached_through_it(cassandra_cluster: Cassandra, tmp_path: Path) -> None:
     with cql_proxy(tmp_path, cassandra_cluster.hosts, cassandra_cluster.port) as proxy:
         options = replace(scylla_options(cassandra_cluster, "proxy_tests"), port=proxy.port)

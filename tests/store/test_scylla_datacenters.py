@@ -86,6 +86,7 @@ async def nobody_is_sold_twice(stores: list[ScyllaBatches]) -> None:
         assert sum(sold) == 1
 
 
+@pytest.mark.thorough
 async def test_with_one_home_a_service_in_each_datacenter_sells_no_seat_twice(
     east: ScyllaOptions, west: ScyllaOptions, by_hand: Session
 ) -> None:

@@ -139,14 +139,16 @@ async def test_every_process_learns_the_name_that_a_keyspace_has_and_no_other(
     assert names[2] not in ("", names[0])
 
 
-@pytest.mark.parametrize("ahead_ms", [3_600_000, 12_000, -12_000])
+@pytest.mark.parametrize("ahead_ms", [pytest.param(3_600_000, marks=pytest.mark.thorough), 12_000, -12_000])
 def test_a_clock_far_from_the_servers_stops_the_start(session: Session, ahead_ms: int) -> None:
     side = "ahead of" if ahead_ms > 0 else "behind"
     with pytest.raises(clocks.ClockWrong, match=rf"clock of this machine is [\d.]+ s {side} those of the database"):
         clocks.check(session, lambda: clocks.now_ms() + ahead_ms)
 
 
-@pytest.mark.parametrize("ahead_ms", [5_000, 0, -5_000])
+@pytest.mark.parametrize(
+    "ahead_ms", [pytest.param(5_000, marks=pytest.mark.thorough), 0, pytest.param(-5_000, marks=pytest.mark.thorough)]
+)
 def test_a_clock_not_so_far_from_them_is_measured(session: Session, ahead_ms: int) -> None:
     clocks.check(session, lambda: clocks.now_ms() + ahead_ms)
     measured = clocks.apart_ms(session, lambda: clocks.now_ms() + ahead_ms)

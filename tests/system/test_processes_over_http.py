@@ -33,7 +33,7 @@ def variables(cassandra_node: Cassandra) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("only", ["", " --only http"])
+@pytest.mark.parametrize("only", [pytest.param("", marks=pytest.mark.thorough), " --only http"])
 async def test_one_of_all_callers_gets_the_seat(
     processes: Callable[..., ServiceProcess], variables: dict[str, str], only: str
 ) -> None:

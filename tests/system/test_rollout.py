@@ -160,6 +160,7 @@ async def stopped_in_time(pod: ServiceProcess) -> None:
     assert "Traceback" not in pod.log, pod.log
 
 
+@pytest.mark.thorough
 async def test_a_rollout_under_load_is_seen_by_no_client_that_connects_again(
     pods: list[ServiceProcess], backends: dict[str, str], tmp_path: Path
 ) -> None:

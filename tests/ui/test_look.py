@@ -70,11 +70,11 @@ async def half_sold(sale: Sale, visits: Visits, text: str, width: int, query: st
     [
         (choosing, "light"),
         (listing, "light"),
-        (holding, "light"),
+        pytest.param(holding, "light", marks=pytest.mark.thorough),
         (holding, "dark"),
-        (booked, "light"),
+        pytest.param(booked, "light", marks=pytest.mark.thorough),
         (losing, "light"),
-        (losing, "dark"),
+        pytest.param(losing, "dark", marks=pytest.mark.thorough),
     ],
 )
 async def test_axe_finds_nothing(
