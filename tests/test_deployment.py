@@ -321,6 +321,7 @@ def health(port: int, **variables: str) -> int:
     ).returncode
 
 
+@pytest.mark.once
 async def test_a_service_that_serves_is_well(tmp_path: Path) -> None:
     async with serving(tmp_path) as service:
         assert health(service.port) == 0

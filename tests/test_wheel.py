@@ -133,6 +133,7 @@ def test_the_wheel_is_what_runs_here(installed: Installed, tmp_path: Path) -> No
     assert Path(said.strip()).is_relative_to(installed.folder)
 
 
+@pytest.mark.once
 def test_the_wheel_has_all_that_browsers_load(installed: Installed, tmp_path: Path) -> None:
     names = "from travio_inventory.ui import web_files; print(*web_files())"
     said = subprocess.run(

@@ -222,6 +222,7 @@ def told_by(replies: MapReplies, found: Availability, checked_at_s: int = 1) -> 
 
 
 @given(seat_maps())
+@pytest.mark.once
 def test_a_seat_map_is_what_its_message_would_be(seat_map: SeatMap) -> None:
     written, naive = written_by(MapReplies(), seat_map), naive_map(seat_map)
     assert v1.GetSeatMapResponse.FromString(written) == naive
@@ -239,6 +240,7 @@ def test_availability_is_what_its_message_would_be(seat_map: SeatMap, seat_class
 
 
 @given(st.data(), seat_maps())
+@pytest.mark.once
 def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: SeatMap) -> None:
     """One `MapReplies` gets a trip in many states; each answer is as if there had been only that state."""
     replies = MapReplies()

@@ -50,6 +50,7 @@ def test_a_valid_request_is_read(kind: type[betterproto2.Message]) -> None:
 
 @each_kind
 @given(data=st.binary(max_size=200))
+@pytest.mark.once
 def test_random_bytes_are_read_or_refused(kind: type[betterproto2.Message], data: bytes) -> None:
     with suppress(DecodeError, InvalidRequest):
         read(kind, data)

@@ -48,6 +48,7 @@ async def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, role:
         assert "figures: " in figures
 
 
+@pytest.mark.once
 async def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_setting(tmp_path: Path) -> None:
     address = "tcp://10.0.0.1:9083"
     async with serving(tmp_path, TRAVIO_GRPC_PORT=address, TRAVIO_PORT=address) as service:
@@ -100,6 +101,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
                 await unfinished.cancel()
 
 
+@pytest.mark.once
 async def test_a_second_process_says_in_one_line_who_uses_the_folder(tmp_path: Path) -> None:
     both = [ServiceProcess(tmp_path), ServiceProcess(tmp_path)]
     try:
@@ -116,6 +118,7 @@ async def test_a_second_process_says_in_one_line_who_uses_the_folder(tmp_path: P
             each.kill()
 
 
+@pytest.mark.once
 async def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) -> None:
     async with serving(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="db1", TRAVIO_STORE="embedded") as service:
         await service.stop()
@@ -135,6 +138,7 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 
+@pytest.mark.once
 def test_a_process_may_open_as_many_files_as_it_may_have_connections() -> None:
     done = subprocess.run([sys.executable, "-c", FILES], capture_output=True, text=True, check=True)
     assert int(done.stdout) == 100 + 200 + OTHER_FILES_MAX

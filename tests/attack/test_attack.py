@@ -26,7 +26,7 @@ CONNECTIONS_MAX = 80
 """Fewer than the idle connections at this scale."""
 
 
-@pytest.fixture(scope="module", params=["lean", pytest.param("grpclib", marks=pytest.mark.once)])
+@pytest.fixture(scope="module", params=["lean", pytest.param("grpclib", marks=pytest.mark.thorough)])
 async def besieged(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Siege]:
     folder, settings = tmp_path_factory.mktemp("siege"), {"TRAVIO_SERVER": request.param}
     settings["TRAVIO_CONNECTIONS_MAX"] = str(CONNECTIONS_MAX)
@@ -37,7 +37,7 @@ async def besieged(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
 @pytest.mark.parametrize(
     "attack",
     [
-        pytest.param(attack, id=attack.name, marks=pytest.mark.once if number % 3 else ())
+        pytest.param(attack, id=attack.name, marks=pytest.mark.once if number % 9 else ())
         for number, attack in enumerate(each for each in ATTACKS if not each.with_tokens)
     ],
 )

@@ -69,6 +69,7 @@ RETRY = "seat query contention - please retry: x"
         ),
     ],
 )
+@pytest.mark.once
 def test_losers_are_counted_by_what_refused_them(
     typed: Type, portal: BlockingPortal, refused_as: tuple[Status, str, str], decided_by: str, counted_as: str
 ) -> None:

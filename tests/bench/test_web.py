@@ -28,6 +28,7 @@ async def test_everything_is_measured_over_both() -> None:
     }
 
 
+@pytest.mark.once
 async def test_an_answer_that_is_not_the_wanted_one_is_no_success() -> None:
     async with session(None, workers=1, with_http=True) as on:
         assert on.own is not None

@@ -89,6 +89,7 @@ def test_the_costs_are_those_that_were_measured(tmp_path: Path) -> None:
     assert costs(changed).refusal == pytest.approx(2 * before)
 
 
+@pytest.mark.once
 def test_the_document_and_its_picture_are_written_from_what_was_measured() -> None:
     text = DOCUMENT.read_text()
     assert rewrite(text) == text, "run `make docs`"

@@ -243,6 +243,7 @@ def test_the_demo_refuses_a_file_that_is_not_there(typed: Type) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+@pytest.mark.once
 def test_every_command_has_help_with_an_example(typed: Type, command: Command) -> None:
     answer = typed(*command.words.split(), "--help")
     assert answer.status == 0

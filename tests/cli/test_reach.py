@@ -213,6 +213,7 @@ def test_an_unexpected_error_has_its_own_exit_status(typed: Type, monkeypatch: p
     assert "RuntimeError: a bug" in answer.err
 
 
+@pytest.mark.once
 def test_ctrl_c_during_a_hold_prints_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         words = ["hold", *COACH, "seat-A1", "--key", "k7", "--target", f"127.0.0.1:{silent.getsockname()[1]}"]

@@ -249,6 +249,7 @@ def test_an_invalid_number_of_seconds_is_refused(typed: Type, value: str) -> Non
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+@pytest.mark.once
 def test_help_fits_and_names_what_is_asked_for(command: Any, shown: Callable[..., str]) -> None:  # noqa: ANN401
     text = shown(*command.words.split(), "--help")
     assert "ARGS" not in text

@@ -15,6 +15,8 @@ CUTS = ("sale", "limited", "per_group")
 """Parameters that say how large the seat groups of a trip are."""
 CUT_ON_SERVERS = {3, 16}
 """On real servers, which take long, trips are cut in one way only: into several seat groups of several seats."""
+ONCE_ON_SQLITE = {1, "all"}
+"""The embedded file is a store like that in memory, on which every way is run with every Python."""
 ON_CLUSTER = (
     "test_races",
     "test_late_confirm",
@@ -28,14 +30,14 @@ ON_SERVERS_FOR_A_RELEASE = ("test_wrong_clocks", "test_any_order")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests that would take long on real servers and show little; those on the embedded file whose trips are
-    one seat group are run once.
+    """Deselect tests that would take long on real servers and show little; those on the embedded file are run once if
+    their trips are one seat group or have one for each seat.
     """
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         asked = _asked(item)
-        if asked.get("store") == "sqlite" and "all" in [asked.get(cut) for cut in CUTS]:
+        if asked.get("store") == "sqlite" and not {asked.get(cut) for cut in CUTS}.isdisjoint(ONCE_ON_SQLITE):
             item.add_marker("once")
         if asked.get("store") in NODES and item.path.stem in ON_SERVERS_FOR_A_RELEASE:
             item.add_marker("thorough")

@@ -155,7 +155,7 @@ def clashes(space: Keys, ids: Sequence[str]) -> list[object]:
 
 
 @pytest.mark.parametrize("space", SPACES)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(confusable())
 def test_no_two_lists_of_ids_share_a_key(space: str, ids: list[str]) -> None:
     assert clashes(SPACES[space], ids) == []

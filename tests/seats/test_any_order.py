@@ -127,6 +127,7 @@ def shown(cells: dict[tuple[str, int], str], seat: str, ends: str, blocked: Sequ
 @GROUPS
 @given(steps=STEPS)
 @SETTINGS
+@pytest.mark.once
 async def test_the_map_is_the_truth_for_every_journey_after_every_step(
     store: Batches, per_group: PerGroup, steps: list[Step]
 ) -> None:

@@ -68,10 +68,7 @@ async def play(step: Step, at: int) -> tuple[bool, bool]:
 
 @pytest.mark.parametrize(
     "step",
-    [
-        pytest.param(step, id=name, marks=() if name in {"hold", "leave"} else pytest.mark.once)
-        for name, step in STEPS.items()
-    ],
+    [pytest.param(step, id=name, marks=() if name == "hold" else pytest.mark.once) for name, step in STEPS.items()],
 )
 def test_whatever_crosses_nothing_is_left(step: Step) -> None:
     told = [run(play(step, at)) for at in range(1, BATCHES)]

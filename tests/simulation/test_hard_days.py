@@ -157,7 +157,7 @@ def test_a_design_in_which_sinks_are_not_independent_is_caught(
         pytest.param("I8", from_the_open_epoch, 3, marks=pytest.mark.once),
         pytest.param("I8 L1", abort_the_round, 1, marks=pytest.mark.once),
         pytest.param("I8", forget_what_fails, 2, marks=pytest.mark.once),
-        ("L2", as_long_as_the_clock_was_ahead, 8),
+        pytest.param("L2", as_long_as_the_clock_was_ahead, 8, marks=pytest.mark.once),
     ],
     ids=lambda value: value.__name__ if callable(value) else str(value),
 )

@@ -239,6 +239,7 @@ def required(batch: Sequence[Write], outcome: Outcome) -> Outcome:
 
 @given(batches=_BATCHES)
 @settings(max_examples=60)
+@pytest.mark.once
 async def test_all_stores_answer_alike_for_any_batches(store: Batches, batches: Sequence[Sequence[Write]]) -> None:
     """The store in memory, which simulations use, is the reference."""
     group = Group(store, new_partition())

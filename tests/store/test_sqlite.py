@@ -224,6 +224,7 @@ async def test_a_failed_commit_is_unknown_and_the_store_goes_on(
     assert len(errors) == 1
 
 
+@pytest.mark.once
 async def test_a_group_that_cannot_begin_is_not_done_and_the_store_goes_on(tmp_path: Path) -> None:
     """A SQLite shell has the write lock."""
     async with SqliteBatches.open(tmp_path) as store:

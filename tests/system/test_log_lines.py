@@ -116,7 +116,9 @@ async def test_each_process_says_once_that_a_server_went_and_once_that_it_is_bac
             assert "Traceback" not in service.log
 
 
-@pytest.mark.parametrize("role", ["serve", "serve --workers 2", "work"])
+@pytest.mark.parametrize(
+    "role", ["serve", *(pytest.param(role, marks=pytest.mark.once) for role in ("serve --workers 2", "work"))]
+)
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
