@@ -16,7 +16,8 @@ from verification.attack.siege import Outcome, Siege, siege
 from verification.kit.frames import opened
 from verification.kit.requests import path_of
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
+"""An attack may take long on a busy machine."""
 
 SCALE = 0.01
 QUIET_SECONDS = 0.1

@@ -89,7 +89,7 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "steal an intent without fencing it",
     "I1 I2",
-    Plan(17, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
+    Plan(20, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
 )
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
@@ -105,7 +105,7 @@ def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Judging, "judge", steal)
 
 
-@broken("trust an earlier read after a refusal", "I1 I2", Plan(1, faults=0.2, seats_per_group=1, seats=4))
+@broken("trust an earlier read after a refusal", "I1 I2", Plan(2, faults=0.2, seats_per_group=1, seats=4))
 def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
     seen: dict[str, Row] = {}
@@ -137,7 +137,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "trust 'sold' on a cell of another seat group",
     "I5 L2",
-    Plan(30, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
+    Plan(42, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
 )
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge
@@ -190,7 +190,7 @@ def _best_of_all(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(attempts._RANK, claims.Won, -1)
 
 
-@broken("a cell that is not there yet counts as taken", "I5", Plan(0, faults=0.8, holders=9))
+@broken("a cell that is not there yet counts as taken", "I5", Plan(7, faults=0.8, holders=9))
 def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     decide = Claims._decide
 

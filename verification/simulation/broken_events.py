@@ -32,7 +32,7 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a bucket visited once by the relay",
     "I8",
-    Plan(3, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
+    Plan(5, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
 )
 def _relay_once(patch: pytest.MonkeyPatch) -> None:
     visit_once(patch, Index.JOURNAL)
@@ -57,7 +57,7 @@ def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(event_rows, "turn_of", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
 
 
-@broken("the relay does not search for gaps", "I8", Plan(4, faults=0.6, holders=9, day_s=250.0))
+@broken("the relay does not search for gaps", "I8", Plan(5, faults=0.6, holders=9, day_s=250.0))
 def _no_gaps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventJournal, "_missing_before", lambda _self, _signals, _first: [])
 

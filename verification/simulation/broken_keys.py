@@ -16,7 +16,7 @@ from verification.simulation.plan import TTL_S, Plan
 @broken(
     "two attempts under one key each giving their own reason",
     "I5",
-    Plan(6, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
+    Plan(8, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
 )
 def _own_reasons(patch: pytest.MonkeyPatch) -> None:
     no = Holding._no
@@ -81,7 +81,7 @@ def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_free_slot", by_clock)
 
 
-@broken("a slot freed before the fence", "I9", Plan(4, holds_max=1, faults=0.3))
+@broken("a slot freed before the fence", "I9", Plan(9, holds_max=1, faults=0.3))
 def _slot_before_the_fence(patch: pytest.MonkeyPatch) -> None:
     free_slot = Ledger._free_slot
 

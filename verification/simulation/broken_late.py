@@ -45,7 +45,7 @@ def _no_slow_round(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a refusal whose fence was not answered leaves its key undecided",
     "I5",
-    Plan(1, seats_per_group=20, seats=20, popular=3, faults=0.9, kills=0.0, holders=7, late_s=5.0),
+    Plan(12, seats_per_group=20, seats=20, popular=3, faults=0.9, kills=0.0, holders=7, late_s=5.0),
 )
 def _undecided(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence

@@ -39,7 +39,7 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(list_turns, "_writes", any_place)
 
 
-@broken("a join that is retried from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(28))
+@broken("a join that is retried from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(102))
 def _join_anew(patch: pytest.MonkeyPatch) -> None:
     """Even if it had joined, and its caller has left again since."""
     look = Join.look
@@ -51,7 +51,7 @@ def _join_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Join, "look", anew)
 
 
-@broken("a leave that is retried from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(12))
+@broken("a leave that is retried from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(14))
 def _leave_anew(patch: pytest.MonkeyPatch) -> None:
     """Even if it had left, and its caller has joined again since."""
     look = Leave.look

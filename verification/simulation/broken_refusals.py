@@ -91,7 +91,7 @@ def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Fencing, "fence", no_late_fence)
 
 
-@broken("refuse a confirm by a read after an unknown", "I5", Plan(0, faults=0.6, holders=9))
+@broken("refuse a confirm by a read after an unknown", "I5", Plan(1, faults=0.6, holders=9))
 def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     step = writing.step
 
@@ -117,7 +117,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "step", read_it)
 
 
-@broken("a retry below the protocol", "I5", Plan(15, faults=0.3))
+@broken("a retry below the protocol", "I5", Plan(17, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     async def retry(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
         outcome = await send(batch)
@@ -126,7 +126,7 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     send_through(patch, MemoryBatches, retry)
 
 
-@broken("a definite refusal of a private id after an unknown", "I5", Plan(10, faults=0.5))
+@broken("a definite refusal of a private id after an unknown", "I5", Plan(16, faults=0.5))
 def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
     claim = Attempts.claim
 
