@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Final
 
-from travio_inventory.bench.own_server import OwnServer, free_port
+from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.bench.report import Board
 from travio_inventory.cli.connection_options import PORT_DEFAULT
 from travio_inventory.cli.exits import Exit
@@ -54,7 +54,7 @@ class Sale:
 
 async def show_stock_sale(screen: Screen, buyers: int = BUYERS) -> Exit:
     """Start the service on its own folder, and sell to so many. Raises Refusal, ServerFailed."""
-    async with OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
+    async with OwnServer.of_inventory(wanted=PORT_DEFAULT) as server:
         target = f"{server.host}:{server.port}"
         screen.say(f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start.")
         screen.say(f"Three warehouses have {UNITS} units of {SKU}; {buyers:,} buyers want one each.")
