@@ -52,7 +52,7 @@ async def watched(app: App, screen: Screen) -> AsyncIterator[InventoryClient]:
 
 async def until(seen: Callable[[], bool]) -> None:
     """Return when it is to be seen."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not seen():  # noqa: ASYNC110 - a stream tells nobody
             await asyncio.sleep(0.01)
 

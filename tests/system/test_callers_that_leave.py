@@ -30,6 +30,8 @@ HOLDS = 200
 CONFIRMS = 100
 AT_ONCE = 10
 MS_MAX = 50
+SETTLE_SECONDS_MAX = 60
+"""One look is some hundred calls, on a machine that may do much else."""
 GONE = (GRPCError, StreamTerminatedError, TimeoutError, OSError)
 TRIPS = [trip_of("left-1", seats=150, seats_per_group=1), trip_of("left-16", seats=150, seats_per_group=16)]
 JOURNEY = Journey(0, 1)
@@ -114,6 +116,7 @@ async def maps_agree(client: InventoryClient) -> bool:
 
 
 @pytest.mark.once
+@pytest.mark.timeout(180)
 async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> None:
     """The callers of three hundred calls leave after 1 to 50 ms; the same key, or the same order, then shows the
     outcome.
@@ -124,12 +127,12 @@ async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> Non
         for trip in TRIPS:
             await client.open_trip(trip)
         await all_leaving([partial(leave, shared, client, caller) for caller in callers])
-        await eventually(lambda: maps_agree(client), within_s=10)
+        await eventually(lambda: maps_agree(client), within_s=SETTLE_SECONDS_MAX)
         held = [await the_key_tells(client, caller) for caller in callers]
         assert 0 < held.count("") < HOLDS
         booked = [(caller, hold_id) for caller, hold_id in zip(callers, held, strict=True) if hold_id][:CONFIRMS]
         await all_leaving([partial(confirm_in_haste, client, caller, hold_id, random) for caller, hold_id in booked])
-        await eventually(lambda: maps_agree(client), within_s=10)
+        await eventually(lambda: maps_agree(client), within_s=SETTLE_SECONDS_MAX)
         for caller, hold_id in booked:
             assert (await client.acting_for(caller.user).confirm(hold_id, "o")).id == hold_id
         assert await maps_agree(client)

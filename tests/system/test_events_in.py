@@ -69,7 +69,7 @@ async def test_a_service_opens_a_trip_and_sells_it_by_events_alone(broker: Broke
         await broker.send(paid)
         await broker.drained()
         assert await are_sold(client, "t2", 1)
-        await eventually(lambda: is_told(service, {"order-1": 1}), within_s=20)
+        await eventually(lambda: is_told(service, {"order-1": 1}), within_s=30)
         assert await counted(port) == {"done": 2}
         for each in (message({"type": "tea", "eventId": "e"}), message(b"poison"), paid):
             await broker.send(each)
@@ -148,7 +148,7 @@ async def send_all(to: Broker, messages: Sequence[Message]) -> None:
     for each in messages:
         while True:
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     await to.send(each)
                 break
             except (TimeoutError, OSError, AMQPError, RuntimeError):

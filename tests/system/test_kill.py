@@ -36,7 +36,7 @@ SETTINGS = {
     "TRAVIO_SWEEP_INTERVAL_MS": "100",
     "TRAVIO_RELAY_INTERVAL_MS": "50",
 }
-SETTLE_SECONDS_MAX = 10.0
+SETTLE_SECONDS_MAX = 60.0
 TRIPS = [
     trip_of("one", seats=18, seats_per_group=1),
     trip_of("five", seats=15, seats_per_group=5),
@@ -61,7 +61,7 @@ STEP_EVENT = {
 }
 
 
-@pytest.mark.timeout(180)  # a process is started some ten times, on a machine that may do much else
+@pytest.mark.timeout(300)  # a process is started some ten times, on a machine that may do much else
 @pytest.mark.parametrize("seed", [1])
 async def test_what_was_acknowledged_survives_any_number_of_kills(
     processes: Callable[..., ServiceProcess], seed: int

@@ -33,7 +33,7 @@ async def test_background_jobs_alone_sweep_and_relay(processes: Callable[..., Se
             ("seats.purchased", booked.id),
         }
 
-    await eventually(told, within_s=5)
+    await eventually(told, within_s=30)
     assert await alone.stop() == 0
     await service.start()
     async with service.client() as client:
@@ -54,7 +54,7 @@ async def test_an_event_that_is_published_again_is_the_same(processes: Callable[
         async def told() -> bool:
             return len(service.events()) == 1
 
-        await eventually(told, within_s=5)
+        await eventually(told, within_s=30)
         await client.confirm(held.id, "o")
         service.kill()
     await service.start()
@@ -62,7 +62,7 @@ async def test_an_event_that_is_published_again_is_the_same(processes: Callable[
     async def told_again() -> bool:
         return len(service.events()) >= 3
 
-    await eventually(told_again, within_s=5)
+    await eventually(told_again, within_s=30)
     assert await service.stop() == 0
     tellings = [event for event in service.events() if event["type"] == "hold.created"]
     assert len(tellings) == 2
@@ -82,7 +82,7 @@ async def test_the_key_of_a_hold_that_was_booked_late_answers_the_same_hold(
         async def has_expired() -> bool:
             return (await client.find_hold(held.id)).status is HoldStatus.EXPIRED
 
-        await eventually(has_expired, within_s=5)
+        await eventually(has_expired, within_s=30)
         await client.confirm(held.id, "o")
         assert (await client.find_hold(held.id)).status is HoldStatus.CONFIRMED
         assert (await client.hold("t", "S0", "S3", ["seat-1"], seconds=1, key="k")).id == held.id
