@@ -14,12 +14,11 @@ from travio_inventory.api.map_colors import STATUS_COLORS, class_color
 from travio_inventory.api.map_sizes import fits
 from travio_inventory.api.memo import Memo
 from travio_inventory.kernel import limits
-from travio_inventory.seats import seat
 from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
 from travio_inventory.seats.offer import SalesState
 from travio_inventory.seats.refusals import ReplyTooLarge
 from travio_inventory.seats.route import Direction, StationName
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.seat_map import SeatMap, encode_states
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
@@ -29,7 +28,7 @@ from verification.kit.trips import a_trip, route, row_of, train
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
 states: st.SearchStrategy[SeatState] = st.one_of(
-    st.sampled_from([AVAILABLE, SOLD, BLOCKED]), st.builds(seat.HeldUntil, st.integers(0, limits.TIME_S_MAX * 1_000))
+    st.sampled_from([AVAILABLE, SOLD, BLOCKED]), st.builds(HeldUntil, st.integers(0, limits.TIME_S_MAX * 1_000))
 )
 rows = st.integers(0, limits.ROW_MAX) | st.integers(0, 3)
 seats = st.builds(
@@ -97,16 +96,16 @@ def groups_of(draw: st.DrawFn, trip: Trip, section: str) -> list[bytes]:
 
 def status_of(state: SeatState) -> v1.SeatStatus:
     names = {
-        seat.Available: v1.SeatStatus.AVAILABLE,
-        seat.HeldUntil: v1.SeatStatus.HELD,
-        seat.Sold: v1.SeatStatus.BOOKED,
-        seat.Blocked: v1.SeatStatus.BLOCKED,
+        Available: v1.SeatStatus.AVAILABLE,
+        HeldUntil: v1.SeatStatus.HELD,
+        Sold: v1.SeatStatus.BOOKED,
+        Blocked: v1.SeatStatus.BLOCKED,
     }
     return names[type(state)]
 
 
 def expiry_of(state: SeatState) -> int:
-    return state.until_ms // 1_000 if isinstance(state, seat.HeldUntil) else 0
+    return state.until_ms // 1_000 if isinstance(state, HeldUntil) else 0
 
 
 def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
@@ -178,7 +177,7 @@ def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvaila
     free = [
         one
         for one, state in open_map.seats()
-        if isinstance(state, seat.Available) and found.seat_class in ("", one.seat_class)
+        if isinstance(state, Available) and found.seat_class in ("", one.seat_class)
     ]
     prices = sorted(one.price_minor for one in free)[: found.passengers]
     sections = {each.id: each for each in found.seat_map.trip.sections}
@@ -240,7 +239,6 @@ def test_availability_is_what_its_message_would_be(seat_map: SeatMap, seat_class
 
 
 @given(st.data(), seat_maps())
-@pytest.mark.once
 def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: SeatMap) -> None:
     """One `MapReplies` gets a trip in many states; each answer is as if there had been only that state."""
     replies = MapReplies()

@@ -4,11 +4,11 @@ import json
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
+from subprocess import PIPE, Popen
 
 import anyio
 import pytest
@@ -290,10 +290,7 @@ def test_an_interrupted_import_says_how_far_it_came_and_goes_on_where_it_was(
     words = ("import", "gtfs", str(zipped(many(tmp_path / "feed", 400))), "--seat-plan", str(plan))
     where = ("--date", SATURDAY, "--target", server.target, "--organization", token_hex(4), "--at-once", "2")
     command = [sys.executable, "-m", "travio_inventory.cli", *words, *where]
-    pipe = subprocess.PIPE
-    with ended(
-        subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, pipesize=PIPE_BYTES)
-    ) as running:
+    with ended(Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, pipesize=PIPE_BYTES)) as running:
         assert running.stdout is not None
         before = list(islice(running.stdout, 20))
         running.send_signal(signal.SIGINT)
