@@ -29,6 +29,7 @@ LIMITS = ServerLimits(
     unread_bytes_max=50_000,
     streams_concurrent_max=10,
     calls_max=10_000,
+    watching_calls_max=10_000,
     connections_max=10,
     resets_per_second_max=20,
     control_frames_per_second_max=20,

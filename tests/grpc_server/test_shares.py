@@ -15,6 +15,7 @@ from tests.grpc_server.probe import (
     SEVEN,
     STUBBORN,
     WAIT,
+    WATCH,
     Probe,
     Served,
     goes_on,
@@ -94,6 +95,24 @@ async def test_there_is_always_room_for_a_connection_with_few_calls() -> None:
         served.probe.go_on.set()
         assert is_seven(await greedy.answer(open_calls[0]))
         assert is_seven(await greedy.ask(ECHO, SEVEN))
+
+
+async def test_calls_that_watch_take_no_place_of_others_nor_others_theirs() -> None:
+    """Of 32 that watch, a connection may have two, and of 64 others four, also where it has two that watch."""
+    async with serving(calls_max=64, watching_calls_max=32) as served, served.caller() as caller:
+        watching = [caller.call(WATCH, SEVEN) for _ in range(4)]
+        refused = [await caller.answer(stream) for stream in watching[2:]]
+        assert [answer.status for answer in refused] == [Status.RESOURCE_EXHAUSTED] * 2
+        waiting = [caller.call(WAIT, SEVEN) for _ in range(5)]
+        assert (await caller.answer(waiting[-1])).status is Status.RESOURCE_EXHAUSTED
+        await until(lambda: served.server.calls_open == 2 + 4)
+        for stream in watching[:2]:
+            caller.reset(stream)
+        await until(lambda: served.server.calls_open == 4)
+        again = [caller.call(WATCH, SEVEN) for _ in range(3)]
+        assert (await caller.answer(again[-1])).status is Status.RESOURCE_EXHAUSTED
+        served.probe.go_on.set()
+        assert all([is_seven(await caller.answer(stream)) for stream in waiting[:4]])
 
 
 async def test_a_call_that_is_reset_before_its_turn_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:

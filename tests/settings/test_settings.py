@@ -112,6 +112,7 @@ OTHER_VALUES = MappingProxyType(
         "admin_message_bytes_max": "4194305",
         "unread_bytes_max": "67108865",
         "calls_max": "4097",
+        "watching_calls_max": "4098",
         "connections_max": "4097",
         "streams_max": "257",
         "resets_per_second_max": "201",

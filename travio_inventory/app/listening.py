@@ -139,6 +139,7 @@ def _server_limits(limits: LimitSettings) -> ServerLimits:
         unread_bytes_max=limits.unread_bytes_max,
         streams_concurrent_max=limits.streams_max,
         calls_max=limits.calls_max,
+        watching_calls_max=limits.watching_calls_max,
         connections_max=limits.connections_max,
         resets_per_second_max=limits.resets_per_second_max,
         control_frames_per_second_max=CONTROL_FRAMES_PER_SECOND_MAX,

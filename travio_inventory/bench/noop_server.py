@@ -27,6 +27,7 @@ LIMITS = ServerLimits(
     unread_bytes_max=67_108_864,
     streams_concurrent_max=256,
     calls_max=4_096,
+    watching_calls_max=64,
     connections_max=4_096,
     resets_per_second_max=200,
     control_frames_per_second_max=1_000,

@@ -113,9 +113,10 @@ class OwnServer:
         self.http_port = free_port(wanted=wanted)
         self._environment |= {"TRAVIO_HTTP_HOST": HOST, "TRAVIO_HTTP_PORT": HTTP_PORT}
 
-    def allow_calls(self, count: int) -> None:
-        """Let so many calls be open, unless the environment says how many may be."""
-        self._environment |= {"TRAVIO_CALLS_MAX": os.environ.get("TRAVIO_CALLS_MAX", str(count))}
+    def allow_watching_calls(self, count: int) -> None:
+        """Let so many calls watch, unless the environment says how many may."""
+        name = "TRAVIO_WATCHING_CALLS_MAX"
+        self._environment |= {name: os.environ.get(name, str(count))}
 
     @classmethod
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":

@@ -77,7 +77,7 @@ async def session(
     workers: int,
     with_noops: bool = False,
     with_http: bool = False,
-    calls_max: int = 0,
+    watching_calls_max: int = 0,
 ) -> AsyncIterator[Session]:
     """Connections for so many workers: to the service at the address, to one that the command starts, or to one of this
     release. What is started lives as long as the block and speaks plaintext.
@@ -93,8 +93,8 @@ async def session(
             own = OwnServer.of_command(place, core=server_core) if place else OwnServer.of_inventory(core=server_core)
             if with_http:
                 own.serve_http()
-            if calls_max:
-                own.allow_calls(calls_max)
+            if watching_calls_max:
+                own.allow_watching_calls(watching_calls_max)
             server = await stack.enter_async_context(own)
             service = await _connect(server.host, server.port, server.pid, workers)
             for name, code in NOOPS.items() if with_noops else ():

@@ -25,8 +25,7 @@ BEGIN_S_MAX: Final = 60.0
 PER_CHANNEL: Final = 200
 """Over gRPC, watchers of one connection; the service allows 256 unless it is told otherwise."""
 ROOM_FOR_OTHERS: Final = 16
-OTHER_CALLS: Final = 1_000
-CALLS_MAX: Final = "TRAVIO_CALLS_MAX"
+CALLS_MAX: Final = "TRAVIO_WATCHING_CALLS_MAX"
 CROWDED: Final = Status.RESOURCE_EXHAUSTED.value
 HEAD_BYTES: Final = 5
 """Before each message of a call."""
@@ -242,14 +241,14 @@ class CallWatcher(Watcher):
 def _why(ended: Reply) -> str:
     """Why a call is over that has no end."""
     said = f"the call ended with {Status(ended.status).name}: {ended.message}"
-    return f"{said}; each watcher is a call: see {CALLS_MAX} of the service" if ended.status == CROWDED else said
+    return f"{said}; see {CALLS_MAX} of the service" if ended.status == CROWDED else said
 
 
 def calls_for(count: int) -> int:
-    """How many calls a service must allow for so many watchers: a connection may not have more than a sixteenth of
-    those that are left.
+    """How many watching calls a service must allow: a connection may not have more than a sixteenth of those that are
+    left.
     """
-    return count + ROOM_FOR_OTHERS * PER_CHANNEL + OTHER_CALLS
+    return count + (ROOM_FOR_OTHERS + 1) * PER_CHANNEL
 
 
 @asynccontextmanager

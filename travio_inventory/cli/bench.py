@@ -267,7 +267,7 @@ def run_bench(
     workers: int,
     with_noops: bool = False,
     with_http: bool = False,
-    calls_max: int = 0,
+    watching_calls_max: int = 0,
     place: Address | Command | None = None,
 ) -> Exit:
     """Run the bench against that place, the target or its own server, and report whether the results are correct."""
@@ -284,7 +284,12 @@ def run_bench(
 
     async def measure() -> dict[str, object]:
         async with session(
-            place, tls=tls, workers=workers, with_noops=with_noops, with_http=with_http, calls_max=calls_max
+            place,
+            tls=tls,
+            workers=workers,
+            with_noops=with_noops,
+            with_http=with_http,
+            watching_calls_max=watching_calls_max,
         ) as on:
             return report_of(on.as_plain(), *await bench(on))
 

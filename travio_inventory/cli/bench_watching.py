@@ -51,7 +51,7 @@ def bench_watching(
         return watching.numbers, watching.wrong
 
     calls_max = calls_for(watchers) if over is Over.GRPC else 0
-    return run_bench(options, bench, workers=1, with_http=True, calls_max=calls_max)
+    return run_bench(options, bench, workers=1, with_http=True, watching_calls_max=calls_max)
 
 
 def _watched(on: Session, over: Over) -> Address:

@@ -31,26 +31,56 @@ class AdmittedCall(NamedTuple):
     """Of its compressed messages."""
 
 
+class CallCount:
+    """How many calls are open, on a connection or on all: those that watch until their caller leaves apart."""
+
+    __slots__ = ("passing", "watching")
+
+    def __init__(self) -> None:
+        self.passing = self.watching = 0
+
+    @property
+    def total(self) -> int:
+        return self.passing + self.watching
+
+    def add(self, method: Method, count: int) -> None:
+        """So many more of them, or fewer."""
+        if method.has_deadline:
+            self.passing += count
+        else:
+            self.watching += count
+
+
 class Admission:
     """Decides which calls of one server may run. Counts those that are open."""
 
     def __init__(self, context: ServerContext) -> None:
         self.is_draining = False
-        self.calls_open = 0
+        self.open = CallCount()
         self._context = context
         self._calls_max = context.limits.calls_max
+        self._watching_calls_max = context.limits.watching_calls_max
         self._crowded = Rejection.of(context.refusals.crowded(), context)
         self._stopping = Rejection.of(context.refusals.stopping(), context)
 
-    def admit(self, headers: Headers, *, calls_of_connection: int) -> AdmittedCall | Rejection:
-        """Whether a connection with so many open calls may have one more."""
-        return self.turned_away(calls_of_connection=calls_of_connection) or read_headers(headers, self._context)
-
-    def turned_away(self, *, calls_of_connection: int) -> Rejection | None:
-        """The answer to any call of a connection with so many open calls, None if it may have one more."""
+    def admit(self, headers: Headers, *, of_connection: CallCount) -> AdmittedCall | Rejection:
+        """Whether a connection with so many open calls may have this one."""
         if self.is_draining:
             return self._stopping
-        if calls_of_connection * ROOM_FOR_OTHERS >= self._calls_max - self.calls_open:
+        admitted = read_headers(headers, self._context)
+        if isinstance(admitted, Rejection):
+            return admitted
+        return self.turned_away(admitted.method, of_connection=of_connection) or admitted
+
+    def turned_away(self, method: Method, *, of_connection: CallCount) -> Rejection | None:
+        """The answer to a call of a connection with so many open calls, None if it may have one more of that method."""
+        if self.is_draining:
+            return self._stopping
+        if method.has_deadline:
+            has, left = of_connection.passing, self._calls_max - self.open.passing
+        else:
+            has, left = of_connection.watching, self._watching_calls_max - self.open.watching
+        if has * ROOM_FOR_OTHERS >= left:
             # The dynamic threshold by which switches share their buffers (Choudhury and Hahne, 1998): however many ask
             # much, there is room for one that asks little.
             return self._crowded

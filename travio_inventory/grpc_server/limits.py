@@ -21,6 +21,8 @@ class ServerLimits:
     """On all connections together; one connection may have a sixteenth of those that are left, and is told
     RESOURCE_EXHAUSTED beyond.
     """
+    watching_calls_max: int
+    """The same for calls of `methods_without_deadline`, which take no place of others."""
     connections_max: int
     """One more takes the place of one without a call, and is closed where all have one."""
     resets_per_second_max: int

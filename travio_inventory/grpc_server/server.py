@@ -131,7 +131,7 @@ class GuardedServer:
     @property
     def calls_open(self) -> int:
         """On all connections together."""
-        return self._admission.calls_open
+        return self._admission.open.total
 
     async def start(
         self,

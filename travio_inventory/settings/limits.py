@@ -30,6 +30,13 @@ class LimitSettings(Component):
         le=1_073_741_824,
     )
     calls_max: int = setting("CALLS_MAX", 8_192, "concurrent calls on all connections", ge=1, le=1_000_000)
+    watching_calls_max: int = setting(
+        "WATCHING_CALLS_MAX",
+        8_192,
+        "concurrent calls that watch a map or the health, apart from the others",
+        ge=1,
+        le=1_000_000,
+    )
     connections_max: int = setting("CONNECTIONS_MAX", 4_096, "open connections", ge=1, le=100_000)
     streams_max: int = setting("STREAMS_MAX", 256, "concurrent calls on one connection", ge=1, le=10_000)
     resets_per_second_max: int = setting(

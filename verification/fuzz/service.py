@@ -19,6 +19,7 @@ LIMITS: Final = ServerLimits(
     unread_bytes_max=50_000,
     streams_concurrent_max=8,
     calls_max=1_000,
+    watching_calls_max=1_000,
     connections_max=10,
     resets_per_second_max=20,
     control_frames_per_second_max=40,

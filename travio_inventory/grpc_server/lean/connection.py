@@ -10,7 +10,7 @@ from grpclib.exceptions import ProtocolError as MisuseError
 from grpclib.protocol import Peer
 from h2.errors import ErrorCodes
 
-from travio_inventory.grpc_server.admission import Admission
+from travio_inventory.grpc_server.admission import Admission, CallCount
 from travio_inventory.grpc_server.connection_table import ConnectionTable
 from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.framing import Headers
@@ -47,6 +47,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, LeanCall] = {}
+        self._calls_open = CallCount()
         self._left = self._peer_leaves = self._is_reading = self._flush_is_due = False
         self._has_answered = False
         """Whether a call was answered as soon as it was read, and the table was not told."""
@@ -239,7 +240,7 @@ class LeanConnection(asyncio.BufferedProtocol):
                 self._outgoing.reset_unopened(stream_id, ErrorCodes.REFUSED_STREAM, is_whole=is_whole)
                 self._incoming.charge_reset()
                 return True
-            rejection = self._admission.turned_away(calls_of_connection=len(self._calls))
+            rejection = self._admission.turned_away(head.method, of_connection=self._calls_open)
             if rejection is None:
                 return False
         self.context.ended("", rejection.status.value, 0)
@@ -277,7 +278,8 @@ class LeanConnection(asyncio.BufferedProtocol):
         if not self._calls:
             self._connections.became_busy(self)
         self._calls[call.stream_id] = call
-        self._admission.calls_open += 1
+        self._calls_open.add(call.head.method, 1)
+        self._admission.open.add(call.head.method, 1)
         if call.has_ended:
             return stream or StreamState(call.stream_id, 0)
         if stream is None:
@@ -294,7 +296,8 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._has_answered = True
         if self._calls.pop(call.stream_id, None) is None:
             return
-        self._admission.calls_open -= 1
+        self._calls_open.add(call.head.method, -1)
+        self._admission.open.add(call.head.method, -1)
         self._connections.changed()
         if self._calls or self._left:
             return
