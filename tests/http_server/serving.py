@@ -58,13 +58,14 @@ class Application:
     """
 
     def __init__(self) -> None:
-        self.running = 0
+        self.running = self.began = 0
         self.let_go = asyncio.Event()
         self.heard: list[object] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b"done"
         self.running += 1
+        self.began += 1
         try:
             if scope["type"] == "websocket":
                 await self._converse(scope, receive, send)
@@ -178,6 +179,10 @@ class Caller:
             data = await self._reader.readexactly(size)
             if head == 0x80 | Opcode.CLOSE:
                 return int.from_bytes(data[:2], "big") or 1005
+
+    async def head(self) -> str:
+        """The next answer that has no body."""
+        return (await self._reader.readuntil(b"\r\n\r\n")).decode("latin1")
 
     async def answer(self) -> str:
         """The next answer, whole; "" where the connection has ended."""

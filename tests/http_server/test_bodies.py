@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from tests.http_server.serving import LIMITS, Caller, Site, serving
-from travio_inventory.http_server.bodies import DROPPED_BYTES_MAX, Bodies
+from tests.http_server.serving import LIMITS, SLOW, Caller, Site, serving
+from travio_inventory.http_server.bodies import DROPPED_BYTES_MAX, UNASKED_BYTES_MAX, WORK_BYTES, Bodies
 
 LARGE, SMALL, LEFT_OUT, READ = 400_000, 1_000, 100, 8_192
 
@@ -25,7 +25,6 @@ async def _large(site: Site) -> Caller:
 async def test_bodies_that_are_never_whole_keep_what_is_allowed_and_small_ones_pass() -> None:
     async with serving(connections_max=50, read_bytes_max=READ) as site, asyncio.timeout(20):
         callers = [await _large(site) for _ in range(20)]
-        await site.until_running(20)
         await site.until_waiting(20)
         assert site.server.body_bytes <= LIMITS.body_bytes_max
         for _ in range(3):
@@ -36,8 +35,8 @@ async def test_bodies_that_are_never_whole_keep_what_is_allowed_and_small_ones_p
 
 async def test_whoever_waits_goes_on_when_others_have_left() -> None:
     async with serving(connections_max=50, read_bytes_max=READ) as site, asyncio.timeout(20):
-        others = [await site.call(_head(LARGE) + "." * 60_000) for _ in range(7)]
-        await site.until_kept(7 * 60_000)
+        others = [await site.call(_head(LARGE) + "." * 30_000) for _ in range(7)]
+        await site.until_kept(7 * (30_000 + WORK_BYTES))
         large = await _large(site)
         await site.until_waiting(1)
         for other in others:
@@ -45,6 +44,48 @@ async def test_whoever_waits_goes_on_when_others_have_left() -> None:
         large.push("." * LEFT_OUT)
         assert (await large.answer()).endswith(f"{LARGE} bytes")
         await site.until_kept(0)
+
+
+async def test_an_application_hears_of_a_small_body_when_it_is_whole_and_never_of_one_whose_caller_left() -> None:
+    async with serving(read_bytes_max=READ) as site, asyncio.timeout(20):
+        stays, leaves = [await site.call(_head(SMALL) + "." * (SMALL - LEFT_OUT)) for _ in range(2)]
+        await site.until_kept(2 * (SMALL - LEFT_OUT))
+        leaves.abort()
+        await site.until_kept(SMALL - LEFT_OUT)
+        assert site.application.began == 0
+        await stays.say("." * LEFT_OUT)
+        assert (await stays.answer()).endswith(f"{SMALL} bytes")
+        assert site.application.began == 1
+
+
+async def test_who_asks_whether_to_send_a_body_is_told_to() -> None:
+    async with serving() as site, asyncio.timeout(20):
+        caller = await site.call(_head(SMALL).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"))
+        assert await caller.head() == "HTTP/1.1 100 Continue\r\n\r\n"
+        await caller.say("." * SMALL)
+        assert (await caller.answer()).endswith(f"{SMALL} bytes")
+        await site.until_kept(0)
+
+
+async def test_the_work_on_bodies_that_are_not_whole_counts_too() -> None:
+    sent = UNASKED_BYTES_MAX + 1_000
+    async with serving(connections_max=50, body_bytes_max=400_000) as site, asyncio.timeout(20):
+        callers = [await site.call(_head(LARGE) + "." * sent) for _ in range(20)]
+        while site.server.body_bytes - site.application.began * WORK_BYTES != len(callers) * sent:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert 0 < site.application.began <= (400_000 - len(callers) * sent) // WORK_BYTES
+
+
+async def test_what_had_no_room_of_a_request_is_missed_although_the_one_before_it_is_answered_meanwhile() -> None:
+    async with serving(connections_max=50, body_bytes_max=20_000) as site, asyncio.timeout(20):
+        other = await site.call(_head(LARGE) + "." * 10_000)
+        await site.until_kept(10_000)
+        caller = await site.call(SLOW + _head(16_000) + "." * 16_000)
+        await site.until_running(2)
+        site.application.let_go.set()
+        assert (await caller.answer()).endswith("done")
+        assert (await caller.answer()).endswith("no room")
+        other.abort()
 
 
 async def test_one_body_alone_may_have_all() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.http_server.serving import HUGE, LIMITS, QUICK, SLOW, SOCKET, serving
 
+LONG_BODY = "POST /%s HTTP/1.1\r\nContent-Length: 20000\r\n\r\n"
 BOUNDS = [field.name for field in fields(LIMITS)]
 
 
@@ -93,8 +94,9 @@ async def test_too_many_requests_at_once_on_a_connection_end_it() -> None:
     [
         ({"idle_connection_seconds_max": 1}, "", ""),
         ({"request_read_seconds_max": 0.2}, "GET /quick HTTP/1.1\r\n", "HTTP/1.1 408 "),
-        ({"request_read_seconds_max": 0.2}, "POST /slow HTTP/1.1\r\nContent-Length: 9\r\n\r\n", ""),
-        ({"linger_seconds_max": 0.2}, "POST /quick HTTP/1.1\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200 "),
+        ({"request_read_seconds_max": 0.2}, f"{LONG_BODY % 'slow'}{'.' * 10_000}", ""),
+        ({"request_read_seconds_max": 0.2}, "POST /slow HTTP/1.1\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 408 "),
+        ({"linger_seconds_max": 0.2}, f"{LONG_BODY % 'quick'}{'.' * 10_000}", "HTTP/1.1 200 "),
     ],
 )
 async def test_a_peer_that_lets_us_wait_is_cut_off(changed: dict[str, float], text: str, answer: str) -> None:

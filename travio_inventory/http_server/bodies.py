@@ -13,6 +13,10 @@ NO_ROOM: Final = "no_room"
 """In the message that an application receives instead of the rest of a body for which there was no room in time. The
 message says that the caller is gone, so that nobody takes it for the end of the body.
 """
+WORK_BYTES: Final = 24_576
+"""What an application takes that works on a request, as measured: while the body is not whole, it counts as a part."""
+UNASKED_BYTES_MAX: Final = 8_192
+"""Of a body; an application begins when it is whole or has more, and asks for the rest."""
 WAKE_SECONDS: Final = 0.02
 DROPPED_BYTES_MAX: Final = 524_288
 """In WAKE_SECONDS, of bodies whose requests are answered already: who sends on after a refusal takes little time."""
@@ -59,13 +63,13 @@ class Bodies:
             self._unwanted.append((size, go_on))
         return self._may_drop >= 0
 
-    def may_grow(self, kept: int, left: int | None = None) -> bool:
+    def may_grow(self, body: "Body", left: int | None = None) -> bool:
         left = self._bytes_left if left is None else left
-        return kept * ROOM_FOR_OTHERS <= left or kept == self._bytes_max - left
+        return body.asks_for * ROOM_FOR_OTHERS <= left or body.kept == self._bytes_max - left
 
     async def room_for(self, body: "Body") -> bool:
         """Whether a body may grow: at once, or as soon as others have left enough, but in time."""
-        if self.may_grow(body.kept):
+        if self.may_grow(body):
             return True
         loop = asyncio.get_running_loop()
         body.waits_until = body.waits_until or loop.time() + self._wait_seconds_max
@@ -77,7 +81,12 @@ class Bodies:
             return False
         finally:
             del self._waiting[body]
-        return True
+        return not body.is_over
+
+    def waits_no_more(self, body: "Body") -> None:
+        """Its caller is gone."""
+        if (waiting := self._waiting.get(body)) is not None and not waiting.done():
+            waiting.set_result(None)
 
     def _wake_soon(self) -> None:
         if self._waking is None:
@@ -89,9 +98,9 @@ class Bodies:
         """
         self._waking, left = None, self._bytes_left
         for body, waiting in self._waiting.items():
-            if self.may_grow(body.kept, left) and not waiting.done():
+            if self.may_grow(body, left) and not waiting.done():
                 waiting.set_result(None)
-                left -= body.kept
+                left -= body.asks_for
         self._may_drop, dropped = DROPPED_BYTES_MAX, 0
         while self._unwanted and dropped < DROPPED_BYTES_MAX:
             size, go_on = self._unwanted.popleft()
@@ -102,37 +111,84 @@ class Bodies:
 
 
 class Body:
-    """What is kept of one request."""
+    """What is kept of one request, and of the work on it while it is not whole."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: Bodies, *, is_asked_for: bool) -> None:
+        """One that `is_asked_for` comes only when the application has begun to read (Expect: 100-continue)."""
         self.kept = 0
         self.waits_until: float | None = None
         self.is_refused = False
         """Whether a part of it had no room, and is lost."""
+        self.is_whole = False
+        self.is_begun = False
+        """Whether the application has the request."""
+        self.is_over = False
         self._bodies = bodies
+        self._work = 0
+        self._due = asyncio.Event()
+        if is_asked_for:
+            self._due.set()
+
+    @property
+    def asks_for(self) -> int:
+        """What it has, which it may double, and the work that is about to begin."""
+        return self.kept if self.is_begun else self.kept + WORK_BYTES
 
     def add(self, size: int) -> bool:
         """Whether a part has room."""
-        self.is_refused = self.is_refused or not self._bodies.take(size)
+        if not self.is_refused and not self._bodies.take(size):
+            self._forget_work()  # one body alone may have all
+            self.is_refused = not self._bodies.take(size)
         if not self.is_refused:
             self.kept += size
+        if self.is_refused or self.kept > UNASKED_BYTES_MAX:
+            self._due.set()
         return not self.is_refused
+
+    def end_of_body(self) -> None:
+        """It is whole, as far as it had room."""
+        self.is_whole = True
+        self._due.set()
 
     def end(self) -> None:
         """The request is answered, or its caller gone."""
         if self.kept:
             self._bodies.give_back(self.kept)
-        self.kept, self.waits_until, self.is_refused = 0, None, False
+        self.kept, self._work, self.is_over = 0, 0, True
+        self._bodies.waits_no_more(self)
+        self._due.set()
 
-    def received(
-        self, receive: Callable[[], Awaitable[Any]], is_whole: Callable[[], bool]
-    ) -> Callable[[], Awaitable[Any]]:
+    async def begin(self) -> bool:
+        """Wait until the application should have the request: it is whole, or more of it than is kept unasked and there
+        is room for the work on it, or it is refused. False if its caller has left before it was whole: nothing is done.
+        """
+        await self._due.wait()
+        while not (self.is_whole or self.is_refused or self.is_over or self.is_begun):
+            self.is_refused = not await self._bodies.room_for(self)
+            self.is_begun = not self.is_refused and self._add_work()
+        self.is_begun = True
+        return self.is_whole or not self.is_over
+
+    def received(self, receive: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
         """Receives as from an ASGI server, but waits for room before more of the body is read."""
 
         async def receive_with_room() -> Any:  # noqa: ANN401 - as ASGI has them
-            if not is_whole() and not self.is_refused:
+            if not self.is_whole and not self.is_refused:
                 self.is_refused = not await self._bodies.room_for(self)
             message = {} if self.is_refused else await receive()
             return {"type": "http.disconnect", NO_ROOM: True} if self.is_refused else message
 
         return receive_with_room
+
+    def _add_work(self) -> bool:
+        """Whether there is room for the work, or this one is alone."""
+        is_alone = self.kept == self._bodies.kept
+        if self._bodies.take(WORK_BYTES):
+            self._work = WORK_BYTES
+            self.kept += WORK_BYTES
+        return is_alone or bool(self._work)
+
+    def _forget_work(self) -> None:
+        work, self._work = self._work, 0
+        self.kept -= work
+        self._bodies.give_back(work)

@@ -1,6 +1,7 @@
 """A connection of one caller: uvicorn's, within limits."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final, Protocol
@@ -9,14 +10,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from travio_inventory.http_server.bodies import Bodies, Body
+from travio_inventory.http_server.bodies import UNASKED_BYTES_MAX, Bodies, Body
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
 from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 
 HEADER_OVERHEAD_BYTES: Final = 4
 """Of each header: ": " and the end of its line."""
-BODY_BYTES_UNASKED_MAX: Final = 8_192
-"""Of a body; with more, no more is read of it until the application asks for it."""
 
 
 CERTIFICATE: Final = "certificate"
@@ -36,10 +35,8 @@ room for one more.
 """
 
 
-RECEIVED: Final = "received"
-"""The name under which the state of a request has what makes the application wait for room for its body; the server
-takes it out.
-"""
+BODY: Final = "body"
+"""The name under which the state of a request has its body, for which it waits; the server takes it out."""
 
 
 class TooLarge(Exception):
@@ -95,7 +92,8 @@ class CallerConnection(HttpToolsProtocol):
         self._room = room
         self._unsent = unsent
         self._bodies = bodies
-        self._body = Body(bodies)
+        self._unanswered: deque[Body] = deque()
+        """The bodies of requests without an answer, in order: the last may have begun to arrive."""
         self._head_bytes = 0
         self._is_too_large = False
         self._reading_since: float | None = None
@@ -116,7 +114,8 @@ class CallerConnection(HttpToolsProtocol):
         self._room.remove(self)
         self._room.stays_no_more(self.transport)
         self._unsent.goes_on(self.transport)
-        self._body.end()
+        while self._unanswered:
+            self._unanswered.popleft().end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -154,8 +153,8 @@ class CallerConnection(HttpToolsProtocol):
             self._answer(self._refusals.stopping)
 
     def _give_up_reading(self) -> None:
-        """Tell who sent half a request, unless the request is being answered."""
-        if self._idle_since is not None:
+        """Tell who sent half a request, unless a request is being answered."""
+        if not any(body.is_begun for body in self._unanswered):
             self._answer(self._refusals.too_slow)
         else:
             self.transport.close()
@@ -192,27 +191,32 @@ class CallerConnection(HttpToolsProtocol):
             self._refuse_head()
         self._idle_since = None
         self._room.became_busy(self)
+        before = self._request
         super().on_headers_complete()
-        if self._request is not None:
+        if self._request is not None and self._request is not before:
             self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
             self.scope["state"][MAY_STAY] = partial(self._room.may_stay, self.transport)
-            self.scope["state"][RECEIVED] = partial(self._body.received, is_whole=partial(_is_whole, self._request))
+            body = Body(self._bodies, is_asked_for=self._request.waiting_for_100_continue)
+            self._unanswered.append(body)
+            self.scope["state"][BODY] = body
 
     def on_body(self, body: bytes) -> None:
         request = self._request
         if request is None or request.response_complete:
             if not self._bodies.drop(len(body), self.flow.resume_reading):
                 self.flow.pause_reading()
-        elif not self._body.add(len(body)):
+        elif not self._unanswered[-1].add(len(body)):
             request.message_event.set()
         else:
             super().on_body(body)
-            if self._body.kept > BODY_BYTES_UNASKED_MAX:
+            if self._unanswered[-1].kept > UNASKED_BYTES_MAX:
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._reading_since = None
         super().on_message_complete()
+        if self._unanswered:
+            self._unanswered[-1].end_of_body()
 
     def _count(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
@@ -226,7 +230,8 @@ class CallerConnection(HttpToolsProtocol):
     # What the application answers, and what we do.
 
     def on_response_complete(self) -> None:
-        self._body.end()
+        if self._unanswered:
+            self._unanswered.popleft().end()
         self._room.stays_no_more(self.transport)
         if not self.pipeline:
             self._idle_since = self.loop.time()
@@ -275,10 +280,6 @@ def _write_now(request: RequestResponseCycle, body: bytes) -> bool:
         return False
     request.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
     return True
-
-
-def _is_whole(request: RequestResponseCycle) -> bool:
-    return not request.more_body
 
 
 def _is_over(since: float | None, seconds_max: float, now: float) -> bool:

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from travio_inventory.http_server.bodies import Bodies
 from travio_inventory.http_server.caller_socket import CallerSocket
-from travio_inventory.http_server.connection import RECEIVED, CallerConnection
+from travio_inventory.http_server.connection import BODY, CallerConnection
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
 from travio_inventory.http_server.unsent import Unsent, by_the_piece
 
@@ -152,9 +152,11 @@ class HttpServer:
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - as ASGI has them
         """What is cancelled has been answered by us, or has lost its connection."""
-        if received := scope.get("state", {}).pop(RECEIVED, None):
-            receive = received(receive)
         with suppress(asyncio.CancelledError):
+            if (body := scope.get("state", {}).pop(BODY, None)) is not None:
+                if not await body.begin():
+                    return
+                receive = body.received(receive)
             await self._application(scope, receive, by_the_piece(send, self._unsent))
 
     def _inspect(self) -> None:
