@@ -32,11 +32,14 @@ class AdmittedCall(NamedTuple):
 
 
 class CallCount:
-    """How many calls are open, on a connection or on all: those that watch until their caller leaves apart."""
+    """How many calls are open, on a connection, a part of a `whole`, or on all: those that watch until their caller
+    leaves apart.
+    """
 
-    __slots__ = ("passing", "watching")
+    __slots__ = ("_whole", "passing", "watching")
 
-    def __init__(self) -> None:
+    def __init__(self, whole: "CallCount | None" = None) -> None:
+        self._whole = whole
         self.passing = self.watching = 0
 
     @property
@@ -49,6 +52,8 @@ class CallCount:
             self.passing += count
         else:
             self.watching += count
+        if self._whole is not None:
+            self._whole.add(method, count)
 
 
 class Admission:

@@ -24,7 +24,7 @@ from travio_inventory.grpc_server.admission import Admission, CallCount
 from travio_inventory.grpc_server.answers import Rejection
 from travio_inventory.grpc_server.call import ServedCall
 from travio_inventory.grpc_server.connection_table import ConnectionTable
-from travio_inventory.grpc_server.context import Method, ServerContext
+from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.frames import GuardedFrames, HeadersTooLarge
 from travio_inventory.grpc_server.framing import Headers
 from travio_inventory.grpc_server.handling import handle
@@ -45,7 +45,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, ServedCall] = {}
-        self._calls_open = CallCount()
+        self._calls_open = CallCount(admission.open)
         self._left = False
         self._peer_leaves = False
         self._idle_since = self._loop.time()
@@ -167,7 +167,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         if isinstance(admitted, Rejection):
             self._reject(stream_id, admitted, request_ended=event.stream_ended is not None)
             return
-        self._count(admitted.method, 1)
+        self._calls_open.add(admitted.method, 1)
         if not self._calls:
             self._connections.became_busy(self)
         self._calls[stream_id] = ServedCall(
@@ -177,10 +177,6 @@ class CallerConnection(asyncio.BufferedProtocol):
     def _on_headers_too_large(self, event: HeadersTooLarge) -> None:
         rejection = self._admission.too_large(event.header_bytes)
         self._reject(event.stream_id, rejection, request_ended=event.request_ended)
-
-    def _count(self, method: Method, count: int) -> None:
-        self._calls_open.add(method, count)
-        self._admission.open.add(method, count)
 
     def _is_full(self) -> bool:
         calls, calls_max = self._calls, self._limits.streams_concurrent_max
@@ -228,7 +224,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         """A call has ended."""
         if (call := self._calls.pop(stream_id, None)) is None:
             return
-        self._count(call.admitted.method, -1)
+        self._calls_open.add(call.admitted.method, -1)
         self._connections.changed()
         if self._calls or self._left:
             return

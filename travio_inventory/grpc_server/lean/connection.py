@@ -47,7 +47,7 @@ class LeanConnection(asyncio.BufferedProtocol):
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, LeanCall] = {}
-        self._calls_open = CallCount()
+        self._calls_open = CallCount(admission.open)
         self._left = self._peer_leaves = self._is_reading = self._flush_is_due = False
         self._has_answered = False
         """Whether a call was answered as soon as it was read, and the table was not told."""
@@ -253,10 +253,9 @@ class LeanConnection(asyncio.BufferedProtocol):
         return True
 
     def _is_full(self) -> bool:
-        calls, calls_max = self._calls, self._limits.streams_concurrent_max
-        if len(calls) < calls_max:
-            return False
-        return len(calls) >= 2 * calls_max or sum(not call.has_ended for call in calls.values()) >= calls_max
+        open_calls, calls_max = len(self._calls), self._limits.streams_concurrent_max
+        running = (not call.has_ended for call in self._calls.values())
+        return open_calls >= calls_max and (open_calls >= 2 * calls_max or sum(running) >= calls_max)
 
     def _open(self, stream_id: int, head: RequestHead, *, is_whole: bool) -> LeanCall:
         """A call whose request comes in parts."""
@@ -279,7 +278,6 @@ class LeanConnection(asyncio.BufferedProtocol):
             self._connections.became_busy(self)
         self._calls[call.stream_id] = call
         self._calls_open.add(call.head.method, 1)
-        self._admission.open.add(call.head.method, 1)
         if call.has_ended:
             return stream or StreamState(call.stream_id, 0)
         if stream is None:
@@ -297,7 +295,6 @@ class LeanConnection(asyncio.BufferedProtocol):
         if self._calls.pop(call.stream_id, None) is None:
             return
         self._calls_open.add(call.head.method, -1)
-        self._admission.open.add(call.head.method, -1)
         self._connections.changed()
         if self._calls or self._left:
             return
