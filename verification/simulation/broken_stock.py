@@ -21,6 +21,8 @@ from verification.simulation.broken_units import BrokenUnits
 from verification.simulation.plan import Plan
 
 ROUGH = Plan(0, seats=12, seats_per_group=4, holders=7, faults=0.5, kills=0.4)
+SPARSE = Plan(0, seats=24, seats_per_group=4, holders=3, faults=0.5, kills=0.3, late_s=40.0)
+"""Places in which nothing else happens for long: a late batch still finds the version that it was computed from."""
 ONE_PLACE = Plan(0, seats=4, seats_per_group=4, holders=7, faults=0.3, kills=0.12)
 CALM = Plan(0, seats=12, seats_per_group=4, holders=5, faults=0.0, kills=0.0)
 _served = planning._served
@@ -135,10 +137,12 @@ BROKEN_STOCK = {
     "an intent that was refused counts": BrokenUnits("I2", ROUGH, _every_intent),
     "sold out is remembered for long": BrokenUnits("S5", CALM, _long_memory),
     "the first warehouse has none, so nobody has": BrokenUnits("S5", CALM, _first_place_only),
+    "steal an intent without fencing it": BrokenUnits(
+        "I2", SPARSE.with_seed(8), BROKEN["steal an intent without fencing it"].plant
+    ),
     **{
         name: _own(name, promises, seed)
         for name, promises, seed in (
-            ("steal an intent without fencing it", "I2", 3),
             ("the home batch before the intents", "I2", 0),
             ("fence whatever stands", "I4", 0),
             ("expire whatever the status", "I4", 9),
