@@ -157,7 +157,7 @@ def _waiting_ends(patch: pytest.MonkeyPatch) -> None:
     _keep(patch, FORGETFUL.holds_s, lambda write: write.values.get("status") == "waiting")
 
 
-@broken("a place on a list is left in part", "I3", replace(WAITING, faults=0.5).with_seed(5))
+@broken("a place on a list is left in part", "I3", replace(WAITING, faults=0.5).with_seed(20))
 def _left_in_part(patch: pytest.MonkeyPatch) -> None:
     """Who joined and has left by another call meanwhile is told of what is left of the place."""
     write = Leave.write
@@ -191,7 +191,7 @@ def _left_for_ever(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "an attempt goes on after its process stood still for longer than its key is kept",
     "I4 I5 I6",
-    STANDING.with_seed(5),
+    STANDING.with_seed(16),
 )
 def _go_on_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hold, "SENT_WITHIN_MS", inf)

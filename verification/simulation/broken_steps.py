@@ -38,7 +38,7 @@ def _release_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "released" else write)
 
 
-@broken("confirm whatever the status", "I4", Plan(15, faults=0.3))
+@broken("confirm whatever the status", "I4", Plan(35, faults=0.3))
 def _confirm_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_confirm = write.key.kind is Kind.HOLD and write.values.get("status") == "confirmed"
@@ -97,7 +97,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LateConfirming, "confirm", revive)
 
 
-@broken("expire without comparing the expiry that was read", "I10", Plan(15, faults=0.5))
+@broken("expire without comparing the expiry that was read", "I10", Plan(56, faults=0.5))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
@@ -119,7 +119,7 @@ def _overlook_late(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "an extension that was made is refused since its hold has ended",
     "I5",
-    Plan(8, seats=12, popular=12, faults=0.5, kills=0.0),
+    Plan(14, seats=12, popular=12, faults=0.5, kills=0.0),
 )
 def _refuse_made(patch: pytest.MonkeyPatch) -> None:
     async def over(self: Extending[Hold], hold: Hold, _until_ms: int, _in_doubt: Hold | None) -> Hold:
