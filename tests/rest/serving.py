@@ -77,6 +77,7 @@ async def web_of(
     bodies: BodyLimits = BODIES,
     *,
     origins: tuple[str, ...] = (),
+    deadline_s: float = 10,
     changed: Callable[[Inventory], Inventory] = as_it_is,
     **settings: object,
 ) -> AsyncIterator[Web]:
@@ -84,7 +85,7 @@ async def web_of(
     async with open_inventory(settings_of(None, **settings)) as opened:
         inventory = changed(opened)
         callers = Callers(AuthenticationOff(), default_organization="default")
-        rules = WebRules(bodies, deadline_s=10, origins=origins)
+        rules = WebRules(bodies, deadline_s=deadline_s, origins=origins)
         app = application(native_routers(inventory, SystemClock()), callers, rules, PROBLEM_FORMS)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, NoReturn, cast
 
@@ -10,7 +11,7 @@ import pytest
 from starlette.responses import Response
 
 from tests.api.test_refusals import each_refusal
-from tests.rest.serving import TRIP, Web, web_of
+from tests.rest.serving import ALICE, TRIP, Web, web_of
 from travio_inventory.api.refusals import DOMAIN, TABLE, metadata
 from travio_inventory.api.rest.guard import BodyLimits
 from travio_inventory.api.rest.problems import MEDIA_TYPE, refused
@@ -109,6 +110,21 @@ async def test_an_answer_that_takes_too_long_is_refused_and_its_outcome_unknown(
         answers = [await web.hold("1A"), await web.client.get("/v1/trips")]
         told = [(answer.status_code, answer.json()["reason"]) for answer in answers]
         assert told == [(503, "OUTCOME_UNKNOWN"), (503, "BACKEND_UNAVAILABLE")]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("calls", ["/v1/holds", "/v1/trips"], ids=["usual", "large"])
+async def test_a_body_that_arrives_slowly_takes_nothing_of_the_time_of_its_answer(calls: str) -> None:
+    """While it arrives nothing is done: to say that the outcome is unknown would be wrong."""
+    async with web_of(deadline_s=1.0) as web:
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b'{"trip_id":'
+            await asyncio.sleep(1.5)
+            yield b'"T/1","seat_ids":["1A"]}'
+
+        answer = await web.client.post(calls, content=slowly(), headers={"content-type": "application/json"} | ALICE)
+        assert answer.status_code in (404, 422), answer.text
 
 
 async def test_only_what_opens_or_changes_a_trip_may_be_large() -> None:

@@ -43,7 +43,9 @@ Quick: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 
 
 class Route(APIRoute):
-    """A route whose answer begins within the deadline, or is a refusal that says to try again."""
+    """A route whose answer begins within the deadline, counted from the end of its request, or is a refusal that says
+    to try again.
+    """
 
     quick: Quick | None = None
 
@@ -52,6 +54,8 @@ class Route(APIRoute):
 
         async def handle_in_time(request: Request) -> Response:
             try:
+                if request.method not in SAFE_METHODS:
+                    await request.body()  # while it arrives nothing is done: that is no part of the answer's time
                 async with asyncio.timeout(getattr(request.app.state, DEADLINE_S)):
                     return (quick and await quick(request)) or await usual(request)
             except RefusedBody as refused:
