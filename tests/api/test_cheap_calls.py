@@ -20,7 +20,7 @@ from travio_inventory.api.grpc.service import InventoryService
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_assembly
 from travio_inventory.bench.bench_trips import coach
-from travio_inventory.bench.calls import ORGANIZATION, SERVICE, Contest, contest_for
+from travio_inventory.bench.calls import ORGANIZATION, SERVICE, Contest, contest_for, parsed
 from travio_inventory.bench.noop_server import LIMITS
 from travio_inventory.grpc_server.connection_table import ConnectionTable
 from travio_inventory.grpc_server.lean.connection import LeanConnection
@@ -41,6 +41,8 @@ from verification.kit.in_process import settings_of
 
 MAP_CALLS_MAX, REFUSAL_CALLS_MAX = 88, 218
 """In the first release that was measured: 99 and 292."""
+HOLD_CALLS_MAX = 855
+"""Of a free seat, to its commit in the store in memory; 901 in the release before."""
 AT_ONCE_CALLS_MAX, FROM_BYTES_TO_BYTES_MAX = 90, 134
 """Of a refusal that is known, behind the lean server and with it; before it was given at once, 225 and 290."""
 
@@ -162,6 +164,14 @@ async def test_a_refusal_calls_few_functions() -> None:
             with pytest.raises(GRPCError, match="held"):
                 await call.made()
     assert min(call.functions for call in late) <= REFUSAL_CALLS_MAX
+
+
+async def test_a_hold_calls_few_functions() -> None:
+    async with selling() as (methods, contest):
+        free = [contest._replace(seat=f"seat-{row}1") for row in "ABCDEF"]
+        made = [await Call(methods[HOLD], each.hold(each.seat)).made() for each in free]
+    assert all(parsed("HoldSeatsResponse", call.answer).success for call in made)
+    assert min(call.functions for call in made) <= HOLD_CALLS_MAX, [call.functions for call in made]
 
 
 async def test_a_refusal_that_is_known_calls_few_functions_behind_the_server() -> None:

@@ -35,6 +35,31 @@ async def test_steps_above_the_limit_wait_for_their_turn() -> None:
     assert await commits_.run(asyncio.sleep(0, "done")) == "done"
 
 
+@pytest.mark.parametrize("is_given_first", [False, True])
+async def test_the_turn_of_a_caller_who_leaves_as_it_comes_is_the_next_ones(is_given_first: bool) -> None:
+    loop, over, steps = asyncio.get_running_loop(), asyncio.Event(), StepRunner(in_flight_max=1)
+
+    async def first() -> None:
+        await over.wait()
+        if is_given_first:
+            loop.call_soon(lambda: loop.call_soon(leaving.cancel))
+        else:
+            loop.call_soon(leaving.cancel)
+
+    running = asyncio.ensure_future(steps.run(first()))
+    await asyncio.sleep(0)
+    leaving = asyncio.ensure_future(steps.run(asyncio.sleep(0, "never")))
+    following = asyncio.ensure_future(steps.run(asyncio.sleep(0, "done")))
+    await asyncio.sleep(0)
+    over.set()
+    await running
+    async with asyncio.timeout(1):
+        assert await following == "done"
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert await steps.run(asyncio.sleep(0, "again")) == "again"
+
+
 async def test_a_step_that_waits_too_long_for_a_turn_is_refused_and_may_be_tried_again(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,9 +107,9 @@ class Attempts(Generic[H]):
             now.at_ms,
             first.state.expires_at_ms if isinstance(first.state, Held) else None,
             is_intent=False,
-            beside=[*(write for hold in holds for write in self._beginning(hold, now)), *beside],
+            beside=[*[write for hold in holds for write in self._beginning(hold, now)], *beside],
             entries=[
-                *dict.fromkeys(each for hold in holds for each in self._entries(hold, spread, home, now.at_ms)),
+                *dict.fromkeys([each for hold in holds for each in self._entries(hold, spread, home, now.at_ms)]),
                 *self._notes(first, home, now),
             ],
             now=now,

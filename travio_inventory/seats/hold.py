@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.quick import quick
+from travio_inventory.kernel.quick import once, quick
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.hold import (
     DIGEST_CHARS,
@@ -82,7 +81,7 @@ class HoldRequest:
     period: int = 0
     """The period of the trip's sale."""
 
-    @cached_property
+    @once
     def claimant(self) -> str:
         """The digest of the caller and the key, or of the attempt without one."""
         return claimant_of(self.actor, self.key, self.attempt)
@@ -278,19 +277,19 @@ class Hold:
         """The tenant whose trip it is."""
         return self.trip.organization
 
-    @cached_property
+    @once
     def home(self) -> int:
         """The seat group whose row decides the hold: that of its first seat in layout order, or of the first seat that
         was blocked together with it.
         """
         return parse_hold_id(self.id).home
 
-    @cached_property
+    @once
     def seats_elsewhere(self) -> dict[int, list[str]]:
         """The hold's seats in other seat groups than its home seat group, seat group by seat group."""
         return {group: seats for group, seats in self.seats_by_group.items() if group != self.home}
 
-    @cached_property
+    @once
     def seats_by_group(self) -> dict[int, list[str]]:
         """The hold's seats, seat group by seat group."""
         split: dict[int, list[str]] = {}

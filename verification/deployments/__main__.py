@@ -17,8 +17,11 @@ from typing import Any, NamedTuple
 
 from travio_inventory.bench.measuring import cpu_seconds
 from travio_inventory.bench.report import commit, machine, versions
+from travio_inventory.bench.servers import ENGINES
 from verification.deployments.faults import Fault, Phases, sell_through
+from verification.deployments.idle import idle_beside
 from verification.deployments.neighbours import see_each_other
+from verification.deployments.processes import by_processes
 from verification.deployments.telling import cost_of_telling
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.redis import RedisServer, redis_server
@@ -179,6 +182,20 @@ def telling() -> Mapping[str, object]:
     return cost_of_telling(bench)
 
 
+def idle() -> Mapping[str, object]:
+    """Ten thousand idle connections, on each server."""
+    return {engine: asyncio.run(idle_beside(engine)) for engine in ENGINES}
+
+
+def processes() -> Mapping[str, object]:
+    """One, two and four processes on one port."""
+    with deployed(1):
+        shared = {
+            name: os.environ[name] for name in ("SCYLLA_HOSTS", "REDIS_ADDR", "TRAVIO_EDGE", "TRAVIO_ENVIRONMENT")
+        }
+        return asyncio.run(by_processes(shared))
+
+
 def _with_redis(servers: Deployment, *words: str) -> dict[str, Any]:
     """The results of a bench, with the CPU time of Redis."""
     before_s = cpu_seconds(servers.redis.process.pid) or 0.0
@@ -224,6 +241,8 @@ PARTS: dict[str, Part] = {
     "capacity": capacity,
     "asking": asking,
     "telling": telling,
+    "idle": idle,
+    "processes": processes,
     "neighbours": neighbours,
     "redis-faults": redis_faults,
     "node-fault": node_fault,

@@ -24,9 +24,12 @@ def figures(measured: Figures) -> list[str]:
         ("Size of a seat group: one trip of 1,000 seats", "seat-groups", _seat_groups),
         ("Sixteen seats that 64 buyers hold and release", "hot-group", _claims),
         ("Seat maps", "browsing", _maps),
+        ("Ten thousand idle connections", "idle", _idle),
+        ("Processes on one port, refusals of a taken seat", "processes", _processes),
         ("Metrics that are scraped and traces at one in a hundred, on beside off", "telling", _telling),
     ):
-        lines += _headed(title, measured[part], rows)
+        if part in measured:
+            lines += _headed(title, measured[part], rows)
     return lines
 
 
@@ -105,6 +108,23 @@ def _telling(found: Figures) -> Iterator[str]:
             one["scrapes"],
         )
         yield f"| {work} | {' | '.join(map(str, cells))} |"
+
+
+def _idle(found: Figures) -> Iterator[str]:
+    yield "| server | the process alone, MB | a connection, KB | others' p99 before, beside, after, ms | times |"
+    yield "| --- | --- | --- | --- | --- |"
+    for engine, one in found.items():
+        waits = ", ".join(map(str, one["others' p99 before, beside, after, ms"]))
+        cells = one["process alone, MB"], one["a connection, KB"], waits, one["p99 beside them, times"]
+        yield f"| {engine} | {' | '.join(map(str, cells))} |"
+
+
+def _processes(found: Figures) -> Iterator[str]:
+    names = list(next(iter(found.values())))
+    yield f"| processes | {' | '.join(names)} |"
+    yield f"| --- |{' --- |' * len(names)}"
+    for processes, one in found.items():
+        yield f"| {processes} | {' | '.join(str(one[name]) for name in names)} |"
 
 
 def _slices(bench: Figures) -> Iterator[tuple[str, Figures]]:

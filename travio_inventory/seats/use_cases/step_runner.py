@@ -1,7 +1,10 @@
 """Runs steps that must not be interrupted: a caller that disconnects does not cancel them."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from travio_inventory.kernel.refusals import OutcomeUnknown, Overloaded
@@ -20,7 +23,9 @@ class StepRunner:
     """
 
     def __init__(self, *, in_flight_max: int) -> None:
-        self._turns = asyncio.Semaphore(in_flight_max)
+        self._free = in_flight_max
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        """Nobody waits while there are free turns."""
         self._steps: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -37,38 +42,59 @@ class StepRunner:
 
         `if_never_begun` undoes, in the background, what was done for a step that never begins.
         """
-        try:
-            await self._turn()
-        except BaseException:
-            step.close()
-            if if_never_begun is not None:
-                self.in_background(if_never_begun())
-            raise
-        task = asyncio.ensure_future(step)
+        if self._free:
+            self._free -= 1
+        else:
+            try:
+                await self._turn()
+            except BaseException:
+                step.close()
+                if if_never_begun is not None:
+                    self.in_background(if_never_begun())
+                raise
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        task = loop.create_task(step)
         self._steps.add(task)
-        task.add_done_callback(self._ended)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled() and not _is_leaving():
-                raise OutcomeUnknown from None  # `drain` cut it off, at its first line or later
-            raise
+        task.add_done_callback(partial(self._ended, result))
+        return await result
 
     async def _turn(self) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()
-            return
+        """Wait for one. Raises Overloaded."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout(TURN_SECONDS_MAX):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise Overloaded from None
+                await turn
+        except BaseException as error:
+            if turn.cancelled():
+                with suppress(ValueError):  # whoever has given a turn has passed over this one
+                    self._waiting.remove(turn)
+            else:
+                self._give_turn()
+            if isinstance(error, TimeoutError):
+                raise Overloaded from None
+            raise
 
-    def _ended(self, step: asyncio.Task[Any]) -> None:
+    def _ended(self, result: "asyncio.Future[T]", step: "asyncio.Task[T]") -> None:
+        """Tell whoever still waits for it, and let the next one begin."""
         self._steps.discard(step)
-        self._turns.release()
-        if not step.cancelled():
-            step.exception()  # a refusal that nobody waits for any more is not an error for the loop to report
+        self._give_turn()
+        error = OutcomeUnknown() if step.cancelled() else step.exception()  # the first: `drain` cut it off
+        if result.done():
+            return
+        if error is None:
+            result.set_result(step.result())
+        else:
+            result.set_exception(error)
+
+    def _give_turn(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Start work that only `drain` waits for. It handles its own errors."""
@@ -87,9 +113,3 @@ class StepRunner:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 return
             await asyncio.wait(tasks, timeout=left)
-
-
-def _is_leaving() -> bool:
-    """Whether the current task is being cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -35,6 +35,7 @@ from travio_inventory.store.sqlite.statements import (
 )
 
 _APPLIED = Applied()
+_NULL: Final = frozenset({None})
 
 ENTRY_STEPS = 64
 """An entry that is added again and again is written to disk so often at most while it is kept."""
@@ -130,12 +131,15 @@ class _Group:
         met = False
         self.cursor.execute("SAVEPOINT batch")
         try:
-            met = all(self._write_run(batch, run) for run in _runs(batch.writes))
+            for run in _runs(batch.writes):
+                if not self._write_run(batch, run):
+                    return False
+            met = True
         finally:
             if not met:
                 self.cursor.execute("ROLLBACK TO batch")
             self.cursor.execute("RELEASE batch")
-        return met
+        return True
 
     def _write_run(self, batch: Batch, run: Sequence[Write]) -> bool:
         """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one
@@ -212,4 +216,4 @@ def _goes_on(before: Write, write: Write) -> bool:
 
 def _all_null(row: Row) -> bool:
     """Whether a missing row has it as a condition, and stays missing with it as values."""
-    return all(value is None for value in row.values())
+    return _NULL.issuperset(row.values())
