@@ -8,6 +8,7 @@ from travio_inventory.api.rest.stock.approvals import ApprovalRoutes
 from travio_inventory.api.rest.stock.availability import AvailabilityRoutes
 from travio_inventory.api.rest.stock.bulk import BulkRoutes
 from travio_inventory.api.rest.stock.inventory import InventoryRoutes
+from travio_inventory.api.rest.stock.purchases import PurchaseRoutes, SupplierRoutes
 from travio_inventory.api.rest.stock.reports import ReportRoutes
 from travio_inventory.api.rest.stock.reservations import ReservationRoutes
 from travio_inventory.api.rest.stock.transfers import TransferRoutes
@@ -25,4 +26,6 @@ def stock_routers(stock: Stock, clock: Clock) -> Iterator[APIRouter]:
     yield AvailabilityRoutes(stock).router()
     yield ReservationRoutes(stock).router()
     yield TransferRoutes(stock).router()
+    yield SupplierRoutes(stock).router()
+    yield PurchaseRoutes(stock).router()
     yield ReportRoutes(stock, clock).router()

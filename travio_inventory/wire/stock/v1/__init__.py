@@ -6,28 +6,37 @@
 __all__ = (
     "AddInventoryRequest",
     "AddInventoryResponse",
+    "AddSupplierRequest",
+    "AddSupplierResponse",
     "AddWarehouseRequest",
     "AddWarehouseResponse",
     "Approval",
     "AvailableThere",
+    "CancelPurchaseOrderRequest",
+    "CancelPurchaseOrderResponse",
     "CancelReservationRequest",
     "CancelReservationResponse",
     "CancelTransferRequest",
     "CancelTransferResponse",
     "ChangeInventoryRequest",
     "ChangeInventoryResponse",
+    "ChangeSupplierRequest",
+    "ChangeSupplierResponse",
     "ChangeWarehouseRequest",
     "ChangeWarehouseResponse",
     "CheckAvailabilityRequest",
     "CheckAvailabilityResponse",
     "CommitReservationRequest",
     "CommitReservationResponse",
+    "Contact",
     "DecideAdjustmentRequest",
     "DecideAdjustmentResponse",
     "DraftTransferRequest",
     "DraftTransferResponse",
     "GetInventoryRequest",
     "GetInventoryResponse",
+    "GetPurchaseOrderRequest",
+    "GetPurchaseOrderResponse",
     "GetReservationRequest",
     "GetReservationResponse",
     "GetStockReportRequest",
@@ -41,11 +50,23 @@ __all__ = (
     "ListInventoryResponse",
     "ListMovementsRequest",
     "ListMovementsResponse",
+    "ListPurchaseOrdersRequest",
+    "ListPurchaseOrdersResponse",
+    "ListSuppliersRequest",
+    "ListSuppliersResponse",
     "ListTransfersRequest",
     "ListTransfersResponse",
     "ListWarehousesRequest",
     "ListWarehousesResponse",
     "MovedStock",
+    "OrderedLine",
+    "PlacePurchaseOrderRequest",
+    "PlacePurchaseOrderResponse",
+    "PurchaseLine",
+    "PurchaseOrder",
+    "PurchaseSuggestion",
+    "ReceivePurchaseOrderRequest",
+    "ReceivePurchaseOrderResponse",
     "ReceiveTransferRequest",
     "ReceiveTransferResponse",
     "RegionStock",
@@ -65,6 +86,9 @@ __all__ = (
     "StockQuestion",
     "StockServiceBase",
     "StockServiceStub",
+    "SuggestPurchasesRequest",
+    "SuggestPurchasesResponse",
+    "Supplier",
     "Transfer",
     "UpdateStockBulkRequest",
     "UpdateStockBulkResponse",
@@ -172,6 +196,52 @@ class AddInventoryResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "AddInventoryResponse", AddInventoryResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class AddSupplierRequest(betterproto2.Message):
+    """AddSupplierRequest."""
+
+    code: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    contact: "Contact | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        code: "str" = "",
+        contact: "Contact | None" = None,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.code = code
+        self.contact = contact
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "AddSupplierRequest", AddSupplierRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class AddSupplierResponse(betterproto2.Message):
+    """AddSupplierResponse."""
+
+    supplier: "Supplier | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        supplier: "Supplier | None" = None,
+    ) -> None:
+        self.supplier = supplier
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "AddSupplierResponse", AddSupplierResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -326,6 +396,48 @@ class AvailableThere(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "AvailableThere", AvailableThere)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class CancelPurchaseOrderRequest(betterproto2.Message):
+    """CancelPurchaseOrderRequest."""
+
+    purchase_order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        purchase_order_id: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.purchase_order_id = purchase_order_id
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CancelPurchaseOrderRequest", CancelPurchaseOrderRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class CancelPurchaseOrderResponse(betterproto2.Message):
+    """CancelPurchaseOrderResponse."""
+
+    order: "PurchaseOrder | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        order: "PurchaseOrder | None" = None,
+    ) -> None:
+        self.order = order
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "CancelPurchaseOrderResponse", CancelPurchaseOrderResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -498,6 +610,70 @@ default_message_pool.register_message("stock.v1", "ChangeInventoryResponse", Cha
 
 
 @dataclass(eq=False, repr=False, init=False)
+class ChangeSupplierRequest(betterproto2.Message):
+    """ChangeSupplierRequest."""
+
+    supplier_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    supplier_code: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
+    contact: "Contact | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+
+    version: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    delete: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
+    """
+    Instead of a contact: it is in no list any more, and nothing is ordered there.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        supplier_id: "str" = "",
+        supplier_code: "str" = "",
+        contact: "Contact | None" = None,
+        version: "int" = 0,
+        delete: "bool" = False,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.supplier_id = supplier_id
+        self.supplier_code = supplier_code
+        self.contact = contact
+        self.version = version
+        self.delete = delete
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ChangeSupplierRequest", ChangeSupplierRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ChangeSupplierResponse(betterproto2.Message):
+    """ChangeSupplierResponse."""
+
+    supplier: "Supplier | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        supplier: "Supplier | None" = None,
+    ) -> None:
+        self.supplier = supplier
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ChangeSupplierResponse", ChangeSupplierResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ChangeWarehouseRequest(betterproto2.Message):
     """ChangeWarehouseRequest."""
 
@@ -646,6 +822,44 @@ class CommitReservationResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "CommitReservationResponse", CommitReservationResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Contact(betterproto2.Message):
+    """
+    What is said of a supplier and may change.
+    """
+
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    email: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    phone: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    address: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    lead_days: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    How long a delivery takes, 0 if nobody knows.
+    """
+
+    def __init__(
+        self,
+        name: "str" = "",
+        email: "str" = "",
+        phone: "str" = "",
+        address: "str" = "",
+        lead_days: "int" = 0,
+    ) -> None:
+        self.name = name
+        self.email = email
+        self.phone = phone
+        self.address = address
+        self.lead_days = lead_days
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "Contact", Contact)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -832,6 +1046,48 @@ class GetInventoryResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "GetInventoryResponse", GetInventoryResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetPurchaseOrderRequest(betterproto2.Message):
+    """GetPurchaseOrderRequest."""
+
+    purchase_order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        purchase_order_id: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.purchase_order_id = purchase_order_id
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetPurchaseOrderRequest", GetPurchaseOrderRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetPurchaseOrderResponse(betterproto2.Message):
+    """GetPurchaseOrderResponse."""
+
+    order: "PurchaseOrder | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        order: "PurchaseOrder | None" = None,
+    ) -> None:
+        self.order = order
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetPurchaseOrderResponse", GetPurchaseOrderResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1276,6 +1532,121 @@ default_message_pool.register_message("stock.v1", "ListMovementsResponse", ListM
 
 
 @dataclass(eq=False, repr=False, init=False)
+class ListPurchaseOrdersRequest(betterproto2.Message):
+    """ListPurchaseOrdersRequest."""
+
+    supplier_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    All if both are empty.
+    """
+
+    supplier_code: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
+    open: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    Only those of which more may come.
+    """
+
+    page_size: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    0 = 100, the most.
+    """
+
+    page_token: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        supplier_id: "str" = "",
+        supplier_code: "str" = "",
+        open: "bool" = False,
+        page_size: "int" = 0,
+        page_token: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.supplier_id = supplier_id
+        self.supplier_code = supplier_code
+        self.open = open
+        self.page_size = page_size
+        self.page_token = page_token
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListPurchaseOrdersRequest", ListPurchaseOrdersRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListPurchaseOrdersResponse(betterproto2.Message):
+    """ListPurchaseOrdersResponse."""
+
+    items: "list[PurchaseOrder]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty on the last page.
+    """
+
+    def __init__(
+        self,
+        items: "list[PurchaseOrder] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.items = [] if items is None else items
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListPurchaseOrdersResponse", ListPurchaseOrdersResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListSuppliersRequest(betterproto2.Message):
+    """ListSuppliersRequest."""
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListSuppliersRequest", ListSuppliersRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ListSuppliersResponse(betterproto2.Message):
+    """ListSuppliersResponse."""
+
+    items: "list[Supplier]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    def __init__(
+        self,
+        items: "list[Supplier] | None" = None,
+    ) -> None:
+        self.items = [] if items is None else items
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ListSuppliersResponse", ListSuppliersResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ListTransfersRequest(betterproto2.Message):
     """ListTransfersRequest."""
 
@@ -1412,6 +1783,298 @@ class MovedStock(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "MovedStock", MovedStock)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class OrderedLine(betterproto2.Message):
+    """
+    So many of a sku for a warehouse.
+    """
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    warehouse_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    warehouse_code: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
+    quantity: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        warehouse_code: "str" = "",
+        quantity: "int" = 0,
+    ) -> None:
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.warehouse_code = warehouse_code
+        self.quantity = quantity
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "OrderedLine", OrderedLine)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class PlacePurchaseOrderRequest(betterproto2.Message):
+    """PlacePurchaseOrderRequest."""
+
+    supplier_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    supplier_code: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Instead of the id.
+    """
+
+    lines: "list[OrderedLine]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    reference: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    idempotency_key: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        supplier_id: "str" = "",
+        supplier_code: "str" = "",
+        lines: "list[OrderedLine] | None" = None,
+        reference: "str" = "",
+        idempotency_key: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.supplier_id = supplier_id
+        self.supplier_code = supplier_code
+        self.lines = [] if lines is None else lines
+        self.reference = reference
+        self.idempotency_key = idempotency_key
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PlacePurchaseOrderRequest", PlacePurchaseOrderRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class PlacePurchaseOrderResponse(betterproto2.Message):
+    """PlacePurchaseOrderResponse."""
+
+    order: "PurchaseOrder | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        order: "PurchaseOrder | None" = None,
+    ) -> None:
+        self.order = order
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PlacePurchaseOrderResponse", PlacePurchaseOrderResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class PurchaseLine(betterproto2.Message):
+    """
+    A line of a purchase order; of one that is cancelled nothing is outstanding.
+    """
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    warehouse_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    quantity_ordered: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    quantity_received: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    quantity_outstanding: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        quantity_ordered: "int" = 0,
+        quantity_received: "int" = 0,
+        quantity_outstanding: "int" = 0,
+    ) -> None:
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.quantity_ordered = quantity_ordered
+        self.quantity_received = quantity_received
+        self.quantity_outstanding = quantity_outstanding
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PurchaseLine", PurchaseLine)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class PurchaseOrder(betterproto2.Message):
+    """
+    A purchase order as it stands.
+    """
+
+    purchase_order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    supplier_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    status: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    ORDERED, PARTLY_RECEIVED, RECEIVED, CANCELLED or EXPIRED.
+    """
+
+    lines: "list[PurchaseLine]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    reference: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    is_automatic: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+
+    ordered_by: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    cancelled_by: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    created_at: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        purchase_order_id: "str" = "",
+        supplier_id: "str" = "",
+        status: "str" = "",
+        lines: "list[PurchaseLine] | None" = None,
+        reference: "str" = "",
+        is_automatic: "bool" = False,
+        ordered_by: "str" = "",
+        cancelled_by: "str" = "",
+        created_at: "int" = 0,
+    ) -> None:
+        self.purchase_order_id = purchase_order_id
+        self.supplier_id = supplier_id
+        self.status = status
+        self.lines = [] if lines is None else lines
+        self.reference = reference
+        self.is_automatic = is_automatic
+        self.ordered_by = ordered_by
+        self.cancelled_by = cancelled_by
+        self.created_at = created_at
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PurchaseOrder", PurchaseOrder)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class PurchaseSuggestion(betterproto2.Message):
+    """
+    An entry of which it is time to order more, and how many.
+    """
+
+    inventory_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    sku: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    warehouse_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    quantity_available: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    reorder_point: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    reorder_quantity: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
+
+    quantity_on_order: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+
+    quantity_in_transit: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+
+    quantity_suggested: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+
+    supplier_id: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+    """
+    With whom it was ordered last, empty if it never was.
+    """
+
+    def __init__(
+        self,
+        inventory_id: "str" = "",
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        quantity_available: "int" = 0,
+        reorder_point: "int" = 0,
+        reorder_quantity: "int" = 0,
+        quantity_on_order: "int" = 0,
+        quantity_in_transit: "int" = 0,
+        quantity_suggested: "int" = 0,
+        supplier_id: "str" = "",
+    ) -> None:
+        self.inventory_id = inventory_id
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.quantity_available = quantity_available
+        self.reorder_point = reorder_point
+        self.reorder_quantity = reorder_quantity
+        self.quantity_on_order = quantity_on_order
+        self.quantity_in_transit = quantity_in_transit
+        self.quantity_suggested = quantity_suggested
+        self.supplier_id = supplier_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PurchaseSuggestion", PurchaseSuggestion)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReceivePurchaseOrderRequest(betterproto2.Message):
+    """ReceivePurchaseOrderRequest."""
+
+    purchase_order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    lines: "list[OrderedLine]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    idempotency_key: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        purchase_order_id: "str" = "",
+        lines: "list[OrderedLine] | None" = None,
+        idempotency_key: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.purchase_order_id = purchase_order_id
+        self.lines = [] if lines is None else lines
+        self.idempotency_key = idempotency_key
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReceivePurchaseOrderRequest", ReceivePurchaseOrderRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class ReceivePurchaseOrderResponse(betterproto2.Message):
+    """ReceivePurchaseOrderResponse."""
+
+    order: "PurchaseOrder | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        order: "PurchaseOrder | None" = None,
+    ) -> None:
+        self.order = order
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "ReceivePurchaseOrderResponse", ReceivePurchaseOrderResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -2090,6 +2753,127 @@ class StockQuestion(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "StockQuestion", StockQuestion)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class SuggestPurchasesRequest(betterproto2.Message):
+    """SuggestPurchasesRequest."""
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    All if empty, these three.
+    """
+
+    warehouse_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    region: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    warehouse_code: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Instead of the id of the warehouse.
+    """
+
+    page_size: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+    """
+    0 = 100, the most.
+    """
+
+    page_token: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        region: "str" = "",
+        warehouse_code: "str" = "",
+        page_size: "int" = 0,
+        page_token: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.region = region
+        self.warehouse_code = warehouse_code
+        self.page_size = page_size
+        self.page_token = page_token
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "SuggestPurchasesRequest", SuggestPurchasesRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class SuggestPurchasesResponse(betterproto2.Message):
+    """SuggestPurchasesResponse."""
+
+    items: "list[PurchaseSuggestion]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty on the last page.
+    """
+
+    def __init__(
+        self,
+        items: "list[PurchaseSuggestion] | None" = None,
+        next_page_token: "str" = "",
+    ) -> None:
+        self.items = [] if items is None else items
+        self.next_page_token = next_page_token
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "SuggestPurchasesResponse", SuggestPurchasesResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class Supplier(betterproto2.Message):
+    """
+    A supplier as it stands.
+    """
+
+    supplier_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    code: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    contact: "Contact | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+
+    is_deleted: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+
+    version: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    created_at: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
+
+    updated_at: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        supplier_id: "str" = "",
+        code: "str" = "",
+        contact: "Contact | None" = None,
+        is_deleted: "bool" = False,
+        version: "int" = 0,
+        created_at: "int" = 0,
+        updated_at: "int" = 0,
+    ) -> None:
+        self.supplier_id = supplier_id
+        self.code = code
+        self.contact = contact
+        self.is_deleted = is_deleted
+        self.version = version
+        self.created_at = created_at
+        self.updated_at = updated_at
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "Supplier", Supplier)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -2838,6 +3622,196 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def list_suppliers(
+        self,
+        message: "ListSuppliersRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListSuppliersResponse":
+        """
+        Suppliers that are not deleted, by code.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ListSuppliers",
+            message,
+            ListSuppliersResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def add_supplier(
+        self,
+        message: "AddSupplierRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AddSupplierResponse":
+        """
+        Adds a supplier. Repeated, it changes nothing.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/AddSupplier",
+            message,
+            AddSupplierResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def change_supplier(
+        self,
+        message: "ChangeSupplierRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ChangeSupplierResponse":
+        """
+        Says something else of a supplier, or deletes it, at the version that was seen.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ChangeSupplier",
+            message,
+            ChangeSupplierResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def place_purchase_order(
+        self,
+        message: "PlacePurchaseOrderRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "PlacePurchaseOrderResponse":
+        """
+        Orders stock from a supplier. Repeated with its idempotency key, it is the same order.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/PlacePurchaseOrder",
+            message,
+            PlacePurchaseOrderResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def receive_purchase_order(
+        self,
+        message: "ReceivePurchaseOrderRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ReceivePurchaseOrderResponse":
+        """
+        So many came of some lines of an order; more than is outstanding is refused. Repeated with its idempotency key, it is the same
+        receipt; one of several lines needs a key.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ReceivePurchaseOrder",
+            message,
+            ReceivePurchaseOrderResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def cancel_purchase_order(
+        self,
+        message: "CancelPurchaseOrderRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "CancelPurchaseOrderResponse":
+        """
+        What has not come of an order will not come any more. Repeated, it is answered alike.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/CancelPurchaseOrder",
+            message,
+            CancelPurchaseOrderResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_purchase_order(
+        self,
+        message: "GetPurchaseOrderRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetPurchaseOrderResponse":
+        """
+        A purchase order as it is now.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/GetPurchaseOrder",
+            message,
+            GetPurchaseOrderResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_purchase_orders(
+        self,
+        message: "ListPurchaseOrdersRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListPurchaseOrdersResponse":
+        """
+        Purchase orders, oldest first, page by page. A page may have fewer than were asked for, or none.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/ListPurchaseOrders",
+            message,
+            ListPurchaseOrdersResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def suggest_purchases(
+        self,
+        message: "SuggestPurchasesRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "SuggestPurchasesResponse":
+        """
+        What is to be ordered: entries not above their reorder point, with what is on order and in transit. Page by page.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/SuggestPurchases",
+            message,
+            SuggestPurchasesResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_stock_report(
         self,
         message: "GetStockReportRequest",
@@ -3026,6 +4000,70 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
     async def list_transfers(self, message: "ListTransfersRequest") -> "ListTransfersResponse":
         """
         Transfers, oldest first, page by page. A page may have fewer than were asked for, or none.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def list_suppliers(self, message: "ListSuppliersRequest") -> "ListSuppliersResponse":
+        """
+        Suppliers that are not deleted, by code.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def add_supplier(self, message: "AddSupplierRequest") -> "AddSupplierResponse":
+        """
+        Adds a supplier. Repeated, it changes nothing.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def change_supplier(self, message: "ChangeSupplierRequest") -> "ChangeSupplierResponse":
+        """
+        Says something else of a supplier, or deletes it, at the version that was seen.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def place_purchase_order(self, message: "PlacePurchaseOrderRequest") -> "PlacePurchaseOrderResponse":
+        """
+        Orders stock from a supplier. Repeated with its idempotency key, it is the same order.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def receive_purchase_order(self, message: "ReceivePurchaseOrderRequest") -> "ReceivePurchaseOrderResponse":
+        """
+        So many came of some lines of an order; more than is outstanding is refused. Repeated with its idempotency key, it is the same
+        receipt; one of several lines needs a key.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def cancel_purchase_order(self, message: "CancelPurchaseOrderRequest") -> "CancelPurchaseOrderResponse":
+        """
+        What has not come of an order will not come any more. Repeated, it is answered alike.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def get_purchase_order(self, message: "GetPurchaseOrderRequest") -> "GetPurchaseOrderResponse":
+        """
+        A purchase order as it is now.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def list_purchase_orders(self, message: "ListPurchaseOrdersRequest") -> "ListPurchaseOrdersResponse":
+        """
+        Purchase orders, oldest first, page by page. A page may have fewer than were asked for, or none.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def suggest_purchases(self, message: "SuggestPurchasesRequest") -> "SuggestPurchasesResponse":
+        """
+        What is to be ordered: entries not above their reorder point, with what is on order and in transit. Page by page.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -3221,6 +4259,78 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.list_transfers(request)
         await stream.send_message(response)
 
+    async def __rpc_list_suppliers(
+        self, stream: "grpclib.server.Stream[ListSuppliersRequest, ListSuppliersResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_suppliers(request)
+        await stream.send_message(response)
+
+    async def __rpc_add_supplier(
+        self, stream: "grpclib.server.Stream[AddSupplierRequest, AddSupplierResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.add_supplier(request)
+        await stream.send_message(response)
+
+    async def __rpc_change_supplier(
+        self, stream: "grpclib.server.Stream[ChangeSupplierRequest, ChangeSupplierResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.change_supplier(request)
+        await stream.send_message(response)
+
+    async def __rpc_place_purchase_order(
+        self, stream: "grpclib.server.Stream[PlacePurchaseOrderRequest, PlacePurchaseOrderResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.place_purchase_order(request)
+        await stream.send_message(response)
+
+    async def __rpc_receive_purchase_order(
+        self, stream: "grpclib.server.Stream[ReceivePurchaseOrderRequest, ReceivePurchaseOrderResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.receive_purchase_order(request)
+        await stream.send_message(response)
+
+    async def __rpc_cancel_purchase_order(
+        self, stream: "grpclib.server.Stream[CancelPurchaseOrderRequest, CancelPurchaseOrderResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.cancel_purchase_order(request)
+        await stream.send_message(response)
+
+    async def __rpc_get_purchase_order(
+        self, stream: "grpclib.server.Stream[GetPurchaseOrderRequest, GetPurchaseOrderResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_purchase_order(request)
+        await stream.send_message(response)
+
+    async def __rpc_list_purchase_orders(
+        self, stream: "grpclib.server.Stream[ListPurchaseOrdersRequest, ListPurchaseOrdersResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_purchase_orders(request)
+        await stream.send_message(response)
+
+    async def __rpc_suggest_purchases(
+        self, stream: "grpclib.server.Stream[SuggestPurchasesRequest, SuggestPurchasesResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.suggest_purchases(request)
+        await stream.send_message(response)
+
     async def __rpc_get_stock_report(
         self, stream: "grpclib.server.Stream[GetStockReportRequest, GetStockReportResponse]"
     ) -> None:
@@ -3368,6 +4478,60 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ListTransfersRequest,
                 ListTransfersResponse,
+            ),
+            "/stock.v1.StockService/ListSuppliers": grpclib.const.Handler(
+                self.__rpc_list_suppliers,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListSuppliersRequest,
+                ListSuppliersResponse,
+            ),
+            "/stock.v1.StockService/AddSupplier": grpclib.const.Handler(
+                self.__rpc_add_supplier,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                AddSupplierRequest,
+                AddSupplierResponse,
+            ),
+            "/stock.v1.StockService/ChangeSupplier": grpclib.const.Handler(
+                self.__rpc_change_supplier,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ChangeSupplierRequest,
+                ChangeSupplierResponse,
+            ),
+            "/stock.v1.StockService/PlacePurchaseOrder": grpclib.const.Handler(
+                self.__rpc_place_purchase_order,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                PlacePurchaseOrderRequest,
+                PlacePurchaseOrderResponse,
+            ),
+            "/stock.v1.StockService/ReceivePurchaseOrder": grpclib.const.Handler(
+                self.__rpc_receive_purchase_order,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ReceivePurchaseOrderRequest,
+                ReceivePurchaseOrderResponse,
+            ),
+            "/stock.v1.StockService/CancelPurchaseOrder": grpclib.const.Handler(
+                self.__rpc_cancel_purchase_order,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                CancelPurchaseOrderRequest,
+                CancelPurchaseOrderResponse,
+            ),
+            "/stock.v1.StockService/GetPurchaseOrder": grpclib.const.Handler(
+                self.__rpc_get_purchase_order,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetPurchaseOrderRequest,
+                GetPurchaseOrderResponse,
+            ),
+            "/stock.v1.StockService/ListPurchaseOrders": grpclib.const.Handler(
+                self.__rpc_list_purchase_orders,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListPurchaseOrdersRequest,
+                ListPurchaseOrdersResponse,
+            ),
+            "/stock.v1.StockService/SuggestPurchases": grpclib.const.Handler(
+                self.__rpc_suggest_purchases,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                SuggestPurchasesRequest,
+                SuggestPurchasesResponse,
             ),
             "/stock.v1.StockService/GetStockReport": grpclib.const.Handler(
                 self.__rpc_get_stock_report,
