@@ -253,3 +253,32 @@ def test_a_transfer_is_shipped_received_in_parts_and_the_rest_comes_back(shop: T
     assert shop("show", "cup", "north", "--json").plain["total"] == 6
     shipped = shop("transfer", "cup", "north", "south", "1", "--ship", "--json").plain
     assert shipped["status"] == "SHIPPED"
+
+
+def test_a_purchase_is_suggested_ordered_received_in_parts_and_cancelled(shop: Type) -> None:
+    shop("warehouse-add", "north", "North", "--region", "eu")
+    shop("add", "cup", "north", "--quantity", "2")
+    assert shop("suppliers").out == "no suppliers\n"
+    assert shop("supplier-add", "acme", "Acme", "--email", "sales@acme.example", "--json").plain["version"] == 1
+    assert shop("supplier-change", "acme", "--lead-days", "3", "--json").plain["lead_days"] == 3
+    assert shop("suppliers").out.splitlines()[-1].split() == ["acme", "Acme", "sales@acme.example", "3"]
+    (suggested,) = shop("suggest", "--region", "eu", "--json").plain["suggestions"]
+    assert (suggested["to_order"], suggested["warehouse"], suggested["supplier"]) == (50, "north", "")
+    assert shop("orders").out == "no purchase orders\n"
+    (made,) = shop("order", "acme", "cup@north=10", "--key", "k", "--json").plain["lines"]
+    assert shop("order", "acme", "cup@north=10", "--key", "k", "--json").plain["lines"] == [made]
+    assert (made["supplier"], made["status"], made["outstanding"]) == ("acme", "ORDERED", 10)
+    named = str(made["order"])
+    assert shop("suggest").out == "nothing is to be ordered\n"
+    (part,) = shop("order-receive", named, "cup@north=4", "--json").plain["lines"]
+    assert (part["received"], part["outstanding"]) == (4, 6)
+    much = shop("order-receive", named, "cup@north=7")
+    assert (much.status, "only 6 of cup are outstanding" in much.err) == (1, True)
+    assert named in shop("orders", "--open", "--supplier", "acme").out
+    assert shop("order-cancel", named, "--json").plain["lines"][0]["status"] == "CANCELLED"
+    assert shop("order-show", named, "--json").plain["lines"][0]["outstanding"] == 0
+    assert shop("orders", "--open").out == "no purchase orders\n"
+    assert shop("supplier-delete", "acme", "--json").plain["deleted"] is True
+    wrong = shop("order", "acme", "cup=5")
+    assert (wrong.status, "SKU@WAREHOUSE=QUANTITY" in wrong.err) == (2, True)
+    assert shop("show", "cup", "north", "--json").plain["total"] == 6

@@ -84,6 +84,7 @@ OTHER_VALUES = MappingProxyType(
         "sell_departed": "true",
         "stock": "off",
         "stock_approval_above": "100,acme=20",
+        "stock_automatic_orders_seconds": "60",
         "trip_change_seconds": "11",
         "event_retention_seconds": "604801",
         "dead_letter_retention_seconds": "86401",

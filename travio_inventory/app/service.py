@@ -16,7 +16,15 @@ from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble, audited_sinks
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, open_batches, open_edge
-from travio_inventory.app.background import AuditJob, Job, StockAuditJob, Supervision, VisitJob, background_jobs
+from travio_inventory.app.background import (
+    AuditJob,
+    Job,
+    ReorderJob,
+    StockAuditJob,
+    Supervision,
+    VisitJob,
+    background_jobs,
+)
 from travio_inventory.app.dead_letters import dead_letters_of, event_jobs
 from travio_inventory.app.deeds import recorded
 from travio_inventory.app.metrics_listener import telling_metrics
@@ -388,6 +396,8 @@ def _background_jobs(
         jobs["sweeper of stock"] = VisitJob(
             "sweep stock", expire, interval_ms=background.sweep_interval_ms, jitter=jitter
         ).run
+        if every_s := settings.stock.automatic_orders_seconds:
+            jobs["orders of stock"] = ReorderJob(assembly.stock.reorder, every_seconds=every_s, jitter=jitter).run
     return {**jobs, **event_jobs(settings, assembly, store, figures, meters)}
 
 

@@ -21,11 +21,20 @@ from travio_inventory.client.stock_answers import (
     StockUpdate,
     StockWarehouse,
 )
-from travio_inventory.client.stock_transfers import StockTransfer, TransferCalls
+from travio_inventory.client.stock_purchases import (
+    PurchaseCalls,
+    StockOrdered,
+    StockPurchase,
+    StockPurchaseLine,
+    StockSuggestion,
+    StockSupplier,
+)
+from travio_inventory.client.stock_transfers import StockTransfer
 from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.approval import ApprovalStatus
 from travio_inventory.stock.bulk import LineState, StockLine
 from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.purchase import PurchaseStatus
 from travio_inventory.stock.refusals import (
     AdjustmentRejected,
     ApprovalEnded,
@@ -33,7 +42,10 @@ from travio_inventory.stock.refusals import (
     InsufficientStock,
     NotInTransit,
     OrderReserved,
+    OverReceived,
     OwnAdjustment,
+    PartlyReceived,
+    PurchaseEnded,
     ReservationCancelled,
     ReservationCommitted,
     ReservationEnded,
@@ -43,9 +55,11 @@ from travio_inventory.stock.refusals import (
     StockFull,
     StockLeft,
     StockNotFound,
+    TooManyOrders,
     TransferEnded,
     VersionConflict,
 )
+from travio_inventory.stock.supplier import Contact
 from travio_inventory.stock.transfer import OnTheWay, TransferStatus
 from travio_inventory.stock.warehouse import Site
 from travio_inventory.wire.stock import v1 as wire
@@ -55,13 +69,18 @@ __all__ = [
     "ApprovalEnded",
     "ApprovalStatus",
     "BelowReserved",
+    "Contact",
     "InsufficientStock",
     "LineState",
     "MovementType",
     "NotInTransit",
     "OnTheWay",
     "OrderReserved",
+    "OverReceived",
     "OwnAdjustment",
+    "PartlyReceived",
+    "PurchaseEnded",
+    "PurchaseStatus",
     "ReservationCancelled",
     "ReservationCommitted",
     "ReservationEnded",
@@ -80,12 +99,18 @@ __all__ = [
     "StockLineResult",
     "StockMovement",
     "StockNotFound",
+    "StockOrdered",
+    "StockPurchase",
+    "StockPurchaseLine",
     "StockRegion",
     "StockReservation",
     "StockReservationLine",
+    "StockSuggestion",
+    "StockSupplier",
     "StockTransfer",
     "StockUpdate",
     "StockWarehouse",
+    "TooManyOrders",
     "TransferEnded",
     "TransferStatus",
     "VersionConflict",
@@ -93,7 +118,7 @@ __all__ = [
 MOST_DEFAULT = 100_000
 
 
-class StockCalls(TransferCalls):
+class StockCalls(PurchaseCalls):
     """Stock of one organization, on behalf of one user: what `InventoryClient.stock` gives.
 
     Warehouses are named by their codes; `version` is the one that was seen. What changes something is safe to repeat:

@@ -1,4 +1,4 @@
-"""Whether stock is kept beside the seats, and what one person may change alone."""
+"""Whether stock is kept beside the seats, what one person may change alone, and what is ordered by itself."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -23,6 +23,14 @@ class StockSettings(Component):
         "STOCK_APPROVAL_ABOVE",
         "",
         "an adjustment or a count that changes more units than that waits for another person; unset = none waits",
+    )
+
+    automatic_orders_seconds: int = setting(
+        "STOCK_AUTOMATIC_ORDERS_SECONDS",
+        0,
+        "how often entries that are low are looked for and ordered from whom they were ordered last; 0 = never",
+        ge=0,
+        le=30 * 86_400,
     )
 
     @field_validator("approval_above")

@@ -32,9 +32,12 @@ from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 CALLS = {method.name: method.input_type.name for method in descriptors.pool().FindServiceByName(STOCK_SERVICE).methods}
 TRANSFERS = {"DraftTransfer", "ShipTransfer", "ReceiveTransfer", "CancelTransfer"}
-ADJUSTS = {"UpdateStock", "UpdateStockBulk", *TRANSFERS}
+PURCHASES = {"PlacePurchaseOrder", "ReceivePurchaseOrder", "CancelPurchaseOrder"}
+ADJUSTS = {"UpdateStock", "UpdateStockBulk", *TRANSFERS, *PURCHASES}
 RESERVES = {"ReserveStock", "CommitReservation", "CancelReservation"}
-ADMINISTERS = {"AddInventory", "ChangeInventory", "AddWarehouse", "ChangeWarehouse"}
+ADMINISTERS = {
+    "AddInventory", "ChangeInventory", "AddWarehouse", "ChangeWarehouse", "AddSupplier", "ChangeSupplier",
+}  # fmt: skip
 EXPECTED = {
     Grant.STOCK_ADJUST: ADJUSTS,
     Grant.STOCK_APPROVE: {"DecideAdjustment"},

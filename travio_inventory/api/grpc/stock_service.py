@@ -12,6 +12,7 @@ from travio_inventory.api.grpc import stock_messages as messages
 from travio_inventory.api.grpc import stock_replies as replies
 from travio_inventory.api.grpc.methods import UnaryMethod, methods
 from travio_inventory.api.grpc.service import STOCK_SERVICE
+from travio_inventory.api.grpc.stock_purchases import PurchaseCalls
 from travio_inventory.api.grpc.stock_transfers import TransferCalls
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.clock import Clock
@@ -38,6 +39,7 @@ class StockService:
         self._clock = clock
         self._bulk_s = bulk_s
         self._transfers = TransferCalls(stock.transfers)
+        self._purchases = PurchaseCalls(stock)
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """What grpclib serves: each method by its path."""
@@ -65,6 +67,7 @@ class StockService:
             "CancelReservation": (Grant.STOCK_RESERVE, self.cancel_reservation),
             "GetStockReport": (Grant.STOCK_READ, self.get_stock_report),
             **self._transfers.answers(),
+            **self._purchases.answers(),
         }
 
     async def get_inventory(self, caller: Identity, message: Message) -> v1.GetInventoryResponse:

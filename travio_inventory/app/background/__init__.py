@@ -8,6 +8,7 @@ from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.audits import AuditJob
 from travio_inventory.app.background.dead_letters import DeadLetterJob
 from travio_inventory.app.background.relay import RelayJob
+from travio_inventory.app.background.reorders import ReorderJob
 from travio_inventory.app.background.stock_audits import StockAuditJob
 from travio_inventory.app.background.supervision import Job, Supervision
 from travio_inventory.app.background.visits import VisitJob
@@ -21,6 +22,7 @@ __all__ = [
     "DeadLetterJob",
     "Job",
     "RelayJob",
+    "ReorderJob",
     "StockAuditJob",
     "Supervision",
     "VisitJob",

@@ -10,6 +10,7 @@ To begin, with a service running in another terminal:
   travio-inventory stock list\
 """
 TRANSFER = "88336785"
+ORDER = "5f0a3c1e"
 STOCK_COMMANDS = (
     Command("stock warehouse-add", "stock.warehouses:add", "Add a warehouse.", "north North --region eu"),
     Command("stock warehouses", "stock.warehouses:show_all", "List the warehouses, by priority."),
@@ -96,6 +97,28 @@ STOCK_COMMANDS = (
         "stock.warehouses:change",
         "Say something else of a warehouse; what is left out stays.",
         "north --inactive",
+    ),
+    Command("stock suppliers", "stock.suppliers:show_all", "List the suppliers, by code."),
+    Command("stock supplier-add", "stock.suppliers:add", "Add a supplier.", "acme Acme --email sales@acme.example"),
+    Command(
+        "stock supplier-change",
+        "stock.suppliers:change",
+        "Say something else of a supplier; what is left out stays.",
+        "acme --phone 123",
+    ),
+    Command("stock supplier-delete", "stock.suppliers:delete", "Order nothing there any more.", "acme"),
+    Command("stock suggest", "stock.purchases:suggest", "List what is to be ordered.", "--region eu"),
+    Command("stock order", "stock.purchases:place", "Order stock from a supplier.", "acme cup-blue@north=50"),
+    Command("stock orders", "stock.purchases:show_list", "List purchase orders.", "--open"),
+    Command("stock order-show", "stock.purchases:show", "Show a purchase order.", ORDER),
+    Command(
+        "stock order-receive",
+        "stock.purchases:receive",
+        "So many came of lines of a purchase order.",
+        f"{ORDER} cup-blue@north=20",
+    ),
+    Command(
+        "stock order-cancel", "stock.purchases:cancel", "What has not come of a purchase order will not come.", ORDER
     ),
     Command("stock export", "stock.files:export", "Write the entries as CSV, also for `stock import`.", "stock.csv"),
     Command(

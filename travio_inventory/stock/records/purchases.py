@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import (
     BackendUnavailable,
@@ -215,7 +215,8 @@ class Purchases:
 
     async def _gone_on(self, actor: Actor, order: PurchaseOrder) -> PurchaseOrder:
         """With its lines as they stand, once each of them is placed, or closed where the order is cancelled."""
-        actor = replace(actor, user=order.cancelled_by if order.is_cancelled else order.ordered_by)
+        user = order.cancelled_by if order.is_cancelled else order.ordered_by
+        actor = replace(actor, user=user) if user else house_of(order.organization)
         for _ in range(TRIES_MAX):
             lines = await self._standing(order)
             late = [line for line in lines if (line.outstanding if order.is_cancelled else not line.version)]
