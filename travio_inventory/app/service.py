@@ -19,11 +19,9 @@ from travio_inventory.app.backends import OwnCertificate, Renewals, Store, open_
 from travio_inventory.app.background import (
     AuditJob,
     Job,
-    ReorderJob,
-    StockAuditJob,
     Supervision,
-    VisitJob,
     background_jobs,
+    stock_jobs,
 )
 from travio_inventory.app.dead_letters import dead_letters_of, event_jobs
 from travio_inventory.app.deeds import recorded
@@ -35,7 +33,6 @@ from travio_inventory.app.told_figures import count_visits, tell_assembly, tell_
 from travio_inventory.app.traces import tracing_of
 from travio_inventory.app.trip_archives import open_archive
 from travio_inventory.app.watched_trips import watched_trips
-from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.rates import Rates
@@ -388,16 +385,8 @@ def _background_jobs(
     if background.audit_seconds:
         audits = AuditJob(assembly.inventory.audit_trips, count=partial(_count_fault, figures), jitter=jitter)
         jobs["auditor"] = audits.run
-        if assembly.stock is not None:
-            stock = StockAuditJob(assembly.stock.audit, count=partial(_count_fault, figures), jitter=jitter)
-            jobs["auditor of stock"] = stock.run
     if assembly.stock is not None:
-        expire = partial(assembly.stock.expire, HOUSE)
-        jobs["sweeper of stock"] = VisitJob(
-            "sweep stock", expire, interval_ms=background.sweep_interval_ms, jitter=jitter
-        ).run
-        if every_s := settings.stock.automatic_orders_seconds:
-            jobs["orders of stock"] = ReorderJob(assembly.stock.reorder, every_seconds=every_s, jitter=jitter).run
+        jobs |= stock_jobs(assembly.stock, settings, count_fault=partial(_count_fault, figures), jitter=jitter)
     return {**jobs, **event_jobs(settings, assembly, store, figures, meters)}
 
 

@@ -10,6 +10,7 @@ from travio_inventory.app.background.dead_letters import DeadLetterJob
 from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.reorders import ReorderJob
 from travio_inventory.app.background.stock_audits import StockAuditJob
+from travio_inventory.app.background.stock_jobs import stock_jobs
 from travio_inventory.app.background.supervision import Job, Supervision
 from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.kernel.actor import HOUSE
@@ -27,6 +28,7 @@ __all__ = [
     "Supervision",
     "VisitJob",
     "background_jobs",
+    "stock_jobs",
 ]
 
 FORGET_INTERVAL_MS = 5_000
