@@ -25,6 +25,7 @@ from verification.deployments.processes import by_processes
 from verification.deployments.telling import cost_of_telling
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.redis import RedisServer, redis_server
+from verification.stock_load import __main__ as stock_load
 
 BENCH_SECONDS_MAX = 900
 DEFAULT_OUT = Path("docs/measured.json")
@@ -232,6 +233,11 @@ def node_fault() -> Mapping[str, object]:
         return {fault.name: asyncio.run(sell_through(fault, Phases(during_s=15.0, after_s=20.0)))}
 
 
+def stock() -> Mapping[str, object]:
+    """Stock beside 50,000 live reservations, at 500 calls a second, in one process on each store."""
+    return {on: stock_load.found(on, live=50_000, per_second=500, seconds=30, lines=10_000) for on in stock_load.STORES}
+
+
 PARTS: dict[str, Part] = {
     "hot-seat": hot_seat,
     "claims": claims,
@@ -246,6 +252,7 @@ PARTS: dict[str, Part] = {
     "neighbours": neighbours,
     "redis-faults": redis_faults,
     "node-fault": node_fault,
+    "stock": stock,
 }
 
 

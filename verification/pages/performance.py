@@ -11,6 +11,7 @@ MEASURED = ROOT / "docs" / "measured.json"
 BEGIN = "<!-- figures: written by `make docs` from docs/measured.json -->"
 END = "<!-- end of figures -->"
 SERVICE = "the service"
+PERCENTILES = ("p50", "p95", "p99")
 
 Figures: TypeAlias = Mapping[str, Any]
 _Rows: TypeAlias = Callable[[Figures], Iterable[str]]
@@ -26,6 +27,7 @@ def figures(measured: Figures) -> list[str]:
         ("Seat maps", "browsing", _maps),
         ("Ten thousand idle connections", "idle", _idle),
         ("Processes on one port, refusals of a taken seat", "processes", _processes),
+        ("Stock beside live reservations, in one process, without a network", "stock", _stock),
         ("Metrics that are scraped and traces at one in a hundred, on beside off", "telling", _telling),
     ):
         if part in measured:
@@ -125,6 +127,20 @@ def _processes(found: Figures) -> Iterator[str]:
     yield f"| --- |{' --- |' * len(names)}"
     for processes, one in found.items():
         yield f"| {processes} | {' | '.join(str(one[name]) for name in names)} |"
+
+
+def _stock(found: Figures) -> Iterator[str]:
+    """A row for each store and kind of call, then one for its bulk update."""
+    yield "| store | live reservations | calls a second | call | p50, ms | p95, ms | p99, ms |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for store, one in found.items():
+        for call, latency in one["latency, ms"].items():
+            cells = (one["live reservations"], one["answered a second"], call, *(latency[name] for name in PERCENTILES))
+            yield f"| {store} | {' | '.join(map(str, cells))} |"
+    yield ""
+    for store, one in found.items():
+        bulk = one["bulk update"]
+        yield f"An update of {bulk['lines']} lines on {store} takes {bulk['seconds']} s."
 
 
 def _slices(bench: Figures) -> Iterator[tuple[str, Figures]]:

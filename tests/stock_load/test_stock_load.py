@@ -1,0 +1,51 @@
+"""The program that puts stock under load says what is so: also where a unit is sold twice."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from travio_inventory.stock.records import stock_units
+from travio_inventory.store.memory import MemoryBatches
+from verification.pages.performance import _stock
+from verification.stock_load.__main__ import paced
+from verification.stock_load.contended import contended
+
+CROWD = 150
+
+
+def store() -> MemoryBatches:
+    return MemoryBatches(None, Random(1), asyncio.sleep)
+
+
+async def crowds() -> dict[str, object]:
+    return await contended(store(), rounds=1, units=12, crowd=CROWD, faults=0.1, seed=1)
+
+
+@pytest.mark.once
+async def test_on_a_bad_day_a_crowd_gets_what_there_is_and_nothing_more() -> None:
+    found = await crowds()
+    told, faults = found["told"], found["faults"]
+    assert isinstance(told, dict)
+    assert isinstance(faults, dict)
+    assert found["wrong"] == {}
+    assert told["reserved"] + told["sold out"] == CROWD
+    assert told["reserved"] >= 12
+    assert faults.keys() >= {"lost", "answer lost", "late", "not done"}
+
+
+@pytest.mark.once
+async def test_units_that_are_sold_twice_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock_units, "_available", lambda _entry: 1_000)
+    found = await crowds()
+    assert found["wrong"], found
+
+
+async def test_calls_are_paced_beside_live_reservations_and_make_a_table() -> None:
+    found = await paced(store(), live=20, per_second=50, seconds=0.4, lines=30, articles=5)
+    assert (found["live reservations"], found["refusals"]) == (20, {})
+    assert found["latency, ms"].keys() == {"reserve", "commit", "cancel", "check"}
+    assert found["bulk update"]["outcomes"] == {"DONE": 30}
+    rows = list(_stock({"memory": found}))
+    assert len(rows) == 2 + 4 + 2
+    assert rows[2].startswith("| memory | 20 | ")

@@ -1,0 +1,99 @@
+"""Measures stock on one store, or has crowds want it on bad days: `python -m verification.stock_load paced`."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from travio_inventory.bench.report import machine
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.store.sqlite import SqliteBatches
+from verification.kit.stores import in_company, scylla_options, scylla_store
+from verification.servers.cassandra import cassandra
+from verification.stock_load.contended import contended
+from verification.stock_load.paced import Paced
+
+ARTICLES = 500
+KEYSPACE = "stock_load"
+STORES = ("sqlite", "cql")
+
+
+@asynccontextmanager
+async def opened(on: str, folder: Path) -> AsyncIterator[Batches]:
+    """The store, with group commit as a service has it."""
+    if on == "sqlite":
+        async with SqliteBatches.open(folder) as store:
+            yield store
+    else:
+        with cassandra(folder, optimized=True) as node:
+            async with in_company(scylla_store(scylla_options(node, KEYSPACE))) as store:
+                yield store
+
+
+async def paced(
+    store: Batches, *, live: int, per_second: int, seconds: float, lines: int, articles: int = ARTICLES
+) -> dict[str, Any]:
+    """Latencies beside so many live reservations, then an update of many lines."""
+    calls = Paced(store, articles=articles, live=live)
+    prepared = await calls.prepare()
+    return (
+        prepared | await calls.calls(per_second=per_second, seconds=seconds) | {"bulk update": await calls.bulk(lines)}
+    )
+
+
+def found(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options of `paced`
+    """The figures on a new store."""
+
+    async def run(folder: Path) -> dict[str, Any]:
+        async with opened(on, folder) as store:
+            return await paced(store, **asked)
+
+    with TemporaryDirectory(prefix="travio-stock-load-", ignore_cleanup_errors=True) as name:
+        return asyncio.run(run(Path(name)))
+
+
+def sold(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options of `contended`
+    """What crowds were told on a new store."""
+
+    async def run(folder: Path) -> dict[str, Any]:
+        async with opened(on, folder) as store:
+            return await contended(store, **asked)
+
+    with TemporaryDirectory(prefix="travio-stock-load-", ignore_cleanup_errors=True) as name:
+        return asyncio.run(run(Path(name)))
+
+
+OPTIONS = {
+    "paced": (found, ("live", "per_second", "seconds", "lines")),
+    "contended": (sold, ("rounds", "units", "crowd", "faults", "seed")),
+}
+
+
+def main() -> None:
+    """Run it and print the report; ends with an error if anything was sold that was not there."""
+    parser = argparse.ArgumentParser(prog="python -m verification.stock_load", description=__doc__)
+    parser.add_argument("what", choices=OPTIONS, help="latencies at a rate, or crowds on bad days")
+    parser.add_argument("--on", choices=STORES, default="sqlite", help="the store (%(default)s)")
+    parser.add_argument("--live", type=int, default=50_000, help="live reservations (%(default)s)")
+    parser.add_argument("--per-second", type=int, default=500, help="calls (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=30, help="of calls (%(default)s)")
+    parser.add_argument("--lines", type=int, default=10_000, help="of the bulk update (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=40, help="crowds, one after the other (%(default)s)")
+    parser.add_argument("--crowd", type=int, default=5_000, help="buyers in each (%(default)s)")
+    parser.add_argument("--units", type=int, default=100, help="units in each (%(default)s)")
+    parser.add_argument("--faults", type=float, default=0.05, help="the share of batches that fail (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the faults (%(default)s)")
+    asked = parser.parse_args()
+    ask, names = OPTIONS[asked.what]
+    said = ask(asked.on, **{name: getattr(asked, name) for name in names})
+    print(json.dumps({"on": asked.on, "machine": machine(), **said}, indent=2, default=str))  # noqa: T201 - its output
+    if said.get("wrong"):
+        raise SystemExit("units were sold twice, or lost")
+
+
+if __name__ == "__main__":
+    main()
