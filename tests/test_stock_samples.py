@@ -22,11 +22,12 @@ COMMANDS = re.findall(r"^travio-inventory (.*)$", PAGE, re.MULTILINE)
 CURL = re.findall(r"^(curl .*?)  # (\d{3})$", PAGE, re.DOTALL | re.MULTILINE)
 (PROGRAM,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 IDS = {"$WAREHOUSE": "warehouseId", "$INVENTORY": "inventoryId", "$RESERVATION": "reservationId"}
+IDS |= {"$SUPPLIER": "supplierId", "$PURCHASE": "purchaseOrderId"}
 
 
 @pytest.mark.once
 def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp_path: Path) -> None:
-    assert len(COMMANDS) == 17
+    assert len(COMMANDS) == 24
     assert len(CURL) >= 10
     settings = settings_of(None, http_host="127.0.0.1", http_port=0, stock_approval_above="50")
     with portal.wrap_async_context_manager(running(settings)) as app, httpx.Client() as client:
@@ -38,6 +39,9 @@ def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp
                 )
                 assert (own.status, "another person" in own.err) == (Exit.NO, True), own
                 command = command.replace("$APPROVAL", waiting["approvalId"])  # noqa: PLW2901 - as a reader would
+            if "$ORDER" in command:
+                (order,) = client.get(f"http://127.0.0.1:{app.http_port}/api/v1/purchase-orders").json()["items"]
+                command = command.replace("$ORDER", order["purchaseOrderId"])  # noqa: PLW2901 - as above
             words = [word.replace("stock.csv", str(tmp_path / "stock.csv")) for word in shlex.split(command)]
             told = typed(*words, TRAVIO_TARGET=f"127.0.0.1:{app.port}")
             assert told.status == 0, (command, told)
