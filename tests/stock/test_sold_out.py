@@ -36,6 +36,7 @@ class Counted(Passing):
     """Batches that count the calls that are about stock and warehouses."""
 
     calls = 0
+    of_orders = 0
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         self._count(partition)
@@ -53,12 +54,13 @@ class Counted(Passing):
 
     def _count(self, partition: Partition) -> None:
         self.calls += partition.table in (Table.STOCK, Table.WAREHOUSES)
+        self.of_orders += partition.table is Table.LEDGERS
 
 
-async def refused(shop: Shop, order: str, quantity: int = 1, *, allow_split: bool = True) -> int:
+async def refused(shop: Shop, order: str, quantity: int = 1, *, allow_split: bool = True, key: str = "") -> int:
     """How many are left for the order, which is refused."""
     with pytest.raises(InsufficientStock) as few:
-        await shop.reserve(order, ("cup", quantity), allow_split=allow_split)
+        await shop.reserve(order, ("cup", quantity), allow_split=allow_split, key=key)
     return few.value.available
 
 
@@ -82,6 +84,16 @@ async def test_a_crowd_for_what_is_sold_out_does_not_come_to_the_stock(sold_out:
     sold_out.clock.pass_ms(REMEMBERED_MS)
     assert await refused(sold_out, "later") == 0
     assert counted.calls > 0, "a moment later it is asked for again"
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+async def test_an_order_that_comes_too_late_costs_one_read_of_what_it_asked_before(sold_out: Shop, key: str) -> None:
+    counted = sold_out.store
+    assert isinstance(counted, Counted)
+    counted.of_orders = 0
+    for number in range(3):
+        await refused(sold_out, f"o{number}", key=key)
+    assert counted.of_orders == 3
 
 
 async def test_an_order_is_answered_by_its_own_reservation_though_all_is_sold(sold_out: Shop) -> None:

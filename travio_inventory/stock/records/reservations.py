@@ -7,7 +7,16 @@ from typing import Any
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import index_entries, rows
-from travio_inventory.protocol.batches import Applied, NotDone, Partition, Refused, StoreUnavailable, Unknown
+from travio_inventory.protocol.batches import (
+    Applied,
+    Kind,
+    NotDone,
+    Partition,
+    Refused,
+    RowKey,
+    StoreUnavailable,
+    Unknown,
+)
 from travio_inventory.protocol.hold import Confirmed, Held, base_id
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.refusals import (
@@ -66,6 +75,8 @@ class Reservations:
         """What the request's key, or its order, led to already; after that an earlier attempt with the key never
         commits. Raises as `reserve`.
         """
+        if not await self._has_asked(request):
+            return None
         try:
             found = None if request.key is None else await self.protocol.held_before(request, settles=False)
         except HoldEnded as ended:
@@ -81,6 +92,14 @@ class Reservations:
         except StockNotFound:
             return None
         return _same(standing, request) if standing.status in _LIVE else None
+
+    async def _has_asked(self, request: Planned) -> bool:
+        """Whether the order, or the key, ever asked: of a crowd hardly anybody did, and one read says so."""
+        keys = [SLOT] if request.key is None else [SLOT, RowKey(Kind.KEY, request.key)]
+        try:
+            return bool(await self._sender.batches.get(self.protocol.resource.books.ledger(request.actor), keys))
+        except StoreUnavailable:
+            raise BackendUnavailable from None
 
     async def commit(
         self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
