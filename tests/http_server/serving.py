@@ -44,6 +44,7 @@ SOCKET = (
 )
 
 
+NEWS = b"." * 1_000
 LISTENED, TOLD = SOCKET.replace("/socket", "/listen"), SOCKET.replace("/socket", "/told")
 TEXTS = ("short", "", "\u00fc" * 100, "." * 20_000, "short")
 LONG = "".join(map(str, range(40_000)))
@@ -54,16 +55,20 @@ class Application:
     """Answers /quick at once, /body with its size, /slow when it is let go, /endless then too if it may stay until
     then, and /huge with more than buffers can have. On a socket at /listen it hears what is said; at /told it says
     TEXTS at once and then LONG; at /changed more than buffers can have in one message, for whose end it does not wait;
-    on others in many.
+    on others in many. At /news it tells as much as the peer takes.
     """
 
     def __init__(self) -> None:
         self.running = self.began = 0
         self.let_go = asyncio.Event()
         self.heard: list[object] = []
+        self.told_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b"done"
+        if scope["path"] == "/news":
+            await self._tell(scope, send)
+            return
         self.running += 1
         self.began += 1
         try:
@@ -103,6 +108,15 @@ class Application:
             await receive()
         else:
             await self._talk(send)
+
+    async def _tell(self, scope: Scope, send: Send) -> None:
+        """Stay, and tell as much as the peer takes."""
+        assert scope["state"]["may_stay"]()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while scope["state"]["write_now"](NEWS):
+            self.told_bytes += len(NEWS)
+            await asyncio.sleep(0)
+        self.let_go.set()
 
     async def _listen(self, receive: Receive, send: Send) -> None:
         """Hear all until the socket is closed."""

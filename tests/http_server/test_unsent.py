@@ -1,6 +1,7 @@
 """A caller who does not read costs a piece of its answer, and all of them together no more than is allowed."""
 
 import asyncio
+import socket
 import tracemalloc
 
 import pytest
@@ -54,6 +55,20 @@ async def test_where_too_much_is_unread_who_has_read_nothing_for_longest_is_cut_
         with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
             await first.whole()
         assert await last.whole() == HUGE_BYTES
+
+
+async def test_who_stays_and_reads_nothing_has_little_waiting_for_it() -> None:
+    """What waits is told when it is old: a megabyte are minutes of a live map."""
+    async with serving() as site, asyncio.timeout(20):
+        peer = socket.socket()
+        with peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+            peer.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(peer, ("127.0.0.1", site.server.port))
+            await loop.sock_sendall(peer, b"GET /news HTTP/1.1\r\nHost: here\r\n\r\n")
+            await site.application.let_go.wait()
+            assert 0 < site.application.told_bytes < 500_000, site.application.told_bytes
 
 
 async def test_a_long_message_arrives_in_parts() -> None:

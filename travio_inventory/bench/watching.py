@@ -31,7 +31,7 @@ POLL_S: Final = 0.02
 USER: Final = "bench"
 Tell = Callable[..., None]
 Sent: TypeAlias = dict[str, list[float]]
-"""When each change of a seat was asked for."""
+"""When each change of a seat was asked for, or answered."""
 
 
 class Load(NamedTuple):
@@ -54,6 +54,7 @@ class Watching:
         self._watchers: Sequence[Watcher] = ()
         self._lagging: Sequence[Watcher] = ()
         self._sent: Sent = {seat.id: [] for seat in self._trip.seats}
+        self._answered: Sent = {seat.id: [] for seat in self._trip.seats}
         self.numbers: dict[str, object] = {}
         self.wrong: list[str] = []
 
@@ -115,6 +116,7 @@ class Watching:
                     hold = await client.hold(self._trip.key.trip, "a", "b", [seat])
                 else:
                     await hold.release()
+                self._answered[seat].append(perf_counter())
 
     async def _lag(self) -> None:
         """Some read nothing for a while, and then all that waits for them, over and over."""
@@ -150,7 +152,8 @@ class Watching:
                 list(_in_order(watcher.begins_at, watcher.told))
             except WrongTelling as wrong:
                 self.wrong.append(f"watcher {number} that lags: {wrong}")
-        self.numbers["changes told to one that lags, the fewest"] = min(each.changes for each in self._lagging)
+        told = [each.changes for each in self._lagging]
+        self.numbers["changes told to those that lag"] = f"{min(told)} to {max(told)} of {self._changes}"
 
     async def _until_told(self) -> None:
         """Return when each watcher was told everything, but after LATE_S in any case."""
@@ -165,7 +168,7 @@ class Watching:
 
     def _note(self, cpu_s: float | None, wall_s: float) -> None:
         wrong_count = 0
-        told_s, last_s = list[float](), dict[tuple[str, int], float]()
+        told_s, after_s, last_s = list[float](), list[float](), dict[tuple[str, int], float]()
         for number, watcher in enumerate(self._watchers):
             try:
                 arrived = arrivals(watcher.begins_at, watcher.told, self._changes)
@@ -174,8 +177,10 @@ class Watching:
                 wrong_count += 1
                 continue
             for seat, times in arrived.items():
-                for change, (at, sent) in enumerate(zip(times, self._sent[seat], strict=True)):
+                moments = zip(times, self._sent[seat], self._answered[seat], strict=True)
+                for change, (at, sent, answered) in enumerate(moments):
                     told_s.append(at - sent)
+                    after_s.append(max(0.0, at - answered))
                     last_s[seat, change] = max(last_s.get((seat, change), 0.0), at - sent)
         right = len(self._watchers) - wrong_count
         self.numbers["changes"] = self._changes
@@ -184,6 +189,7 @@ class Watching:
         each, last = latency_ms(told_s), latency_ms(list(last_s.values()))
         self.numbers["from a change's request to a watcher, ms"] = each
         self.numbers["from a change's request to the last watcher, ms"] = last
+        self.numbers["from a change's answer to a watcher, ms"] = latency_ms(after_s)
         per_core = self._note_cost(cpu_s)
         shown = (each.get("p50"), each.get("p99"), last.get("p50"), last.get("p99"))
         self._show(len(self._watchers), self._changes, *shown, per_core)

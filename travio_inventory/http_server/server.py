@@ -17,7 +17,7 @@ from travio_inventory.http_server.bodies import Bodies
 from travio_inventory.http_server.caller_socket import CallerSocket
 from travio_inventory.http_server.connection import BODY, CallerConnection
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
-from travio_inventory.http_server.unsent import Unsent, by_the_piece
+from travio_inventory.http_server.unsent import Unsent, by_the_piece, keep_little_unsent
 
 INSPECTION_SECONDS: Final = 0.5
 POLL_SECONDS: Final = 0.02
@@ -202,6 +202,7 @@ class _Room:
         if len(self._staying) >= self._staying_max:
             return False
         self._staying.add(transport)
+        keep_little_unsent(transport)
         return True
 
     def stays_no_more(self, transport: asyncio.BaseTransport) -> None:

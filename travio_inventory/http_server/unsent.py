@@ -1,12 +1,27 @@
 """What peers leave unread, over all connections: written by the piece, bounded, the longest stalled cut off first."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 PIECE_BYTES: Final = 32_768
 """So much is written before it is known whether the peer reads; a transport has at most as much again."""
+
+
+UNSENT_IN_KERNEL_BYTES: Final = 16_384
+"""Of a connection that stays."""
+
+
+def keep_little_unsent(transport: asyncio.BaseTransport) -> None:
+    """Let the kernel keep little for a peer that does not read, where it would take megabytes: who lags behind is to be
+    told of what is, not of all that was. What is under way to the peer is not bounded by this.
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL_BYTES)
 
 
 class Unsent:
