@@ -22,6 +22,7 @@ async def test_stock_and_its_movements_are_shown_by_warehouse_and_follow_what_ha
     page.set_default_timeout(SOON_MS)
     await page.goto("/stock")
     rows = page.locator("travio-stock tbody tr")
+    await expect(page.get_by_text("No change waits for another person.")).to_be_visible()
     await expect(rows).to_have_count(3, timeout=SOON_MS)
     await expect(rows.nth(0)).to_have_text("<b>jug</b>south40410low")
     await expect(rows.nth(2)).to_have_text("pansouth00010out")

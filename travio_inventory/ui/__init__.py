@@ -20,7 +20,17 @@ PARTS: Final = (
 STOCK: Final = "stock.html"
 """The page that shows stock and movements by warehouse."""
 PAGES: Final = (PAGE, CALLS, STOCK)
-OTHERS: Final = (*PAGES, "calls.js", "calls.css", "demo.js", "demo.css", "stock.js", "stock-page.js", "icon.svg")
+OTHERS: Final = (
+    *PAGES,
+    "calls.js",
+    "calls.css",
+    "demo.js",
+    "demo.css",
+    "stock.js",
+    "stock-desk.js",
+    "stock-page.js",
+    "icon.svg",
+)
 
 
 @dataclass(frozen=True)

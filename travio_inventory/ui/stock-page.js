@@ -1,12 +1,16 @@
-// Hands what the form says to the element.
+// Hands what the form says to the elements.
 
-const stock = document.querySelector("travio-stock");
+const elements = document.querySelectorAll("travio-stock, travio-stock-desk");
 const form = document.querySelector("#caller");
 form.elements.organization.value = new URLSearchParams(location.search).get("org_id") ?? "";
-stock.setAttribute("organization", form.elements.organization.value);
+for (const each of elements) each.setAttribute("organization", form.elements.organization.value);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  stock.token = form.elements.token.value;
-  stock.setAttribute("organization", form.elements.organization.value);
-  void stock.show();
+  for (const each of elements) {
+    each.token = form.elements.token.value;
+    each.setAttribute("organization", form.elements.organization.value);
+    each.setAttribute("user", form.elements.user.value);
+    void each.show();
+  }
 });
+document.addEventListener("travio-stock-done", () => void document.querySelector("travio-stock").show());

@@ -219,3 +219,5 @@ class TravioStock extends HTMLElement {
 }
 
 customElements.define("travio-stock", TravioStock);
+
+export { STYLES, Refused, cell, element, table };
