@@ -6,13 +6,14 @@ from random import Random
 from secrets import token_hex
 
 from travio_inventory.app.assemble import Unwatched
-from travio_inventory.app.stock import assemble_stock
+from travio_inventory.app.stock import UNLIMITED, assemble_stock
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.clock import Clock, SystemClock
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.use_cases.step_runner import StepRunner
+from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.use_cases import Stock
@@ -24,11 +25,15 @@ DRAIN_S = 60
 class Shop:
     """A process of an organization, a new one if none is named."""
 
-    def __init__(self, store: Batches, organization: str = "") -> None:
+    def __init__(
+        self, store: Batches, organization: str = "", *, clock: Clock | None = None, limits: ApprovalLimits = UNLIMITED
+    ) -> None:
         self.steps = StepRunner(in_flight_max=10_000)
         background, random = self.steps.in_background, Random(token_hex(8))
-        sender = Sender(store, clock=SystemClock(), background=background, rules=Rules(), random=random)
-        self.stock: Stock = assemble_stock(sender, self.steps, watch=Unwatched())
+        self.clock = clock or SystemClock()
+        sender = Sender(store, clock=self.clock, background=background, rules=Rules(), random=random)
+        self.stock: Stock = assemble_stock(sender, self.steps, watch=Unwatched(), limits=limits)
+        self.store = store
         self.actor = Actor(organization or f"load-{token_hex(6)}", "ann")
         self._codes = count()
 

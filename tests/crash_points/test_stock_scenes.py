@@ -1,0 +1,38 @@
+"""A process that is killed at any call of a transfer, an approval or an event of an order: the next one ends it."""
+
+from concurrent.futures import Executor
+from pathlib import Path
+
+import pytest
+
+from verification.crash_points.stock_scenes import SCENES, Scene, visit
+from verification.simulation.broken_shop import BROKEN_SHOP
+
+pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(600)]
+
+
+STRIDES = {"transfer": 1, "approval": 1, "orders": 3}
+"""Every call, or every third where there are many."""
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+def test_whatever_call_a_process_is_killed_at_the_next_one_ends_as_if_it_had_not_been(
+    members: Executor, tmp_path: Path, scene: Scene
+) -> None:
+    points, wrong = members.submit(visit, tmp_path, scene, stride=STRIDES[scene.name]).result()
+    assert wrong == []
+    assert points > 20
+
+
+def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again_is_caught(
+    members: Executor, tmp_path: Path
+) -> None:
+    _, wrong = members.submit(visit_received_twice, tmp_path, SCENES[0]).result()
+    assert wrong
+
+
+def visit_received_twice(folder: Path, scene: Scene) -> tuple[int, list[str]]:
+    """The points of a broken design."""
+    with pytest.MonkeyPatch.context() as patch:
+        BROKEN_SHOP["a transfer received twice"].plant(patch)
+        return visit(folder, scene)

@@ -1,0 +1,211 @@
+"""Scenes of stock whose process is killed at any call: transfers, approvals, events of orders; then all is repeated.
+
+Each step has its key, so a next process repeats the whole scene, and it must end as if nobody had been killed.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from uuid import uuid4
+
+from travio_inventory.api.inbound.stock_reactions import with_stock
+from travio_inventory.events.inbound.message import Message
+from travio_inventory.events.inbound.reception import Reception
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.inbox import Inbox
+from travio_inventory.stock.approval import ApprovalLimits, ApprovalsQuery, DecideAdjustment
+from travio_inventory.stock.commands import AdjustStock, MovementsQuery, Why
+from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnTheWay, ReceiveTransfer, TransfersQuery
+from travio_inventory.stock.use_cases.settle_order import TOLD
+from travio_inventory.store.sqlite import SqliteBatches
+from verification.crash_points.processes import Failed, Say, kill_myself, live
+from verification.stock_load.shelves import Shop
+
+T = TypeVar("T")
+
+LIMITS = ApprovalLimits(3)
+OPENING = 10
+RETENTION_S = 7 * 86_400
+LATER_MS = 60_000
+"""The next process comes so much later: what the dead one had begun has had its grace."""
+TRIES_MAX = 100
+POINTS_MAX = 400
+
+
+class LaterClock:
+    """The system's clock, put forward."""
+
+    def __init__(self, by_ms: int) -> None:
+        self._by_ms = by_ms
+        self._clock = SystemClock()
+
+    def now_ms(self) -> int:
+        """See Clock."""
+        return self._clock.now_ms() + self._by_ms
+
+    def elapsed_ms(self) -> int:
+        """See Clock."""
+        return self._clock.elapsed_ms()
+
+
+class Mortal:
+    """A way to the store on which this process is killed, at its call of that number."""
+
+    def __init__(self, store: Batches, calls: int, *, is_after: bool) -> None:
+        self._store = store
+        self._left = calls
+        self._is_after = is_after
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        call = getattr(self._store, name)
+        if not asyncio.iscoroutinefunction(call):
+            return call
+
+        async def limited(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the store's
+            self._left -= 1
+            if self._left < 0 and not self._is_after:
+                kill_myself()
+            answer = await call(*args, **options)
+            if self._left < 0:
+                kill_myself()
+            return answer
+
+        return limited
+
+
+async def insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Its answer, asked for until there is one. Raises AssertionError if there never is."""
+    for _ in range(TRIES_MAX):
+        try:
+            return await ask()
+        except RetryableRefusal:
+            await asyncio.sleep(0.02)
+    raise AssertionError("never answered")
+
+
+class Scene(NamedTuple):
+    """What is played in a shop whose places are prepared."""
+
+    name: str
+    play: Callable[[Shop], Awaitable[None]]
+
+
+async def transfer(shop: Shop) -> None:
+    """Drafted, shipped, received in part, and the rest called back."""
+    stock, by = shop.stock.transfers, shop.actor
+    north, south = [entry.warehouse_id for entry in await shop.of("cup")]
+    found = await insist(lambda: stock.draft(by, DraftTransfer("cup", north, south, 6, key="k")))
+    await insist(lambda: stock.ship(by, found.id))
+    await insist(lambda: stock.receive(by, ReceiveTransfer(found.id, 2, 1, 0, "first")))
+    await insist(lambda: stock.receive(by, ReceiveTransfer(found.id, 1, 0, 1, "second")))
+    await insist(lambda: stock.cancel(by, CancelTransfer(found.id, OnTheWay.BACK)))
+
+
+async def approval(shop: Shop) -> None:
+    """Ann asks twice, Bob approves one and rejects the other."""
+    bob = Actor(shop.actor.organization, "bob")
+    entry = (await shop.of("cup"))[0]
+    for cause, is_approved in (("good", True), ("bad", False)):
+        asked = AdjustStock(entry.id, -4, MovementType.DAMAGE, Why("broken", cause=cause))
+        if await is_decided(shop, cause == "good"):
+            continue
+        changed = await insist(partial(shop.stock.adjust.by, shop.actor, asked))
+        if changed.waits is not None:
+            await insist(partial(shop.stock.approvals.decide, bob, DecideAdjustment(changed.waits.id, is_approved)))
+
+
+async def is_decided(shop: Shop, is_approved: bool) -> bool:
+    """Whether one was approved, or rejected."""
+    page = await shop.stock.approvals.page(shop.actor, ApprovalsQuery(is_pending=False))
+    return any(each.status == ("APPROVED" if is_approved else "REJECTED") for each in page.approvals)
+
+
+async def orders(shop: Shop) -> None:
+    """One is paid and then cancelled, one paid before it comes, one unpaid, one too large."""
+    inbox = Inbox(shop.store, shop.clock, retention_s=RETENTION_S)
+    reception = Reception(inbox, with_stock({}, shop.stock), shop.clock, default=shop.actor.organization)
+    at_ms = SystemClock().now_ms()
+    for number, (kind, order, quantity) in enumerate(
+        (
+            ("order.created", "o1", 2), ("payment.successful", "o1", 0), ("order.cancelled", "o1", 0),
+            ("payment.successful", "o2", 0), ("order.created", "o2", 3), ("order.created", "o3", 1),
+            ("payment.failed", "o3", 0), ("order.created", "o4", 99),
+        )
+    ):  # fmt: skip
+        said: dict[str, Any] = {"eventId": f"e{number}", "type": kind, "time": at_ms, "orderId": order}
+        items = {"items": [{"sku": "cup", "quantity": quantity}]} if quantity else {}
+        message = Message("order.events", "", json.dumps(said | items).encode())
+        outcome = (await insist(partial(reception.receive, message))).outcome
+        assert (outcome == TOLD) == (order == "o4"), f"{kind} of {order} came to {outcome}"
+
+
+SCENES = (Scene("transfer", transfer), Scene("approval", approval), Scene("orders", orders))
+
+
+async def picture(shop: Shop) -> dict[str, object]:
+    """What is there, and all that led to it, without what differs from one play to the next."""
+    entries = await shop.of("cup")
+    moved: Counter[tuple[str, int]] = Counter()
+    for number, entry in enumerate(entries):
+        movements = await shop.stock.read.movements(shop.actor, MovementsQuery(entry.id))
+        moved.update((f"{number} {each.type} {each.reason}", each.quantity) for each in movements)
+        assert sum(each.quantity for each in movements) == entry.quantities.total, "a replay is something else"
+    transfers = await shop.stock.transfers.page(shop.actor, TransfersQuery())
+    approvals = await shop.stock.approvals.page(shop.actor, ApprovalsQuery(is_pending=False))
+    return {
+        "quantities": [tuple(entry.quantities) for entry in entries],
+        "movements": sorted(moved.items()),
+        "transfers": sorted((each.status, each.counts) for each in transfers.transfers),
+        "approvals": sorted((each.status, each.decided_by) for each in approvals.approvals),
+    }
+
+
+def shop_on(store: Batches, organization: str, *, later_ms: int = 0) -> Shop:
+    """A process of the shop."""
+    return Shop(store, organization, clock=LaterClock(later_ms), limits=LIMITS)
+
+
+async def _doomed(say: Say, folder: Path, scene: Scene, calls: int, *, is_after: bool) -> None:
+    async with SqliteBatches.open(folder) as store:
+        shop = shop_on(store, "org")
+        north, south = await shop.warehouses(2)
+        await shop.shelve("cup", north, OPENING)
+        await shop.shelve("cup", south, 0)
+        await scene.play(shop_on(Mortal(store, calls, is_after=is_after), "org"))
+        await shop.settled()
+        say("over")
+
+
+async def _next(say: Say, folder: Path, scene: Scene) -> None:
+    async with SqliteBatches.open(folder) as store:
+        shop = shop_on(store, "org", later_ms=LATER_MS)
+        await scene.play(shop)
+        await shop.settled()
+        say(await picture(shop))
+
+
+def visit(folder: Path, scene: Scene, *, stride: int = 1) -> tuple[int, list[str]]:
+    """How many points were visited, every `stride`th call, before it and after; and what was wrong. To be called where
+    a process can fork.
+    """
+    expected, wrong, points = None, list[str](), 0
+    for calls in (POINTS_MAX, *range(0, POINTS_MAX, stride)):
+        for is_after in (False, True):
+            own = folder / uuid4().hex
+            life = live(partial(_doomed, folder=own, scene=scene, calls=calls, is_after=is_after))
+            said = live(partial(_next, folder=own, scene=scene)).said
+            expected = expected or said
+            if said != expected or any(isinstance(each, Failed) for each in [*life.said, *said]):
+                wrong.append(f"{scene.name}, call {calls}, after: {is_after}: {[*life.said, *said]}, not {expected}")
+            points += life.was_killed
+            if calls < POINTS_MAX and not life.was_killed:
+                return points, wrong
+    return points, wrong
