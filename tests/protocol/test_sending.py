@@ -86,6 +86,15 @@ async def test_a_step_is_sent_soon_after_its_timestamp_or_never(
     assert before + left_s <= sent[0].send_by <= after + left_s
 
 
+async def test_a_sender_through_other_batches_is_the_same_but_for_them(sale: Sale, sender: Sender) -> None:
+    before = sender.batches
+    same = sender.through(sale.market.store)
+    assert (same.batches, sender.batches) == (sale.market.store, before)
+    assert (same.counts, same.epochs, same.signals) == (sender.counts, sender.epochs, sender.signals)
+    await same.apply(sale.group_partition("A2"), [EVENT], [])
+    assert sender.counts.recorded == {"hold.created": 1}
+
+
 async def test_a_batch_without_a_timestamp_may_be_sent_at_any_time(sale: Sale, sender: Sender) -> None:
     sent = noted(sale)
     await sender.apply(sale.group_partition("A2"), [HOLD], [])
