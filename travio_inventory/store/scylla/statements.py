@@ -20,7 +20,6 @@ from travio_inventory.protocol.batches import (
     Row,
     RowKey,
     Table,
-    Value,
     Write,
 )
 from travio_inventory.protocol.columns import Type
@@ -75,6 +74,7 @@ _ENCODE = {name: str.encode if type_ is Type.TEXT else _int64 for name, type_ in
 _KINDS = {kind: kind.value.encode() for kind in Kind}
 _INDEXES = {index: index.value.encode() for index in Index}
 
+_NULL = frozenset({None})
 _WITHOUT_END = _int32(FOR_EVER)
 _EMPTY: Mapping[Kind, Row] = {kind: dict.fromkeys(columns) for kind, columns in COLUMNS.items()}
 
@@ -201,16 +201,13 @@ def _update(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row, end
 
 
 def _encoded(values: Row) -> list[Bytes]:
-    return [None if value is None else _encode(name, value) for name, value in values.items()]
-
-
-def _encode(name: str, value: Value) -> bytes:
-    return _ENCODE[name](value)  # type: ignore[arg-type]  # a value of the wrong type is refused by what encodes it
+    """A value of the wrong type is refused by what encodes it."""
+    return [None if value is None else _ENCODE[name](value) for name, value in values.items()]  # type: ignore[arg-type]
 
 
 def _all_null(row: Row) -> bool:
     """Whether a missing row has it as a condition, and stays missing with it as values."""
-    return all(value is None for value in row.values())
+    return _NULL.issuperset(row.values())
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
