@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
-from travio_inventory.app.service import FLUSH_SECONDS_MAX
+from travio_inventory.app.relayed import FLUSH_SECONDS_MAX
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.cli.commands import NAME, build
 from travio_inventory.settings import (
@@ -169,7 +169,7 @@ def test_the_schema_has_as_many_copies_as_there_are_database_nodes() -> None:
 
 
 def test_events_are_relayed_by_one_process_which_keeps_them(settings_of: Callable[[str], Settings]) -> None:
-    relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).background.relay]
+    relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).background.relay == "on"]
     assert relaying == ["background"]
     (volume,) = SERVICES["background"]["volumes"]
     assert volume.partition(":")[2] == str(settings_of("background").store.data)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.test_deployment import is_command
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
-from travio_inventory.app.service import FLUSH_SECONDS_MAX
+from travio_inventory.app.relayed import FLUSH_SECONDS_MAX
 from travio_inventory.settings import KEYS, PREFIX, LimitSettings, names
 
 FOLDER = Path(__file__).parent.parent / "deploy" / "systemd"

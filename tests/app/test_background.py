@@ -11,10 +11,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import BACKOFF_MS_MAX, GATHER_S, Pace
 from travio_inventory.app.background.relay import LATE_MS, RelayJob
 from travio_inventory.app.background.visits import VisitJob
+from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Partition

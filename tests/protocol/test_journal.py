@@ -23,8 +23,9 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import journal, to_read
 from travio_inventory.protocol.batches import FOR_EVER, Kind, RowKey, Write
 from travio_inventory.protocol.epochs import EPOCH_MS, KNOWN_MS
-from travio_inventory.protocol.journal import LOOK_EVERY_MS, LOOKBACK_MS, EventJournal
+from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS, LOOKBACK_MS
 from travio_inventory.protocol.published_until import ROW
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules

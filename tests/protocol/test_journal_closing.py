@@ -23,8 +23,9 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Index, StoreUnavailable, Write
 from travio_inventory.protocol.index_entries import bucket_of
-from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
+from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
 
@@ -336,7 +337,7 @@ def remembered(reader: EventJournal) -> tuple[int, int, int, int]:
     """Of how many holds, of how many places, of how many single events, and of how many holds with events that wait to
     be published it remembers something.
     """
-    return len(reader._published), len(reader._newest_ms), len(reader._to_read._finished), len(reader._taken)
+    return len(reader._published), len(reader._opened._newest_ms), len(reader._to_read._finished), len(reader._taken)
 
 
 async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:

@@ -28,7 +28,8 @@ from travio_inventory.protocol import journal, rows
 from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, RowKey, Rows
 from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of
-from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS
 from travio_inventory.protocol.retention import Retention
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale

@@ -11,11 +11,13 @@ from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, RowKey, Rows, Table, Write
 from travio_inventory.protocol.index_entries import MINUTE_MS
-from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
-from travio_inventory.protocol.late_events import EVENTS_PER_READ, HOUR_MS, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.late_events import EVENTS_PER_READ, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
 from travio_inventory.protocol.minute_cursor import Place
+from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import partition_entry
+from travio_inventory.protocol.told_notes import HOUR_MS
 from verification.kit.clocks import START_MS
 from verification.kit.sale import Sale
 
@@ -94,7 +96,7 @@ async def test_what_was_published_is_noted_by_partition_and_hour(sale: Sale) -> 
     late = await late_events(sale, [sale.group_partition("A1"), sale.group_partition("A2")])
     events = await late.unpublished()
     sent = noted(sale)
-    late._batches = sale.process.sender.batches
+    late._told._batches = sale.process.sender.batches
     await late.mark_published(events)
     key, hour, keep_s = sale.trip.key, START_MS // HOUR_MS, Retention().told_s
     buckets = [
@@ -113,7 +115,7 @@ async def test_a_note_names_25_events_and_ten_notes_are_written_at_once(sale: Sa
     late = await late_events(sale, [sale.group_partition("A1")])
     events = await late.unpublished()
     sent = noted(sale)
-    late._batches = sale.process.sender.batches
+    late._told._batches = sale.process.sender.batches
     await late.mark_published(events)
     mine = [[len(entry.entry.split(" ")) for entry in batch.entries] for batch in sent if batch.entries]
     assert mine == [[25] * 10, [25, 5]]

@@ -5,9 +5,11 @@ import pytest
 from tests.protocol.parts import Visits
 from tests.protocol.recorded import JOURNAL, event, indexed, opens, record
 from travio_inventory.protocol.batches import FOR_EVER, Index, Kind, RowKey, Table, Write
-from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
-from travio_inventory.protocol.late_events import HOUR_MS, LateEvents
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.minute_cursor import cursor_of
+from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS
+from travio_inventory.protocol.told_notes import HOUR_MS
 from travio_inventory.protocol.unpublished import LATE_MS, PASSED_AFTER_MS, Unpublished
 from verification.kit.sale import Sale
 

@@ -11,7 +11,7 @@ from travio_inventory.edge import keys
 from travio_inventory.kernel import ids as kernel_ids
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.incoming import Incoming
-from travio_inventory.protocol import event_rows, late_events, listings, rows
+from travio_inventory.protocol import event_rows, listings, rows, told_notes
 from travio_inventory.protocol.batches import FOR_EVER, IndexEntry, Partition, RowKey, Table
 from travio_inventory.protocol.dead_letter_rows import LetterList, Way
 from travio_inventory.protocol.dead_letters import letter_partition
@@ -109,7 +109,7 @@ def entries(organization: str, trip: str) -> Iterable[object]:
     key = TripKey(organization, trip)
     for number in (0, 1, 11):
         yield rows.partition_entry(seat_rows.group_partition(key, number))
-        yield late_events._bucket("sink", seat_rows.group_partition(key, number), 1)
+        yield told_notes.bucket_of("sink", seat_rows.group_partition(key, number), 1)
     yield listed_trips.listed(a_trip(key, "s"), 1).entry
 
 

@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from tests.typed import ROOT
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
-from travio_inventory.app.service import FLUSH_SECONDS_MAX
+from travio_inventory.app.relayed import FLUSH_SECONDS_MAX
 from travio_inventory.client import HoldStatus, InventoryClient
 from verification.kit.requests import RPCS, path_of, request
 from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually

@@ -1,21 +1,17 @@
 """Puts the inventory together: the only wiring, for the service, tests, simulation and benches alike."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-import anyio
-
+from travio_inventory.app.relaying import Relay, Relaying
 from travio_inventory.events.choice import NONE
-from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.hits import Hits
 from travio_inventory.protocol.batches import Batches, Reads, Table
-from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
-from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
@@ -33,7 +29,6 @@ from travio_inventory.seats.records.departures import Departures
 from travio_inventory.seats.records.explanations import Explanations
 from travio_inventory.seats.records.holds import SeatHolds
 from travio_inventory.seats.records.listed_trips import EVERY_MS, TripRound
-from travio_inventory.seats.records.listing_sink import ListingSink
 from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
@@ -114,6 +109,8 @@ class Ports(NamedTuple):
     """What the gate knows without asking, by which callers are turned away at once."""
     sinks_elsewhere: Collection[str] = ()
     """The names of sinks to which other processes relay."""
+    shared: Collection[str] = ()
+    """The names of the sinks that several processes may write to at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,21 +179,6 @@ class Unwatched:
     def at_once(self, _name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
         """The same."""
         return refuses
-
-
-class Relay(NamedTuple):
-    """Publishes events to one sink, which are kept for so many seconds."""
-
-    round: Callable[[], Awaitable[int]]
-    lag_ms: Callable[[], int]
-    kept_s: int
-    missed_s: Callable[[], int]
-    news: Callable[[], Awaitable[object]] = anyio.sleep_forever
-    """Waits until this process has recorded events that no round has taken in yet."""
-
-    def forgotten_in_s(self) -> int:
-        """How soon an event is forgotten that the sink has not had: `kept_s` if there is none, 0 if one was."""
-        return max(self.kept_s - self.lag_ms() // 1_000, 0)
 
 
 class Assembly(NamedTuple):
@@ -280,11 +262,19 @@ def assemble(
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
         audit_trips=use_case("audit_trips", AuditTrips(_auditor(seat_holds, definitions, views, ports, rules))),
     )
-    relays = {name: _relay(name, watch.sink(name, sink), sender, rules, watch) for name, sink in ports.sinks.items()}
+    relays = _relays(ports, sender, rules, watch)
     caches = {"seat_groups": map_groups.hits, "trips": trips.hits}
     return Assembly(
         inventory, relays, steps, sender, seat_holds, signals, caches, watch.at_once("hold_seats", turn_away)
     )
+
+
+def _relays(ports: Ports, sender: Sender, rules: InventoryRules, watch: Watch) -> dict[str, Relay]:
+    relaying = Relaying(sender, rules.is_alone, rules.lists_are_whole, rules.slow_round_ms, watch.use_case)
+    return {
+        name: relaying.relay_to(name, watch.sink(name, sink), is_shared=name in ports.shared)
+        for name, sink in ports.sinks.items()
+    }
 
 
 def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:
@@ -328,25 +318,6 @@ def _trip_ends(holds: SeatHolds, archive: TripArchive | None, rules: InventoryRu
         random=sender.random,
         every_ms=rules.slow_round_ms,
     )
-
-
-def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:
-    """Each one completes the lists of holds, unless they are whole: repetitions do no harm, and none waits for
-    another.
-    """
-    retention = sender.rules.retention
-    kept_s = retention.events_s
-    listed = sink if rules.lists_are_whole else ListingSink(sender.batches, sink, retention)
-    journal = EventJournal(sender, name, is_alone=rules.is_alone)
-    all_events = journal if rules.is_alone else _with_late_ones(journal, sender, name, rules)
-    relay = EventRelay(all_events, listed, sender.clock, kept_s=kept_s)
-    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s, journal.missed_s, journal.news)
-
-
-def _with_late_ones(journal: EventJournal, sender: Sender, sink: str, rules: InventoryRules) -> LateEvents:
-    slow = _slow_round(f"the relay to {sink}", sender, rules)
-    every_ms = rules.slow_round_ms
-    return LateEvents(journal, sender, sink, slow, table=Table.SEAT_GROUPS, every_ms=every_ms)
 
 
 def _slow_round(name: str, sender: Sender, rules: InventoryRules) -> SlowRound:

@@ -51,7 +51,7 @@ def event_jobs(
     """The jobs by name. Raises StartFailed if a library or a file is missing."""
     letters, sender = dead_letters_of(settings, store), assembly.sender
     taken = inbound(settings.events_in, assembly, letters, figures)
-    again = givers(taken.receptions, settings.events, relays=settings.background.relay)
+    again = givers(taken.receptions, settings.events, relays=settings.background.relay == "on")
     job = DeadLetterJob(letters, again, jitter=sender.random)
     tell_letters(meters, job.counts, sender.clock)
     return {**taken.jobs, "dead letters": job.run}

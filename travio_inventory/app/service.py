@@ -13,7 +13,7 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, Watch, assemble, audited_sinks
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Watch, assemble, audited_sinks
 from travio_inventory.app.authentication import authenticating, limited, trust_callers
 from travio_inventory.app.backends import OwnCertificate, Renewals, Store, open_batches, open_edge
 from travio_inventory.app.background import (
@@ -27,6 +27,8 @@ from travio_inventory.app.dead_letters import dead_letters_of, event_jobs
 from travio_inventory.app.deeds import recorded
 from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
+from travio_inventory.app.relayed import flush, relayed, shared_sinks
+from travio_inventory.app.relaying import Relay
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
 from travio_inventory.app.told_figures import count_visits, tell_assembly, tell_backends, tell_calls, tell_process
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 60
-FLUSH_SECONDS_MAX = 5
 APPLIED = ("store.apply", Applied.__name__)
 """The figure of batches that the store has applied."""
 HEARD_SECONDS = 0.05
@@ -243,6 +244,7 @@ async def _opened(
             edge.sight,
             edge.memory,
         )
+        ports = ports._replace(shared=shared_sinks(settings))
         watch: Watch = CallWatch(figures)
         watch = watch if tracing is None else tracing.watch(watch)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=watch)
@@ -259,8 +261,8 @@ async def _opened(
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(settings.limits.drain_seconds)
-                if settings.background.is_on and settings.background.relay:
-                    await _flush(assembly.relays)
+                if settings.background.is_on:
+                    await flush(relayed(settings, assembly.relays))
 
 
 def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Watch, sinks: Collection[str]) -> Assembly:
@@ -339,21 +341,6 @@ def retention_of(settings: Settings) -> Retention:
     )
 
 
-async def _flush(relays: Mapping[str, Relay]) -> None:
-    """Relay what the last steps recorded, to all sinks concurrently. The rest is relayed after the next start."""
-    with anyio.move_on_after(FLUSH_SECONDS_MAX):
-        async with anyio.create_task_group() as flushing:
-            for name, relay in relays.items():
-                flushing.start_soon(_flush_one, name, relay)
-
-
-async def _flush_one(name: str, relay: Relay) -> None:
-    try:
-        await relay.round()
-    except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
-        log.warning("events for %s are left for the next start: %s: %s", name, type(failed).__name__, failed)
-
-
 @asynccontextmanager
 async def _kept_at_work(
     jobs: Mapping[str, Job], *, tell: Callable[[bool], None] = lambda _all_well: None
@@ -376,7 +363,7 @@ def _background_jobs(
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     jobs = background_jobs(
         assembly.inventory,
-        assembly.relays if background.relay else {},
+        relayed(settings, assembly.relays),
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,
         forgot=partial(count_visits, figures),

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from travio_inventory.app.assemble import Assembly, Relay
+from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import Edge, Store
 from travio_inventory.app.readiness import PARTS, Readiness
+from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.hits import Hits
 from travio_inventory.kernel.tally import Tally

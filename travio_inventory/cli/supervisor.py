@@ -79,7 +79,10 @@ def serve(settings: Settings, processes: int, *, only: Face | None = None) -> in
         options = ["--only", only] if only else []
         supervisor = Supervisor(
             [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max), *options],
-            [_environment(ports, number) for number in range(processes)],
+            [
+                _environment(ports, number, is_sharing=number > 0 and settings.background.relay == "on")
+                for number in range(processes)
+            ],
             where=", ".join(map(str, ports)),
             stop_seconds_max=stop_seconds_max,
             silence_seconds_max=silence_seconds_max(),
@@ -154,13 +157,15 @@ def reserved_port(host: str, port: int) -> Iterator[int]:
         yield port
 
 
-def _environment(ports: Sequence[SharedPort], number: int) -> dict[str, str]:
-    """The environment of one process: this one's, with the shared ports."""
+def _environment(ports: Sequence[SharedPort], number: int, *, is_sharing: bool) -> dict[str, str]:
+    """The environment of one process: this one's, with the shared ports. One that is sharing relays only to sinks to
+    which several processes may.
+    """
     shared = {f"TRAVIO_{named}_PORT": str(address.port) for named, address in ports}
     shared |= {f"TRAVIO_{named}_REUSE_PORT": "on" for named, _ in ports}
     shared |= {"TRAVIO_METRICS_PORT": "off", "TRAVIO_WORKER": str(number)}
     ours = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
-    return {**ours, **shared, **({"TRAVIO_RELAY": "off"} if number else {})}
+    return {**ours, **shared, **({"TRAVIO_RELAY": "shared"} if is_sharing else {})}
 
 
 async def _until_told(supervisor: "Supervisor", metrics: MetricsSettings) -> int:

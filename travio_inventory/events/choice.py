@@ -51,6 +51,13 @@ class ChosenSink(NamedTuple):
     name: str
     target: Target
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may publish to it at once: not to a file, nor to a webhook, which gets one event of
+        a trip after the other.
+        """
+        return not isinstance(self.target, JsonLinesFile | WebhookUrl)
+
 
 def parse_sinks(text: str) -> tuple[ChosenSink, ...]:
     """The sinks, none for `none`. A sink is named after its kind unless it has a name, which stays the same when the

@@ -92,10 +92,11 @@ def before(row: Row) -> RowKey:
 
 def stable_id(row: Row) -> str:
     """The event's public id: the same each time that the same step is published."""
-    return _stable_id(subject_of(row), ordinal_of(row))
+    return id_of(subject_of(row), ordinal_of(row))
 
 
-def _stable_id(subject: str, ordinal: int) -> str:
+def id_of(subject: str, ordinal: int) -> str:
+    """The public id of a subject's event."""
     return f"{subject}~{ordinal}"
 
 
@@ -105,7 +106,7 @@ def read_event(partition: Partition, row: Row) -> Event:
     if not (kind and data and subject):
         raise ValueError("an event without type, subject or data")
     return Event(
-        id=_stable_id(subject, ordinal),
+        id=id_of(subject, ordinal),
         type=kind,
         version=number(row, "version"),
         at_ms=number(row, "at_ms"),

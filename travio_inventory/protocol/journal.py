@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from math import inf
-from typing import NamedTuple
 
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -17,13 +16,13 @@ from travio_inventory.protocol.event_places import FoundEvent, partition_in, pla
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.last_published import LastPublished
 from travio_inventory.protocol.local_signals import RecentEvents
-from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
+from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place, Visit
+from travio_inventory.protocol.open_epochs import OpenEpochs
 from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.to_read import ToRead
+from travio_inventory.protocol.told_notes import Part
 
-LOOK_EVERY_MS = 10_000
-"""How often the partitions in open epochs are read, for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
@@ -31,21 +30,12 @@ GAPS_MAX = 100
 """So many missing events of a subject are fetched one by one; more, of an older epoch, with all of their partition."""
 HELD_UP_MAX = 100
 """While a sink refuses all events, and these are no more, epochs are closed: what arrives late does not wait for it."""
-LOOKBACK_MS = 1_000
-"""How much older than the newest known event of a place an event may be and still be found by the next read."""
 
 _BEHIND = ValueError("the event before it was refused")
 
 
 class _LongGapError(Exception):
     """Older events are read first."""
-
-
-class _Visit(NamedTuple):
-    """The places in an ended epoch, and the open epoch when they were read, times MINUTE_MS."""
-
-    places: set[Place]
-    begun_ms: int
 
 
 class EventJournal:
@@ -57,11 +47,13 @@ class EventJournal:
     at once if a later event of its subject shows the gap. What cannot be read is set aside, with all newer events of
     its partition.
 
-    `is_alone`: no other process writes to the store, so open epochs are read only once, after the start.
+    `is_alone`: no other process writes to the store, so open epochs are read only once, after the start. With a `part`
+    it reads this slice alone, leaves this process's own events to `OwnEvents`, and skips what is noted as published.
     """
 
-    def __init__(self, sender: Sender, sink: str, *, is_alone: bool = False) -> None:
-        self._is_alone = is_alone
+    def __init__(self, sender: Sender, sink: str, *, is_alone: bool = False, part: Part | None = None) -> None:
+        self._part = part
+        self._opened = OpenEpochs(sender.clock, is_alone=is_alone, is_shared=part is not None)
         self._batches = sender.batches
         self._clock = sender.clock
         self._signals = sender.signals
@@ -77,15 +69,15 @@ class EventJournal:
             look_back=(retention.events_s * 1_000 + EPOCH_SETTLES_MS[-1]) // MINUTE_MS,
             reader=sink,
             until=self._until,
+            part=part and part.slice,
+            fence=part and part.fence,
         )
         self._to_read = ToRead(f"events for {sink}", sender.clock.elapsed_ms)
         self._recent: RecentEvents | None = None
         self._open = 0
         self._is_new = True  # it is not known yet how far what is taken up reaches
-        self._looked_ms: int | None = None
-        self._visits: dict[int, _Visit] = {}
+        self._visits: dict[int, Visit] = {}
         """The epochs that are being visited."""
-        self._newest_ms: dict[Place, int] = {}
         self._published = LastPublished()
         self._taken: dict[str, int] = {}
         """The last event of each subject in `_pending`."""
@@ -103,18 +95,33 @@ class EventJournal:
         """The first open epoch: what is in earlier ones was published, as far as it was found, or is carried on."""
         return self._minutes.first
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes publish to the sink too."""
+        return self._part is not None
+
+    @property
+    def _knows_what_is_aside(self) -> bool:
+        return not self._minutes.unseen and self._to_read.knows_all(self.first)
+
+    def partition_of(self, event: Event) -> Partition:
+        """Where an event is recorded that is about to be published."""
+        return self._pending[event.id][1].partition
+
     def waiting(self) -> Mapping[str, int] | None:
         """The subjects that wait for an event that is set aside, and its ordinal; None while that is not known."""
-        return None if self._minutes.unseen or not self._to_read.knows_all(self.first) else self._to_read.waiting()
+        return self._to_read.waiting() if self._knows_what_is_aside else None
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
-        self._recent = recent = self._recent or self._signals.follow()
+        if self._recent is None and self._part is None:
+            self._recent = self._signals.follow()
         were_refused = bool(self._pending)
         if len(self._pending) < EVENTS_PER_ROUND_MAX:
             await self._look()
             await self._take_places()
-            await self._take_news(recent)
+            if self._recent is not None:
+                await self._take_news(self._recent)
         if not self._pending:
             await self._close()
         elif were_refused and len(self._pending) <= HELD_UP_MAX:
@@ -131,8 +138,7 @@ class EventJournal:
         """See Journal."""
         for event in events:
             _, found = self._pending.pop(event.id)
-            epoch = event_rows.epoch_of(found.key)
-            self._published.add(found.partition, event.subject, event.ordinal, epoch, self._met_until(epoch))
+            self._is_told(found.partition, found.key, event.subject, event.ordinal)
             if self._to_read.back_off:
                 self._to_read.back_off.succeeded(place_of(found))
         if not self._pending:
@@ -167,13 +173,13 @@ class EventJournal:
                 self._is_new = False
             settling = await self._minutes.named(self._to_visit())
             for epoch, places in settling.items():
-                self._visits[epoch] = _Visit(places, self._now_ms)
+                self._visits[epoch] = Visit(places, self._now_ms)
                 for place in self._to_read.unfinished(places):
                     self._to_read.add(place, self._open)
-            if self._is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
+            if self._opened.is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
                 await self._look_into_open_ones()
         except StoreUnavailable:
-            if not self._open:
+            if self._is_new:
                 raise BackendUnavailable from None
 
     def _to_visit(self) -> list[int]:
@@ -181,23 +187,12 @@ class EventJournal:
             return []
         return [epoch for epoch in self._minutes.settling(self._now_ms) if epoch not in self._visits]
 
-    def _is_time_to_look(self) -> bool:
-        if self._looked_ms is None:
-            return True
-        return not self._is_alone and self._clock.elapsed_ms() - self._looked_ms >= LOOK_EVERY_MS
-
     async def _look_into_open_ones(self) -> None:
         named = await self._minutes.named(self._minutes.live(self._now_ms))
         for place in self._to_read.unfinished(set().union(*named.values())):
             start = self._to_read.start_of(place)
-            self._to_read.add(place, self._open, self._from_newest(place) if start is None else start)
-        self._looked_ms = self._clock.elapsed_ms()
-
-    def _from_newest(self, place: Place) -> str:
-        """With a clock ahead of this one the newest event may seem newer than the last read."""
-        looked_at_ms = self._clock.now_ms() - self._clock.elapsed_ms() + (self._looked_ms or 0)
-        newest_ms = min(self._newest_ms.get(place, 0), looked_at_ms)
-        return event_rows.id_from(place.minute, newest_ms - LOOKBACK_MS)
+            self._to_read.add(place, self._open, self._opened.start_of(place) if start is None else start)
+        self._opened.looked()
 
     @property
     def _now_ms(self) -> int:
@@ -251,10 +246,10 @@ class EventJournal:
         start = self._to_read.start_of(place) or event_rows.id_from(place.minute)
         end = event_rows.id_from(place.minute + 1)
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
-        await self._take(partition, found, place)
+        is_open = place.minute in self._minutes.live(self._now_ms)
+        await self._take(partition, self._opened.without_young(place, found) if is_open else found, place)
         self._to_read.back_off.succeeded(place)
-        times_ms = (rows.number(row, "at_ms") for row in found.values())
-        self._newest_ms[place] = max([self._newest_ms.get(place, 0), *times_ms])
+        self._opened.read(place, found)
         if len(found) < EVENTS_PER_READ:
             self._to_read.was_read(place)
             return False
@@ -271,7 +266,8 @@ class EventJournal:
             ahead = event_rows.ordinal_of(row) - self._upto(row)
             if ahead > 0 and (key.id == single or not self._to_read.is_aside(key.id)):
                 unknown[key], farthest = row, max(farthest, ahead)
-        signals = await self._with_missing(partition, unknown, place) if farthest > 1 else unknown
+        signals = await self._without_told(partition, unknown)
+        signals = await self._with_missing(partition, signals, place) if farthest > 1 else signals
         if place and single:
             self._to_read.begin(place)  # until now later events of its subject were set aside behind it
         aside: set[Place] = set()
@@ -290,7 +286,8 @@ class EventJournal:
         """
         for fetched in count():
             missing = self._missing_before(signals, self._all_published_before(partition))
-            more = await self._batches.get(partition, missing) if missing else {}
+            found = await self._batches.get(partition, missing) if missing else {}
+            more = await self._without_told(partition, found)
             if not more:
                 break
             oldest = min(map(event_rows.epoch_of, more))
@@ -299,6 +296,15 @@ class EventJournal:
                 raise _LongGapError
             signals = {**signals, **more}
         return signals
+
+    async def _without_told(self, partition: Partition, found: Rows) -> Rows:
+        """Without those that are noted as published. Raises StoreUnavailable."""
+        if self._part is None:
+            return found
+        known = await self._part.told.of_rows(partition, found)
+        for key in known:
+            self._is_told(partition, key, event_rows.subject_of(found[key]), event_rows.ordinal_of(found[key]))
+        return {key: row for key, row in found.items() if key not in known}
 
     def _add(self, found: FoundEvent) -> None:
         """Publish it next. Raises ValueError and the like if no event can be read from the row."""
@@ -313,7 +319,7 @@ class EventJournal:
         one, or an earlier one in which the partition is still to be read; 0 while it is not known what was set aside.
         """
         first = self._minutes.first
-        if self._minutes.unseen or not self._to_read.knows_all(first):
+        if not self._knows_what_is_aside:
             return 0
         oldest = self._to_read.oldest(partition)
         return min([first, *self._minutes.unread, first if oldest is None else oldest])
@@ -369,22 +375,19 @@ class EventJournal:
         for epoch in done:
             del self._visits[epoch]
         if self._minutes.first > first:
-            self._forget(self._minutes.first)
+            for what in (self._published, self._opened, self._to_read):
+                what.forget(self._minutes.first)
 
     async def _carry(self, places: Collection[Place]) -> None:
         """What was told of these places is met again with them. Raises StoreUnavailable."""
-        places = [place for place in places if not self._is_published(place)]
+        places = [place for place in places if not self._published.has(place)]
         await self._minutes.carry(places, self._now_ms)
         self._published.carried(places, self._open)
         self._to_read.carried(places, self._open)
 
-    def _is_published(self, place: Place) -> bool:
-        """Whether it is a single event that was published otherwise, while it was not known to be set aside."""
-        try:
-            subject, ordinal = event_rows.named_in(row_id_in(place) or "")
-        except ValueError:
-            return False
-        return self._published.upto(subject) >= ordinal
+    def _is_told(self, partition: Partition, key: RowKey, subject: str, ordinal: int) -> None:
+        epoch = event_rows.epoch_of(key)
+        self._published.add(partition, subject, ordinal, epoch, self._met_until(epoch))
 
     def _met_until(self, epoch: int) -> int:
         """The last epoch in which an event of that one may be met again: its own; a later one if what it is in was
@@ -392,8 +395,3 @@ class EventJournal:
         """
         is_open = self._minutes.first <= epoch < min(self._minutes.unread, default=inf)
         return max(epoch, self._refused_in) if is_open else max(self._open, epoch)
-
-    def _forget(self, first: int) -> None:
-        self._published.forget(first)
-        self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
-        self._to_read.forget(first)

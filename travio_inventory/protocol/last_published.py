@@ -9,6 +9,7 @@ from collections.abc import Collection
 from math import inf
 from typing import NamedTuple
 
+from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.event_places import partition_in, row_id_in
 from travio_inventory.protocol.minute_cursor import Place
@@ -39,6 +40,14 @@ class LastPublished:
         """Its ordinal; -1 if none is remembered."""
         last = self._last.get(subject)
         return -1 if last is None else last.ordinal
+
+    def has(self, place: Place) -> bool:
+        """Whether it is a single event that was published, while it was not known to be set aside."""
+        try:
+            subject, ordinal = event_rows.named_in(row_id_in(place) or "")
+        except ValueError:
+            return False
+        return self.upto(subject) >= ordinal
 
     def add(self, partition: Partition, subject: str, ordinal: int, epoch: int, until: int) -> None:
         """That event of the epoch was published; it may be met again `until` then."""

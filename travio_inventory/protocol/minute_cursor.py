@@ -10,7 +10,7 @@ For an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from travio_inventory.protocol.batches import (
     Kind,
     Partition,
     RowKey,
+    Rows,
     StoreUnavailable,
     Table,
     Write,
@@ -34,6 +35,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of, minute_of
 from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.rows import number
+from travio_inventory.protocol.slices import SLICES, slice_of
 
 SETTLES_MS = (15_000, 130_000)
 """How long after its end a minute is visited again: after slow batches, and after all but the latest.
@@ -70,12 +72,19 @@ def carried_entry(reader: str, place: Place) -> str:
 
 
 def cursor_of(index: Index, reader: str) -> tuple[Partition, RowKey]:
-    """The row that says, as `reached`, which is the first open minute of a reader."""
+    """Where the positions of a reader are, and the row that says, as `reached`, which is its first open minute."""
     return Partition(Table.CURSORS, "", _name_of(index, reader)), _ROW
 
 
 def _name_of(index: Index, reader: str) -> str:
     return f"{index} of {reader}" if reader else str(index)
+
+
+class Visit(NamedTuple):
+    """The places in an ended epoch, and the open epoch when they were read, times MINUTE_MS."""
+
+    places: set[Place]
+    begun_ms: int
 
 
 @dataclass(slots=True)
@@ -84,7 +93,10 @@ class MinuteCursor:
 
     `keep_s` is for how long the index keeps an entry, and so the longest time for which a place is carried on.
     `look_back` is how many minutes back the very first job begins. If several jobs read an index independently,
-    `reader` names one: each has its own cursor and carried entries. `until` is stored with the cursor.
+    `reader` names one: each has its own cursor and carried entries. `until` is stored with the cursor. If several jobs
+    of one reader share an index, `part` is the slice of this one: it meets the entries of its slice alone, and has a
+    cursor of its own, which begins where the reader's does that is not split, and moves only while `fence` holds. The
+    one that is not split follows the slice that is farthest behind, for a release that knows no slices.
     """
 
     batches: Batches
@@ -95,6 +107,8 @@ class MinuteCursor:
     look_back: int = FIRST_LOOK_MINUTES
     reader: str = ""
     until: PublishedUntil | None = None
+    part: int | None = None
+    fence: Callable[[], Write] | None = None
     first: int = 0
     back_off: BackOff[int] = field(init=False)
     unread: set[int] = field(default_factory=set)
@@ -103,6 +117,8 @@ class MinuteCursor:
     """The minutes that were open when this job took up another's work, and that it has not read yet."""
     _settled: dict[int, int] = field(default_factory=dict)
     _stored: int | None = None
+    _of_all: Sequence[Write] = ()
+    """What the cursor that is not split is to say."""
     _latest_ms: int = 0
 
     def __post_init__(self) -> None:
@@ -184,16 +200,16 @@ class MinuteCursor:
 
     async def _take_up(self, now_ms: int) -> None:
         """Begin where the last job stopped; if nothing is kept of that any more, with the first that is."""
-        keys = [_ROW, _RAN, published_until.ROW] if self.until else [_ROW, _RAN]
-        found = await self.batches.get(self._partition, keys)
-        self._stored = number(found[_ROW], "reached") if _ROW in found else None
+        found = await self._stored_rows()
+        self._stored = number(found[self._row], "reached") if self._row in found else None
+        begun = self._stored or number(found.get(_ROW, {}), "reached")
         self.first = self._earliest(now_ms)
-        if self._stored:
-            self.first = max(self._stored, self.first if self.reader else self._oldest(now_ms))
+        if begun:
+            self.first = max(begun, self.first if self.reader else self._oldest(now_ms))
             self.unseen = set(range(self.first, minute_of(now_ms) + 1))
             self._say_if_late(now_ms, number(found.get(_RAN, {}), "reached"))
         if self.until:
-            self.until.begin(found.get(published_until.ROW))
+            self.until.begin(found.get(self._until_row, found.get(published_until.ROW)))
         if self.reader and not self._stored:
             await self._store()
 
@@ -253,27 +269,62 @@ class MinuteCursor:
         """Advance the cursor; if another process has moved it meanwhile, that position is as good."""
         condition = ABSENT if self._stored is None else {"reached": self._stored}
         ran = Write(_RAN, {}, {"reached": self.clock.now_ms()})
-        writes = [Write(_ROW, condition, {"reached": self.first}), ran]
+        writes = [Write(self._row, condition, {"reached": self.first}), ran, *self._of_all]
         if self.until:
-            writes.append(self.until.write(self.first))
+            writes.append(self.until.write(self.first)._replace(key=self._until_row))
+        if self.fence:
+            writes.append(self.fence())
         await self.batches.apply(self._partition, writes)
-        row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
+        row = (await self._stored_rows()).get(self._row)
         self._stored = None if row is None else number(row, "reached")
+
+    async def _stored_rows(self) -> Rows:
+        """The cursor, and what is stored with it. Raises StoreUnavailable."""
+        keys = {self._row, _ROW, _RAN, *([self._until_row, published_until.ROW] if self.until else [])}
+        slices = [] if self.part is None else [_rows_of(part) for part in range(SLICES)]
+        found = await self.batches.get(self._partition, sorted(keys.union(*slices)))
+        self._of_all = [*_least(found, _ROW, slices), *_least(found, published_until.ROW, slices)]
+        return found
 
     @property
     def _partition(self) -> Partition:
-        return Partition(Table.CURSORS, "", self._name)
+        return cursor_of(self.index, self.reader)[0]
 
     @property
     def _name(self) -> str:
         return _name_of(self.index, self.reader)
 
+    @property
+    def _row(self) -> RowKey:
+        return _ROW if self.part is None else _rows_of(self.part)[0]
+
+    @property
+    def _until_row(self) -> RowKey:
+        return published_until.ROW if self.part is None else _rows_of(self.part)[1]
+
     def _places(self, minute: int, entries: Iterable[str]) -> Iterator[Place]:
-        """The places in a minute's entries, except what other readers carried on."""
+        """The places in a minute's entries, except what is in other slices or was carried on by other readers. A minute
+        that was carried on whole is met in all slices.
+        """
         for entry in entries:
-            if not entry.startswith(CARRIED):
-                yield Place(minute, entry)
-            else:
+            place = Place(minute, entry)
+            if entry.startswith(CARRIED):
                 _, reader, noted_in, rest = entry.split(CARRIED, 3)
-                if reader == self.reader:
-                    yield Place(int(noted_in), rest)
+                if reader != self.reader:
+                    continue
+                place = Place(int(noted_in), rest)
+            if self.part is None or not place.entry or slice_of(place.entry) == self.part:
+                yield place
+
+
+def _rows_of(part: int) -> tuple[RowKey, RowKey]:
+    """The cursor of a slice, and the moment before which it was published."""
+    return RowKey(Kind.CURSOR, f"{part:02d}"), RowKey(Kind.CURSOR, f"{part:02d} until")
+
+
+def _least(found: Rows, of_all: RowKey, slices: Sequence[tuple[RowKey, RowKey]]) -> Iterator[Write]:
+    """What the row says that is not split, once all slices have one: the least of them."""
+    which = int(of_all == published_until.ROW)
+    reached = [number(found[keys[which]], "reached") for keys in slices if keys[which] in found]
+    if slices and len(reached) == len(slices):
+        yield Write(of_all, {}, {"reached": min(reached)})

@@ -121,8 +121,18 @@ PLACES = RowKind(
 CURSOR = RowKind(
     "the progress of a background job",
     "a part of the work, or empty",
-    "for ever: three rows for each sink that there ever was, 60 for its slow round, and a few more",
+    "for ever: three rows for each sink that there ever was and two for each of its slices, 60 for each slow round, "
+    "and a few more",
     (_number("reached", "a minute, an epoch, a moment, or how many times the store was probed"),),
+)
+LEASE = RowKind(
+    "which relay of a sink works on a slice of the index, or that a relay lives",
+    "the number of the slice, or `~` and the id of the relay",
+    "two minutes from when it was renewed last",
+    (
+        _text("owner", "the id of the relay; empty where the slice is given back"),
+        _number("renewed", "a count of the owner, other each time that it renews the row"),
+    ),
 )
 
 TABLES: Mapping[Table, ConditionalTable] = {
@@ -163,7 +173,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         None,
         _text("name", "the name of the job's work"),
         None,
-        {Kind.CURSOR: CURSOR},
+        {Kind.CURSOR: CURSOR, Kind.LEASE: LEASE},
     ),
     Table.INBOX: INBOX,
     Table.DEAD_LETTERS: DEAD_LETTERS,

@@ -24,9 +24,10 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.event_places import FoundEvent, place_of
 from travio_inventory.protocol.index_entries import bucket_of
-from travio_inventory.protocol.late_events import HOUR_MS, LOOKS_BACK, digest_of_event, readable, told_in
+from travio_inventory.protocol.late_events import LOOKS_BACK, readable
 from travio_inventory.protocol.minute_cursor import carried_entry, cursor_of
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.told_notes import HOUR_MS, NOTHING, ToldNotes
 
 EVENTS_PER_READ = 500
 ENTRIES_AT_ONCE = 100
@@ -108,17 +109,10 @@ class Unpublished:
         self, partition: Partition, sink: str, old: Sequence[OldEvent], first: int
     ) -> list[OldEvent]:
         passed_ms = self._sender.clock.now_ms() - PASSED_AFTER_MS
-        told: dict[int, set[str]] = {}
-        lacking: list[OldEvent] = []
-        for each in old:
-            hour = each.event.at_ms // HOUR_MS
-            if event_rows.epoch_of(each.key) < first and each.event.at_ms > passed_ms:
-                continue
-            if hour not in told:
-                told[hour] = await told_in(self._batches, sink, partition, hour)
-            if digest_of_event(each.event.id) not in told[hour]:
-                lacking.append(each)
-        return lacking[:EVENTS_MAX]
+        known = [each for each in old if event_rows.epoch_of(each.key) >= first or each.event.at_ms <= passed_ms]
+        notes = ToldNotes(self._batches, sink, kept_s=self._sender.rules.retention.told_s)
+        told = await notes.read(partition, [each.event.at_ms for each in known], NOTHING)
+        return [each for each in known if not told.has(each.event.id, each.event.at_ms)][:EVENTS_MAX]
 
     async def _epoch(self) -> int:
         try:

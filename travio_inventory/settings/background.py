@@ -1,6 +1,13 @@
 """The background jobs of a process that serves."""
 
+from contextlib import suppress
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError, field_validator
+
 from travio_inventory.settings.component import Component, setting
+
+_ON_OR_OFF = TypeAdapter(bool)
 
 
 class BackgroundSettings(Component):
@@ -9,8 +16,11 @@ class BackgroundSettings(Component):
     is_on: bool = setting(
         "BACKGROUND", True, "whether serve also runs the background jobs: sweeper, relay, forgetter, auditor"
     )
-    relay: bool = setting(
-        "RELAY", True, "whether the background jobs relay events; off where another process on the store does"
+    relay: Literal["on", "shared", "off"] = setting(
+        "RELAY",
+        "on",
+        "to which sinks the background jobs relay events: on = to all; shared = only to those on servers, for which "
+        "several processes share the work; off = to none, where other processes on the store do",
     )
     sweep_interval_ms: int = setting(
         "SWEEP_INTERVAL_MS", 300, "time between two rounds of the sweeper, which ends lapsed holds", ge=10, le=60_000
@@ -29,3 +39,11 @@ class BackgroundSettings(Component):
         ge=0,
         le=30 * 86_400,
     )
+
+    @field_validator("relay", mode="before")
+    @classmethod
+    def _as_before(cls, value: object) -> object:
+        """It was on or off, in any of the words for that."""
+        with suppress(ValidationError):
+            return "on" if _ON_OR_OFF.validate_python(value) else "off"
+        return value

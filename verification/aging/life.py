@@ -15,7 +15,7 @@ from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentT
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.protocol.index_entries import MINUTE_MS
-from travio_inventory.protocol.journal import LOOK_EVERY_MS
+from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.commands import GiveBackCommand, HoldsQuery, WaitlistPlace, WaitsQuery

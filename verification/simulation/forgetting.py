@@ -12,6 +12,7 @@ from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
 from travio_inventory.protocol.hold import read_title
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import hold_key
+from travio_inventory.protocol.slice_leases import KEPT_S as LEASES_KEPT_S
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.store.memory import Change
 from verification.simulation.oracle import LIVE, Violated, seconds_of
@@ -93,6 +94,8 @@ class Forgetting:
                 return not self._is_held(at_s, str(row.get("hold")))
             case Kind.ENTRY:
                 return row.get("status") != "waiting"
+            case Kind.LEASE:
+                return age_s >= LEASES_KEPT_S
             case _:
                 return False
 

@@ -141,7 +141,7 @@ class Plan:
             far_sink=random.choice(("", "slow", "failing")),
             holds_s=random.choice((120, 180)),
             keys_s=random.choice((60, 120, 180)),
-            events_s=2_400,
+            events_s=3_900,
             is_large=False,
             freezes=False,
             swaps=False,
@@ -182,8 +182,15 @@ class Plan:
 
     @property
     def relays(self) -> int:
-        """How many processes relay events: none, to begin with the night, or one; one where events are forgotten."""
-        return 1 if self.forgets else self.seed // 3 % 2
+        """How many processes relay events: none, to begin with the night, or one, or several that share the work; at
+        least one where events are forgotten.
+        """
+        return max(self.seed // 3 % 4, int(self.forgets))
+
+    @property
+    def shares_relays(self) -> bool:
+        """Whether several relay: each publishes its own steps at once, and they lease slices of the index."""
+        return self.relays > 1
 
     def with_seed(self, seed: int) -> "Plan":
         """The same on another day."""

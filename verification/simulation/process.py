@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from zlib import crc32
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
@@ -31,6 +31,7 @@ REFUSED_EVERY = 20
 UNTOLD_SHARE = 0.5
 """Of the refusals that do not say which event is meant."""
 """A picky sink refuses one event of so many."""
+LATE_COPY_S = 30.0
 SLOW_ROUND_MS = round(SLOW_ROUND_S * 1_000)
 
 
@@ -85,7 +86,8 @@ class Process:
         batches = InCompany(self._batches) if self._plan.in_company else self._batches
         gate = WitnessedGate(self._edge, self.clock.elapsed_ms)
         self._edge.listeners[self] = gate.changed
-        ports = Ports(batches, gate, gate, self._edge, self.sinks)
+        shared = [*self.sinks] if self._plan.shares_relays else ()
+        ports = Ports(batches, gate, gate, self._edge, self.sinks, shared=shared)
         rules = InventoryRules(
             HoldTimes(TTL_S, 3_600, 7_200),
             Rules(holds_per_holder_max=self._plan.holds_max, retention=self._plan.retention),
@@ -172,6 +174,9 @@ def adopting(
 class Post:
     """A sink with one list of events for each life of its relay; on a bad day some are refused, or lost half way. A
     call takes up to `slow_s`; an absent sink accepts nothing. One that is picky refuses some events for good.
+
+    A shared one has a single list, of what all relays handed over; what it did not accept may still come to it, up to
+    LATE_COPY_S later.
     """
 
     random: Random
@@ -179,6 +184,7 @@ class Post:
     slow_s: float = 0.05
     is_absent: bool = False
     is_picky: bool = False
+    is_shared: bool = False
     lives: list[list[Event]] = field(default_factory=list)
     failed: int = 0
     repeats: list[str] = field(default_factory=list)
@@ -187,7 +193,11 @@ class Post:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
-        await asyncio.sleep(self.random.uniform(0, self.slow_s))
+        try:
+            await asyncio.sleep(self.random.uniform(0, self.slow_s))
+        except asyncio.CancelledError:
+            self._come_late(events)
+            raise
         refused = self._refused(events)
         if self.is_absent or refused:
             self.failed += 1
@@ -199,8 +209,24 @@ class Post:
         if self.random.random() < self.failures:
             self.failed += 1
             self.lives[-1] += events[: self.random.randrange(len(events) + 1)]
+            self._come_late(events)
             raise PublishFailed("it broke")
         self._accept(events)
+
+    def begin_life(self) -> None:
+        """A relay begins to publish to it."""
+        if not (self.is_shared and self.lives):
+            self.lives.append([])
+
+    def _come_late(self, events: Sequence[Event]) -> None:
+        """Nobody was told that they were accepted, and they may be all the same, now or later; what the sink refuses is
+        not.
+        """
+        if self.is_shared and self.random.random() < 0.5:
+            refused = self._refused(events)
+            late_s = self.random.choice((0.0, self.random.uniform(0, LATE_COPY_S)))
+            accepted = [event for event in events if event.id not in refused]
+            asyncio.get_running_loop().call_later(late_s, self.lives[-1].extend, accepted)
 
     def refuses(self, event_id: str) -> bool:
         """Whether it does not accept this event."""
@@ -238,6 +264,9 @@ FAR = {
 """The kinds of a second sink on a bad day."""
 
 
+Work: TypeAlias = Callable[[], Awaitable[None]]
+
+
 class Sweeper:
     """Ends lapsed holds in a process, round after round."""
 
@@ -270,7 +299,7 @@ class Relay:
     """Hands events over to a sink of a process, round after round."""
 
     def __init__(self, process: Process, sink: str = "post") -> None:
-        process.sinks[sink].lives.append([])
+        process.sinks[sink].begin_life()
         self._round = process.relays[sink].round
 
     async def __call__(self) -> None:
@@ -278,7 +307,22 @@ class Relay:
         await self._round()
 
 
-async def keep_at(work: Callable[[], Awaitable[None]], pause_s: Callable[[], float]) -> None:
+class OwnEvents:
+    """Publishes what the steps of its process record to a sink, at once."""
+
+    def __init__(self, process: Process, sink: str) -> None:
+        own = process.relays[sink].own
+        assert own is not None
+        process.sinks[sink].begin_life()
+        self._own = own
+
+    async def __call__(self) -> None:
+        """Wait for some, and publish them. Raises BackendUnavailable, PublishFailed."""
+        await self._own.news()
+        await self._own.round()
+
+
+async def keep_at(work: Work, pause_s: Callable[[], float]) -> None:
     """A worker's life: rounds and pauses until it is killed."""
     while True:
         await asyncio.sleep(pause_s())

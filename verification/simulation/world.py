@@ -43,11 +43,13 @@ from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SL
 from verification.simulation.process import (
     FAR,
     Opener,
+    OwnEvents,
     Post,
     Process,
     Relay,
     SkewedClock,
     Sweeper,
+    Work,
     adopting,
     keep_at,
     running_in,
@@ -123,6 +125,8 @@ class World:
         self.edge = FaultyEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
         self.post = Post(Random(random.random()), plan.faults, is_picky=plan.spoils)
         self.far = FAR[plan.far_sink](Random(plan.seed + 2)) if plan.far_sink else None
+        for post in self.posts():
+            post.is_shared = plan.shares_relays
         self.trip = _trip(plan)
         self.random = random
         self.very_late: set[str] = set()
@@ -291,19 +295,19 @@ class World:
     def _start_workers(self) -> list[asyncio.Task[None]]:
         plan = self.plan
         sweepers = (self._employ(number) for number in range(plan.sweepers))
-        relays = [self._employ(number, sink) for number in range(plan.relays) for sink in self.processes[number].sinks]
+        does = [Relay, OwnEvents] if plan.shares_relays else [Relay]
+        relaying = [(number, sink) for number in range(plan.relays) for sink in self.processes[number].sinks]
+        relays = [self._employ(*where, does=work) for work in does for where in relaying]
         go_on = plan.is_large or plan.swaps or plan.cancels
         openers = [self._employ(number, does=Opener) for number in range(OPENERS if go_on else 0)]
         return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays, *openers)]
 
-    async def _employ(
-        self, number: int, sink: str = "", *, does: Callable[[Process], Sweeper | Opener] = Sweeper
-    ) -> None:
+    async def _employ(self, number: int, *sink: str, does: Callable[..., Work] = Sweeper) -> None:
         """A worker in a process, and another one a while after each time it is killed."""
         process = self.processes[number]
         while True:
-            work = Relay(process, sink) if sink else does(process)
-            task = process.start(keep_at(work, self._pause_s))
+            pause_s = self._short_pause_s if does is OwnEvents else self._pause_s
+            task = process.start(keep_at(does(process, *sink), pause_s))
             await asyncio.wait([task])
             if task.cancelled():
                 self.seen["relay killed" if sink else "sweeper killed"] += 1
@@ -311,11 +315,17 @@ class World:
                 task.result()
             await asyncio.sleep(self.random.uniform(0, 5))
 
+    def _short_pause_s(self) -> float:
+        """The pause between two rounds of who publishes at once."""
+        return self.random.uniform(0.01, 0.2)
+
     def _pause_s(self) -> float:
-        """The pause between two rounds of a worker: now and then a long one, and longer at night."""
+        """The pause between two rounds of a worker: now and then a long one, and longer at night; not so long that all
+        leases end.
+        """
         if self.plan.is_very_late and self.front.is_calm:
             return SHARD_S
-        if self.is_night and not self.plan.is_very_late:
+        if self.is_night and not (self.plan.is_very_late or self.plan.shares_relays):
             return NIGHT_PAUSE_S
         return self.random.uniform(0.5, 4) if self.random.random() < 0.97 else 20.0
 

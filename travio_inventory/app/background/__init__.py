@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 
-from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.audits import AuditJob
 from travio_inventory.app.background.dead_letters import DeadLetterJob
+from travio_inventory.app.background.own_events import OwnEventsJob
 from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.reorders import ReorderJob
 from travio_inventory.app.background.stock_audits import StockAuditJob
 from travio_inventory.app.background.stock_jobs import stock_jobs
 from travio_inventory.app.background.supervision import Job, Supervision
 from travio_inventory.app.background.visits import VisitJob
+from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
@@ -60,6 +61,8 @@ def background_jobs(
     }
     for name, relay in relays.items():
         jobs[f"relay to {name}"] = RelayJob(name, relay, interval_ms=relay_interval_ms, jitter=jitter).run
+        if relay.own is not None:
+            jobs[f"own events to {name}"] = OwnEventsJob(name, relay.own, jitter=jitter).run
     return jobs
 
 

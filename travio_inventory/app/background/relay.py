@@ -5,8 +5,8 @@ from random import Random
 
 import anyio
 
-from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 LATE_MS = 60_000

@@ -1,0 +1,84 @@
+"""Which relay of a sink works on which slices: all have a share, and take over what others leave."""
+
+from travio_inventory.protocol.batches import Index, Kind
+from travio_inventory.protocol.minute_cursor import cursor_of
+from travio_inventory.protocol.slice_leases import BEAT_MS, LEASE_MS, SliceLeases
+from travio_inventory.protocol.slices import SLICES
+from verification.kit.sale import Sale
+
+ALL = frozenset(range(SLICES))
+RELAYS = cursor_of(Index.JOURNAL, "told")[0]
+
+
+def leases(sale: Sale) -> SliceLeases:
+    """Those of a relay of its own."""
+    return SliceLeases(sale.process.sender, "told")
+
+
+async def settled(sale: Sale, *relays: SliceLeases, beats: int = 4) -> list[frozenset[int]]:
+    """What each has after so many beats of all."""
+    for _ in range(beats):
+        for each in relays:
+            await each.keep()
+        sale.clock.pass_ms(BEAT_MS)
+    return [await each.keep() for each in relays]
+
+
+async def test_the_only_relay_has_all_slices_at_once(sale: Sale) -> None:
+    assert await leases(sale).keep() == ALL
+
+
+async def test_who_joins_gets_its_share_and_no_slice_has_two_relays(sale: Sale) -> None:
+    first, second, third = (leases(sale) for _ in range(3))
+    await settled(sale, first)
+    shares = await settled(sale, first, second, third)
+    assert sorted(map(len, shares)) == [2, 3, 3]
+    assert frozenset().union(*shares) == ALL
+
+
+async def test_the_slices_of_a_dead_relay_are_taken_over_once_its_leases_are_over(sale: Sale) -> None:
+    dead, living = leases(sale), leases(sale)
+    await settled(sale, dead, living)
+    sale.clock.pass_ms(LEASE_MS - BEAT_MS - 1)
+    assert len(await living.keep()) == SLICES // 2, "it may live"
+    [share] = await settled(sale, living)
+    assert share == ALL
+
+
+async def test_a_relay_that_stood_still_for_longer_than_a_lease_has_none(sale: Sale) -> None:
+    still, other = leases(sale), leases(sale)
+    await settled(sale, still, other)
+    sale.store.cannot_read(RELAYS)
+    sale.clock.pass_ms(LEASE_MS)
+    assert await still.keep() == frozenset()
+
+
+async def test_what_is_given_back_is_free_at_once(sale: Sale) -> None:
+    first, second = leases(sale), leases(sale)
+    await settled(sale, first)
+    await second.keep()
+    await first.release()
+    sale.clock.pass_ms(BEAT_MS)
+    assert await second.keep() == ALL
+
+
+async def test_while_work_takes_long_leases_are_renewed(sale: Sale) -> None:
+    busy, other = leases(sale), leases(sale)
+    shares = await settled(sale, busy, other)
+    for _ in range(5):
+        sale.clock.pass_ms(BEAT_MS)
+        await busy.renew()
+        await other.keep()
+    assert await other.keep() == shares[1]
+    assert await busy.keep() == shares[0]
+
+
+async def test_nobody_takes_what_it_has_not_seen_stand_for_the_time_of_a_lease(sale: Sale) -> None:
+    """Whatever any clock shows: how long ago it was renewed nobody can know who comes later."""
+    await leases(sale).keep()
+    sale.clock.pass_ms(10 * LEASE_MS)
+    late = leases(sale)
+    assert await late.keep() == frozenset()
+    assert len(await sale.store.read(RELAYS, Kind.LEASE)) == SLICES + 2
+    sale.clock.pass_ms(LEASE_MS)
+    assert await late.keep() == ALL
