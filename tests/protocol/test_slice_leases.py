@@ -1,6 +1,6 @@
 """Which relay of a sink works on which slices: all have a share, and take over what others leave."""
 
-from travio_inventory.protocol.batches import Index, Kind
+from travio_inventory.protocol.batches import Applied, Index, Kind, RowKey, Write
 from travio_inventory.protocol.minute_cursor import cursor_of
 from travio_inventory.protocol.slice_leases import BEAT_MS, LEASE_MS, SliceLeases
 from travio_inventory.protocol.slices import SLICES
@@ -82,3 +82,21 @@ async def test_nobody_takes_what_it_has_not_seen_stand_for_the_time_of_a_lease(s
     assert len(await sale.store.read(RELAYS, Kind.LEASE)) == SLICES + 2
     sale.clock.pass_ms(LEASE_MS)
     assert await late.keep() == ALL
+
+
+async def test_who_stood_still_past_its_lease_cannot_move_the_position_of_a_slice(sale: Sale) -> None:
+    still, other = leases(sale), leases(sale)
+    await settled(sale, still)
+    position = RowKey(Kind.CURSOR, "03")
+
+    async def move(by: SliceLeases, reached: int) -> bool:
+        batch = [Write(position, {}, {"reached": reached}), by.fence(3)]
+        return isinstance(await sale.process.sender.batches.apply(RELAYS, batch), Applied)
+
+    assert await move(still, 7)
+    await other.keep()
+    sale.clock.pass_ms(LEASE_MS)
+    assert 3 in await other.keep()
+    assert not await move(still, 9)
+    assert await move(other, 8)
+    assert (await sale.store.get(RELAYS, [position]))[position]["reached"] == 8

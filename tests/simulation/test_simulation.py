@@ -85,6 +85,12 @@ def test_a_relay_need_not_publish_again_what_an_earlier_one_published() -> None:
     assert ran(1_009_677).violations == []
 
 
+@pytest.mark.once
+def test_who_takes_a_slice_over_meets_what_was_carried_into_an_epoch_that_it_did_not_know() -> None:
+    """It knew an older open epoch, did not look into the newer one, and published a later event of the hold first."""
+    assert ran(299).violations == []
+
+
 @pytest.mark.parametrize("first", FIRST)
 def test_no_promise_is_broken(first: int) -> None:
     for seed in range(first, first + SEEDS_EACH):
