@@ -26,7 +26,8 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.kit.sale import TTL_S, Market, Sale
 
 STEPS = 120
-SEEDS = (0, 3)
+SEEDS = (1, 2)
+MORE = [pytest.param(first, marks=pytest.mark.thorough) for first in range(20, 220, 10)]
 TOLD = {kind.value for kind in EventType if kind.startswith(("hold.", "booking."))} | {"seats.purchased"}
 ENDS = "A-B"
 OLDER = (Shape.TRIPS, Shape.SHOWTIMES)
@@ -295,6 +296,12 @@ async def day(seed: int) -> set[str]:
 async def test_whoever_reads_an_older_shape_knows_the_state_of_every_seat_of_a_segment() -> None:
     told = set().union(*[await day(seed) for seed in SEEDS])
     assert told >= TOLD, f"choose other seeds: {sorted(TOLD - told)} did not happen"
+
+
+@pytest.mark.parametrize("first", [pytest.param(10, marks=pytest.mark.once), *MORE])
+async def test_what_was_given_back_is_told_before_it_is_taken_again_on_every_day(first: int) -> None:
+    for seed in range(first, first + 10):
+        await day(seed)
 
 
 def test_the_older_shapes_tell_nothing_of_stock() -> None:

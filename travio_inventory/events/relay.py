@@ -1,4 +1,4 @@
-"""Publishes recorded events to one sink, at least once and in order per subject.
+"""Publishes recorded events to one sink, at least once, in order per subject, and those of a round by time.
 
 Each sink has its own relay, with its own journal and position: a slow or absent sink delays no other.
 """
@@ -6,6 +6,7 @@ Each sink has its own relay, with its own journal and position: a slow or absent
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from travio_inventory.events.event_order import in_order
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink, SinkDown
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -60,7 +61,7 @@ class EventRelay:
 
         Raises BackendUnavailable, and what the sink raises if it accepts none: the rest follows in the next round.
         """
-        events = self._in_turn(await self._journal.unpublished())
+        events = self._in_turn(in_order(await self._journal.unpublished()))
         round_ = _Round(self._journal, self._sink)
         error = await round_.publish_all(self._parts(events))
         self._note(round_, events)

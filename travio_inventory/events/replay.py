@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from travio_inventory.events.event_order import in_order
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink, SinkDown
 from travio_inventory.protocol.recorded_events import Piece, Position
 
@@ -47,7 +48,7 @@ class Replay:
         """Publish all of them; `told` hears of each piece. Raises ReplayStopped, and what the pieces raise."""
         done = self.replayed
         async for piece in self._pieces:
-            await self._publish_all(piece.events)
+            await self._publish_all(in_order(piece.events))
             done.position, done.epochs_read, done.epochs = piece.position, piece.epochs_read, piece.epochs
             done.unreadable += piece.unreadable
             told(done)

@@ -179,7 +179,7 @@ class EventJournal:
             if self._opened.is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
                 await self._look_into_open_ones()
         except StoreUnavailable:
-            if self._is_new:
+            if not self._open:
                 raise BackendUnavailable from None
 
     def _to_visit(self) -> list[int]:

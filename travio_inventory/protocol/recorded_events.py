@@ -1,16 +1,17 @@
 """Reads the events that are kept, from a moment on, for whoever wants them again: beside the relays, who are not moved.
 
-Events come epoch by epoch and partition by partition, so those of a subject in their order. Where a moment is among the
-epochs nobody noted: one was open for a minute at least, which says from which one on to look.
+Events come epoch by epoch and partition by partition, so those of a subject in their order, but for those of an epoch
+that processes recorded whose clocks differ. Where a moment is among the epochs nobody noted: one was open for a minute
+at least, which says from which one on to look.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import event_rows, rows
-from travio_inventory.protocol.batches import Batches, Index, Kind, Partition, Row, RowKey, Rows, Table
+from travio_inventory.protocol.batches import Batches, Index, Kind, Partition, RowKey, Rows, Table
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.minute_cursor import CARRIED
@@ -109,23 +110,9 @@ def _events(partition: Partition, found: Rows) -> tuple[list[Event], int]:
     """The events, and how many rows hold none."""
     events: list[Event] = []
     unreadable = 0
-    for row in _in_order(found.values()):
+    for row in found.values():
         try:
             events.append(event_rows.read_event(partition, row))
         except (ValueError, KeyError, TypeError):
             unreadable += 1
     return events, unreadable
-
-
-def _in_order(found: Iterable[Row]) -> list[Row]:
-    """By time, but for those of a subject whose clocks differed: they take each other's places."""
-    listed = list(found)
-    places: dict[str, list[int]] = {}
-    for at, row in enumerate(listed):
-        places.setdefault(event_rows.subject_of(row), []).append(at)
-    made = list(listed)
-    for of_subject in places.values():
-        ordered = sorted((listed[at] for at in of_subject), key=event_rows.ordinal_of)
-        for at, row in zip(of_subject, ordered, strict=True):
-            made[at] = row
-    return made

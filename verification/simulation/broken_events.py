@@ -1,12 +1,14 @@
 """Broken designs of events and their relay: one that is missing, told twice or out of order."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 import pytest
 
+from travio_inventory.events import relay as told_relay
 from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.events import Event, Sink
-from travio_inventory.protocol import event_rows, journal, rows
+from travio_inventory.protocol import journal
 from travio_inventory.protocol.batches import Applied, Index, Kind, Outcome
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.last_published import LastPublished
@@ -54,7 +56,7 @@ def _mark_first(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the relay orders events by their clocks", "I8", Plan(4))
 def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(event_rows, "turn_of", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
+    patch.setattr(told_relay, "in_order", lambda events: sorted(events, key=attrgetter("at_ms")))
 
 
 @broken("the relay does not search for gaps", "I8", Plan(5, faults=0.6, holders=9, day_s=250.0))
