@@ -56,7 +56,7 @@ def test_everything_that_ends_was_forgotten_and_met_again() -> None:
         assert world.forgetting is not None
         gone += world.forgetting.gone
         together.add(ran(world))
-    assert set(gone) == {Kind.HOLD, Kind.EVENT, Kind.KEY, Kind.SLOT, Kind.ENTRY}
+    assert set(gone) == {Kind.HOLD, Kind.EVENT, Kind.KEY, Kind.SLOT, Kind.ENTRY, Kind.LEASE}
     met = {f"{op} HOLD_NOT_FOUND" for op in ("find", "confirm", "release", "cancel", "extend")}
     assert met <= together.told.keys(), "asked for after they were forgotten"
 

@@ -11,6 +11,8 @@ from travio_inventory.protocol.batches import IndexEntry, Kind, Outcome, Partiti
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.own_events import OwnEvents
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.slice_leases import SliceLeases
+from travio_inventory.protocol.slices import SLICES
 from travio_inventory.protocol.told_notes import Noted
 from verification.simulation.broken import broken
 from verification.simulation.plan import Plan
@@ -81,3 +83,30 @@ def _a_slice_less(patch: pytest.MonkeyPatch) -> None:
 @broken("everything counts as noted", "I8", SHARED)
 def _all_noted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Noted, "has", lambda _self, _event_id, _at_ms: True)
+
+
+@broken("a lease is taken without waiting until it is over", "I8", replace(SHARED, faults=0.0))
+def _no_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SliceLeases, "_is_free", lambda self, row, _now_ms: self._owner_of(int(row.id)) != self._me)
+
+
+@broken("two relays on one slice", "I8", replace(SHARED, faults=0.0, kills=0.6))
+def _on_all_slices(patch: pytest.MonkeyPatch) -> None:
+    keep = SliceLeases.keep
+
+    async def all_of_them(self: SliceLeases) -> frozenset[int]:
+        await keep(self)
+        return frozenset(range(SLICES))
+
+    patch.setattr(SliceLeases, "keep", all_of_them)
+
+
+@broken("a position is moved without its lease", "I8", SHARED)
+def _no_fence(patch: pytest.MonkeyPatch) -> None:
+    store = MinuteCursor._store
+
+    async def unfenced(self: MinuteCursor) -> None:
+        self.fence = None
+        await store(self)
+
+    patch.setattr(MinuteCursor, "_store", unfenced)

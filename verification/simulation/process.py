@@ -20,6 +20,7 @@ from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.hindsight import ASKING
 from verification.simulation.history import Call
 from verification.simulation.in_company import InCompany
+from verification.simulation.leases import RELAYING, HandedOver, handed_over
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.virtual_loop import now_s
@@ -189,10 +190,12 @@ class Post:
     failed: int = 0
     repeats: list[str] = field(default_factory=list)
     """The ids of events that a relay handed over again although they had been accepted from it."""
+    handed: list[HandedOver] = field(default_factory=list)
     _accepted: tuple[int, frozenset[str]] = (0, frozenset())
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
+        self.handed += handed_over(now_s(), events)
         try:
             await asyncio.sleep(self.random.uniform(0, self.slow_s))
         except asyncio.CancelledError:
@@ -301,9 +304,11 @@ class Relay:
     def __init__(self, process: Process, sink: str = "post") -> None:
         process.sinks[sink].begin_life()
         self._round = process.relays[sink].round
+        self._name = f"life {process.kills} of process {id(process)}"
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable, PublishFailed."""
+        RELAYING.set(self._name)
         await self._round()
 
 

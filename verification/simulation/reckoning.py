@@ -197,6 +197,8 @@ class Reckoning:
             is_slow = post.is_shared and (plan.kills or post is self._world.far)
             if post.repeats and not (is_bad or is_slow):
                 raise Violated(f"I8 told twice: {post.repeats}")
+            if post.is_shared and not is_bad:
+                self._world.leases.judge(post.handed, self._oracle.rows)
             before: set[tuple[str, int]] = set()
             for told in post.lives:
                 self._judge_order(_first_told(told), before)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from math import inf
 from random import Random
 
@@ -37,6 +38,7 @@ from verification.simulation.front import Front
 from verification.simulation.history import Call
 from verification.simulation.holders import Holder, keep_house, keep_looking, keep_sales
 from verification.simulation.in_company import DELAY_S_MAX, shares
+from verification.simulation.leases import Leases
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated
 from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
@@ -118,6 +120,7 @@ class World:
         )
         self.lists = Lists()
         self.sales = Sales()
+        self.leases = Leases(has_copies=plan.faults > 0)
         self.forgetting = Forgetting(plan.retention, ENDS_APART_S) if plan.forgets else None
         self.batches = Interrupting(self._faults(Faults.none()), Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
@@ -198,6 +201,7 @@ class World:
             for call, own in shares(changes):
                 self.oracle.applied(now_s(), call, partition, own)
             self.sales.applied(now_s(), partition, changes)
+            self.leases.applied(now_s(), partition, changes)
             if partition.table is Table.WAITLISTS:
                 self.lists.applied(now_s(), partition, changes)
         except Violated as violated:
@@ -306,7 +310,7 @@ class World:
         """A worker in a process, and another one a while after each time it is killed."""
         process = self.processes[number]
         while True:
-            pause_s = self._short_pause_s if does is OwnEvents else self._pause_s
+            pause_s = partial(self.random.uniform, 0.01, 0.2) if does is OwnEvents else self._pause_s
             task = process.start(keep_at(does(process, *sink), pause_s))
             await asyncio.wait([task])
             if task.cancelled():
@@ -314,10 +318,6 @@ class World:
             else:
                 task.result()
             await asyncio.sleep(self.random.uniform(0, 5))
-
-    def _short_pause_s(self) -> float:
-        """The pause between two rounds of who publishes at once."""
-        return self.random.uniform(0.01, 0.2)
 
     def _pause_s(self) -> float:
         """The pause between two rounds of a worker: now and then a long one, and longer at night; not so long that all
