@@ -1,7 +1,7 @@
 """A process that sells and relays, on a store that several such may share."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assemble
@@ -10,13 +10,14 @@ from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.events import Event, PublishFailed, Sink
 from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.commands import GiveBackCommand
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import hold_seats
@@ -52,17 +53,18 @@ class Service:
 
     def __init__(
         self,
-        store: MemoryBatches,
+        store: Batches,
         clock: Clock,
         *,
         is_alone: bool = False,
         lists_are_whole: bool = False,
         retention: Retention = KEPT,
         seed: int = 0,
+        shared: Collection[str] = (),
         **sinks: Sink,
     ) -> None:
         self.clock = clock
-        ports = Ports(store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), sinks)
+        ports = Ports(store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), sinks, shared=shared)
         times, protocol = HoldTimes(600, 600, 900), Rules(retention=retention)
         rules = InventoryRules(times, protocol, is_alone=is_alone, lists_are_whole=lists_are_whole)
         self.assembly: Assembly = assemble(ports, clock, Random(seed), rules)
@@ -103,9 +105,9 @@ async def on_sale() -> tuple[MemoryBatches, Clock]:
     return store, clock
 
 
-async def put_on_sale(service: Service) -> None:
+async def put_on_sale(service: Service, trip: Trip = TRIP) -> None:
     """The trip, on the store of that process."""
-    await service.assembly.inventory.open_trip(house_of(TRIP.key.organization), TRIP)
+    await service.assembly.inventory.open_trip(house_of(trip.key.organization), trip)
 
 
 async def sell(service: Service, seats: Sequence[int]) -> list[str]:

@@ -75,7 +75,7 @@ def _leave_out(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventJournal, "set_aside", left_out)
 
 
-@broken("a journal that closes no epoch while a sink refuses all there is", "I8", Plan.drawn(1_008_574).with_seed(47))
+@broken("a journal that closes no epoch while a sink refuses all there is", "I8", Plan.drawn(1_008_574).with_seed(31))
 def _wait_for_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(journal, "HELD_UP_MAX", 0)
 
