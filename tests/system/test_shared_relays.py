@@ -132,10 +132,10 @@ async def has_all(receiver: Receiver, held: list[Attempt]) -> bool:
 
 async def test_a_relay_takes_over_the_slices_and_the_events_of_one_that_is_gone(cassandra_node: Cassandra) -> None:
     """It recorded events, and was gone before it published them. Time passes by a clock of the test's."""
-    clock, sink, name = Clock(), RecordingSink(), f"told-{token_hex(4)}"
+    clock, sink, name = Clock(), RecordingSink(), "smoke"
     trip = a_trip(organization=f"o-{token_hex(4)}", seats=4, seats_per_group=1)
     async with in_company(scylla_store(scylla_options(cassandra_node))) as store:
-        gone, stays = (Seller(store, clock, seed=n, shared=[name], **{name: sink}) for n in range(2))
+        gone, stays = (Seller(store, clock, seed=n, shared=[name], smoke=sink) for n in range(2))
         await put_on_sale(gone, trip)
 
         async def has_them_shared() -> bool:
