@@ -51,7 +51,8 @@ class Plan:
     gives it another vehicle, and if it `cancels`, the trip ends before the day does. A large trip has
     its seats in rows of their own, and is opened by jobs. If it `spoils`, the first sink refuses single events until
     the night, and now and then a minute and an epoch cannot be listed for a while. `twin_moves` is the share of moves
-    that are asked for twice, the second time by another call a moment later.
+    that are asked for twice, the second time by another call a moment later. If it `shares_relays`, several processes
+    relay: each publishes its own steps at once, and they lease slices of the index.
     """
 
     seed: int
@@ -85,6 +86,7 @@ class Plan:
     is_large: bool = False
     spoils: bool = False
     twin_moves: float = 0.0
+    shares_relays: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -114,6 +116,7 @@ class Plan:
             changes=random.choice((0.0, 0.3, 0.6)),
             in_company=random.random() < 0.5,
             is_large=seed % 5 == 4,
+            shares_relays=seed // 3 % 4 > 1,
         )
         drawn = replace(drawn, freezes=drawn.with_gate and random.random() < 0.4, spoils=random.random() < SPOILS)
         may_swap = drawn.with_gate and not (drawn.is_large or drawn.freezes)
@@ -182,15 +185,11 @@ class Plan:
 
     @property
     def relays(self) -> int:
-        """How many processes relay events: none, to begin with the night, or one, or several that share the work; at
-        least one where events are forgotten.
+        """How many processes relay events: none, to begin with the night, or one, or two or three that share the work;
+        at least one where events are forgotten.
         """
-        return max(self.seed // 3 % 4, int(self.forgets))
-
-    @property
-    def shares_relays(self) -> bool:
-        """Whether several relay: each publishes its own steps at once, and they lease slices of the index."""
-        return self.relays > 1
+        turn = self.seed // 3 % 4
+        return max(turn, 2) if self.shares_relays else max(turn % 2, int(self.forgets))
 
     def with_seed(self, seed: int) -> "Plan":
         """The same on another day."""
