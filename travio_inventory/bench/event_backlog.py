@@ -36,7 +36,7 @@ async def catch_up(
     settings: Settings, sinks: Sequence[ChosenSink], events: int, show: Tell
 ) -> tuple[dict[str, object], list[str]]:
     """Record so many events, then publish all to each sink, as a relay that starts does. Raises StartFailed."""
-    trips = await _record(settings, events, show)
+    trips = await record(settings, events, show)
     recorded = events // 2 * 2
     found: dict[str, object] = {"recorded": recorded}
     wrong = []
@@ -49,7 +49,7 @@ async def catch_up(
     return found, wrong
 
 
-async def _record(settings: Settings, events: int, show: Tell) -> frozenset[str]:
+async def record(settings: Settings, events: int, show: Tell) -> frozenset[str]:
     """Holds and releases of seats; of which trips."""
     began, trips = perf_counter(), set[str]()
     async with open_inventory(settings) as inventory:
