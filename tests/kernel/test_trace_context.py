@@ -9,7 +9,8 @@ NO_TRACE, NO_SPAN = "0" * 32, "0" * 16
 
 
 @pytest.mark.parametrize(
-    ("flags", "is_sampled"), [("01", True), ("00", False), ("02", False), ("03", True), ("10", False)]
+    ("flags", "is_sampled"),
+    [("01", True), ("00", False), ("02", False), ("03", True), ("10", False), ("ff", True), ("0a", False)],
 )
 def test_a_span_and_whether_its_trace_is_recorded_are_read(flags: str, is_sampled: bool) -> None:
     assert read_trace_parent(f"00-{TRACE}-{SPAN}-{flags}") == TraceParent(TRACE, SPAN, is_sampled)

@@ -1,5 +1,6 @@
 """Payments: what makes one wrong, what a hold costs, and whether it was booked for its order."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,9 +68,10 @@ def test_a_payment_fits_what_the_hold_costs_in_its_currency(said: dict[str, Any]
     assert payment(**said).fits(HOLD) is fits
 
 
-def test_any_payment_fits_a_hold_without_prices() -> None:
-    free = Hold(ID, HOLD.trip, "ann", ("A1",), (0,), Journey(0, 0), 5, "", Held(9))
-    assert payment(amount_minor=1, currency="USD").fits(free)
+def test_any_payment_fits_a_hold_without_prices_or_without_a_currency() -> None:
+    for prices, currency in (((), ""), ((), "BDT"), ((300, 200), "")):
+        free = replace(HOLD, prices=prices, currency=currency)
+        assert payment(amount_minor=1, currency="USD").fits(free)
 
 
 @pytest.mark.parametrize(
