@@ -1,0 +1,1 @@
+"""Tests of what is sold in one process and watched in another."""

@@ -1,0 +1,1 @@
+"""Seats are held in one process and watched in another: when the watchers are told."""
