@@ -14,7 +14,7 @@ import pytest
 from tests.wheel import Installed
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.cli.commands import BEGIN, COACH, COMMANDS, NAME
-from travio_inventory.cli.stock.commands import TRANSFER
+from travio_inventory.cli.stock.commands import ORDER, TRANSFER
 from travio_inventory.ui import web_files
 from verification.kit.child_process import ended
 
@@ -180,10 +180,16 @@ def of_stock(typist: Typist, words: str, example: str) -> str:
         if words != "stock ship":
             typist.run(f"{NAME} stock ship {drafted}")
         return example.replace(TRANSFER, drafted)
+    if words == "stock order":
+        typist.run(f"{NAME} stock supplier-add acme Acme")
+    if example.startswith(ORDER):
+        return example.replace(ORDER, typist.read("stock order acme cup-blue@north=50")["lines"][0]["order"])
     if words == "stock delete":
         left = typist.read("stock show cup-blue north")["available"]
-        for count in (left - WAITS_ABOVE, WAITS_ABOVE):
+        while left:
+            count = min(left, WAITS_ABOVE)
             typist.run(f"{NAME} stock adjust cup-blue north -{count} --reason sold")
+            left -= count
     return example
 
 

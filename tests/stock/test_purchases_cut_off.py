@@ -141,6 +141,7 @@ def test_any_steps_at_once_receive_what_was_ordered_at_most(seed: int, steps: li
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)
 @settings(max_examples=600)
 @given(st.integers(0, 10**9), STEPS)
 def test_the_same_on_many_days(seed: int, steps: list[tuple[str, int, int]]) -> None:
