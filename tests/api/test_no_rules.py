@@ -33,6 +33,8 @@ MAY_KNOW_LIMITS = {
     "travio_inventory/api/inbound/payloads.py",
     "travio_inventory/api/auth/certificates.py",  # whom an operator names
     "travio_inventory/api/rest/native/map_models.py",
+    "travio_inventory/api/rest/native/selling_models.py",  # how much of a large body is looked at
+    "travio_inventory/api/rest/native/trip_models.py",
     "travio_inventory/api/auth/tokens.py",  # whom a token names, who is then not believed
 }
 

@@ -7,8 +7,10 @@ from pydantic import Field, SkipValidation
 
 from travio_inventory.api.events import ReservationStatus, SeatStatus, SeatType, SoldSeat, hall, trip_of
 from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
-from travio_inventory.api.rest.halls import SEATS_MAX, Price, Row, minor, read_seats
+from travio_inventory.api.rest.halls import AS_MUCH_AS, SEATS_MAX, Price, Row, minor
 from travio_inventory.api.rest.json_types import Int64, Shown
+from travio_inventory.api.rest.large_forms import read_forms
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.trip import Trip, TripKey
 
 EventId = Annotated[Int64, Field(examples=[7])]
@@ -49,10 +51,10 @@ class EventRequest(CamelBody):
     event_id: EventId
     seats: Annotated[list[SkipValidation[EventSeatRequest]], Field(max_length=SEATS_MAX)]
 
-    def trip(self, organization: str) -> Trip:
+    async def trip(self, organization: str) -> Trip:
         """The trip that the event is. Raises RequestValidationError, InvalidRequest."""
-        seats = read_seats(EventSeatRequest, self.seats)
-        return hall(TripKey(organization, trip_of(self.event_id)), (seat.sold() for seat in seats))
+        seats = await read_forms(EventSeatRequest, self.seats, EventSeatRequest.sold, "seats")
+        return await off_loop(len(seats) * AS_MUCH_AS, hall, TripKey(organization, trip_of(self.event_id)), seats)
 
 
 class EventOpened(CamelAnswer):

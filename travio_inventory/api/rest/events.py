@@ -17,7 +17,7 @@ from travio_inventory.api.reservations import Reservations, cancelling, reservin
 from travio_inventory.api.rest import event_models as models
 from travio_inventory.api.rest.callers import Administering, Confirming, Holding, Reading, Viewing
 from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, RouteWithError
-from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
+from travio_inventory.api.rest.halls import open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.routes import Problem, problem_of, problems_of
@@ -149,7 +149,7 @@ class EventRoutes:
     async def open(self, caller: Administering, body: models.EventRequest) -> Response:
         with told_as(FIELDS):
             actor = caller.as_organization()
-            trip = await off_loop(len(body.seats) * AS_MUCH_AS, body.trip, actor.organization)
+            trip = await body.trip(actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"eventId": body.event_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}
         return _answer(opened, status)

@@ -1,11 +1,9 @@
 """Events and showtimes put on sale over HTTP: trips of one segment."""
 
-from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from travio_inventory.api.events import MINOR_PER_MAJOR
 from travio_inventory.kernel.actor import Actor
@@ -15,31 +13,18 @@ from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases import Inventory
 
-S = TypeVar("S", bound=BaseModel)
 Price: TypeAlias = Annotated[Decimal, Field(strict=False, ge=0, max_digits=13, decimal_places=2, examples=[125.5])]
 """In major units of a currency."""
 SEATS_MAX: Final = 100_000
 """What is more is not read."""
 AS_MUCH_AS: Final = 10
-"""A seat is read in the time that so much else takes."""
+"""A seat becomes one of a trip in the time that so much else takes."""
 Row: TypeAlias = Annotated[str | int, Field(examples=["A"])]
 
 
 def minor(price: Decimal) -> int:
     """The price in minor units."""
     return int(price * MINOR_PER_MAJOR)
-
-
-def read_seats(form: type[S], seats: Iterable[object]) -> Iterator[S]:
-    """The seats of a body, one by one: to read all of them at once would stop all other calls. Raises
-    RequestValidationError.
-    """
-    for index, seat in enumerate(seats):
-        try:
-            yield form.model_validate(seat)
-        except ValidationError as error:
-            wrong = [{**each, "loc": ("body", "seats", index, *each["loc"])} for each in error.errors()]
-            raise RequestValidationError(wrong) from None
 
 
 async def open_hall(inventory: Inventory, actor: Actor, trip: Trip) -> tuple[int, Opening]:

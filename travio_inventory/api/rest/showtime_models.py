@@ -8,8 +8,10 @@ from pydantic import Field, SkipValidation
 from travio_inventory.api.events import SoldSeat, hall
 from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
 from travio_inventory.api.rest.errors import ErrorProblem
-from travio_inventory.api.rest.halls import SEATS_MAX, Price, Row, minor, read_seats
+from travio_inventory.api.rest.halls import AS_MUCH_AS, SEATS_MAX, Price, Row, minor
 from travio_inventory.api.rest.json_types import Shown
+from travio_inventory.api.rest.large_forms import read_forms
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.trip import Trip, TripKey
 
 ShowtimeId = Annotated[str, Field(examples=["friday-20h"])]
@@ -110,12 +112,11 @@ class ShowtimeRequest(CamelBody):
         list[SkipValidation[ShowtimeSeatRequest | str]], Field(max_length=SEATS_MAX, examples=[SEATS_EXAMPLE])
     ]
 
-    def trip(self, organization: str) -> Trip:
+    async def trip(self, organization: str) -> Trip:
         """The trip that the showtime is. Raises RequestValidationError, InvalidRequest."""
-        seats = read_seats(
-            ShowtimeSeatRequest, ({"seatId": seat} if isinstance(seat, str) else seat for seat in self.seats)
-        )
-        return hall(TripKey(organization, self.showtime_id), (seat.sold() for seat in seats))
+        said = ({"seatId": seat} if isinstance(seat, str) else seat for seat in self.seats)
+        seats = await read_forms(ShowtimeSeatRequest, said, ShowtimeSeatRequest.sold, "seats")
+        return await off_loop(len(seats) * AS_MUCH_AS, hall, TripKey(organization, self.showtime_id), seats)
 
 
 class ShowtimeOpened(CamelAnswer):

@@ -11,12 +11,11 @@ from travio_inventory.api.reservations import holder_of
 from travio_inventory.api.rest import showtime_models as models
 from travio_inventory.api.rest.callers import Administering, Confirming, Holding, Viewing
 from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, RouteWithError, refused_with
-from travio_inventory.api.rest.halls import AS_MUCH_AS, open_hall
+from travio_inventory.api.rest.halls import open_hall
 from travio_inventory.api.rest.json_text import moment, written
 from travio_inventory.api.rest.kept_answers import KeptAnswers
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.routes import problem_of, problems_of
-from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.commands import (
     ConfirmHoldCommand,
     GiveBackCommand,
@@ -150,7 +149,7 @@ class ShowtimeRoutes:
     async def open(self, caller: Administering, body: models.ShowtimeRequest) -> Response:
         with told_as(FIELDS):
             actor = caller.as_organization()
-            trip = await off_loop(len(body.seats) * AS_MUCH_AS, body.trip, actor.organization)
+            trip = await body.trip(actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"showtimeId": body.showtime_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}
         return _answer(opened, status)

@@ -13,9 +13,8 @@ from travio_inventory.api.rest.native.explanations import explained
 from travio_inventory.api.rest.native.hold_answers import described
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.native.trip_requests import plan_part
-from travio_inventory.api.rest.native.trips import AS_MUCH_AS, TripId
+from travio_inventory.api.rest.native.trips import TripId
 from travio_inventory.api.rest.routes import LargeBodyRoute, problems_of
-from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.commands import BlockSeatsCommand, SeatUpdate
 from travio_inventory.seats.queries import SeatQuery
 from travio_inventory.seats.seat_plan import plan_key
@@ -112,7 +111,7 @@ class SellingRoutes:
 
     async def put_plan(self, plan_id: PlanId, caller: Administering, body: models.PlanPart) -> models.PlanStored:
         actor = caller.as_organization()
-        part = await off_loop(len(body.part.seats) * AS_MUCH_AS, plan_part, actor.organization, plan_id, body)
+        part = await plan_part(actor.organization, plan_id, body)
         put = await self._inventory.seat_plans.put(actor, part)
         return models.PlanStored(stored=put.is_stored, missing_parts=list(put.missing), seat_count=put.seats)
 

@@ -6,14 +6,15 @@ from pydantic import BaseModel, Field
 
 from travio_inventory.api.rest.json_types import Body, Int32, Shown
 from travio_inventory.api.rest.native.lists import paged
-from travio_inventory.api.rest.native.trip_models import Layout, Vehicle
+from travio_inventory.api.rest.native.trip_models import PartialLayout, Vehicle
+from travio_inventory.kernel import limits
 from travio_inventory.seats.queries import ManifestQuery
 
 
 class BlockRequest(Body):
     """Seats to take off sale, all of them or none, and why."""
 
-    seat_ids: Annotated[list[str], Field(examples=[["seat-A1"]])]
+    seat_ids: Annotated[list[str], Field(max_length=limits.UPDATES_MAX, examples=[["seat-A1"]])]
     reason: Annotated[str, Field(examples=["broken window"])] = ""
 
 
@@ -91,7 +92,7 @@ class PlanPart(Vehicle):
     revision: Annotated[str, Field(examples=["1"])]
     part_index: Int32 = 0
     part_count: Annotated[Int32, Field(examples=[1])] = 1
-    part: Layout
+    part: PartialLayout
     currency: str = ""
 
 

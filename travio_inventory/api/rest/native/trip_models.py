@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SkipValidation
 
 from travio_inventory.api.rest.json_types import Body, Int32, Int64, Moment, Shown
 from travio_inventory.api.rest.native.hold_models import Hold
 from travio_inventory.api.rest.native.map_models import Direction, TripState
+from travio_inventory.kernel import limits
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.route import Direction as Ahead
 from travio_inventory.seats.route import Segment
@@ -100,9 +101,19 @@ class FeatureDefinition(Body):
 class Layout(Body):
     """Seats, sections and features."""
 
-    seats: list[SeatDefinition] = Field(default_factory=list, examples=[EXAMPLE_SEATS["seats"]])
-    sections: list[SectionDefinition] = Field(default_factory=list)
-    features: list[FeatureDefinition] = Field(default_factory=list)
+    seats: list[SkipValidation[SeatDefinition]] = Field(
+        default_factory=list, max_length=limits.SEATS_MAX, examples=[EXAMPLE_SEATS["seats"]]
+    )
+    sections: list[SkipValidation[SectionDefinition]] = Field(default_factory=list, max_length=limits.SECTIONS_MAX)
+    features: list[SkipValidation[FeatureDefinition]] = Field(default_factory=list, max_length=limits.FEATURES_MAX)
+
+
+class PartialLayout(Layout):
+    """A part of them."""
+
+    seats: list[SkipValidation[SeatDefinition]] = Field(
+        default_factory=list, max_length=limits.SEATS_PER_PART_MAX, examples=[EXAMPLE_SEATS["seats"]]
+    )
 
 
 class Vehicle(Body):
@@ -117,12 +128,14 @@ class TripRequest(Vehicle):
     """A trip to open, with its seats or with those of a stored plan."""
 
     trip_id: Annotated[str, Field(examples=["dhaka-chattogram-0605"])]
-    segments: list[SegmentDefinition]
+    segments: Annotated[list[SkipValidation[SegmentDefinition]], Field(max_length=limits.SEGMENTS_MAX)]
     seat_config: Layout = Field(default_factory=Layout, examples=[EXAMPLE_SEATS])
     seat_plan: str = ""
     currency: Annotated[str, Field(examples=["BDT"])] = ""
     time_zone: Annotated[str, Field(examples=["Asia/Dhaka"])] = ""
-    station_names: dict[str, str] = Field(default_factory=dict, examples=[{"dhaka": "Dhaka"}])
+    station_names: dict[str, SkipValidation[str]] = Field(
+        default_factory=dict, max_length=limits.SEGMENTS_MAX + 1, examples=[{"dhaka": "Dhaka"}]
+    )
 
 
 class Opening(BaseModel):
@@ -217,13 +230,18 @@ class SegmentTimes(Body):
     departure_time: Moment | None = None
     arrival_time: Moment | None = None
 
+    def value(self) -> tuple[int, tuple[int, int]]:
+        return self.segment_index, (self.departure_time or 0, self.arrival_time or 0)
+
 
 class ChangeRequest(Body):
     """Prices and times to change, if the trip is of that version; 0: of any."""
 
-    class_prices: dict[str, Int64] = Field(default_factory=dict, examples=[{"economy": 130_000}])
-    seat_prices: dict[str, Int64] = Field(default_factory=dict)
-    times: list[SegmentTimes] = Field(default_factory=list)
+    class_prices: dict[str, SkipValidation[Int64]] = Field(
+        default_factory=dict, max_length=limits.SEATS_MAX, examples=[{"economy": 130_000}]
+    )
+    seat_prices: dict[str, SkipValidation[Int64]] = Field(default_factory=dict, max_length=limits.SEATS_MAX)
+    times: list[SkipValidation[SegmentTimes]] = Field(default_factory=list, max_length=limits.SEGMENTS_MAX)
     version: Int64 = 0
 
 
@@ -254,7 +272,9 @@ class SwapRequest(Vehicle):
 
     seat_config: Layout = Field(default_factory=Layout, examples=[EXAMPLE_SEATS])
     seat_plan: str = ""
-    seat_mapping: dict[str, str] = Field(default_factory=dict, examples=[{"seat-A1": "seat-B1"}])
+    seat_mapping: dict[str, SkipValidation[str]] = Field(
+        default_factory=dict, max_length=limits.SEATS_MAX, examples=[{"seat-A1": "seat-B1"}]
+    )
     version: Int64 = 0
 
 

@@ -1,7 +1,15 @@
 """Requests about trips and their vehicles as values, which check themselves."""
 
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import Strict, TypeAdapter
+
+from travio_inventory.api.rest.json_types import Int64
+from travio_inventory.api.rest.large_forms import read_each, read_forms
 from travio_inventory.api.rest.native import trip_models as models
 from travio_inventory.api.rest.native.selling_models import PlanPart
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import ChangeTripCommand, SwapVehicleCommand
 from travio_inventory.seats.layout import Feature, Seat, Section
@@ -11,12 +19,25 @@ from travio_inventory.seats.seat_plan import NOWHERE, PlanKey, SeatPlanPart, Tri
 from travio_inventory.seats.swapping import NewVehicle
 from travio_inventory.seats.trip import Trip, TripKey
 
+AS_MUCH_AS: Final = 10
+"""A seat becomes one of a trip in the time that so much else takes."""
+_text: Final = TypeAdapter(Annotated[str, Strict()])
+_number: Final = TypeAdapter(Annotated[Int64, Strict()])
 
-def trip(organization: str, body: models.TripRequest) -> Trip | TripOnPlan:
-    """The trip to open. Raises InvalidRequest, InvalidTrip."""
-    key = TripKey(organization, body.trip_id)
-    segments = tuple(segment.value() for segment in body.segments)
-    names = tuple(StationName(*name) for name in body.station_names.items())
+
+class LayoutSaid(NamedTuple):
+    """What a layout says, read."""
+
+    seats: tuple[Seat, ...]
+    sections: tuple[Section, ...]
+    features: tuple[Feature, ...]
+
+
+async def trip(organization: str, body: models.TripRequest) -> Trip | TripOnPlan:
+    """The trip to open. Raises RequestValidationError, InvalidRequest, InvalidTrip."""
+    key, form = TripKey(organization, body.trip_id), models.SegmentDefinition
+    segments = tuple(await read_forms(form, body.segments, form.value, "segments"))
+    names = tuple(StationName(*name) for name in (await _texts("station_names", body.station_names)).items())
     if body.seat_plan:
         _no_seats(body.seat_config)
         return TripOnPlan(
@@ -30,8 +51,10 @@ def trip(organization: str, body: models.TripRequest) -> Trip | TripOnPlan:
             time_zone=body.time_zone,
             station_names=names,
         )
-    seats, sections, features = layout(body.seat_config)
-    return Trip(
+    seats, sections, features = await _layout("seat_config", body.seat_config)
+    return await off_loop(
+        len(seats) * AS_MUCH_AS,
+        Trip,
         key,
         segments,
         seats,
@@ -46,29 +69,46 @@ def trip(organization: str, body: models.TripRequest) -> Trip | TripOnPlan:
     )
 
 
-def layout(config: models.Layout) -> tuple[tuple[Seat, ...], tuple[Section, ...], tuple[Feature, ...]]:
-    """The seats, sections and features."""
-    return (
-        tuple(seat.value() for seat in config.seats),
-        tuple(section.value() for section in config.sections),
-        tuple(feature.value() for feature in config.features),
+async def _layout(field: str, said: models.Layout) -> LayoutSaid:
+    """Raises RequestValidationError."""
+    seat, section, feature = models.SeatDefinition, models.SectionDefinition, models.FeatureDefinition
+    return LayoutSaid(
+        tuple(await read_forms(seat, said.seats, seat.value, field, "seats")),
+        tuple(await read_forms(section, said.sections, section.value, field, "sections")),
+        tuple(await read_forms(feature, said.features, feature.value, field, "features")),
     )
 
 
-def change(trip_id: str, body: models.ChangeRequest) -> ChangeTripCommand:
-    """Raises InvalidRequest."""
-    times = {each.segment_index: (each.departure_time or 0, each.arrival_time or 0) for each in body.times}
-    if len(times) < len(body.times):
+async def _texts(field: str, said: Mapping[str, object]) -> dict[str, str]:
+    """Raises RequestValidationError."""
+    return dict(zip(said, await read_each(said.items(), _text.validate_python, field), strict=True))
+
+
+async def _numbers(field: str, said: Mapping[str, object]) -> dict[str, int]:
+    """Raises RequestValidationError."""
+    return dict(zip(said, await read_each(said.items(), _number.validate_python, field), strict=True))
+
+
+async def change(trip_id: str, body: models.ChangeRequest) -> ChangeTripCommand:
+    """Raises RequestValidationError, InvalidRequest."""
+    form = models.SegmentTimes
+    said = await read_forms(form, body.times, form.value, "times")
+    times = dict(said)
+    if len(times) < len(said):
         raise InvalidRequest([Violation("times", "a segment is named twice")])
-    changed = TripChange(body.class_prices, body.seat_prices, times)
-    return ChangeTripCommand(trip_id=trip_id, change=changed, version=body.version)
+    class_prices = await _numbers("class_prices", body.class_prices)
+    seat_prices = await _numbers("seat_prices", body.seat_prices)
+    changed = TripChange(class_prices, seat_prices, times)
+    much = len(class_prices) + len(seat_prices)
+    return await off_loop(much, ChangeTripCommand, trip_id=trip_id, change=changed, version=body.version)
 
 
-def swap(trip_id: str, body: models.SwapRequest) -> SwapVehicleCommand:
-    """Raises InvalidRequest."""
+async def swap(trip_id: str, body: models.SwapRequest) -> SwapVehicleCommand:
+    """Raises RequestValidationError, InvalidRequest."""
     if body.seat_plan:
         _no_seats(body.seat_config)
-    seats, sections, features = layout(body.seat_config)
+    seats, sections, features = await _layout("seat_config", body.seat_config)
+    chosen = await _texts("seat_mapping", body.seat_mapping)
     vehicle = NewVehicle(
         seats=seats,
         seats_per_group=body.seats_per_group,
@@ -76,9 +116,12 @@ def swap(trip_id: str, body: models.SwapRequest) -> SwapVehicleCommand:
         vehicle_type=body.vehicle_type,
         sections=sections,
         features=features,
-        chosen=body.seat_mapping,
+        chosen=chosen,
     )
-    return SwapVehicleCommand(trip_id=trip_id, vehicle=vehicle, plan=body.seat_plan, version=body.version)
+    much = (len(seats) + len(chosen)) * AS_MUCH_AS
+    return await off_loop(
+        much, SwapVehicleCommand, trip_id=trip_id, vehicle=vehicle, plan=body.seat_plan, version=body.version
+    )
 
 
 def _no_seats(config: models.Layout) -> None:
@@ -87,11 +130,13 @@ def _no_seats(config: models.Layout) -> None:
         raise InvalidRequest([Violation("seat_config", "must be empty: seat_plan has the seats")])
 
 
-def plan_part(organization: str, plan_id: str, body: PlanPart) -> SeatPlanPart:
-    """A part of a seat plan. Raises InvalidRequest."""
+async def plan_part(organization: str, plan_id: str, body: PlanPart) -> SeatPlanPart:
+    """A part of a seat plan. Raises RequestValidationError, InvalidRequest."""
     key = PlanKey(organization, plan_id)
-    seats, sections, features = layout(body.part)
-    own = Trip(
+    seats, sections, features = await _layout("part", body.part)
+    own = await off_loop(
+        len(seats) * AS_MUCH_AS,
+        Trip,
         TripKey(*key),
         NOWHERE,
         seats,

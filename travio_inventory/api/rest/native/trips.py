@@ -23,7 +23,7 @@ from travio_inventory.seats.use_cases import Inventory
 TripId = Annotated[str, Path(examples=["dhaka-chattogram-0605"])]
 SEATS_PER_PAGE = 2_000
 AS_MUCH_AS = 25
-"""A seat is written or read in the time that much else takes."""
+"""A seat is written in the time that much else takes."""
 
 
 class TripRoutes:
@@ -81,8 +81,7 @@ class TripRoutes:
 
     async def open(self, caller: Administering, body: models.TripRequest) -> models.Opened:
         actor = caller.as_organization()
-        much = len(body.seat_config.seats) * AS_MUCH_AS
-        trip = await off_loop(much, requests.trip, actor.organization, body)
+        trip = await requests.trip(actor.organization, body)
         return answers.opened(body.trip_id, len(trip.segments), await self._inventory.open_trip(actor, trip))
 
     async def page(
@@ -125,7 +124,7 @@ class TripRoutes:
         return models.SeatPage(seats=seats, next_page_token=token_of(str(end)) if end < len(trip.seats) else "")
 
     async def change(self, trip_id: TripId, caller: Administering, body: models.ChangeRequest) -> models.Changed:
-        changed = await self._inventory.change_trip(caller.as_organization(), requests.change(trip_id, body))
+        changed = await self._inventory.change_trip(caller.as_organization(), await requests.change(trip_id, body))
         return models.Changed(version=changed.version)
 
     def _control(self, action: SalesAction) -> Callable[[str, Administering], Awaitable[models.Sales]]:
@@ -140,8 +139,7 @@ class TripRoutes:
         return answers.cancelled(await self._inventory.cancel_trip(caller.as_organization(), checked(trip_id)))
 
     async def swap(self, trip_id: TripId, caller: Administering, body: models.SwapRequest) -> models.Swapped:
-        much = len(body.seat_config.seats) * AS_MUCH_AS
-        command = await off_loop(much, requests.swap, trip_id, body)
+        command = await requests.swap(trip_id, body)
         return answers.swapped(await self._inventory.swap_vehicle(caller.as_organization(), command))
 
 

@@ -37,8 +37,9 @@ class BulkRoutes:
     async def update(
         self, caller: StockAdjusting, body: models.BulkRequest, key: IdempotencyKey, request: Request
     ) -> Response:
-        much = len(body.lines) * models.AS_MUCH_AS
-        lines = await off_loop(much, body.read)
+        lines = await body.read()
         within_s = getattr(request.app.state, DEADLINE_S) * SHARE_OF_DEADLINE
         outcomes = await self._stock.update_many(caller.as_member(), UpdateMany(lines, key), within_s=within_s)
-        return Response(await off_loop(much, models.bulk_written, outcomes), media_type="application/json")
+        return Response(
+            await off_loop(len(lines) * models.AS_MUCH_AS, models.bulk_written, outcomes), media_type="application/json"
+        )

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import Field, SkipValidation, ValidationError
+from pydantic import Field, SkipValidation
 
 from travio_inventory.api.rest.json_text import written
 from travio_inventory.api.rest.json_types import Int64
+from travio_inventory.api.rest.large_forms import read_forms
 from travio_inventory.api.rest.stock.models import StockBody, StockTold, Type
 from travio_inventory.stock.bulk import LINES_MAX, LineOutcome, StockLine, counted
 
 EXAMPLE: Final = [{"sku": "cup-blue", "warehouseCode": "north", "quantity": -2, "type": "DAMAGE", "reason": "fell"}]
 AS_MUCH_AS: Final = 10
-"""A line is read or written in the time that so much else takes."""
+"""A line is written in the time that so much else takes."""
 
 
 class LineRequest(StockBody):
@@ -44,16 +44,9 @@ class BulkRequest(StockBody):
 
     lines: Annotated[list[SkipValidation[LineRequest]], Field(max_length=LINES_MAX, examples=[EXAMPLE])]
 
-    def read(self) -> list[StockLine]:
+    async def read(self) -> list[StockLine]:
         """Raises RequestValidationError."""
-        found = []
-        for index, each in enumerate(self.lines):
-            try:
-                found.append(LineRequest.model_validate(each).line())
-            except ValidationError as error:
-                wrong = [{**fault, "loc": ("body", "lines", index, *fault["loc"])} for fault in error.errors()]
-                raise RequestValidationError(wrong) from None
-        return found
+        return await read_forms(LineRequest, self.lines, LineRequest.line, "lines")
 
 
 class LineResult(StockTold):
