@@ -17,8 +17,8 @@ from travio_inventory.protocol.told_notes import Noted
 from verification.simulation.broken import broken
 from verification.simulation.plan import Plan
 
-SHARED = Plan(6, faults=0.3, kills=0.3, holders=7)
-LONG = replace(SHARED, day_s=300.0, kills=0.5, holders=5).with_seed(43)
+SHARED = Plan(6, faults=0.3, kills=0.3, holders=7, shares_relays=True)
+LONG = replace(SHARED, day_s=300.0, kills=0.5, holders=5).with_seed(7)
 
 
 @broken("own steps are published whether the ones before them were or not", "I8", SHARED)
