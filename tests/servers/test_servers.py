@@ -106,7 +106,7 @@ def test_a_node_killed_among_writes_keeps_what_it_acknowledged(tmp_path: Path) -
         node.start()
         with own.session() as session:
             assert taken(session, "killed") >= set(acknowledged)
-    assert processes_in(tmp_path) == set()
+    assert wait_for(lambda: not processes_in(tmp_path), limit_s=GONE_S_MAX)
     assert not (node.process.folder / "data").exists()
     assert "Starting listening for CQL clients" in node.process.log.read_text()
 
@@ -223,7 +223,7 @@ def test_an_account_may_do_what_its_rules_allow_and_nobody_else_is_admitted(
 def test_a_protected_cluster_comes_together(tmp_path: Path, protection: Protection) -> None:
     with redis_cluster(tmp_path, protection) as nodes:
         assert [node.ask("CLUSTER INFO")["cluster_known_nodes"] for node in nodes] == ["3", "3", "3"]
-    assert processes_in(tmp_path) == set()
+    assert wait_for(lambda: not processes_in(tmp_path), limit_s=GONE_S_MAX)
 
 
 @contextmanager
