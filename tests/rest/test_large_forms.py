@@ -1,6 +1,7 @@
 """Of a large body much is read in turns, and what is read at once has bounds."""
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -46,6 +47,12 @@ async def test_others_have_their_turn_while_many_forms_are_read() -> None:
         turn += 1
     assert await reading == ids
     assert [*in_turn.values()] == [AT_ONCE, AT_ONCE, AT_ONCE, 1]
+
+
+async def test_what_is_read_does_not_keep_the_garbage_collector_busy() -> None:
+    said = [{"seat_id": f"seat-{number}"} for number in range(AT_ONCE)]
+    seats = await read_forms(SeatDefinition, said, SeatDefinition.value, "seats")
+    assert not any(map(gc.is_tracked, seats))
 
 
 async def test_where_all_is_wrong_reading_ends_soon_and_faults_are_named() -> None:

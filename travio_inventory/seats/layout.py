@@ -4,10 +4,16 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, pairwise
+from typing import Final
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import Violation
+
+SORTED_AT_ONCE: Final = 5_000
+"""Seats; so many are sorted in 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +90,21 @@ def places_of(sections: Iterable[Section]) -> Mapping[str, int]:
 
 
 def in_layout_order(seats: Iterable[Seat], sections: Iterable[Section]) -> tuple[Seat, ...]:
-    """The seats by section, row, column, id. Each section is put in order by itself: other threads wait for the
-    longest of them, not for all.
-    """
+    """The seats by section, row, column, id."""
     places = places_of(sections)
     found: dict[int, list[Seat]] = {}
     for seat in seats:
         found.setdefault(places.get(seat.section, -1), []).append(seat)
-    return tuple([seat for place in sorted(found) for seat in sorted(found[place], key=_place)])
+    return tuple([seat for place in sorted(found) for seat in _in_order(found[place])])
+
+
+def _in_order(seats: Sequence[Seat]) -> Iterable[Seat]:
+    """A few at a time: other threads wait while `sorted` compares, for 160 ms where it has 100,000."""
+    starts = range(0, len(seats), SORTED_AT_ONCE)
+    parts = [sorted(seats[start : start + SORTED_AT_ONCE], key=_place) for start in starts]
+    if all(_place(part[-1]) <= _place(after[0]) for part, after in pairwise(parts)):
+        return chain.from_iterable(parts)
+    return merge(*parts, key=_place)
 
 
 def _place(seat: Seat) -> tuple[int, int, str]:

@@ -1,6 +1,7 @@
 """Reads the many forms that one body has in turns, so that nobody waits for all of them."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from travio_inventory.kernel.checking import VIOLATIONS_MAX
+from travio_inventory.kernel.garbage import leave_to_counting
 
 F = TypeVar("F", bound=BaseModel)
 V = TypeVar("V")
@@ -24,8 +26,8 @@ async def read_forms(form: type[F], said: Iterable[object], value_of: Callable[[
 
 
 async def read_each(said: Iterable[tuple[str | int, object]], read: Callable[[object], V], *where: str) -> list[V]:
-    """What `read` makes of each member, by name or number; after AT_ONCE of them others have their turn. Raises
-    RequestValidationError, which names as many faults as a refusal does.
+    """What `read` makes of each member, by name or number: something of texts and numbers alone. After AT_ONCE of them
+    others have their turn. Raises RequestValidationError, which names as many faults as a refusal does.
     """
     values: list[V] = []
     faults: list[object] = []
@@ -37,6 +39,7 @@ async def read_each(said: Iterable[tuple[str | int, object]], read: Callable[[ob
             if len(faults) >= VIOLATIONS_MAX:
                 break
         if count % AT_ONCE == 0:
+            leave_to_counting([each for each in values[-AT_ONCE:] if gc.is_tracked(each)])
             await asyncio.sleep(0)
     if faults:
         raise RequestValidationError(faults)
