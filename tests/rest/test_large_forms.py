@@ -13,11 +13,12 @@ from tests.rest.serving import TRIP, Web
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.rest.event_models import EventRequest
 from travio_inventory.api.rest.events import EventRoutes
+from travio_inventory.api.rest.json_types import MEMBERS_MAX
 from travio_inventory.api.rest.large_forms import AT_ONCE, read_each, read_forms
 from travio_inventory.api.rest.native import native_routers
 from travio_inventory.api.rest.native.selling_models import BlockRequest, PlanPart
 from travio_inventory.api.rest.native.trip_models import ChangeRequest, SeatDefinition, SwapRequest, TripRequest
-from travio_inventory.api.rest.routes import LargeBodyRoute
+from travio_inventory.api.rest.routes import LargeBodyRoute, Route
 from travio_inventory.api.rest.showtimes import ShowtimeRoutes
 from travio_inventory.api.rest.stock import stock_routers
 from travio_inventory.api.rest.stock.bulk_models import BulkRequest
@@ -28,6 +29,8 @@ from travio_inventory.kernel.clock import SystemClock
 from verification.kit.in_process import settings_of
 
 A = {"seat_id": "1A"}
+UNKNOWN: dict[str, object] = {f"unknown-{number}": 0 for number in range(MEMBERS_MAX + 1)}
+SCHEMA = "__pydantic_core_schema__"
 TEXTS_MAX = 5_000
 """So many texts are read in less than a millisecond."""
 
@@ -81,6 +84,8 @@ async def test_where_all_is_wrong_reading_ends_soon_and_faults_are_named() -> No
         ("PATCH", TRIP, {"seat_prices": {"1A": 5, "1B": "5"}}, "seat_prices.1B"),
         ("PATCH", TRIP, {"class_prices": {"economy": 2**63}}, "class_prices.economy"),
         ("PATCH", TRIP, {"times": [{"segment_index": 0, "departure_time": "now"}]}, "times[0].departure_time"),
+        ("PATCH", TRIP, {"times": [{"segment_index": 0} | UNKNOWN]}, "times[0]"),
+        ("PATCH", TRIP, UNKNOWN, ""),
         ("POST", f"{TRIP}/seat-blocks", {"seat_ids": ["1A"] * 5_001}, "seat_ids"),
         ("PUT", "/v1/seat-plans/P", {"revision": "1", "part": {"seats": [A] * 1_001}}, "part.seats"),
     ],
@@ -102,7 +107,7 @@ async def test_a_trip_with_many_seats_is_opened_with_all_of_them(web: Web) -> No
     assert [each["seat_id"] for each in page["seats"]] == [each["seat_id"] for each in seats]
 
 
-async def test_nothing_of_a_large_body_that_may_be_many_is_read_at_once(web: Web) -> None:
+async def test_nothing_that_may_be_many_is_read_at_once_and_of_what_is_all_wrong_little_is(web: Web) -> None:
     clock = SystemClock()
     async with open_stock(settings_of()) as stock:
         reservations = Reservations(web.inventory, SeatVersions(clock), clock)
@@ -112,10 +117,16 @@ async def test_nothing_of_a_large_body_that_may_be_many_is_read_at_once(web: Web
             ShowtimeRoutes(web.inventory).router(),
             *stock_routers(stock, clock),
         ]
-    large = [route for router in routers for route in router.routes if isinstance(route, LargeBodyRoute)]
-    forms: set[Any] = {route.body_field.field_info.annotation for route in large if route.body_field}
+    routes = [route for router in routers for route in router.routes if isinstance(route, Route) and route.body_field]
+    forms, others = set[Any](), set[Any]()
+    for route in routes:
+        kind = forms if isinstance(route, LargeBodyRoute) else others
+        kind.add(route.body_field and route.body_field.field_info.annotation)
+    unbounded = {each: [*_too_much(schema)] for each in others if (schema := getattr(each, SCHEMA, None))}
+    assert {each: found for each, found in unbounded.items() if "any number, whatever is wrong" in found} == {}
+    assert len(unbounded) > 20
     assert {TripRequest, SwapRequest, ChangeRequest, PlanPart, BlockRequest, EventRequest, BulkRequest} < forms
-    assert {form: found for form in forms if (found := [*_too_much(form.__pydantic_core_schema__)])} == {}
+    assert {form: found for form in forms if (found := [*_too_much(getattr(form, SCHEMA))])} == {}
 
 
 def _too_much(schema: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's own
@@ -128,7 +139,9 @@ def _too_much(schema: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's own
     if schema.get("type") in ("list", "dict"):
         members = schema.get("items_schema") or schema["values_schema"]
         is_text = schema["type"] == "list" and members["type"] == "str"
-        if schema.get("max_length") is None:
+        if schema.get("max_length") is None and not schema.get("fail_fast"):
+            yield "any number, whatever is wrong"
+        elif schema.get("max_length") is None:
             yield f"any number of {members['type']}"
         elif members["type"] != "any" and not (is_text and schema["max_length"] <= TEXTS_MAX):
             yield f"{schema['max_length']} of {members['type']} at once"

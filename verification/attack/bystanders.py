@@ -10,6 +10,8 @@ from itertools import count
 from time import monotonic
 from typing import Final, NamedTuple
 
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status as RpcStatus
 from grpclib.const import Status
 
 from travio_inventory.bench import calls
@@ -173,7 +175,11 @@ def _status_of(reply: Reply) -> str:
 
 
 def _name_of(reply: Reply) -> str:
-    return Status(reply.status).name
+    """The status; of a refusal also its reason, and which part decided where that is told."""
+    info = ErrorInfo()
+    for detail in RpcStatus.FromString(reply.details).details:
+        detail.Unpack(info)
+    return " ".join(filter(None, (Status(reply.status).name, info.reason, info.metadata.get("decided_by", ""))))
 
 
 @asynccontextmanager

@@ -1,17 +1,28 @@
 """Types of requests and answers over HTTP: numbers as wide as on the wire of gRPC, times as RFC 3339 has them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 INT32, INT64 = 2**31, 2**63
+MEMBERS_MAX: Final = 64
+"""No form knows as many."""
 
 
 class Body(BaseModel):
     """A request, whose members are all known: a misspelt one must not be ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_members(cls, said: object) -> object:
+        """Each member that is not known is a fault of its own: very many of them are one."""
+        if isinstance(said, dict) and len(said) > MEMBERS_MAX:
+            raise PydanticCustomError("too_many_members", "must have at most {most} members", {"most": MEMBERS_MAX})
+        return said
 
 
 class OldBody(BaseModel):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, SkipValidation
+from pydantic import FailFast, Field, SkipValidation
 
 from travio_inventory.api.events import SoldSeat, hall
 from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
@@ -17,7 +17,7 @@ from travio_inventory.seats.trip import Trip, TripKey
 ShowtimeId = Annotated[str, Field(examples=["friday-20h"])]
 HoldId = Annotated[str, Field(examples=["friday-20h~0~0123456789abcdef0123456789abcdef"])]
 OrderId = Annotated[str, Field(examples=["order-1"])]
-SeatIds = Annotated[list[str], Field(examples=[["A1", "A2"]])]
+SeatIds = Annotated[list[str], FailFast(), Field(examples=[["A1", "A2"]])]
 SEATS_EXAMPLE: Final = ["A1", {"seatId": "A2", "row": "A", "price": 12.5}]
 UserId = Annotated[str, Field(examples=["user-1"], description="Else the caller.")]
 

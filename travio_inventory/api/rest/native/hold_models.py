@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field
 
 from travio_inventory.api.rest.json_types import Body, Int32, Int64, OldBody, Shown
 from travio_inventory.api.rest.routes import Problem
@@ -18,7 +18,7 @@ HoldStatus = Literal[
     "HOLD_STATUS_CANCELLED",
     "HOLD_STATUS_UNSPECIFIED",
 ]
-SeatIds = Annotated[list[str], Field(examples=[["seat-A1"]])]
+SeatIds = Annotated[list[str], FailFast(), Field(examples=[["seat-A1"]])]
 
 
 class HoldRequest(OldBody):
@@ -98,10 +98,12 @@ class ConfirmRequest(Body):
     """The order under which the hold is booked, with passengers for exactly its seats or none."""
 
     order_id: Annotated[str, Field(examples=["order-1"])]
-    passengers: list[PassengerSeat] = Field(
+    passengers: Annotated[list[PassengerSeat], FailFast()] = Field(
         default_factory=list, examples=[[{"seat_id": "seat-A1", "passenger_name": "Rahima Akter"}]]
     )
-    seat_ids: list[str] = Field(default_factory=list, description="Only these; the others are given back. None: all.")
+    seat_ids: Annotated[list[str], FailFast()] = Field(
+        default_factory=list, description="Only these; the others are given back. None: all."
+    )
 
     def command(self, hold_id: str) -> ConfirmHoldCommand:
         """Raises InvalidRequest."""
@@ -140,7 +142,7 @@ class SeatMove(Body):
 class MoveRequest(Body):
     """Other seats, another journey, or both."""
 
-    moves: list[SeatMove] = Field(
+    moves: Annotated[list[SeatMove], FailFast()] = Field(
         default_factory=list, examples=[[{"from_seat_id": "seat-A1", "to_seat_id": "seat-B1"}]]
     )
     from_station_id: str = ""
@@ -165,7 +167,9 @@ class MoveRequest(Body):
 class SeatsRequest(Body):
     """Seats of a hold or a booking to give back."""
 
-    seat_ids: list[str] = Field(default_factory=list, description="Only these; none: all.", examples=[["seat-A1"]])
+    seat_ids: Annotated[list[str], FailFast()] = Field(
+        default_factory=list, description="Only these; none: all.", examples=[["seat-A1"]]
+    )
 
 
 class GivenBack(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field
 
 from travio_inventory.api.rest.json_types import Body, Int32, Shown
 from travio_inventory.kernel.checking import Faults
@@ -78,7 +78,7 @@ class AvailabilityRequest(Body):
 class AvailabilityRequests(Body):
     """Questions, at most 32."""
 
-    requests: list[AvailabilityRequest]
+    requests: Annotated[list[AvailabilityRequest], FailFast()]
 
     def queries(self) -> list[AvailabilityQuery]:
         """All of them. Raises InvalidRequest for all that is wrong with any."""
