@@ -70,6 +70,17 @@ async def test_others_have_their_turn_while_a_large_text_is_read() -> None:
     assert turns > len(data) / 16_384
 
 
+@pytest.mark.parametrize("value", [[f"seat-{at}" for at in range(9_000)], {f"seat-{at}": at for at in range(9_000)}])
+async def test_many_small_values_are_read_in_turns_but_not_in_a_turn_each(value: object) -> None:
+    data = json.dumps(value).encode()
+    reading, turns = asyncio.ensure_future(read_in_turns(data)), 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert await reading == value
+    assert len(data) / 16_384 < turns < 100
+
+
 @pytest.mark.parametrize("text", ["[" * 50_000, '{"a":' * 50_000])
 def test_what_lies_too_deep_is_refused(text: str) -> None:
     with pytest.raises(JSONDecodeError, match="too deep"):

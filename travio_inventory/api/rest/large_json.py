@@ -8,9 +8,13 @@ from typing import Any, Final, cast
 
 AT_ONCE_CHARS: Final = 16_384
 """So much is read in much less than a millisecond."""
+SMALL_ONES_CHARS: Final = 4
+"""In lists of texts or numbers each is read by itself, and this part of AT_ONCE_CHARS takes as long."""
 DEEP_MAX: Final = 16
 """A value of more than AT_ONCE_CHARS may lie in so many others: in none of our forms it lies in more than three."""
 SPACE: Final = " \t\n\r"
+LARGE: Final = ("[", "{")
+"""How a value begins that may be large."""
 
 _scan: Final[Callable[[str, int], tuple[Any, int]]] = cast(Any, json.JSONDecoder()).scan_once
 
@@ -41,11 +45,8 @@ def _value(text: str, at: int, at_once: int, deep: int) -> Reading:
     """The value that begins there."""
     yield
     kind = text[at : at + 1]
-    if kind not in ("[", "{"):
-        try:
-            return _scan(text, at)
-        except StopIteration as nothing:
-            raise JSONDecodeError("Expecting value", text, nothing.value) from None
+    if kind not in LARGE:
+        return _small(text, at)
     try:
         value, end = _scan(text[at : at + at_once], 0)
     except (StopIteration, ValueError, RecursionError):  # it goes on, or is wrong
@@ -55,20 +56,31 @@ def _value(text: str, at: int, at_once: int, deep: int) -> Reading:
     return value, at + end
 
 
+def _small(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins there, which has no members."""
+    try:
+        return _scan(text, at)
+    except StopIteration as nothing:
+        raise JSONDecodeError("Expecting value", text, nothing.value) from None
+
+
 def _list(text: str, at: int, at_once: int, deep: int) -> Reading:
     values: list[Any] = []
-    at = _after_space(text, at)
+    at = turn_at = _after_space(text, at)
     if text[at : at + 1] == "]":
         return values, at + 1
     while True:
-        many = _many(text, at, at_once)
-        if many is not None:
+        is_large = text[at : at + 1] in LARGE
+        if is_large and (many := _many(text, at, at_once)) is not None:
             values += many[0]
-            at = many[1]
+            at = turn_at = many[1]
             yield
             continue
-        value, at = yield from _value(text, at, at_once, deep)
+        value, at = (yield from _value(text, at, at_once, deep)) if is_large else _small(text, at)
         values.append(value)
+        if (at - turn_at) * SMALL_ONES_CHARS > at_once:
+            turn_at = at
+            yield
         at = _after_space(text, at)
         if text[at : at + 1] == "]":
             return values, at + 1
@@ -93,7 +105,7 @@ def _many(text: str, at: int, at_once: int) -> tuple[list[Any], int] | None:
 
 def _members(text: str, at: int, at_once: int, deep: int) -> Reading:
     members: dict[str, Any] = {}
-    at = _after_space(text, at)
+    at = turn_at = _after_space(text, at)
     if text[at : at + 1] == "}":
         return members, at + 1
     while True:
@@ -101,7 +113,11 @@ def _members(text: str, at: int, at_once: int, deep: int) -> Reading:
             raise JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
         name, at = _scan(text, at)
         at = _after(text, _after_space(text, at), ":")
-        members[name], at = yield from _value(text, at, at_once, deep)
+        is_large = text[at : at + 1] in LARGE
+        members[name], at = (yield from _value(text, at, at_once, deep)) if is_large else _small(text, at)
+        if (at - turn_at) * SMALL_ONES_CHARS > at_once:
+            turn_at = at
+            yield
         at = _after_space(text, at)
         if text[at : at + 1] == "}":
             return members, at + 1
