@@ -64,6 +64,10 @@ async def test_a_report_is_json_or_csv(web: httpx.AsyncClient) -> None:
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "to")
 
 
+BEFORE = ("inventory", "warehouses", "suppliers")
+"""What the others are about."""
+
+
 async def test_every_example_of_a_request_is_one_that_succeeds(web: httpx.AsyncClient) -> None:
     described = dict(operations((await web.get("http://here/openapi.json")).json()))
     bodies = {
@@ -76,17 +80,31 @@ async def test_every_example_of_a_request_is_one_that_succeeds(web: httpx.AsyncC
     where = added.json()["warehouseId"]
     example = bodies["POST /api/v1/inventory"] | {"warehouseId": where}
     made = await web.post("/inventory", json=example)
-    ids = {"warehouseId": where, "inventoryId": made.json()["inventoryId"]}
+    acme = (await web.post("/suppliers", json=bodies["POST /api/v1/suppliers"])).json()["supplierId"]
+    ids = {"warehouseId": where, "inventoryId": made.json()["inventoryId"], "supplierId": acme}
+    bodies = {name: _with(body, {"warehouseId": where, "supplierId": acme}) for name, body in bodies.items()}
     for name, body in bodies.items():
         method, _, path = name.partition(" ")
-        if path in ("/api/v1/inventory", "/api/v1/warehouses") or "transfer" in path or "approval" in path:
+        if path.removeprefix("/api/v1/") in BEFORE or "transfer" in path or "approval" in path:
             continue  # these need two warehouses, or two persons
         if "{reservationId}" in path:
             order = bodies["POST /api/v1/reservations"] | {"orderId": name.replace(" ", "-")}
             ids["reservationId"] = (await web.post("/reservations", json=order)).json()["reservationId"]
+        if "purchase-orders" in path:
+            order = bodies["POST /api/v1/purchase-orders"]
+            ids["orderId"] = (await web.post("/purchase-orders", json=order)).json()["purchaseOrderId"]
         now = await web.get(f"http://here{path.format(**ids)}".removesuffix("/count").removesuffix("/adjust"))
         headers = {"idempotency-key": name.replace(" ", "-")} | (
             {"if-match": now.headers["etag"]} if "etag" in now.headers else {}
         )
         answer = await web.request(method, f"http://here{path.format(**ids)}", json=body, headers=headers)
         assert answer.is_success, (name, answer.text)
+
+
+def _with(said: Any, named: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
+    """The same about the supplier and the warehouse that there are."""
+    if isinstance(said, list):
+        return [_with(each, named) for each in said]
+    if not isinstance(said, dict):
+        return said
+    return {name: named.get(name) or _with(each, named) for name, each in said.items()}
