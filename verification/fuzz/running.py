@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from travio_inventory.grpc_server.context import READ_BYTES_MAX
 from travio_inventory.grpc_server.lean.connection import LeanConnection
+from travio_inventory.grpc_server.start_queue import StartQueue
 from verification.fuzz.judge import Judge, WrongAnswerError
 from verification.fuzz.service import LIMITS, Echoes, server_of
 
@@ -78,6 +79,7 @@ class Runner:
         self._errors = errors
         self._echoes = Echoes()
         self._server = server_of(self._echoes)
+        self._server._context.starts = StartQueue(lambda: 0.0)  # what a turn starts is the same at each run
 
     def run(self, pieces: Sequence[bytes], *, stalls: bool = False) -> Judge:
         """What the server makes of them. Raises WrongAnswerError."""

@@ -15,7 +15,7 @@ from verification.simulation.broken import GROUPS_OF_ONE, broken, without_slow_r
 from verification.simulation.plan import VERY_LATE_S, Plan
 
 
-@broken("a step is sent however long it waited", "I8 L2", Plan(202, holders=7, pauses=6, kills=0.0, faults=0.3))
+@broken("a step is sent however long it waited", "I8 L2", Plan(17, holders=7, pauses=6, kills=0.0, faults=0.3))
 def _send_old(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
     patch.setattr(Sender, "_send_by", lambda _self, _at_ms: ANY_TIME)
