@@ -159,13 +159,6 @@ async def test_a_page_that_is_just_full_is_not_the_last_one(journal: Journal, mo
     assert await journal.ids() == ids
 
 
-async def test_events_of_a_subject_take_each_others_places_where_clocks_differed(journal: Journal) -> None:
-    second = await journal.record(BUS, "a", epoch=OPEN, ordinal=1, at_ms=START_MS)
-    other = await journal.record(BUS, "b", epoch=OPEN, at_ms=START_MS + 1)
-    first = await journal.record(BUS, "a", epoch=OPEN, ordinal=0, at_ms=START_MS + 2)
-    assert await journal.ids() == [first, other, second]
-
-
 async def test_only_what_is_wanted_is_told(journal: Journal) -> None:
     early, late = [await journal.record(BUS, name, epoch=OPEN, at_ms=START_MS + at) for at, name in enumerate("ab")]
     train = await journal.record(TRAIN, "c", epoch=OPEN)

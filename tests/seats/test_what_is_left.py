@@ -66,5 +66,5 @@ def test_every_kind_and_every_index_says_for_how_long_it_is_kept() -> None:
     assert all(rows.kept for rows in KINDS.values())
     assert all(declared.kept for declared in INDEXES.values())
     for_ever = {kind for kind, rows in KINDS.items() if rows.kept.startswith(("for ever", "as long as the trip"))}
-    of_stock = {Kind.STOCK, Kind.WAREHOUSE, Kind.NUMBERS}  # as many as there are goods and places to keep them
+    of_stock = {Kind.STOCK, Kind.ON_ORDER, Kind.WAREHOUSE, Kind.SUPPLIER, Kind.NUMBERS}  # as many as there are of these
     assert for_ever == {Kind.CELL, Kind.TAIL, Kind.PLACES, Kind.CURSOR} | of_stock

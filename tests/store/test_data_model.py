@@ -23,6 +23,7 @@ from travio_inventory.protocol.event_table import EVENT
 from travio_inventory.protocol.hold_table import HOLD
 from travio_inventory.protocol.inbox import Inbox, Noted
 from travio_inventory.protocol.plain_tables import INDEXES, PLAIN_TABLES, PlainTable
+from travio_inventory.protocol.slice_leases import SliceLeases
 from travio_inventory.protocol.tables import COLUMNS, TABLES
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Portions
@@ -121,6 +122,7 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
     store.observe = observe
     async with Market(store, portions=Portions(seats_at_once_max=5, groups_max=1)) as market:
         sale = market.prepare(a_trip(seats=6, seats_per_group=2), holds_per_holder_max=3)
+        await SliceLeases(sale.process.sender, "told").keep()
         await sale.open_trip()
         await sale.go_on_opening()
         key = PlanKey(sale.trip.key.organization, "p")
