@@ -25,6 +25,9 @@ class ConnectionTable(Generic[Connected]):
     def __len__(self) -> int:
         return len(self._all)
 
+    def __contains__(self, connection: Connected) -> bool:
+        return connection in self._all
+
     def __iter__(self) -> Iterator[Connected]:
         """A copy of the present connections."""
         return iter(list(self._all))

@@ -52,10 +52,13 @@ from travio_inventory.grpc_server.connection_table import ConnectionTable
 from travio_inventory.grpc_server.context import AtOnce, CallEnded, Method, ServerContext, ServerRefusals
 from travio_inventory.grpc_server.grpclib_internals import Servable, ServerEvents
 from travio_inventory.grpc_server.limits import ServerLimits
+from travio_inventory.kernel.portions import in_portions
 
 SETTLE_SECONDS: Final = 0.1
 """Between the last answer and the GOAWAY: some clients drop the answers that arrive together with it."""
 INSPECTION_SECONDS_MAX: Final = 1.0
+INSPECTED_PER_TURN: Final = 100
+"""Connections, for about a quarter of a millisecond."""
 
 NEVER: Final[Mapping[str, AtOnce]] = MappingProxyType({})
 PLAIN_REFUSALS: Final = ServerRefusals(
@@ -208,7 +211,10 @@ class GuardedServer:
         seconds = min(self._limits.idle_connection_seconds_max, self._limits.write_stalled_seconds_max) / 4
         loop = asyncio.get_running_loop()
         self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)  # whatever happens now
-        for connection in self.connections:
+        in_portions(self.connections, self._inspect_one, INSPECTED_PER_TURN)
+
+    def _inspect_one(self, connection: ServedConnection) -> None:
+        if connection in self.connections:
             connection.inspect()
 
 
