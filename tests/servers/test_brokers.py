@@ -3,6 +3,7 @@ outlives the parent.
 """
 
 import asyncio
+import json
 import os
 import signal
 import ssl
@@ -20,6 +21,7 @@ from verification.servers.certificates import make_certificates
 from verification.servers.fixtures import need
 from verification.servers.nats import nats_server
 from verification.servers.rabbitmq import rabbit_server
+from verification.servers.webhook_receiver import TAKEN, webhook_receiver
 
 MESSAGES = 100
 
@@ -101,3 +103,14 @@ def test_a_launcher_without_its_broker_says_what_to_install(tmp_path: Path, kind
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"servers: install {kind}-server")
+
+
+@pytest.mark.once
+def test_a_webhook_receiver_goes_on_behind_its_last_whole_line(tmp_path: Path) -> None:
+    whole = json.dumps({"path": "/x", "id": "a", "body": "", "headers": {}, "status": 204}) + "\n"
+    with webhook_receiver(tmp_path) as receiver:
+        receiver.process.kill()
+        (tmp_path / TAKEN).write_text(whole + whole[:30])
+        receiver.start()
+        assert receiver.taken("/x") == ["a"]
+    assert (tmp_path / TAKEN).read_text() == whole

@@ -192,10 +192,9 @@ def main(words: Sequence[str]) -> None:
     """Receive at the port; what was taken is in the folder."""
     port, folder = int(words[0]), Path(words[1])
     file = folder / TAKEN
-    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     shared: dict[str, Any] = {
         "folder": folder,
-        "got": [json.loads(line) for line in lines if line.endswith("\n")],
+        "got": [json.loads(line) for line in _whole_lines(file)],
         "rules": {},
         "lock": Lock(),
         "used": Counter(),
@@ -207,6 +206,14 @@ def main(words: Sequence[str]) -> None:
         context.load_cert_chain(words[2], words[3])
         server.socket = context.wrap_socket(server.socket, server_side=True)
     server.serve_forever()
+
+
+def _whole_lines(file: Path) -> Sequence[bytes]:
+    """What was taken. A line that a kill cut short was not: it is removed, so that nothing is written behind it."""
+    file.touch()
+    whole, _, _ = file.read_bytes().rpartition(b"\n")
+    os.truncate(file, len(whole) + bool(whole))
+    return whole.splitlines()
 
 
 if __name__ == "__main__":
