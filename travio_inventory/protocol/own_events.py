@@ -86,11 +86,9 @@ class OwnEvents:
             for key, row in recent.items():
                 self._add(partition, key, row)
         await self._look()
-        self._out, ready = {}, []
-        for partition, event in self._ready():
-            self._out[event.id] = partition
-            ready.append(event)
-        return ready
+        ready = self._ready()
+        self._out = {event.id: partition for partition, event in ready}
+        return [event for _, event in ready]
 
     async def mark_published(self, events: Sequence[Event]) -> None:
         """See Journal."""

@@ -1,7 +1,7 @@
 """Requests about trips and their vehicles as values, which check themselves."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 from pydantic import Strict, TypeAdapter
 
@@ -19,10 +19,12 @@ from travio_inventory.seats.seat_plan import NOWHERE, PlanKey, SeatPlanPart, Tri
 from travio_inventory.seats.swapping import NewVehicle
 from travio_inventory.seats.trip import Trip, TripKey
 
+V = TypeVar("V")
+
 AS_MUCH_AS: Final = 10
 """A seat becomes one of a trip in the time that so much else takes."""
-_text: Final = TypeAdapter(Annotated[str, Strict()])
-_number: Final = TypeAdapter(Annotated[Int64, Strict()])
+_text: Final[TypeAdapter[str]] = TypeAdapter(Annotated[str, Strict()])
+_number: Final[TypeAdapter[int]] = TypeAdapter(Annotated[Int64, Strict()])
 
 
 class LayoutSaid(NamedTuple):
@@ -37,7 +39,7 @@ async def trip(organization: str, body: models.TripRequest) -> Trip | TripOnPlan
     """The trip to open. Raises RequestValidationError, InvalidRequest, InvalidTrip."""
     key, form = TripKey(organization, body.trip_id), models.SegmentDefinition
     segments = tuple(await read_forms(form, body.segments, form.value, "segments"))
-    names = tuple(StationName(*name) for name in (await _texts("station_names", body.station_names)).items())
+    names = tuple(StationName(*name) for name in (await _members(_text, "station_names", body.station_names)).items())
     if body.seat_plan:
         _no_seats(body.seat_config)
         return TripOnPlan(
@@ -79,14 +81,9 @@ async def _layout(field: str, said: models.Layout) -> LayoutSaid:
     )
 
 
-async def _texts(field: str, said: Mapping[str, object]) -> dict[str, str]:
+async def _members(read: TypeAdapter[V], field: str, said: Mapping[str, object]) -> dict[str, V]:
     """Raises RequestValidationError."""
-    return dict(zip(said, await read_each(said.items(), _text.validate_python, field), strict=True))
-
-
-async def _numbers(field: str, said: Mapping[str, object]) -> dict[str, int]:
-    """Raises RequestValidationError."""
-    return dict(zip(said, await read_each(said.items(), _number.validate_python, field), strict=True))
+    return dict(zip(said, await read_each(said.items(), read.validate_python, field), strict=True))
 
 
 async def change(trip_id: str, body: models.ChangeRequest) -> ChangeTripCommand:
@@ -96,8 +93,8 @@ async def change(trip_id: str, body: models.ChangeRequest) -> ChangeTripCommand:
     times = dict(said)
     if len(times) < len(said):
         raise InvalidRequest([Violation("times", "a segment is named twice")])
-    class_prices = await _numbers("class_prices", body.class_prices)
-    seat_prices = await _numbers("seat_prices", body.seat_prices)
+    class_prices = await _members(_number, "class_prices", body.class_prices)
+    seat_prices = await _members(_number, "seat_prices", body.seat_prices)
     changed = TripChange(class_prices, seat_prices, times)
     much = len(class_prices) + len(seat_prices)
     return await off_loop(much, ChangeTripCommand, trip_id=trip_id, change=changed, version=body.version)
@@ -108,7 +105,7 @@ async def swap(trip_id: str, body: models.SwapRequest) -> SwapVehicleCommand:
     if body.seat_plan:
         _no_seats(body.seat_config)
     seats, sections, features = await _layout("seat_config", body.seat_config)
-    chosen = await _texts("seat_mapping", body.seat_mapping)
+    chosen = await _members(_text, "seat_mapping", body.seat_mapping)
     vehicle = NewVehicle(
         seats=seats,
         seats_per_group=body.seats_per_group,
