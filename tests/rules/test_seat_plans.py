@@ -6,16 +6,26 @@ from typing import Any
 import pytest
 
 from travio_inventory.kernel import limits
+from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.route import Segment, StationName
-from travio_inventory.seats.seat_plan import NOWHERE, PlanKey, SeatPlanPart, TripOnPlan, plan_key
+from travio_inventory.seats.seat_plan import (
+    AS_PLANNED,
+    NOWHERE,
+    PlanKey,
+    Pricing,
+    SeatPlanPart,
+    TripOnPlan,
+    plan_key,
+)
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Trip, TripKey
 from verification.kit.trips import route, row_of, train
 
 PARTS = limits.PLAN_PARTS_MAX
 SEATS = limits.SEATS_MAX
+CLASSES, PRICE = limits.SECTIONS_MAX, limits.PRICE_MINOR_MAX
 CONTROL = "must not have control characters"
 EMPTY = "must not be empty"
 NAMES = (StationName("A", "Anywhere"),)
@@ -106,6 +116,24 @@ def test_a_part_may_be_the_last_of_very_many_and_have_all_its_seats_in_one_group
         (InvalidRequest, {"plan": ""}, [("seat_plan", EMPTY)]),
         (InvalidRequest, {"segments": (Segment("A", ""),)}, [("segments[0].to_station_id", EMPTY)]),
         (InvalidRequest, {"station_names": (StationName("A", ""),)}, [("station_names[A]", EMPTY)]),
+        (
+            InvalidRequest,
+            {"pricing": Pricing(-1, {"": -1, "first": PRICE + 1, " ": 0})},
+            [
+                ("pricing.price_minor", f"must be 0 to {PRICE}, not -1"),
+                ("pricing.class_prices", "must not begin or end with white space"),
+                ("pricing.class_prices[]", f"must be 0 to {PRICE}, not -1"),
+                ("pricing.class_prices[first]", f"must be 0 to {PRICE}, not {PRICE + 1}"),
+            ],
+        ),
+        (
+            InvalidRequest,
+            {"pricing": Pricing(PRICE + 1, dict.fromkeys(map(str, range(CLASSES + 1)), -1))},
+            [
+                ("pricing.price_minor", f"must be 0 to {PRICE}, not {PRICE + 1}"),
+                ("pricing.class_prices", f"must have 0 to {CLASSES} items, not {CLASSES + 1}"),
+            ],
+        ),
         (InvalidTrip, {"segments": route("AA")}, [("segments[0]", "starts and ends at the same station")]),
         (
             InvalidTrip,
@@ -138,6 +166,37 @@ def test_of_its_vehicle_the_plan_says_what_the_trip_does_not() -> None:
     trip = TripOnPlan(TRIP.key, TRIP.segments, "hall").trip(replace(PLAN, seats_per_group=2))
     assert (trip.vehicle, trip.vehicle_type, trip.currency, trip.seats_per_group_asked) == ("w", "tram", "USD", 2)
     assert (trip.time_zone, trip.station_names) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("pricing", "prices"),
+    [
+        (AS_PLANNED, [7, 8, 9]),
+        (Pricing(0), [0, 0, 0]),
+        (Pricing(PRICE, {"first": 0}), [0, PRICE, PRICE]),
+        (Pricing(None, {"first": PRICE, "": 3}), [PRICE, 8, 3]),
+    ],
+)
+def test_a_seat_costs_what_is_said_of_its_class_else_of_all_else_in_the_plan(
+    pricing: Pricing, prices: list[int]
+) -> None:
+    seats = tuple(
+        Seat(f"s{price}", "", 0, price, seat_class, price_minor=price)
+        for price, seat_class in ((7, "first"), (8, "second"), (9, ""))
+    )
+    priced = replace(TRIP, pricing=pricing).trip(replace(PLAN, seats=seats, sections=(), features=())).seats
+    assert priced == tuple(replace(seat, price_minor=price) for seat, price in zip(seats, prices, strict=True))
+
+
+def test_a_class_that_no_seat_has_cannot_be_priced() -> None:
+    with pytest.raises(InvalidTrip) as refused:
+        replace(TRIP, pricing=Pricing(class_prices={"z": 1, "y": 1, "first": 1})).trip(PLAN)
+    assert list(refused.value.violations) == [("pricing.class_prices", "no seat is of class 'y'")]
+
+
+def test_as_many_classes_are_priced_as_a_plan_may_have_sections() -> None:
+    Pricing(class_prices=dict.fromkeys(map(str, range(CLASSES)), 0)).check(found := Faults())
+    found.finish()
 
 
 def test_a_plan_is_named_by_an_id() -> None:

@@ -89,6 +89,7 @@ class Pricing(NamedTuple):
         if self.price_minor is not None:
             found.number("price_minor", self.price_minor, 0, limits.PRICE_MINOR_MAX)
         if found.count("class_prices", self.class_prices, 0, limits.SECTIONS_MAX):
+            found.ids_of("class_prices", filter(None, self.class_prices))  # seats may have none
             for seat_class, price in self.class_prices.items():
                 found.number(f"class_prices[{seat_class}]", price, 0, limits.PRICE_MINOR_MAX)
 
