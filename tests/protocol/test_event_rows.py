@@ -46,7 +46,15 @@ def test_the_only_event_of_what_is_no_hold_has_none_before_it() -> None:
     assert only == Write(key, {}, {**VALUES, **first, **said})
 
 
+def test_events_are_told_in_the_order_of_each_subject() -> None:
+    later = {**VALUES, "ordinal": 10}
+    of_another = {**VALUES, "subject": f"{ID}+", "ordinal": 0}
+    assert sorted([of_another, later, VALUES], key=event_rows.turn_of) == [VALUES, later, of_another]
+    assert event_rows.turn_of(VALUES) == (ID, 2)
+
+
 def test_what_is_published_is_in_the_row() -> None:
+    assert event_rows.stable_id(VALUES) == f"{ID}~2"
     assert event_rows.read_event(PARTITION, VALUES) == Event(
         f"{ID}~2", "hold.confirmed", 4, 2_500, ActorKind.SYSTEM, "o", ID, 2, "t", '{"a":1}'
     )
