@@ -24,6 +24,7 @@ from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentT
 from travio_inventory.edge.local_rates import LocalRates
 from travio_inventory.events.inbound.letters import SourceLetters
 from travio_inventory.events.inbound.message import Message, Unfit
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import Kind, Outcome, Unknown
@@ -32,6 +33,10 @@ from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.settings import Settings
 from travio_inventory.stock.audit.findings import StockFault
+from travio_inventory.stock.commands import AddEntry, AddWarehouse
+from travio_inventory.stock.purchase import Ordered, PlaceOrder, ReceiveOrder
+from travio_inventory.stock.supplier import AddSupplier, Contact
+from travio_inventory.stock.warehouse import Site
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.sqlite import SqliteBatches
 from travio_inventory.telemetry import families
@@ -110,7 +115,19 @@ class Sold:
         for _ in range(2):
             await client.seat_map(TRIP, "S0", "S3")
             await self._web.get(f"/v1/trips/{TRIP}", params={"org_id": ORGANIZATION})
+        await self._purchases()
         self.app.readiness.note("store", "no answer")
+
+    async def _purchases(self) -> None:
+        """Order cups, which come, and are too few still, so that more are ordered by the house."""
+        stock, ann = self.app.stock, Actor(ORGANIZATION, "ann")
+        assert stock is not None
+        north = await stock.warehouses.add(ann, AddWarehouse("north", Site("North")))
+        await stock.keep.add(ann, AddEntry("cup", north.id, "cup"))
+        supplier = await stock.suppliers.add(ann, AddSupplier("acme", Contact("Acme")))
+        cups = [Ordered("cup", north.id, 3)]
+        order = await stock.purchases.place(ann, PlaceOrder(supplier.id, cups))
+        await stock.purchases.receive(ann, ReceiveOrder(order.id, cups))
 
 
 def lost_once(patch: pytest.MonkeyPatch, seen: asyncio.Event) -> None:
@@ -146,6 +163,7 @@ async def told(
         events=f"good=json-lines:{tmp_path}/events,bad=json-lines:/dev/full",
         watched_trips=f"{ORGANIZATION}/{TRIP},{ORGANIZATION}/nowhere",
         watch_seconds=1,
+        stock_automatic_orders_seconds="1",
     )
     async with running(settings) as app, asking(app.metrics_port) as client:
         yield app, client
@@ -186,6 +204,7 @@ async def test_every_metric_is_told_and_moves(
     now = await figures(metrics)
     of_trip = [("organization", ORGANIZATION), ("state", "sold"), ("trip", TRIP)]
     assert now[f"travio_trip_seats{of_trip}"] == 1
+    assert (now[f"{families.STOCK_RECEIPTS.name}[]"], now[f"{families.UNITS_RECEIVED.name}[]"]) == (1, 3)
     assert not any("nowhere" in name for name in now)
 
 

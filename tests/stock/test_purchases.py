@@ -70,6 +70,8 @@ async def test_a_receipt_that_is_repeated_brings_nothing_twice(buying: Purchasin
         await buying.receive(order, 5, 3, key="k")
     cancelled = await buying.cancel(order)
     assert await buying.receive(order, 6, 3, key="k") == cancelled
+    counted = buying.shop.stock.counts
+    assert (counted.receipts, counted.units_received) == (2, 9), "of each line, once"
     await buying.check()
 
 

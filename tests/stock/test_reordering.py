@@ -10,6 +10,7 @@ from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, PermissionDenied
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.stock.commands import ChangeEntry
+from travio_inventory.stock.counts import FAILED, PLACED
 from travio_inventory.stock.purchase import PurchaseOrder
 from travio_inventory.stock.records import purchases as records
 from travio_inventory.stock.supplier import DeleteSupplier
@@ -39,6 +40,7 @@ async def test_what_is_low_is_ordered_once_from_its_last_supplier_whoever_looks(
     shops = [Shop(buying.shop.store, buying.shop.actor.organization, seed=seed) for seed in range(4)]
     await asyncio.gather(*map(round_of, shops))
     await round_of(shops[0])
+    assert sum(shop.stock.counts.automatic_orders[PLACED] for shop in shops) == 1, "by one of the processes"
     (order,) = await automatic(buying)
     assert (order.supplier_id, order.ordered_by, order.status) == (buying.supplier.id, "", "ORDERED")
     assert [(line.sku, line.quantity) for line in order.lines] == [("cup", 10)]
@@ -94,6 +96,7 @@ async def test_an_order_whose_process_stopped_before_its_line_is_the_same_for_th
         stopping.setattr(records.Purchases, "_place_line", stopped)
         done = await buying.shop.stock.reorder(HOUSE)
         assert [type(each) for each in done.failures.values()] == [BackendUnavailable]
+        assert buying.shop.stock.counts.automatic_orders[FAILED] == 1
     await round_of(buying.shop)
     (order,) = await automatic(buying)
     assert order.lines[0].outstanding == 10

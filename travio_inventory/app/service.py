@@ -31,7 +31,14 @@ from travio_inventory.app.relayed import flush, relayed, shared_sinks
 from travio_inventory.app.relaying import Relay
 from travio_inventory.app.serving import Face, Served, serving
 from travio_inventory.app.sinks import open_sinks
-from travio_inventory.app.told_figures import count_visits, tell_assembly, tell_backends, tell_calls, tell_process
+from travio_inventory.app.told_figures import (
+    count_visits,
+    tell_assembly,
+    tell_backends,
+    tell_calls,
+    tell_process,
+    tell_stock,
+)
 from travio_inventory.app.traces import tracing_of
 from travio_inventory.app.trip_archives import open_archive
 from travio_inventory.app.watched_trips import watched_trips
@@ -256,6 +263,8 @@ async def _opened(
             tell_calls(meters, figures)
             tell_assembly(meters, assembly)
             tell_backends(meters, store, edge)
+            if assembly.stock is not None:
+                tell_stock(meters, assembly.stock.counts)
         try:
             yield assembly, store, edge.rates
         finally:

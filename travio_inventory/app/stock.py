@@ -25,6 +25,7 @@ from travio_inventory.settings.stock import limits_in
 from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
+from travio_inventory.stock.counts import StockCounts
 from travio_inventory.stock.records.approvals import Approvals
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.failures import Failures
@@ -94,7 +95,8 @@ def assemble_stock(
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
     outbox = Unpublished(sender, sinks)
     auditor = StockAuditor(reservations.protocol, outbox, round_, audit or StockAuditRules())
-    clock, purchases, suppliers = sender.clock, Purchases(sender), Suppliers(sender.batches, sender.clock)
+    clock, counts, suppliers = sender.clock, StockCounts(), Suppliers(sender.batches, sender.clock)
+    purchases = Purchases(sender, counts)
     restocking = Restocking(sender.batches, entries, transfers)
     return Stock(
         watch.use_case("keep_warehouses", KeepWarehouses(warehouses)),
@@ -114,7 +116,8 @@ def assemble_stock(
         watch.use_case("keep_suppliers", KeepSuppliers(suppliers)),
         watch.use_case("purchase_stock", PurchasesStock(purchases, suppliers, warehouses, steps, clock)),
         watch.use_case("suggest_orders", SuggestOrders(restocking, warehouses, clock)),
-        ReorderStock(restocking, purchases, suppliers, steps, clock),
+        watch.use_case("reorder_stock", ReorderStock(restocking, purchases, suppliers, steps, clock, counts)),
+        counts,
     )
 
 

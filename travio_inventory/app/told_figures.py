@@ -8,7 +8,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import Edge, Store
@@ -30,6 +30,9 @@ from travio_inventory.telemetry.families import Family
 from travio_inventory.telemetry.meters import NO_LABELS, Figure, Labels, Meters
 from travio_inventory.telemetry.metrics import Figures
 from travio_inventory.telemetry.watched import HOLDS, PORTS, SINK
+
+if TYPE_CHECKING:
+    from travio_inventory.stock.counts import StockCounts
 
 OUTCOMES: Final = MappingProxyType(
     {"Applied": "applied", "Refused": "refused", "Unknown": "unknown", "NotDone": "not_done"}
@@ -169,6 +172,15 @@ def _tell_steps(meters: Meters, counts: StepCounts) -> None:
     meters.read_one(families.UNSETTLED, counts.doubts.open_count)
     meters.read(families.SETTLED, lambda: {(how,): count for how, count in counts.doubts.settled().items()})
     meters.read(families.RECORDED, lambda: {(kind,): count for kind, count in counts.recorded.items()})
+
+
+def tell_stock(meters: Meters, counts: "StockCounts") -> None:
+    """What was ordered by itself, and what came of purchase orders."""
+    meters.read(
+        families.AUTOMATIC_ORDERS, lambda: {(outcome,): count for outcome, count in counts.automatic_orders.items()}
+    )
+    meters.read_one(families.STOCK_RECEIPTS, lambda: counts.receipts)
+    meters.read_one(families.UNITS_RECEIVED, lambda: counts.units_received)
 
 
 def tell_backends(meters: Meters, store: Store, edge: Edge) -> None:

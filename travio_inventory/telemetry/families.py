@@ -198,6 +198,16 @@ TRIP_VISITS = Family(
     "(it is visited again in about an hour)",
     ("outcome",),
 )
+AUTOMATIC_ORDERS = Family(
+    "travio_stock_automatic_orders_total",
+    C,
+    "purchase orders that were due by themselves: placed, or failed (it is tried again in the next round)",
+    ("outcome",),
+)
+STOCK_RECEIPTS = Family(
+    "travio_stock_receipts_total", C, "receipts of lines of purchase orders, without those that were repeated"
+)
+UNITS_RECEIVED = Family("travio_stock_received_units_total", C, "the units that came with them")
 FORGOTTEN_ROWS = Family("travio_store_forgotten_rows_total", C, "rows that the embedded store has forgotten")
 
 # The process.

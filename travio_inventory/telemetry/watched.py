@@ -25,7 +25,10 @@ OK = "ok"
 ERROR = "error"
 CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
-ROUNDS = {"expire_holds", "relay_events", "publish_own", "forget_trips", "follow_maps", "audit_trips", "audit_stock"}
+ROUNDS = {
+    "expire_holds", "relay_events", "publish_own", "forget_trips", "follow_maps", "audit_trips", "audit_stock",
+    "reorder_stock",
+}  # fmt: skip
 """Called by background jobs and live feeds all the time: their runs alone are not reported."""
 SINK = "sink"
 HOLDS = "holds"

@@ -285,6 +285,25 @@ EVENTS = Row(
     ),
 )
 
+PURCHASES = Row(
+    "Purchase orders of stock",
+    (
+        panel(
+            "Orders by themselves",
+            "reqps",
+            "Placed, or failed: that is tried again in the next round.",
+            (rate(f.AUTOMATIC_ORDERS, ["outcome"]), "{{outcome}}"),
+        ),
+        panel(
+            "Receipts",
+            "reqps",
+            "Receipts of lines, and the units that came with them.",
+            (rate(f.STOCK_RECEIPTS), "receipts"),
+            (rate(f.UNITS_RECEIVED), "units"),
+        ),
+    ),
+)
+
 RECORD = Row(
     "The record",
     (
@@ -366,6 +385,6 @@ BOARDS: Final = (
         "travio-inventory-processes",
         "Travio inventory: events and processes",
         "What is told to others, and what the processes need.",
-        (EVENTS, RECORD, PROCESSES),
+        (EVENTS, PURCHASES, RECORD, PROCESSES),
     ),
 )

@@ -92,6 +92,8 @@ class Changed:
     entry: InventoryEntry
     movement: Movement | None
     waits: Approval | None = None
+    is_repeated: bool = False
+    """Whether another call had made it before."""
 
 
 class Changing:
@@ -113,7 +115,7 @@ class Changing:
             except StoreUnavailable:
                 raise (OutcomeUnknown if was_sent else BackendUnavailable) from None
             if change.cause in standing:
-                return await self._before(at, change, standing)
+                return replace(await self._before(at, change, standing), is_repeated=not was_sent)
             match await self._try(at, change, standing, was_sent=was_sent):
                 case Changed() as changed:
                     return changed

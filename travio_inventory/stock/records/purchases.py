@@ -32,6 +32,7 @@ from travio_inventory.protocol.batches import ABSENT, Index, Kind, RowKey, Rows,
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.until_known import until_known
 from travio_inventory.stock import changes
+from travio_inventory.stock.counts import PLACED, StockCounts
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.events import Said, StockEvent
 from travio_inventory.stock.movement import MovementType
@@ -46,7 +47,7 @@ from travio_inventory.stock.purchase import (
     received,
 )
 from travio_inventory.stock.records import purchase_rows
-from travio_inventory.stock.records.changing import Beside, Change, Changing
+from travio_inventory.stock.records.changing import Beside, Change, Changed, Changing
 from travio_inventory.stock.records.purchase_rows import (
     ON_ORDER,
     ORDER,
@@ -80,9 +81,10 @@ class _Stands(Exception):
 class Purchases:
     """The purchase orders of every organization."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, counts: StockCounts) -> None:
         self._sender = sender
         self._changing = Changing(sender)
+        self._counts = counts
 
     def named(self, organization: str, key: str) -> str:
         """The id of the order with that key; of one that never repeats, if there is none."""
@@ -106,6 +108,8 @@ class Purchases:
             standing = await until_known(self._sender.batches, at, [write], listed)
             if standing is not None:
                 before = purchase_rows.read_order(organization, order.id, standing[ORDER], self._now_ms)
+            elif order.automatic:
+                self._counts.ordered(PLACED)
         return await self._gone_on(actor, before or order)
 
     async def receive(self, actor: Actor, command: ReceiveOrder) -> PurchaseOrder:
@@ -274,11 +278,12 @@ class Purchases:
             actor, partial(_came, quantity=quantity), cause, str(quantity), MovementType.INBOUND,
             "purchase order received", order.id, said=said,
         )  # fmt: skip
-        await self._step(order, line, change, lambda now: received(order, now, quantity))
+        if not (await self._step(order, line, change, lambda now: received(order, now, quantity))).is_repeated:
+            self._counts.received(quantity)
 
     async def _step(
         self, order: PurchaseOrder, line: PurchaseLine, change: Change, make: Callable[[PurchaseLine], PurchaseLine]
-    ) -> None:
+    ) -> Changed:
         """One batch on the line, its entry and what is on order for it. Raises what `make` raises, and the like."""
         key, ordered = line_key(order), replace(line, received=0, is_cancelled=False, version=0)
 
@@ -291,7 +296,7 @@ class Purchases:
 
         kept_s = purchase_rows.kept_s(order, self._now_ms)
         change = replace(change, beside=Beside([key, ON_ORDER], beside), kept_s=kept_s)
-        await self._changing.change(place_of(order, line), change)
+        return await self._changing.change(place_of(order, line), change)
 
 
 def _lines(order: PurchaseOrder, command: ReceiveOrder) -> Sequence[tuple[PurchaseLine, int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.stock.counts import StockCounts
 from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from travio_inventory.stock.use_cases.check_stock import CheckStock
@@ -49,3 +50,5 @@ class Stock:
     suggest: SuggestOrders
     reorder: ReorderStock
     """One round over the entries that are low, by the house."""
+    counts: StockCounts
+    """What the use cases did in this process."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from travio_inventory.kernel.actor import Actor, Scope, house_of
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.stock.counts import FAILED, StockCounts
 from travio_inventory.stock.purchase import PurchaseLine, PurchaseOrder, automatic_id
 from travio_inventory.stock.records.purchases import Purchases
 from travio_inventory.stock.records.restocking import Restocking, Wanted
@@ -32,13 +33,20 @@ class ReorderStock:
     """
 
     def __init__(
-        self, restocking: Restocking, purchases: Purchases, suppliers: Suppliers, steps: Steps, clock: Clock
+        self,
+        restocking: Restocking,
+        purchases: Purchases,
+        suppliers: Suppliers,
+        steps: Steps,
+        clock: Clock,
+        counts: StockCounts,
     ) -> None:
         self._restocking = restocking
         self._purchases = purchases
         self._suppliers = suppliers
         self._steps = steps
         self._clock = clock
+        self._counts = counts
 
     async def __call__(self, actor: Actor) -> Reordered:
         """One round over all entries of all organizations; one that fails never stops the others. Raises
@@ -62,6 +70,7 @@ class ReorderStock:
                 try:
                     done.placed += await self._order(organization, wanted)
                 except Refusal as refusal:
+                    self._counts.ordered(FAILED)
                     if len(done.failures) < FAILURES_MAX:
                         done.failures[wanted.suggestion.entry.id] = refusal
             query, is_more = SuggestionsQuery(after=page.after), bool(page.after)
