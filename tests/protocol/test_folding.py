@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +20,9 @@ from verification.kit.sale import GRACE_S
 from verification.simulation.units import COUNTER, UnitHold, UnitRequest, partition_of
 
 __all__ = ["market", "stock"]
+_T = TypeVar("_T")
+TURNS_MAX = 2_000
+"""More than anything here takes."""
 BESIDE = Write(RowKey(Kind.EVENT, "beside"), {}, {"type": "beside"})
 
 
@@ -69,8 +73,8 @@ class Folding:
 
     async def behind(self, *holds: UnitHold, first: UnitHold) -> "list[asyncio.Task[tuple[Claimed, bool]]]":
         """Claim each while the batch of the first is under way."""
-        claiming, arrives = [self.claim(first)], asyncio.ensure_future(self.gate.arrived.wait())
-        await asyncio.wait([*claiming, arrives], return_when=asyncio.FIRST_COMPLETED)
+        claiming = [self.claim(first)]
+        await all_told(asyncio.ensure_future(self.gate.arrived.wait()))
         claiming += [self.claim(hold) for hold in holds]
         for _ in range(3):
             await asyncio.sleep(0)
@@ -79,12 +83,23 @@ class Folding:
     async def ends(self, claiming: "list[asyncio.Task[tuple[Claimed, bool]]]") -> list[Claimed]:
         """How each ends when batches may go."""
         self.gate.may_go.set()
-        return [claimed for claimed, _ in await asyncio.gather(*claiming)]
+        return [claimed for claimed, _ in await all_told(*claiming)]
 
     @property
     def sizes(self) -> list[int]:
         """How many holds each batch would make that was sent."""
         return [sum(write.key.kind is Kind.HOLD for write in batch.writes) for batch in self.gate.sent]
+
+
+async def all_told(*waiting: "asyncio.Future[_T]") -> list[_T]:
+    """What each is told, within a bounded number of turns."""
+    for _ in range(TURNS_MAX):
+        if all(each.done() for each in waiting):
+            return [each.result() for each in waiting]
+        await asyncio.sleep(0)
+    for each in waiting:
+        each.cancel()
+    pytest.fail("somebody is never told")
 
 
 @pytest.fixture
@@ -139,10 +154,10 @@ async def test_what_was_not_answered_together_is_found_or_done_again(
     wanted = [folding.a_hold(1, 2), folding.a_hold(2, 9)]
     claiming = await folding.behind(*wanted, first=folding.a_hold(0))
     folding.gate.may_go.set()
-    await claiming[0]
+    await all_told(claiming[0])
     await folding.stock.store.apply(folding.stock.partitions[0], [Write(COUNTER, {}, {"available": 11})])
     folding.gate.lost = [is_done]
-    clean, short = [claimed for claimed, _ in await asyncio.gather(*claiming[1:])]
+    clean, short = [claimed for claimed, _ in await all_told(*claiming[1:])]
     assert (type(clean.result), type(short.result)) == (told, told)
     assert await folding.stock.counts() == [(0, 12), (UNITS, 0)]
 
@@ -163,7 +178,7 @@ async def test_a_doubt_about_all_is_one_about_each_half(folding: Folding, monkey
     claiming += [folding.claim(folding.a_hold(1)), folding.claim(folding.a_hold(2))]
     await asyncio.sleep(0)
     folding.gate.may_go.set()
-    assert await asyncio.gather(*claiming) == [
+    assert await all_told(*claiming) == [
         (Claimed(Won(), in_doubt=False, as_of_ms=0), True),
         (Claimed(Contended(()), in_doubt=True, as_of_ms=2), True),
         (Claimed(Won(), in_doubt=True, as_of_ms=3), True),
@@ -185,9 +200,9 @@ async def test_what_is_in_several_partitions_or_has_rows_beside_it_or_is_several
     folding.gate.may_go.set()
     folding.attempts._queues[folding.stock.partitions[0]] = []
     late_ms = 1_000
-    await folding.claim(folding.a_hold(0, 1, elsewhere=1))
-    await folding.claim(folding.a_hold(1), beside=[BESIDE], late_ms=late_ms)
-    await folding.claim(folding.a_hold(2), folding.a_hold(3))
+    await all_told(folding.claim(folding.a_hold(0, 1, elsewhere=1)))
+    await all_told(folding.claim(folding.a_hold(1), beside=[BESIDE], late_ms=late_ms))
+    await all_told(folding.claim(folding.a_hold(2), folding.a_hold(3)))
     assert folding.sizes == [0, 1, 1, 2]
     assert await folding.stock.counts() == [(UNITS - 4, 4), (UNITS - 1, 1)]
     home = partition_of(folding.stock.sale.trip.key.organization, 0)
@@ -219,23 +234,32 @@ async def test_what_fails_is_told_to_each(folding: Folding, monkeypatch: pytest.
     folding.gate.may_go.set()
     for each in claiming:
         with pytest.raises(ZeroDivisionError):
-            await each
+            await all_told(each)
 
 
 async def test_when_it_is_stopped_what_was_sent_is_unknown_and_what_waits_was_not_done(folding: Folding) -> None:
     sent, *unsent = await folding.behind(folding.a_hold(1), folding.a_hold(2), first=folding.a_hold(0))
     await folding.stock.sale.process.steps.drain(0)
     with pytest.raises(OutcomeUnknown):
-        await sent
+        await all_told(sent)
     for each in unsent:
         with pytest.raises(BackendUnavailable):
-            await each
+            await all_told(each)
     assert not folding.attempts._queues
 
 
 async def test_the_next_one_after_a_pause_is_sent(folding: Folding) -> None:
     folding.gate.may_go.set()
     for place in range(2):
-        assert isinstance((await folding.claim(folding.a_hold(place)))[0].result, Won)
+        [(claimed, _)] = await all_told(folding.claim(folding.a_hold(place)))
+        assert isinstance(claimed.result, Won)
         await folding.stock.sale.settled()
     assert folding.sizes == [1, 1]
+
+
+async def test_an_attempt_that_failed_is_fenced_as_any_is(folding: Folding) -> None:
+    hold = folding.a_hold(0)
+    folding.gate.may_go.set()
+    assert (await folding.attempts.fence(hold, Contended(())))["status"] == "aborted"
+    [(claimed, _)] = await all_told(folding.claim(hold))
+    assert isinstance(claimed.result, AlreadyThere)

@@ -8,16 +8,32 @@ import pytest
 from tests.protocol.parts import Overtaken, hold_row, noted, nothing
 from tests.protocol.test_on_units import Killed
 from tests.protocol.test_overtaken import LAPSES_MS, LASTS_MS, Heard, slow
-from travio_inventory.protocol.batches import Write
+from travio_inventory.protocol.batches import Partition, RowKey, Rows, Write
+from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.refusals import HoldConfirmed, HoldExpired
+from travio_inventory.protocol.rows import number
 from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Hold, late_id
 from travio_inventory.seats.refusals import InvalidSeats
 from verification.kit import asking
 from verification.kit.clocks import START_MS
+from verification.kit.passing import Passing
 from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip
+
+
+class SlowReads(Passing):
+    """Each read takes its time."""
+
+    def __init__(self, sale: Sale) -> None:
+        super().__init__(sale.market.store)
+        self._clock = sale.clock
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """See Batches."""
+        self._clock.pass_ms(LASTS_MS)
+        return await super().get(partition, keys)
 
 
 @pytest.fixture
@@ -65,6 +81,13 @@ async def test_it_is_told_as_of_its_commit_and_again_as_of_when_it_was_read(sale
     now_ms = sale.clock.now_ms()
     assert await sale.confirm(expired) == booking
     assert heard.changes[1:] == [(booking.id, booking.state, now_ms)]
+
+
+async def test_it_is_recorded_as_of_its_beginning_however_long_the_epoch_was_read(sale: Sale, expired: Hold) -> None:
+    process, began_ms = sale.process, sale.clock.now_ms()
+    process.sender.epochs = Epochs(SlowReads(sale), sale.clock, process.steps.in_background)
+    booking = await sale.confirm(expired)
+    assert number(await hold_row(sale, booking.id), "event_at_ms") == began_ms
 
 
 async def test_a_refusal_that_asked_no_other_seat_group_leaves_nothing_to_tell(sale: Sale) -> None:

@@ -8,7 +8,7 @@ from typing import Never
 import pytest
 
 from tests.protocol.parts import Move, Noted, Overtaken, noted, nothing, pauses
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -27,6 +27,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
 from travio_inventory.protocol.hold import Cancelled, Confirmed, Held, Released
 from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.steps.deciding import COUNTED_TRIES_MAX
 from travio_inventory.protocol.steps.expire import TRIES_MAX
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import START_MS
@@ -225,6 +226,19 @@ async def test_an_end_is_computed_again_a_few_times(stock: Stock, times: int, st
     sent = stock.overtaken(times).sent
     assert (await stock.holds.expiring.expire(hold))["status"] == status
     assert (len(sent), pauses(stock.sale)) == (TRIES_MAX, 0)
+
+
+@pytest.mark.parametrize("times", [COUNTED_TRIES_MAX - 1, COUNTED_TRIES_MAX])
+async def test_a_step_is_computed_again_many_times_and_then_a_retry_is_asked_for(stock: Stock, times: int) -> None:
+    await stock.store.apply(stock.partitions[0], [Write(COUNTER, {}, {"available": 2 * COUNTED_TRIES_MAX})])
+    hold = await stock.hold(2)
+    sent = stock.overtaken(times).sent
+    if times < COUNTED_TRIES_MAX:
+        await stock.confirm(hold)
+    else:
+        with pytest.raises(Overloaded):
+            await stock.confirm(hold)
+    assert (len(sent), pauses(stock.sale)) == (COUNTED_TRIES_MAX, times)
 
 
 async def test_a_commit_without_an_answer_is_found_also_where_too_few_are_left_to_try_again(stock: Stock) -> None:

@@ -58,10 +58,8 @@ class FoldedAttempts(Attempts[H]):
 
     async def _work(self, home: Partition) -> None:
         """Send what waits, until nothing does."""
-        together: list[_Waiting[H]] = []
         try:
-            while self._queues[home]:
-                together = self._queues[home][:TOGETHER_MAX]
+            while together := self._queues[home][:TOGETHER_MAX]:
                 del self._queues[home][:TOGETHER_MAX]
                 await self._send(together, in_doubt=False)
         finally:  # if it was ended, what it was at may have been done, and the rest was not
