@@ -23,12 +23,18 @@ from travio_inventory.protocol.batches import (
 
 RIVALS = 24
 FORGOTTEN_WITHIN_S = 60.0
+KEPT_S, AGAIN_S = 1, 0.5
+ENTRIES_KEPT_S = 60
 READS = 40
 CELL_1, CELL_2 = RowKey(Kind.CELL, "A1"), RowKey(Kind.CELL, "A2")
 HOLD = RowKey(Kind.HOLD, "h1")
 FREE: Row = {"status": "available"}
 HELD: Row = {"status": "held", "owner": "h1", "until_ms": 5}
 BORN: Row = {"status": "held", "holder": "ann", "created_at_ms": 1}
+OTHERWISE_BORN: Row = {**BORN, "holder": "bob"}
+RELEASED: Row = {"status": "released"}
+FALSE: Row = {"status": "sold"}
+"""A condition that no row here meets."""
 
 
 def new_partition() -> Partition:
@@ -63,8 +69,7 @@ async def _one_false_condition_undoes_all(store: Batches) -> None:
         rows = {CELL_1: FREE, CELL_2: FREE}
         _expect_applied(await store.apply(group, [Write(key, ABSENT, row) for key, row in rows.items()]))
         writes = [Write(CELL_1, FREE, HELD), Write(CELL_2, FREE, HELD), Write(HOLD, ABSENT, BORN)]
-        false: Row = {"status": "sold"}
-        writes[spoilt] = writes[spoilt]._replace(condition=false)
+        writes[spoilt] = writes[spoilt]._replace(condition=FALSE)
         _refused(await store.apply(group, writes))
         expect(await store.get(group, [CELL_1, CELL_2, HOLD]), rows, "the rows after a refusal")
 
@@ -80,7 +85,7 @@ async def _a_refusal_brings_whole_rows(store: Batches) -> None:
 async def _what_is_there_is_not_made_again(store: Batches) -> None:
     group = new_partition()
     _expect_applied(await store.apply(group, [Write(HOLD, ABSENT, BORN)]))
-    again = await store.apply(group, [Write(HOLD, ABSENT, {**BORN, "holder": "bob"})])
+    again = await store.apply(group, [Write(HOLD, ABSENT, OTHERWISE_BORN)])
     expect(_refused(again), {HOLD: BORN}, "the row in the refusal")
 
 
@@ -114,21 +119,23 @@ async def _a_read_sees_what_was_answered(store: Batches) -> None:
 
 
 async def _what_has_an_end_goes_whole(store: Batches) -> None:
-    """Its row marker too: a ghost of it would refuse the next one."""
+    """Its row marker too: a ghost of it would refuse the next one. What ends the old one does not end the new one."""
     group = new_partition()
     _expect_applied(await store.apply(group, [Write(HOLD, ABSENT, BORN)]))
-    _expect_applied(await store.apply(group, [Write(HOLD, {"status": "held"}, {"status": "released"}, 1)]))
+    _expect_applied(await store.apply(group, [Write(HOLD, BORN, RELEASED, KEPT_S)]))
     try:
         async with asyncio.timeout(FORGOTTEN_WITHIN_S):
             while not isinstance(await store.apply(group, [Write(HOLD, ABSENT, BORN)]), Applied):  # noqa: ASYNC110 - a store tells nobody
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(AGAIN_S)
     except TimeoutError:
-        raise PromiseBroken(f"a row kept for 1 s was still in the way after {FORGOTTEN_WITHIN_S:g} s") from None
+        said = f"a row kept for {KEPT_S} s was still in the way after {FORGOTTEN_WITHIN_S:g} s"
+        raise PromiseBroken(said) from None
+    expect(await store.get(group, [HOLD]), {HOLD: BORN}, "the row that was made again")
 
 
 async def _entries_are_there_before_their_batch(store: Batches) -> None:
     group, bucket = new_partition(), uuid4().hex
-    entries = [IndexEntry(Index.EXPIRY, bucket, name, 60) for name in ("b", "a")]
+    entries = [IndexEntry(Index.EXPIRY, bucket, name, ENTRIES_KEPT_S) for name in ("b", "a")]
     _expect_applied(await store.apply(group, [Write(CELL_1, ABSENT, FREE)], entries))
     expect(list(await store.read_index(Index.EXPIRY, bucket)), ["a", "b"], "the entries")
 

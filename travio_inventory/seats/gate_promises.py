@@ -7,6 +7,7 @@ from uuid import uuid4
 from travio_inventory.kernel.promises import Promise, PromiseBroken, expect
 from travio_inventory.seats.ports import Attempt, Cell, Gate, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.ports import TakenSeats as TakenSeatsPort
+from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
 
 TTL_MS = 30_000
@@ -14,6 +15,8 @@ SHORT_MS = 300
 WAIT_S = 20.0
 STEP_S = 0.05
 CELLS = [Cell("A1", 0), Cell("A1", 1)]
+ANN, BOB, CYD = "ann", "bob", "cyd"
+ANNS_HOLD, SOLD = "hold-1", "sold"
 _RIVALS = 16
 
 
@@ -50,39 +53,42 @@ async def _one_of_many_passes(edge: GateAndSeats) -> None:
 
 async def _all_cells_or_none(edge: GateAndSeats) -> None:
     group = new_group()
-    expect(await edge.enter(group, "ann", CELLS[1]), Passed(), "the first attempt")
-    expect(await edge.enter(group, "bob", *CELLS), Locked(("A1",)), "an attempt on that cell and another")
-    expect(await edge.enter(group, "cyd", CELLS[0]), Passed(), "an attempt on the other cell")
+    expect(await edge.enter(group, ANN, CELLS[1]), Passed(), "the first attempt")
+    expect(await edge.enter(group, BOB), Locked(("A1",)), "an attempt on that cell and another")
+    expect(await edge.enter(group, CYD, CELLS[0]), Passed(), "an attempt on the other cell")
 
 
 async def _only_its_own_token_unlocks(edge: GateAndSeats) -> None:
     group = new_group()
-    await edge.enter(group, "ann")
-    await edge.gate.leave(group, CELLS, token="bob")  # noqa: S106 - no password
-    expect(await edge.enter(group, "bob"), Locked(("A1",)), "after a stranger's unlock")
-    await edge.gate.leave(group, CELLS, token="ann")  # noqa: S106 - no password
-    await _until_passed(edge, group, "bob", "after its own unlock")
+    expect(await edge.enter(group, ANN), Passed(), "the first attempt")
+    await edge.gate.leave(group, CELLS, token=BOB)
+    expect(await edge.enter(group, BOB), Locked(("A1",)), "after a stranger's unlock")
+    await edge.gate.leave(group, CELLS, token=ANN)
+    await _until_passed(edge, group, "after its own unlock")
 
 
 async def _a_lock_lapses(edge: GateAndSeats) -> None:
     group = new_group()
-    expect(await edge.enter(group, "ann", ttl_ms=SHORT_MS), Passed(), "the first attempt")
-    await _until_passed(edge, group, "bob", f"after the {SHORT_MS} ms of a lock")
+    expect(await edge.enter(group, ANN, ttl_ms=SHORT_MS), Passed(), "the first attempt")
+    await _until_passed(edge, group, f"after the {SHORT_MS} ms of a lock")
 
 
 async def _taken_seats_turn_away_and_lapse(edge: GateAndSeats) -> None:
     group = new_group()
-    await edge.taken.mark(group, CELLS, Occupancy("hold-1", "ann", "sold", 0, edge.now_ms()))
+    as_of_ms = edge.now_ms()
+    await edge.taken.mark(group, CELLS, Occupancy(ANNS_HOLD, ANN, SOLD, 0, as_of_ms))
     await edge.pause(STEP_S)
-    answer = await edge.enter(group, "bob")
+    answer = await edge.enter(group, BOB)
     if not isinstance(answer, Taken):
         raise PromiseBroken(f"{answer} for a seat that is sold: is the clock of Redis right?")
-    await _until_passed(edge, group, "bob", "two seconds after a seat was marked as sold")
+    sold = tuple(TakenCell(*cell, SOLD, ANN, ANNS_HOLD) for cell in CELLS)
+    expect(answer, Taken(sold, as_of_ms), "what is said of a seat that is sold")
+    await _until_passed(edge, group, "two seconds after a seat was marked as sold")
 
 
-async def _until_passed(edge: GateAndSeats, group: SeatGroupKey, who: str, when: str) -> None:
+async def _until_passed(edge: GateAndSeats, group: SeatGroupKey, when: str) -> None:
     for _ in range(round(WAIT_S / STEP_S)):
-        if isinstance(await edge.enter(group, who), Passed):
+        if isinstance(await edge.enter(group, BOB), Passed):
             return
         await edge.pause(STEP_S)
     raise PromiseBroken(f"nobody passed {when}")

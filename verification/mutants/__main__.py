@@ -15,6 +15,7 @@ RULES = sorted(str(module.relative_to(ROOT)) for module in (ROOT / CODE / "seats
 MODULES = (f"{CODE}/kernel", f"{CODE}/protocol", f"{CODE}/store/group_commit.py", *RULES)
 TESTS = (
     "tests/kernel", "tests/rules", "tests/protocol", "tests/seats", "tests/stock",
+    "tests/store/test_promises.py", "tests/edge/test_promises.py",
     "tests/store/test_group_commit.py", "tests/store/test_group_commit_limits.py",
     "tests/simulation/test_units.py::test_units_are_conserved_and_every_answer_is_true_on_bad_days",
     "tests/simulation/test_simulation.py::test_no_promise_is_broken[0]",
