@@ -5,7 +5,7 @@ from inspect import signature
 
 import pytest
 
-from travio_inventory.kernel.quick import quick
+from travio_inventory.kernel.quick import once, quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +77,21 @@ def test_only_what_is_not_quick_guards_itself_when_it_runs(kind: type[Guarded]) 
     with pytest.raises(FrozenInstanceError):
         Guarded("a").name = "b"  # type: ignore[misc]
     kind("a").name = "b"  # type: ignore[misc]  # the guard that is left
+
+
+def test_what_is_worked_out_once_is_known_from_then_on() -> None:
+    class Trip:
+        def __init__(self) -> None:
+            self.worked_out = 0
+
+        @once
+        def seats(self) -> int:
+            """How many."""
+            self.worked_out += 1
+            return 40
+
+    trip = Trip()
+    assert (trip.seats, trip.seats, trip.worked_out) == (40, 40, 1)
+    assert vars(trip) == {"worked_out": 1, "seats": 40}
+    assert Trip.seats.__doc__ == "How many."
+    assert Trip().seats == 40, "of another one it is worked out anew"

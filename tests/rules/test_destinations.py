@@ -7,6 +7,7 @@ import pytest
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import VIOLATIONS_MAX
+from travio_inventory.protocol.hold import Released, late_id
 from travio_inventory.protocol.refusals import HoldChanged
 from travio_inventory.seats.former import VEHICLES_MAX, FormerVehicle
 from travio_inventory.seats.hold import GIVEN_UP_MAX, Hold, HoldRequest
@@ -265,6 +266,31 @@ def test_seats_that_the_new_vehicle_has_not_must_give_way_all_together() -> None
     assert (moved.seats, moved.groups) == (("A1", "A2", "A3"), (3, 3, 4))
     with pytest.raises(InvalidSeats, match=r"not A2, A3$"):
         Move(CAR, {"A2": "A1", "A3": "A4"}).of(held(CAR, "A5"))
+
+
+def test_a_move_is_done_though_one_of_its_seats_was_given_back_since() -> None:
+    swap = Move(CAR, {"A1": "A2", "A2": "A1"}, Journey(1, 2))
+    there = swap.of(held(CAR, "A1", "A2"))
+    assert there is not None
+    one = replace(there, seats=("A1",), prices=there.prices[:1], given_up=("A2",))
+    assert swap.is_done(one)
+    alone = Move(CAR, {"A1": "A3"})
+    assert alone.is_done(replace(held(CAR, "A3"), given_up=tuple(f"B{at}" for at in range(GIVEN_UP_MAX))))
+
+
+def test_of_a_hold_that_has_ended_only_what_was_moved_says_that_a_move_is_done() -> None:
+    live, stays = held(CAR, "A1"), Move(CAR, {"A1": "A1"})
+    ended = replace(live, state=Released())
+    late = replace(ended, id=late_id(ended.id))
+    said = [stays.is_done(hold) for hold in (live, ended, replace(ended, moves=1), late)]
+    assert said == [True, False, True, True], "a late booking has no number of moves"
+    small = van()
+    onto_small = Reseat(small, Places(small), 7)
+    there = onto_small.of(live)
+    assert there is not None
+    gone = replace(there, state=Released())
+    holds = (live, there, gone, replace(gone, moves=0), replace(there, moves=0))
+    assert [onto_small.is_done(hold) for hold in holds] == [False, True, True, False, True]
 
 
 @pytest.mark.parametrize("version", [0, 2])

@@ -9,6 +9,7 @@ from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.queries import (
     BEFORE_ALL,
     BEGIN,
+    DeedsQuery,
     ManifestQuery,
     OrderQuery,
     ScanPlace,
@@ -85,3 +86,18 @@ def test_a_page_of_a_manifest_goes_on_behind_a_place(place: SeatPlace) -> None:
 def test_a_page_about_a_seat_goes_on_behind_a_row(place: ScanPlace) -> None:
     assert SeatQuery(trip_id="t", seat_id="A1", after=str(place)).place == place
     assert SeatQuery(trip_id="t", seat_id="A1").place == BEGIN == ScanPlace(0, "")
+
+
+def test_a_page_of_deeds_is_of_a_month_and_goes_on_behind_a_deed() -> None:
+    deed = f"{1:015}\x1f{'0f' * 16} "
+    for month in ("", "2027-01", "2027-12"):
+        for after in ("", deed):
+            DeedsQuery(month=month, after=after)
+    for month in ("2027", "2027-00", "2027-13", "2027-1", " 2027-01", "2027-01-01"):
+        assert faults(lambda month=month: DeedsQuery(month=month)) == [("month", "must be empty or YYYY-MM")]  # type: ignore[misc]
+    for after in ("x", deed.strip(), deed + "x"):
+        assert faults(lambda after=after: DeedsQuery(after=after)) == [TOKEN]  # type: ignore[misc]
+    most = limits.DEEDS_LISTED_MAX
+    assert [DeedsQuery(page_size=size).most for size in (0, 1, most)] == [most, 1, most]
+    for size in (-1, most + 1):
+        assert [field for field, _ in faults(lambda size=size: DeedsQuery(page_size=size))] == ["page_size"]  # type: ignore[misc]
