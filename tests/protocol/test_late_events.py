@@ -1,5 +1,6 @@
 """Which recorded events count as missed, how they are published, and what is noted of those that were."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import pytest
@@ -132,13 +133,22 @@ async def test_a_partition_with_many_events_is_read_in_portions(sale: Sale, monk
             portions.append(most)
         return await read(partition, kind, start=start, end=end, most=most)
 
+    asked: list[str] = []
+    read_index = sale.store.read_index
+
+    async def listed(index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        asked.extend([bucket] * (index is Index.TOLD))
+        return await read_index(index, bucket, after=after, most=most)
+
     monkeypatch.setattr(sale.store, "read", counted)
+    monkeypatch.setattr(sale.store, "read_index", listed)
     names = [await record(sale, "A1", n) for n in range(501)]
     visit = [sale.group_partition("A1")]
     late = await late_events(sale, visit, visit)
     assert await publish(late) == sorted(names)
     assert await found(late) == []
     assert portions == [EVENTS_PER_READ] * 4
+    assert len(asked) == 2, "the notes of an hour are read once for all portions"
 
 
 async def test_eight_partitions_are_compared_in_a_round_and_the_rest_in_the_next(sale: Sale) -> None:

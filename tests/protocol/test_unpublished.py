@@ -2,15 +2,18 @@
 
 import pytest
 
-from tests.protocol.parts import Visits
-from tests.protocol.recorded import JOURNAL, event, indexed, opens, record
-from travio_inventory.protocol.batches import FOR_EVER, Index, Kind, RowKey, Table, Write
+from tests.protocol.parts import Visits, noted
+from tests.protocol.recorded import EPOCHS, JOURNAL, event, indexed, opens, record, single
+from travio_inventory.protocol import unpublished as looks
+from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, RowKey, StoreUnavailable, Table, Write
+from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.late_events import LateEvents
-from travio_inventory.protocol.minute_cursor import cursor_of
+from travio_inventory.protocol.minute_cursor import carried_entry, cursor_of
 from travio_inventory.protocol.open_epochs import LOOK_EVERY_MS
 from travio_inventory.protocol.told_notes import HOUR_MS
-from travio_inventory.protocol.unpublished import LATE_MS, PASSED_AFTER_MS, Unpublished
+from travio_inventory.protocol.unpublished import ENTRIES_AT_ONCE, LATE_MS, PASSED_AFTER_MS, Lacking, Unpublished
+from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
 
 OPEN = 1_000
@@ -105,3 +108,63 @@ async def test_events_that_are_kept_no_more_are_not_lacking(sale: Sale) -> None:
     sale.clock.pass_ms(sale.process.sender.rules.retention.events_s * 1_000)
     assert await lacking(sale, unpublished(sale)) == {}
     assert event(sale, "A1", 1, 0, epoch=FIRST).keep_s == 1_000_000
+
+
+async def test_a_sink_that_never_published_lacks_all_that_is_old(sale: Sale) -> None:
+    await opens(sale, OPEN)
+    name = await record(sale, "A1", 1, epoch=1)
+    sale.clock.pass_ms(LATE_MS)
+    assert await lacking(sale, unpublished(sale)) == {"told": [name]}
+
+
+async def test_without_a_sink_no_event_is_read(sale: Sale) -> None:
+    await record(sale, "A1", 1, epoch=1)
+    assert await lacking(sale, Unpublished(sale.process.sender, [])) == {}
+    assert sale.store.reads[Kind.EVENT] == 0
+
+
+async def test_a_partition_is_read_in_portions(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "EVENTS_PER_READ", 2)
+    await begins(sale)
+    names = [await record(sale, "A1", number, epoch=FIRST) for number in range(4)]
+    sale.clock.pass_ms(LATE_MS)
+    assert await lacking(sale, unpublished(sale)) == {"told": names}
+    assert (sale.store.reads[Kind.EVENT], sale.store.rows_read[Kind.EVENT]) == (3, 4)
+
+
+async def test_many_are_given_again_in_portions_for_as_long_as_the_index_keeps_them(sale: Sale) -> None:
+    await begins(sale)
+    await record(sale, "A1", 1, epoch=FIRST)
+    sale.clock.pass_ms(LATE_MS)
+    of, partition = unpublished(sale), sale.group_partition("A1")
+    (found,) = await of.of(partition)
+    of = Unpublished(sale.process.sender, ["told"])
+    sent = noted(sale)
+    of._batches = sale.process.sender.batches
+    await of.give_again(partition, Lacking("told", [*found.events] * (2 * ENTRIES_AT_ONCE + 1)))
+    place = carried_entry("told", single(sale, "A1", 1, 0, epoch=FIRST))
+    keep_s = sale.process.sender.rules.retention.entries_s
+    entry = IndexEntry(Index.JOURNAL, bucket_of(OPEN), place, keep_s)
+    mine = [batch for batch in sent if batch.entries]
+    assert [(batch.partition, list(batch.writes), list(batch.entries)) for batch in mine] == [
+        (JOURNAL, [], [entry] * count) for count in (ENTRIES_AT_ONCE, ENTRIES_AT_ONCE, 1)
+    ]
+
+
+async def test_what_may_not_be_given_again_fails(sale: Sale) -> None:
+    await begins(sale)
+    await record(sale, "A1", 1, epoch=FIRST)
+    sale.clock.pass_ms(LATE_MS)
+    of, partition = unpublished(sale), sale.group_partition("A1")
+    (found,) = await of.of(partition)
+    sale.store.spoil(Spoil.LOST, lambda where, _: where == JOURNAL)
+    with pytest.raises(StoreUnavailable, match=r"^not given to the relay$"):
+        await of.give_again(partition, found)
+
+
+async def test_while_nobody_knows_the_open_epoch_it_fails(sale: Sale) -> None:
+    await record(sale, "A1", 1, epoch=1)
+    sale.clock.pass_ms(LATE_MS)
+    sale.store.cannot_read(EPOCHS)
+    with pytest.raises(StoreUnavailable, match=r"^the store is unavailable; retry$"):
+        await lacking(sale, unpublished(sale, are_noted=False))

@@ -27,7 +27,7 @@ from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.late_events import LOOKS_BACK, readable
 from travio_inventory.protocol.minute_cursor import carried_entry, cursor_of
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.protocol.told_notes import HOUR_MS, NOTHING, ToldNotes
+from travio_inventory.protocol.told_notes import HOUR_MS, ToldNotes
 
 EVENTS_PER_READ = 500
 ENTRIES_AT_ONCE = 100
@@ -111,7 +111,7 @@ class Unpublished:
         passed_ms = self._sender.clock.now_ms() - PASSED_AFTER_MS
         known = [each for each in old if event_rows.epoch_of(each.key) >= first or each.event.at_ms <= passed_ms]
         notes = ToldNotes(self._batches, sink, kept_s=self._sender.rules.retention.told_s)
-        told = await notes.read(partition, [each.event.at_ms for each in known], NOTHING)
+        told = await notes.read(partition, [each.event.at_ms for each in known])
         return [each for each in known if not told.has(each.event.id, each.event.at_ms)][:EVENTS_MAX]
 
     async def _epoch(self) -> int:
