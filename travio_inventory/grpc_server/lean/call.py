@@ -57,7 +57,8 @@ class LeanCall(BareStream):
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_starting = False
-        self.metadata = head.metadata
+        self._metadata: Any = None
+        """What listeners have made of it."""
         self.user_agent = head.user_agent
         self.peer: Peer = connection.peer
         self._connection = connection
@@ -68,6 +69,14 @@ class LeanCall(BareStream):
         self._initial: Headers | None = None
 
     # What handlers read.
+
+    @property
+    def metadata(self) -> ReceivedMetadata:
+        return self.head.metadata if self._metadata is None else self._metadata
+
+    @metadata.setter
+    def metadata(self, value: ReceivedMetadata) -> None:
+        self._metadata = value
 
     @property
     def deadline(self) -> Deadline | None:

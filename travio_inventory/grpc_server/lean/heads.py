@@ -35,14 +35,13 @@ class RequestHead:
     """The headers of one call, or of many that are equal. It is not changed once it is made."""
 
     __slots__ = (
-        "content_bytes", "content_type", "encoding", "is_malformed", "message_bytes_max", "metadata", "method",
+        "_metadata", "_said", "content_bytes", "content_type", "encoding", "is_malformed", "method",
         "rejection", "resets", "timeout_seconds", "user_agent",
     )  # fmt: skip
 
     method: Method
     """Not there if it is rejected, as all that follows."""
     timeout_seconds: float
-    metadata: ReceivedMetadata
     content_type: str
     user_agent: str | None
     encoding: str
@@ -54,6 +53,45 @@ class RequestHead:
         """What it is charged as: so many calls that were cancelled."""
         self.content_bytes: int | None = None
         """What content-length says."""
+        self._metadata: ReceivedMetadata | None = NOTHING_SAID
+        self._said: list[Field] = []
+
+    @property
+    def metadata(self) -> ReceivedMetadata:
+        """What handlers are shown of the headers."""
+        if self._metadata is None:
+            self._metadata = metadata_of(self._said)
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, value: ReceivedMetadata) -> None:
+        self._metadata = value
+
+    def with_metadata(self, said: list[Field], timeout_seconds: float) -> "RequestHead":
+        """That of a call which says the same but for its time, and then these fields, each of which `is_plain`."""
+        head = RequestHead()
+        head._metadata, head._said = None, said
+        head.content_bytes = self.content_bytes
+        head.content_type = self.content_type
+        head.encoding = self.encoding
+        head.method = self.method
+        head.timeout_seconds = timeout_seconds
+        head.user_agent = self.user_agent
+        return head
+
+
+def metadata_of(said: list[Field]) -> ReceivedMetadata:
+    """Raises ValueError where a binary value is none."""
+    return cast(ReceivedMetadata, MultiDictProxy(decode_metadata(said)))
+
+
+def is_plain(name: str) -> bool:
+    """Whether a field of this name is metadata and nothing else, whatever its value: no rule of HTTP/2 or gRPC asks
+    for it.
+    """
+    if name[0] == ":" or name in NO_METADATA or name in CONNECTION_SPECIFIC or name == "host":
+        return False
+    return not name.startswith("grpc-") and not name.endswith("-bin")
 
 
 def read_head(fields: list[Field], context: ServerContext) -> RequestHead:
@@ -97,9 +135,7 @@ def _head(named: dict[str, str], said: list[Field], context: ServerContext) -> R
     head = RequestHead()
     try:
         if said:
-            head.metadata = cast(ReceivedMetadata, MultiDictProxy(decode_metadata(said)))
-        else:
-            head.metadata = NOTHING_SAID
+            head.metadata = metadata_of(said)
     except ValueError:
         return RequestHead(Rejection(Status.INVALID_ARGUMENT, "malformed binary metadata"))
     head.method = method

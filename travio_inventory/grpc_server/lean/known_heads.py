@@ -9,6 +9,7 @@ from travio_inventory.grpc_server.context import ServerContext
 from travio_inventory.grpc_server.lean.frame_format import ConnectionFault
 from travio_inventory.grpc_server.lean.header_decoder import Field, HeaderDecoder
 from travio_inventory.grpc_server.lean.heads import CONNECTION_SPECIFIC, RequestHead, read_head, without_meaning
+from travio_inventory.grpc_server.lean.similar_heads import SimilarHeads
 
 BLOCKS_MAX: Final = 64
 BLOCK_BYTES_MAX: Final = 256
@@ -17,7 +18,7 @@ BLOCK_BYTES_MAX: Final = 256
 class KnownHeads:
     """Those of one connection. Raises ConnectionFault for a block that makes no sense."""
 
-    __slots__ = ("_admission", "_bytes_max", "_context", "_decoder", "_known")
+    __slots__ = ("_admission", "_bytes_max", "_context", "_decoder", "_known", "_similar")
 
     def __init__(self, context: ServerContext, admission: Admission) -> None:
         self._context = context
@@ -25,6 +26,8 @@ class KnownHeads:
         self._bytes_max = context.limits.header_bytes_max
         self._decoder = HeaderDecoder()
         self._known: dict[bytes, RequestHead] = {}
+        self._similar: SimilarHeads | None = None
+        """Needed once the blocks of calls change the table."""
 
     def read(self, block: bytes) -> RequestHead:
         """What a block says that begins a call."""
@@ -60,9 +63,19 @@ class KnownHeads:
         size = self._list_bytes(fields, block)
         if size > self._bytes_max:
             return RequestHead(self._admission.too_large(size), resets=size // self._bytes_max)
-        head = without_meaning() if self._decoder.is_malformed(fields) else read_head(fields, self._context)
-        if not self._decoder.changed and len(block) <= BLOCK_BYTES_MAX:
+        if self._decoder.is_malformed(fields):
+            return without_meaning()
+        if self._decoder.changed:
+            return self._read_new(fields)
+        head = read_head(fields, self._context)
+        if len(block) <= BLOCK_BYTES_MAX:
             if len(self._known) >= BLOCKS_MAX:
                 self._known.clear()
             self._known[block] = head
         return head
+
+    def _read_new(self, fields: list[Field]) -> RequestHead:
+        """What no call before has said like this."""
+        if self._similar is None:
+            self._similar = SimilarHeads(self._context)
+        return self._similar.read(fields)
