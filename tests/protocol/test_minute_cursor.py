@@ -350,6 +350,9 @@ async def test_minutes_that_another_job_left_open_are_unseen_until_they_are_read
     minutes = cursor_of(store, clock)
     await minutes.begin(START_MS + 2 * MINUTE_MS)
     assert minutes.unseen == {NOW, NOW + 1, NOW + 2}
+    minutes.reaches(NOW + 3)
+    assert minutes.unseen == {NOW, NOW + 1, NOW + 2, NOW + 3}
+    await minutes.named([NOW + 3])
     await minutes.named([NOW + 1])
     assert minutes.unseen == {NOW, NOW + 2}
     late_ms = START_MS + (KEEP_S + 120) * 1_000
@@ -357,6 +360,7 @@ async def test_minutes_that_another_job_left_open_are_unseen_until_they_are_read
     assert minutes.unseen == {NOW + 2}, "the older one is given up"
     first = cursor_of(Spoiled(), clock)
     await first.begin(START_MS)
+    first.reaches(NOW + 1)
     assert first.unseen == set(), "nobody left anything"
 
 

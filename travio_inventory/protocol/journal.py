@@ -55,7 +55,6 @@ class EventJournal:
         self._part = part
         self._opened = OpenEpochs(sender.clock, is_alone=is_alone, is_shared=part is not None)
         self._batches = sender.batches
-        self._clock = sender.clock
         self._signals = sender.signals
         self._epochs = sender.epochs
         retention = sender.rules.retention
