@@ -1,9 +1,14 @@
 """Which relay of a sink works on which slices: all have a share, and take over what others leave."""
 
-from travio_inventory.protocol.batches import Applied, Index, Kind, RowKey, Write
+from collections.abc import Sequence
+
+import pytest
+
+from travio_inventory.protocol.batches import Applied, Index, Kind, Partition, RowKey, Write
 from travio_inventory.protocol.minute_cursor import cursor_of
-from travio_inventory.protocol.slice_leases import BEAT_MS, LEASE_MS, SliceLeases
+from travio_inventory.protocol.slice_leases import BEAT_MS, KEPT_S, LEASE_MS, RETRY_MS, SliceLeases
 from travio_inventory.protocol.slices import SLICES
+from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
 
 ALL = frozenset(range(SLICES))
@@ -100,3 +105,90 @@ async def test_who_stood_still_past_its_lease_cannot_move_the_position_of_a_slic
     assert not await move(still, 9)
     assert await move(other, 8)
     assert (await sale.store.get(RELAYS, [position]))[position]["reached"] == 8
+
+
+def sent(sale: Sale) -> list[Sequence[Write]]:
+    """The batches of leases from now on."""
+    batches: list[Sequence[Write]] = []
+
+    def is_meant(partition: Partition, writes: Sequence[Write]) -> bool:
+        if partition == RELAYS:
+            batches.append(writes)
+        return False
+
+    sale.store.spoil(Spoil.LOST, is_meant)
+    return batches
+
+
+async def test_leases_are_renewed_at_intervals_and_sooner_after_one_that_failed(sale: Sale) -> None:
+    sale.clock.pass_ms(LEASE_MS)
+    relay, batches = leases(sale), sent(sale)
+    assert await relay.keep() == ALL
+    begun = len(batches)
+    for passed_ms in (0, RETRY_MS, BEAT_MS - RETRY_MS - 1):
+        sale.clock.pass_ms(passed_ms)
+        assert await relay.keep() == ALL
+        assert len(batches) == begun
+    sale.clock.pass_ms(1)
+    sale.store.spoil(Spoil.LOST, times=1)
+    await relay.keep()
+    assert len(batches) == begun + 1, "it failed"
+    sale.clock.pass_ms(RETRY_MS - 1)
+    await relay.keep()
+    assert len(batches) == begun + 1
+    sale.clock.pass_ms(1)
+    await relay.keep()
+    assert len(batches) == begun + 2
+
+
+async def test_a_relay_that_has_never_reached_the_store_has_nothing_and_tries_again(sale: Sale) -> None:
+    relay = leases(sale)
+    sale.store.cannot_read(RELAYS)
+    assert await relay.keep() == frozenset()
+    await relay.release()
+    sale.store.mend()
+    assert await relay.keep() == frozenset(), "it tried a moment ago"
+    sale.clock.pass_ms(RETRY_MS)
+    assert await relay.keep() == ALL
+
+
+async def test_work_renews_leases_no_more_often_than_a_relay_that_has_none(sale: Sale) -> None:
+    sale.clock.pass_ms(LEASE_MS)
+    relay = leases(sale)
+    await relay.keep()
+    batches = sent(sale)
+    await relay.renew()
+    sale.clock.pass_ms(BEAT_MS - 1)
+    await relay.renew()
+    assert not batches
+    sale.clock.pass_ms(1)
+    await relay.renew()
+    assert len(batches) == 1
+
+
+async def test_who_has_its_share_takes_no_more_of_what_others_leave_free(sale: Sale) -> None:
+    first, second = leases(sale), leases(sale)
+    await settled(sale, first)
+    await second.keep()
+    for _ in range(2):
+        sale.clock.pass_ms(BEAT_MS)
+        assert len(await first.keep()) == SLICES // 2, "the other one has not come for its own yet"
+
+
+@pytest.mark.parametrize("who_begins", [0, 1])
+async def test_two_relays_have_as_many_whoever_begins(sale: Sale, who_begins: int) -> None:
+    """Of the two ids, too, either may be the lesser one."""
+    relays = sorted(
+        (leases(sale), leases(sale)), key=lambda each: str(each.fence(0).condition), reverse=who_begins == 1
+    )
+    await settled(sale, relays[0])
+    assert [len(share) for share in await settled(sale, *relays)] == [SLICES // 2] * 2
+
+
+async def test_each_row_of_a_sink_that_is_taken_away_is_forgotten(sale: Sale) -> None:
+    first, second, batches = leases(sale), leases(sale), sent(sale)
+    await settled(sale, first, second)
+    await first.renew()
+    await first.release()
+    assert {write.keep_s for writes in batches for write in writes} == {KEPT_S}
+    assert first.fence(0).keep_s == KEPT_S

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import event_rows, rows
-from travio_inventory.protocol.batches import Partition, Row, RowKey, StoreUnavailable
+from travio_inventory.protocol.batches import Partition, Row, StoreUnavailable
 from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.told_notes import ToldNotes
@@ -83,8 +83,8 @@ class OwnEvents:
         if self._clock.elapsed_ms() - self._noted_ms >= NOTE_EVERY_MS:
             await self.note()
         for partition, recent in self._recent.take().items():
-            for key, row in recent.items():
-                self._add(partition, key, row)
+            for row in recent.values():
+                self._add(partition, row)
         await self._look()
         ready = self._ready()
         self._out = {event.id: partition for partition, event in ready}
@@ -100,8 +100,6 @@ class OwnEvents:
 
     async def set_aside(self, events: Mapping[Event, Exception]) -> None:
         """See Journal: the relays try them again."""
-        for event in events:
-            self._out.pop(event.id, None)
 
     async def note(self) -> None:
         """Note what was published, so that nobody publishes it again; best effort."""
@@ -115,9 +113,9 @@ class OwnEvents:
             self._followed = self._signals.follow()
         return self._followed
 
-    def _add(self, partition: Partition, key: RowKey, row: Row) -> None:
+    def _add(self, partition: Partition, row: Row) -> None:
         """One that cannot be read the relays report."""
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError):
             event = event_rows.read_event(partition, row)
             if self._clock.now_ms() - event.at_ms < OLD_MS and len(self._lines) < WAITING_MAX:
                 line = self._lines.setdefault(event.subject, _Line(partition))
