@@ -8,6 +8,7 @@ import pytest
 
 from tests.protocol.parts import Noted as Sent
 from travio_inventory.kernel.incoming import Incoming
+from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import ABSENT, Partition, Row, Table, Write
 from travio_inventory.protocol.inbox import ROW, Inbox, Noted, OtherEvent, fingerprint_of, inbox_partition
 from travio_inventory.protocol.retention import APART_S
@@ -72,7 +73,8 @@ async def test_a_decision_and_an_outcome_are_added_to_what_was_noted(noting: Not
     assert noted.outcome == ""
     assert await noted.done("booked") == "booked"
     assert await noting.row() == {**begun, "status": "done", "decision": "book", "outcome": "booked"}
-    assert noting.writes[2] == Write(ROW, {"status": "begun"}, await noting.row(), RETENTION_S + APART_S)
+    decided: Row = {"status": "begun", "decision": "book"}
+    assert noting.writes[2] == Write(ROW, decided, await noting.row(), RETENTION_S + APART_S)
     assert (noted.decision, noted.outcome) == ("book", "booked")
 
 
@@ -97,6 +99,15 @@ async def test_of_two_who_decide_the_first_one_is_followed_unless_it_is_named_as
     assert await first.done("refunded") == "refunded"
     assert await second.done("booked") == "refunded", "by whichever attempt was first"
     assert second.outcome == "refunded"
+
+
+async def test_nothing_is_done_by_an_attempt_that_does_not_know_what_another_one_decided(noting: Noting) -> None:
+    first, second = await noting.begin(), await noting.begin()
+    await first.decide("book")
+    with pytest.raises(BackendUnavailable):
+        await second.done("nothing to do")
+    assert second.decision == "book"
+    assert await second.done("booked") == "booked"
 
 
 async def test_an_event_that_was_forgotten_meanwhile_is_as_it_was_wanted(noting: Noting) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.stock.purchasing import Purchasing
 from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.refusals import PermissionDenied
@@ -15,9 +16,11 @@ from travio_inventory.stock.audit.rounds import LEASE_MS, StockRound, all_places
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.entries import ORGANIZATIONS
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
+from verification.kit.planted_order_faults import PLANTED_IN_ORDERS
 from verification.kit.planted_stock_faults import PLANTED_IN_STOCK, Shelves
 
 DAY_MS = 86_400_000
+PLANTED = {**PLANTED_IN_STOCK, **PLANTED_IN_ORDERS}
 
 
 def auditor(shop: Shop, *sinks: str) -> AuditStock:
@@ -68,9 +71,24 @@ async def test_nothing_is_wrong_with_stock_that_is_right(shop: Shop) -> None:
     assert [(each.left, each.repaired, each.unread, each.more) for each in found] == [([], [], "", 0)] * 3
 
 
-@pytest.mark.parametrize("name", PLANTED_IN_STOCK)
+async def test_nothing_is_wrong_with_purchase_orders_that_are_right(shop: Shop) -> None:
+    """One of each: open, received in part and whole, cancelled before and after that, by itself."""
+    buying = await Purchasing.begun(shop)
+    for cancelled, cups, plates in ((False, 0, 0), (False, 2, 1), (False, 5, 4), (True, 0, 0), (True, 2, 4)):
+        order = await buying.place(5, 4)
+        if cups:
+            await buying.receive(order, cups, plates, key="r")
+        if cancelled:
+            await buying.cancel(order)
+    await shop.adjust(buying.cups, -9)
+    await shop.stock.reorder(HOUSE)
+    shop.clock.pass_ms(61_000)
+    assert [(each.left, each.unread) for each in await audited(shop)] == [([], "")] * 2
+
+
+@pytest.mark.parametrize("name", PLANTED)
 async def test_a_planted_fault_is_found_and_repaired_if_a_step_can(shop: Shop, name: str) -> None:
-    planted, of = PLANTED_IN_STOCK[name], await shelves(shop)
+    planted, of = PLANTED[name], await shelves(shop)
     shop.clock.pass_ms(61_000)
     await planted.plant(of)
     told = await audited(shop)
@@ -173,7 +191,7 @@ async def test_who_is_no_house_audits_nothing(shop: Shop) -> None:
 
 def test_every_fault_is_planted_somewhere() -> None:
     """Events that nobody published are in a test of their own."""
-    planted = set().union(*(each.faults for each in PLANTED_IN_STOCK.values()))
+    planted = set().union(*(each.faults for each in PLANTED.values()))
     assert planted == set(StockFault) - {StockFault.UNPUBLISHED}
 
 

@@ -147,6 +147,23 @@ async def test_killed_after_any_batch_an_event_takes_effect_once(store: Batches,
     pytest.fail("more batches than there can be")
 
 
+async def test_what_is_told_again_says_the_same_whatever_came_meanwhile(store: Batches) -> None:
+    """It was told that the order cannot be reserved; then it is paid, and the event comes again."""
+    for after in range(40):
+        shop = Shop(store)
+        await shop.entry("cup", 5)
+        whole, ending = Arrivals(shop), Ending(store, after)
+        came = whole.placed("o1", ("cup", 6))
+        was_killed = await is_killed(Shop(ending, shop.actor.organization), came, ending)
+        await whole.take(whole.told(PAID, "o1"))
+        shop.clock.pass_s(20)
+        await whole.take(came)
+        assert len(await whole.failures("cup", "o1")) == 1, after
+        if not was_killed:
+            return
+    pytest.fail("more batches than there can be")
+
+
 class Ending:
     """A process's way to a store, on which so many batches go out, and no more."""
 

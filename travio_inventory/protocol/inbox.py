@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.incoming import Incoming
+from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Batches, Condition, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.hold import digest_of
@@ -74,10 +75,13 @@ class Noted:
         return self._seen.decision
 
     async def done(self, outcome: str) -> str:
-        """It has taken effect; returns what came of it, by whichever attempt was first. Raises BackendUnavailable,
-        OutcomeUnknown.
+        """It has taken effect; returns what came of it, by whichever attempt was first. Raises BackendUnavailable, also
+        where another attempt has decided something else meanwhile: the next one goes by that; OutcomeUnknown.
         """
-        await self._become({"status": BEGUN}, replace(self._seen, status=DONE, outcome=outcome))
+        condition: Row = {"status": BEGUN, "decision": self._seen.decision or None}
+        await self._become(condition, replace(self._seen, status=DONE, outcome=outcome))
+        if self._seen.status != DONE:
+            raise BackendUnavailable
         return self._seen.outcome
 
     async def _become(self, condition: Condition, wanted: _Seen) -> None:

@@ -13,7 +13,7 @@ from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.store.memory import Change
 
 NOBODY_ASKED = (MovementType.OUTBOUND, MovementType.RETURN, MovementType.TRANSFER)
-"""Movements by orders and transfers wait for nobody."""
+"""Movements by orders and transfers wait for nobody; receipts of what was ordered neither, beside their line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ class ApprovalJudge:
                 yield from self._judge_step(was, is_now, movements)
                 if is_now.status is ApprovalStatus.APPROVED:
                     approved.append(is_now.quantity)
+        lines = {key for key, _, after in changes if key.kind is Kind.PURCHASE and after}
         is_new = any(key == STOCK and not before for key, before, _ in changes)
         for row in movements.values():
-            count = number(row, "quantity")
-            if row.get("type") in NOBODY_ASKED or is_new or abs(count) <= self._limit:
+            count, is_ordered = number(row, "quantity"), RowKey(Kind.PURCHASE, text(row, "reference")) in lines
+            if row.get("type") in NOBODY_ASKED or is_ordered or is_new or abs(count) <= self._limit:
                 continue
             if count not in approved:
                 yield f"A2 {count} were moved in {at} by {row.get('performed_by')}, and nobody else said yes"

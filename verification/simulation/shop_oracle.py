@@ -9,6 +9,7 @@ from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.store.memory import Change
 from verification.simulation.approval_judge import ApprovalJudge
 from verification.simulation.order_judge import OrderJudge
+from verification.simulation.purchase_judge import PurchaseJudge
 from verification.simulation.stock_oracle import StockOracle
 from verification.simulation.transfer_judge import TransferJudge
 
@@ -19,6 +20,7 @@ class ShopOracle(StockOracle):
     def __init__(self, limit: int) -> None:
         super().__init__()
         self.transfers, self.approvals, self.orders = TransferJudge(), ApprovalJudge(limit), OrderJudge()
+        self.purchases = PurchaseJudge()
 
     def applied(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
         """See StockOracle."""
@@ -27,6 +29,7 @@ class ShopOracle(StockOracle):
             self._all_broken(now_s, self.transfers.applied(now_s, partition, changes, self.rows))
             self._all_broken(now_s, self.approvals.applied(now_s, partition, changes))
         self._all_broken(now_s, self.orders.applied(partition, changes))
+        self._all_broken(now_s, self.purchases.applied(now_s, partition, changes, self.rows))
 
     def judge_replay(self) -> None:
         """The movements of a place, one after the other, and its events, come to what it has."""

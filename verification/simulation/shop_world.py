@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import count
 from random import Random
 from typing import Any
@@ -90,12 +90,13 @@ class ShopWorld(StockWorld):
             else:
                 delivery.result()
         self.oracle.judge_replay()
-        for said in (
-            *self.oracle.transfers.judge(self.steps),
-            *self.oracle.approvals.judge(self.decisions),
-            *self.oracle.orders.judge(self.events, self.oracle.rows),
-        ):
-            self.oracle.violations.append(said)
+        self.oracle.violations += self._judged()
+
+    def _judged(self) -> Iterator[str]:
+        """What is wrong with what was answered, and with what is left."""
+        yield from self.oracle.transfers.judge(self.steps)
+        yield from self.oracle.approvals.judge(self.decisions)
+        yield from self.oracle.orders.judge(self.events, self.oracle.rows)
 
     async def _call(self, what: str, work: Callable[[ShopProcess], Coroutine[Any, Any, object]]) -> str:
         """Have it done in any process, which may die meanwhile: "ok", a refusal's name, or that nobody knows."""

@@ -92,9 +92,13 @@ class StockWorld:
         await asyncio.sleep(self.plan.late_s * 2)
         self.batches.faults = Faults.none()
         await asyncio.sleep(self.night_s)
+        await self._look_over()
         for worker in workers:
             worker.cancel()
         self._reckon()
+
+    async def _look_over(self) -> None:
+        """What somebody does in the calm of the night, before the reckoning: here nothing."""
 
     def _reckon(self) -> None:
         self.oracle.judge_leftovers()

@@ -36,6 +36,11 @@ class TransferJudge:
         self._known: defaultdict[str, list[tuple[float, Transfer]]] = defaultdict(list)
         self._moved: defaultdict[str, defaultdict[Partition, int]] = defaultdict(lambda: defaultdict(int))
 
+    def on_the_way(self, at: Partition) -> int:
+        """How many units are in transit to that place."""
+        last = [known[-1][1] for known in self._known.values()]
+        return sum(each.counts.in_transit for each in last if place(each.organization, each.sku, each.to_number) == at)
+
     def applied(self, now_s: float, at: Partition, changes: Sequence[Change], rows: AllRows) -> Iterator[str]:
         """What is wrong since a batch was applied."""
         touched: dict[str, None] = {}

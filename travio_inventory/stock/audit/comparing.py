@@ -15,8 +15,10 @@ from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.refusals import HoldNotFound
 from travio_inventory.protocol.resource import home_of
 from travio_inventory.stock.audit.findings import StockFault, StockFinding
+from travio_inventory.stock.audit.orders import OrdersLook, receipt_of, standing
 from travio_inventory.stock.records import reservation_rows, stock_rows
 from travio_inventory.stock.records.order_books import SLOT, OrderBooks
+from travio_inventory.stock.records.purchase_rows import ON_ORDER
 from travio_inventory.stock.records.reservation_rows import RESERVED, RETURNING, line_key, sold_key
 from travio_inventory.stock.records.stock_rows import MOVEMENTS_KEPT_S, STOCK
 from travio_inventory.stock.records.stock_units import StockUnits, still
@@ -53,13 +55,17 @@ class Look:
         self._at = at
         self._bounds = bounds
         self._homes: dict[str, Row | None] = {}
+        self._came: dict[str, int] = {}
+        """What movements brought, by purchase order."""
 
     async def findings(self, now_ms: int) -> list[StockFinding]:
         """All faults that are seen at that moment. Raises StoreUnavailable."""
         seen = await still(self._batches, self._at)
         if STOCK not in seen:
             return []
+        on_order = (await self._batches.get(self._at, [ON_ORDER])).get(ON_ORDER)
         found = self._of_reserved(seen) + await self._of_movements(seen[STOCK], now_ms)
+        found += await self._of_orders(seen[STOCK], on_order, now_ms)
         for key, line in seen.items():
             if key.kind is Kind.LINE and (fault := await self._of_line(key.id, line)) is not None:
                 found.append(fault)
@@ -91,6 +97,8 @@ class Look:
                 other = f"{before} before it, and {balance} after the one before"
                 found.append(self._finding(StockFault.MISSING_MOVEMENT, key.id, other, other))
             balance = rows.number(movement, "balance")
+            if order := receipt_of(movement):
+                self._came[order] = self._came.get(order, 0) + rows.number(movement, "quantity")
         if balance is None:
             balance = 0 if self._is_whole(entry, now_ms, now_ms) else None
         total = total_of(entry)
@@ -98,6 +106,14 @@ class Look:
             other = f"{total}, its movements say {balance}"
             found.append(self._finding(StockFault.TOTAL, "", other, total - balance))
         return found
+
+    async def _of_orders(self, entry: Row, on_order: Row | None, now_ms: int) -> list[StockFinding]:
+        """What is on order is looked at if nothing of it has changed since its movements were read."""
+        are_read = not self._bounds.versions or rows.number(entry, "version") <= self._bounds.versions
+        seen = await standing(self._batches, self._at, self._came if are_read else None, on_order, now_ms)
+        if seen is None:
+            return []
+        return await OrdersLook(self._batches, self._at, late_ms=self._bounds.late_ms).findings(seen)
 
     def _is_whole(self, entry: Row, first_ms: int, now_ms: int) -> bool:
         """Whether all movements of the entry are kept and read, if that is the moment of the first."""

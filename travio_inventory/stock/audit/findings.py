@@ -30,6 +30,16 @@ class StockFault(StrEnum):
     """An order has two that live, or were committed."""
     UNBOOKED = "unbooked reservation"
     """The book of the order does not name its reservation."""
+    ON_ORDER = "wrong on order"
+    """What is on order for an entry is not what is outstanding of a purchase order's line."""
+    RECEIVED = "wrong received"
+    """What was received of a purchase order's line is not what its movements brought."""
+    LOST_LINE = "lost line of an order"
+    """A purchase order has no line beside its entry, where it is on order."""
+    STRAY_LINE = "line of no order"
+    """A line is open of a purchase order that is not there, or did not order that."""
+    UNFINISHED = "unfinished order"
+    """A purchase order was cancelled long ago, and its line is open."""
     UNPUBLISHED = "unpublished stock events"
     """A sink lacks events that were recorded long ago."""
 
@@ -49,6 +59,11 @@ ADVICE: Mapping[StockFault, str] = MappingProxyType(
         StockFault.OVERDUE: _AGAIN,
         StockFault.TWO_RESERVATIONS: "ask the customer which of them is meant, and cancel the other by its id",
         StockFault.UNBOOKED: _AGAIN,
+        StockFault.ON_ORDER: _AGAIN,
+        StockFault.RECEIVED: "more came than was ordered: count what lies there (`travio-inventory stock count`)",
+        StockFault.LOST_LINE: _AGAIN,
+        StockFault.STRAY_LINE: "more came than was ordered: count what lies there (`travio-inventory stock count`)",
+        StockFault.UNFINISHED: _AGAIN,
         StockFault.UNPUBLISHED: "the relay has them again: run the audit again in some minutes; if they are still "
         "there, the sink is down or refuses them, which the log of the relay tells",
     }

@@ -6,6 +6,11 @@
     without its units      reserved again IF so many are available, beside its unchanged home row
     wrong reserved         what the lines say, IF the entry is at the version that was seen
     wrong total            the smaller of the two, with a movement where that is the entry's, IF as it was seen
+    wrong received         what the movements say, and on order what is outstanding then, IF both are as they were seen
+    lost line of an order  placed again, with what came of it; likewise
+    line of no order       closed; likewise
+    unfinished order       gone on with, as whoever meets it does
+    wrong on order         what the line has outstanding, IF both are as they were seen
     unbooked reservation   the slot names it IF it names what was seen
     unpublished events     given to the relay again
 
@@ -25,6 +30,7 @@ from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.stock.audit.comparing import movements, reserved_in
 from travio_inventory.stock.audit.findings import StockFault, StockFinding
+from travio_inventory.stock.audit.mending_orders import OrderRepairs
 from travio_inventory.stock.entry import InventoryEntry, Quantities
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import movement_days, reservation_rows, stock_rows
@@ -44,6 +50,11 @@ ORDER: Sequence[StockFault] = (
     StockFault.RESERVED,
     StockFault.WITHOUT_UNITS,
     StockFault.UNBOOKED,
+    StockFault.RECEIVED,
+    StockFault.LOST_LINE,
+    StockFault.STRAY_LINE,
+    StockFault.UNFINISHED,
+    StockFault.ON_ORDER,
     StockFault.UNPUBLISHED,
 )
 """What is given back first may be what another reservation lacks. Other faults are not repaired."""
@@ -59,6 +70,7 @@ class StockRepairs:
         self._rolling = protocol.rolling
         self._resource = protocol.resource
         self._outbox = outbox
+        orders = OrderRepairs(protocol.sender)
         self._by_fault: Mapping[StockFault, Callable[[StockFinding], Awaitable[None]]] = MappingProxyType(
             {
                 StockFault.OVERDUE: self._expire,
@@ -68,6 +80,11 @@ class StockRepairs:
                 StockFault.RESERVED: self._bring_in_line,
                 StockFault.WITHOUT_UNITS: self._take_again,
                 StockFault.UNBOOKED: self._book,
+                StockFault.RECEIVED: orders.bring_in_line,
+                StockFault.LOST_LINE: orders.bring_in_line,
+                StockFault.STRAY_LINE: orders.bring_in_line,
+                StockFault.UNFINISHED: orders.go_on,
+                StockFault.ON_ORDER: orders.bring_in_line,
                 StockFault.UNPUBLISHED: self._give_again,
             }
         )

@@ -270,14 +270,20 @@ def _is_gone(claim: Claim[Reservation], entry: Row) -> bool:
 
 
 def _own(claim: Claim[Reservation], standing: Rows) -> OwnShare:
-    """How much of the claim is taken already."""
+    """How much of the claim is taken already. A line of another quantity is of an attempt that was planned otherwise:
+    nothing may come of that id any more. A home in which nothing is claimed says nothing.
+    """
     found = [
-        [standing[key]["status"] for key in (line_key(hold_id), sold_key(hold_id)) if key in standing]
-        for hold_id, _ in _lines(claim)
+        [(standing[key], count) for key in (line_key(hold_id), sold_key(hold_id)) if key in standing]
+        for hold_id, count in _lines(claim)
     ]
-    if all(any(status in _HAS_UNITS for status in statuses) for statuses in found):
+    if found and all(any(_has(row, count) for row, count in lines) for lines in found):
         return OwnShare.ALL
     return OwnShare.SOME if any(found) else OwnShare.NONE
+
+
+def _has(line: Row, count: int) -> bool:
+    return line["status"] in _HAS_UNITS and rows.number(line, "quantity") == count
 
 
 def _is_to_be_moved(key: RowKey, row: Row, state: HoldState) -> bool:

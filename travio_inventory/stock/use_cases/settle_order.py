@@ -32,6 +32,7 @@ from travio_inventory.stock.use_cases.steps import Steps
 
 FAILED: Final = "failed "
 """Begins the decision that it cannot be done, before its reason."""
+IS_PAID, UNPAID = "paid", "unpaid"
 ORDER_CANCELLED: Final = "ORDER_CANCELLED"
 RESERVED, COMMITTED, RETURNED, GIVEN_BACK = "reserved", "committed", "returned", "given back"
 NOTED, NOTHING, TOLD, ENDED = "noted", "nothing to do", "failed, and told", "reserved, and ended since"
@@ -75,20 +76,20 @@ class SettleOrder:
             came, why = await self._as_noted(actor, order)
             if not why:
                 return came
-            await decisions.decide(f"{FAILED}{COMMIT} {why}", over=RESERVED)
-        return await self._tell(actor, order, decisions, about=command.merged[0].sku)
+            await decisions.decide(_failed(COMMIT, why, command.merged[0].sku), over=RESERVED)
+        return await self._tell(actor, order, decisions)
 
     async def paid(self, actor: Actor, order: OrderEvent, decisions: Decisions) -> str:
         """The order is paid for. Raises RetryableRefusal with nothing decided."""
         actor.needs(Scope.HOUSE_WORK)
-        found = await self._found(actor, order)
         if not decisions.decision:
+            found = await self._found(actor, order)
             came, why = await self._commit(actor, order, found)
             if not why:
                 return came
-            await decisions.decide(f"{FAILED}{COMMIT} {why}")
-        about = found.lines[0].sku if found is not None else order.order_id
-        return await self._tell(actor, order, decisions, about=about)
+            about = found.lines[0].sku if found is not None else order.order_id
+            await decisions.decide(_failed(COMMIT, why, about))
+        return await self._tell(actor, order, decisions)
 
     async def not_paid(self, actor: Actor, order: OrderEvent) -> str:
         """A payment for the order failed; what is committed was paid otherwise. Raises RetryableRefusal."""
@@ -133,11 +134,13 @@ class SettleOrder:
         except ReservationEnded as ended:
             if not await self._is_unpaid_for(actor, order):
                 return False
-            await decisions.decide(f"{FAILED}{COMMIT} {ended.reason}")
+            await decisions.decide(_failed(COMMIT, ended.reason, command.merged[0].sku))
         except (RetryableRefusal, IdempotencyKeyReused):
             raise
         except FinalRefusal as refusal:
-            await self._decide(decisions, f"{FAILED}{RESERVE} {refusal.reason}")
+            is_paid = await self._notes.of(actor.organization, order.order_id) is Note.PAID
+            about = command.merged[0].sku
+            await self._decide(decisions, _failed(RESERVE, refusal.reason, about, is_paid=is_paid))
         else:
             if (await self._decide(decisions, RESERVED)).startswith(FAILED):  # by another attempt, meanwhile
                 await self._give_back(actor, made)
@@ -204,14 +207,19 @@ class SettleOrder:
             return NOTHING
         return RETURNED if was_committed else GIVEN_BACK
 
-    async def _tell(self, actor: Actor, order: OrderEvent, decisions: Decisions, *, about: str) -> str:
+    async def _tell(self, actor: Actor, order: OrderEvent, decisions: Decisions) -> str:
+        """All that is told was decided: so an attempt that tells it again tells the same."""
         if not decisions.decision.startswith(FAILED):
             raise BackendUnavailable  # another attempt decides at this moment
-        step, why = decisions.decision.removeprefix(FAILED).split(" ")
-        is_paid = step == COMMIT or await self._notes.of(actor.organization, order.order_id) is Note.PAID
-        failure = Failure(order.order_id, step, why, is_paid, about, order.source, order.event)
+        step, why, paid, about = decisions.decision.removeprefix(FAILED).split(" ", 3)
+        failure = Failure(order.order_id, step, why, paid == IS_PAID, about, order.source, order.event)
         await self._steps.run(self._failures.tell(actor.organization, failure))
         return TOLD
 
     async def _found(self, actor: Actor, order: OrderEvent) -> Reservation | None:
         return await self._reservations.of_order(actor.organization, order.order_id)
+
+
+def _failed(step: str, why: str, about: str, *, is_paid: bool = True) -> str:
+    """The decision that this step cannot be done, with all that is told of it."""
+    return f"{FAILED}{step} {why} {IS_PAID if is_paid else UNPAID} {about}"
