@@ -92,8 +92,8 @@ class CallerConnection(HttpToolsProtocol):
         self._room = room
         self._unsent = unsent
         self._bodies = bodies
-        self._unanswered: deque[Body] = deque()
-        """The bodies of requests without an answer, in order: the last may have begun to arrive."""
+        self._unanswered: deque[tuple[RequestResponseCycle, Body]] = deque()
+        """The requests without an answer and their bodies, in order: the last may have begun to arrive."""
         self._head_bytes = 0
         self._is_too_large = False
         self._reading_since: float | None = None
@@ -115,7 +115,8 @@ class CallerConnection(HttpToolsProtocol):
         self._room.stays_no_more(self.transport)
         self._unsent.goes_on(self.transport)
         while self._unanswered:
-            self._unanswered.popleft().end()
+            self._unanswered[0][0].disconnected = True  # uvicorn tells the last one only
+            self._forget_body()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -154,7 +155,7 @@ class CallerConnection(HttpToolsProtocol):
 
     def _give_up_reading(self) -> None:
         """Tell who sent half a request, unless a request is being answered."""
-        if not any(body.is_begun for body in self._unanswered):
+        if not any(body.is_begun for _, body in self._unanswered):
             self._answer(self._refusals.too_slow)
         else:
             self.transport.close()
@@ -197,7 +198,7 @@ class CallerConnection(HttpToolsProtocol):
             self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
             self.scope["state"][MAY_STAY] = partial(self._room.may_stay, self.transport)
             body = Body(self._bodies, is_asked_for=self._request.waiting_for_100_continue)
-            self._unanswered.append(body)
+            self._unanswered.append((self._request, body))
             self.scope["state"][BODY] = body
 
     def on_body(self, body: bytes) -> None:
@@ -205,18 +206,18 @@ class CallerConnection(HttpToolsProtocol):
         if request is None or request.response_complete:
             if not self._bodies.drop(len(body), self.flow.resume_reading):
                 self.flow.pause_reading()
-        elif not self._unanswered[-1].add(len(body)):
+        elif not self._unanswered[-1][1].add(len(body)):
             request.message_event.set()
         else:
             super().on_body(body)
-            if self._unanswered[-1].kept > UNASKED_BYTES_MAX:
+            if self._unanswered[-1][1].kept > UNASKED_BYTES_MAX:
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._reading_since = None
         super().on_message_complete()
         if self._unanswered:
-            self._unanswered[-1].end_of_body()
+            self._unanswered[-1][1].end_of_body()
 
     def _count(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
@@ -231,12 +232,18 @@ class CallerConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         if self._unanswered:
-            self._unanswered.popleft().end()
+            self._forget_body()
         self._room.stays_no_more(self.transport)
         if not self.pipeline:
             self._idle_since = self.loop.time()
             self._room.became_idle(self)
         super().on_response_complete()
+
+    def _forget_body(self) -> None:
+        """Of the first request, which is over. What nobody has read of it does not stay for as long as its sender."""
+        request, body = self._unanswered.popleft()
+        request.body = bytearray()
+        body.end()
 
     def send_400_response(self, msg: str) -> None:
         """Uvicorn's answer to what it cannot parse. Where another answer is under way it would be taken for that."""

@@ -31,6 +31,8 @@ MOVER_EVERY: Final = 12
 """Every n-th visit moves what it holds to another seat, if one is left."""
 SETTLE_SECONDS_MAX: Final = 45.0
 SEAT_SECONDS_MAX: Final = 30.0
+HOLD_SECONDS: Final = 120
+"""A hold outlasts every visit: a slow answer is a long wait, not a hold that has lapsed meanwhile."""
 LOST: Final = "connection lost"
 ELSEWHERE: Final = "moved elsewhere"
 
@@ -141,7 +143,8 @@ class Crowd:
 
     async def _use(self, channel: LeanChannel, seat: str, other: str = "") -> str:
         """Hold the seat, move to the other one if there is one, and release it; what went wrong first."""
-        asked = {"trip_id": FAIR_TRIP, "seat_ids": [seat], "user_id": seat, "idempotency_key": ""}
+        asked: dict[str, object] = {"trip_id": FAIR_TRIP, "seat_ids": [seat], "user_id": seat, "idempotency_key": ""}
+        asked["hold_duration_seconds"] = HOLD_SECONDS
         reply = await channel.call(path_of("HoldSeats"), request("HoldSeats", asked).SerializeToString())
         if reply.status != Status.OK.value:
             return _name_of(reply)

@@ -158,7 +158,7 @@ def _told() -> Iterator[None]:
     except (Refusal, GRPCError) as refused:
         raise connect_error(refused) from None
     except RefusedBody as refused:
-        raise connect_error(refused.refusal) from None
+        raise connect_error(refused.refusal()) from None
     except HTTPException as refused:
         raise connect_error(too_large(refused.detail)) from None
     except ConnectError:

@@ -71,7 +71,7 @@ class Guard:
             nonlocal body_bytes
             message = await receive()
             if NO_ROOM in message:
-                raise RefusedBody(Overloaded())
+                raise RefusedBody(Overloaded)
             if message["type"] == "http.request":
                 size_bytes = len(message.get("body", b""))
                 body_bytes += size_bytes
@@ -92,7 +92,7 @@ class Guard:
         if body_bytes > bytes_max:
             raise HTTPException(413, f"the body may have {bytes_max} bytes")
         if self._unread_bytes > self._limits.unread_max:
-            raise RefusedBody(Overloaded())
+            raise RefusedBody(Overloaded)
 
 
 def _declared(scope: Scope) -> int:

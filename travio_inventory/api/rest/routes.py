@@ -31,10 +31,12 @@ OFTEN: Final = (400, 401, 403, 413, 422, 429, 503)
 
 
 class RefusedBody(HTTPException):
-    """A body is not read; FastAPI passes only its own exceptions on."""
+    """A body is not read; FastAPI passes only its own exceptions on. Whoever raises the refusal makes it: one that this
+    had would have this as its context, and both would keep what was read of the body until garbage is collected.
+    """
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(TABLE[type(refusal)].http)
+    def __init__(self, refusal: Callable[[], Refusal]) -> None:
+        super().__init__(TABLE[type(refusal())].http)
         self.refusal = refusal
 
 
@@ -59,7 +61,7 @@ class Route(APIRoute):
                 async with asyncio.timeout(getattr(request.app.state, DEADLINE_S)):
                     return (quick and await quick(request)) or await usual(request)
             except RefusedBody as refused:
-                raise refused.refusal from None
+                raise refused.refusal() from None
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody hears it
             except TimeoutError:
@@ -100,7 +102,7 @@ class LargeBodyRoute(Route):
             try:
                 size = len(await whole.body())
             except RefusedBody as refused:
-                raise refused.refusal from None
+                raise refused.refusal() from None
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody hears it
             if size <= LARGE_BYTES:
