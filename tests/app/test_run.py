@@ -10,12 +10,17 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from grpclib.client import Channel
 from grpclib.health.v1.health_grpc import HealthStub
 
 from travio_inventory.app.authentication import UNSAFE
-from travio_inventory.app.run import OTHER_FILES_MAX
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.run import OTHER_FILES_MAX, loop_factory
+from travio_inventory.bench.free_ports import free_port
+from travio_inventory.settings import load_settings
+from travio_inventory.telemetry.turns import TimedTurns
 from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
 
 READY_SECONDS_MAX = 50
@@ -125,6 +130,24 @@ async def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) ->
     messages = [json.loads(line)["message"] for line in service.log.splitlines()]
     assert messages[0] == "SCYLLA_HOSTS=db1 is ignored: TRAVIO_STORE=embedded"
     assert [message.split(":")[0] for message in messages[1:]] == ["TRAVIO_AUTH=off", "ready", "stopping", "figures"]
+
+
+@pytest.mark.once
+async def test_on_uvloop_it_serves_over_grpc_and_http_and_ends_when_told(tmp_path: Path) -> None:
+    web_port = free_port()
+    async with serving(tmp_path, TRAVIO_LOOP="uvloop", TRAVIO_HTTP_PORT=str(web_port)) as service:
+        async with service.client() as client:
+            assert await client.serves()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web_port}") as web:
+            assert (await web.get("/readyz")).status_code == 200
+        assert await service.stop() == 0
+        assert "Traceback" not in service.log
+
+
+def test_a_loop_that_is_not_installed_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    with pytest.raises(StartFailed, match=r"TRAVIO_LOOP=uvloop needs uvloop: pip install 'travio-inventory\[uvloop\]'"):
+        loop_factory(load_settings(loop="uvloop"), TimedTurns())
 
 
 FILES = """

@@ -101,6 +101,7 @@ OTHER_VALUES = MappingProxyType(
         "trip_archive": "/archive",
         "refusals": "legacy",
         "server": "grpclib",
+        "loop": "uvloop",
         "default_organization": "acme",
         "clock_bound_ms": "251",
         "attempt_grace_seconds": "11",

@@ -8,12 +8,19 @@ import pytest
 from verification.kit.service_process import ServiceProcess, serving
 
 
-@pytest.fixture(scope="package", params=["lean", pytest.param("grpclib", marks=pytest.mark.once)])
+@pytest.fixture(
+    scope="package",
+    params=[
+        pytest.param({"TRAVIO_SERVER": "lean"}, id="lean"),
+        pytest.param({"TRAVIO_SERVER": "grpclib"}, id="grpclib", marks=pytest.mark.once),
+        pytest.param({"TRAVIO_LOOP": "uvloop"}, id="uvloop", marks=pytest.mark.thorough),
+    ],
+)
 async def shared(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[ServiceProcess]:
     """A service for tests that do not disturb each other: each opens its own trips. Each of our servers in turn."""
-    async with serving(tmp_path_factory.mktemp("shared"), TRAVIO_SERVER=request.param) as service:
+    async with serving(tmp_path_factory.mktemp("shared"), **request.param) as service:
         yield service
         assert await service.stop() == 0
         assert "Traceback" not in service.log, service.log

@@ -5,7 +5,8 @@ import logging
 import os
 import resource
 import signal
-from asyncio import SelectorEventLoop
+from asyncio import AbstractEventLoop, SelectorEventLoop
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
 from functools import partial
 
@@ -58,13 +59,30 @@ def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
     try:
         turns = TimedTurns()
         until_told = partial(_until_told, settings, service, turns, lines)
-        anyio.run(until_told, backend_options={"loop_factory": partial(SelectorEventLoop, turns)})
+        anyio.run(until_told, backend_options={"loop_factory": loop_factory(settings, turns)})
     except StartFailed as failed:
         log.critical("cannot start: %s", failed)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
+
+
+def loop_factory(settings: Settings, turns: TimedTurns) -> Callable[[], AbstractEventLoop]:
+    """Makes the event loop that was chosen, which is timed. Raises StartFailed where it is not installed."""
+    if settings.server.loop == "asyncio":
+        return partial(SelectorEventLoop, turns)
+    try:
+        import uvloop  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise StartFailed("TRAVIO_LOOP=uvloop needs uvloop: pip install 'travio-inventory[uvloop]'") from None
+
+    def timed() -> AbstractEventLoop:
+        loop = uvloop.new_event_loop()
+        turns.look_at(loop)
+        return loop
+
+    return timed
 
 
 def allow_connections(settings: Settings) -> None:

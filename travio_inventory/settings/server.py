@@ -25,6 +25,9 @@ class ServerSettings(Component):
         "lean",
         "what reads and writes HTTP/2: lean = our own code, ten times the empty calls a second; grpclib = the library",
     )
+    loop: Literal["asyncio", "uvloop"] = setting(
+        "LOOP", "asyncio", "whose event loop runs the process; uvloop needs travio-inventory[uvloop]"
+    )
     refusals: Literal["status", "legacy"] = setting(
         "REFUSALS",
         "status",

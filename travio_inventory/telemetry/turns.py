@@ -1,14 +1,17 @@
 """How long the turns of the event loop are: while one lasts, all other calls of the process wait."""
 
+from asyncio import AbstractEventLoop
 from collections.abc import Sequence
 from selectors import DefaultSelector, SelectorKey
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 from typing import Final
 
 LONGEST_TURN = "event_loop longest_turn_us"
 """The name of the figure: in the log, the longest turn since the line before."""
 WINDOW_NS: Final = 30_000_000_000
 """The longest turn is told of this window and of the one before, so that any number of scrapers see it."""
+TICK_NS: Final = 20_000_000
+"""How often a loop is looked at that has no selector of ours."""
 
 
 class TimedTurns(DefaultSelector):
@@ -28,13 +31,23 @@ class TimedTurns(DefaultSelector):
         now_ns = perf_counter_ns()
         took_ns = now_ns - self._began_ns
         self.busy_ns += took_ns
-        if now_ns - self._window_began_ns > self._window_ns:
-            self._next_window(now_ns)
-        self._longest_ns = max(self._longest_ns, took_ns)
-        self._longest_in_window_ns = max(self._longest_in_window_ns, took_ns)
+        self._note(took_ns, now_ns)
         ready = super().select(timeout)
         self._began_ns = perf_counter_ns()
         return ready
+
+    def look_at(self, loop: AbstractEventLoop) -> None:
+        """Time a loop that has its own way to wait: its longest turns by how late a timer is, all together by the CPU
+        time of this thread.
+        """
+        self._began_ns = perf_counter_ns()
+        loop.call_later(TICK_NS / 1e9, self._tick, loop)
+
+    def _tick(self, loop: AbstractEventLoop) -> None:
+        now_ns = perf_counter_ns()
+        self._note(max(0, now_ns - self._began_ns - TICK_NS), now_ns)
+        self.busy_ns = thread_time_ns()
+        self.look_at(loop)
 
     def longest_us(self) -> int:
         """The longest turn since this was last asked."""
@@ -47,6 +60,12 @@ class TimedTurns(DefaultSelector):
         if now_ns - self._window_began_ns > self._window_ns:
             self._next_window(now_ns)
         return max(self._longest_in_window_ns, self._longest_before_ns)
+
+    def _note(self, took_ns: int, now_ns: int) -> None:
+        if now_ns - self._window_began_ns > self._window_ns:
+            self._next_window(now_ns)
+        self._longest_ns = max(self._longest_ns, took_ns)
+        self._longest_in_window_ns = max(self._longest_in_window_ns, took_ns)
 
     def _next_window(self, now_ns: int) -> None:
         is_next = now_ns - self._window_began_ns <= 2 * self._window_ns
