@@ -3,100 +3,32 @@
 import asyncio
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 from grpclib.client import Channel
 from grpclib.exceptions import GRPCError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.app.collector import WITHIN_S, Collector, collector, traced
 from travio_inventory.app.service import App, running
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
-from travio_inventory.settings import Settings
 from travio_inventory.telemetry.sampling import Sampling, sampling
 from travio_inventory.wire.inventory.v1 import GetTripRequest, HoldSeatsRequest, InventoryServiceStub
-from verification.kit.in_process import settings_of
 from verification.kit.service_process import ORGANIZATION
 from verification.kit.trips import trip_of
 
+__all__ = ["collector"]
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{CALLER}-01"
 UNSAMPLED = f"00-{TRACE}-{CALLER}-00"
-WITHIN_S = 30
 HOLD = "inventory.v1.InventoryService/HoldSeats"
-
-
-class Collector:
-    """Keeps the spans that it is sent; while `go_on` is not set it answers nobody."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-        self.services: set[str] = set()
-        self.go_on = threading.Event()
-        self.go_on.set()
-        collector = self
-
-        class Receiver(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                collector.go_on.wait(WITHIN_S)
-                collector.keep(ExportTraceServiceRequest.FromString(body))
-                answer = ExportTraceServiceResponse().SerializeToString()
-                self.send_response(200)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-                """It logs nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def keep(self, request: ExportTraceServiceRequest) -> None:
-        """Keep what it says."""
-        for of_resource in request.resource_spans:
-            said = {each.key: each.value.string_value for each in of_resource.resource.attributes}
-            self.services.add(said["service.name"])
-            for scope in of_resource.scope_spans:
-                self.spans.extend(scope.spans)
-
-    def named(self, name: str) -> list[Span]:
-        """The spans of that name."""
-        return [span for span in self.spans if span.name == name]
-
-    def close(self) -> None:
-        self.go_on.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-    opened = Collector()
-    yield opened
-    opened.close()
-
-
-def traced(endpoint: str, folder: Path | None = None, **changed: object) -> Settings:
-    ports = {"http_host": "127.0.0.1", "http_port": 0}
-    chosen = {"otel_exporter_otlp_endpoint": endpoint, "otel_traces_sampler": "parentbased_always_on"}
-    return settings_of(folder, **ports | chosen | changed)
 
 
 @asynccontextmanager

@@ -52,3 +52,22 @@ def test_an_id_is_one_unless_all_of_it_is_zero(trace_id: str) -> None:
 )
 def test_what_names_no_span_is_none(text: str | None) -> None:
     assert read_trace_parent(text) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("", ""),
+        ("a=1,b@c=2", "a=1,b@c=2"),
+        (" a=1 \t, b=2 ", "a=1,b=2"),
+        ("a=" + "x" * 510, "a=" + "x" * 510),
+        ("a=" + "x" * 511, ""),
+        ("a=\r\nb: c", ""),
+        ("a=\u00e9", ""),
+    ],
+)
+def test_a_state_goes_with_it_if_it_is_one(said: str, state: str) -> None:
+    """Nothing that another header could begin with, nor more than the standard asks to pass on."""
+    found = read_trace_parent(f"00-{TRACE}-{SPAN}-01", said)
+    assert found == TraceParent(TRACE, SPAN, is_sampled=True, state=state)
+    assert str(found) == f"00-{TRACE}-{SPAN}-01"

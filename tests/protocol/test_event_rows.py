@@ -4,6 +4,7 @@ import pytest
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, Step
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in, unit_of
@@ -102,3 +103,19 @@ def test_a_row_id_names_the_subject_and_the_ordinal() -> None:
 def test_another_id_is_not_an_events(row_id: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - what is said of it goes nowhere
         event_rows.named_in(row_id)
+
+
+@pytest.mark.parametrize("state", ["", "a=1,b=2 3"])
+@pytest.mark.parametrize("is_sampled", [True, False])
+def test_the_trace_of_the_moment_is_in_the_row_and_in_the_event(state: str, is_sampled: bool) -> None:
+    trace = TraceParent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", is_sampled, state)
+    token = CURRENT.set(trace)
+    try:
+        for written in (
+            event_rows.event_of(HOLD, STEP, Recorded(7, 2_500)),
+            event_rows.only_event(ID, "trip.cancelled", 4, ActorKind.HOUSE, "{}", Recorded(7, 2_500)),
+        ):
+            event = event_rows.read_event(PARTITION, written.values)
+            assert (event.traceparent, event.tracestate) == (str(trace), state)
+    finally:
+        CURRENT.reset(token)

@@ -9,15 +9,16 @@ import pytest
 from tests.protocol.parts import Noted
 from tests.protocol.test_on_units import UNITS, Stock, market, stock
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Kind, Outcome, RowKey, Unknown, Write
 from travio_inventory.protocol.claims import AlreadyThere, Claimed, Contended, Lost, Result, Unanswered, Won
 from travio_inventory.protocol.folding import TOGETHER_MAX, FoldedAttempts
-from travio_inventory.protocol.hold import DIGEST_CHARS
+from travio_inventory.protocol.hold import DIGEST_CHARS, Recorded
 from travio_inventory.protocol.rows import hold_key, number
 from verification.kit.passing import Batch, Send
 from verification.kit.sale import GRACE_S
-from verification.simulation.units import COUNTER, UnitHold, UnitRequest, partition_of
+from verification.simulation.units import COUNTER, UnitHold, UnitRequest, Units, partition_of
 
 __all__ = ["market", "stock"]
 _T = TypeVar("_T")
@@ -263,3 +264,35 @@ async def test_an_attempt_that_failed_is_fenced_as_any_is(folding: Folding) -> N
     assert (await folding.attempts.fence(hold, Contended(())))["status"] == "aborted"
     [(claimed, _)] = await all_told(folding.claim(hold))
     assert isinstance(claimed.result, AlreadyThere)
+
+
+class InTraces(Units):
+    """Units whose events say in which trace they are told."""
+
+    def event(self, hold: UnitHold, at: Recorded) -> Write:
+        """See Resource."""
+        said = super().event(hold, at)
+        return said._replace(values={**said.values, "trace": str(CURRENT.get())})
+
+
+async def test_each_of_those_that_go_together_is_told_in_the_trace_of_its_own_caller(folding: Folding) -> None:
+    """Also where their batch was sent by the task of another one, and where one is in no trace."""
+    folding.attempts._resource = InTraces()
+    span, traces = "b7ad6b7169203331", {place: f"{place:032x}" for place in (1, 2, 4)}
+
+    def claim(place: int) -> "asyncio.Task[tuple[Claimed, bool]]":
+        CURRENT.set(TraceParent(traces[place], span, is_sampled=True) if place in traces else None)
+        return folding.claim(folding.a_hold(place))
+
+    claiming = [claim(1)]
+    await folding.gate.arrived.wait()
+    claiming += [claim(place) for place in (2, 3, 4)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await folding.ends(claiming)
+    rows = [write.values for batch in folding.gate.sent for write in batch.writes if write.key.kind is Kind.EVENT]
+    assert folding.sizes == [1, 3]
+    assert [row["trace"] for row in rows] == [
+        f"00-{traces[place]}-{span}-01" if place in traces else "None" for place in (1, 2, 3, 4)
+    ]
+    assert not folding.attempts._traces

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import Store, open_guest, open_view
@@ -26,6 +26,9 @@ from travio_inventory.settings import EventSettings, Settings
 from travio_inventory.telemetry.meters import Meters
 from travio_inventory.telemetry.metrics import Figures
 
+if TYPE_CHECKING:
+    from travio_inventory.telemetry.tracing import Tracing
+
 INTERNAL, NOT_READABLE = "INTERNAL", "NOT_READABLE"
 SENT = "sent"
 
@@ -46,11 +49,16 @@ async def open_dead_letters(settings: Settings, *, writes: bool) -> AsyncIterato
 
 
 def event_jobs(
-    settings: Settings, assembly: Assembly, store: Store, figures: Figures, meters: Meters
+    settings: Settings,
+    assembly: Assembly,
+    store: Store,
+    figures: Figures,
+    meters: Meters,
+    tracing: "Tracing | None" = None,
 ) -> Mapping[str, Job]:
     """The jobs by name. Raises StartFailed if a library or a file is missing."""
     letters, sender = dead_letters_of(settings, store), assembly.sender
-    taken = inbound(settings.events_in, assembly, letters, figures)
+    taken = inbound(settings.events_in, assembly, letters, figures, tracing)
     again = givers(taken.receptions, settings.events, relays=settings.background.relay == "on")
     job = DeadLetterJob(letters, again, jitter=sender.random)
     tell_letters(meters, job.counts, sender.clock)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import StartFailed
@@ -16,6 +16,9 @@ from travio_inventory.protocol.inbox import Inbox
 from travio_inventory.settings import EventInSettings
 from travio_inventory.telemetry.metrics import Figures
 
+if TYPE_CHECKING:
+    from travio_inventory.telemetry.tracing import Tracing
+
 
 class Inbound(NamedTuple):
     """A job for each source by name, and what receives its events."""
@@ -24,7 +27,13 @@ class Inbound(NamedTuple):
     receptions: Mapping[str, Reception]
 
 
-def inbound(events_in: EventInSettings, assembly: Assembly, letters: DeadLetters, figures: Figures) -> Inbound:
+def inbound(
+    events_in: EventInSettings,
+    assembly: Assembly,
+    letters: DeadLetters,
+    figures: Figures,
+    tracing: "Tracing | None" = None,
+) -> Inbound:
     """What takes events in. Raises StartFailed if a library or a file is missing."""
     sources = parse_sources(events_in.sources)
     if not sources:
@@ -47,7 +56,14 @@ def inbound(events_in: EventInSettings, assembly: Assembly, letters: DeadLetters
     def deliver(name: str) -> Delivery:
         count = partial(figures.add, f"events_in.{name}")
         own = SourceLetters(letters, name, sender.clock)
-        delivery = Delivery(name, reception, own, jitter=sender.random, count=count)
+        delivery = Delivery(
+            name,
+            reception,
+            own,
+            jitter=sender.random,
+            count=count,
+            traced=(lambda _, see_through: see_through) if tracing is None else tracing.receiving,
+        )
         figures.gauge(f"events_in.{name} waiting", lambda: delivery.waiting)
         return delivery
 

@@ -182,7 +182,7 @@ async def _at_work(
             **store.jobs,
             **watched_trips(settings.metrics, inventory, meters),
         }
-        background = _background_jobs(settings, assembly, store, figures, meters) if with_background else {}
+        background = _background_jobs(settings, assembly, store, figures, meters, tracing) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             feeds = Feeds(inventory.follow_maps, assembly.signals, SystemClock())
             figures.gauge("live watchers", lambda: feeds.watchers)
@@ -366,7 +366,12 @@ async def _kept_at_work(
 
 
 def _background_jobs(
-    settings: Settings, assembly: Assembly, store: Store, figures: Figures, meters: Meters
+    settings: Settings,
+    assembly: Assembly,
+    store: Store,
+    figures: Figures,
+    meters: Meters,
+    tracing: "Tracing | None",
 ) -> dict[str, Job]:
     background = settings.background
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
@@ -383,7 +388,7 @@ def _background_jobs(
         jobs["auditor"] = audits.run
     if assembly.stock is not None:
         jobs |= stock_jobs(assembly.stock, settings, count_fault=partial(_count_fault, figures), jitter=jitter)
-    return {**jobs, **event_jobs(settings, assembly, store, figures, meters)}
+    return {**jobs, **event_jobs(settings, assembly, store, figures, meters, tracing)}
 
 
 def _count_fault(figures: Figures, fault: str) -> None:

@@ -25,7 +25,8 @@ class Event:
 
     `subject` names what it is about, and `ordinal` counts the subject's events from 0: a subject's events are published
     in this order. Events with the same `partition_key` belong in one partition of a broker. `data` is a JSON object;
-    `type` and `version` define its fields.
+    `type` and `version` define its fields. `traceparent` and `tracestate` are the trace of the call that did it, as W3C
+    Trace Context writes them, empty where it was in none.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Event:
     ordinal: int
     partition_key: str
     data: str
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Sink(Protocol):

@@ -6,7 +6,8 @@ before it of its subject is, so that a gap is seen. Nothing here knows what happ
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, Step
-from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Write
+from travio_inventory.kernel.trace_context import CURRENT
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Value, Write
 from travio_inventory.protocol.hold import Recorded, base_id
 from travio_inventory.protocol.resource import Hold
 from travio_inventory.protocol.rows import number, text
@@ -16,35 +17,33 @@ def event_of(hold: Hold, step: Step, place: Recorded) -> Write:
     """The event of the step that brings the hold to its state, recorded at that place. Until the step is committed,
     `hold.recorded` is the place of the event before it.
     """
-    subject = base_id(hold.id)
-    values: Row = {
+    return event_row(base_id(hold.id), step, place, hold.recorded)
+
+
+def only_event(subject: str, kind: str, version: int, actor: ActorKind, data: str, place: Recorded) -> Write:
+    """The one event of a subject that is no hold."""
+    return event_row(subject, Step(0, kind, version, actor, data), place, Recorded(0, 0))
+
+
+def event_row(subject: str, step: Step, place: Recorded, before: Recorded) -> Write:
+    """The event of the subject's step, recorded at that place, whose event before it is there. It is in the trace of
+    the moment.
+    """
+    values: dict[str, Value] = {
         "type": step.type,
         "version": step.version,
         "at_ms": place.at_ms,
         "actor": step.actor.value,
         "subject": subject,
         "ordinal": step.ordinal,
-        "previous_epoch": hold.recorded.epoch,
-        "previous_at_ms": hold.recorded.at_ms,
+        "previous_epoch": before.epoch,
+        "previous_at_ms": before.at_ms,
         "data": step.data,
     }
+    trace = CURRENT.get()
+    if trace is not None:
+        values["trace"] = f"{trace} {trace.state}" if trace.state else str(trace)
     return Write(key_of(subject, step.ordinal, place), {}, values)
-
-
-def only_event(subject: str, kind: str, version: int, actor: ActorKind, data: str, place: Recorded) -> Write:
-    """The one event of a subject that is no hold."""
-    values: Row = {
-        "type": kind,
-        "version": version,
-        "at_ms": place.at_ms,
-        "actor": actor.value,
-        "subject": subject,
-        "ordinal": 0,
-        "previous_epoch": 0,
-        "previous_at_ms": 0,
-        "data": data,
-    }
-    return Write(key_of(subject, 0, place), {}, values)
 
 
 def key_of(subject: str, ordinal: int, place: Recorded) -> RowKey:
@@ -105,6 +104,8 @@ def read_event(partition: Partition, row: Row) -> Event:
     kind, data, subject, ordinal = text(row, "type"), text(row, "data"), subject_of(row), ordinal_of(row)
     if not (kind and data and subject):
         raise ValueError("an event without type, subject or data")
+    trace = row.get("trace")
+    traceparent, _, tracestate = trace.partition(" ") if isinstance(trace, str) else ("", "", "")
     return Event(
         id=id_of(subject, ordinal),
         type=kind,
@@ -116,4 +117,6 @@ def read_event(partition: Partition, row: Row) -> Event:
         ordinal=ordinal,
         partition_key=partition.name,
         data=data,
+        traceparent=traceparent,
+        tracestate=tracestate,
     )

@@ -16,6 +16,10 @@ EVENT = RowKind(
         number("previous_epoch", "the epoch of the subject's previous event"),
         number("previous_at_ms", "the moment of the subject's previous event"),
         text("data", "the event's data, as JSON; its form depends on type and version"),
+        text(
+            "trace",
+            "the trace of the call that did it, if it was in one: its traceparent, and its tracestate behind a space",
+        ),
     ),
     is_written_once=True,
 )

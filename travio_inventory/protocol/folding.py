@@ -11,10 +11,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, NamedTuple
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Partition, Write
 from travio_inventory.protocol.claims import Claimed, Claims, Won
 from travio_inventory.protocol.fencing import Fencing
+from travio_inventory.protocol.hold import Recorded
 from travio_inventory.protocol.resource import H, Resource, home_and_others
 from travio_inventory.protocol.sending import Sender
 
@@ -25,6 +27,7 @@ TOGETHER_MAX = 16
 class _Waiting(NamedTuple, Generic[H]):
     hold: H
     now_ms: int
+    trace: TraceParent | None
     answer: "asyncio.Future[tuple[Claimed, bool]]"
 
 
@@ -42,13 +45,15 @@ class FoldedAttempts(Attempts[H]):
         super().__init__(sender, resource, claims, fencing)
         self._background = background
         self._queues: dict[Partition, list[_Waiting[H]]] = {}
+        self._traces: dict[str, TraceParent | None] = {}
+        """Of the holds that are being sent: each has a caller of its own."""
 
     async def claim(self, holds: Sequence[H], now_ms: int, beside: Sequence[Write] = ()) -> tuple[Claimed, bool]:
         """See Attempts. Waits for the batch that is under way, and no longer."""
         home, others = home_and_others(self._resource, holds[0])
         if others or beside or len(holds) > 1:
             return await super().claim(holds, now_ms, beside)
-        mine = _Waiting(holds[0], now_ms, asyncio.get_running_loop().create_future())
+        mine = _Waiting(holds[0], now_ms, CURRENT.get(), asyncio.get_running_loop().create_future())
         if home in self._queues:
             self._queues[home].append(mine)
         else:
@@ -72,6 +77,9 @@ class FoldedAttempts(Attempts[H]):
         wanted = [each for each in together if not each.answer.done()]
         if not wanted:
             return
+        traces = {each.hold.id: each.trace for each in wanted}
+        CURRENT.set(wanted[0].trace)  # of this task, which sends for whoever comes
+        self._traces |= traces
         try:
             now_ms = min(each.now_ms for each in wanted)
             claimed, others_sent = await super().claim([each.hold for each in wanted], now_ms)
@@ -79,6 +87,9 @@ class FoldedAttempts(Attempts[H]):
             for each in wanted:
                 _fail(each, failed)
             return
+        finally:
+            for name in traces:
+                self._traces.pop(name, None)
         in_doubt |= claimed.in_doubt
         if len(wanted) == 1 or isinstance(claimed.result, Won):
             told = Claimed(claimed.result, in_doubt, claimed.as_of_ms)
@@ -89,6 +100,14 @@ class FoldedAttempts(Attempts[H]):
         half = len(wanted) // 2
         await self._send(wanted[:half], in_doubt=in_doubt)
         await self._send(wanted[half:], in_doubt=in_doubt)
+
+    def _beginning(self, hold: H, now: Recorded) -> tuple[Write, Write]:
+        """See Attempts: in the trace of the call that waits for it."""
+        token = CURRENT.set(self._traces.get(hold.id, CURRENT.get()))
+        try:
+            return super()._beginning(hold, now)
+        finally:
+            CURRENT.reset(token)
 
 
 def _fail(waiting: _Waiting[H], why: Exception) -> None:

@@ -10,30 +10,27 @@ from contextvars import ContextVar
 from time import time_ns
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
-    NonRecordingSpan,
+    Link,
     Span,
-    SpanContext,
     SpanKind,
     Status,
     StatusCode,
-    TraceFlags,
-    set_span_in_context,
 )
 from opentelemetry.util.types import AttributeValue
 
 from travio_inventory.kernel.events import Event, Sink
-from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.telemetry.http_requests import Application, Message, Receive, Scope, Send
 from travio_inventory.telemetry.outages import Outages
 from travio_inventory.telemetry.sampling import Sampling
+from travio_inventory.telemetry.trace_parents import context_of, links_to, parent_in_headers, parent_in_metadata
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +43,11 @@ NOT_FOLLOWED: Final = ("holds",)
 """Ports whose calls are made of calls of the store."""
 
 T = TypeVar("T")
+M = TypeVar("M")
 R = TypeVar("R", bound=Callable[..., Any])
 _Step = Callable[..., Awaitable[Any]]
-_RECORDED: Final[ContextVar[bool]] = ContextVar("recorded", default=False)
-"""Whether the work of the moment is within a span."""
+_RECORDED: Final[ContextVar[TraceParent | None]] = ContextVar("recorded", default=None)
+"""The span that the work of the moment is within, as long as that is the trace of the moment."""
 
 
 class Handled(Protocol):
@@ -136,7 +134,7 @@ class Tracing:
         func, attributes = handler.func, _of_method(path)
 
         async def traced_func(stream: Any) -> None:  # noqa: ANN401 - grpclib's
-            parent = read_trace_parent(stream.metadata.get("traceparent"))
+            parent = parent_in_metadata(stream.metadata)
             if not self._sampling.is_sampled(parent):
                 await _unrecorded(parent, func, stream)
                 return
@@ -170,11 +168,10 @@ class Tracing:
             refusal = refuses(peer, metadata, data)
             if refusal is None:
                 return None
-            said = metadata.get("traceparent")
-            parent = None if said is None else read_trace_parent(said)
+            parent = parent_in_metadata(metadata)
             if self._sampling.is_sampled(parent):
                 told = {**attributes, "rpc.grpc.status_code": int(refusal.status.value)}
-                context = _context_of(parent)
+                context = context_of(parent)
                 self._tracer.start_span(path[1:], context, SpanKind.SERVER, told, start_time=began_ns).end()
             return refusal
 
@@ -187,8 +184,7 @@ class Tracing:
             if scope["type"] != "http":
                 await application(scope, receive, send)
                 return
-            said = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
-            parent = read_trace_parent(said)
+            parent = parent_in_headers(scope["headers"])
             if not self._sampling.is_sampled(parent):
                 await _unrecorded(parent, application, scope, receive, send)
                 return
@@ -218,9 +214,10 @@ class Tracing:
         kind, name = SpanKind.CLIENT if system else SpanKind.INTERNAL, f"{port}.{method}"
 
         async def traced_call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
-            if not _RECORDED.get():
+            here = CURRENT.get()
+            if here is None or here is not _RECORDED.get():
                 return await call(*args, **kwargs)
-            with self._span(name, kind, CURRENT.get(), attributes) as span:
+            with self._span(name, kind, here, attributes) as span:
                 result = await call(*args, **kwargs)
                 if method in {"apply", "enter"}:
                     span.set_attribute("travio.answer", type(result).__name__)
@@ -229,12 +226,15 @@ class Tracing:
         return traced_call
 
     def publishing(self, name: str, sink: Sink) -> Sink:
-        """The sink; handing events over has a span, which begins a trace."""
+        """The sink; handing events over has a span, which begins a trace, and is linked to the recorded ones that the
+        events are of: it is recorded with them.
+        """
         tracing = self
 
         class TracedSink:
             async def publish(self, events: Sequence[Event]) -> None:
-                if not tracing._sampling.is_sampled(None):
+                links = links_to(events, tracing._sampling)
+                if not (links or tracing._sampling.is_sampled(None)):
                     await sink.publish(events)
                     return
                 attributes: dict[str, AttributeValue] = {
@@ -242,20 +242,43 @@ class Tracing:
                     "messaging.destination.name": name,
                     "messaging.batch.message_count": len(events),
                 }
-                with tracing._span(f"send {name}", SpanKind.PRODUCER, None, attributes):
+                with tracing._span(f"send {name}", SpanKind.PRODUCER, None, attributes, links):
                     await sink.publish(events)
 
         return TracedSink()
 
+    def receiving(self, name: str, see_through: Callable[[M], Awaitable[None]]) -> Callable[[M], Awaitable[None]]:
+        """What sees messages of that source through; each has a span, whose parent its sender names."""
+
+        async def traced_message(message: M) -> None:
+            parent = CURRENT.get()
+            if not self._sampling.is_sampled(parent):
+                await see_through(message)
+                return
+            attributes: dict[str, AttributeValue] = {
+                "messaging.operation.type": "process",
+                "messaging.destination.name": name,
+            }
+            with self._span(f"process {name}", SpanKind.CONSUMER, parent, attributes):
+                await see_through(message)
+
+        return traced_message
+
     @contextmanager
     def _span(
-        self, name: str, kind: SpanKind, parent: TraceParent | None, attributes: Mapping[str, AttributeValue]
+        self,
+        name: str,
+        kind: SpanKind,
+        parent: TraceParent | None,
+        attributes: Mapping[str, AttributeValue],
+        links: Sequence[Link] = (),
     ) -> Iterator[Span]:
         """A span, which the work within belongs to."""
-        span = self._tracer.start_span(name, _context_of(parent), kind, attributes)
+        span = self._tracer.start_span(name, context_of(parent), kind, attributes, links)
         found = span.get_span_context()
-        here = TraceParent(f"{found.trace_id:032x}", f"{found.span_id:016x}", is_sampled=True)
-        current, recorded = CURRENT.set(here), _RECORDED.set(True)
+        state = "" if parent is None else parent.state
+        here = TraceParent(f"{found.trace_id:032x}", f"{found.span_id:016x}", is_sampled=True, state=state)
+        current, recorded = CURRENT.set(here), _RECORDED.set(here)
         try:
             yield span
         except Exception as error:
@@ -272,17 +295,6 @@ class Tracing:
 def _of_method(path: str) -> dict[str, AttributeValue]:
     _, service, method = path.split("/")
     return {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
-
-
-def _context_of(parent: TraceParent | None) -> Context:
-    """Of a caller's span, or of one of ours; an empty one begins a trace."""
-    if parent is None:
-        return Context()
-    trace_id, span_id = int(parent.trace_id, 16), int(parent.span_id, 16)
-    flags = TraceFlags(TraceFlags.SAMPLED if parent.is_sampled else TraceFlags.DEFAULT)
-    return set_span_in_context(
-        NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)), Context()
-    )
 
 
 async def _unrecorded(parent: TraceParent | None, call: _Step, *args: object) -> None:

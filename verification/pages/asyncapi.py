@@ -16,6 +16,7 @@ from travio_inventory.events.shapes.showtimes import ShowtimeMessage
 from travio_inventory.events.shapes.trips import TripMessage, TripPayload
 from travio_inventory.events.targets.kafka import TOPICS
 from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.trace_context import STATE_BYTES_MAX
 from travio_inventory.seats.events import VERSION, Data, EventType
 from travio_inventory.stock.events import StockEvent
 from verification.pages.architecture import ROOT
@@ -33,6 +34,11 @@ SAID: Final[Mapping[Shape, str]] = {
 }
 
 Schema: TypeAlias = dict[str, Any]
+TRACE: Final[Schema] = {
+    "traceparent": {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$"},
+    "tracestate": {"type": "string", "maxLength": STATE_BYTES_MAX},
+}
+"""Of what was done in a trace."""
 
 
 class _Untitled(GenerateJsonSchema):
@@ -90,7 +96,7 @@ def _native(kind: EventType) -> Schema:
         "partition_key": text,
         "data": {"$ref": f"{REF}{kind.value}.v{VERSION}"},
     }
-    return {"type": "object", "properties": properties, "required": [*properties]}
+    return {"type": "object", "properties": {**properties, **TRACE}, "required": [*properties]}
 
 
 def _attributes(kind: EventType) -> Schema:
@@ -108,7 +114,7 @@ def _attributes(kind: EventType) -> Schema:
         "actor": {"enum": [each.value for each in ActorKind]},
         "ordinal": {"type": "string", "pattern": "^[0-9]+$"},
     }
-    return {"type": "object", "properties": properties, "required": [*properties]}
+    return {"type": "object", "properties": {**properties, **TRACE}, "required": [*properties]}
 
 
 def _of_stock(kind: StockEvent) -> Schema:
@@ -127,7 +133,7 @@ def _messages(shape: Shape) -> Iterator[tuple[str, Schema]]:
     """The messages of the shape, by name."""
     headers = {
         "type": "object",
-        "properties": {"event_type": {"type": "string"}, "event_id": {"type": "string"}},
+        "properties": {"event_type": {"type": "string"}, "event_id": {"type": "string"}, **TRACE},
         "required": ["event_type", "event_id"],
     }
     match shape:

@@ -24,6 +24,7 @@ INTERNAL = "INTERNAL"
 DEAD = "dead letter"
 
 T = TypeVar("T")
+_SeeThrough = Callable[[Message], Awaitable[None]]
 
 Count = Callable[[str, int], None]
 """Counts a message, by its fate, and the nanoseconds that it took."""
@@ -35,9 +36,18 @@ class Delivery:
     """Messages of one source. `waiting` is how many are being tried again now: those behind them wait with them."""
 
     def __init__(
-        self, name: str, reception: Reception, letters: SourceLetters, *, jitter: Random, count: Count
+        self,
+        name: str,
+        reception: Reception,
+        letters: SourceLetters,
+        *,
+        jitter: Random,
+        count: Count,
+        traced: Callable[[str, _SeeThrough], _SeeThrough] = lambda _, see_through: see_through,
     ) -> None:
+        """`traced` gives what sees a message through a span, in the trace of the moment."""
         self.waiting = 0
+        self._traced = traced(name, self._see_through)
         self._name = name
         self._reception = reception
         self._letters = letters
@@ -51,7 +61,7 @@ class Delivery:
         """
         token = CURRENT.set(_trace_of(message))
         try:
-            await self._see_through(message)
+            await self._traced(message)
         finally:
             CURRENT.reset(token)
 
@@ -109,5 +119,9 @@ def _bug(why: str) -> Fate | Unfit:
 
 def _trace_of(message: Message) -> TraceParent | None:
     """The trace that its sender names, in a header or by CloudEvents' extension; the log names it too."""
-    said = next((header.value for header in message.headers if header.name.endswith("traceparent")), b"")
-    return read_trace_parent(said.decode("latin-1"))
+    parent, state = (_said(message, name) for name in ("traceparent", "tracestate"))
+    return read_trace_parent(parent, state)
+
+
+def _said(message: Message, name: str) -> str:
+    return next((header.value.decode("latin-1") for header in message.headers if header.name.endswith(name)), "")

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import quote
 
-from travio_inventory.events.shapes.message import Message
+from travio_inventory.events.shapes.message import Message, trace_of
 from travio_inventory.events.shapes.moments import moment
 from travio_inventory.events.shapes.native import data_of_line
 from travio_inventory.kernel.events import Event
@@ -14,7 +14,9 @@ SOURCE: Final = "/travio-inventory/organizations/"
 
 
 def cloud_event(event: Event) -> tuple[Message, ...]:
-    """One message. `ordinal`, `actor`, `organization` and `partitionkey` are extensions."""
+    """One message. `ordinal`, `actor`, `organization` and `partitionkey` are extensions. So is the trace, which is a
+    header of the broker's too, where instruments look for it.
+    """
     kind = cloud_type(event.type, event.version)
     attributes = {
         "specversion": SPEC_VERSION,
@@ -28,8 +30,10 @@ def cloud_event(event: Event) -> tuple[Message, ...]:
         "actor": event.actor.value,
         "ordinal": str(event.ordinal),
     }
+    trace = trace_of(event)
+    attributes |= trace
     body = data_of_line(event).encode()
-    return (Message(id=event.id, type=kind, key=event.partition_key, body=body, attributes=attributes),)
+    return (Message(event.id, kind, event.partition_key, body, headers=trace, attributes=attributes),)
 
 
 def cloud_type(kind: str, version: int) -> str:

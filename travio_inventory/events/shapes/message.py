@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from travio_inventory.kernel.events import Event
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 JSON = "application/json"
 
@@ -25,3 +27,17 @@ class Message(NamedTuple):
     def all_headers(self, *, prefix: str) -> dict[str, str]:
         """The headers, and the attributes with that prefix."""
         return {**self.headers, **{f"{prefix}{name}": value for name, value in self.attributes.items()}}
+
+
+def headers_of(event: Event, kind: str, name: str) -> dict[str, str]:
+    """The headers of a message of that type with that id, which tells of the event or of a part of it."""
+    headers = {"event_type": kind, "event_id": name}
+    if event.traceparent:
+        headers |= trace_of(event)
+    return headers
+
+
+def trace_of(event: Event) -> dict[str, str]:
+    """The trace that the event is of, under the names that W3C Trace Context and CloudEvents give it; may be empty."""
+    named = {"traceparent": event.traceparent, "tracestate": event.tracestate}
+    return {name: value for name, value in named.items() if value}

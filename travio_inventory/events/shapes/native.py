@@ -2,14 +2,14 @@
 
 import json
 
-from travio_inventory.events.shapes.message import Message
+from travio_inventory.events.shapes.message import Message, headers_of, trace_of
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.json_text import encode_ascii
 
 
 def native(event: Event) -> tuple[Message, ...]:
     """One message."""
-    headers = {"event_type": event.type, "event_id": event.id}
+    headers = headers_of(event, event.type, event.id)
     body = line_of(event).encode()
     return (Message(id=event.id, type=event.type, key=event.partition_key, body=body, headers=headers),)
 
@@ -27,6 +27,8 @@ def line_of(event: Event) -> str:
         "ordinal": event.ordinal,
         "partition_key": event.partition_key,
     }
+    if event.traceparent:
+        envelope |= trace_of(event)
     return f'{encode_ascii(envelope)[:-1]},"data":{data_of_line(event)}}}'
 
 

@@ -3,7 +3,7 @@
 from typing import NotRequired, TypedDict
 
 from travio_inventory.events.shapes.equivalents import ShowtimesType, ToldSeats, told_of
-from travio_inventory.events.shapes.message import Message
+from travio_inventory.events.shapes.message import Message, headers_of
 from travio_inventory.events.shapes.moments import moment
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.json_text import encode
@@ -55,5 +55,5 @@ def _message(event: Event, told: ToldSeats, kind: ShowtimesType) -> Message:
         written["expiresAt"] = moment(data.expires_at_ms)
     if isinstance(data, SeatsPurchased | BookingChanged | BookingCancelled) and kind in _BOUGHT:
         written["orderId"] = data.order
-    headers = {"event_type": kind.value, "event_id": told.id}
+    headers = headers_of(event, kind.value, told.id)
     return Message(id=told.id, type=kind.value, key=showtime, body=encode(written).encode(), headers=headers)

@@ -3,7 +3,7 @@
 import json
 
 from travio_inventory.events.shapes.equivalents import OF_STOCK
-from travio_inventory.events.shapes.message import Message
+from travio_inventory.events.shapes.message import Message, headers_of
 from travio_inventory.events.shapes.moments import moment
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.json_text import encode
@@ -15,6 +15,6 @@ def of_stock(event: Event) -> tuple[Message, ...]:
         return ()
     about = {"eventId": event.id, "type": event.type, "timestamp": moment(event.at_ms)}
     written = {**json.loads(event.data), **about, "organizationId": event.organization}
-    headers = {"event_type": event.type, "event_id": event.id}
+    headers = headers_of(event, event.type, event.id)
     body = encode(written).encode()
     return (Message(id=event.id, type=event.type, key=event.partition_key, body=body, headers=headers),)

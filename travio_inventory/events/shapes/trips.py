@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
 from travio_inventory.events.shapes.equivalents import TripsType, told_of
-from travio_inventory.events.shapes.message import Message
+from travio_inventory.events.shapes.message import Message, headers_of
 from travio_inventory.events.shapes.moments import moment
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.json_text import encode
@@ -48,5 +48,5 @@ def _message(event: Event, name: str, kind: TripsType, seats: tuple[str, ...]) -
     trip, at = event.partition_key, moment(event.at_ms)
     payload = TripPayload(trip_id=trip, seat_ids=[*seats], status=STATUSES[kind], updated_at=at)
     written = TripMessage(id=name, type=kind, aggregate_id=trip, timestamp=at, version=1, payload=payload)
-    headers = {"event_type": kind.value, "event_id": name}
+    headers = headers_of(event, kind.value, name)
     return Message(id=name, type=kind.value, key=trip, body=encode(written).encode(), headers=headers)

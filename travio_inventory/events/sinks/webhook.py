@@ -37,6 +37,8 @@ RETRY_AFTER_S_MAX = 3_600.0
 LATER = frozenset({408, 409, 425, 429})
 """Of the statuses 4xx, those that say: not now."""
 IN_HEADERS = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"
+TRACE = ("traceparent", "tracestate")
+"""Headers that are printable ASCII, and have a form of their own."""
 """Signs that the HTTP binding of CloudEvents has as they are; others are %XX."""
 
 log = logging.getLogger(__name__)
@@ -189,6 +191,7 @@ class Webhook:
         told = message.all_headers(prefix=ATTRIBUTE_PREFIX)
         return {
             **{name.replace("_", "-"): quote(text, safe=IN_HEADERS) for name, text in told.items()},
+            **{name: told[name] for name in TRACE if name in told},
             "content-type": message.content_type,
             "accept-encoding": "identity",
             "user-agent": AGENT,

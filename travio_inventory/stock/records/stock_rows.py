@@ -3,7 +3,7 @@
 from travio_inventory.kernel.events import Step
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.protocol.event_rows import key_of
+from travio_inventory.protocol.event_rows import event_row
 from travio_inventory.protocol.hold import Recorded
 from travio_inventory.stock.entry import InventoryEntry, Quantities, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
@@ -96,15 +96,4 @@ def read_movement(inventory: str, key: RowKey, row: Row) -> Movement:
 
 def event_write(entry: InventoryEntry, step: Step, at: Recorded, before: Recorded) -> Write:
     """The row of an event of the entry, whose event before it is there."""
-    values: Row = {
-        "type": step.type,
-        "version": step.version,
-        "at_ms": at.at_ms,
-        "actor": step.actor.value,
-        "subject": entry.id,
-        "ordinal": step.ordinal,
-        "previous_epoch": before.epoch,
-        "previous_at_ms": before.at_ms,
-        "data": step.data,
-    }
-    return Write(key_of(entry.id, step.ordinal, at), {}, values)
+    return event_row(entry.id, step, at, before)
