@@ -36,7 +36,7 @@ __all__ = ["collector"]
 TRACE, SPAN, STATE = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "vendor=opaque,other@a=1 2%3"
 PARENT = f"00-{TRACE}-{SPAN}-01"
 CONTEXT = {"traceparent": PARENT, "tracestate": STATE}
-TRACED = replace(event("traced"), **CONTEXT)
+TRACED = replace(event("traced"), traceparent=PARENT, tracestate=STATE)
 
 
 async def hold(app: App, seat: str, context: Mapping[str, str] | None = None) -> HoldSeatsResponse:
@@ -70,7 +70,7 @@ async def of_seats(node: Kafka, topic: str, *, most: int) -> dict[str, ConsumerR
 
 
 def described(shape: Shape, kind: str) -> list[dict[str, str]]:
-    messages = SHAPES[shape](replace(example(kind), **CONTEXT))
+    messages = SHAPES[shape](replace(example(kind), traceparent=PARENT, tracestate=STATE))
     for message in messages:
         must_be_as_described(shape, message)
     return [{**message.headers, **message.attributes} for message in messages]
