@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from verification.crash_points.stock_scenes import SCENES, Scene, visit
+from verification.simulation.broken_purchases import BROKEN_PURCHASES
 from verification.simulation.broken_shop import BROKEN_SHOP
 
 pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(600)]
 
 
-STRIDES = {"transfer": 1, "approval": 1, "orders": 3}
+STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3}
 """Every call, or every third where there are many."""
 
 
@@ -24,15 +25,18 @@ def test_whatever_call_a_process_is_killed_at_the_next_one_ends_as_if_it_had_not
     assert points > 20
 
 
+@pytest.mark.parametrize(
+    ("name", "scene"), [("a transfer received twice", SCENES[0]), ("a receipt counted twice", SCENES[3])]
+)
 def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again_is_caught(
-    members: Executor, tmp_path: Path
+    members: Executor, tmp_path: Path, name: str, scene: Scene
 ) -> None:
-    _, wrong = members.submit(visit_received_twice, tmp_path, SCENES[0]).result()
+    _, wrong = members.submit(visit_broken, tmp_path, name, scene).result()
     assert wrong
 
 
-def visit_received_twice(folder: Path, scene: Scene) -> tuple[int, list[str]]:
+def visit_broken(folder: Path, name: str, scene: Scene) -> tuple[int, list[str]]:
     """The points of a broken design."""
     with pytest.MonkeyPatch.context() as patch:
-        BROKEN_SHOP["a transfer received twice"].plant(patch)
-        return visit(folder, scene)
+        (BROKEN_SHOP | BROKEN_PURCHASES)[name].plant(patch)
+        return visit(folder, scene, stride=3)

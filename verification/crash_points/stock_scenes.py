@@ -1,4 +1,4 @@
-"""Scenes of stock whose process is killed at any call: transfers, approvals, events of orders; then all is repeated.
+"""Scenes of stock whose process is killed at any call: transfers, approvals, orders, purchases; then all is repeated.
 
 Each step has its key, so a next process repeats the whole scene, and it must end as if nobody had been killed.
 """
@@ -15,7 +15,7 @@ from uuid import uuid4
 from travio_inventory.api.inbound.stock_reactions import with_stock
 from travio_inventory.events.inbound.message import Message
 from travio_inventory.events.inbound.reception import Reception
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol.batches import Batches
@@ -23,6 +23,9 @@ from travio_inventory.protocol.inbox import Inbox
 from travio_inventory.stock.approval import ApprovalLimits, ApprovalsQuery, DecideAdjustment
 from travio_inventory.stock.commands import AdjustStock, MovementsQuery, Why
 from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.purchase import Ordered, PlaceOrder, PurchasesQuery, ReceiveOrder
+from travio_inventory.stock.restocking import SuggestionsQuery
+from travio_inventory.stock.supplier import AddSupplier, Contact
 from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnTheWay, ReceiveTransfer, TransfersQuery
 from travio_inventory.stock.use_cases.settle_order import TOLD
 from travio_inventory.store.sqlite import SqliteBatches
@@ -147,7 +150,31 @@ async def orders(shop: Shop) -> None:
         assert (outcome == TOLD) == (order == "o4"), f"{kind} of {order} came to {outcome}"
 
 
-SCENES = (Scene("transfer", transfer), Scene("approval", approval), Scene("orders", orders))
+async def purchases(shop: Shop) -> None:
+    """Ordered, received in two parts, the rest cancelled; what is low then is ordered by itself, and comes."""
+    stock, by = shop.stock.purchases, shop.actor
+    (supplier,) = await shop.stock.suppliers.all(by)
+    north, south = [entry.warehouse_id for entry in await shop.of("cup")]
+    placing = PlaceOrder(supplier.id, [Ordered("cup", north, 6), Ordered("cup", south, 4)], key="k")
+    found = await insist(lambda: stock.place(by, placing))
+    for key, counts in (("first", ((north, 2),)), ("second", ((north, 3), (south, 3)))):
+        came = ReceiveOrder(found.id, [Ordered("cup", at, count) for at, count in counts], key)
+        await insist(partial(stock.receive, by, came))
+    await insist(lambda: stock.cancel(by, found.id))
+    done = await insist(lambda: shop.stock.reorder(HOUSE))
+    assert not done.failures, done.failures
+    page = await insist(lambda: stock.page(by, PurchasesQuery()))
+    (order,) = [each for each in page.orders if each.automatic]
+    rest = [Ordered("cup", line.warehouse_id, line.quantity) for line in order.lines]
+    await insist(lambda: stock.receive(by, ReceiveOrder(order.id, rest, "all of it")))
+
+
+SCENES = (
+    Scene("transfer", transfer),
+    Scene("approval", approval),
+    Scene("orders", orders),
+    Scene("purchases", purchases),
+)
 
 
 async def picture(shop: Shop) -> dict[str, object]:
@@ -160,10 +187,17 @@ async def picture(shop: Shop) -> dict[str, object]:
         assert sum(each.quantity for each in movements) == entry.quantities.total, "a replay is something else"
     transfers = await shop.stock.transfers.page(shop.actor, TransfersQuery())
     approvals = await shop.stock.approvals.page(shop.actor, ApprovalsQuery(is_pending=False))
+    purchased = (await shop.stock.purchases.page(shop.actor, PurchasesQuery())).orders
+    suggested = (await shop.stock.suggest(shop.actor, SuggestionsQuery())).suggestions
     return {
         "quantities": [tuple(entry.quantities) for entry in entries],
         "movements": sorted(moved.items()),
         "transfers": sorted((each.status, each.counts) for each in transfers.transfers),
+        "purchases": sorted(
+            (each.automatic, each.status, [(line.quantity, line.received, line.outstanding) for line in each.lines])
+            for each in purchased
+        ),
+        "suggested": [(each.on_order, each.quantity) for each in suggested],
         "approvals": sorted((each.status, each.decided_by) for each in approvals.approvals),
     }
 
@@ -179,6 +213,7 @@ async def _doomed(say: Say, folder: Path, scene: Scene, calls: int, *, is_after:
         north, south = await shop.warehouses(2)
         await shop.shelve("cup", north, OPENING)
         await shop.shelve("cup", south, 0)
+        await shop.stock.suppliers.add(shop.actor, AddSupplier("acme", Contact("Acme")))
         await scene.play(shop_on(Mortal(store, calls, is_after=is_after), "org"))
         await shop.settled()
         say("over")
