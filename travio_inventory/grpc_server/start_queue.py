@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Final
 
-CALLS_PER_TURN: Final = 32
+CALLS_PER_TURN: Final = 64
 """Started in one turn of the event loop, so that whatever else is ready has its turn within some milliseconds."""
 SECONDS_PER_TURN: Final = 0.001
 """After so long no more are started in it: a call of somebody else waits for a dozen turns, which must all be short."""

@@ -20,8 +20,8 @@ class TaskAtNeed:
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Run to the end, or until it waits: then the task that goes on with it. To be called outside of any task."""
-        loop = asyncio.get_running_loop()
-        carrier, task = self._spare or self._new(loop)
+        carrier, task = self._spare or self._new()
+        loop = task.get_loop()  # asyncio.get_running_loop asks the system which process this is, each time
         context = copy_context()
         asyncio._enter_task(loop, task)
         try:
@@ -40,7 +40,8 @@ class TaskAtNeed:
             self._spare[1].cancel()
             self._spare = None
 
-    def _new(self, loop: asyncio.AbstractEventLoop) -> "tuple[_Carrier, asyncio.Task[None]]":
+    def _new(self) -> "tuple[_Carrier, asyncio.Task[None]]":
+        loop = asyncio.get_running_loop()
         carrier = _Carrier(loop.create_future())
         self._spare = carrier, loop.create_task(carrier)
         return self._spare
