@@ -3,7 +3,7 @@
 import pytest
 
 from tests.protocol.recorded import OPEN, begun, ids, own, published, recorded, rounds, stored, subject, turned
-from travio_inventory.protocol import to_read
+from travio_inventory.protocol import journal, to_read
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from verification.kit.sale import Sale
@@ -117,3 +117,18 @@ async def test_each_is_tried_again_although_others_are_refused_for_ever(
         tried |= set(ids(events))
         await reader.set_aside(dict.fromkeys(events, ValueError("refused")))
     assert tried == set(refused)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+async def test_while_few_events_are_refused_epochs_are_closed(
+    sale: Sale, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "HELD_UP_MAX", 2)
+    reader = await begun(sale)
+    for number in range(count):
+        await own(sale, "A1", number)
+    assert len(await reader.unpublished()) == count
+    before = await stored(sale, "")
+    await turned(sale, OPEN + 1)
+    assert len(await reader.unpublished()) == count
+    assert (await stored(sale, "") != before) is (count == 2)

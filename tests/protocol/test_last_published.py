@@ -103,3 +103,14 @@ def test_no_more_than_so_many_subjects_are_remembered(told: Told, monkeypatch: p
     told.add(3, 4, 3, 5)
     assert told.left(0, 3, 4, 5) == [3, 5], "the one whose event is longest ago goes first"
     assert len(told.last) == 2
+
+
+def test_a_single_event_was_published_if_it_or_a_later_one_of_its_subject_was() -> None:
+    last = LastPublished()
+    last.add(HERE, "s", 1, 4, 4)
+    row_ids = [f"0000000004~000000000000001~s~{ordinal}" for ordinal in range(3)]
+    assert [last.has(place(4, HERE, row_id)) for row_id in row_ids] == [True, True, False]
+    assert not last.has(place(4, HERE, "0000000004~000000000000001~other~0"))
+    assert not last.has(place(4)), "no single event"
+    assert not last.has(Place(4, ""))
+    assert not last.has(place(4, HERE, "what a later release wrote"))

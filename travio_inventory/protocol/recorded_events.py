@@ -113,6 +113,6 @@ def _events(partition: Partition, found: Rows) -> tuple[list[Event], int]:
     for row in found.values():
         try:
             events.append(event_rows.read_event(partition, row))
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             unreadable += 1
     return events, unreadable
