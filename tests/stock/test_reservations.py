@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.stock.shop import Shop
+from travio_inventory.api.grpc import stock_replies
+from travio_inventory.api.rest.stock.reservation_models import reservation_shown
 from travio_inventory.kernel.actor import HOUSE, Actor, Scope
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, InvalidRequest, PermissionDenied
 from travio_inventory.protocol.batches import Kind
@@ -181,7 +183,10 @@ async def test_a_reservation_runs_out_and_can_be_committed_while_the_stock_is_th
     with pytest.raises(ReservationExpired):
         await shop.cancel("o1")
     for _ in range(2):
-        assert (await shop.commit("o1")).status is Status.COMMITTED
+        late = await shop.commit("o1")
+        assert (late.status, reservation_shown(late).reservation_id) == (Status.COMMITTED, made.id)
+        assert stock_replies.reservation(late).reservation_id == made.id
+    assert (await shop.stock.reserve.one(shop.actor, made.id)).status is Status.COMMITTED
     assert await shop.totals(cup) == [(2, 0)]
     assert (await moves(shop, cup))[1:] == [("OUTBOUND", -3, 2, "o1")]
     await shop.cancel("o1")

@@ -31,6 +31,7 @@ from travio_inventory.protocol.hold import (
     HoldState,
     Recorded,
     Released,
+    base_id,
     claimant_of,
     digest_of,
     late_id,
@@ -188,6 +189,11 @@ class Reservation:
                 raise ValueError(f"no reservation is {self.state}")
             case _:
                 assert_never(self.state)
+
+    @property
+    def known_as(self) -> str:
+        """The id that it was made under: it stays so where it is committed late, under a row of its own."""
+        return base_id(self.id)
 
     @property
     def holder(self) -> str:

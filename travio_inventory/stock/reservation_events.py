@@ -5,7 +5,7 @@ from typing import Any, Final, assert_never
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Step
 from travio_inventory.kernel.json_text import encode
-from travio_inventory.protocol.hold import Aborted, Cancelled, Confirmed, Expired, Forgotten, Held, Released, base_id
+from travio_inventory.protocol.hold import Aborted, Cancelled, Confirmed, Expired, Forgotten, Held, Released
 from travio_inventory.stock.events import VERSION, StockEvent
 from travio_inventory.stock.reservation import Reservation
 
@@ -17,7 +17,7 @@ def step_to(reservation: Reservation) -> Step:
     ordinal, kind = _kind(reservation)
     state = reservation.state
     data: dict[str, Any] = {
-        "reservationId": base_id(reservation.id),
+        "reservationId": reservation.known_as,
         "orderId": reservation.order_id,
         "status": reservation.status.value,
         "lines": [

@@ -148,7 +148,7 @@ def reservation(found: Reservation) -> v1.Reservation:
     """A reservation as it is told."""
     status, created_at, updated_at = found.status, found.created_at_ms // MS, found.updated_at_ms // MS
     return v1.Reservation(
-        reservation_id=found.id,
+        reservation_id=found.known_as,
         order_id=found.order_id,
         lines=[
             v1.ReservationLine(

@@ -231,7 +231,7 @@ def _same(standing: Reservation, request: Planned) -> Reservation:
     """The order's reservation, if it is of what is asked for. Raises OrderReserved."""
     if _is_of(standing, request):
         return standing
-    raise OrderReserved(base_id(standing.id))
+    raise OrderReserved(standing.known_as)
 
 
 def _is_of(standing: Reservation, request: Planned) -> bool:

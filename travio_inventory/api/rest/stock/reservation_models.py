@@ -74,7 +74,7 @@ def reservation_shown(reservation: Reservation) -> ReservationShown:
     status = reservation.status
     created, updated = moment(reservation.created_at_ms // MS), moment(reservation.updated_at_ms // MS)
     return ReservationShown(
-        reservation_id=reservation.id,
+        reservation_id=reservation.known_as,
         order_id=reservation.order_id,
         lines=[
             ReservationLine(
