@@ -113,6 +113,14 @@ async def test_an_answer_that_takes_too_long_is_refused_and_its_outcome_unknown(
 
 
 @pytest.mark.once
+async def test_a_large_body_that_is_not_read_in_time_is_refused_for_nothing_was_begun() -> None:
+    seats = [{"seat_id": f"s{number}", "seat_number": "1", "row": 1, "column": 1} for number in range(20_000)]
+    async with web_of(deadline_s=0.02) as web:
+        answer = await web.open(seat_config={"seats": seats})
+        assert (answer.status_code, answer.json()["reason"]) == (503, "BACKEND_UNAVAILABLE")
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("calls", ["/v1/holds", "/v1/trips"], ids=["usual", "large"])
 async def test_a_body_that_arrives_slowly_takes_nothing_of_the_time_of_its_answer(calls: str) -> None:
     """While it arrives nothing is done: to say that the outcome is unknown would be wrong."""

@@ -1,6 +1,5 @@
 """The methods of the contract over Connect and gRPC-Web: the answers of gRPC, for callers whom HTTP knows."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -34,7 +33,8 @@ from travio_inventory.api.live.writing import needs_room, never
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import LARGE_BODY, BodyLimits
 from travio_inventory.api.rest.routes import RefusedBody
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
+from travio_inventory.kernel.answer_deadline import AnswerDeadline
+from travio_inventory.kernel.refusals import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -99,15 +99,12 @@ class ConnectMethods:
         self, method: MethodDescriptor, answer: Callable[[Identity, Message], Awaitable[Any]]
     ) -> Callable[[Message, RequestContext[Any, Any]], Awaitable[Reply]]:
         form = descriptors.message_type(method.output_type.name)
-        late = BackendUnavailable("there was no answer in time") if _is_safe(method) else OutcomeUnknown()
+        is_safe = _is_safe(method)
 
         async def call(request: Message, context: RequestContext[Any, Any]) -> Reply:
             with _told():
-                try:
-                    async with asyncio.timeout(self._deadline_s):
-                        told = await answer(_caller.get(), request)
-                except TimeoutError:
-                    raise late from None
+                async with AnswerDeadline(self._deadline_s, is_safe=is_safe):
+                    told = await answer(_caller.get(), request)
                 return await reply_of(told, form, as_json=_wants_json(context))
 
         return call

@@ -29,6 +29,7 @@ from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.answer_deadline import read_off_loop
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
@@ -283,7 +284,7 @@ class InventoryService:
     # Trips.
 
     async def initialize_trip_inventory(self, caller: Identity, message: Message) -> v1.InitializeTripInventoryResponse:
-        actor, trip = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, messages.trip_asked, caller, message)
+        actor, trip = await read_off_loop(message.ByteSize() // BYTES_OF_A_SEAT, messages.trip_asked, caller, message)
         return replies.opened(len(trip.segments), await self._inventory.open_trip(actor, trip))
 
     async def update_inventory(self, caller: Identity, message: Message) -> v1.UpdateInventoryResponse:
@@ -338,7 +339,7 @@ class InventoryService:
         return v1.ControlSalesResponse(state=replies.state_of(changed), version=changed.version)
 
     async def change_trip(self, caller: Identity, message: Message) -> v1.ChangeTripResponse:
-        actor, command = await off_loop(
+        actor, command = await read_off_loop(
             message.ByteSize() // BYTES_OF_A_SEAT, life_messages.change_asked, caller, message
         )
         changed = await self._inventory.change_trip(actor, command)
@@ -348,7 +349,7 @@ class InventoryService:
         return replies.trip_cancelled(await self._inventory.cancel_trip(*messages.trip_named(caller, message)))
 
     async def swap_vehicle(self, caller: Identity, message: Message) -> v1.SwapVehicleResponse:
-        actor, command = await off_loop(
+        actor, command = await read_off_loop(
             message.ByteSize() // BYTES_OF_A_SEAT, life_messages.swap_asked, caller, message
         )
         return replies.swapped(await self._inventory.swap_vehicle(actor, command))

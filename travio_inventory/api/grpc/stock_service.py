@@ -15,6 +15,7 @@ from travio_inventory.api.grpc.service import STOCK_SERVICE
 from travio_inventory.api.grpc.stock_purchases import PurchaseCalls
 from travio_inventory.api.grpc.stock_transfers import TransferCalls
 from travio_inventory.api.page_tokens import token_of
+from travio_inventory.kernel.answer_deadline import read_off_loop
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.stock.commands import DeleteEntry, SetStock
@@ -85,7 +86,7 @@ class StockService:
 
     async def update_stock_bulk(self, caller: Identity, message: Message) -> bytes:
         much = message.ByteSize() // BYTES_OF_A_LINE
-        actor, command = await off_loop(much, messages.updates_asked, caller, message)
+        actor, command = await read_off_loop(much, messages.updates_asked, caller, message)
         outcomes = await self._stock.update_many(actor, command, within_s=self._bulk_s)
         return await off_loop(len(outcomes) * LINE_WRITTEN_AS, replies.bulk, outcomes)
 

@@ -10,6 +10,7 @@ from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+from travio_inventory.kernel.answer_deadline import only_reading
 
 CALLERS: Final = "callers"
 """The name under which the application's state has what tells callers apart."""
@@ -39,7 +40,9 @@ class Callers:
             address=connection.client.host if connection.client else "",
             forwarded_for=",".join(headers.getlist("x-forwarded-for")),
         )
-        identity = (await self._authentication.identify(credentials)).placed_in(self._default_organization)
+        with only_reading():
+            known = await self._authentication.identify(credentials)
+        identity = known.placed_in(self._default_organization)
         identity.needs(grant)
         return identity
 

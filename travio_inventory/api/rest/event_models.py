@@ -10,7 +10,7 @@ from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
 from travio_inventory.api.rest.halls import AS_MUCH_AS, SEATS_MAX, Price, Row, minor
 from travio_inventory.api.rest.json_types import Int64, Shown
 from travio_inventory.api.rest.large_forms import read_forms
-from travio_inventory.kernel.off_loop import off_loop
+from travio_inventory.kernel.answer_deadline import read_off_loop
 from travio_inventory.seats.trip import Trip, TripKey
 
 EventId = Annotated[Int64, Field(examples=[7])]
@@ -54,7 +54,7 @@ class EventRequest(CamelBody):
     async def trip(self, organization: str) -> Trip:
         """The trip that the event is. Raises RequestValidationError, InvalidRequest."""
         seats = await read_forms(EventSeatRequest, self.seats, EventSeatRequest.sold, "seats")
-        return await off_loop(len(seats) * AS_MUCH_AS, hall, TripKey(organization, trip_of(self.event_id)), seats)
+        return await read_off_loop(len(seats) * AS_MUCH_AS, hall, TripKey(organization, trip_of(self.event_id)), seats)
 
 
 class EventOpened(CamelAnswer):

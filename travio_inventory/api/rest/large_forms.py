@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.kernel.garbage import leave_to_counting
 
@@ -40,7 +41,8 @@ async def read_each(said: Iterable[tuple[str | int, object]], read: Callable[[ob
                 break
         if count % AT_ONCE == 0:
             leave_to_counting([each for each in values[-AT_ONCE:] if gc.is_tracked(each)])
-            await asyncio.sleep(0)
+            with only_reading():
+                await asyncio.sleep(0)
     if faults:
         raise RequestValidationError(faults)
     return values

@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect
 
 from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest.large_json import AT_ONCE_CHARS, read_in_turns
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, Refusal
+from travio_inventory.kernel.answer_deadline import AnswerDeadline, only_reading
+from travio_inventory.kernel.refusals import Overloaded, Refusal
 
 DEADLINE_S: Final = "deadline_s"
 """The name under which the application's state has the deadline of an answer, in seconds."""
@@ -58,16 +59,13 @@ class Route(APIRoute):
             try:
                 if request.method not in SAFE_METHODS:
                     await request.body()  # while it arrives nothing is done: that is no part of the answer's time
-                async with asyncio.timeout(getattr(request.app.state, DEADLINE_S)):
+                deadline_s = getattr(request.app.state, DEADLINE_S)
+                async with AnswerDeadline(deadline_s, is_safe=request.method in SAFE_METHODS):
                     return (quick and await quick(request)) or await usual(request)
             except RefusedBody as refused:
                 raise refused.refusal() from None
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody hears it
-            except TimeoutError:
-                if request.method in SAFE_METHODS:
-                    raise BackendUnavailable("there was no answer in time") from None
-                raise OutcomeUnknown from None
 
         return handle_in_time
 
@@ -84,7 +82,10 @@ class ReadInTurns(Request):
 
     async def json(self) -> Any:  # noqa: ANN401 - JSON
         body = await self.body()
-        return json.loads(body) if len(body) <= AT_ONCE_CHARS else await read_in_turns(body)
+        if len(body) <= AT_ONCE_CHARS:
+            return json.loads(body)
+        with only_reading():
+            return await read_in_turns(body)
 
 
 class LargeBodyRoute(Route):

@@ -11,7 +11,7 @@ from travio_inventory.api.rest.errors import ErrorProblem
 from travio_inventory.api.rest.halls import AS_MUCH_AS, SEATS_MAX, Price, Row, minor
 from travio_inventory.api.rest.json_types import Shown
 from travio_inventory.api.rest.large_forms import read_forms
-from travio_inventory.kernel.off_loop import off_loop
+from travio_inventory.kernel.answer_deadline import read_off_loop
 from travio_inventory.seats.trip import Trip, TripKey
 
 ShowtimeId = Annotated[str, Field(examples=["friday-20h"])]
@@ -116,7 +116,7 @@ class ShowtimeRequest(CamelBody):
         """The trip that the showtime is. Raises RequestValidationError, InvalidRequest."""
         said = ({"seatId": seat} if isinstance(seat, str) else seat for seat in self.seats)
         seats = await read_forms(ShowtimeSeatRequest, said, ShowtimeSeatRequest.sold, "seats")
-        return await off_loop(len(seats) * AS_MUCH_AS, hall, TripKey(organization, self.showtime_id), seats)
+        return await read_off_loop(len(seats) * AS_MUCH_AS, hall, TripKey(organization, self.showtime_id), seats)
 
 
 class ShowtimeOpened(CamelAnswer):

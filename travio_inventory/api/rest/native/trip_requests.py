@@ -9,7 +9,7 @@ from travio_inventory.api.rest.json_types import Int64
 from travio_inventory.api.rest.large_forms import read_each, read_forms
 from travio_inventory.api.rest.native import trip_models as models
 from travio_inventory.api.rest.native.selling_models import PlanPart
-from travio_inventory.kernel.off_loop import off_loop
+from travio_inventory.kernel.answer_deadline import read_off_loop
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import ChangeTripCommand, SwapVehicleCommand
 from travio_inventory.seats.layout import Feature, Seat, Section
@@ -54,7 +54,7 @@ async def trip(organization: str, body: models.TripRequest) -> Trip | TripOnPlan
             station_names=names,
         )
     seats, sections, features = await _layout("seat_config", body.seat_config)
-    return await off_loop(
+    return await read_off_loop(
         len(seats) * AS_MUCH_AS,
         Trip,
         key,
@@ -97,7 +97,7 @@ async def change(trip_id: str, body: models.ChangeRequest) -> ChangeTripCommand:
     seat_prices = await _members(_number, "seat_prices", body.seat_prices)
     changed = TripChange(class_prices, seat_prices, times)
     much = len(class_prices) + len(seat_prices)
-    return await off_loop(much, ChangeTripCommand, trip_id=trip_id, change=changed, version=body.version)
+    return await read_off_loop(much, ChangeTripCommand, trip_id=trip_id, change=changed, version=body.version)
 
 
 async def swap(trip_id: str, body: models.SwapRequest) -> SwapVehicleCommand:
@@ -116,7 +116,7 @@ async def swap(trip_id: str, body: models.SwapRequest) -> SwapVehicleCommand:
         chosen=chosen,
     )
     much = (len(seats) + len(chosen)) * AS_MUCH_AS
-    return await off_loop(
+    return await read_off_loop(
         much, SwapVehicleCommand, trip_id=trip_id, vehicle=vehicle, plan=body.seat_plan, version=body.version
     )
 
@@ -131,7 +131,7 @@ async def plan_part(organization: str, plan_id: str, body: PlanPart) -> SeatPlan
     """A part of a seat plan. Raises RequestValidationError, InvalidRequest."""
     key = PlanKey(organization, plan_id)
     seats, sections, features = await _layout("part", body.part)
-    own = await off_loop(
+    own = await read_off_loop(
         len(seats) * AS_MUCH_AS,
         Trip,
         TripKey(*key),

@@ -1,0 +1,72 @@
+"""The deadline of an answer: where it passes while a request is only read, nothing was begun, and that is told."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Final, ParamSpec, Self, TypeVar
+
+from travio_inventory.kernel.off_loop import off_loop
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AnswerDeadline(AbstractAsyncContextManager["AnswerDeadline"]):
+    """Ends what answers a request when its time is over. Raises OutcomeUnknown in place of TimeoutError, or
+    BackendUnavailable where nothing was begun: for a request that only reads, or that was itself only being read.
+    """
+
+    def __init__(self, seconds: float, *, is_safe: bool) -> None:
+        self.nothing_begun = is_safe
+        self._timeout = asyncio.timeout(seconds)
+        self._task = asyncio.current_task()
+        self._token: Token[AnswerDeadline | None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._token = _deadline.set(self)
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            _deadline.reset(self._token)
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            self._raise_late()
+        if isinstance(error, TimeoutError):
+            self._raise_late()
+
+    def is_mine(self) -> bool:
+        """Whether this task answers; another one that it started may be cut off without it."""
+        return self._task is asyncio.current_task()
+
+    def _raise_late(self) -> None:
+        if self.nothing_begun:
+            raise BackendUnavailable("there was no answer in time") from None
+        raise OutcomeUnknown from None
+
+
+_deadline: Final[ContextVar[AnswerDeadline | None]] = ContextVar("answer_deadline", default=None)
+
+
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """In the block a request is read, or its caller told apart: nothing that it asks for has begun."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        if (deadline := _deadline.get()) is not None and deadline.is_mine():
+            deadline.nothing_begun = True
+        raise
+
+
+async def read_off_loop(much: int, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+    """`off_loop` for the reading of a request."""
+    with only_reading():
+        return await off_loop(much, work, *args, **named)
