@@ -35,6 +35,7 @@ from travio_inventory.stock.records.order_notes import OrderNotes
 from travio_inventory.stock.records.purchases import Purchases
 from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.records.restocking import Restocking
+from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.sold_out import NotedBatches, SoldOut
 from travio_inventory.stock.records.stock_lapses import StockLapses
 from travio_inventory.stock.records.suppliers import Suppliers
@@ -83,8 +84,10 @@ def assemble_stock(
     """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
     sold_out = SoldOut(sender.clock.elapsed_ms)
     known = KnownWarehouses(sender.clock.elapsed_ms)
-    sender = sender.through(NotedBatches(sender.batches, sold_out, known))
+    marks = ShardMarks(steps.in_background)
+    sender = sender.through(NotedBatches(sender.batches, sold_out, known, marks.changed))
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
+    marks.shards = entries.shards
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background)
@@ -108,7 +111,7 @@ def assemble_stock(
         watch.use_case("update_stock", UpdatesMany(adjust)),
         watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses, transfers)),
         watch.use_case("reserve_stock", reserve),
-        ExpireHolds(StockLapses(lapses, transfers)),
+        ExpireHolds(StockLapses(lapses, transfers, entries.shards)),
         watch.use_case("transfer_stock", TransfersStock(transfers, warehouses, steps)),
         watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
         watch.use_case("settle_order", settle),

@@ -55,6 +55,7 @@ from travio_inventory.stock.refusals import (
     PurchaseEnded,
     StockFull,
     StockLeft,
+    StockSharded,
     TooManyOrders,
     VersionConflict,
 )
@@ -110,6 +111,7 @@ COUNTED: Mapping[
         | BelowReserved
         | VersionConflict
         | StockLeft
+        | StockSharded
         | StockFull
         | NotInTransit
         | OverReceived
@@ -121,6 +123,7 @@ COUNTED: Mapping[
     BelowReserved: "reserved",
     VersionConflict: "version",
     StockLeft: "total",
+    StockSharded: "shards",
     StockFull: "room",
     NotInTransit: "in_transit",
     OverReceived: "outstanding",

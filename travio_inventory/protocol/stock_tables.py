@@ -26,6 +26,7 @@ STOCK_ROW = RowKind(
         number("events", "how many events it had"),
         number("event_epoch", "the epoch of its last event"),
         number("event_at_ms", "the moment of its last event"),
+        text("definition", "how its units lie in several rows, as JSON; null if they lie in one"),
     ),
 )
 MOVEMENT = RowKind(

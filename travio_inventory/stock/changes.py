@@ -11,8 +11,10 @@ from travio_inventory.stock.refusals import (
     StockExists,
     StockFull,
     StockLeft,
+    StockSharded,
     VersionConflict,
 )
+from travio_inventory.stock.sharing import shared
 
 
 def added(standing: InventoryEntry | None, organization: str, command: AddEntry, now_ms: int) -> InventoryEntry:
@@ -32,6 +34,7 @@ def added(standing: InventoryEntry | None, organization: str, command: AddEntry,
         1 if standing is None else standing.version + 1,
         now_ms if standing is None else standing.created_at_ms,
         now_ms,
+        sharing=None if standing is None else standing.sharing,
     )
 
 
@@ -39,7 +42,7 @@ def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int) -> Invent
     """The entry with so many more or fewer: what is reserved stays. Raises InsufficientStock, StockFull."""
     available, reserved = entry.quantities
     if available + command.quantity < 0:
-        raise InsufficientStock(available)
+        raise _few(entry, -command.quantity, "")
     return _changed(entry, Quantities(available + command.quantity, reserved), now_ms)
 
 
@@ -52,15 +55,18 @@ def moved(entry: InventoryEntry, quantity: int, now_ms: int) -> InventoryEntry:
     """The entry with so many that came, or went, by a transfer. Raises InsufficientStock, StockFull."""
     available, reserved = entry.quantities
     if available + quantity < 0:
-        raise InsufficientStock(available, entry.sku)
+        raise _few(entry, -quantity, entry.sku)
     return _changed(entry, Quantities(available + quantity, reserved), now_ms)
 
 
-def counted(entry: InventoryEntry, command: SetStock, now_ms: int, most: int | None = None) -> InventoryEntry:
-    """The entry with as many as were counted, at most so many more or fewer. Raises VersionConflict, BelowReserved,
-    NeedsApproval.
+def counted(
+    entry: InventoryEntry, command: SetStock, now_ms: int, most: int | None = None, *, alone_at: int = 0
+) -> InventoryEntry:
+    """The entry with as many as were counted, at most so many more or fewer. `alone_at` is the version at which nothing
+    lay in other shards. Raises VersionConflict, BelowReserved, NeedsApproval, StockSharded.
     """
     _check_version(entry, command.version)
+    _check_alone(entry, alone_at)
     reserved = entry.quantities.reserved
     difference = command.total - entry.quantities.total
     if most is not None and abs(difference) > most:
@@ -75,13 +81,15 @@ def redefined(entry: InventoryEntry, command: ChangeEntry, now_ms: int) -> Inven
     _check_version(entry, command.version)
     point = entry.reorder_point if command.reorder_point is None else command.reorder_point
     quantity = entry.reorder_quantity if command.reorder_quantity is None else command.reorder_quantity
-    changed = replace(entry, reorder_point=point, reorder_quantity=quantity)
+    sharing = entry.sharing if command.shards is None else shared(entry, command.shards)
+    changed = replace(entry, reorder_point=point, reorder_quantity=quantity, sharing=sharing)
     return _changed(changed, entry.quantities, now_ms)
 
 
-def deleted(entry: InventoryEntry, command: DeleteEntry, now_ms: int) -> InventoryEntry:
-    """The entry, kept no more. Raises VersionConflict, StockLeft."""
+def deleted(entry: InventoryEntry, command: DeleteEntry, now_ms: int, *, alone_at: int = 0) -> InventoryEntry:
+    """The entry, kept no more. `alone_at` as in `counted`. Raises VersionConflict, StockLeft, StockSharded."""
     _check_version(entry, command.version)
+    _check_alone(entry, alone_at)
     if entry.quantities.total:
         raise StockLeft(entry.quantities.total)
     return _changed(replace(entry, is_deleted=True), entry.quantities, now_ms)
@@ -90,6 +98,17 @@ def deleted(entry: InventoryEntry, command: DeleteEntry, now_ms: int) -> Invento
 def _check_version(entry: InventoryEntry, version: int) -> None:
     if entry.version != version:
         raise VersionConflict(entry.version)
+
+
+def _check_alone(entry: InventoryEntry, alone_at: int) -> None:
+    """What compares a total needs all of it in one row."""
+    if entry.sharing is not None and entry.version != alone_at:
+        raise StockSharded(entry.sharing.shards)
+
+
+def _few(entry: InventoryEntry, wanted: int, sku: str) -> InsufficientStock:
+    """Of an entry in several shards it is said how many the first one should have."""
+    return InsufficientStock(entry.quantities.available, sku, wanted=0 if entry.sharing is None else wanted)
 
 
 def _changed(entry: InventoryEntry, quantities: Quantities, now_ms: int) -> InventoryEntry:

@@ -7,7 +7,7 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.stock.entry import QUANTITY_MAX, REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT
 from travio_inventory.stock.movement import FALLS, RISES, MovementType
-from travio_inventory.stock.warehouse import REGION_BYTES_MAX, WAREHOUSES_MAX, Site
+from travio_inventory.stock.warehouse import REGION_BYTES_MAX, SHARDS_MAX, WAREHOUSES_MAX, Site
 
 REASON_BYTES_MAX = 256
 VERSION_MAX = 2**53
@@ -76,14 +76,15 @@ class AddEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChangeEntry:
-    """Set when and how much to order, if the entry is at the version that was seen; None = as it is. Raises
-    InvalidRequest.
+    """Set when and how much to order, and in how many shards it lies, if the entry is at the version that was seen;
+    None = as it is. Raises InvalidRequest.
     """
 
     inventory_id: str
     reorder_point: int | None
     reorder_quantity: int | None
     version: int
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         found = Faults()
@@ -91,6 +92,8 @@ class ChangeEntry:
         for name, value in (("reorder_point", self.reorder_point), ("reorder_quantity", self.reorder_quantity)):
             if value is not None:
                 found.number(name, value, 0, QUANTITY_MAX)
+        if self.shards is not None:
+            found.number("shards", self.shards, 1, SHARDS_MAX)
         found.number("version", self.version, 1, VERSION_MAX)
         found.finish()
 

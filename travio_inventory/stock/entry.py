@@ -30,6 +30,28 @@ class Quantities(NamedTuple):
         return self.available + self.reserved
 
 
+class ShardMove(NamedTuple):
+    """Units that a row of an entry gave to another one, and that may not have arrived there."""
+
+    to: int
+    units: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the units of an entry lie in several rows. The first row says how many take orders, and how many there ever
+    were; each row, how many moves it gave away, and the one that is under way.
+    """
+
+    shards: int = 0
+    rows: int = 0
+    moves: int = 0
+    move: ShardMove | None = None
+    marks: str = ""
+    """What was told of all rows together: `low`, or `low out`."""
+
+
 @dataclass(frozen=True, slots=True)
 class InventoryEntry:
     """An entry as it stands; `version` counts its changes, those of quantities too."""
@@ -49,6 +71,12 @@ class InventoryEntry:
     is_deleted: bool = False
     events: int = 0
     recorded: Recorded = NOWHERE
+    sharing: Sharing | None = None
+    """None for what lies in one row."""
+    by_shard: tuple[int, ...] = ()
+    """The available ones of each row, where there are several and the quantities are their sum."""
+    first_total: int = 0
+    """The total of the first row then."""
 
     @property
     def is_low(self) -> bool:

@@ -38,13 +38,19 @@ Said: TypeAlias = tuple[StockEvent, Mapping[str, int | str]]
 
 
 def told(
-    before: InventoryEntry | None, after: InventoryEntry, actor: ActorKind, said: Said | None = None
+    before: InventoryEntry | None,
+    after: InventoryEntry,
+    actor: ActorKind,
+    said: Said | None = None,
+    *,
+    is_internal: bool = False,
 ) -> Iterator[Step]:
     """The events of a change: what is said beside, of the total, and of each mark that the available stock is not above
-    since then, once per crossing, whether the stock fell or the mark was raised.
+    since then, once per crossing, whether the stock fell or the mark was raised. Nothing is told of what is internal.
     """
-    for ordinal, (kind, data) in enumerate(chain([said] if said else [], _told(before, after)), after.events):
-        about = {"inventoryId": after.id, "productId": after.product_id, "sku": after.sku}
+    changed = () if is_internal else _told(before, after)
+    for ordinal, (kind, data) in enumerate(chain([said] if said else [], changed), after.events):
+        about = {"inventoryId": after.id.partition(".")[0], "productId": after.product_id, "sku": after.sku}
         yield Step(ordinal, kind, VERSION, actor, encode({**about, "warehouseId": after.warehouse_id, **data}))
 
 
@@ -53,10 +59,15 @@ def _told(before: InventoryEntry | None, after: InventoryEntry) -> Iterator[Said
     old = 0 if before is None else before.quantities.total
     new, available = after.quantities.total, after.quantities.available
     if new != old:
-        yield StockEvent.STOCK_UPDATED, {"oldStock": old, "newStock": new}
-    if is_new or before is None or after.is_deleted:
-        return
+        yield StockEvent.STOCK_UPDATED, {"oldStock": old, "newStock": new, **_shard(after)}
+    if is_new or before is None or after.is_deleted or after.sharing is not None:
+        return  # what is low or out is the sum of several rows
     if after.is_low and not before.is_low:
         yield StockEvent.LOW_STOCK, {"currentStock": available, "reorderPoint": after.reorder_point}
     if not available and before.quantities.available:
         yield StockEvent.OUT_OF_STOCK, {"currentStock": 0}
+
+
+def _shard(entry: InventoryEntry) -> dict[str, int]:
+    """Which row of several it is whose stock is told."""
+    return {} if entry.sharing is None else {"shard": int(entry.id.partition(".")[2] or 0)}

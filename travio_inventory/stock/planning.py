@@ -1,26 +1,58 @@
 """Chooses the warehouses that serve a request: as few as can, by priority or by where it goes; a pure rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from travio_inventory.stock.allocation import Asked, ShipTo, Wanted, allocated
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.refusals import InsufficientStock, StockNotFound
 from travio_inventory.stock.reservation import Item, Reserve, ReservedLine
+from travio_inventory.stock.sharing import chosen
 from travio_inventory.stock.warehouse import SHARDS_MAX, Warehouse
 
 Plan: TypeAlias = tuple[tuple[ReservedLine, ...], bool]
 """The lines of a reservation, and whether others may have served."""
 
 
-def planned(asked: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Scattered(Exception):
+    """All shards of an entry have what is wanted of it, and none has enough: so many are to be gathered in one."""
+
+    entry: InventoryEntry
+    warehouse_number: int
+    units: int
+
+
+def planned(
+    asked: Reserve,
+    entries: Mapping[str, Sequence[InventoryEntry]],
+    warehouses: Sequence[Warehouse],
+    own_shard: int = 0,
+) -> Plan:
     """The plan: entries are by stock keeping unit, warehouses in order. Where nothing is to be chosen nothing is judged
-    here: the batch decides. Raises StockNotFound, InsufficientStock.
+    here: the batch decides. Raises StockNotFound, InsufficientStock, Scattered.
     """
+    lines, is_chosen = _by_entry(asked, entries, warehouses)
+    of = {entry.id: entry for each in entries.values() for entry in each if entry.sharing is not None}
+    if not of:
+        return lines, is_chosen
+    there = (_in_shard(each, of[each.inventory_id], own_shard) if each.inventory_id in of else each for each in lines)
+    return _in_order(there), is_chosen
+
+
+def _in_shard(line: ReservedLine, entry: InventoryEntry, own: int) -> ReservedLine:
+    number = chosen(entry, own, line.quantity)
+    if number is None:
+        raise Scattered(entry, line.place // SHARDS_MAX, line.quantity)
+    return line._replace(place=line.place + number)
+
+
+def _by_entry(asked: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]) -> Plan:
     lines: dict[str, ReservedLine] = {}
     left = {entry.id: entry.quantities.available for each in entries.values() for entry in each}
     served_by = {item: _candidates(item, entries[item.sku], warehouses) for item in asked.merged}
-    is_chosen = any(len(each) > 1 for each in served_by.values())
+    is_chosen = any(len(each) > 1 or any(entry.sharing is not None for entry, _ in each) for each in served_by.values())
     if is_chosen and asked.ship_to is not None:
         return _allocated(asked, asked.ship_to, served_by, warehouses), True
     for item in sorted(asked.merged, key=lambda item: not item.warehouse_id):  # what has no choice goes first

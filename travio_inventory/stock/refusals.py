@@ -7,6 +7,7 @@ Refusal
 │   ├── VersionConflict
 │   ├── StockExists
 │   ├── StockLeft
+│   ├── StockSharded
 │   ├── StockFull
 │   ├── NotInTransit
 │   ├── TransferEnded
@@ -31,13 +32,17 @@ from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 
 
 class InsufficientStock(FinalRefusal):
-    """Fewer are available than were asked for; nothing was changed. `available` is how many there were."""
+    """Fewer are available than were asked for; nothing was changed. `available` is how many there were. `wanted` is
+    said of the first shard of several, whose others may have more.
+    """
 
     reason = "INSUFFICIENT_STOCK"
 
-    def __init__(self, available: int = 0, sku: str = "") -> None:
+    def __init__(self, available: int = 0, sku: str = "", *, wanted: int = 0) -> None:
         super().__init__(f"only {available}{f' of {sku}' if sku else ''} are available")
         self.available = available
+        self.sku = sku
+        self.wanted = wanted
 
 
 class BelowReserved(FinalRefusal):
@@ -77,6 +82,22 @@ class StockLeft(FinalRefusal):
     def __init__(self, total: int = 0) -> None:
         super().__init__(f"{total} are left: adjust the stock to 0 first, then delete the entry")
         self.total = total
+
+
+class StockSharded(FinalRefusal):
+    """An entry in several shards is not counted or deleted: nothing was changed. `shards` is how many take orders; 1 if
+    only what other shards keep for reservations is in the way.
+    """
+
+    reason = "STOCK_SHARDED"
+
+    def __init__(self, shards: int = 1) -> None:
+        super().__init__(
+            f"it lies in {shards} shards: set it to 1 first"
+            if shards > 1
+            else "reservations still keep some of it in other shards: ask again when they have ended"
+        )
+        self.shards = shards
 
 
 class StockFull(FinalRefusal):

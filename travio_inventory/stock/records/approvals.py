@@ -44,6 +44,7 @@ from travio_inventory.stock.events import StockEvent
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Beside, Change, Changed, Changing
+from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.refusals import AdjustmentRejected, ApprovalEnded, StockNotFound
 from travio_inventory.stock.warehouse import SHARDS_MAX
@@ -67,6 +68,7 @@ class Approvals:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._changing = Changing(sender)
+        self._shards = Shards(sender)
 
     async def ask(self, actor: Actor, at: Partition, command: AdjustStock, fingerprint: str) -> Changed:
         """The entry as it is, and what waits now. Raises what the adjustment would be refused for now, and the like."""
@@ -95,7 +97,7 @@ class Approvals:
             actor, make, cause, fingerprint, listed=_listed(at, named, asked_ms),
             said=(StockEvent.ADJUSTMENT_REQUESTED, said), beside=Beside([_key(named)], beside),
         )  # fmt: skip
-        changed = await self._changing.change(at, change)
+        changed = await self._shards.having(at, lambda: self._changing.change(at, change))
         if changed.movement is not None:  # the cause led to it while the limit was another one
             return changed
         return await self.told(at, changed, await self._read(at, named))
@@ -133,7 +135,7 @@ class Approvals:
             replace(actor, user=found.requested_by), make, RowKey(Kind.CAUSE, f"decided {found.id}"), "", found.type,
             found.reason, found.reference, said=(kind, said), kept_s=KEPT_S, beside=Beside([key], beside),
         )  # fmt: skip
-        await self._changing.change(at, change)
+        await self._shards.having(at, lambda: self._changing.change(at, change))
         after = await self._read(at, found.id)
         if (after.status, after.decided_by) != (command.status, actor.user):
             raise ApprovalEnded(after.status, after.decided_by)

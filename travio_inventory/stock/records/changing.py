@@ -76,6 +76,8 @@ class Change:
     said: events.Said | None = None
     kept_s: int | None = None
     beside: Beside | None = None
+    is_internal: bool = False
+    """Units only go from one row of an entry to another one: nobody is told."""
 
     @property
     def depends_on(self) -> Sequence[RowKey]:
@@ -167,7 +169,8 @@ class Changing:
         had = NOWHERE if before is None else before.recorded
         after = replace(after, events=0 if before is None else before.events, recorded=had)
         told, writes = 0, []
-        for told, step in enumerate(events.told(before, after, change.actor.kind, change.said), 1):
+        steps = events.told(before, after, change.actor.kind, change.said, is_internal=change.is_internal)
+        for told, step in enumerate(steps, 1):
             event = stock_rows.event_write(after, step, now, now if told > 1 else had)
             writes.append(self._sender.kept(event))
         if told:

@@ -25,8 +25,9 @@ from travio_inventory.stock.entry import InventoryEntry, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Change, Changed, Changing
-from travio_inventory.stock.records.stock_rows import STOCK
-from travio_inventory.stock.refusals import StockNotFound
+from travio_inventory.stock.records.shards import Shards
+from travio_inventory.stock.records.stock_rows import STOCK, VERSIONS_MAX, shard_of
+from travio_inventory.stock.refusals import StockNotFound, StockSharded
 from travio_inventory.stock.warehouse import Warehouse
 
 READS_AT_ONCE = 16
@@ -49,6 +50,7 @@ class Entries:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._changing = Changing(sender)
+        self.shards = Shards(sender)
 
     async def add(self, actor: Actor, command: AddEntry, warehouse: Warehouse) -> Changed:
         """See KeepStock."""
@@ -65,27 +67,45 @@ class Entries:
         cause = self._changing.cause_of(why.cause)
         make = _of_standing(lambda entry, now_ms: changes.adjusted(entry, command, now_ms))
         change = Change(actor, make, cause, command.fingerprint, command.type, why.reason, why.reference)
-        return await self._changing.change(at, change)
+        return await self.shards.having(at, lambda: self._changing.change(at, change))
 
     async def set(self, actor: Actor, command: SetStock, *, most: int | None) -> Changed:
         """See AdjustsStock. Raises NeedsApproval where the total would change by more than `most`."""
         at, why = await self.place(actor.organization, command.inventory_id), command.why
         cause = self._changing.cause_of(why.cause)
-        make = _of_standing(lambda entry, now_ms: changes.counted(entry, command, now_ms, most))
-        change = Change(actor, make, cause, command.fingerprint, reason=why.reason, reference=why.reference)
-        return await self._changing.change(at, change)
+
+        def counting(alone_at: int) -> Change:
+            make = _of_standing(lambda entry, now_ms: changes.counted(entry, command, now_ms, most, alone_at=alone_at))
+            return Change(actor, make, cause, command.fingerprint, reason=why.reason, reference=why.reference)
+
+        return await self._alone(at, counting)
 
     async def redefine(self, actor: Actor, command: ChangeEntry) -> InventoryEntry:
         """See KeepStock."""
         at = await self.place(actor.organization, command.inventory_id)
         make = _of_standing(lambda entry, now_ms: changes.redefined(entry, command, now_ms))
-        return (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
+        changed = (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
+        if command.shards is not None:
+            await self.shards.bring_home(at, command.shards)
+        return await self.shards.summed(at, changed)
 
     async def delete(self, actor: Actor, command: DeleteEntry) -> InventoryEntry:
         """See KeepStock."""
         at = await self.place(actor.organization, command.inventory_id)
-        make = _of_standing(lambda entry, now_ms: changes.deleted(entry, command, now_ms))
-        return (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
+        cause = self._changing.cause_of("")
+
+        def deleting(alone_at: int) -> Change:
+            make = _of_standing(lambda entry, now_ms: changes.deleted(entry, command, now_ms, alone_at=alone_at))
+            return Change(actor, make, cause, "")
+
+        return (await self._alone(at, deleting)).entry
+
+    async def _alone(self, at: Partition, changing: Callable[[int], Change]) -> Changed:
+        """A change that compares a total, which needs all of it in one row. Raises StockSharded, and as the change."""
+        try:
+            return await self._changing.change(at, changing(0))
+        except StockSharded:
+            return await self._changing.change(at, changing(await self.shards.alone_at(at)))
 
     async def find(self, organization: str, inventory: str) -> InventoryEntry:
         """The entry, a deleted one too. Raises StockNotFound, BackendUnavailable."""
@@ -127,20 +147,32 @@ class Entries:
 
     async def movements(self, organization: str, query: MovementsQuery) -> Sequence[Movement]:
         """The movements of an entry that are kept, in their order. Raises StockNotFound, BackendUnavailable."""
-        at = await self.place(organization, query.inventory_id)
-        start = stock_rows.movement_key(query.after_version + 1).id
-        try:
-            found = await self._sender.batches.read(at, Kind.MOVEMENT, start=start, most=query.page_size)
-        except StoreUnavailable:
-            raise BackendUnavailable from None
-        return [stock_rows.read_movement(query.inventory_id, key, row) for key, row in found.items()]
+        home = await self.place(organization, query.inventory_id)
+        shard, after = divmod(query.after_version, VERSIONS_MAX)
+        found: list[Movement] = []
+        while True:
+            at, start = shard_of(home, shard), stock_rows.movement_key(after + 1).id
+            try:
+                page = await self._sender.batches.read(
+                    at, Kind.MOVEMENT, start=start, most=query.page_size - len(found)
+                )
+            except StoreUnavailable:
+                raise BackendUnavailable from None
+            found += [stock_rows.read_movement(query.inventory_id, key, row, shard) for key, row in page.items()]
+            if len(found) == query.page_size or not await self._has_shard(home, shard + 1):
+                return found
+            shard, after = shard + 1, 0
+
+    async def _has_shard(self, home: Partition, number: int) -> bool:
+        first = await self.shards.first(home)
+        return first is not None and first.sharing is not None and number < first.sharing.rows
 
     async def _read(self, at: Partition) -> InventoryEntry | None:
         try:
             found = await self._sender.batches.get(at, [STOCK])
         except StoreUnavailable:
             raise BackendUnavailable from None
-        return stock_rows.read_entry(at, found[STOCK]) if STOCK in found else None
+        return await self.shards.summed(at, stock_rows.read_entry(at, found[STOCK])) if STOCK in found else None
 
     async def place(self, organization: str, inventory: str) -> Partition:
         """Where the entry of that id is. Raises StockNotFound, BackendUnavailable."""

@@ -5,7 +5,7 @@ a batch of this process puts more there, before anybody is told of that batch. W
 moment is over.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.stock.entry import QUANTITY_MAX
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.stock_rows import STOCK
+from travio_inventory.stock.warehouse import SHARDS_MAX
 
 REMEMBERED_MS = 250
 SKUS_MAX = 10_000
@@ -73,8 +74,7 @@ class SoldOut:
         found = self._left.get((organization, sku))
         if found is None or found.until_ms <= self._elapsed_ms():
             return None
-        there = [max(count, 0) for count in found.places.values()]
-        return sum(there) if allow_split else max(there, default=0)
+        return left_in(found.places, allow_split=allow_split)
 
     def has_now(self, organization: str, sku: str, place: int, available: int) -> None:
         """A batch left so many in a place."""
@@ -94,10 +94,18 @@ class SoldOut:
 class NotedBatches:
     """Batches, whose effects on stock are noted before anybody is told."""
 
-    def __init__(self, batches: Batches, sold_out: SoldOut, known: KnownWarehouses) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        sold_out: SoldOut,
+        known: KnownWarehouses,
+        changed_shard: Callable[[Partition], None] = lambda _partition: None,
+    ) -> None:
+        """`changed_shard` is told of each batch in a row of an entry that lies in several."""
         self._batches = batches
         self._sold_out = sold_out
         self._known = known
+        self._changed_shard = changed_shard
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Reads."""
@@ -141,6 +149,16 @@ class NotedBatches:
                     available = values.get("available") if is_known else None
                     count = available if isinstance(available, int) else QUANTITY_MAX
                     self._sold_out.has_now(partition.organization, partition.name, partition.number, count)
+                    if values.get("definition"):
+                        self._changed_shard(partition)
+
+
+def left_in(places: Mapping[int, int], *, allow_split: bool) -> int:
+    """How many can be had of these places, each a shard of a warehouse; in one warehouse if it may not be split."""
+    there: Counter[int] = Counter()
+    for place, count in places.items():
+        there[place // SHARDS_MAX] += max(count, 0)
+    return there.total() if allow_split else max(there.values(), default=0)
 
 
 def _counter(organization: str, sku: str) -> int:

@@ -1,21 +1,36 @@
 """The rows of an entry, written and read: the only place that knows the meaning of their columns."""
 
+import json
+
 from travio_inventory.kernel.events import Step
+from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.event_rows import event_row
 from travio_inventory.protocol.hold import Recorded
-from travio_inventory.stock.entry import InventoryEntry, Quantities, inventory_id
+from travio_inventory.stock.entry import InventoryEntry, Quantities, ShardMove, Sharing, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.warehouse import SHARDS_MAX
 
 STOCK = RowKey(Kind.STOCK, "")
+VERSIONS_MAX = 10**13
+"""Of one row. A movement's version says the number of its row, so many times, and the version of that."""
 MOVEMENTS_KEPT_S = 400 * 86_400
 
 
 def place(organization: str, sku: str, warehouse_number: int) -> Partition:
     """The partition of what lies of it in that warehouse: its first shard, which says what the entry is."""
     return Partition(Table.STOCK, organization, sku, warehouse_number * SHARDS_MAX)
+
+
+def shard_of(place: Partition, number: int) -> Partition:
+    """The partition of that row of the entry whose first row is there."""
+    return place._replace(number=place.number + number)
+
+
+def number_of_shard(at: Partition) -> int:
+    """Which row of its entry is there: 0 for the first."""
+    return at.number % SHARDS_MAX
 
 
 def movement_key(version: int) -> RowKey:
@@ -25,9 +40,10 @@ def movement_key(version: int) -> RowKey:
 
 def read_entry(at: Partition, row: Row) -> InventoryEntry:
     """The entry that the row says."""
-    warehouse = rows.text(row, "warehouse")
+    warehouse, shard = rows.text(row, "warehouse"), number_of_shard(at)
+    named = inventory_id(at.organization, at.name, warehouse)
     return InventoryEntry(
-        inventory_id(at.organization, at.name, warehouse),
+        f"{named}.{shard}" if shard else named,
         at.organization,
         at.name,
         warehouse,
@@ -42,12 +58,36 @@ def read_entry(at: Partition, row: Row) -> InventoryEntry:
         row["status"] == "deleted",
         rows.number(row, "events"),
         Recorded(rows.number(row, "event_epoch"), rows.number(row, "event_at_ms")),
+        _read_sharing(rows.text(row, "definition")),
     )
+
+
+def _read_sharing(text: str) -> Sharing | None:
+    if not text:
+        return None
+    said = json.loads(text)
+    move = None if said["move"] is None else ShardMove(*said["move"])
+    return Sharing(said["shards"], said["rows"], said["moves"], move, said["marks"])
+
+
+def _sharing_row(sharing: Sharing | None) -> Row:
+    """Nothing for an entry that never had several rows."""
+    if sharing is None:
+        return {}
+    said = {
+        "shards": sharing.shards,
+        "rows": sharing.rows,
+        "moves": sharing.moves,
+        "marks": sharing.marks,
+        "move": None if sharing.move is None else list(sharing.move),
+    }
+    return {"definition": encode(said)}
 
 
 def entry_row(entry: InventoryEntry) -> Row:
     """What the row of an entry says."""
     return {
+        **_sharing_row(entry.sharing),
         "status": "deleted" if entry.is_deleted else "active",
         "warehouse": entry.warehouse_id,
         "product": entry.product_id,
@@ -79,11 +119,11 @@ def movement_row(movement: Movement, cause: str) -> Row:
     }
 
 
-def read_movement(inventory: str, key: RowKey, row: Row) -> Movement:
-    """The movement that the row says."""
+def read_movement(inventory: str, key: RowKey, row: Row, shard: int = 0) -> Movement:
+    """The movement that the row says, in that row of its entry."""
     return Movement(
         inventory,
-        int(key.id),
+        shard * VERSIONS_MAX + int(key.id),
         MovementType(rows.text(row, "type")),
         rows.number(row, "quantity"),
         rows.number(row, "balance"),

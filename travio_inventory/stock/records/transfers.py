@@ -42,6 +42,7 @@ from travio_inventory.stock.events import Said, StockEvent
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.records import movement_days, stock_rows
 from travio_inventory.stock.records.changing import TRIES_MAX, Change, Changing
+from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.records.transfer_rows import (
     KEPT_S,
@@ -60,7 +61,7 @@ from travio_inventory.stock.records.transfer_rows import (
     sources_of,
     writes_of,
 )
-from travio_inventory.stock.refusals import StockFull, StockNotFound
+from travio_inventory.stock.refusals import InsufficientStock, StockFull, StockNotFound
 from travio_inventory.stock.transfer import (
     CancelTransfer,
     Counts,
@@ -106,6 +107,7 @@ class Transfers:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._changing = Changing(sender)
+        self._shards = Shards(sender)
 
     async def draft(self, actor: Actor, command: DraftTransfer, source: Warehouse, target: Warehouse) -> Transfer:
         """See TransfersStock."""
@@ -133,7 +135,13 @@ class Transfers:
                 return None
             return Next(shipped(transfer), -transfer.quantity, "shipped", _said(StockEvent.TRANSFER_SHIPPED, transfer))
 
-        return await self._step(actor, named, make)
+        try:
+            return await self._step(actor, named, make)
+        except InsufficientStock as few:
+            if not few.wanted:
+                raise
+        at = await self._place(actor.organization, named)
+        return await self._shards.having(at, lambda: self._step(actor, named, make))
 
     async def receive(self, actor: Actor, command: ReceiveTransfer) -> Transfer:
         """See TransfersStock."""

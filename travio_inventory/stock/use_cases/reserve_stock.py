@@ -5,21 +5,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import Partition
+from travio_inventory.stock import sharing
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
-from travio_inventory.stock.planning import Plan, planned
+from travio_inventory.stock.planning import Plan, Scattered, planned
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.reservations import Reservations
-from travio_inventory.stock.records.sold_out import SoldOut
-from travio_inventory.stock.records.stock_rows import place
+from travio_inventory.stock.records.sold_out import SoldOut, left_in
+from travio_inventory.stock.records.stock_rows import place, shard_of
 from travio_inventory.stock.records.warehouses import Warehouses
 from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockNotFound
-from travio_inventory.stock.reservation import OfReservation, Planned, Reservation, Reserve
+from travio_inventory.stock.reservation import OfReservation, Planned, Reservation, Reserve, ReservedLine
 from travio_inventory.stock.use_cases.steps import Steps
-from travio_inventory.stock.warehouse import Warehouse
+from travio_inventory.stock.warehouse import SHARDS_MAX, Warehouse
 
 PLANS_MAX = 6
 """Others may take what was planned as often."""
@@ -49,6 +50,8 @@ class ReserveStock:
         self._sweep = sweep
         self._random = random
         self._sold_out = sold_out
+        self._refilling: set[Partition] = set()
+        self._shard: int | None = None
 
     async def reserve(self, actor: Actor, command: Reserve) -> Reservation:
         """Every item, or nothing. Raises PermissionDenied, StockNotFound, InsufficientStock, OrderReserved,
@@ -120,11 +123,17 @@ class ReserveStock:
         organization = actor.organization
         known = await self._known.of(organization, self._warehouses.all)
         entries = {sku: await self._of(organization, sku) for sku in sorted({item.sku for item in command.items})}
-        plan = None if known.is_fresh else _by_memory(command, entries, known.warehouses)
+        own = self._own_shard(entries)
+        plan = None if known.is_fresh else _by_memory(command, entries, known.warehouses, own)
         if plan is None and not known.is_fresh:
             known = await self._known.fresh(organization, self._warehouses.all)
         try:
-            lines, is_chosen = plan or planned(command, entries, known.warehouses)
+            lines, is_chosen = plan or planned(command, entries, known.warehouses, own)
+        except Scattered as apart:
+            home = place(organization, apart.entry.sku, apart.warehouse_number)
+            into = own % sharing.shards_of(apart.entry)
+            await self._steps.run(self._entries.shards.gather(home, into, apart.units))
+            raise StockContended from None  # they are together now: plan again
         except (InsufficientStock, StockNotFound) as refusal:
             before = await self.reserved_before(actor, command)
             if before is not None:
@@ -132,6 +141,7 @@ class ReserveStock:
             if isinstance(refusal, InsufficientStock) and await self._was_freed(entries, known.warehouses):
                 raise StockContended from None  # by reservations that had run out: plan again
             raise
+        self._refill(organization, entries, lines)
         request = Planned(organization, command, lines, actor.user, is_chosen)
         return await self._steps.run(self._reservations.reserve(request))
 
@@ -156,13 +166,17 @@ class ReserveStock:
             except BackendUnavailable:
                 return
             numbers = {each.id: each.number for each in warehouses if each.site.is_active}
-            places = {
-                place(organization, item.sku, numbers[each.warehouse_id]).number: each.quantities.available
-                for each in entries
-                if each.warehouse_id in numbers
-            }
-            left = [max(count, 0) for count in places.values()]
-            if (sum(left) if command.allow_split else max(left, default=0)) < item.quantity:
+            places: dict[int, int] = {}
+            try:
+                for each in (each for each in entries if each.warehouse_id in numbers):
+                    home = place(organization, item.sku, numbers[each.warehouse_id])
+                    now = each if each.sharing is None else await self._entries.shards.still(home)
+                    available = now.by_shard or (now.quantities.available,)
+                    places |= {home.number + shard: count for shard, count in enumerate(available)}
+            except Refusal:
+                return
+            left = left_in(places, allow_split=command.allow_split)
+            if left < item.quantity:
                 self._sold_out.remember(organization, item.sku, places, look)
 
     async def _was_freed(
@@ -172,11 +186,44 @@ class ReserveStock:
         numbers = {each.id: each.number for each in warehouses}
         was_freed = False
         found = [each for some in entries.values() for each in some if each.warehouse_id in numbers]
-        for entry in (each for each in found if each.quantities.reserved):
-            await self._sweep(place(entry.organization, entry.sku, numbers[entry.warehouse_id]))
-            now = await self._entries.find(entry.organization, entry.id)
+        for entry in (each for each in found if each.quantities.reserved or each.sharing is not None):
+            home = place(entry.organization, entry.sku, numbers[entry.warehouse_id])
+            for number in range(max(len(entry.by_shard), 1)):
+                await self._sweep(shard_of(home, number))
+            if entry.sharing is None:
+                now = await self._entries.find(entry.organization, entry.id)
+            else:  # all that lies in its shards at one moment: no unit is missed that goes from one to another
+                now = await self._steps.run(self._entries.shards.still(home))
             was_freed |= now.quantities.available > entry.quantities.available
         return was_freed
+
+    def _own_shard(self, entries: Mapping[str, Sequence[InventoryEntry]]) -> int:
+        """Where this process begins to look for units: another one begins elsewhere."""
+        if self._shard is None:
+            if not any(entry.sharing is not None for some in entries.values() for entry in some):
+                return 0
+            self._shard = self._random.randrange(SHARDS_MAX)
+        return self._shard
+
+    def _refill(
+        self, organization: str, entries: Mapping[str, Sequence[InventoryEntry]], lines: Sequence[ReservedLine]
+    ) -> None:
+        """Have units brought to the own shard, where they come from another one: one at a time of an entry."""
+        shared = {each.id: each for some in entries.values() for each in some if each.sharing is not None}
+        for line in (each for each in lines if each.inventory_id in shared):
+            home = place(organization, line.sku, line.place // SHARDS_MAX)
+            own = self._own_shard(entries) % sharing.shards_of(shared[line.inventory_id])
+            if line.place % SHARDS_MAX != own and home not in self._refilling:
+                self._refilling.add(home)
+                self._steps.in_background(self._refilled(home, own))
+
+    async def _refilled(self, home: Partition, own: int) -> None:
+        try:
+            await self._entries.shards.refill(home, own)
+        except Refusal:
+            return  # whoever sells next from another shard tries again
+        finally:
+            self._refilling.discard(home)
 
     async def _of(self, organization: str, sku: str) -> Sequence[InventoryEntry]:
         entries: list[InventoryEntry] = []
@@ -189,13 +236,16 @@ class ReserveStock:
 
 
 def _by_memory(
-    command: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]
+    command: Reserve,
+    entries: Mapping[str, Sequence[InventoryEntry]],
+    warehouses: Sequence[Warehouse],
+    own_shard: int,
 ) -> Plan | None:
     """As `planned`, by warehouses that are only remembered; None if others could turn a no into a yes: where nothing
     is chosen the batch says the final no.
     """
     try:
-        plan = planned(command, entries, warehouses)
-    except (InsufficientStock, StockNotFound):
+        plan = planned(command, entries, warehouses, own_shard)
+    except (InsufficientStock, StockNotFound, Scattered):
         return None
     return plan if plan[1] or all(len(each) == 1 for each in entries.values()) else None

@@ -12,3 +12,7 @@ class Steps(Protocol):
     async def run(self, step: Coroutine[Any, Any, T]) -> T:
         """The step's result; a step that has begun runs to its end. Raises Overloaded, OutcomeUnknown."""
         ...
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start work that nobody waits for. It handles its own errors."""
+        ...

@@ -1,0 +1,221 @@
+"""An entry that lies in several shards: what is sold, moved and told of it is of all of them together."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from tests.stock.shop import Shop
+from travio_inventory.protocol.batches import Kind, Partition
+from travio_inventory.stock.commands import ChangeEntry
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.records import stock_rows
+from travio_inventory.stock.records.shards import Shards
+from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockSharded
+from travio_inventory.stock.reservation import Reservation
+
+
+class Spread:
+    """An entry in so many shards, and words for what lies where."""
+
+    def __init__(self, shop: Shop, entry: InventoryEntry) -> None:
+        self.shop = shop
+        self.entry = entry
+        self.home = stock_rows.place(entry.organization, entry.sku, 1)
+        self.shards = Shards(shop.sender)
+
+    @classmethod
+    async def of(cls, shop: Shop, quantity: int, shards: int) -> "Spread":
+        """A new one, all of it in the first shard."""
+        spread = cls(shop, await shop.entry("cup", quantity, reorder_point=0))
+        await spread.set(shards)
+        return spread
+
+    async def set(self, shards: int) -> InventoryEntry:
+        """So many take orders from now on."""
+        seen = await self.shop.now(self.entry)
+        command = ChangeEntry(self.entry.id, None, None, seen.version, shards)
+        return await self.shop.stock.keep.change(self.shop.actor, command)
+
+    async def lies(self, *units: int) -> None:
+        """Bring so many units to each shard from the second on."""
+        for number, count in enumerate(units, 1):
+            if count:
+                await self.shards.move(self.home, 0, number, count)
+
+    async def available(self) -> list[int]:
+        await self.shop.settled()
+        return list((await self.shards.still(self.home)).by_shard)
+
+    async def rows(self, kind: Kind) -> list[tuple[Partition, object]]:
+        """All rows of that kind, in every shard."""
+        found = []
+        for number in range(8):
+            at = stock_rows.shard_of(self.home, number)
+            found += [(at, row) for row in (await self.shop.store.read(at, kind)).values()]
+        return found
+
+
+async def reserved(shop: Shop, order: str, count: int) -> Reservation:
+    """Reserve, again as long as others are at it."""
+    for _ in range(50):
+        try:
+            return await shop.reserve(order, ("cup", count))
+        except StockContended:
+            await asyncio.sleep(0.01)
+    raise AssertionError("told to ask again too often")
+
+
+async def test_one_shard_is_what_an_entry_has_and_leaves_no_trace(shop: Shop) -> None:
+    spread = await Spread.of(shop, 5, 1)
+    assert (await shop.now(spread.entry)).sharing is None
+    row = (await shop.store.get(spread.home, [stock_rows.STOCK]))[stock_rows.STOCK]
+    assert row.get("definition") is None
+
+
+@pytest.mark.parametrize("shard", [0, 1, 2, 3])
+async def test_the_last_unit_is_found_and_sold_in_whichever_shard_it_is(shop: Shop, shard: int) -> None:
+    spread = await Spread.of(shop, 1, 4)
+    await spread.lies(*(int(number == shard) for number in (1, 2, 3)))
+    assert await spread.available() == [int(number == shard) for number in range(4)]
+    await reserved(shop, "o1", 1)
+    with pytest.raises(InsufficientStock) as refused:
+        await shop.reserve("o2", ("cup", 1))
+    assert refused.value.available == 0
+    assert await shop.totals(spread.entry) == [(0, 1)]
+
+
+async def test_what_no_shard_has_alone_is_brought_together_and_sold(shop: Shop) -> None:
+    spread = await Spread.of(shop, 4, 4)
+    await spread.lies(1, 1, 1)
+    reservation = await reserved(shop, "o1", 4)
+    assert [line.quantity for line in reservation.lines] == [4]
+    assert await shop.totals(spread.entry) == [(0, 4)]
+    with pytest.raises(InsufficientStock):
+        await shop.reserve("o2", ("cup", 1))
+
+
+async def test_more_than_all_shards_have_is_refused_with_what_they_have(shop: Shop) -> None:
+    spread = await Spread.of(shop, 4, 4)
+    await spread.lies(1, 1, 1)
+    with pytest.raises(InsufficientStock) as refused:
+        await shop.reserve("o1", ("cup", 5))
+    assert refused.value.available == 4
+
+
+async def test_a_crowd_of_processes_sells_every_unit_once(shop: Shop) -> None:
+    spread = await Spread.of(shop, 20, 4)
+    await spread.lies(5, 5, 5)
+    shops = [Shop(shop.store, shop.actor.organization, seed=seed) for seed in range(4)]
+
+    async def buy(number: int) -> bool:
+        try:
+            await reserved(shops[number % 4], f"o{number}", 1)
+        except InsufficientStock:
+            return False
+        return True
+
+    sold = await asyncio.gather(*(buy(number) for number in range(40)))
+    for each in shops:
+        await each.settled()
+    assert sum(sold) == 20
+    assert await shop.totals(spread.entry) == [(0, 20)]
+
+
+async def test_what_is_given_back_goes_where_it_was_taken(shop: Shop) -> None:
+    spread = await Spread.of(shop, 8, 4)
+    await spread.lies(2, 2, 2)
+    before = await spread.available()
+    for number in range(3):
+        await reserved(shop, f"o{number}", 2)
+    await shop.commit("o0")
+    for number in range(3):
+        await shop.cancel(f"o{number}")
+    assert await shop.totals(spread.entry) == [(8, 0)]
+    assert sum(await spread.available()) == sum(before)
+
+
+async def test_a_shard_that_runs_dry_is_refilled_from_the_fullest(shop: Shop) -> None:
+    spread = await Spread.of(shop, 1_000, 16)
+    shops = [Shop(shop.store, shop.actor.organization, seed=seed) for seed in range(3)]
+    for number in range(6):
+        await reserved(shops[number % 3], f"o{number}", 1)
+        for each in shops:
+            await each.settled()
+    assert len([each for each in await spread.available() if each]) > 1
+    assert await shop.totals(spread.entry) == [(994, 6)]
+
+
+async def test_moves_between_shards_are_movements_that_come_to_nothing_and_are_not_told(shop: Shop) -> None:
+    spread = await Spread.of(shop, 10, 4)
+    told = Counter(row["type"] for _, row in await spread.rows(Kind.EVENT))  # type: ignore[index]
+    await spread.lies(3, 3)
+    moved = [each for each in await shop.movements(spread.entry) if each.type == "TRANSFER"]
+    assert sum(each.quantity for each in moved) == 0
+    assert sorted(each.quantity for each in moved) == [-3, -3, 3, 3]
+    assert len({each.movement_id for each in await shop.movements(spread.entry)}) == 5
+    assert sum(each.quantity for each in await shop.movements(spread.entry)) == 10
+    assert Counter(row["type"] for _, row in await spread.rows(Kind.EVENT)) == told  # type: ignore[index]
+
+
+async def test_low_and_out_of_stock_are_told_once_of_all_shards_together(shop: Shop) -> None:
+    spread = Spread(shop, await shop.entry("cup", 6, reorder_point=2))
+    await spread.set(4)
+    await spread.lies(2, 2)
+
+    async def told() -> list[object]:
+        await shop.settled()
+        types = [row["type"] for _, row in await spread.rows(Kind.EVENT)]  # type: ignore[index]
+        return sorted(each for each in types if each in ("inventory.low_stock", "inventory.out_of_stock"))
+
+    await reserved(shop, "o1", 2)
+    await reserved(shop, "o2", 1)
+    assert await told() == []
+    await reserved(shop, "o3", 1)
+    assert await told() == ["inventory.low_stock"]
+    await reserved(shop, "o4", 2)
+    assert await told() == ["inventory.low_stock", "inventory.out_of_stock"]
+    await shop.cancel("o1")
+    await shop.cancel("o3")
+    await told()
+    await reserved(shop, "o5", 1)
+    assert await told() == ["inventory.low_stock", "inventory.low_stock", "inventory.out_of_stock"]
+
+
+async def test_what_takes_units_away_by_hand_finds_those_of_other_shards(shop: Shop) -> None:
+    spread = await Spread.of(shop, 6, 4)
+    await spread.lies(2, 3)
+    await shop.adjust(spread.entry, -5)
+    assert await shop.totals(spread.entry) == [(1, 0)]
+    with pytest.raises(InsufficientStock) as refused:
+        await shop.adjust(spread.entry, -2)
+    assert refused.value.available == 1
+
+
+async def test_a_count_needs_the_entry_in_one_shard(shop: Shop) -> None:
+    spread = await Spread.of(shop, 6, 4)
+    await spread.lies(2, 3)
+    seen = await shop.now(spread.entry)
+    with pytest.raises(StockSharded) as refused:
+        await shop.count(spread.entry, 7, version=seen.version)
+    assert refused.value.shards == 4
+    await spread.set(1)
+    assert (await spread.available())[0] == 6
+    seen = await shop.now(spread.entry)
+    await shop.count(spread.entry, 7, version=seen.version)
+    assert await shop.totals(spread.entry) == [(7, 0)]
+
+
+async def test_a_count_waits_for_reservations_in_other_shards(shop: Shop) -> None:
+    spread = await Spread.of(shop, 6, 2)
+    await spread.lies(6)
+    await reserved(shop, "o1", 1)
+    await spread.set(1)
+    seen = await shop.now(spread.entry)
+    with pytest.raises(StockSharded) as refused:
+        await shop.count(spread.entry, 7, version=seen.version)
+    assert refused.value.shards == 1
+    await shop.commit("o1")
+    seen = await shop.now(spread.entry)
+    await shop.count(spread.entry, 7, version=seen.version)
+    assert await shop.totals(spread.entry) == [(7, 0)]
