@@ -189,19 +189,28 @@ class StockCalls(PurchaseCalls):
         return answers.read_entry((await self._connection.write(self.stub.add_inventory, request)).inventory)
 
     async def change(
-        self, entry: str, *, version: int, reorder_point: int | None = None, reorder_quantity: int | None = None
+        self,
+        entry: str,
+        *,
+        version: int,
+        reorder_point: int | None = None,
+        reorder_quantity: int | None = None,
+        shards: int | None = None,
     ) -> StockEntry:
-        """Set when and how much to order of the entry with that id. Raises StockNotFound, VersionConflict."""
+        """Set when and how much to order of the entry with that id, and in how many shards it lies. Raises
+        StockNotFound, VersionConflict.
+        """
         request = wire.ChangeInventoryRequest(
             inventory_id=entry,
             reorder_point=large_number_or_none("reorder_point", reorder_point),
             reorder_quantity=large_number_or_none("reorder_quantity", reorder_quantity),
             version=large_number("version", version),
+            shards=None if shards is None else number("shards", shards),
         )
         return await self._change(request)
 
     async def delete(self, entry: str, *, version: int) -> StockEntry:
-        """Keep no more there: nothing may be left of it. Raises StockNotFound, VersionConflict, StockLeft."""
+        """Keep no more there: nothing may be left. Raises StockNotFound, VersionConflict, StockLeft, StockSharded."""
         return await self._change(
             wire.ChangeInventoryRequest(inventory_id=entry, is_deleted=True, version=large_number("version", version))
         )

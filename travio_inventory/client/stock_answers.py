@@ -30,6 +30,7 @@ class StockEntry:
     created_at: datetime
     updated_at: datetime
     is_deleted: bool
+    shards: int = 1
 
     @property
     def is_low(self) -> bool:
@@ -189,6 +190,7 @@ def read_entry(entry: wire.Inventory | None) -> StockEntry:
         moment(entry.created_at),
         moment(entry.updated_at),
         entry.is_deleted,
+        entry.shards or 1,
     )
 
 

@@ -79,6 +79,11 @@ class InventoryEntry:
     """The total of the first row then."""
 
     @property
+    def shards(self) -> int:
+        """How many rows take orders."""
+        return 1 if self.sharing is None else self.sharing.shards
+
+    @property
     def is_low(self) -> bool:
         """Whether it is time to order more."""
         return self.quantities.available <= self.reorder_point

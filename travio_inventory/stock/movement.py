@@ -37,6 +37,11 @@ class Movement:
     created_at_ms: int
 
     @property
+    def is_internal(self) -> bool:
+        """Whether units only went from one shard of the entry to another: both movements together are nothing."""
+        return self.type is MovementType.TRANSFER and not self.reference
+
+    @property
     def movement_id(self) -> str:
         """Names it among all movements."""
         return f"{self.inventory_id}~{self.version}"

@@ -32,11 +32,6 @@ def number_of(row: InventoryEntry) -> int:
     return int(row.id.partition(".")[2] or 0)
 
 
-def shards_of(entry: InventoryEntry) -> int:
-    """How many rows take orders."""
-    return 1 if entry.sharing is None else entry.sharing.shards
-
-
 def shared(entry: InventoryEntry, shards: int) -> Sharing | None:
     """What the first row of an entry says of which so many rows take orders from now on."""
     if entry.sharing is not None:
@@ -129,7 +124,7 @@ def with_marks(row: InventoryEntry | None, now_ms: int, *, seen: InventoryEntry,
 
 def chosen(entry: InventoryEntry, own: int, count: int) -> int | None:
     """The row that serves so many: the one of one's own, else the fullest; None if none has enough."""
-    first = own % shards_of(entry)
+    first = own % entry.shards
     if entry.by_shard[first] >= count:
         return first
     fullest = max(range(len(entry.by_shard)), key=entry.by_shard.__getitem__)

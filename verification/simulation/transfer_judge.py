@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey
 from travio_inventory.protocol.rows import number, text
 from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.records.shards import WHY
 from travio_inventory.stock.records.stock_rows import place
 from travio_inventory.stock.records.transfer_rows import marked, read_transfer, source_of
 from travio_inventory.stock.transfer import Transfer, TransferStatus
@@ -51,6 +52,8 @@ class TransferJudge:
                 touched[key.id] = None
             if key.kind is Kind.MOVEMENT and not before and after.get("type") == MovementType.TRANSFER:
                 named, reason = text(after, "reference"), text(after, "reason")
+                if reason == WHY:
+                    continue
                 self._moved[named][at] += number(after, "quantity")
                 touched[named] = None
                 if reason in TOLD and TOLD[reason] not in told:

@@ -242,7 +242,8 @@ def _change(message: Fields) -> ChangeEntry | DeleteEntry:
     if message.is_deleted:
         return DeleteEntry(message.inventory_id, message.version)
     point, quantity = optional(message, "reorder_point"), optional(message, "reorder_quantity")
-    return ChangeEntry(message.inventory_id, point, quantity, message.version)
+    shards = optional(message, "shards")
+    return ChangeEntry(message.inventory_id, point, quantity, message.version, shards)
 
 
 def _movements(message: Fields) -> MovementsQuery:

@@ -33,6 +33,7 @@ def inventory(entry: InventoryEntry) -> v1.Inventory:
         created_at=entry.created_at_ms // MS,
         updated_at=entry.updated_at_ms // MS,
         is_deleted=entry.is_deleted,
+        shards=entry.shards,
     )
 
 

@@ -14,7 +14,9 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import StockLine, StockUpdate
 from travio_inventory.stock.commands import VERSION_MAX
 from travio_inventory.stock.entry import QUANTITY_MAX
+from travio_inventory.stock.warehouse import SHARDS_MAX
 
+SHARDS = Number(gte=1, lte=SHARDS_MAX)
 SEEN = Number(gte=0, lte=VERSION_MAX)
 MORE_OR_FEWER = Number(gte=-QUANTITY_MAX, lte=QUANTITY_MAX)
 Kind = Literal["inbound", "outbound", "adjustment", "return", "damage"]
@@ -102,6 +104,25 @@ def reorder(
         changed = await client.stock.change(
             entry.id, version=version or entry.version, reorder_point=point, reorder_quantity=quantity
         )
+        tell_entry(screen, changed, warehouse)
+
+    return ask(reach, work)
+
+
+def shards(
+    sku: Sku,
+    warehouse: WarehouseCode,
+    number: Annotated[int, Parameter(help="How many of them take orders at once.", validator=SHARDS)],
+    /,
+    *,
+    version: Version = 0,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Have what lies there in so many shards, so that many can be sold at once; with 1 it comes together again."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        entry = await client.stock.entry(sku, warehouse)
+        changed = await client.stock.change(entry.id, version=version or entry.version, shards=number)
         tell_entry(screen, changed, warehouse)
 
     return ask(reach, work)

@@ -54,6 +54,12 @@ STOCK_COMMANDS = (
         "Set at how many to order more, and how many.",
         "cup-blue north --point 20 --quantity 80",
     ),
+    Command(
+        "stock shards",
+        "stock.changes:shards",
+        "Have a hot sku lie in several shards, so that many are sold at once.",
+        "cup-blue north 16",
+    ),
     Command("stock movements", "stock.entries:movements", "List what moved of a sku in a warehouse.", "cup-blue north"),
     Command(
         "stock available",

@@ -167,6 +167,7 @@ def plain_entry(entry: StockEntry, codes: Mapping[str, str]) -> dict[str, object
         "variant": entry.variant,
         "reorder_point": entry.reorder_point,
         "reorder_quantity": entry.reorder_quantity,
+        "shards": entry.shards,
         "version": entry.version,
         "changed_at": stamp(entry.updated_at),
         "is_deleted": entry.is_deleted,

@@ -12,6 +12,7 @@ from travio_inventory.stock.audit.comparing import Bounds, Look
 from travio_inventory.stock.audit.findings import AuditedStock, StockFault, StockFinding
 from travio_inventory.stock.audit.repairing import StockRepairs
 from travio_inventory.stock.audit.rounds import StockRound
+from travio_inventory.stock.records.stock_rows import shard_of
 from travio_inventory.stock.records.stock_units import StockUnits
 from travio_inventory.stock.reservation import Reservation
 
@@ -94,8 +95,12 @@ class StockAuditor:
         rules = self._rules
         short = (rules.unchanged_ms, rules.versions) if in_short else (0, 0)
         bounds = Bounds(self._sender.rules.grace_ms, rules.late_ms, *short)
-        look = Look(self._sender.batches, self._units, self._judging, at, bounds)
-        found = await look.findings(self._sender.clock.now_ms())
-        for sink, events in await self._outbox.of(at):
-            found.append(StockFinding(StockFault.UNPUBLISHED, at, events[0].event.id, sink))
+        found, number, rows = list[StockFinding](), 0, 1
+        while number < rows:
+            place = shard_of(at, number)
+            look = Look(self._sender.batches, self._units, self._judging, place, bounds)
+            found += await look.findings(self._sender.clock.now_ms())
+            for sink, events in await self._outbox.of(place):
+                found.append(StockFinding(StockFault.UNPUBLISHED, place, events[0].event.id, sink))
+            number, rows = number + 1, max(rows, look.rows)
         return list(dict.fromkeys(found))

@@ -57,6 +57,8 @@ class Look:
         self._homes: dict[str, Row | None] = {}
         self._came: dict[str, int] = {}
         """What movements brought, by purchase order."""
+        self.rows = 1
+        """Of the entry, as far as it was seen."""
 
     async def findings(self, now_ms: int) -> list[StockFinding]:
         """All faults that are seen at that moment. Raises StoreUnavailable."""
@@ -64,6 +66,8 @@ class Look:
         if STOCK not in seen:
             return []
         on_order = (await self._batches.get(self._at, [ON_ORDER])).get(ON_ORDER)
+        sharing = stock_rows.read_entry(self._at, seen[STOCK]).sharing
+        self.rows = 1 if sharing is None else max(sharing.rows, 1)
         found = self._of_reserved(seen) + await self._of_movements(seen[STOCK], now_ms)
         found += await self._of_orders(seen[STOCK], on_order, now_ms)
         for key, line in seen.items():

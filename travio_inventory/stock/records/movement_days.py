@@ -51,7 +51,7 @@ class MovementDays:
                     if place[1] // SHARDS_MAX in warehouses:
                         at = Partition(Table.STOCK, organization, *place)
                         for movement in await self._between(at, [each[2] for each in versions]):
-                            if day_of(movement.created_at_ms) == day:
+                            if day_of(movement.created_at_ms) == day and not movement.is_internal:
                                 yield place[1] // SHARDS_MAX, movement
                 after = named[-1]
         except StoreUnavailable:

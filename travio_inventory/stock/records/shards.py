@@ -151,9 +151,8 @@ class Shards:
     async def alone_at(self, home: Partition) -> int:
         """The version of the first row at which nothing is in others. Raises StockSharded, and as `still`."""
         whole = await self.still(home)
-        shards = sharing.shards_of(whole)
-        if shards > 1 or whole.quantities.total != whole.first_total:
-            raise StockSharded(shards)
+        if whole.shards > 1 or whole.quantities.total != whole.first_total:
+            raise StockSharded(whole.shards)
         return whole.version
 
     async def note_marks(self, home: Partition) -> None:

@@ -7,7 +7,6 @@ from random import Random
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import Partition
-from travio_inventory.stock import sharing
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.planning import Plan, Scattered, planned
@@ -131,7 +130,7 @@ class ReserveStock:
             lines, is_chosen = plan or planned(command, entries, known.warehouses, own)
         except Scattered as apart:
             home = place(organization, apart.entry.sku, apart.warehouse_number)
-            into = own % sharing.shards_of(apart.entry)
+            into = own % apart.entry.shards
             await self._steps.run(self._entries.shards.gather(home, into, apart.units))
             raise StockContended from None  # they are together now: plan again
         except (InsufficientStock, StockNotFound) as refusal:
@@ -212,7 +211,7 @@ class ReserveStock:
         shared = {each.id: each for some in entries.values() for each in some if each.sharing is not None}
         for line in (each for each in lines if each.inventory_id in shared):
             home = place(organization, line.sku, line.place // SHARDS_MAX)
-            own = self._own_shard(entries) % sharing.shards_of(shared[line.inventory_id])
+            own = self._own_shard(entries) % shared[line.inventory_id].shards
             if line.place % SHARDS_MAX != own and home not in self._refilling:
                 self._refilling.add(home)
                 self._steps.in_background(self._refilled(home, own))

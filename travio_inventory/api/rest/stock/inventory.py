@@ -53,7 +53,7 @@ class InventoryRoutes:
             of_entry,
             self.change,
             methods=["PUT"],
-            summary="Change when and how much to order, or delete the entry.",
+            summary="Change when and how much to order, in how many shards it lies, or delete the entry.",
             responses=problems_of(404, 405, 409, 412),
         )
         for path, act, summary, others in (
@@ -142,7 +142,7 @@ class InventoryRoutes:
         actor, version = caller.as_member(), seen or body.version
         if body.is_deleted:
             return _told(await self._stock.keep.delete(actor, DeleteEntry(inventory_id, version)), response)
-        command = ChangeEntry(inventory_id, body.reorder_point, body.reorder_quantity, version)
+        command = ChangeEntry(inventory_id, body.reorder_point, body.reorder_quantity, version, body.shards)
         return _told(await self._stock.keep.change(actor, command), response)
 
     async def adjust(

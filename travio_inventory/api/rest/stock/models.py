@@ -12,7 +12,7 @@ from travio_inventory.stock.availability import QUESTIONS_MAX, StockAnswer, Stoc
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, ChangeWarehouse, SetStock, Why
 from travio_inventory.stock.entry import REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT, InventoryEntry
 from travio_inventory.stock.movement import Movement, MovementType
-from travio_inventory.stock.warehouse import Site, Warehouse
+from travio_inventory.stock.warehouse import SHARDS_MAX, Site, Warehouse
 
 WAREHOUSE: str = "6b9c2f0e-3d0c-5a53-9c3e-0d9f5a1b7c42"
 Sku = Annotated[str, Field(examples=["cup-blue"])]
@@ -59,6 +59,9 @@ class EntryChange(StockBody):
 
     reorder_point: Annotated[Int64 | None, Field(examples=[20])] = None
     reorder_quantity: Int64 | None = None
+    shards: Annotated[
+        Int64 | None, Field(description=f"In how many shards it lies, at most {SHARDS_MAX}.", examples=[16])
+    ] = None
     is_deleted: bool = False
     version: Annotated[Int64, Field(examples=[1])] = 0
 
@@ -102,6 +105,7 @@ class Inventory(StockTold):
     quantity_total: int
     reorder_point: int
     reorder_quantity: int
+    shards: int
     is_deleted: bool
     version: int
     created_at: Shown | None
@@ -296,7 +300,8 @@ def entry_members(entry: InventoryEntry) -> dict[str, object]:
         "inventory_id": entry.id, "product_id": entry.product_id, "variant_id": entry.variant_id or None,
         "warehouse_id": entry.warehouse_id, "sku": entry.sku, "quantity_available": available,
         "quantity_reserved": reserved, "quantity_total": entry.quantities.total, "reorder_point": entry.reorder_point,
-        "reorder_quantity": entry.reorder_quantity, "is_deleted": entry.is_deleted, "version": entry.version,
+        "reorder_quantity": entry.reorder_quantity, "shards": entry.shards, "is_deleted": entry.is_deleted,
+        "version": entry.version,
         "created_at": moment(entry.created_at_ms // MS), "updated_at": moment(entry.updated_at_ms // MS),
     }  # fmt: skip
 

@@ -565,6 +565,11 @@ class ChangeInventoryRequest(betterproto2.Message):
 
     version: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
 
+    shards: "int | None" = betterproto2.field(6, betterproto2.TYPE_INT32, optional=True)
+    """
+    From 1 to 64; as it is if unset.
+    """
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -576,6 +581,7 @@ class ChangeInventoryRequest(betterproto2.Message):
         reorder_quantity: "int | None" = None,
         is_deleted: "bool" = False,
         version: "int" = 0,
+        shards: "int | None" = None,
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
@@ -584,6 +590,7 @@ class ChangeInventoryRequest(betterproto2.Message):
         self.reorder_quantity = reorder_quantity
         self.is_deleted = is_deleted
         self.version = version
+        self.shards = shards
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()
@@ -1285,6 +1292,11 @@ class Inventory(betterproto2.Message):
 
     is_deleted: "bool" = betterproto2.field(14, betterproto2.TYPE_BOOL)
 
+    shards: "int" = betterproto2.field(15, betterproto2.TYPE_INT32)
+    """
+    In how many shards it lies, so that many can be sold at once.
+    """
+
     def __init__(
         self,
         inventory_id: "str" = "",
@@ -1301,6 +1313,7 @@ class Inventory(betterproto2.Message):
         created_at: "int" = 0,
         updated_at: "int" = 0,
         is_deleted: "bool" = False,
+        shards: "int" = 0,
     ) -> None:
         self.inventory_id = inventory_id
         self.product_id = product_id
@@ -1316,6 +1329,7 @@ class Inventory(betterproto2.Message):
         self.created_at = created_at
         self.updated_at = updated_at
         self.is_deleted = is_deleted
+        self.shards = shards
         self.__post_init__()
 
 

@@ -1,0 +1,76 @@
+"""Broken designs of shards: units are lost or doubled between them, or never found."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from travio_inventory.protocol.batches import Kind, Partition, RowKey
+from travio_inventory.stock import sharing
+from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.records.shards import Shards
+from travio_inventory.stock.records.stock_rows import shard_of
+from verification.simulation.broken_units import BrokenUnits
+from verification.simulation.plan import Plan
+
+SHARDS_DAY = Plan(0, seats=12, seats_per_group=6, holders=5, faults=0.3, kills=0.3, changes=0.2)
+SMALL_SHARDS = Plan(0, seats=4, seats_per_group=2, holders=4, faults=0.2, kills=0.2, day_s=12.0)
+CALM_SHARDS = Plan(0, seats=12, seats_per_group=6, holders=5, faults=0.0, kills=0.0)
+
+
+def _forgotten_first(patch: pytest.MonkeyPatch) -> None:
+    """The giver forgets a move before its units have arrived: who dies between both loses them."""
+    go_on = Shards._go_on
+
+    async def forgetting(self: Shards, home: Partition, giver: InventoryEntry) -> None:
+        if giver.sharing is not None and giver.sharing.move is not None:
+            await self._settle(shard_of(home, sharing.number_of(giver)), giver.sharing.move)
+        await go_on(self, home, giver)
+
+    patch.setattr(Shards, "_go_on", forgetting)
+
+
+def _taken_by_each(patch: pytest.MonkeyPatch) -> None:
+    """Whoever goes on with a move has its units arrive, whether they are there already or not."""
+
+    async def again(self: Shards, home: Partition, giver: InventoryEntry) -> None:
+        if giver.sharing is None or giver.sharing.move is None:
+            return
+        move, number = giver.sharing.move, sharing.number_of(giver)
+        cause = RowKey(Kind.CAUSE, f"shard {number} {move.number} {self._sender.new_digest()}")
+        make = partial(sharing.taken, giver=giver, to=move.to, units=move.units)
+        await self._changing.change(shard_of(home, move.to), self._internal(home, make, cause))
+        await self._settle(shard_of(home, number), move)
+
+    patch.setattr(Shards, "_go_on", again)
+
+
+def _nobody_goes_on(patch: pytest.MonkeyPatch) -> None:
+    """Who announced a move goes on with it, and nobody else."""
+
+    async def nothing(_self: Shards, _at: Partition) -> None:
+        pass
+
+    async def no(_self: Shards, _home: Partition, _rows: sharing.Rows) -> bool:
+        return False
+
+    patch.setattr(Shards, "sweep", nothing)
+    patch.setattr(Shards, "_go_on_with", no)
+
+
+def _own_shard_only(patch: pytest.MonkeyPatch) -> None:
+    """What the first shard has not, nobody has."""
+
+    def first(rows: sharing.Rows) -> InventoryEntry:
+        return replace(summed(rows), quantities=rows[0].quantities)
+
+    summed = sharing.summed
+    patch.setattr(sharing, "summed", first)
+
+
+BROKEN_SHARDS = {
+    "rebalancing that loses units": BrokenUnits("S7", SHARDS_DAY, _forgotten_first),
+    "rebalancing that doubles units": BrokenUnits("S7", SHARDS_DAY, _taken_by_each),
+    "a move that nobody goes on with": BrokenUnits("L2", SHARDS_DAY, _nobody_goes_on),
+    "the first shard has none, so nobody has": BrokenUnits("S5", CALM_SHARDS, _own_shard_only),
+}

@@ -1,0 +1,66 @@
+"""Judges moves of units between shards as each batch is applied: none is lost, doubled or left on the way."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey
+from travio_inventory.protocol.rows import number
+from travio_inventory.stock.entry import ShardMove
+from travio_inventory.stock.records.shards import WHY
+from travio_inventory.stock.records.stock_rows import STOCK, number_of_shard, read_entry, shard_of
+from travio_inventory.store.memory import Change
+
+
+def is_internal(key: RowKey, row: Row) -> bool:
+    """Whether it is a movement from one shard of an entry to another."""
+    return key.kind is Kind.MOVEMENT and row.get("reason") == WHY
+
+
+class ShardJudge:
+    """Knows how many units every entry should have in all of its shards together."""
+
+    def __init__(self) -> None:
+        self._came: defaultdict[Partition, int] = defaultdict(int)
+        self.moves = 0
+
+    def applied(
+        self, at: Partition, changes: Sequence[Change], rows: Mapping[Partition, Mapping[RowKey, Row]]
+    ) -> Iterator[str]:
+        """What is wrong since a batch was applied."""
+        home = shard_of(at, -number_of_shard(at))
+        for key, before, after in changes:
+            if key.kind is Kind.MOVEMENT and not before:
+                self.moves += is_internal(key, after)
+                self._came[home] += 0 if is_internal(key, after) else number(after, "quantity")
+        if not any(key == STOCK for key, *_ in changes):
+            return
+        there = on_the_way = 0
+        for each in _shards(home, rows):
+            there += number(rows[each][STOCK], "available") + number(rows[each][STOCK], "reserved")
+            move = _move_of(each, rows)
+            if move is not None and not _has_arrived(each, move, rows):
+                on_the_way += move.units
+        if there + on_the_way != self._came[home]:
+            yield f"S7 {home} has {there} and {on_the_way} on the way, of {self._came[home]}"
+
+    @staticmethod
+    def leftovers(rows: Mapping[Partition, Mapping[RowKey, Row]]) -> Iterator[str]:
+        """After a night nothing is on the way."""
+        for at in rows:
+            if STOCK in rows[at] and (move := _move_of(at, rows)) is not None:
+                yield f"L2 {at} has {move}, which nobody goes on with"
+
+
+def _shards(home: Partition, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> Iterator[Partition]:
+    return (at for at in rows if STOCK in rows[at] and shard_of(at, -number_of_shard(at)) == home)
+
+
+def _move_of(at: Partition, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> ShardMove | None:
+    sharing = read_entry(at, rows[at][STOCK]).sharing
+    return None if sharing is None else sharing.move
+
+
+def _has_arrived(at: Partition, move: ShardMove, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> bool:
+    giver = number_of_shard(at)
+    cause = RowKey(Kind.CAUSE, f"shard {giver} {move.number}")
+    return cause in rows.get(shard_of(at, move.to - giver), {})
