@@ -66,6 +66,7 @@ ONE_OF_EACH: list[Refusal] = [
     of_stock.VersionConflict(7),
     of_stock.StockExists(),
     of_stock.StockLeft(2),
+    of_stock.StockSharded(16),
     of_stock.StockFull(1),
     of_stock.NotInTransit(3),
     of_stock.TransferEnded("CLOSED"),

@@ -27,7 +27,7 @@ async def test_a_hundred_units_are_sold_to_five_thousand_buyers_exactly(tmp_path
 
 
 @pytest.mark.thorough
-async def test_processes_that_share_an_entry_or_have_their_own_sell_and_say_how_many() -> None:
+async def test_processes_that_sell_from_one_shard_several_or_an_entry_each_say_how_many() -> None:
     found = await by_processes(2, 4, buyers=8, seconds=9)
-    assert set(found["reservations per second"]) == {"one entry", "own entry", "every entry"}
+    assert set(found["reservations per second"]) == {"1 shard", "4 shards", "an entry each"}
     assert all(each > 0 for some in found["reservations per second"].values() for each in some)

@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--crowd", type=int, default=5_000, help="the buyers of each (%(default)s)")
     parser.add_argument("--units", type=int, default=100, help="the units of each (%(default)s)")
     parser.add_argument("--processes", type=int, default=0, help="so many processes sell on one server, and only that")
-    parser.add_argument("--shards", type=int, default=16, help="the entries that they may share (%(default)s)")
+    parser.add_argument("--shards", type=int, default=16, help="in which the entry of one turn lies (%(default)s)")
     chosen = vars(parser.parse_args())
     on, processes, shards = chosen.pop("on"), chosen.pop("processes"), chosen.pop("shards")
     if processes:

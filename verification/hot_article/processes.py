@@ -1,9 +1,9 @@
-"""Several processes that sell one hot article on one store: from one entry, or each from an entry of its own."""
+"""Several processes that sell one hot article on one store: from one shard, several, or each its own."""
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from secrets import token_hex
 from typing import Any
@@ -55,23 +55,17 @@ async def seller(node: Cassandra, organization: str, name: str) -> AsyncIterator
             await process.wait()
 
 
-def places_of(kind: str, number: int, of: Sequence[str], buyers: int) -> Sequence[str]:
-    """From where the buyers of a process buy: all from one entry, each process from its own, or from every entry."""
-    match kind:
-        case "one entry":
-            return [of[0]] * buyers
-        case "own entry":
-            return [of[number % len(of)]] * buyers
-        case _:
-            return [of[buyer % len(of)] for buyer in range(buyers)]
-
-
 async def sold_by_processes(
     store: Batches, node: Cassandra, *, processes: int, shards: int, buyers: int, seconds: float
 ) -> dict[str, list[int]]:
-    """Reservations a second by all processes together, by where they buy; taken in turns, each as long."""
+    """Reservations a second by all processes together, from one entry in one shard, from one in so many, and each
+    process from an entry of its own, which is the best that shards could do; taken in turns, each as long.
+    """
     sale = Sale(store, f"hot-{token_hex(6)}")
-    places = [(await sale.entry(f"w{number}", ENOUGH)).warehouse_id for number in range(shards)]
+    one, several = await sale.entry("one", ENOUGH), await sale.entry("several", ENOUGH)
+    await sale.spread(several, shards)
+    own = [await sale.entry(f"w{number}", ENOUGH) for number in range(processes)]
+    kinds = {"1 shard": [one] * processes, f"{shards} shards": [several] * processes, "an entry each": own}
     async with AsyncExitStack() as opened:
         names = [f"p{number}-" for number in range(processes)]
         sellers = [await opened.enter_async_context(seller(node, sale.organization, name)) for name in names]
@@ -80,12 +74,12 @@ async def sold_by_processes(
         found: dict[str, list[int]] = {}
         share = max(buyers // processes, 1)
         for _ in range(TURNS):
-            for kind in ("one entry", "own entry", "every entry"):
+            for kind, entries in kinds.items():
                 made = await asyncio.gather(
                     *(
                         each.sell(
                             {
-                                "warehouses": places_of(kind, number, places, share),
+                                "warehouses": [entries[number].warehouse_id] * share,
                                 "buyers": share,
                                 "seconds": seconds / TURNS,
                             }

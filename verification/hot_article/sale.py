@@ -17,7 +17,7 @@ from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.use_cases.step_runner import StepRunner
-from travio_inventory.stock.commands import AddEntry, AddWarehouse
+from travio_inventory.stock.commands import AddEntry, AddWarehouse, ChangeEntry
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.refusals import InsufficientStock
 from travio_inventory.stock.reservation import Item, Reserve
@@ -127,6 +127,10 @@ class Sale:
         """An entry of the article in a new warehouse."""
         warehouse = await self._stock.warehouses.add(self._actor, AddWarehouse(code, Site("A warehouse")))
         return await self._stock.keep.add(self._actor, AddEntry("hot", warehouse.id, "hot", quantity))
+
+    async def spread(self, entry: InventoryEntry, shards: int) -> None:
+        """Have it lie in so many shards."""
+        await self._stock.keep.change(self._actor, ChangeEntry(entry.id, None, None, entry.version, shards))
 
     async def _reserved(self, entries: Sequence[InventoryEntry]) -> int:
         found = [await self._stock.read.one(self._actor, entry.id) for entry in entries]

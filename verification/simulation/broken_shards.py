@@ -13,7 +13,7 @@ from travio_inventory.stock.records.stock_rows import shard_of
 from verification.simulation.broken_units import BrokenUnits
 from verification.simulation.plan import Plan
 
-SHARDS_DAY = Plan(0, seats=12, seats_per_group=6, holders=5, faults=0.3, kills=0.3, changes=0.2)
+SHARDS_DAY = Plan(0, seats=12, seats_per_group=6, holders=3, faults=0.3, kills=0.2)
 SMALL_SHARDS = Plan(0, seats=4, seats_per_group=2, holders=4, faults=0.2, kills=0.2, day_s=12.0)
 CALM_SHARDS = Plan(0, seats=12, seats_per_group=6, holders=5, faults=0.0, kills=0.0)
 
