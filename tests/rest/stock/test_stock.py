@@ -29,7 +29,7 @@ async def test_an_entry_is_told_with_all_that_the_contract_says(web: httpx.Async
     made = added.json()
     assert {name: made[name] for name in made.keys() - {"inventoryId", "createdAt", "updatedAt"}} == {
         "productId": "p", "variantId": None, "warehouseId": north, "sku": "cup", "quantityAvailable": 5,
-        "quantityReserved": 0, "quantityTotal": 5, "reorderPoint": 10, "reorderQuantity": 50, "version": 1,
+        "quantityReserved": 0, "quantityTotal": 5, "reorderPoint": 10, "reorderQuantity": 50, "shards": 1, "version": 1,
         "isDeleted": False,
     }  # fmt: skip
     assert made["createdAt"].endswith("Z")

@@ -60,7 +60,7 @@ class EntryChange(StockBody):
     reorder_point: Annotated[Int64 | None, Field(examples=[20])] = None
     reorder_quantity: Int64 | None = None
     shards: Annotated[
-        Int64 | None, Field(description=f"In how many shards it lies, at most {SHARDS_MAX}.", examples=[16])
+        Int64 | None, Field(description=f"In how many shards it lies, at most {SHARDS_MAX}.", examples=[1])
     ] = None
     is_deleted: bool = False
     version: Annotated[Int64, Field(examples=[1])] = 0
