@@ -8,7 +8,11 @@ from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import Batches
 from verification.kit.stores import STORES, store_of
 
-IMPORTANT_ON_SERVERS = ("test_every_change_of_a_total_is_a_movement", "test_every_line_is_reserved_or_none")
+IMPORTANT_ON_SERVERS = (
+    "test_every_change_of_a_total_is_a_movement",
+    "test_every_line_is_reserved_or_none",
+    "test_the_last_unit_is_found",
+)
 SLOW = (
     "test_a_process_that_stops_at_any_call",
     "test_a_planted_fault_is_found_and_repaired",
@@ -22,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS) and _is_here(item):
             item.add_marker("thorough")
-        if "[sqlite" in item.name and item.name.startswith(SLOW) and _is_here(item):
+        is_slow = item.name.startswith(SLOW) or item.path.name == "test_shards.py"
+        if "[sqlite" in item.name and is_slow and _is_here(item):
             item.add_marker("once")
 
 
