@@ -115,6 +115,7 @@ def test_the_trace_of_the_moment_is_in_the_row_and_in_the_event(state: str, is_s
             event_rows.event_of(HOLD, STEP, Recorded(7, 2_500)),
             event_rows.only_event(ID, "trip.cancelled", 4, ActorKind.HOUSE, "{}", Recorded(7, 2_500)),
         ):
+            assert written.values["trace"] == (f"{trace} {state}" if state else str(trace))
             event = event_rows.read_event(PARTITION, written.values)
             assert (event.traceparent, event.tracestate) == (str(trace), state)
     finally:

@@ -104,8 +104,7 @@ def read_event(partition: Partition, row: Row) -> Event:
     kind, data, subject, ordinal = text(row, "type"), text(row, "data"), subject_of(row), ordinal_of(row)
     if not (kind and data and subject):
         raise ValueError("an event without type, subject or data")
-    trace = row.get("trace")
-    traceparent, _, tracestate = trace.partition(" ") if isinstance(trace, str) else ("", "", "")
+    traceparent, _, tracestate = text(row, "trace").partition(" ")
     return Event(
         id=id_of(subject, ordinal),
         type=kind,
