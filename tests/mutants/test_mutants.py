@@ -1,5 +1,6 @@
 """A mutant that a test notices is killed, and one that none notices is shown."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from verification.mutants.judging import TOO_SLOW, in_fork
+from verification.mutants.judging import TOO_SLOW, WaitsForNothing, in_fork
 from verification.mutants.mutated import NAMES, PAGE, ROOT, functions_in, judged_functions, modules_of, write_tree
 
 MODULE = "travio_inventory/kernel/log_throttle.py"
@@ -24,6 +25,26 @@ def at_work() -> str:
     """For longer than anybody waits."""
     while True:
         pass
+
+
+def in_vain() -> str:
+    """For what nobody will ever tell."""
+
+    async def wait() -> str:
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await told
+
+    return asyncio.run(wait())
+
+
+def in_time() -> str:
+    """For a timer, and then for a thread."""
+
+    async def wait() -> str:
+        await asyncio.sleep(0.001)
+        return await asyncio.to_thread(lambda: "awake")
+
+    return asyncio.run(wait())
 
 
 SLOW = """
@@ -67,6 +88,11 @@ def test_a_mutant_that_never_ends_is_stopped() -> None:
     assert in_fork(lambda: "a test", 20) == "a test"
     assert in_fork(asleep, 0.1) == TOO_SLOW
     assert in_fork(at_work, 0.1) == TOO_SLOW
+
+
+def test_a_mutant_that_waits_for_nothing_fails_at_once_and_one_that_waits_for_something_does_not() -> None:
+    assert in_fork(in_vain, 20) == repr(WaitsForNothing())
+    assert in_fork(in_time, 20) == "awake"
 
 
 def test_a_module_that_does_not_exist_is_named(tmp_path: Path) -> None:

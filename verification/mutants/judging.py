@@ -5,10 +5,12 @@ import json
 import os
 import select
 import signal
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import _lru_cache_wrapper
 from pathlib import Path
+from selectors import DefaultSelector
 from time import process_time
 
 import pytest
@@ -22,10 +24,14 @@ from verification.mutants.mutated import NAMES, change
 SECONDS = "MUTANT_SECONDS"
 """The variable that says for how long each mutant is tested, in CPU time: what else the machine does is no matter."""
 WAITS = 10
-"""A mutant that waits is stopped after so many times as long as one that works."""
+"""A mutant that waits is stopped after so many times as long as one that works, or at once if it waits for nothing."""
 STATS = "stats"
 """The name that makes mutmut note each function that is reached."""
 ALIVE, UNREACHED, TOO_SLOW = "alive", "unreached", "too slow"
+
+
+class WaitsForNothing(Exception):
+    """An event loop has nothing to do, and no timer, descriptor or thread will ever give it something."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -116,9 +122,23 @@ def _answer(run: Callable[[], str], end: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    _wake_who_waits_for_nothing()
     try:
         told = run()
     except BaseException as error:  # noqa: BLE001 - whatever a mutant raises through pytest kills it
         told = repr(error)
     os.write(end, told.encode())
     os._exit(0)
+
+
+def _wake_who_waits_for_nothing() -> None:
+    """Event loops of this process raise WaitsForNothing in place of waiting for ever."""
+    plain = DefaultSelector.select
+    own = 1  # descriptor, by which threads wake the loop
+
+    def select_or_fail(self: DefaultSelector, timeout: float | None = None) -> object:
+        if timeout is None and len(self.get_map()) == own and threading.active_count() == 1:
+            raise WaitsForNothing
+        return plain(self, timeout)
+
+    DefaultSelector.select = select_or_fail  # type: ignore[method-assign,assignment]  # in a fork that ends soon
