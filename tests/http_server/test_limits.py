@@ -8,6 +8,7 @@ import pytest
 from tests.http_server.serving import HUGE, LIMITS, QUICK, SLOW, SOCKET, serving
 
 LONG_BODY = "POST /%s HTTP/1.1\r\nContent-Length: 20000\r\n\r\n"
+CHUNKED = "POST /body HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 BOUNDS = [field.name for field in fields(LIMITS)]
 
 
@@ -33,6 +34,10 @@ async def test_requests_follow_each_other_on_a_connection() -> None:
         ("CONNECT here:443 HTTP/1.1\r\nHost: here\r\n\r\n", 400),
         ("GET /quick HTTP/1.1\r\nHost: here\r\nContent-Length: many\r\n\r\n", 400),
         ("GET /\xff HTTP/1.1\r\nHost: here\r\n\r\n", 400),
+        (CHUNKED + "-5\r\nhello\r\n0\r\n\r\n", 400),
+        (CHUNKED + "0x5\r\nhello\r\n0\r\n\r\n", 400),
+        (CHUNKED + "3\r\nhello\r\n0\r\n\r\n", 400),
+        (CHUNKED.replace("chunked", "xchunked") + "0\r\n\r\n", 400),
         (f"GET /quick?{'a' * 1_024} HTTP/1.1\r\n", 431),
         (f"GET /quick HTTP/1.1\r\nLong: {'a' * 1_024}\r\n\r\n", 431),
         ("GET /quick HTTP/1.1\r\n" + "One: more\r\n" * 11 + "\r\n", 431),

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from tests.rest.serving import ALICE, BOB, TRIP, Web, web_of
@@ -52,6 +53,19 @@ async def test_the_key_of_the_header_wins_over_that_of_the_body(web: Web) -> Non
     await web.hold("1A", key="k1", idempotency_key="k2")
     assert (await web.hold("1B", idempotency_key="k2")).status_code == 201
     assert (await web.hold("1B", key="k1")).status_code == 422
+
+
+async def test_two_keys_of_one_request_are_refused_and_the_same_twice_is_one(web: Web) -> None:
+    body = {"trip_id": "T/1", "from_station_id": "A", "to_station_id": "C", "seat_ids": ["1A"]}
+
+    async def hold_with(path: str, one: str, other: str) -> httpx.Response:
+        keys = [("idempotency-key", one), ("idempotency-key", other)]
+        return await web.client.post(path, json=body, headers=[*ALICE.items(), *keys])
+
+    told = (await hold_with("/v1/holds", "k1", "k2")).json()
+    assert [error["field"] for error in told["errors"]] == ["idempotency_key"]
+    assert (await web.client.post("/v1/holds", json=body | {"seat_ids": ["1B"]}, headers=ALICE)).status_code == 201
+    assert (await hold_with("/v1/holds", "k1", "k1")).status_code == 201
 
 
 async def test_a_key_for_another_request_is_refused(web: Web) -> None:

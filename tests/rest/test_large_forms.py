@@ -85,7 +85,7 @@ async def test_where_all_is_wrong_reading_ends_soon_and_faults_are_named() -> No
         ("PATCH", TRIP, {"class_prices": {"economy": 2**63}}, "class_prices.economy"),
         ("PATCH", TRIP, {"times": [{"segment_index": 0, "departure_time": "now"}]}, "times[0].departure_time"),
         ("PATCH", TRIP, {"times": [{"segment_index": 0} | UNKNOWN]}, "times[0]"),
-        ("PATCH", TRIP, UNKNOWN, ""),
+        ("PATCH", TRIP, UNKNOWN, "body"),
         ("POST", f"{TRIP}/seat-blocks", {"seat_ids": ["1A"] * 5_001}, "seat_ids"),
         ("PUT", "/v1/seat-plans/P", {"revision": "1", "part": {"seats": [A] * 1_001}}, "part.seats"),
     ],

@@ -104,6 +104,12 @@ async def test_a_bug_is_told_as_no_more_than_that() -> None:
         assert "secret" not in answer.text
 
 
+@pytest.mark.parametrize("sent", ["", "null", "[]", "{"])
+async def test_where_all_of_a_body_is_wrong_the_field_is_the_body(web: Web, sent: str) -> None:
+    answer = await web.client.post("/v1/holds", content=sent, headers=ALICE | {"content-type": "application/json"})
+    assert [error["field"] for error in answer.json()["errors"]] == ["body"]
+
+
 async def test_an_answer_that_takes_too_long_is_refused_and_its_outcome_unknown() -> None:
     slow = failing(TimeoutError())
     async with web_of(changed=lambda inventory: replace(inventory, hold_seats=slow, list_trips=slow)) as web:

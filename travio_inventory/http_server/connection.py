@@ -246,9 +246,12 @@ class CallerConnection(HttpToolsProtocol):
         body.end()
 
     def send_400_response(self, msg: str) -> None:
-        """Uvicorn's answer to what it cannot parse. Where another answer is under way it would be taken for that."""
+        """Uvicorn's answer to what it cannot parse. Where another answer is under way it would be taken for that; where
+        nothing was begun a wrong body is answered as a wrong head is.
+        """
         request = self._request
-        if request is not None and not request.response_complete:
+        waits = [body.is_begun or body.is_whole for _, body in self._unanswered]
+        if request is not None and not request.response_complete and (any(waits) or not waits):
             self.transport.abort()
         else:
             self._answer(self._refusals.headers_too_large if self._is_too_large else self._refusals.not_http)

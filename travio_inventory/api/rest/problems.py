@@ -57,11 +57,12 @@ def members_of_form(error: RequestValidationError, *, invalid: int = 422) -> dic
 
 
 def _field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
-    """The field as our own refusals name it: "seats[2].seat_id"."""
+    """The field as our own refusals name it: "seats[2].seat_id"; "body" where all of it is wrong."""
+    place, *within = error["loc"]
     path = ""
-    for part in error["loc"][1:]:
+    for part in within if error["type"] != "json_invalid" else ():
         path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
-    return path
+    return path or str(place)
 
 
 def title_of(status: int) -> str:

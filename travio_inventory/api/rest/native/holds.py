@@ -89,7 +89,7 @@ class HoldRoutes:
         except ValidationError:
             return None
         caller = await HOLDERS(request)
-        return await self._hold(caller.as_user(), body.command(read_key(headers.get("idempotency-key", ""))))
+        return await self._hold(caller.as_user(), body.command(read_key(headers)))
 
     async def _hold(self, actor: Actor, command: HoldSeatsCommand) -> Response:
         try:

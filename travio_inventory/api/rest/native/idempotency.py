@@ -4,13 +4,18 @@ import re
 from typing import Annotated
 
 from fastapi import Depends, Header
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
 
 async def _key(
-    idempotency_key: Annotated[
+    connection: HTTPConnection,
+    idempotency_key: Annotated[  # noqa: ARG001 - for the description
         str,
         Header(
             description="The same request with the same key takes effect once; it is answered by what came of it.",
@@ -18,11 +23,16 @@ async def _key(
         ),
     ] = "",
 ) -> str:
-    return read_key(idempotency_key)
+    return read_key(connection.headers)
 
 
-def read_key(value: str) -> str:
-    """What is within the quotes, if there are some. What else is wrong with it the key itself says."""
+def read_key(headers: Headers) -> str:
+    """What is within the quotes, if there are some. What else is wrong with it the key itself says. Raises
+    InvalidRequest for two keys: one caller would mean the first of them, another the last.
+    """
+    value, *others = headers.getlist("idempotency-key") or ("",)
+    if any(other != value for other in others):
+        raise InvalidRequest([Violation("idempotency_key", "is given twice, with different values")])
     quoted = _QUOTED.fullmatch(value)
     return _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
 
