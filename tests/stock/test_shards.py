@@ -6,13 +6,17 @@ from collections import Counter
 import pytest
 
 from tests.stock.shop import Shop
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Row
-from travio_inventory.stock.commands import ChangeEntry
+from travio_inventory.stock.approval import ApprovalLimits, DecideAdjustment
+from travio_inventory.stock.commands import ChangeEntry, DeleteEntry
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockSharded
 from travio_inventory.stock.reservation import Reservation
+from travio_inventory.stock.transfer import DraftTransfer
+from travio_inventory.stock.warehouse import warehouse_id
 
 
 class Spread:
@@ -219,3 +223,42 @@ async def test_a_count_waits_for_reservations_in_other_shards(shop: Shop) -> Non
     seen = await shop.now(spread.entry)
     await shop.count(spread.entry, 7, version=seen.version)
     assert await shop.totals(spread.entry) == [(7, 0)]
+
+
+async def test_a_transfer_takes_units_of_every_shard(shop: Shop) -> None:
+    spread = await Spread.of(shop, 6, 4)
+    await spread.lies(2, 3)
+    await shop.entry("cup", 0, code="south")
+    north, south = (warehouse_id(shop.actor.organization, code) for code in ("north", "south"))
+    for quantity, is_there in ((5, True), (2, False)):
+        drafted = await shop.stock.transfers.draft(shop.actor, DraftTransfer("cup", north, south, quantity))
+        if is_there:
+            shipped = await shop.stock.transfers.ship(shop.actor, drafted.id)
+            assert shipped.counts.shipped == quantity
+        else:
+            with pytest.raises(InsufficientStock) as refused:
+                await shop.stock.transfers.ship(shop.actor, drafted.id)
+            assert refused.value.available == 1
+    assert await shop.totals(spread.entry) == [(1, 0)]
+
+
+async def test_what_was_approved_takes_units_of_every_shard(shop: Shop) -> None:
+    spread = await Spread.of(Shop(shop.store, limits=ApprovalLimits(2)), 6, 4)
+    await spread.lies(2, 3)
+    asked = await spread.shop.adjust(spread.entry, -5)
+    assert asked.waits is not None
+    decision = DecideAdjustment(asked.waits.id, True)
+    await spread.shop.stock.approvals.decide(Actor(spread.shop.actor.organization, "bob"), decision)
+    assert await spread.shop.totals(spread.entry) == [(1, 0)]
+
+
+async def test_an_entry_in_shards_is_deleted_in_one_shard_only(shop: Shop) -> None:
+    spread = await Spread.of(shop, 3, 2)
+    await spread.lies(3)
+    await shop.adjust(spread.entry, -3)
+    seen = await shop.now(spread.entry)
+    with pytest.raises(StockSharded):
+        await shop.stock.keep.delete(shop.actor, DeleteEntry(spread.entry.id, seen.version))
+    seen = await spread.set(1)
+    deleted = await shop.stock.keep.delete(shop.actor, DeleteEntry(spread.entry.id, seen.version))
+    assert deleted.is_deleted
