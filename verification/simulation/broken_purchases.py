@@ -1,4 +1,4 @@
-"""Broken designs of a shop that buys: of receipts, of what is on order, and of what is planned anew meanwhile."""
+"""Broken designs of a shop that buys: of receipts, of what is on order, and of what is ordered by itself."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -6,18 +6,12 @@ from uuid import uuid4
 import pytest
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import Partition, Rows
-from travio_inventory.protocol.resource import Claim, OwnShare
-from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.batches import Partition
 from travio_inventory.stock.purchase import PurchaseLine, PurchaseOrder
 from travio_inventory.stock.records import purchases as records
-from travio_inventory.stock.records import stock_units
 from travio_inventory.stock.records.changing import Change, Changed, Changing
 from travio_inventory.stock.records.purchase_rows import OnOrder
 from travio_inventory.stock.records.purchases import Purchases
-from travio_inventory.stock.records.reservation_rows import line_key, sold_key
-from travio_inventory.stock.records.stock_units import StockUnits
-from travio_inventory.stock.reservation import Reservation
 from travio_inventory.stock.use_cases import reorder_stock
 from verification.simulation.broken_shop import CALM_SHOP, SMALL_SHOP
 from verification.simulation.broken_units import BrokenUnits
@@ -90,17 +84,6 @@ def _against_a_no(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OnOrder, "after", never_paused)
 
 
-def _planned_otherwise(patch: pytest.MonkeyPatch) -> None:
-    """A line counts as one's own however many units it has, also that of an earlier attempt with another plan."""
-
-    def own(claim: Claim[Reservation], standing: Rows) -> OwnShare:
-        here = [hold for hold in claim.holds if claim.partition in StockUnits(Retention()).partitions(hold)]
-        is_there = all(line_key(hold.id) in standing or sold_key(hold.id) in standing for hold in here)
-        return OwnShare.ALL if is_there else OwnShare.NONE
-
-    patch.setattr(stock_units, "_own", own)
-
-
 BROKEN_PURCHASES = {
     "a receipt counted twice": BrokenUnits("P4", SMALL_SHOP, _received_again),
     "a line on order lost": BrokenUnits("P2", CALM_SHOP, _forgotten),
@@ -108,6 +91,5 @@ BROKEN_PURCHASES = {
     "more received than was ordered": BrokenUnits("P1", CALM_SHOP, _more_than_ordered),
     "an order left half done": BrokenUnits("P5", SMALL_SHOP, _half_done),
     "an automatic order of each process": BrokenUnits("P6", CALM_SHOP, _ordered_by_each),
-    "a line of another plan taken for one's own": BrokenUnits("I2 I3", SMALL_SHOP.with_seed(9), _planned_otherwise),
     "ordered again after it was cancelled": BrokenUnits("P6", CALM_SHOP, _against_a_no),
 }

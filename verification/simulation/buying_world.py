@@ -53,13 +53,13 @@ class BuyingWorld(ShopWorld):
         ]
 
     async def _look_over(self) -> None:
-        """In the calm of the night everything that is low is ordered, and everything that was ordered is looked at."""
+        """In the calm of the night everything that was ordered is looked at, and what is low then is ordered."""
         process = self.shops[2]
-        await process.start(process.stock.reorder(HOUSE))
         query, is_more = PurchasesQuery(page_size=20), True
         while is_more:
             page = await process.start(process.stock.purchases.page(SHOP, query))
             query, is_more = PurchasesQuery(after=page.after, page_size=20), bool(page.after)
+        await process.start(process.stock.reorder(HOUSE))
 
     def _judged(self) -> Iterator[str]:
         yield from super()._judged()
