@@ -35,6 +35,7 @@ from travio_inventory.settings import Settings
 from travio_inventory.stock.audit.findings import StockFault
 from travio_inventory.stock.commands import AddEntry, AddWarehouse
 from travio_inventory.stock.purchase import Ordered, PlaceOrder, ReceiveOrder
+from travio_inventory.stock.reservation import Item, OfReservation, Reserve
 from travio_inventory.stock.supplier import AddSupplier, Contact
 from travio_inventory.stock.warehouse import Site
 from travio_inventory.store.memory import MemoryBatches
@@ -128,6 +129,10 @@ class Sold:
         cups = [Ordered("cup", north.id, 3)]
         order = await stock.purchases.place(ann, PlaceOrder(supplier.id, cups))
         await stock.purchases.receive(ann, ReceiveOrder(order.id, cups))
+        reserved = await stock.reserve.reserve(ann, Reserve("first", [Item("cup", 3)]))
+        with suppress(Refusal):
+            await stock.reserve.reserve(ann, Reserve("second", [Item("cup", 1)]))
+        await stock.reserve.commit(ann, OfReservation(reserved.id))
 
 
 def lost_once(patch: pytest.MonkeyPatch, seen: asyncio.Event) -> None:
@@ -205,6 +210,11 @@ async def test_every_metric_is_told_and_moves(
     of_trip = [("organization", ORGANIZATION), ("state", "sold"), ("trip", TRIP)]
     assert now[f"travio_trip_seats{of_trip}"] == 1
     assert (now[f"{families.STOCK_RECEIPTS.name}[]"], now[f"{families.UNITS_RECEIVED.name}[]"]) == (1, 3)
+    told_of_stock = {f"inventory.{kind}": 1 for kind in ("reserved", "committed", "out_of_stock")}
+    recorded = {kind: now[f"{families.RECORDED.name}{[('type', kind)]}"] for kind in told_of_stock}
+    assert recorded == told_of_stock
+    refused = [("outcome", "INSUFFICIENT_STOCK"), ("use_case", "reserve_stock.reserve")]
+    assert now[f"{families.USE_CASE.name}_count{refused}"] == 1
     assert not any("nowhere" in name for name in now)
 
 
