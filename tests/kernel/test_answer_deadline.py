@@ -36,7 +36,7 @@ async def _read_then_work_for_ever() -> None:
 
 
 async def test_nothing_was_begun_where_the_deadline_passes_while_the_request_is_read() -> None:
-    with pytest.raises(BackendUnavailable):
+    with pytest.raises(BackendUnavailable, match=r"^there was no answer in time; retry$"):
         await _answered(_read_for_ever())
 
 
@@ -47,6 +47,20 @@ async def test_nor_where_it_is_read_in_a_thread() -> None:
             await _answered(read_off_loop(AT_ONCE_MAX + 1, goes_on.wait, 60))
     finally:
         goes_on.set()
+
+
+async def test_what_is_read_in_a_thread_is_what_was_asked_for() -> None:
+    assert await read_off_loop(AT_ONCE_MAX + 1, sorted, [1, 3, 2], reverse=True) == [3, 2, 1]
+
+
+async def test_a_deadline_that_is_over_leaves_the_one_around_it() -> None:
+    async def work() -> None:
+        async with AnswerDeadline(60, is_safe=False):
+            pass
+        await _read_for_ever()
+
+    with pytest.raises(BackendUnavailable):
+        await _answered(work())
 
 
 @pytest.mark.parametrize(("is_safe", "told"), [(False, OutcomeUnknown), (True, BackendUnavailable)])
