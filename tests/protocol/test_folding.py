@@ -36,9 +36,12 @@ class Gated(Noted):
         self.arrived = asyncio.Event()
         self.lost: list[bool] = []
         """Whether the next ones take effect that are not answered."""
+        self.traces: list[str] = []
+        """The trace in which each was sent."""
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         self.arrived.set()
+        self.traces.append(str(CURRENT.get()))
         await self.may_go.wait()
         return await super().pass_on(batch, self._lose if self.lost else send)
 
@@ -275,24 +278,40 @@ class InTraces(Units):
         return said._replace(values={**said.values, "trace": str(CURRENT.get())})
 
 
+def a_trace(number: int) -> TraceParent:
+    return TraceParent(f"{number:032x}", "b7ad6b7169203331", is_sampled=True)
+
+
+def told_in(folding: Folding) -> list[object]:
+    """The trace of each event that was sent."""
+    written = [write for batch in folding.gate.sent for write in batch.writes]
+    return [write.values["trace"] for write in written if write.key.kind is Kind.EVENT]
+
+
 async def test_each_of_those_that_go_together_is_told_in_the_trace_of_its_own_caller(folding: Folding) -> None:
     """Also where their batch was sent by the task of another one, and where one is in no trace."""
     folding.attempts._resource = InTraces()
-    span, traces = "b7ad6b7169203331", {place: f"{place:032x}" for place in (1, 2, 4)}
+    traces = [a_trace(1), a_trace(2), None, a_trace(4)]
 
     def claim(place: int) -> "asyncio.Task[tuple[Claimed, bool]]":
-        CURRENT.set(TraceParent(traces[place], span, is_sampled=True) if place in traces else None)
+        CURRENT.set(traces[place])
         return folding.claim(folding.a_hold(place))
 
-    claiming = [claim(1)]
-    await folding.gate.arrived.wait()
-    claiming += [claim(place) for place in (2, 3, 4)]
+    claiming = [claim(0)]
+    await all_told(asyncio.ensure_future(folding.gate.arrived.wait()))
+    claiming += [claim(place) for place in (1, 2, 3)]
     for _ in range(3):
         await asyncio.sleep(0)
     await folding.ends(claiming)
-    rows = [write.values for batch in folding.gate.sent for write in batch.writes if write.key.kind is Kind.EVENT]
     assert folding.sizes == [1, 3]
-    assert [row["trace"] for row in rows] == [
-        f"00-{traces[place]}-{span}-01" if place in traces else "None" for place in (1, 2, 3, 4)
-    ]
+    assert told_in(folding) == [*map(str, traces)]
+    assert folding.gate.traces == [str(traces[0]), str(traces[1])], "a batch is sent in that of the first"
     assert not folding.attempts._traces
+
+
+async def test_what_waits_for_nobody_is_told_in_the_trace_of_its_caller(folding: Folding) -> None:
+    folding.attempts._resource = InTraces()
+    folding.gate.may_go.set()
+    CURRENT.set(a_trace(1))
+    await all_told(folding.claim(folding.a_hold(0), folding.a_hold(1)))
+    assert told_in(folding) == [str(a_trace(1))] * 2

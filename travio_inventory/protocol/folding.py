@@ -89,7 +89,7 @@ class FoldedAttempts(Attempts[H]):
             return
         finally:
             for name in traces:
-                self._traces.pop(name, None)
+                del self._traces[name]
         in_doubt |= claimed.in_doubt
         if len(wanted) == 1 or isinstance(claimed.result, Won):
             told = Claimed(claimed.result, in_doubt, claimed.as_of_ms)
