@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import count, islice
 from random import Random
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from travio_inventory.client import InventoryClient, Refusal, Trip
+from travio_inventory.client.stock import Site, StockLine
 from verification.dashboards.deployment import EVENTS_IN, TRIP, Deployment
 from verification.kit.service_process import ORGANIZATION, ServiceProcess
 from verification.kit.shoppers import Shopper
@@ -21,6 +23,7 @@ SHOPPERS: Final = 12
 SEATS: Final = 24
 POISON_EVERY: Final = 50
 PAID_SEATS: Final = 1_000
+CUPS: Final = 6
 BAD_MOMENT_S: Final = 6.0
 """Longer than the 4.5 s for which the service waits for an answer of the database."""
 PAUSE_S: Final = 0.1
@@ -35,6 +38,7 @@ async def sell(deployment: Deployment, seconds: float) -> None:
         for number, service in enumerate(deployment.services):
             tasks.create_task(_sale(service, Random(number), over))
         tasks.create_task(_payments(deployment, over))
+        tasks.create_task(_shop(deployment.cluster, over))
         await asyncio.sleep(seconds / 2)
         await _bad_moment(deployment)
         await asyncio.sleep(seconds / 2)
@@ -92,6 +96,24 @@ async def _visit(client: InventoryClient, web: httpx.AsyncClient, trips: Sequenc
 async def _watch(client: InventoryClient) -> None:
     async for _ in client.watch(TRIP, "S0", "S3"):
         pass
+
+
+async def _shop(service: ServiceProcess, over: asyncio.Event) -> None:
+    """Cups come and are sold out, again and again; every third order is cancelled, and who is late is refused."""
+    async with service.client("clerk", attempts_max=3) as client:
+        stock = client.stock
+        await stock.add_warehouse("north", Site("North"))
+        cup = await stock.add("cup", "north", "cup", quantity=CUPS, reorder_point=CUPS // 2)
+        numbers = count()
+
+        async def sell_out() -> None:
+            for number in islice(numbers, CUPS + 1):
+                with suppress(Refusal):
+                    await stock.reserve(f"order-{number}", [("cup", 1)])
+                    await (stock.commit if number % 3 else stock.cancel)(order=f"order-{number}")
+            await stock.update(StockLine(inventory_id=cup.id, quantity=CUPS, type="INBOUND", reason="a van came"))
+
+        await _again(over, sell_out)
 
 
 async def _payments(deployment: Deployment, over: asyncio.Event) -> None:

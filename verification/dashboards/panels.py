@@ -5,6 +5,7 @@ from typing import Final
 from travio_inventory.telemetry import families as f
 from verification.dashboards.asked import OF_EACH, gauge, mean, of_processes, quantile, rate, series
 from verification.dashboards.boards import Board, Row, panel, quantiles
+from verification.dashboards.stock_panels import PURCHASES, STOCK
 
 OURS: Final = "=~inventory[.].*"
 FAILED: Final = "Unavailable|Internal|Unknown|DeadlineExceeded|DataLoss"
@@ -285,25 +286,6 @@ EVENTS = Row(
     ),
 )
 
-PURCHASES = Row(
-    "Purchase orders of stock",
-    (
-        panel(
-            "Orders by themselves",
-            "reqps",
-            "Placed, or failed: that is tried again in the next round.",
-            (rate(f.AUTOMATIC_ORDERS, ["outcome"]), "{{outcome}}"),
-        ),
-        panel(
-            "Receipts",
-            "reqps",
-            "Receipts of lines, and the units that came with them.",
-            (rate(f.STOCK_RECEIPTS), "receipts"),
-            (rate(f.UNITS_RECEIVED), "units"),
-        ),
-    ),
-)
-
 RECORD = Row(
     "The record",
     (
@@ -385,6 +367,6 @@ BOARDS: Final = (
         "travio-inventory-processes",
         "Travio inventory: events and processes",
         "What is told to others, and what the processes need.",
-        (EVENTS, PURCHASES, RECORD, PROCESSES),
+        (EVENTS, STOCK, PURCHASES, RECORD, PROCESSES),
     ),
 )
