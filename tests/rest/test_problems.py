@@ -110,6 +110,22 @@ async def test_where_all_of_a_body_is_wrong_the_field_is_the_body(web: Web, sent
     assert [error["field"] for error in answer.json()["errors"]] == ["body"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "field"),
+    [
+        ("POST", "/v1/trips", r'{"trip_id":"T/2","segments":[],"station_names":{"\ud800":1}}', "station_names.\ud800"),
+        ("PATCH", TRIP, r'{"class_prices":{"\ud800":"x"}}', "class_prices.\ud800"),
+    ],
+)
+async def test_a_field_is_named_although_its_name_is_half_a_surrogate_pair(
+    web: Web, method: str, path: str, sent: str, field: str
+) -> None:
+    headers = ALICE | {"content-type": "application/json"}
+    answer = await web.client.request(method, path, content=sent, headers=headers)
+    assert answer.status_code == 422
+    assert field in [error["field"] for error in answer.json()["errors"]]
+
+
 async def test_an_answer_that_takes_too_long_is_refused_and_its_outcome_unknown() -> None:
     slow = failing(TimeoutError())
     async with web_of(changed=lambda inventory: replace(inventory, hold_seats=slow, list_trips=slow)) as web:

@@ -192,7 +192,7 @@ def while_there_is_room(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str,
     """The first pairs, as many as fit into DETAIL_BYTES_MAX."""
     room = DETAIL_BYTES_MAX
     for pair in pairs:
-        room -= sum(len(text.encode()) for text in pair) + 8
+        room -= sum(len(text.encode(errors="backslashreplace")) for text in pair) + 8
         if room < 0:
             return
         yield pair

@@ -110,6 +110,7 @@ async def test_what_cannot_be_watched_is_told_and_the_socket_stays() -> None:
             "[" * 4_000,
             '{"type":1}',
             '{"type":"other"}',
+            r'{"type":"subscribe","showtimeId":"\ud800"}',
             '{"type":"subscribe"}',
             "x" * 5_000,
         ):

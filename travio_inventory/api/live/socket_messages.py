@@ -62,7 +62,18 @@ def read_message(text: str) -> SocketMessage:
         raise BadSocketMessage("a message must be JSON") from None
     if not isinstance(said, dict) or any(not isinstance(value, str) for value in said.values()):
         raise BadSocketMessage("a message must be an object of texts")
+    if not all(_is_text(value) for value in said.values()):
+        raise BadSocketMessage("a text must not have halves of surrogate pairs")
     return _read(said)
+
+
+def _is_text(value: str) -> bool:
+    """Whether an answer can repeat it: JSON can name what UTF-8 cannot have."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def watched_in(said: Mapping[str, Any]) -> Watched | None:

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 
 def written(value: object) -> bytes:
-    """The value as JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """The value as JSON. Half a surrogate pair, which JSON may have and UTF-8 may not, stays an escape."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
 def members(values: Mapping[str, object]) -> bytes:
