@@ -15,6 +15,7 @@ from travio_inventory.events.inbound.message import Header, Message, Unfit
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.incoming import Incoming
+from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
 from travio_inventory.protocol.columns import Type
 from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, Way
@@ -30,7 +31,7 @@ from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
 from travio_inventory.stock.approval import ApprovalLimits
-from travio_inventory.stock.commands import AddEntry, AdjustStock, Why
+from travio_inventory.stock.commands import AddEntry, AdjustStock, ChangeEntry, Why
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.store.memory import Change, MemoryBatches
 from verification.kit.ended_sale import visit_ended
@@ -81,7 +82,7 @@ def test_a_moment_says_its_unit() -> None:
 
 
 async def a_little_stock(store: MemoryBatches) -> None:
-    """An entry that was counted and changed with a reference, and reserved, committed and given back."""
+    """An entry that was counted, changed with a reference, reserved, committed and given back, and lies in shards."""
     shop = Shop(store)
     warehouse = await shop.warehouse()
     entry = await shop.stock.keep.add(shop.actor, AddEntry("cup", warehouse.id, "p", 3, "red"))
@@ -89,6 +90,8 @@ async def a_little_stock(store: MemoryBatches) -> None:
     await shop.stock.adjust.by(shop.actor, change)
     await shop.reserve("o1", ("cup", 2))
     await shop.commit("o1")
+    seen = await shop.now(entry)
+    await shop.stock.keep.change(shop.actor, ChangeEntry(entry.id, None, None, seen.version, 2))
     await (await Carrying.begun(Shop(store))).draft(1)
     await (await Purchasing.begun(Shop(store))).place(1)
     careful = Shop(store, limits=ApprovalLimits(0))
@@ -120,6 +123,7 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         written.update((key.kind, name) for key, _, after in changes for name in after)
 
     store.observe = observe
+    CURRENT.set(TraceParent("1" * 32, "2" * 16, is_sampled=True))
     async with Market(store, portions=Portions(seats_at_once_max=5, groups_max=1)) as market:
         sale = market.prepare(a_trip(seats=6, seats_per_group=2), holds_per_holder_max=3)
         await SliceLeases(sale.process.sender, "told").keep()
