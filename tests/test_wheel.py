@@ -216,3 +216,5 @@ def test_the_example_of_every_command_works(typist: Typist) -> None:
         if command.words.startswith("stock "):
             example = of_stock(typist, command.words, example)
         typist.run(f"{NAME} {command.words} {example}")
+        if command.words == "stock shards":
+            typist.run(f"{NAME} stock shards cup-blue north 1")  # a count, as others of these import, needs one

@@ -22,6 +22,7 @@ MAY_REFUSE = {
     "travio_inventory/api/page_tokens.py",  # a token that is none
     "travio_inventory/api/map_sizes.py",  # an answer that is too large to be sent
     "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
+    "travio_inventory/api/rest/native/idempotency.py",  # two keys for one request
     "travio_inventory/api/rest/native/map_models.py",  # how many questions come together
     "travio_inventory/api/rest/native/trip_requests.py",  # what can be wrong with JSON before it is a value
     "travio_inventory/api/rest/stock/routing.py",  # an If-Match that is no version

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from random import Random
 
 import pytest
 
 from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import Kind, Row
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Row, Write
 from travio_inventory.stock.approval import ApprovalLimits, DecideAdjustment
 from travio_inventory.stock.commands import ChangeEntry, DeleteEntry
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockSharded
-from travio_inventory.stock.reservation import Reservation
+from travio_inventory.stock.reservation import Item, Planned, Reservation, Reserve, ReservedLine
 from travio_inventory.stock.transfer import DraftTransfer
 from travio_inventory.stock.warehouse import warehouse_id
+from travio_inventory.store.memory import MemoryBatches
 
 
 class Spread:
@@ -223,6 +226,48 @@ async def test_a_count_waits_for_reservations_in_other_shards(shop: Shop) -> Non
     seen = await shop.now(spread.entry)
     await shop.count(spread.entry, 7, version=seen.version)
     assert await shop.totals(spread.entry) == [(7, 0)]
+
+
+async def test_who_planned_before_an_entry_lay_in_shards_is_not_told_that_it_is_sold_out(shop: Shop) -> None:
+    spread = await Spread.of(shop, 3, 4)
+    await spread.lies(3)
+    entry, command = spread.entry, Reserve("o1", [Item("cup", 2)])
+    line = ReservedLine(entry.id, entry.sku, entry.warehouse_id, spread.home.number, 2)
+    with pytest.raises(StockContended):
+        await shop.reservations.reserve(Planned(entry.organization, command, (line,), "ann", is_planned=False))
+    made = await reserved(shop, "o1", 2)
+    assert [each.quantity for each in made.lines] == [2]
+
+
+class Frozen(MemoryBatches):
+    """A store that, of an entry in shards, takes no batch but those of the first one while it is frozen."""
+
+    is_frozen = False
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """See Batches."""
+        if self.is_frozen and stock_rows.number_of_shard(partition):
+            return NotDone("frozen")
+        return await super().apply(partition, writes, entries, send_by=send_by)
+
+
+async def test_that_an_entry_is_in_one_shard_is_not_refused_because_units_cannot_come_home_now() -> None:
+    store = Frozen(None, Random(1), asyncio.sleep)
+    spread = await Spread.of(Shop(store), 6, 2)
+    await spread.lies(4)
+    store.is_frozen = True
+    changed = await spread.set(1)
+    assert (changed.shards, changed.by_shard) == (1, (2, 4))
+    store.is_frozen = False
+    await spread.set(1)
+    assert await spread.available() == [6, 0]
 
 
 async def test_a_transfer_takes_units_of_every_shard(shop: Shop) -> None:

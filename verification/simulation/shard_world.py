@@ -53,9 +53,6 @@ class ShardWorld(ShopWorld):
         drawn = [Random(f"{self.plan.seed} shards {number}") for number in range(2)]
         return [*super()._besides(), *map(self._rebalance, drawn)]
 
-    async def _tell(self, random: Random) -> None:
-        """Nothing is told of orders: days of shops have that."""
-
     async def _prepare(self) -> None:
         await super()._prepare()
         for named in self.entries.values():

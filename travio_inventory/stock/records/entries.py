@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, StoreUnavailable
 from travio_inventory.protocol.sending import Sender
@@ -87,7 +87,10 @@ class Entries:
         changed = (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
         if command.shards is not None:
             await self.shards.bring_home(at, command.shards)
-        return await self.shards.summed(at, changed)
+        try:
+            return await self.shards.summed(at, changed)
+        except BackendUnavailable:
+            raise OutcomeUnknown from None  # it is changed: that it is not must not be said
 
     async def delete(self, actor: Actor, command: DeleteEntry) -> InventoryEntry:
         """See KeepStock."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from travio_inventory.kernel.actor import house_of
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol import index_entries
 from travio_inventory.protocol.batches import (
     Applied,
@@ -56,7 +56,21 @@ class Shards:
         return await self._read(home)
 
     async def bring_home(self, home: Partition, shards: int) -> None:
-        """What is available in other rows than the first so many goes to the first one. Raises as `move`."""
+        """What is available in other rows than the first so many goes to the first one, as far as it can now: that so
+        many take orders is so already, whatever comes of it, and no refusal. What stays is sold where it lies.
+        """
+        for _ in range(GATHERS_MAX):
+            try:
+                await self._bring_home(home, shards)
+            except StockContended:
+                await self._sender.pause()
+            except Refusal:
+                break
+            else:
+                break
+
+    async def _bring_home(self, home: Partition, shards: int) -> None:
+        """Raises as `move`."""
         rows = await self.rows(home)
         if await self._go_on_with(home, rows):
             rows = await self.rows(home)

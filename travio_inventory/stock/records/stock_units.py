@@ -190,7 +190,7 @@ class StockUnits:
             return Decision.CONTENDED
         if not _is_gone(claim, entry) and (before is None or not _are_alike(findings, before)):
             return Decision.TRY_AGAIN
-        if any(hold.is_planned for hold in claim.holds):  # other warehouses may have it: the plan is another then
+        if any(hold.is_planned for hold in claim.holds) or _is_shared(entry):  # other rows may have it: plan again
             return Decision.CONTENDED
         findings.taken[:] = [Taken(STOCK, claim.partition.name, entry)]
         return Decision.LOST
@@ -261,6 +261,11 @@ def _available(entry: Row) -> int:
 def _is_short(claim: Claim[Reservation], entry: Row) -> bool:
     """Whether there are fewer than are wanted."""
     return _available(entry) < sum(count for _, count in _lines(claim))
+
+
+def _is_shared(entry: Row) -> bool:
+    """Whether the entry lies in shards, perhaps since the plan was made: one row says nothing of the others."""
+    return bool(entry.get("definition"))
 
 
 def _is_gone(claim: Claim[Reservation], entry: Row) -> bool:
