@@ -71,6 +71,12 @@ def test_stock_is_kept_from_its_first_day_to_its_last(shop: Type) -> None:
     assert shop("warehouse-change", "south", "--name", "S").status == 1
 
 
+def test_help_of_options_that_all_commands_share_speaks_of_stock_too(typed: Type) -> None:
+    told = typed("stock", "list", "--help").out
+    assert "The organization whose trips and stock it is." in told
+    assert "holds and books" not in told
+
+
 def test_tables_show_every_column(shop: Type) -> None:
     shop("warehouse-add", "north", "A warehouse with a rather long name in the far north", "--region", "eu")
     shop("add", "a-stock-keeping-unit-with-a-long-name", "north", "--quantity", "4")

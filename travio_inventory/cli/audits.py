@@ -79,7 +79,7 @@ def audit(
     trip: str = "",
     *,
     organization: Annotated[
-        str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
+        str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trips.")
     ] = ORGANIZATION_DEFAULT,
     repair: Annotated[bool, Parameter(negative="", help="Repair what the protocol has a step for.")] = False,
     groups_per_second: Annotated[

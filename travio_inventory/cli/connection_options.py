@@ -71,9 +71,9 @@ class ConnectionOptions:
 
     target: Annotated[str, Parameter(env_var="TRAVIO_TARGET", help="HOST:PORT of the service.")] = "localhost:9083"
     organization: Annotated[
-        str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
+        str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization whose trips and stock it is.")
     ] = ORGANIZATION_DEFAULT
-    user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="The user who holds and books.")] = "me"
+    user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="The user who does it.")] = "me"
     tls: Tls = False
     ca_file: CaFile = None
     token_file: TokenFile = None

@@ -66,12 +66,16 @@ class VersionConflict(FinalRefusal):
 
 
 class StockExists(FinalRefusal):
-    """There is one of that name already; nothing was changed."""
+    """There is one of that name already; nothing was changed. `what` has that name."""
 
     reason = "STOCK_EXISTS"
 
-    def __init__(self, what: str = "an entry") -> None:
-        super().__init__(f"there is {what} of that name already")
+    def __init__(self, what: str = "") -> None:
+        super().__init__(
+            f"there is another {what} with that code: change that one, or choose another code"
+            if what
+            else "there is an entry of that sku in that warehouse already: adjust or count that one"
+        )
 
 
 class StockLeft(FinalRefusal):
@@ -174,7 +178,11 @@ class NotInTransit(FinalRefusal):
     reason = "NOT_IN_TRANSIT"
 
     def __init__(self, in_transit: int = 0, said: str = "") -> None:
-        super().__init__(f"{in_transit} are in transit{': ' if said else ''}{said}")
+        super().__init__(
+            f"{in_transit} are in transit: {said}"
+            if said
+            else f"only {in_transit} are in transit: received, rejected and lost together may not be more"
+        )
         self.in_transit = in_transit
 
 
@@ -249,7 +257,9 @@ class PurchaseEnded(FinalRefusal):
     reason = "PURCHASE_ORDER_STATUS"
 
     def __init__(self, status: str = "") -> None:
-        super().__init__(f"the purchase order is {status.lower().replace('_', ' ') or 'in another state'}")
+        super().__init__(
+            f"the purchase order is {status.lower().replace('_', ' ') or 'in another state'}: place another one for more"
+        )
         self.status = status
 
 

@@ -231,8 +231,10 @@ def shipped(transfer: Transfer) -> Transfer:
 
 def announced(transfer: Transfer, command: ReceiveTransfer, key: str, user: str) -> Transfer:
     """With a receipt that the destination is still to get. Raises TransferEnded, NotInTransit."""
-    if transfer.is_over or not transfer.counts.shipped:
+    if transfer.is_over:
         raise TransferEnded(transfer.status)
+    if not transfer.counts.shipped:
+        raise TransferEnded(transfer.status, "ship it before it is received")
     if len(transfer.receipts) >= RECEIPTS_MAX:
         raise TransferEnded(transfer.status, f"it has {RECEIPTS_MAX} receipts, the most: cancel what is on the way")
     receipt = Receipt(transfer.numbered + 1, command.received, command.rejected, command.lost, user, key)

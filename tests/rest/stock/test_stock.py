@@ -36,6 +36,7 @@ async def test_an_entry_is_told_with_all_that_the_contract_says(web: httpx.Async
     assert added.headers["location"] == f"/api/v1/inventory/{made['inventoryId']}"
     assert (again.status_code, again.json()) == (201, made)
     assert (other.status_code, other.json()["reason"]) == (409, "STOCK_EXISTS")
+    assert other.json()["detail"].endswith("in that warehouse already: adjust or count that one")
     read = await web.get(f"/inventory/{made['inventoryId']}")
     assert (read.json(), read.headers["etag"]) == (made, '"1"')
 
@@ -130,6 +131,7 @@ async def test_a_warehouse_is_added_read_and_changed(web: httpx.AsyncClient) -> 
     assert (added.status_code, (await web.post("/warehouses", json=body)).status_code) == (201, 201)
     clash = await web.post("/warehouses", json=body | {"name": "Other"})
     assert (clash.status_code, clash.json()["reason"]) == (409, "STOCK_EXISTS")
+    assert clash.json()["detail"] == "there is another warehouse with that code: change that one, or choose another code"
     path = f"/warehouses/{added.json()['warehouseId']}"
     changed = await web.put(path, json={"name": "North", "isActive": False}, headers={"if-match": '"1"'})
     assert (changed.status_code, changed.json()["isActive"], changed.json()["version"]) == (200, False, 2)

@@ -25,6 +25,7 @@ async def test_a_transfer_is_drafted_shipped_received_and_cancelled_on_the_way(w
     assert again.json() == made.json()
     early = await web.post(f"{path}/receive", json={"received": 1})
     assert (early.status_code, early.json()["reason"]) == (409, "TRANSFER_STATUS")
+    assert early.json()["detail"] == "the transfer is draft: ship it before it is received"
     assert (await web.post(f"{path}/ship")).json()["quantityInTransit"] == 4
     part = {"received": 1, "rejected": 1}
     for _ in range(2):
@@ -32,6 +33,7 @@ async def test_a_transfer_is_drafted_shipped_received_and_cancelled_on_the_way(w
         assert (told["status"], told["quantityReceived"], told["quantityInTransit"]) == ("PARTLY_RECEIVED", 1, 2)
     much = await web.post(f"{path}/receive", json={"received": 3})
     assert (much.status_code, much.json()["metadata"]) == (409, {"in_transit": "2"})
+    assert much.json()["detail"].startswith("only 2 are in transit: received, rejected and lost together")
     unsaid = await web.post(f"{path}/cancel")
     assert (unsaid.status_code, unsaid.json()["reason"]) == (409, "NOT_IN_TRANSIT")
     back = (await web.post(f"{path}/cancel", json={"inTransit": "BACK"})).json()

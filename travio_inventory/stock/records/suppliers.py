@@ -134,7 +134,7 @@ def _key(supplier: str) -> RowKey:
 
 def _same(standing: Supplier, command: AddSupplier) -> Supplier:
     if standing.contact != command.contact:
-        raise StockExists("a supplier")
+        raise StockExists("supplier")
     return standing
 
 

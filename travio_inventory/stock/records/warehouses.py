@@ -105,7 +105,7 @@ def _key(warehouse: str) -> RowKey:
 
 def _same(standing: Warehouse, command: AddWarehouse) -> Warehouse:
     if standing.site != command.site:
-        raise StockExists("a warehouse")
+        raise StockExists("warehouse")
     return standing
 
 
