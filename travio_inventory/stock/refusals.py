@@ -257,9 +257,8 @@ class PurchaseEnded(FinalRefusal):
     reason = "PURCHASE_ORDER_STATUS"
 
     def __init__(self, status: str = "") -> None:
-        super().__init__(
-            f"the purchase order is {status.lower().replace('_', ' ') or 'in another state'}: place another one for more"
-        )
+        now = status.lower().replace("_", " ") or "in another state"
+        super().__init__(f"the purchase order is {now}: place another one for more")
         self.status = status
 
 
