@@ -220,6 +220,10 @@ class Caller:
         except ConnectionResetError:
             return True
 
+    def says_no_more(self) -> None:
+        """Close the side on which it writes."""
+        self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.close()
 

@@ -81,6 +81,7 @@ SERVER_REFUSALS = HttpRefusals(
     headers_too_large=_of_server(431, "the path or the headers are too large", "REQUEST_HEADER_FIELDS_TOO_LARGE"),
     crowded=_of_server(503, "too many connections; retry in a moment", Overloaded.reason),
     stopping=_of_server(503, "the service is stopping; retry", BackendUnavailable.reason),
+    incomplete=_of_server(400, "the request ended before it was whole", "BAD_REQUEST"),
     too_slow=_of_server(408, "the request did not arrive in time", "REQUEST_TIMEOUT"),
 )
 """The answers of the server itself."""

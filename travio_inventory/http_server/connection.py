@@ -58,6 +58,10 @@ class Room(Protocol):
         """Whether there is room for one more connection that stays, as that one does from now on."""
         ...
 
+    def stays(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether it does."""
+        ...
+
     def stays_no_more(self, transport: asyncio.BaseTransport) -> None:
         """It has ended, or comes and goes again."""
         ...
@@ -96,6 +100,7 @@ class CallerConnection(HttpToolsProtocol):
         """The requests without an answer and their bodies, in order: the last may have begun to arrive."""
         self._head_bytes = 0
         self._is_too_large = False
+        self._is_half_closed = False
         self._reading_since: float | None = None
         self._stalled_since: float | None = None
         self._idle_since: float | None = self.loop.time()
@@ -124,6 +129,36 @@ class CallerConnection(HttpToolsProtocol):
             return  # what is left of a request that is refused already
         super().data_received(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]    # uvicorn keeps no connection
+        """The peer sends no more. Whether the connection stays open: what was asked for whole is answered first. Of an
+        answer without an end this is how its reader leaves.
+        """
+        self._is_half_closed = True
+        if self._room.stays(self.transport) or self.scheme == "https":
+            return False  # asyncio's TLS answers nobody who has said that it ends
+        self._forget_half_a_request()
+        if self._unanswered:
+            self._unanswered[-1][0].keep_alive = False
+        return bool(self._unanswered)
+
+    def _forget_half_a_request(self) -> None:
+        """The last one, whose end does not come; its peer is told unless something was begun, or other answers come."""
+        if self._reading_since is None:
+            return
+        self._reading_since = None
+        if self._unanswered and not self._unanswered[-1][1].is_whole:
+            if len(self._unanswered) == 1:
+                self._give_up_reading(self._refusals.incomplete)
+            else:
+                self.pipeline.popleft()
+            request, body = self._unanswered.pop()
+            request.disconnected = True
+            request.message_event.set()
+            body.end()
+            self.cycle = self._unanswered[-1][0] if self._unanswered else request
+        elif not self._unanswered and not self._is_answered_early():
+            self._answer(self._refusals.incomplete)
+
     def handle_websocket_upgrade(self) -> None:
         if not self._room.may_stay(self.transport):
             self._answer(self._refusals.crowded)
@@ -140,8 +175,8 @@ class CallerConnection(HttpToolsProtocol):
             self.transport.abort()
         elif self._is_answered_early() and _is_over(self._idle_since, limits.linger_seconds_max, now):
             self.transport.close()
-        elif _is_over(self._reading_since, limits.request_read_seconds_max, now):
-            self._give_up_reading()
+        elif not self.pipeline and _is_over(self._reading_since, limits.request_read_seconds_max, now):
+            self._give_up_reading(self._refusals.too_slow)
         elif self._reading_since is None and _is_over(self._idle_since, limits.idle_connection_seconds_max, now):
             self.transport.close()
 
@@ -153,10 +188,10 @@ class CallerConnection(HttpToolsProtocol):
         else:
             self._answer(self._refusals.stopping)
 
-    def _give_up_reading(self) -> None:
+    def _give_up_reading(self, said: OwnAnswer) -> None:
         """Tell who sent half a request, unless a request is being answered."""
         if not any(body.is_begun for _, body in self._unanswered):
-            self._answer(self._refusals.too_slow)
+            self._answer(said)
         else:
             self.transport.close()
 
@@ -196,7 +231,7 @@ class CallerConnection(HttpToolsProtocol):
         super().on_headers_complete()
         if self._request is not None and self._request is not before:
             self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
-            self.scope["state"][MAY_STAY] = partial(self._room.may_stay, self.transport)
+            self.scope["state"][MAY_STAY] = self._may_stay
             body = Body(self._bodies, is_asked_for=self._request.waiting_for_100_continue)
             self._unanswered.append((self._request, body))
             self.scope["state"][BODY] = body
@@ -230,6 +265,12 @@ class CallerConnection(HttpToolsProtocol):
 
     # What the application answers, and what we do.
 
+    def _may_stay(self) -> bool:
+        """Whether there is room for an answer without an end; its reader must not have left."""
+        if self._is_half_closed:
+            self.transport.close()
+        return not self._is_half_closed and self._room.may_stay(self.transport)
+
     def on_response_complete(self) -> None:
         if self._unanswered:
             self._forget_body()
@@ -237,6 +278,8 @@ class CallerConnection(HttpToolsProtocol):
         if not self.pipeline:
             self._idle_since = self.loop.time()
             self._room.became_idle(self)
+        elif self._reading_since is not None:
+            self._reading_since = self.loop.time()  # meanwhile we have not read
         super().on_response_complete()
 
     def _forget_body(self) -> None:

@@ -76,4 +76,5 @@ class HttpRefusals(NamedTuple):
     headers_too_large: OwnAnswer = _plain(431, "the path or the headers are too large")
     crowded: OwnAnswer = _plain(503, "too many connections: retry in a moment")
     stopping: OwnAnswer = _plain(503, "the server is stopping")
+    incomplete: OwnAnswer = _plain(400, "the request ended before it was whole")
     too_slow: OwnAnswer = _plain(408, "the request did not arrive in time")

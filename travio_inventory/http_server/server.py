@@ -208,6 +208,9 @@ class _Room:
         keep_little_unsent(transport)
         return True
 
+    def stays(self, transport: asyncio.BaseTransport) -> bool:
+        return transport in self._staying
+
     def stays_no_more(self, transport: asyncio.BaseTransport) -> None:
         self._staying.discard(transport)
 
