@@ -4,7 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -21,8 +21,8 @@ PAGE = (Path(__file__).parent.parent / "docs" / "stock.md").read_text(encoding="
 COMMANDS = re.findall(r"^travio-inventory (.*)$", PAGE, re.MULTILINE)
 CURL = re.findall(r"^(curl .*?)  # (\d{3})$", PAGE, re.DOTALL | re.MULTILINE)
 (PROGRAM,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-IDS = {"$WAREHOUSE": "warehouseId", "$INVENTORY": "inventoryId", "$RESERVATION": "reservationId"}
-IDS |= {"$SUPPLIER": "supplierId", "$PURCHASE": "purchaseOrderId"}
+IDS = {"WAREHOUSE": "warehouseId", "INVENTORY": "inventoryId", "RESERVATION": "reservationId"}
+IDS |= {"SUPPLIER": "supplierId", "PURCHASE": "purchaseOrderId"}
 
 
 @pytest.mark.once
@@ -47,11 +47,10 @@ def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp
             assert told.status == 0, (command, told)
         known: dict[str, str] = {}
         for typed_so, status in CURL:
-            command = reduce(lambda text, name: text.replace(name, known[name]), known, typed_so)
-            sample = read(shlex.split(command)[1:], int(status))
+            sample = read(_as_a_shell_reads_it(typed_so, known), int(status))
             address = sample.address.replace("localhost:8083", f"127.0.0.1:{app.http_port}")
             answer = client.request(sample.method, f"http://{address}", headers=sample.headers, content=sample.body)
-            assert answer.status_code == sample.status, (command, answer.text)
+            assert answer.status_code == sample.status, (typed_so, answer.text)
             for name, member in IDS.items():
                 if answer.status_code == 201 and member in answer.json():
                     known.setdefault(name, answer.json()[member])
@@ -61,3 +60,10 @@ def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp
             [sys.executable, str(file)], capture_output=True, text=True, timeout=50, check=False, cwd=tmp_path
         )
         assert (done.stderr, done.stdout) == ("", "only 3\nTrue\n")
+
+
+def _as_a_shell_reads_it(command: str, known: Mapping[str, str]) -> list[str]:
+    """The words after `curl`, with what the reader's variables are, where a shell puts them in."""
+    shown = f"printf '%s\\0' {command.removeprefix('curl ')}"
+    told = subprocess.run(["bash", "-uc", shown], env=known, capture_output=True, text=True, timeout=50, check=True)  # noqa: S607 - of whoever runs it
+    return told.stdout.split("\0")[:-1]

@@ -128,13 +128,67 @@ def test_lines_add_entries_and_change_them_and_those_that_are_refused_are_told(s
     assert shop("show", "cup", "north", "--json").plain["total"] == 14, "another reason is another import"
 
 
+def test_any_text_that_an_entry_may_have_comes_back_from_a_file(shop: Type, tmp_path: Path) -> None:
+    """A spreadsheet adds a mark at the beginning and other ends of lines; a shop may have a comma in its name."""
+    shop("warehouse-add", "north, 1", "North")
+    skus = [
+        "=1+1",
+        "+cup",
+        "@cup",
+        "'cup'",
+        'a "cup", blue',
+        "tasse\u00a0bleue",
+        "\u0645\u06cc\u200c\u062e",
+        "\u2615",
+        "a;b",
+    ]
+    file = tmp_path / "new.csv"
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["sku", "warehouse", "product", "variant", "total", "reorder_point", "reorder_quantity"])
+        writer.writerows([f"'{sku}", "north, 1", "'=x", "", 5, 33, 44] for sku in skus)
+    assert shop("import", str(file)).out == f"{len(skus)} lines are done\n"
+    exported = tmp_path / "stock.csv"
+    shop("export", str(exported))
+    file.write_bytes(b"\xef\xbb\xbf" + exported.read_bytes().replace(b",5,0,5,", b",5,0,6,").replace(b"\n", b"\r\n"))
+    told = shop("import", str(file))
+    assert told.out == f"{len(skus)} lines are done\n", told
+    entries = shop("list", "--json").plain["entries"]
+    assert {each["sku"] for each in entries} == {*skus}
+    assert {(each["total"], each["product"], each["reorder_point"]) for each in entries} == {(6, "=x", 33)}
+    assert {each["reorder_quantity"] for each in entries} == {44}
+    unwritten = shop("export", str(tmp_path / "none" / "stock.csv"))
+    assert (unwritten.status, "No such file" in unwritten.err, "stock.csv" in unwritten.err) == (2, True, True)
+
+
+def test_a_file_may_say_the_same_twice_and_more_than_one_request_has_room_for(shop: Type, tmp_path: Path) -> None:
+    shop("warehouse-add", "north", "North")
+    shop("add", "cup", "north", "--quantity", "5")
+    file = tmp_path / "delivery.csv"
+    file.write_text("sku,warehouse,quantity\n" + "cup,north,1\n" * 501)
+    for _ in range(2):
+        assert shop("import", str(file)).out == "501 lines are done\n"
+        assert shop("show", "cup", "north", "--json").plain["total"] == 506
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("sku,total\na,1\n", "line 1: the column warehouse is missing"),
         ("sku,warehouse,totl\na,b,1\n", "line 1: there is no column 'totl'"),
         ("sku,warehouse\na,b\n", "line 1: there must be a column quantity or total"),
-        ("sku,warehouse,quantity\na,b,1.5\n", "line 2: quantity must be a whole number, not '1.5'"),
+        (
+            "sku,warehouse,quantity\na,b,1.5\n",
+            "line 2: quantity must be a whole number of at most 18 digits, not '1.5'",
+        ),
+        (
+            "sku,warehouse,quantity\na,b,1_0\n",
+            "line 2: quantity must be a whole number of at most 18 digits, not '1_0'",
+        ),
+        ("sku,warehouse,total\na,b,1\na,b,1" + "0" * 18 + "\n", "line 3: total must be a whole number of at most 18"),
+        ("sku;warehouse;quantity\na;b;1\n", "line 1: the columns must be parted by commas"),
+        ("sku,sku,warehouse,quantity\na,b,c,1\n", "line 1: the column sku is there twice"),
+        ('sku,warehouse,quantity\na,b,1\n"a,b,1\n', "line 3: unexpected end of data"),
         ("sku,warehouse,quantity\na,b\n", "line 2: has another number of values than the first line"),
         ("sku,warehouse,quantity\n", "has no lines"),
     ],

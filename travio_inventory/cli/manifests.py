@@ -13,9 +13,9 @@ from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
+from travio_inventory.kernel.formulas import no_formula
 
 Line = Mapping[str, str]
-FORMULA_SIGNS = ("=", "+", "-", "@")
 
 
 def show_manifest(
@@ -97,10 +97,6 @@ def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(
-        [value if isinstance(value, int) else _no_formula(printable(value)) for value in row] for row in rows
+        [value if isinstance(value, int) else no_formula(printable(value)) for value in row] for row in rows
     )
     return text.getvalue().rstrip("\n")
-
-
-def _no_formula(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULA_SIGNS) else value

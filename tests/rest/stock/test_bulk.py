@@ -60,6 +60,9 @@ async def test_a_report_is_json_or_csv(web: httpx.AsyncClient) -> None:
     assert as_csv.headers["content-type"].startswith("text/csv")
     lines = list(csv.DictReader(as_csv.text.splitlines()))
     assert [(line["region"], line["total"], line["moved"]) for line in lines] == [("eu", "5", ""), ("eu", "", "5")]
+    await warehouse(web, "south", region="=1+1")
+    no_formula = await web.get("/reports/stock", params={"region": "=1+1", "format": "csv"})
+    assert [line["region"] for line in csv.DictReader(no_formula.text.splitlines())] == ["'=1+1"]
     wrong = await web.get("/reports/stock", params={"from": str(today), "to": str(today - timedelta(days=1))})
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "to")
 

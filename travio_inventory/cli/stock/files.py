@@ -2,8 +2,10 @@
 
 import asyncio
 import csv
+import io
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -12,11 +14,11 @@ from cyclopts import Parameter
 
 from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failed, Failure
-from travio_inventory.cli.manifests import FORMULA_SIGNS, csv_of
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.stock.entries import codes_of
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import LineState, StockEntry, StockExists, StockLine, StockLineResult
+from travio_inventory.kernel.formulas import no_formula
 from travio_inventory.kernel.refusals import Refusal
 
 EXPORTED = (
@@ -27,6 +29,8 @@ KNOWN = {*EXPORTED, "quantity", "type", "reason", "reference"}
 LINES_AT_ONCE, ADDED_AT_ONCE = 500, 16
 GUARD = "'"
 LINES_MAX = 1_000_000
+WHOLE = re.compile("[+-]?[0-9]{1,18}")
+"""As many digits as an integer of 64 bits always has room for."""
 TOLD_MAX = 20
 """Lines that were not done are told one by one, so many of them."""
 
@@ -38,6 +42,8 @@ class FileLine(NamedTuple):
     change: StockLine
     product: str = ""
     variant: str = ""
+    reorder_point: int | None = None
+    reorder_quantity: int | None = None
 
 
 class WrongStockFile(Exception):
@@ -57,11 +63,14 @@ def export(
         codes = codes_of(await client.stock.warehouses())
         found = await client.stock.entries(region=region, most=LINES_MAX)
         rows = [_exported(each, codes) for each in found]
-        text = csv_of(EXPORTED, rows)
+        text = _written(rows)
         if str(file) == "-":
-            screen.raw(text)
+            screen.raw(text.removesuffix("\n"))
             return
-        file.write_text(f"{text}\n", encoding="utf-8", newline="")
+        try:
+            file.write_text(text, encoding="utf-8", newline="")
+        except OSError as wrong:
+            raise Failed(Failure(Exit.WRONG, "WRONG_FILE", f"{file}: {wrong.strerror}")) from None
         value = {"file": str(file), "entries": len(rows)}
         screen.answer(value, lambda: screen.say(f"{file} has {len(rows)} entries"))
 
@@ -152,6 +161,8 @@ class Importing:
                 line.product,
                 variant=line.variant,
                 quantity=change.total or 0,
+                reorder_point=line.reorder_point,
+                reorder_quantity=line.reorder_quantity,
                 key=f"{key}-{line.number}",
             )
         except StockExists:
@@ -182,19 +193,29 @@ def read_lines(file: Path, reason: str) -> list[FileLine]:
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, strict=True)
         columns = reader.fieldnames or ()
-        missing, unknown = {"sku", "warehouse"} - {*columns}, [each for each in columns if each not in KNOWN]
-        if missing or unknown:
-            said = f"the column {min(missing)} is missing" if missing else f"there is no column {unknown[0]!r}"
-            raise WrongStockFile(f"line 1: {said}; known are {', '.join(sorted(KNOWN))}")
-        if not {"quantity", "total"} & {*columns}:
-            raise WrongStockFile("line 1: there must be a column quantity or total")
+        _check(columns)
         try:
             lines = list(_lines(reader, reason))
         except csv.Error as wrong:
-            raise WrongStockFile(f"line {reader.line_num}: {wrong}") from None
+            raise WrongStockFile(f"line {reader.reader.line_num}: {wrong}") from None
     if not lines:
         raise WrongStockFile("has no lines")
     return lines
+
+
+def _check(columns: Sequence[str]) -> None:
+    """Raises WrongStockFile."""
+    missing, unknown = {"sku", "warehouse"} - {*columns}, [each for each in columns if each not in KNOWN]
+    twice = [each for each in columns if columns.count(each) > 1]
+    if missing and len(columns) == 1 and re.search("[;\t]", columns[0]):
+        raise WrongStockFile("line 1: the columns must be parted by commas")
+    if missing or unknown:
+        said = f"the column {min(missing)} is missing" if missing else f"there is no column {unknown[0]!r}"
+        raise WrongStockFile(f"line 1: {said}; known are {', '.join(sorted(KNOWN))}")
+    if twice:
+        raise WrongStockFile(f"line 1: the column {twice[0]} is there twice")
+    if not {"quantity", "total"} & {*columns}:
+        raise WrongStockFile("line 1: there must be a column quantity or total")
 
 
 def _lines(reader: "csv.DictReader[str]", reason: str) -> Iterator[FileLine]:
@@ -220,7 +241,17 @@ def _lines(reader: "csv.DictReader[str]", reason: str) -> Iterator[FileLine]:
         )
         is_new = quantity is None and total is not None and not version
         product, variant = _bare(row.get("product") or ""), _bare(row.get("variant") or "")
-        yield FileLine(number, change, product if is_new else "", variant)
+        when, how_many = _number(row, "reorder_point", number), _number(row, "reorder_quantity", number)
+        yield FileLine(number, change, product if is_new else "", variant, when, how_many)
+
+
+def _written(rows: Iterable[Sequence[object]]) -> str:
+    """The entries as CSV: each text as it is, as it has to name the same entry again."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(EXPORTED)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def _exported(entry: StockEntry, codes: Mapping[str, str]) -> Sequence[object]:
@@ -231,7 +262,7 @@ def _exported(entry: StockEntry, codes: Mapping[str, str]) -> Sequence[object]:
 
 def _guarded(text: str) -> str:
     """A spreadsheet takes it for a text, and so does `_bare`."""
-    return f"{GUARD}{text}" if text.startswith((*FORMULA_SIGNS, GUARD)) else text
+    return f"{GUARD}{text}" if text.startswith(GUARD) else no_formula(text)
 
 
 def _bare(text: str) -> str:
@@ -242,7 +273,6 @@ def _number(row: Mapping[str, str], name: str, line: int) -> int | None:
     said = (row.get(name) or "").strip()
     if not said:
         return None
-    try:
-        return int(said)
-    except ValueError:
-        raise WrongStockFile(f"line {line}: {name} must be a whole number, not {said!r}") from None
+    if not WHOLE.fullmatch(said):
+        raise WrongStockFile(f"line {line}: {name} must be a whole number of at most 18 digits, not {said[:40]!r}")
+    return int(said)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from travio_inventory.kernel.formulas import no_formula
 from travio_inventory.stock.reports import RegionReport
 
 REPORT_COLUMNS: Final = (
@@ -14,13 +15,14 @@ REPORT_COLUMNS: Final = (
 
 
 def report_rows(reports: Iterable[RegionReport]) -> Sequence[Sequence[object]]:
-    """Of each region its stock, then a row for each day and type that moved."""
+    """Of each region its stock, then a row for each day and type that moved; no region is a formula."""
     found: list[Sequence[object]] = []
     for each in reports:
         stock = (each.warehouses, each.entries, each.low, each.available, each.reserved, each.total)
-        found.append((each.region, *stock, "", "", "", "", each.in_transit))
+        region = no_formula(each.region)
+        found.append((region, *stock, "", "", "", "", each.in_transit))
         found += [
-            (each.region, "", "", "", "", "", "", day.isoformat(), kind.value, quantity, movements, "")
+            (region, "", "", "", "", "", "", day.isoformat(), kind.value, quantity, movements, "")
             for day, kind, quantity, movements in each.moved
         ]
     return found
