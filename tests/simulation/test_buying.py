@@ -1,9 +1,8 @@
 """A shop that buys, on bad days: nothing comes twice, or more than was ordered; what is on order is what is open."""
 
-from collections import Counter
-
 import pytest
 
+from tests.simulation.days import all_is_drawn, is_caught, no_violation
 from verification.simulation.broken_purchases import BROKEN_PURCHASES
 from verification.simulation.broken_shop import CALM_SHOP, SHOP_DAY, SMALL_SHOP
 from verification.simulation.broken_units import BrokenUnits
@@ -24,21 +23,14 @@ ANSWERS = {
 
 @pytest.mark.once
 def test_a_shop_that_buys_keeps_its_promises_on_one_bad_day() -> None:
-    world = simulate_buying(SMALL_SHOP.with_seed(1))
-    assert world.oracle.violations == []
+    world = no_violation(simulate_buying, SMALL_SHOP.with_seed(1))
     assert any(order.automatic for order in world.oracle.purchases.orders.values())
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_every_step_is_drawn_and_every_answer_is_true() -> None:
-    answers: Counter[str] = Counter()
-    for plan in (SHOP_DAY, SMALL_SHOP, CALM_SHOP):
-        for seed in range(SEEDS):
-            world = simulate_buying(plan.with_seed(seed))
-            assert world.oracle.violations == [], plan.with_seed(seed)
-            answers += world.answers
-    assert answers.keys() >= ANSWERS
+    all_is_drawn(simulate_buying, (SHOP_DAY, SMALL_SHOP, CALM_SHOP), SEEDS, ANSWERS)
 
 
 @pytest.mark.thorough
@@ -46,13 +38,11 @@ def test_every_step_is_drawn_and_every_answer_is_true() -> None:
 @pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
 def test_the_same_on_many_days(seed: int) -> None:
     for plan in (SHOP_DAY, SMALL_SHOP):
-        assert simulate_buying(plan.with_seed(seed)).oracle.violations == [], plan.with_seed(seed)
+        no_violation(simulate_buying, plan.with_seed(seed))
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_PURCHASES.values(), ids=BROKEN_PURCHASES.keys())
 def test_a_broken_design_is_caught_in_a_shop_that_buys(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
-    design.plant(monkeypatch)
-    seeds = range(design.plan.seed, design.plan.seed + SEEDS_MAX)
-    assert any(design.is_caught_by(simulate_buying(design.plan.with_seed(seed)).oracle.violations) for seed in seeds)
+    assert is_caught(simulate_buying, design, monkeypatch, SEEDS_MAX)

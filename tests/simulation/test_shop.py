@@ -1,9 +1,8 @@
 """A shop on bad days: transfers conserve, nobody approves their own, each event of an order takes effect once."""
 
-from collections import Counter
-
 import pytest
 
+from tests.simulation.days import all_is_drawn, is_caught, no_violation
 from verification.simulation.broken_shop import BROKEN_SHOP, CALM_SHOP, SHOP_DAY, SMALL_SHOP
 from verification.simulation.broken_units import BrokenUnits
 from verification.simulation.shop_world import simulate_shop
@@ -23,19 +22,13 @@ ANSWERS = {
 
 
 def test_a_shop_keeps_its_promises_on_one_bad_day() -> None:
-    assert simulate_shop(SMALL_SHOP.with_seed(0)).oracle.violations == []
+    no_violation(simulate_shop, SMALL_SHOP.with_seed(0))
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_every_step_is_drawn_and_every_answer_is_true() -> None:
-    answers: Counter[str] = Counter()
-    for plan in (SHOP_DAY, SMALL_SHOP, CALM_SHOP):
-        for seed in range(SEEDS):
-            world = simulate_shop(plan.with_seed(seed))
-            assert world.oracle.violations == [], plan.with_seed(seed)
-            answers += world.answers
-    assert answers.keys() >= ANSWERS
+    all_is_drawn(simulate_shop, (SHOP_DAY, SMALL_SHOP, CALM_SHOP), SEEDS, ANSWERS)
 
 
 @pytest.mark.thorough
@@ -43,13 +36,11 @@ def test_every_step_is_drawn_and_every_answer_is_true() -> None:
 @pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
 def test_the_same_on_many_days(seed: int) -> None:
     for plan in (SHOP_DAY, SMALL_SHOP):
-        assert simulate_shop(plan.with_seed(seed)).oracle.violations == [], plan.with_seed(seed)
+        no_violation(simulate_shop, plan.with_seed(seed))
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_SHOP.values(), ids=BROKEN_SHOP.keys())
 def test_a_broken_design_is_caught_in_a_shop(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
-    design.plant(monkeypatch)
-    seeds = range(design.plan.seed, design.plan.seed + SEEDS_MAX)
-    assert any(design.is_caught_by(simulate_shop(design.plan.with_seed(seed)).oracle.violations) for seed in seeds)
+    assert is_caught(simulate_shop, design, monkeypatch, SEEDS_MAX)

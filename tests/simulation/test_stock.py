@@ -1,9 +1,8 @@
 """Orders reserve stock on bad days: nothing is oversold, lost or moved untold, and each condition is necessary."""
 
-from collections import Counter
-
 import pytest
 
+from tests.simulation.days import all_is_drawn, is_caught, no_violation
 from verification.simulation.broken_stock import BROKEN_STOCK, CALM, CHANGING, ONE_PLACE, ROUGH
 from verification.simulation.broken_units import BrokenUnits
 from verification.simulation.stock_world import simulate_stock
@@ -21,19 +20,13 @@ ANSWERS = {
 
 
 def test_stock_is_conserved_on_one_bad_day() -> None:
-    assert simulate_stock(CHANGING.with_seed(0)).oracle.violations == []
+    no_violation(simulate_stock, CHANGING.with_seed(0))
 
 
 @pytest.mark.once
 @pytest.mark.timeout(300)
 def test_stock_is_conserved_and_every_answer_is_true_on_bad_days() -> None:
-    answers: Counter[str] = Counter()
-    for plan in (ROUGH, ONE_PLACE, CALM, CHANGING):
-        for seed in range(SEEDS):
-            world = simulate_stock(plan.with_seed(seed))
-            assert world.oracle.violations == [], plan.with_seed(seed)
-            answers += world.answers
-    assert answers.keys() >= ANSWERS
+    all_is_drawn(simulate_stock, (ROUGH, ONE_PLACE, CALM, CHANGING), SEEDS, ANSWERS)
 
 
 @pytest.mark.thorough
@@ -41,13 +34,11 @@ def test_stock_is_conserved_and_every_answer_is_true_on_bad_days() -> None:
 @pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
 def test_the_same_on_many_days(seed: int) -> None:
     for plan in (ROUGH, CHANGING):
-        assert simulate_stock(plan.with_seed(seed)).oracle.violations == [], plan.with_seed(seed)
+        no_violation(simulate_stock, plan.with_seed(seed))
 
 
 @pytest.mark.once
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_STOCK.values(), ids=BROKEN_STOCK.keys())
 def test_a_broken_design_is_caught_on_stock(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
-    design.plant(monkeypatch)
-    seeds = range(design.plan.seed, design.plan.seed + SEEDS_MAX)
-    assert any(design.is_caught_by(simulate_stock(design.plan.with_seed(seed)).oracle.violations) for seed in seeds)
+    assert is_caught(simulate_stock, design, monkeypatch, SEEDS_MAX)

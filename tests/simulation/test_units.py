@@ -1,9 +1,8 @@
 """The protocol knows nothing of seats: it reserves units of a counter as well, and each condition is necessary."""
 
-from collections import Counter
-
 import pytest
 
+from tests.simulation.days import all_is_drawn, is_caught, no_violation
 from verification.simulation.broken_units import BROKEN_UNITS, ONE_PARTITION, ROUGH, BrokenUnits
 from verification.simulation.plan import Plan
 from verification.simulation.units_world import simulate_units
@@ -24,23 +23,15 @@ ANSWERS = {
 @pytest.mark.once
 @pytest.mark.timeout(300)
 def test_units_are_conserved_and_every_answer_is_true_on_bad_days() -> None:
-    answers: Counter[str] = Counter()
-    for plan in (ROUGH, ONE_PARTITION, CALM, CHANGING):
-        for seed in range(SEEDS):
-            world = simulate_units(plan.with_seed(seed))
-            assert world.oracle.violations == [], plan.with_seed(seed)
-            answers += world.answers
-    assert answers.keys() >= ANSWERS
+    all_is_drawn(simulate_units, (ROUGH, ONE_PARTITION, CALM, CHANGING), SEEDS, ANSWERS)
 
 
 def test_units_are_conserved_on_one_bad_day() -> None:
-    assert simulate_units(ROUGH.with_seed(0)).oracle.violations == []
+    no_violation(simulate_units, ROUGH.with_seed(0))
 
 
 @pytest.mark.once
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_UNITS.values(), ids=BROKEN_UNITS.keys())
 def test_a_broken_design_is_caught_on_units(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
-    design.plant(monkeypatch)
-    seeds = range(design.plan.seed, design.plan.seed + SEEDS_MAX)
-    assert any(design.is_caught_by(simulate_units(design.plan.with_seed(seed)).oracle.violations) for seed in seeds)
+    assert is_caught(simulate_units, design, monkeypatch, SEEDS_MAX)

@@ -199,6 +199,26 @@ async def test_what_takes_units_away_by_hand_finds_those_of_other_shards(shop: S
     assert refused.value.available == 1
 
 
+async def test_who_takes_units_by_hand_beside_others_is_not_told_to_ask_again(shop: Shop) -> None:
+    spread = await Spread.of(shop, 12, 4)
+    await spread.lies(4, 4, 4)
+    shops = [Shop(shop.store, shop.actor.organization, seed=seed) for seed in range(4)]
+    await asyncio.gather(*(each.adjust(spread.entry, -3) for each in shops))
+    for each in shops:
+        await each.settled()
+    assert await shop.totals(spread.entry) == [(0, 0)]
+
+
+async def test_units_are_brought_though_others_bring_them_elsewhere_at_the_same_time(shop: Shop) -> None:
+    spread = await Spread.of(shop, 9, 4)
+    await spread.lies(3, 3, 3)
+    shops = [Shop(shop.store, shop.actor.organization, seed=seed) for seed in range(3)]
+    await asyncio.gather(*(Shards(each.sender).gather(spread.home, number, 9) for number, each in enumerate(shops)))
+    for each in shops:
+        await each.settled()
+    assert sum(await spread.available()) == 9
+
+
 async def test_a_count_needs_the_entry_in_one_shard(shop: Shop) -> None:
     spread = await Spread.of(shop, 6, 4)
     await spread.lies(2, 3)

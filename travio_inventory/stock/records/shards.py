@@ -8,12 +8,13 @@ anywhere neither loses nor doubles a unit.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
 from travio_inventory.kernel.actor import house_of
-from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
 from travio_inventory.protocol import index_entries
 from travio_inventory.protocol.batches import (
     Applied,
@@ -42,6 +43,8 @@ LOOKS_MAX: Final = 5
 GATHERS_MAX: Final = 5
 SETTLES_MAX: Final = 4
 WHY: Final = "between shards"
+_LOOK_AGAIN: Final = (StockContended, OutcomeUnknown)
+"""Of a move. Whoever looks at the rows again goes on with one of which nothing is known, or finds that it never was."""
 
 
 class Shards:
@@ -62,7 +65,7 @@ class Shards:
         for _ in range(GATHERS_MAX):
             try:
                 await self._bring_home(home, shards)
-            except StockContended:
+            except _LOOK_AGAIN:
                 await self._sender.pause()
             except Refusal:
                 break
@@ -96,12 +99,17 @@ class Shards:
 
     async def still(self, home: Partition) -> InventoryEntry:
         """The whole entry at one moment, nothing of it on the way between its rows. Raises StockNotFound,
-        StockContended, Overloaded, BackendUnavailable, OutcomeUnknown.
+        StockContended, Overloaded, BackendUnavailable.
         """
         before: sharing.Rows | None = None
         for _ in range(LOOKS_MAX):
             rows = await self.rows(home)
-            if await self._go_on_with(home, rows):
+            try:
+                was_moving = await self._go_on_with(home, rows)
+            except OutcomeUnknown:  # of what is found again by the next look
+                await self._sender.pause()
+                was_moving = True
+            if was_moving:
                 before = None
             elif before is not None and sharing.versions(before) == sharing.versions(rows):
                 return sharing.summed(rows)
@@ -123,8 +131,18 @@ class Shards:
 
     async def gather(self, home: Partition, taker: int, units: int) -> None:
         """Have at least so many available units in one row, if all rows together have them: from the fullest first.
-        Raises as `move`, StockNotFound.
+        Raises StockNotFound, Overloaded, BackendUnavailable; StockContended where others were at these units each time.
         """
+        for attempt in range(GATHERS_MAX):
+            if attempt:
+                await self._sender.pause()
+            with suppress(*_LOOK_AGAIN):
+                await self._gather(home, taker, units)
+                return
+        raise StockContended
+
+    async def _gather(self, home: Partition, taker: int, units: int) -> None:
+        """Raises as `move`, StockNotFound."""
         rows = await self.rows(home)
         if await self._go_on_with(home, rows):
             rows = await self.rows(home)
@@ -156,11 +174,20 @@ class Shards:
             except InsufficientStock as few:
                 if not few.wanted:
                     raise
-                whole, wanted = await self.still(home), few.wanted
-                if whole.quantities.available < wanted:
-                    raise InsufficientStock(whole.quantities.available, few.sku) from None
-                await self.gather(home, 0, wanted)
+                lacking = few
+            try:
+                await self._check_whole(home, lacking)
+                await self.gather(home, 0, lacking.wanted)
+            except StockContended:
+                await self._sender.pause()
         raise StockContended
+
+    async def _check_whole(self, home: Partition, few: InsufficientStock) -> None:
+        """Raises InsufficientStock where all rows together have fewer than one lacked, and as `still`."""
+        if sum(sharing.available(await self.rows(home))) < few.wanted:
+            whole = await self.still(home)
+            if whole.quantities.available < few.wanted:
+                raise InsufficientStock(whole.quantities.available, few.sku)
 
     async def alone_at(self, home: Partition) -> int:
         """The version of the first row at which nothing is in others. Raises StockSharded, and as `still`."""
