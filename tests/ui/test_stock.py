@@ -45,5 +45,10 @@ async def test_stock_and_its_movements_are_shown_by_warehouse_and_follow_what_ha
     await expect(in_transit).to_contain_text("cupnorthsouth33a fair", timeout=2 * SOON_MS)
     await stock.receive_transfer(transfer.id, 3)
     await expect(in_transit).to_have_count(0, timeout=2 * SOON_MS)
+    seen = await stock.entry("cup", "north")
+    await stock.change(cup.id, version=seen.version, shards=3)
+    await expect(rows.nth(0)).to_have_text("cupnorth20210low in 3 shards", timeout=2 * SOON_MS)
+    shards = page.get_by_role("table", name="Shards of cup in north").locator("tbody tr")
+    await expect(shards).to_have_text(["1200", "2000", "3000"], timeout=2 * SOON_MS)
     assert faults == []
     await page.close()

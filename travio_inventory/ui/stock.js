@@ -58,6 +58,7 @@ class TravioStock extends HTMLElement {
   #low = element("input", { name: "low", type: "checkbox" });
   #notice = element("p", { className: "notice", role: "status" });
   #entries = element("div", { className: "wide", ariaLive: "off" });
+  #shards = element("div", { className: "wide" });
   #movements = element("div", { className: "wide" });
   #transfers = element("div", { className: "wide" });
   #codes = new Map();
@@ -81,7 +82,7 @@ class TravioStock extends HTMLElement {
     );
     filters.addEventListener("submit", (event) => event.preventDefault());
     filters.addEventListener("change", () => void this.show());
-    root.append(filters, this.#notice, this.#entries, this.#movements, this.#transfers);
+    root.append(filters, this.#notice, this.#entries, this.#shards, this.#movements, this.#transfers);
   }
 
   /** What says who calls: a text, or a function that gives one. */
@@ -109,10 +110,12 @@ class TravioStock extends HTMLElement {
       const entries = await this.#all("/inventory", asked, ROWS_MAX);
       const chosen = entries.find((entry) => entry.inventoryId === this.#chosen);
       const movements = chosen ? await this.#all(`/inventory/${chosen.inventoryId}/movements`, {}, ROWS_MAX) : [];
+      const shards = chosen?.shards > 1 ? (await this.#ask(`/inventory/${chosen.inventoryId}/shards`, {})).items : [];
       const onTheWay = await this.#all("/transfers", { sku: asked.sku, inTransit: true }, ROWS_MAX);
       if (reading !== this.#reading) return;
       this.#showWarehouses(warehouses);
       this.#showEntries(entries);
+      this.#showShards(chosen, shards);
       this.#showMovements(chosen, movements);
       this.#showTransfers(onTheWay.filter((each) => [each.fromWarehouseId, each.toWarehouseId, ""].includes(asked.warehouseId)));
       this.#say(entries.length === ROWS_MAX ? `Only the first ${ROWS_MAX} are shown: choose a warehouse.` : "");
@@ -173,7 +176,7 @@ class TravioStock extends HTMLElement {
         cell(open),
         cell(this.#codes.get(entry.warehouseId) ?? entry.warehouseId),
         ...[entry.quantityAvailable, entry.quantityReserved, entry.quantityTotal, entry.reorderPoint].map(cell),
-        cell(mark),
+        element("td", {}, mark, entry.shards > 1 ? ` in ${entry.shards} shards` : ""),
       );
       row.dataset.sku = entry.sku;
       return row;
@@ -182,6 +185,17 @@ class TravioStock extends HTMLElement {
     const focused = this.shadowRoot.activeElement?.closest("tr")?.dataset.sku;
     this.#entries.replaceChildren(rows.length ? table("Entries", columns, rows) : element("p", {}, "Nothing lies here."));
     if (focused) rows.find((row) => row.dataset.sku === focused)?.querySelector("button").focus();
+  }
+
+  #showShards(entry, shards) {
+    if (!shards.length) return this.#shards.replaceChildren();
+    const counts = ["quantityAvailable", "quantityReserved", "quantityOnTheWay"];
+    const rows = shards.map((each) =>
+      element("tr", {}, cell(each.shard + 1), ...counts.map((name) => cell(each[name])), cell(each.takesOrders ? "" : "takes no orders")),
+    );
+    const where = this.#codes.get(entry.warehouseId) ?? entry.warehouseId;
+    const columns = ["#shard", "#available", "#reserved", "#on its way there", ""];
+    this.#shards.replaceChildren(table(`Shards of ${entry.sku} in ${where}`, columns, rows));
   }
 
   #showMovements(entry, movements) {

@@ -25,6 +25,7 @@ from travio_inventory.stock.entry import InventoryEntry, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Change, Changed, Changing
+from travio_inventory.stock.records.shard_stock import ShardStock, shard_stock
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import STOCK, VERSIONS_MAX, shard_of
 from travio_inventory.stock.refusals import StockNotFound, StockSharded
@@ -116,6 +117,11 @@ class Entries:
         if found is None or found.id != inventory:
             raise StockNotFound
         return found
+
+    async def by_shard(self, organization: str, inventory: str) -> Sequence[ShardStock]:
+        """What each shard of the entry has. Raises StockNotFound, BackendUnavailable."""
+        home = await self.place(organization, inventory)
+        return await shard_stock(self._sender.batches, home, await self.shards.rows(home))
 
     async def page(self, organization: str, query: EntriesQuery, *, numbers: Container[int] | None = None) -> EntryPage:
         """Entries that are not deleted, in the order of stock keeping unit and warehouse; only those in warehouses of

@@ -7,6 +7,7 @@ from travio_inventory.stock.commands import EntriesQuery, MovementsQuery
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.movement import Movement
 from travio_inventory.stock.records.entries import Entries, EntryPage
+from travio_inventory.stock.records.shard_stock import ShardStock
 from travio_inventory.stock.records.warehouses import Warehouses
 
 
@@ -21,6 +22,13 @@ class ReadStock:
         """A deleted one too. Raises PermissionDenied, StockNotFound, BackendUnavailable."""
         actor.needs(Scope.STOCK_READ)
         return await self._entries.find(actor.organization, inventory)
+
+    async def by_shard(self, actor: Actor, inventory: str) -> Sequence[ShardStock]:
+        """What each shard of the entry has, and what is on its way there. Raises PermissionDenied, StockNotFound,
+        BackendUnavailable.
+        """
+        actor.needs(Scope.STOCK_READ)
+        return await self._entries.by_shard(actor.organization, inventory)
 
     async def page(self, actor: Actor, query: EntriesQuery) -> EntryPage:
         """A page may have fewer entries than were asked for, or none, and be followed by others. Raises

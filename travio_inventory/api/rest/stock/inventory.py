@@ -12,6 +12,7 @@ from travio_inventory.api.rest.paths import part_of_path
 from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.api.rest.stock import models
 from travio_inventory.api.rest.stock.routing import ENTRY, PREFIX, Seen, StockRoute, tag_of
+from travio_inventory.api.rest.stock.shard_models import ShardsShown, shards_shown
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.stock.commands import PAGE_MAX, ChangeEntry, DeleteEntry, EntriesQuery, MovementsQuery
@@ -38,6 +39,7 @@ class InventoryRoutes:
             ("/product/{productId:id}", self.of_product, "The entries of a product."),
             ("/sku/{sku:id}", self.of_sku, "The entries of a stock keeping unit: one in each warehouse."),
             (of_entry, self.one, "An entry as it is now."),
+            (f"{of_entry}/shards", self.shards, "What each shard of an entry has."),
             (f"{of_entry}/movements", self.movements, "The movements of an entry, oldest first."),
         ):
             router.add_api_route(path, call, summary=summary, responses=problems_of(404))
@@ -110,6 +112,9 @@ class InventoryRoutes:
 
     async def one(self, inventory_id: InventoryId, caller: StockReading, response: Response) -> models.Inventory:
         return _told(await self._stock.read.one(caller.as_member(), inventory_id), response)
+
+    async def shards(self, inventory_id: InventoryId, caller: StockReading) -> ShardsShown:
+        return shards_shown(await self._stock.read.by_shard(caller.as_member(), inventory_id))
 
     async def movements(
         self, inventory_id: InventoryId, caller: StockReading, page_size: PageSize = PAGE_MAX, page_token: str = ""
