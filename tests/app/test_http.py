@@ -99,7 +99,7 @@ async def test_a_head_is_answered_without_a_body() -> None:
 async def test_a_caller_that_leaves_before_its_body_is_there_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     async with running(with_http()) as app:
         _, writer = await asyncio.open_connection("127.0.0.1", app.http_port)
-        head = "POST /v1/holds HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        head = "POST /v1/holds HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         writer.write(head.encode())
         await writer.drain()
         await asyncio.sleep(0.1)

@@ -63,9 +63,12 @@ class Application:
         self.let_go = asyncio.Event()
         self.heard: list[object] = []
         self.told_bytes = 0
+        self.names: list[str] = []
+        """Of the headers of the last request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b"done"
+        self.names = [name.decode() for name, _ in scope["headers"]]
         if scope["path"] == "/news":
             await self._tell(scope, send)
             return

@@ -7,7 +7,7 @@ import pytest
 
 from tests.http_server.serving import HUGE, LIMITS, QUICK, SLOW, SOCKET, serving
 
-LONG_BODY = "POST /%s HTTP/1.1\r\nContent-Length: 20000\r\n\r\n"
+LONG_BODY = "POST /%s HTTP/1.1\r\nHost: here\r\nContent-Length: 20000\r\n\r\n"
 CHUNKED = "POST /body HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 BOUNDS = [field.name for field in fields(LIMITS)]
 
@@ -37,7 +37,7 @@ async def test_requests_follow_each_other_on_a_connection() -> None:
         (CHUNKED + "-5\r\nhello\r\n0\r\n\r\n", 400),
         (CHUNKED + "0x5\r\nhello\r\n0\r\n\r\n", 400),
         (CHUNKED + "3\r\nhello\r\n0\r\n\r\n", 400),
-        (CHUNKED.replace("chunked", "xchunked") + "0\r\n\r\n", 400),
+        (CHUNKED.replace("chunked", "xchunked") + "0\r\n\r\n", 501),
         (f"GET /quick?{'a' * 1_024} HTTP/1.1\r\n", 431),
         (f"GET /quick HTTP/1.1\r\nLong: {'a' * 1_024}\r\n\r\n", 431),
         ("GET /quick HTTP/1.1\r\n" + "One: more\r\n" * 11 + "\r\n", 431),
@@ -89,7 +89,10 @@ async def test_where_all_connections_have_a_request_one_more_is_refused() -> Non
 
 async def test_too_many_requests_at_once_on_a_connection_end_it() -> None:
     async with serving(pipelined_max=2) as site:
-        caller = await site.call(SLOW * 4)
+        caller = await site.call(SLOW * 4 + QUICK)
+        await site.until_running(1)
+        site.application.let_go.set()
+        assert [(await caller.answer())[-4:] for _ in range(3)] == ["done"] * 3
         assert await caller.ended()
 
 
@@ -100,7 +103,11 @@ async def test_too_many_requests_at_once_on_a_connection_end_it() -> None:
         ({"idle_connection_seconds_max": 1}, "", ""),
         ({"request_read_seconds_max": 0.2}, "GET /quick HTTP/1.1\r\n", "HTTP/1.1 408 "),
         ({"request_read_seconds_max": 0.2}, f"{LONG_BODY % 'slow'}{'.' * 10_000}", ""),
-        ({"request_read_seconds_max": 0.2}, "POST /slow HTTP/1.1\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 408 "),
+        (
+            {"request_read_seconds_max": 0.2},
+            "POST /slow HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n",
+            "HTTP/1.1 408 ",
+        ),
         ({"linger_seconds_max": 0.2}, f"{LONG_BODY % 'quick'}{'.' * 10_000}", "HTTP/1.1 200 "),
     ],
 )

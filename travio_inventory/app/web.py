@@ -78,6 +78,9 @@ def _of_server(status: int, said: str, reason: str) -> OwnAnswer:
 
 SERVER_REFUSALS = HttpRefusals(
     not_http=_of_server(400, "this is no HTTP request that can be understood", "BAD_REQUEST"),
+    no_host=_of_server(400, "a request names its host in one Host header", "BAD_REQUEST"),
+    other_version=_of_server(505, "the versions of HTTP are 1.0 and 1.1 here", "HTTP_VERSION_NOT_SUPPORTED"),
+    other_coding=_of_server(501, "the only transfer coding is chunked", "NOT_IMPLEMENTED"),
     headers_too_large=_of_server(431, "the path or the headers are too large", "REQUEST_HEADER_FIELDS_TOO_LARGE"),
     crowded=_of_server(503, "too many connections; retry in a moment", Overloaded.reason),
     stopping=_of_server(503, "the service is stopping; retry", BackendUnavailable.reason),

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final, Protocol
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from travio_inventory.http_server.bodies import UNASKED_BYTES_MAX, Bodies, Body
+from travio_inventory.http_server.heads import NEWEST, body_of, refusal_of
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
 from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 
@@ -39,8 +41,8 @@ BODY: Final = "body"
 """The name under which the state of a request has its body, for which it waits; the server takes it out."""
 
 
-class TooLarge(Exception):
-    """The head of a request is larger than it may be; the parser passes it on as an error of the request."""
+class Refused(Exception):
+    """A request is refused for its head; the parser passes it on as an error of the request."""
 
 
 class Room(Protocol):
@@ -99,8 +101,11 @@ class CallerConnection(HttpToolsProtocol):
         self._unanswered: deque[tuple[RequestResponseCycle, Body]] = deque()
         """The requests without an answer and their bodies, in order: the last may have begun to arrive."""
         self._head_bytes = 0
-        self._is_too_large = False
-        self._is_half_closed = False
+        self._refusal: OwnAnswer | None = None
+        self._is_head_read = self._is_handshake = False
+        self._is_body_to_come = False
+        """Whether the parser takes what follows a head for another protocol, to which we do not change."""
+        self._reads_no_more = False
         self._reading_since: float | None = None
         self._stalled_since: float | None = None
         self._idle_since: float | None = self.loop.time()
@@ -125,39 +130,64 @@ class CallerConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._reads_no_more:
             return  # what is left of a request that is refused already
-        super().data_received(data)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """As uvicorn does, but a request to change to a protocol that we do not speak is one like others (RFC 9110,
+        7.8): `curl --http2` and Java's client send them. The parser does not read the body of one.
+        """
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            self._read_no_more(self._refusal or self._refusals.not_http)
+        except HttpParserUpgrade as ended:
+            if self._is_handshake:
+                self.handle_websocket_upgrade()
+                return
+            rest = data[ended.args[0] :]
+            if self._is_body_to_come:
+                rest = body_of(self.headers) + rest
+            if rest:
+                self._read(rest)
 
     def eof_received(self) -> bool:  # type: ignore[override]    # uvicorn keeps no connection
         """The peer sends no more. Whether the connection stays open: what was asked for whole is answered first. Of an
         answer without an end this is how its reader leaves.
         """
-        self._is_half_closed = True
         if self._room.stays(self.transport) or self.scheme == "https":
             return False  # asyncio's TLS answers nobody who has said that it ends
-        self._forget_half_a_request()
-        if self._unanswered:
-            self._unanswered[-1][0].keep_alive = False
+        self._read_no_more(self._refusals.incomplete if self._reading_since is not None else None)
         return bool(self._unanswered)
 
-    def _forget_half_a_request(self) -> None:
-        """The last one, whose end does not come; its peer is told unless something was begun, or other answers come."""
-        if self._reading_since is None:
-            return
-        self._reading_since = None
+    def _read_no_more(self, said: OwnAnswer | None) -> None:
+        """End the connection when what was asked for whole is answered, or at once with what is said, unless something
+        else was begun to be answered.
+        """
+        self._reads_no_more, self._reading_since = True, None
         if self._unanswered and not self._unanswered[-1][1].is_whole:
-            if len(self._unanswered) == 1:
-                self._give_up_reading(self._refusals.incomplete)
-            else:
-                self.pipeline.popleft()
-            request, body = self._unanswered.pop()
-            request.disconnected = True
-            request.message_event.set()
-            body.end()
-            self.cycle = self._unanswered[-1][0] if self._unanswered else request
-        elif not self._unanswered and not self._is_answered_early():
-            self._answer(self._refusals.incomplete)
+            self._forget_half_a_request(said)
+        elif said is not None and not self._unanswered and not self._is_answered_early():
+            self._answer(said)
+        if self._unanswered:
+            self._unanswered[-1][0].keep_alive = False
+        else:
+            self.transport.close()
+
+    def _forget_half_a_request(self, said: OwnAnswer | None) -> None:
+        if len(self._unanswered) > 1:
+            self.pipeline.popleft()
+        elif said is not None:
+            self._give_up_reading(said)
+        request, body = self._unanswered.pop()
+        request.disconnected = True
+        request.message_event.set()
+        body.end()
+        self.cycle = self._unanswered[-1][0] if self._unanswered else request
 
     def handle_websocket_upgrade(self) -> None:
         if not self._room.may_stay(self.transport):
@@ -208,28 +238,47 @@ class CallerConnection(HttpToolsProtocol):
     # What the parser finds.
 
     def on_message_begin(self) -> None:
-        self._head_bytes = 0
+        if self._is_body_to_come:
+            return
+        self._head_bytes, self._is_head_read, self._is_handshake = 0, False, False
         self._reading_since = self.loop.time()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
+        if not self._is_body_to_come:
+            self._count(len(url))
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Of the head. Fields after a body (trailers) are counted and no more: nothing here is told so."""
+        if self._is_body_to_come:
+            return
         self._count(len(name) + len(value) + HEADER_OVERHEAD_BYTES)
+        if self._is_head_read:
+            return
         if len(self.headers) >= self._limits.headers_max:
-            self._refuse_head()
-        super().on_header(name, value)
+            self._refuse(self._refusals.headers_too_large)
+        if name.lower() != b"upgrade" or self.parser.get_http_version() == NEWEST:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._is_body_to_come:
+            self._is_body_to_come = False
+            return
+        self._is_head_read = True
         if len(self.pipeline) >= self._limits.pipelined_max:
-            self._refuse_head()
+            self._refuse(self._refusals.headers_too_large)
+        version = self.parser.get_http_version()
+        if refusal := refusal_of(version, self.url, self.headers, self._refusals):
+            self._refuse(refusal)
+        self.expect_100_continue &= version == NEWEST
         self._idle_since = None
         self._room.became_busy(self)
         before = self._request
         super().on_headers_complete()
-        if self._request is not None and self._request is not before:
+        self._is_handshake = self._request is before
+        if self._request is not None and not self._is_handshake:
+            self._is_body_to_come = self.parser.should_upgrade() and bool(body_of(self.headers))
             self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
             self.scope["state"][MAY_STAY] = self._may_stay
             body = Body(self._bodies, is_asked_for=self._request.waiting_for_100_continue)
@@ -249,6 +298,8 @@ class CallerConnection(HttpToolsProtocol):
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
+        if self._is_body_to_come:
+            return
         self._reading_since = None
         super().on_message_complete()
         if self._unanswered:
@@ -257,19 +308,19 @@ class CallerConnection(HttpToolsProtocol):
     def _count(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
         if self._head_bytes > self._limits.header_bytes_max:
-            self._refuse_head()
+            self._refuse(self._refusals.headers_too_large)
 
-    def _refuse_head(self) -> None:
-        self._is_too_large = True
-        raise TooLarge
+    def _refuse(self, refusal: OwnAnswer) -> None:
+        self._refusal = refusal
+        raise Refused
 
     # What the application answers, and what we do.
 
     def _may_stay(self) -> bool:
         """Whether there is room for an answer without an end; its reader must not have left."""
-        if self._is_half_closed:
+        if self._reads_no_more:
             self.transport.close()
-        return not self._is_half_closed and self._room.may_stay(self.transport)
+        return not self._reads_no_more and self._room.may_stay(self.transport)
 
     def on_response_complete(self) -> None:
         if self._unanswered:
@@ -287,17 +338,6 @@ class CallerConnection(HttpToolsProtocol):
         request, body = self._unanswered.popleft()
         request.body = bytearray()
         body.end()
-
-    def send_400_response(self, msg: str) -> None:
-        """Uvicorn's answer to what it cannot parse. Where another answer is under way it would be taken for that; where
-        nothing was begun a wrong body is answered as a wrong head is.
-        """
-        request = self._request
-        waits = [body.is_begun or body.is_whole for _, body in self._unanswered]
-        if request is not None and not request.response_complete and (any(waits) or not waits):
-            self.transport.abort()
-        else:
-            self._answer(self._refusals.headers_too_large if self._is_too_large else self._refusals.not_http)
 
     def _answer(self, answer: OwnAnswer) -> None:
         tell(self.transport, self.server_state.default_headers, answer)

@@ -73,6 +73,9 @@ class HttpRefusals(NamedTuple):
     """The answers to requests that the application never sees."""
 
     not_http: OwnAnswer = _plain(400, "this is no HTTP request that can be understood")
+    no_host: OwnAnswer = _plain(400, "a request names its host in one Host header")
+    other_version: OwnAnswer = _plain(505, "the versions of HTTP are 1.0 and 1.1 here")
+    other_coding: OwnAnswer = _plain(501, "the only transfer coding is chunked")
     headers_too_large: OwnAnswer = _plain(431, "the path or the headers are too large")
     crowded: OwnAnswer = _plain(503, "too many connections: retry in a moment")
     stopping: OwnAnswer = _plain(503, "the server is stopping")
