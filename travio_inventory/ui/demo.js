@@ -10,6 +10,9 @@ const DAY = { weekday: "long", day: "numeric", month: "long" };
 const DAY_AND_TIME = { ...DAY, hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
 const AHEAD_MS = 400 * 24 * 3_600_000;
 
+/** Whether this tab has been here before: then seats may be held that it does not know of. */
+const isBack = sessionStorage.getItem("user") !== null;
+
 function remembered(name, make) {
   const found = sessionStorage.getItem(name) ?? make();
   sessionStorage.setItem(name, found);
@@ -40,7 +43,29 @@ function when(trip) {
   return Number.isNaN(leaves.getTime()) ? "" : `Leaves ${leaves.toLocaleString(undefined, DAY_AND_TIME)}`;
 }
 
-function show(id) {
+const keyOf = (trip) => `hold ${trip}`;
+
+/** What this tab holds of the trip: also where it was left before the answer came. */
+async function heldOf(trip) {
+  const kept = sessionStorage.getItem(keyOf(trip));
+  if (kept || !isBack) return kept;
+  try {
+    const query = new URLSearchParams({ trip_id: trip });
+    const answer = await fetch(`/v1/holds?${query}`, { headers: { ...headers, "X-User-Id": map.user } });
+    const list = answer.ok ? (await answer.json()).holds : [];
+    return list.find((hold) => hold.status === "HOLD_STATUS_HELD")?.hold_id;
+  } catch {
+    return null;
+  }
+}
+
+let shownNext = "";
+async function show(id) {
+  shownNext = id;
+  const held = await heldOf(id);
+  if (shownNext !== id) return;
+  if (map.trip) for (const name of ["from", "to", "section"]) map.removeAttribute(name);
+  map.holdToken = held ?? "";
   map.trip = id;
   map.hidden = false;
   at("when").textContent = when(known.find((trip) => trip.trip_id === id));
@@ -66,15 +91,16 @@ if (asked.get("org")) map.organization = asked.get("org");
 for (const name of ["from", "to", "section"]) if (asked.get(name)) map[name] = asked.get(name);
 if (asked.get("seats")) map.partySize = asked.get("seats");
 if (asked.get("hold")) map.setAttribute("hold-seconds", asked.get("hold"));
-if (sessionStorage.getItem("hold")) map.holdToken = sessionStorage.getItem("hold");
 
 map.addEventListener("holdsucceeded", ({ detail }) => {
-  sessionStorage.setItem("hold", detail.holdToken);
+  sessionStorage.setItem(keyOf(map.trip), detail.holdToken);
+  at("trip").disabled = true;
   ask(detail.seats);
 });
 for (const over of ["holdreleased", "holdtokenexpired", "booked"]) {
   map.addEventListener(over, () => {
-    sessionStorage.removeItem("hold");
+    sessionStorage.removeItem(keyOf(map.trip));
+    at("trip").disabled = false;
     at("passengers").hidden = true;
   });
 }
@@ -115,9 +141,6 @@ if (first) {
   const option = (id) => Object.assign(document.createElement("option"), { value: id, textContent: id });
   at("trip").replaceChildren(...ids.map(option));
   at("choose").hidden = ids.length < 2;
-  at("trip").addEventListener("change", () => {
-    for (const name of ["from", "to", "section"]) map.removeAttribute(name);
-    show(at("trip").value);
-  });
+  at("trip").addEventListener("change", () => show(at("trip").value));
   show(first);
 } else at("empty").hidden = !at("closed").hidden;

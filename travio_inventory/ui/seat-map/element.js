@@ -7,6 +7,8 @@ const GIVEN = { token: null, isObjectSelectable: null, priceFormatter: null, mes
 const SET_EARLY = [...TEXT_ATTRIBUTES, "partySize", "partySizeMax", "holdToken", ...Object.keys(GIVEN)];
 /** Notices that are over when the map could be read again. */
 const NOT_SHOWN = ["notAllowed", "notFound", "wrongTrip"];
+/** Notices that stay until the outcome is known. */
+const UNSETTLED = ["unknown", "bookingUnknown", "notKnown"];
 const OWN_SERVICE = new URL("..", import.meta.url).href;
 
 export class TravioSeatMap extends HTMLElement {
@@ -141,6 +143,7 @@ export class TravioSeatMap extends HTMLElement {
     const [begun, seats] = [this.#begun, [...this.#selected.values()]];
     this.#key ??= newKey();
     this.#become("holding");
+    let answer;
     const body = {
       trip_id: this.trip,
       from_station_id: this.from,
@@ -149,29 +152,32 @@ export class TravioSeatMap extends HTMLElement {
       hold_duration_seconds: secondsOf(this.getAttribute("hold-seconds")),
     };
     try {
-      const { data, now } = await this.#service.settle("POST", ["v1", "holds"], { body, key: this.#key });
-      if (begun !== this.#begun) return null;
-      this.#key = null;
-      return this.#isHeld(textOf(data?.hold_id), seats, Date.parse(data?.expires_at) - now);
+      answer = await this.#service.settle("POST", ["v1", "holds"], { body, key: this.#key });
     } catch (error) {
       if (begun === this.#begun) this.#isNotHeld(error, seats);
       return null;
     }
+    const { data, now } = answer;
+    if (begun !== this.#begun) {
+      new Hold(this.#service, textOf(data?.hold_id), seats, {}).release().catch(() => null); // it ends by itself
+      return null;
+    }
+    this.#key = null;
+    return this.#isHeld(textOf(data?.hold_id), seats, Date.parse(data?.expires_at) - now);
   }
 
   /** Releases what is held. */
   async releaseHold() {
-    if (this.#phase !== "held") return;
     const hold = this.#hold;
+    if (this.#phase !== "held" || hold.isAsked) return;
     this.#become("holding");
     try {
       await hold.release();
-    } catch {
-      if (hold === this.#hold) {
-        this.#become("held");
-        this.#view.tell("notKnown", "bad");
-      }
-      return;
+    } catch (error) {
+      if (hold !== this.#hold) return;
+      this.#become("held");
+      this.#refuse(error, "notKnown");
+      return hold.lookUp();
     }
     if (hold !== this.#hold) return;
     this.#over();
@@ -187,10 +193,10 @@ export class TravioSeatMap extends HTMLElement {
     try {
       await hold.extend(secondsOf(seconds));
       if (hold !== this.#hold) return false;
-      this.#emit("HoldExtended", { holdToken: hold.id, expiresAt: this.expiresAt });
+      this.#isExtended();
       return true;
     } catch (error) {
-      this.#view.tell(error instanceof Unreachable ? "notKnown" : "failed", "bad", { detail: error.message });
+      if (hold === this.#hold) this.#refuse(error, "notKnown");
       return false;
     }
   }
@@ -202,16 +208,20 @@ export class TravioSeatMap extends HTMLElement {
   async book(order, passengers = []) {
     if (this.#phase !== "held") throw new Error("nothing is held");
     const hold = this.#hold;
+    let booked;
     try {
-      return this.#isBooked(hold, await hold.book(order, passengers));
+      const booking = hold.book(order, passengers);
+      this.#show();
+      booked = await booking;
     } catch (error) {
-      const isUnknown = error instanceof Unreachable;
       if (hold === this.#hold) {
-        if (error.status === 410) this.#lapsed();
-        else this.#view.tell(isUnknown ? "bookingUnknown" : "failed", "bad", { detail: error.message });
+        this.#show();
+        this.#refuse(error, "bookingUnknown");
+        if ([404, 409, 410].includes(error.status)) await hold.lookUp();
       }
-      throw Object.assign(error, { isUnknown });
+      throw Object.assign(error, { isUnknown: error instanceof Unreachable });
     }
+    return this.#isBooked(hold, booked);
   }
 
   /** Begins again after a booking: the next seats can be chosen. */
@@ -383,6 +393,7 @@ export class TravioSeatMap extends HTMLElement {
     for (const id of this.#selected.keys()) if (this.#seats.has(id)) this.#selected.set(id, this.#seats.get(id));
     this.#redraw();
     this.#lose(map.seats.filter((seat) => this.#selected.has(seat.id) && seat.state !== "available"));
+    this.#compare(map.seats.map((seat) => [seat.id, seat.state]));
   }
 
   async #openSection() {
@@ -407,6 +418,7 @@ export class TravioSeatMap extends HTMLElement {
       heard: (told) => this.#hear(told),
       read: () => this.refresh(),
       away: (isAway) => this.#connection(isAway),
+      seen: () => this.#hold?.lookUp(),
     });
   }
 
@@ -459,12 +471,19 @@ export class TravioSeatMap extends HTMLElement {
 
   #connection(isAway) {
     if (!isAway && NOT_SHOWN.includes(this.#view.notice)) this.#view.tell("");
+    if (!isAway) this.#settle();
     if (isAway === this.#isAway) return;
     this.#isAway = isAway;
     this.#view.away(isAway);
-    if (isAway) this.#view.tell("offline", "bad");
+    if (isAway && !UNSETTLED.includes(this.#view.notice)) this.#view.tell("offline", "bad");
     else if (this.#view.notice === "offline") this.#view.tell("back", "good");
     this.#emit("ConnectionChanged", { isConnected: !isAway });
+  }
+
+  /** What was asked for before the connection was lost, and has no outcome yet, gets one. */
+  #settle() {
+    if (this.#phase === "unknown") this.holdSelected();
+    else if (this.#hold?.mayBeBooked) this.#hold.lookUp();
   }
 
   #apply(states) {
@@ -477,7 +496,13 @@ export class TravioSeatMap extends HTMLElement {
     }
     this.#lose(lost);
     this.#view.update(changed);
+    this.#compare(states);
     for (const seat of changed) this.#emit("ObjectStatusChanged", this.#object(seat));
+  }
+
+  /** What is told of seats that are held here may say that they are not any more. */
+  #compare(states) {
+    if (states.some(([id, state]) => state !== "held" && this.#hold?.has({ id }))) this.#hold.lookUp();
   }
 
   /** Seats that were chosen, and that somebody else has now. */
@@ -500,7 +525,7 @@ export class TravioSeatMap extends HTMLElement {
 
   /** Whether the page lets visitors choose it while it is free. */
   #isSelectable(seat) {
-    return this.isObjectSelectable?.(this.#object(seat, seat.state)) ?? true;
+    return ofPage(() => this.isObjectSelectable?.(this.#object(seat, seat.state))) ?? true;
   }
 
   /** Chooses a seat or takes it back. */
@@ -551,7 +576,9 @@ export class TravioSeatMap extends HTMLElement {
     this.#hold = new Hold(this.#service, id, seats, {
       left: (seconds) => this.#view.left(seconds),
       mark: (seconds) => this.#mark(seconds),
+      extended: () => this.#isExtended(),
       lapsed: () => this.#lapsed(),
+      ended: () => this.#ended(),
       booked: (data) => this.#isBooked(this.#hold, data),
     });
     this.#selected.clear();
@@ -576,7 +603,7 @@ export class TravioSeatMap extends HTMLElement {
     const taken = seats.filter((seat) => error.seats.includes(seat.id));
     for (const seat of taken) if (seat.state === "available") seat.state = "held";
     this.#lose(taken);
-    if (!taken.length) this.#view.tell(REFUSALS[error.reason] ?? "failed", "bad", { detail: error.message });
+    if (!taken.length) this.#refuse(error);
     const objects = taken.map((seat) => this.#object(seat));
     this.#emit("HoldFailed", { reason: error.reason, message: error.message, seats: objects });
     this.refresh();
@@ -591,20 +618,49 @@ export class TravioSeatMap extends HTMLElement {
     this.refresh();
   }
 
-  /** Goes on with a hold that was made before, as after a reload. Raises Unreachable. */
+  /** Says why something was not done; what is unknown is said in the text of that name. */
+  #refuse(error, unknown = "unknown") {
+    const name = error instanceof Unreachable ? unknown : REFUSALS[error.reason] ?? "failed";
+    this.#view.tell(name, "bad", { detail: error.message });
+  }
+
+  /**
+   * Goes on with a hold that was made before, as after a reload: it may be booked by now, or over. One of another trip
+   * is left alone. Raises Unreachable, and Refused where that may change.
+   */
   async #resume(id) {
     const begun = this.#begun;
-    let hold = null;
+    let found = null;
     try {
-      hold = await this.#service.ask("GET", ["v1", "holds", id]);
+      found = await this.#service.ask("GET", ["v1", "holds", id]);
     } catch (error) {
-      if (error instanceof Unreachable) throw error;
+      if (begun !== this.#begun) return;
+      if (!(error instanceof Refused) || error.mayChange) throw error;
+      if (error.status !== 404) return this.#refuse(error);
     }
     if (begun !== this.#begun) return;
-    const { data, now } = hold ?? {};
-    const isHeld = data?.status === "HOLD_STATUS_HELD";
-    if (isHeld) this.#isHeld(id, readHeld(data, this.#seats), Date.parse(data.expires_at) - now);
-    else this.#quietly(() => this.removeAttribute("hold-token"));
+    const { data, now } = found ?? {};
+    if (data && data.trip_id !== this.trip) return this.#quietly(() => this.removeAttribute("hold-token"));
+    const leftMs = data?.status === "HOLD_STATUS_HELD" ? Date.parse(data.expires_at) - now : 0;
+    const seats = readHeld(data ?? {}, this.#seats);
+    if (leftMs > 0) return void this.#isHeld(id, seats, leftMs);
+    this.#hold = new Hold(this.#service, id, seats, {});
+    if (data?.status === "HOLD_STATUS_CONFIRMED") this.#isBooked(this.#hold, data);
+    else if (["HOLD_STATUS_HELD", "HOLD_STATUS_EXPIRED"].includes(data?.status)) this.#lapsed();
+    else this.#ended();
+  }
+
+  #isExtended() {
+    this.#emit("HoldExtended", { holdToken: this.#hold.id, expiresAt: this.expiresAt });
+  }
+
+  /** It was released elsewhere, or with the trip. */
+  #ended() {
+    const { id } = this.#hold;
+    this.#over();
+    this.#view.tell("ended", "bad");
+    this.#emit("HoldReleased", { holdToken: id });
+    this.refresh();
   }
 
   #mark(seconds) {
@@ -678,6 +734,7 @@ export class TravioSeatMap extends HTMLElement {
       partySizeMax: this.partySizeMax,
       chosen: this.#hold?.seats ?? [...this.#selected.values()],
       isHeld: this.#hold !== null,
+      isAsked: this.#hold?.isAsked ?? false,
     });
   }
 
@@ -694,7 +751,7 @@ export class TravioSeatMap extends HTMLElement {
   #emit(name, detail) {
     this.dispatchEvent(new CustomEvent(name.toLowerCase(), { detail, bubbles: true, composed: true }));
     const callback = this[`on${name}`];
-    if (typeof callback === "function") callback.call(this, detail);
+    if (typeof callback === "function") ofPage(() => callback.call(this, detail));
   }
 }
 

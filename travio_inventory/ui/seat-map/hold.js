@@ -1,23 +1,51 @@
 // --- holding ---------------------------------------------------------------------------------------------------------
 
-/** Seats that are held, and how long they are. `on`: left(seconds), mark(seconds), lapsed(), booked(data). */
+/**
+ * Seats that are held, and how long they are. `on`: left(seconds), mark(seconds), extended(), and what it ends with:
+ * lapsed(), ended(), booked(data).
+ */
 class Hold {
   #timer;
   #marked = new Set();
+  #endsAt = 0;
+  /** What the clock of the device shows beyond the time that has passed: another number where it was set, or slept. */
+  #skew = 0;
+  #asked = 0;
+  #isLooking = false;
   #mayBeBooked = false;
   #isOver = false;
 
   constructor(service, id, seats, on) {
-    Object.assign(this, { service, id, seats, on, expiresAt: 0 });
+    Object.assign(this, { service, id, seats, on });
   }
 
   has(seat) {
     return this.seats.some((each) => each.id === seat.id);
   }
 
+  /** Its end by the clock of the device. */
+  get expiresAt() {
+    return Date.now() + this.#leftMs;
+  }
+
+  /** Whether it is being released or booked. */
+  get isAsked() {
+    return this.#asked > 0;
+  }
+
+  /** Whether it was to be booked, and nobody knows what became of that. */
+  get mayBeBooked() {
+    return this.#mayBeBooked && !this.isAsked;
+  }
+
+  get #leftMs() {
+    return this.#endsAt - performance.now();
+  }
+
   /** So many milliseconds from now on. */
   lasts(ms) {
-    this.expiresAt = Date.now() + (Number.isFinite(ms) ? ms : 0);
+    this.#endsAt = performance.now() + (Number.isFinite(ms) ? ms : 0);
+    this.#skew = Date.now() - performance.now();
     this.#tick();
   }
 
@@ -27,12 +55,12 @@ class Hold {
     clearTimeout(this.#timer);
   }
 
-  /** Raises Unreachable. A hold that is over already is as good as released. */
+  /** Raises Refused, Unreachable. A hold that is over already is as good as released; one that is booked is not. */
   async release() {
     try {
-      await this.service.settle("DELETE", ["v1", "holds", this.id]);
+      await this.#ask("DELETE", []);
     } catch (error) {
-      if (error instanceof Unreachable) throw error;
+      if (!NOT_HELD.includes(error.reason)) throw error;
     }
   }
 
@@ -51,42 +79,72 @@ class Hold {
       passenger_nid: nationalId,
     });
     const body = { order_id: order, passengers: passengers.map(named) };
-    this.#mayBeBooked = true;
     try {
-      return (await this.service.settle("POST", ["v1", "holds", this.id, "confirm"], { body })).data;
+      return (await this.#ask("POST", ["confirm"], { body })).data;
     } catch (error) {
-      this.#mayBeBooked = error instanceof Unreachable;
+      this.#mayBeBooked ||= error instanceof Unreachable;
       throw error;
+    }
+  }
+
+  /** Asks how it stands: it may have been booked, released or extended elsewhere. Not while we do that ourselves. */
+  async lookUp() {
+    if (this.#isOver || this.#isLooking || this.isAsked) return;
+    clearTimeout(this.#timer);
+    this.#isLooking = true;
+    let found = null;
+    let isKnown = true;
+    try {
+      found = await this.service.ask("GET", ["v1", "holds", this.id]);
+    } catch (error) {
+      isKnown = error.status === 404;
+    }
+    this.#isLooking = false;
+    if (this.#isOver || this.isAsked) return;
+    if (isKnown) this.#stands(found);
+    else if (this.#leftMs > 0 || this.#mayBeBooked) this.#timer = setTimeout(() => this.#tick(), POLL_MS_MIN);
+    else this.on.lapsed();
+  }
+
+  #stands(found) {
+    const status = textOf(found?.data?.status);
+    const leftMs = Date.parse(found?.data?.expires_at) - found?.now;
+    if (status === "HOLD_STATUS_CONFIRMED") return this.on.booked(found.data);
+    if (status === "HOLD_STATUS_HELD" && leftMs > 0) {
+      const isLonger = leftMs - this.#leftMs > CLOCK_MS_MAX;
+      this.#mayBeBooked = false;
+      this.lasts(leftMs);
+      return isLonger && this.on.extended();
+    }
+    return ["HOLD_STATUS_HELD", "HOLD_STATUS_EXPIRED"].includes(status) ? this.on.lapsed() : this.on.ended();
+  }
+
+  async #ask(method, last, request) {
+    this.#asked++;
+    try {
+      return await this.service.settle(method, ["v1", "holds", this.id, ...last], request);
+    } finally {
+      this.#asked--;
+      if (!this.#isOver) this.#tick();
     }
   }
 
   #tick() {
     clearTimeout(this.#timer);
-    const left = Math.ceil((this.expiresAt - Date.now()) / 1_000);
-    if (left <= 0) return void (this.#mayBeBooked ? this.#lookUp() : this.on.lapsed());
-    this.on.left(left);
-    const mark = MARKS_SECONDS.find((each) => left <= each && left > each - 5);
-    if (mark && !this.#marked.has(mark)) {
-      this.#marked.add(mark);
-      this.on.mark(mark);
-    }
+    const left = Math.ceil(this.#leftMs / 1_000);
+    const wasMoved = Math.abs(Date.now() - performance.now() - this.#skew) > CLOCK_MS_MAX;
+    if (left > 0) this.#tell(left);
+    if (this.#isOver || (left <= 0 && this.isAsked)) return;
+    if ((left <= 0 || wasMoved) && !this.isAsked) return void this.lookUp();
     this.#timer = setTimeout(() => this.#tick(), TICK_MS);
   }
 
-  /** The time is over, and a booking was asked for that nobody knows of: what became of it is looked up. */
-  async #lookUp() {
-    let data = null;
-    try {
-      ({ data } = await this.service.ask("GET", ["v1", "holds", this.id]));
-    } catch (error) {
-      if (error.status !== 404) {
-        if (!this.#isOver) this.#timer = setTimeout(() => this.#tick(), POLL_MS_MIN);
-        return;
-      }
-    }
-    if (this.#isOver) return;
-    if (data?.status === "HOLD_STATUS_CONFIRMED") this.on.booked(data);
-    else this.on.lapsed();
+  #tell(left) {
+    this.on.left(left);
+    const mark = MARKS_SECONDS.find((each) => left <= each && left > each - 5);
+    if (!mark || this.#marked.has(mark)) return;
+    this.#marked.add(mark);
+    this.on.mark(mark);
   }
 }
 

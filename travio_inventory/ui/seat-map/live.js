@@ -2,7 +2,7 @@
 
 /**
  * Keeps a map up to date: by the stream of updates, and where there is none by reading it again and again, which costs
- * little while it is the same. `on`: heard(told), read(), away(isAway).
+ * little while it is the same. `on`: heard(told), read(), away(isAway), seen().
  */
 class Live {
   #updates;
@@ -72,7 +72,10 @@ class Live {
   #seen = () => {
     clearTimeout(this.#hiddenTimer);
     if (document.hidden) this.#hiddenTimer = setTimeout(() => this.#updates?.rest(), HIDDEN_MS_MAX);
-    else if (this.#isConnected) this.#updates.wake();
-    else this.on.read();
+    else {
+      if (this.#isConnected) this.#updates.wake();
+      else this.on.read();
+      this.on.seen();
+    }
   };
 }

@@ -13,10 +13,12 @@ class Refused extends Error {
     this.seats = [...new Set(listOf(problem?.taken, SEATS_MAX).map((each) => textOf(each.seat_id)))];
     this.retryAfterMs = retryAfterMs;
     const retries = [408, 425, 429, 500, 502, 503, 504].includes(status) || typeof problem?.retry_after_ms === "number";
-    this.mayChange = retries && this.reason !== "HOLD_LIMIT_REACHED";
+    this.mayChange = retries && this.reason !== "HOLD_LIMIT";
     this.ownHold = textOf(problem?.metadata?.own_hold_id);
     /** Whether the store itself has said no, whatever became of earlier requests. */
     this.isFinal = !this.mayChange && ![401, 403].includes(status) && decidedBy === "store";
+    /** Whether it may have been done all the same, as where only a proxy has answered. */
+    this.isUnknown = (status >= 500 || status === 408) && !NOTHING_DONE.includes(this.reason);
   }
 }
 
@@ -110,7 +112,7 @@ class Service {
       try {
         return await this.ask(method, path, { body: isUnknown && key ? { ...body, settle: true } : body, key });
       } catch (error) {
-        isUnknown ||= error instanceof Unreachable || error.status >= 500 || error.status === 408;
+        isUnknown ||= error instanceof Unreachable || error.isUnknown;
         if (error instanceof Refused && (error.isFinal || (!isUnknown && !error.mayChange))) throw error;
         if (attempt === TRIES_MAX) throw isUnknown ? new Unreachable(error.message) : error;
         await waiting(Math.max(backoff(attempt - 1), Math.min(error.retryAfterMs || 0, WAIT_MS_MAX)));

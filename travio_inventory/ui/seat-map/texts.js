@@ -24,6 +24,7 @@ const FOR_EVER_MS = 2 ** 31 - 1;
 const POLL_MS_MIN = 2_000;
 const POLL_MS_MAX = 3_600_000;
 const TICK_MS = 250;
+const CLOCK_MS_MAX = 2_000;
 const SUMMARY_MS_MIN = 4_000;
 const LISTED_AT_ONCE = 60;
 const SEAT_PX_MIN = 28;
@@ -97,15 +98,18 @@ export const TEXTS = {
     one: "Time is up: {seats} is on sale again. If it is still free, you can choose it once more.",
     other: "Time is up: {seats} are on sale again. If they are still free, you can choose them once more.",
   },
+  ended: "Your seats are not held any more. Please choose again.",
   unknown: "The connection broke, so we do not know yet whether your seats are held. Ask again: nothing is held twice.",
   bookingUnknown:
     "The connection broke, so we do not know yet whether your seats are booked. Confirm again: none is booked twice.",
   notKnown: "The connection broke, so we do not know yet whether that was done. Please try again.",
   askAgain: "Ask again",
   startOver: "Start over",
+  busy: "Very many people are buying right now: nothing was done yet. Please try again.",
   tooMany: "You hold as many seats as one person may. Release or book some first.",
   signIn: "Please sign in to hold seats.",
   notSold: "This trip is not on sale now.",
+  isCancelled: "This trip is cancelled.",
   departed: "This trip has left.",
   failed: "That did not work: {detail}",
   offline: "No connection. What you see may be old; we keep trying.",
@@ -126,12 +130,22 @@ const STATES = Object.fromEntries(
 
 const AHEAD = { DIRECTION_OF_TRAVEL_FIRST_ROW_AHEAD: "first", DIRECTION_OF_TRAVEL_LAST_ROW_AHEAD: "last" };
 
-/** What is said where a hold was refused for another reason than a taken seat. */
+/** What is said where something was refused for another reason than a taken seat. */
 const REFUSALS = {
   UNAUTHENTICATED: "signIn",
   PERMISSION_DENIED: "signIn",
   SEAT_CONTENDED: "contended",
-  HOLD_LIMIT_REACHED: "tooMany",
+  HOLD_LIMIT: "tooMany",
+  OVERLOADED: "busy",
+  RATE_LIMITED: "busy",
+  BACKEND_UNAVAILABLE: "busy",
   SALES_CLOSED: "notSold",
+  TRIP_CANCELLED: "isCancelled",
   DEPARTED: "departed",
 };
+
+/** Refusals by which it is known that nothing was done, though their status would leave that open. */
+const NOTHING_DONE = ["OVERLOADED", "RATE_LIMITED", "BACKEND_UNAVAILABLE", "TRIP_OPENING", "TRIP_BEING_FORGOTTEN"];
+
+/** Refusals of a release that say that nothing is held any more. */
+const NOT_HELD = ["HOLD_EXPIRED", "HOLD_RELEASED", "HOLD_NOT_FOUND", "BOOKING_CANCELLED"];

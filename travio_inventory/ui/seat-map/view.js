@@ -283,7 +283,7 @@ class View {
 
   #showChoice() {
     const parts = this.#parts;
-    const { phase, chosen, isHeld, partySize } = this.#shown;
+    const { phase, chosen, isHeld, isAsked, partySize } = this.#shown;
     const sum = chosen.reduce((total, seat) => total + seat.price, 0);
     this.#say("title", "yourSeats");
     if (chosen.length) this.#say("none", "chosenOf", { chosen: chosen.length, n: partySize });
@@ -301,7 +301,7 @@ class View {
     parts.hold.disabled = !chosen.length || !["choosing", "unknown"].includes(phase);
     this.#say("hold", { holding: "holding", unknown: "askAgain" }[phase] ?? "hold", { n: chosen.length || partySize });
     parts.release.hidden = !isHeld && phase !== "unknown";
-    parts.release.disabled = phase === "holding";
+    parts.release.disabled = phase === "holding" || isAsked;
     this.#say("release", isHeld ? "release" : "startOver");
   }
 

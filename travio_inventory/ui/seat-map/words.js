@@ -18,6 +18,15 @@ function ifKnown(make) {
   }
 }
 
+/** What code of the page returns. What it throws is told where faults of pages are told, and spoils nothing here. */
+function ofPage(call) {
+  try {
+    return call();
+  } catch (error) {
+    reportError(error);
+  }
+}
+
 const pluralsOf = kept((locale) => ifKnown(() => new Intl.PluralRules(locale)) ?? new Intl.PluralRules("en"));
 const moneyOf = kept((locale, currency) =>
   ifKnown(() => {
@@ -49,7 +58,8 @@ class Words {
 
   price(minor) {
     const { priceFormatter } = this.element;
-    if (priceFormatter) return String(priceFormatter(minor, this.currency));
+    const said = priceFormatter && ofPage(() => String(priceFormatter(minor, this.currency)));
+    if (said !== null && said !== undefined) return said;
     if (!minor) return "";
     const money = moneyOf(this.locale, this.currency);
     return money ? money.format.format(minor / money.minors) : String(minor / 100);
