@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS) and _is_here(item):
             item.add_marker("thorough")
-        is_slow = item.name.startswith(SLOW) or item.path.name == "test_shards.py"
+        is_slow = item.name.startswith(SLOW) or item.path.name in ("test_shards.py", "test_late_commits.py")
         if "[sqlite" in item.name and is_slow and _is_here(item):
             item.add_marker("once")
 

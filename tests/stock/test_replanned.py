@@ -71,9 +71,9 @@ async def test_a_line_of_another_quantity_and_a_home_without_a_line_are_not_had(
     await shop.entry("cup", 5)
     made = await shop.reserve("o1", ("cup", 2))
     await shop.settled()
-    (at,) = StockUnits(Retention()).partitions(made)
+    (at,) = StockUnits(Retention(), None).partitions(made)
     assert at.table is Table.STOCK
-    standing = await store.get(at, [STOCK, *StockUnits(Retention()).keys(made, at)])
+    standing = await store.get(at, [STOCK, *StockUnits(Retention(), None).keys(made, at)])
     (line,) = made.lines
     for lines, own in (
         (made.lines, OwnShare.ALL),
@@ -81,4 +81,4 @@ async def test_a_line_of_another_quantity_and_a_home_without_a_line_are_not_had(
         ((line._replace(place=9),), OwnShare.NONE),
     ):
         claim = Claim(at, [replace(made, lines=lines)], 1, None, is_intent=False, now=Recorded(0, 1))
-        assert (await StockUnits(Retention()).in_the_way(store, claim, standing)).own is own
+        assert (await StockUnits(Retention(), None).in_the_way(store, claim, standing)).own is own

@@ -8,69 +8,18 @@ from random import Random
 import pytest
 
 from tests.stock.shop import Shop
+from tests.stock.spread import Spread, reserved
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Row, Write
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
 from travio_inventory.stock.approval import ApprovalLimits, DecideAdjustment
-from travio_inventory.stock.commands import ChangeEntry, DeleteEntry
-from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.commands import DeleteEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockSharded
-from travio_inventory.stock.reservation import Item, Planned, Reservation, Reserve, ReservedLine
+from travio_inventory.stock.reservation import Item, Planned, Reserve, ReservedLine
 from travio_inventory.stock.transfer import DraftTransfer
 from travio_inventory.stock.warehouse import warehouse_id
 from travio_inventory.store.memory import MemoryBatches
-
-
-class Spread:
-    """An entry in so many shards, and words for what lies where."""
-
-    def __init__(self, shop: Shop, entry: InventoryEntry) -> None:
-        self.shop = shop
-        self.entry = entry
-        self.home = stock_rows.place(entry.organization, entry.sku, 1)
-        self.shards = Shards(shop.sender)
-
-    @classmethod
-    async def of(cls, shop: Shop, quantity: int, shards: int) -> "Spread":
-        """A new one, all of it in the first shard."""
-        spread = cls(shop, await shop.entry("cup", quantity, reorder_point=0))
-        await spread.set(shards)
-        return spread
-
-    async def set(self, shards: int) -> InventoryEntry:
-        """So many take orders from now on."""
-        seen = await self.shop.now(self.entry)
-        command = ChangeEntry(self.entry.id, None, None, seen.version, shards)
-        return await self.shop.stock.keep.change(self.shop.actor, command)
-
-    async def lies(self, *units: int) -> None:
-        """Bring so many units to each shard from the second on."""
-        for number, count in enumerate(units, 1):
-            if count:
-                await self.shards.move(self.home, 0, number, count)
-
-    async def available(self) -> list[int]:
-        await self.shop.settled()
-        return list((await self.shards.still(self.home)).by_shard)
-
-    async def rows(self, kind: Kind) -> list[Row]:
-        """All rows of that kind, in every shard."""
-        found: list[Row] = []
-        for number in range(8):
-            at = stock_rows.shard_of(self.home, number)
-            found += (await self.shop.store.read(at, kind)).values()
-        return found
-
-
-async def reserved(shop: Shop, order: str, count: int) -> Reservation:
-    """Reserve, again as long as others are at it."""
-    for _ in range(50):
-        try:
-            return await shop.reserve(order, ("cup", count))
-        except StockContended:
-            await asyncio.sleep(0.01)
-    raise AssertionError("told to ask again too often")
 
 
 async def test_one_shard_is_what_an_entry_has_and_leaves_no_trace(shop: Shop) -> None:

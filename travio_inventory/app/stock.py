@@ -14,7 +14,6 @@ from travio_inventory.app.deeds import recorded_call
 from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.batches import Batches
-from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.records.deeds import Deeds
@@ -91,7 +90,7 @@ def assemble_stock(
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background)
-    lapses, transfers = LapseFinder(reservations.protocol), Transfers(sender)
+    lapses, transfers = reservations.lapses, Transfers(sender)
     reserve = ReserveStock(reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out)
     notes = OrderNotes(sender.batches, sender.clock, kept_s=ORDER_NOTES_KEPT_S)
     settle = SettleOrder(reserve, reservations, notes, Failures(sender), steps)

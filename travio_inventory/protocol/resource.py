@@ -272,7 +272,6 @@ class Resource(Protocol[H]):
     @property
     def table(self) -> Table:
         """The table of its partitions."""
-        ...
 
     @property
     def kind(self) -> Kind:
@@ -282,67 +281,56 @@ class Resource(Protocol[H]):
     def books(self) -> "Books[H]":
         """What is kept beside the holds."""
 
+    @property
+    def refuses_contended_late(self) -> bool:
+        """Whether a late booking that meets other attempts is refused for good; else it is to be asked for again."""
+
     def partitions(self, hold: H) -> Sequence[Partition]:
         """Those in which the hold claims something."""
-        ...
 
     def keys(self, hold: H, partition: Partition) -> Sequence[RowKey]:
         """The rows there that say whose its claims are."""
-        ...
 
     def read(self, organization: str, hold_id: str, row: Row, *, by: ActorKind = ActorKind.USER) -> H:
         """The hold that its row says, for a step by its holder, or by the house in its holder's place."""
-        ...
 
     def columns(self, hold: H) -> Row:
         """The whole row of a hold, but for where its last event is."""
-        ...
 
     def names(self, home: Row, partition: Partition, key: RowKey, move: int) -> bool:
         """Whether the row of a hold that lives says that this claim is its own, which has a title of that move."""
-        ...
 
     def changes(self, before: H, after: H) -> Row:
         """What the row of a hold says otherwise after a change of what it claims."""
-        ...
 
     def booking(self, state: Confirmed) -> Row:
         """What a hold's row says of a booking, beside its order."""
-        ...
 
     def event(self, hold: H, at: Recorded) -> Write:
         """The event row of the step that brought the hold to its state."""
-        ...
 
     async def late(self, batches: Batches, booking: H, now_ms: int) -> H | None:
-        """The late booking as it may be claimed now; None where nothing new is sold. Raises StoreUnavailable."""
-        ...
+        """The late booking as it may be claimed now, or None for never. Raises StoreUnavailable, RetryableRefusal."""
 
     def depends_on(self, partition: Partition) -> Sequence[RowKey]:
         """The rows to see, with a claim's own, before it can be moved, or taken; none if nothing must be seen."""
-        ...
 
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
         """The writes that take the claim, on conditions that only a free one meets; None if nothing is free."""
-        ...
 
     def extend(self, owned: Mapping[str, Sequence[RowKey]], until_ms: int) -> Sequence[Write]:
         """What the home of a hold is told of its new end, in the rows that it has there by these titles."""
-        ...
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows, now: Recorded
     ) -> Sequence[Write]:
         """The writes that settle the claims under these titles, or return them, on condition that they still are."""
-        ...
 
     def left(self, owner: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
         """The claims under this title that are still to be moved, by these rows."""
-        ...
 
     async def in_the_way(self, batches: Batches, claim: Claim[H], standing: Rows) -> InTheWay:
         """The owners of claims in the way of this one, by the present rows. Raises StoreUnavailable."""
-        ...
 
     def decide(self, findings: Findings[H], before: Findings[H] | None) -> Decision:
         """The answer to the claim, as far as its obstacles are known; `before` is the read before this one. If only
@@ -352,27 +340,21 @@ class Resource(Protocol[H]):
 
     def standing(self, row: Row) -> Standing | None:
         """What a row of claims says; None if it is free."""
-        ...
 
     def contended(self, keys: Sequence[RowKey]) -> RetryableRefusal:
         """The refusal if attempts are running on these rows."""
-        ...
 
     def not_made(self) -> RetryableRefusal:
         """The refusal if rows for claims do not exist yet."""
-        ...
 
     def no(self, taken: Sequence[Taken], claimant: str) -> FinalRefusal:
         """The refusal for the claimant if others have these claims."""
-        ...
 
     def kept(self, taken: Sequence[Taken], refused: H) -> Row:
         """What a fenced row keeps of the final refusal of a hold: what its claimant may see, who asked and for what."""
-        ...
 
     def no_again(self, fenced: Row, claimant: str) -> FinalRefusal:
         """The refusal that a fenced row keeps."""
-        ...
 
 
 class HoldWatch(Protocol[H_contra]):
@@ -380,11 +362,9 @@ class HoldWatch(Protocol[H_contra]):
 
     async def changed(self, hold: H_contra, *, as_of_ms: int) -> None:
         """The hold is in `hold.state` now, whoever caused it."""
-        ...
 
     async def refused(self, hold: H_contra, taken: Sequence[Taken], *, as_of_ms: int) -> None:
         """The hold never came to be: others have these of its claims."""
-        ...
 
 
 def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition:

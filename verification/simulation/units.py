@@ -161,6 +161,7 @@ class Units:
     table = Table.SEAT_GROUPS
     """Its store has no other table."""
     kind = LINES
+    refuses_contended_late = True
     books = HolderBooks()
 
     def partitions(self, hold: UnitHold) -> Sequence[Partition]:

@@ -1,11 +1,12 @@
 """Late confirm: books what an expired hold had claimed under its late id, by the protocol of a hold."""
 
 from collections.abc import Collection, Sequence
-from typing import Generic, assert_never
+from dataclasses import dataclass
+from typing import Final, Generic, assert_never
 
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
 from travio_inventory.protocol.attempts import Attempts
-from travio_inventory.protocol.batches import FOR_EVER, Row, StoreUnavailable
+from travio_inventory.protocol.batches import FOR_EVER, Row, RowKey, StoreUnavailable
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed, Expired, late_id
@@ -15,6 +16,17 @@ from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.aims import has_more
 from travio_inventory.protocol.steps.deciding import Deciding, ended
+
+CLAIMS_MAX: Final = 5
+"""So often what is contended is asked for, before the caller is told to ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contended:
+    """Others were at these rows; whether a copy of one of the batches could still land."""
+
+    keys: Sequence[RowKey]
+    in_doubt: bool
 
 
 class LateConfirming(Generic[H]):
@@ -45,6 +57,21 @@ class LateConfirming(Generic[H]):
         """
         if parts is not None and (lost := {*parts}.difference(hold.parts)):
             raise hold.never_had(lost)
+        contended = _Contended((), in_doubt=False)
+        for _ in range(CLAIMS_MAX):
+            try:
+                booked = await self._confirm(hold, asked, parts)
+            except (BackendUnavailable, Overloaded):
+                if contended.in_doubt:
+                    raise OutcomeUnknown from None
+                raise
+            if not isinstance(booked, _Contended):
+                return booked
+            contended = _Contended(booked.keys, in_doubt=contended.in_doubt or booked.in_doubt)
+            await self._sender.pause()
+        raise OutcomeUnknown if contended.in_doubt else self._resource.contended(contended.keys)
+
+    async def _confirm(self, hold: H, asked: Confirmed, parts: Collection[str] | None) -> "H | _Contended | None":
         as_of_ms = self._sender.clock.now_ms()
         row = await self._deciding.late_row(hold)
         if row is not None:
@@ -69,6 +96,8 @@ class LateConfirming(Generic[H]):
                 return None
             case Unanswered():
                 raise OutcomeUnknown if claimed.in_doubt else BackendUnavailable
+            case Contended(keys=keys) if not self._resource.refuses_contended_late:
+                return _Contended(keys, in_doubt=claimed.in_doubt)
             case Lost() | Contended() | NotMade() as why:
                 taken = why.taken if isinstance(why, Lost) else ()
             case _:

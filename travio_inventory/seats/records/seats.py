@@ -30,6 +30,7 @@ class Seats:
 
     table = Table.SEAT_GROUPS
     kind = Kind.CELL
+    refuses_contended_late = True
     books = HolderBooks()
 
     def __init__(self, *, sells_departed: bool = False) -> None:

@@ -43,7 +43,7 @@ class StockAuditor:
     ) -> None:
         self._sender = protocol.sender
         self._judging = protocol.judging
-        self._units = StockUnits(protocol.sender.rules.retention)
+        self._units = StockUnits(protocol.sender.rules.retention, None)
         self._outbox = outbox
         self._repairs = StockRepairs(protocol, outbox)
         self._round = round_

@@ -19,6 +19,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.hold import Confirmed, Held, base_id
 from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.refusals import (
     BookingCancelled,
     HoldConfirmed,
@@ -30,6 +31,7 @@ from travio_inventory.protocol.refusals import (
 from travio_inventory.protocol.resource import home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock.records import reservation_rows
+from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.order_books import SLOT
 from travio_inventory.stock.records.reservation_rows import COMMITTED, RESERVED, line_key, sold_key
 from travio_inventory.stock.records.stock_units import StockUnits, Unheard
@@ -53,7 +55,12 @@ class Reservations:
 
     def __init__(self, sender: Sender, background: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self._sender = sender
-        self.protocol = HoldProtocol(sender, StockUnits(sender.rules.retention), Unheard(), background)
+        late = LateUnits(sender, self._sweep)
+        self.protocol = HoldProtocol(sender, StockUnits(sender.rules.retention, late), Unheard(), background)
+        self.lapses = LapseFinder(self.protocol)
+
+    async def _sweep(self, at: Partition) -> None:
+        await self.lapses.sweep(at)
 
     async def reserve(self, request: Planned) -> Reservation:
         """The reservation, or the order's own of the same items. Raises InsufficientStock, OrderReserved,
@@ -105,7 +112,8 @@ class Reservations:
         self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
     ) -> Reservation:
         """The reservation, committed: all of it, or these lines, and then the others are given back. Raises
-        StockNotFound, ReservationCancelled, ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
+        StockNotFound, ReservationCancelled, ReservationExpired, StockContended, Overloaded, BackendUnavailable,
+        OutcomeUnknown.
         """
         actor = await self._holder(organization, reservation_id, by)
         try:

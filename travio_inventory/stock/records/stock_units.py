@@ -42,6 +42,7 @@ from travio_inventory.stock import reservation_events
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.records import reservation_rows, stock_rows
 from travio_inventory.stock.records.entry_steps import EntryStep, entry_writes
+from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.order_books import OrderBooks
 from travio_inventory.stock.records.reservation_rows import (
     COMMITTED,
@@ -70,11 +71,14 @@ class StockUnits:
     table = Table.STOCK
     kind = Kind.LINE
 
-    def __init__(self, retention: Retention) -> None:
+    refuses_contended_late = False
+
+    def __init__(self, retention: Retention, late: LateUnits | None) -> None:
         self._events_s = retention.events_s
+        self._late = late
         self.books = OrderBooks()
 
-    def partitions(self, hold: Reservation) -> Sequence[Partition]:
+    def partitions(self, hold: Reservation) -> list[Partition]:
         """See Resource."""
         return [Partition(Table.STOCK, hold.organization, line.sku, line.place) for line in hold.lines]
 
@@ -107,8 +111,9 @@ class StockUnits:
         return event_of(hold, reservation_events.step_to(hold), at)
 
     async def late(self, _batches: Batches, booking: Reservation, _now_ms: int) -> Reservation | None:
-        """See Resource."""
-        return booking
+        """See Resource. Units of an entry in shards are brought to the shard of the line."""
+        late = self._late
+        return booking if late is None or await late.bring(booking, self.partitions(booking)) else None
 
     def depends_on(self, _partition: Partition) -> Sequence[RowKey]:
         """See Resource."""

@@ -82,7 +82,7 @@ class ReserveStock:
     async def commit(self, actor: Actor, command: OfReservation) -> Reservation:
         """The reservation, committed; some of its lines alone if they are named: the others are given back. An expired
         one too, where the stock is still there. Raises PermissionDenied, StockNotFound, ReservationCommitted,
-        ReservationCancelled, ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
+        ReservationCancelled, ReservationExpired, StockContended, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_RESERVE)
         named = await self._named(actor, command)
