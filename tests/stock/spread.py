@@ -1,15 +1,17 @@
 """An entry in several shards, and words for what lies where."""
 
 import asyncio
+from collections.abc import Sequence
 
 from tests.stock.shop import Shop
-from travio_inventory.protocol.batches import Kind, Row
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Row, Write
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.refusals import StockContended
 from travio_inventory.stock.reservation import Reservation
+from travio_inventory.store.memory import MemoryBatches
 
 
 class Spread:
@@ -61,3 +63,22 @@ async def reserved(shop: Shop, order: str, count: int) -> Reservation:
         except StockContended:
             await asyncio.sleep(0.01)
     raise AssertionError("told to ask again too often")
+
+
+class Frozen(MemoryBatches):
+    """A store that, of an entry in shards, takes no batch but those of the first one while it is frozen."""
+
+    is_frozen = False
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """See Batches."""
+        if self.is_frozen and stock_rows.number_of_shard(partition):
+            return NotDone("frozen")
+        return await super().apply(partition, writes, entries, send_by=send_by)

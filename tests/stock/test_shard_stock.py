@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.stock.shop import Shop
-from tests.stock.test_shards import Frozen, Spread
+from tests.stock.spread import Frozen, Spread
 from travio_inventory.kernel.refusals import Refusal
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from random import Random
 
 import pytest
 
 from tests.stock.shop import Shop
-from tests.stock.spread import Spread, reserved
+from tests.stock.spread import Frozen, Spread, reserved
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
+from travio_inventory.protocol.batches import Kind
 from travio_inventory.stock.approval import ApprovalLimits, DecideAdjustment
 from travio_inventory.stock.commands import DeleteEntry
 from travio_inventory.stock.records import stock_rows
@@ -19,7 +18,6 @@ from travio_inventory.stock.refusals import InsufficientStock, StockContended, S
 from travio_inventory.stock.reservation import Item, Planned, Reserve, ReservedLine
 from travio_inventory.stock.transfer import DraftTransfer
 from travio_inventory.stock.warehouse import warehouse_id
-from travio_inventory.store.memory import MemoryBatches
 
 
 async def test_one_shard_is_what_an_entry_has_and_leaves_no_trace(shop: Shop) -> None:
@@ -206,25 +204,6 @@ async def test_who_planned_before_an_entry_lay_in_shards_is_not_told_that_it_is_
         await shop.reservations.reserve(Planned(entry.organization, command, (line,), "ann", is_planned=False))
     made = await reserved(shop, "o1", 2)
     assert [each.quantity for each in made.lines] == [2]
-
-
-class Frozen(MemoryBatches):
-    """A store that, of an entry in shards, takes no batch but those of the first one while it is frozen."""
-
-    is_frozen = False
-
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        """See Batches."""
-        if self.is_frozen and stock_rows.number_of_shard(partition):
-            return NotDone("frozen")
-        return await super().apply(partition, writes, entries, send_by=send_by)
 
 
 async def test_that_an_entry_is_in_one_shard_is_not_refused_because_units_cannot_come_home_now() -> None:
