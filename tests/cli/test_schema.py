@@ -157,7 +157,7 @@ def test_all_processes_on_a_keyspace_must_share_each_rule_of_the_protocol() -> N
 @pytest.mark.parametrize("command", ["apply", "check"])
 def test_without_a_server_one_line_says_so(typed: Type, command: str) -> None:
     answer = typed("schema", command, SCYLLA_HOSTS=NOBODY)
-    assert answer.status == 1
+    assert answer.status == 3, "it may be there later"
     assert answer.err == "no session with 127.0.0.1 port 1: 127.0.0.1:1: Connection refused\n"
     assert len(answer.err.splitlines()) == 1
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.typed import Type, Typed
-from travio_inventory.app.verifying import SUFFIX
+from travio_inventory.app.verifying import ANSWERS, REQUIRED, SUFFIX
 from travio_inventory.stock.promises import PROMISES as STOCK_PROMISES
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import HOST, RedisServer
@@ -23,9 +23,16 @@ def test_with_the_embedded_store_there_is_nothing_to_verify(typed: Type) -> None
 
 
 @pytest.mark.redis
-def test_a_redis_that_does_not_answer_is_told(typed: Type) -> None:
+def test_of_a_redis_that_does_not_answer_nothing_is_known(typed: Type) -> None:
     told = typed("verify", "--json", TRAVIO_STORE="embedded", REDIS_ADDR=f"{HOST}:1")
-    assert (told.status, verdicts(told)) == (1, {"Redis answers, and knows our scripts": "broken"})
+    assert (told.status, verdicts(told)) == (3, {ANSWERS: "not checked"})
+
+
+@pytest.mark.scylla
+def test_of_a_cluster_that_does_not_answer_nothing_is_known(typed: Type) -> None:
+    told = typed("verify", "--json", SCYLLA_HOSTS=f"{HOST}:1", TRAVIO_EDGE="absent")
+    assert (told.status, verdicts(told)) == (3, {REQUIRED: "not checked"})
+    assert "Connection refused" in told.out
 
 
 def test_a_cluster_and_a_redis_are_held_to_every_promise(
@@ -60,5 +67,5 @@ def test_a_cluster_and_a_redis_are_held_to_every_promise(
         )
         session.execute(f"CREATE TABLE {keyspace}{SUFFIX}.somebodys (id int PRIMARY KEY)")
         refused = typed("verify", "--replication", "1", **where)
-        assert (refused.status, "is there, and not empty" in refused.err) == (1, True)
+        assert (refused.status, "is there, and not empty" in refused.err) == (2, True)
         assert session.execute(f"SELECT * FROM {keyspace}{SUFFIX}.somebodys").one() is None  # noqa: S608 - names of ours

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 
-from travio_inventory.kernel.promises import Promise, PromiseBroken
+from travio_inventory.kernel.promises import Promise, PromiseBroken, PromiseUnchecked
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
@@ -16,6 +16,7 @@ from travio_inventory.protocol.batches import (
     Batches,
     Index,
     IndexEntry,
+    NotDone,
     Outcome,
     Partition,
     Refused,
@@ -175,12 +176,6 @@ CASES = (
         "a conditional batch is applied whole",
         "the rows: {RowKey(kind=<Kind.CELL: 'cell'>, id='A1', segment=0): {'status': 'held', 'owner': 'h1', 'until_",
     ),
-    Case(
-        "nothing is answered",
-        Lie(answer=lambda _, _outcome: Unknown("no answer")),
-        "a conditional batch is applied whole",
-        "Unknown(cause='no answer') instead of applied",
-    ),
     *(
         Case(
             f"the condition of write {place} is ignored",
@@ -329,6 +324,24 @@ def at(number: int, change: Callable[[T], T]) -> Callable[[int, T], T]:
 def opposite(outcome: Outcome) -> Outcome:
     """Another definite outcome than this one."""
     return Refused({}) if isinstance(outcome, Applied) else Applied()
+
+
+@pytest.mark.parametrize("silence", [Unknown("no answer"), NotDone("too busy")])
+@pytest.mark.parametrize("promise", PROMISES, ids=named)
+def test_what_has_no_definite_answer_breaks_no_promise(promise: Promise[Batches], silence: Outcome) -> None:
+    """Whichever batch it is, or all of them: the promise is kept nevertheless, or was not checked."""
+    honest = Lying(Lie())
+    run_virtually(1, held(promise, honest))
+    unchecked = list[str]()
+    some = range(honest.batches if isinstance(silence, Unknown) else 0)  # of what was done, "not done" is a lie
+    lies = [at(number, lambda _: silence) for number in some]
+    for answer in (*lies, lambda _number, _outcome: silence):
+        try:
+            assert not broken_by(Lie(answer=answer), promise)
+        except PromiseUnchecked as told:
+            unchecked.append(str(told))
+    assert unchecked
+    assert all(type(silence).__name__ in told for told in unchecked), unchecked
 
 
 @pytest.mark.parametrize("unanswered", [Applied, Refused])

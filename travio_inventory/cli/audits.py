@@ -15,6 +15,7 @@ from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.cli.starting import cannot_start
 from travio_inventory.cli.stock_audits import tell_stock
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.kernel.actor import HOUSE, house_of
@@ -113,7 +114,7 @@ def audit(
     try:
         return asyncio.run(work.run(key, from_shard, parts={"trips"} if key else parts))
     except StartFailed as failed:
-        return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
+        return fail(screen, cannot_start(failed))
     except KeyboardInterrupt:
         advice = "" if key else work.goes_on
         return fail(screen, Failure(Exit.INTERRUPTED, "INTERRUPTED", "interrupted", advice))

@@ -16,6 +16,7 @@ from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.cli.starting import cannot_start
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, Status, StoredLetter
 from travio_inventory.protocol.dead_letters import DeadLetters
@@ -150,7 +151,7 @@ def _on_the_store(screen: Screen, work: Callable[[DeadLetters], Awaitable[Exit]]
     except _Wrong as wrong:
         return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", str(wrong)))
     except StartFailed as failed:
-        return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
+        return fail(screen, cannot_start(failed))
     except (BackendUnavailable, OutcomeUnknown) as failed:
         return fail(screen, Failure(Exit.ASK_AGAIN, failed.reason, str(failed)))
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.cli.starting import cannot_start
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -46,7 +47,7 @@ def show_deeds(
     try:
         found = asyncio.run(_read(settings, organization, round(at.timestamp() * 1_000)))
     except StartFailed as failed:
-        return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
+        return fail(screen, cannot_start(failed))
     except BackendUnavailable as failed:
         return fail(screen, Failure(Exit.ASK_AGAIN, failed.reason, str(failed)))
     if as_json:

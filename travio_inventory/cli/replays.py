@@ -14,6 +14,7 @@ from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.cli.starting import cannot_start
 from travio_inventory.events.choice import ChosenSink, parse_sink, parse_sinks
 from travio_inventory.events.replay import Replayed, ReplayStopped
 from travio_inventory.protocol.batches import StoreUnavailable
@@ -68,7 +69,7 @@ def _replay(screen: Screen, settings: Settings, chosen: ChosenSink, wanted: Want
     try:
         ended = asyncio.run(replay(settings, chosen, wanted, told, anew=anew))
     except StartFailed as failed:
-        return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
+        return fail(screen, cannot_start(failed))
     except ReplayStopped as stopped:
         return fail(screen, Failure(Exit.ASK_AGAIN, "SINK_DOWN", f"{chosen.name}: {stopped}", GOES_ON))
     except StoreUnavailable as failed:
@@ -122,7 +123,7 @@ def lag(
     try:
         found = asyncio.run(_backlogs(settings, count_max))
     except StartFailed as failed:
-        return fail(screen, Failure(Exit.NO, "CANNOT_START", str(failed)))
+        return fail(screen, cannot_start(failed))
     except StoreUnavailable as failed:
         return fail(screen, Failure(Exit.ASK_AGAIN, "BACKEND_UNAVAILABLE", str(failed)))
     if as_json:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.cli.starting import cannot_start
 from travio_inventory.settings import Settings
 
 COPIES_DEFAULT = 3
@@ -43,7 +44,7 @@ def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
     except scylla.ReplicationRefused as refused:
         return _said(f"--replication: {refused}", Exit.WRONG)
     except StartFailed as failed:
-        return _said(str(failed), Exit.NO)
+        return _said(str(failed), cannot_start(failed).status)
     sys.stdout.write(f"keyspace {settings.scylla.keyspace} has schema version {version}{end}\n")
     return Exit.DONE
 

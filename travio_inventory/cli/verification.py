@@ -29,8 +29,9 @@ def verify(
     """Hold the cluster at SCYLLA_HOSTS and the Redis at REDIS_ADDR to what the service rests on, promise by promise.
 
     The cluster is tried in a keyspace made for that (the name of TRAVIO_SCYLLA_KEYSPACE with _verify), which must not
-    have anything in it and is dropped in the end; Redis under keys that lapse. Status 0: all is kept; 1: something is
-    broken; 3: something could not be checked.
+    have anything in it and is dropped in the end; Redis under keys that lapse. What has no definite answer breaks no
+    promise: it is tried once more, and then told as not checked. Status 0: all is kept; 1: something is broken; 2: that
+    keyspace has something in it, or a setting is wrong; 3: nothing is broken, but something could not be checked.
     """
     screen = Screen(as_json=as_json)
     settings = settings_or_none()
@@ -42,7 +43,7 @@ def verify(
     try:
         return asyncio.run(_verify(screen, settings, replication=replication))
     except StartFailed as failed:
-        return fail(screen, Failure(Exit.NO, "NOT_VERIFIED", str(failed)))
+        return fail(screen, Failure(Exit.WRONG, "NOT_VERIFIED", str(failed)))
 
 
 async def _verify(screen: Screen, settings: Settings, *, replication: int) -> Exit:

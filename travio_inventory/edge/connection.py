@@ -56,6 +56,11 @@ class OpenRedis(Redis, Protocol):
         """Whether all of it answers, as far as is known."""
         ...
 
+    @property
+    def unanswered(self) -> int:
+        """How many commands had no answer so far, or were not sent."""
+        ...
+
 
 @asynccontextmanager
 async def open_redis(options: RedisOptions, listener: Listener) -> AsyncIterator[OpenRedis]:
@@ -117,6 +122,11 @@ class _OneRedis:
         """See OpenRedis."""
         return not self._server.line.is_down
 
+    @property
+    def unanswered(self) -> int:
+        """See OpenRedis."""
+        return self._server.line.unanswered
+
 
 @asynccontextmanager
 async def _behind_sentinels(
@@ -156,6 +166,8 @@ class _ClusterRedis:
         self._owners: list[Server | None] = [None] * SLOTS
         self._outdated = asyncio.Event()
         self._is_away = False
+        self._unanswered = 0
+        """Those of servers that are gone, or that were never found."""
         self._log_throttle = LogThrottle()
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -188,17 +200,21 @@ class _ClusterRedis:
                     self._outdated.set()
                     owner = self._servers.get((moved.host, moved.port))
                 except AskError as asked:
+                    self._unanswered += 1
                     raise RedisDown("redis cluster: the slot is being moved") from asked
         except RedisDown as away:
             if isinstance(away.__cause__, ClusterDownError):
                 self._outdated.set()
             raise
+        self._unanswered += 1
         raise RedisDown("redis cluster: the slot has no known owner")
 
     def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
         """See Redis."""
         owner = self._owners[key_slot(keys[0])]
-        if owner is not None:
+        if owner is None:
+            self._unanswered += 1
+        else:
             owner.tell(script, keys, words, self._outdated.set)
 
     def hears_of(self, key: bytes) -> bool:
@@ -210,6 +226,11 @@ class _ClusterRedis:
     def is_up(self) -> bool:
         """See OpenRedis."""
         return None not in self._owners and not any(server.line.is_down for server in self._servers.values())
+
+    @property
+    def unanswered(self) -> int:
+        """See OpenRedis."""
+        return self._unanswered + sum(server.line.unanswered for server in self._servers.values())
 
     async def _keep_up(self) -> None:
         """Read the owners again when due: at once after a redirect, soon while an owner is missing, and at intervals,
@@ -271,7 +292,7 @@ class _ClusterRedis:
         for slots, owner in owners.items():
             settled[slots.start : slots.stop] = [self._servers[owner]] * len(slots)
         for node in gone:
-            del self._servers[node]
+            self._unanswered += self._servers.pop(node).line.unanswered
         if settled != self._owners:
             self._owners = settled
             self._listener.on_silence()

@@ -41,6 +41,11 @@ class _OwnKeys:
         """See OpenRedis."""
         return self._redis.is_up
 
+    @property
+    def unanswered(self) -> int:
+        """See OpenRedis."""
+        return self._redis.unanswered
+
     def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
         """See Redis."""
         self._redis.tell(script, [self._prefix + key for key in keys], *words)

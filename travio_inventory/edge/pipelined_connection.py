@@ -44,6 +44,8 @@ class PipelinedConnection:
         self._connection = connection
         self._options = options
         self._on_down = on_down
+        self.unanswered = 0
+        """How many commands had no answer, or were not sent."""
         self._breaker = Breaker(failures_max=options.failures_max)
         self._breaker.trip()
         self._waiting: deque[tuple[bytes, asyncio.Future[Reply]]] = deque()
@@ -85,8 +87,10 @@ class PipelinedConnection:
         """The future answer, which may be such an error. Raises RedisDown if the command is not sent at all."""
         if self._breaker.is_open:
             self._outages.missed()
+            self.unanswered += 1
             raise RedisDown(f"redis {self._name}: down, not asked")
         if len(self._waiting) >= self._options.waiting_max:
+            self.unanswered += 1
             raise RedisDown(f"redis {self._name}: too many commands wait")
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, reply))
@@ -143,6 +147,7 @@ class PipelinedConnection:
             raise demoted
 
     def _fail_all(self, why: str) -> None:
+        self.unanswered += len(self._sent) + len(self._waiting)
         for reply in (*self._sent, *(reply for _, reply in self._waiting)):
             _hand_over(reply, RedisDown(f"redis {self._name}: {why}"))
         self._sent.clear()

@@ -20,7 +20,7 @@ from travio_inventory.seats.map_signals import MapSignals
 @dataclass(frozen=True, slots=True)
 class SharedEdge:
     """`gate` is TakenSeats as well; `sight` looks at Redis itself, past what the process remembers. `is_up`: Redis
-    answers, as far as is known.
+    answers, as far as is known; `unanswered`: how many commands it did not answer.
     """
 
     gate: RememberingGate
@@ -28,6 +28,7 @@ class SharedEdge:
     seat_maps: RedisSeatMapCache
     rates: SharedRates
     is_up: Callable[[], bool]
+    unanswered: Callable[[], int]
 
 
 @asynccontextmanager
@@ -53,7 +54,9 @@ async def open_shared_edge(
         gate = RememberingGate(distant, memory)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
         try:
-            yield SharedEdge(gate, distant, seat_maps, _rates(redis, now_ms), lambda: redis.is_up)
+            yield SharedEdge(
+                gate, distant, seat_maps, _rates(redis, now_ms), lambda: redis.is_up, lambda: redis.unanswered
+            )
         finally:
             await seat_maps.close()
 

@@ -11,13 +11,19 @@ class PromiseBroken(Exception):
     """The case went otherwise than promised; the message says how."""
 
 
+class PromiseUnchecked(Exception):
+    """The case could not be gone through, for something had no definite answer: that breaks no promise. The message
+    says what it was.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Promise(Generic[P]):
     """A sentence, and what must go well for it to be true."""
 
     says: str
     hold_to: Callable[[P], Awaitable[None]]
-    """Raises PromiseBroken."""
+    """Raises PromiseBroken, PromiseUnchecked."""
 
 
 def expect(found: object, promised: object, what: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from uuid import uuid4
 
-from travio_inventory.kernel.promises import Promise, PromiseBroken, expect
+from travio_inventory.kernel.promises import Promise, PromiseBroken, PromiseUnchecked, expect
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -12,12 +12,14 @@ from travio_inventory.protocol.batches import (
     Index,
     IndexEntry,
     Kind,
+    NotDone,
     Outcome,
     Partition,
     Refused,
     Row,
     RowKey,
     Table,
+    Unknown,
     Write,
 )
 
@@ -42,15 +44,23 @@ def new_partition() -> Partition:
     return Partition(Table.SEAT_GROUPS, "verify", f"trip-{uuid4().hex}")
 
 
+def _definite(outcome: Outcome) -> Applied | Refused:
+    """The outcome. Raises PromiseUnchecked where a batch had no answer, or was not tried."""
+    if isinstance(outcome, Unknown | NotDone):
+        raise PromiseUnchecked(f"a batch had no definite answer: {outcome}")
+    return outcome
+
+
 def _expect_applied(outcome: Outcome) -> None:
-    if not isinstance(outcome, Applied):
+    if not isinstance(_definite(outcome), Applied):
         raise PromiseBroken(f"{outcome} instead of applied")
 
 
 def _refused(outcome: Outcome) -> dict[RowKey, Row]:
-    if not isinstance(outcome, Refused):
-        raise PromiseBroken(f"{outcome} instead of refused")
-    return dict(outcome.rows)
+    decided = _definite(outcome)
+    if not isinstance(decided, Refused):
+        raise PromiseBroken(f"{decided} instead of refused")
+    return dict(decided.rows)
 
 
 async def _a_batch_is_applied_whole(store: Batches) -> None:
@@ -104,6 +114,8 @@ async def _one_of_many_rivals_wins(store: Batches) -> None:
         store.apply(group, [Write(CELL_1, FREE, {**HELD, "owner": f"rival-{number}"})]) for number in range(RIVALS)
     )
     outcomes = Counter(type(outcome).__name__ for outcome in await asyncio.gather(*claims))
+    if not outcomes["Applied"] and not outcomes["Refused"]:
+        raise PromiseUnchecked(f"no rival had a definite answer: {dict(outcomes)}")
     owner = (await store.get(group, [CELL_1])).get(CELL_1, {}).get("owner")
     unknown = outcomes["Unknown"]
     if not str(owner).startswith("rival-") or not 1 - unknown <= outcomes["Applied"] <= 1:
@@ -125,7 +137,7 @@ async def _what_has_an_end_goes_whole(store: Batches) -> None:
     _expect_applied(await store.apply(group, [Write(HOLD, BORN, RELEASED, KEPT_S)]))
     try:
         async with asyncio.timeout(FORGOTTEN_WITHIN_S):
-            while not isinstance(await store.apply(group, [Write(HOLD, ABSENT, BORN)]), Applied):  # noqa: ASYNC110 - a store tells nobody
+            while not isinstance(_definite(await store.apply(group, [Write(HOLD, ABSENT, BORN)])), Applied):  # noqa: ASYNC110 - a store tells nobody
                 await asyncio.sleep(AGAIN_S)
     except TimeoutError:
         said = f"a row kept for {KEPT_S} s was still in the way after {FORGOTTEN_WITHIN_S:g} s"

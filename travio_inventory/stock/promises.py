@@ -6,7 +6,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from travio_inventory.kernel.actor import HOUSE, Actor
-from travio_inventory.kernel.promises import Promise, PromiseBroken, expect
+from travio_inventory.kernel.promises import Promise, PromiseBroken, PromiseUnchecked, expect
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, MovementsQuery, Why
 from travio_inventory.stock.entry import InventoryEntry
@@ -66,8 +66,10 @@ class _Shop:
         for sku, (there, _) in self.places.items():
             at = stock_rows.place(self.clerk.organization, sku, there.number)
             audited = await self.stock.audit.one(HOUSE, at)
-            if audited.left or audited.unread:
-                raise PromiseBroken(f"the audit of {sku}: {'; '.join(map(str, audited.left)) or audited.unread}")
+            if audited.left:
+                raise PromiseBroken(f"the audit of {sku}: {'; '.join(map(str, audited.left))}")
+            if audited.unread:
+                raise PromiseUnchecked(f"the audit of {sku} could not read it: {audited.unread}")
 
 
 async def _persist(call: Callable[[], Awaitable[T]]) -> T:

@@ -7,6 +7,14 @@ class StartFailed(Exception):
     """The service cannot start; the message is one line that says why."""
 
 
+class NotReached(StartFailed):
+    """Nothing answers there, or it says no: what it is like is not known."""
+
+
+class NotAsRequired(StartFailed):
+    """What answers there is not as the service needs it."""
+
+
 def no_folder(what: str, folder: Path, failed: OSError, *, setting: str) -> StartFailed:
     """The failure to report if nothing can be written in the folder that the setting names."""
     where = f"{what} {folder.absolute()}"

@@ -64,6 +64,8 @@ class Edge(NamedTuple):
     caches: Mapping[str, Hits] = MappingProxyType({})
     memory: GateRecall | None = None
     """What the gate knows without asking."""
+    unanswered: Callable[[], int] = lambda: 0
+    """How many questions and reports it did not answer, and let pass."""
 
 
 @asynccontextmanager
@@ -160,7 +162,7 @@ async def open_edge(
                 renewals=renewals or Renewals(),
             ) as shared:
                 caches = {"gate_memory": shared.gate.hits, "map_copies": shared.seat_maps.hits}
-                sees = shared.sight, shared.is_up, caches, shared.gate
+                sees = shared.sight, shared.is_up, caches, shared.gate, shared.unanswered
                 yield Edge(shared.gate, shared.gate, shared.seat_maps, shared.rates, *sees)
 
 

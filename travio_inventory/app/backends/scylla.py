@@ -9,7 +9,7 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ErrorMessage
 
 from travio_inventory.app.backends.certificates import trusting
-from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.app.backends.failures import NotAsRequired, NotReached, StartFailed
 from travio_inventory.app.backends.renewed import Renewals, SecretFile
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.settings import Settings, names
@@ -91,10 +91,12 @@ def check_schema(settings: Settings) -> int:
 def _failing_start() -> Iterator[None]:
     try:
         yield
-    except (StoreUnavailable, KeyspaceProblem) as failed:
-        raise StartFailed(str(failed)) from failed
+    except KeyspaceProblem as failed:
+        raise NotAsRequired(str(failed)) from failed
+    except StoreUnavailable as failed:
+        raise NotReached(str(failed)) from failed
     except (DriverException, ErrorMessage, NoHostAvailable) as failed:
-        raise StartFailed(cause(failed)) from failed
+        raise NotReached(cause(failed)) from failed
 
 
 def options_of(settings: Settings, renewals: Renewals | None = None) -> ScyllaOptions:
