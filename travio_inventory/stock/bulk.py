@@ -18,8 +18,8 @@ LINES_MAX = 10_000
 
 
 class StockLine(NamedTuple):
-    """A change: of an entry named by its id, or by its stock keeping unit and warehouse; by so many, or to as many as
-    were counted at a version. Nothing is checked before it is its turn.
+    """A change: of an entry named by its id, or by its stock keeping unit and warehouse; by so many, at any version
+    where that is 0, or to as many as were counted at a version. Nothing is checked before it is its turn.
     """
 
     inventory_id: str = ""
@@ -61,7 +61,7 @@ class StockLine(NamedTuple):
         why = Why(self.reason, self.reference, cause)
         if self.total is not None:
             return SetStock(named, self.total, self.version, why)
-        return AdjustStock(named, self.quantity or 0, MovementType(self.type), why)
+        return AdjustStock(named, self.quantity or 0, MovementType(self.type), why, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class LineState(StrEnum):
     UNKNOWN = "UNKNOWN"
     """It may be done, or be done later: the same key tells."""
     NOT_DONE = "NOT_DONE"
-    """It may be done with the same key."""
+    """Not in this call: it may be done, or was by an earlier one, with the same key."""
 
 
 class LineOutcome(NamedTuple):

@@ -38,8 +38,13 @@ def added(standing: InventoryEntry | None, organization: str, command: AddEntry,
     )
 
 
-def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int) -> InventoryEntry:
-    """The entry with so many more or fewer: what is reserved stays. Raises InsufficientStock, StockFull."""
+def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int, *, alone_at: int = 0) -> InventoryEntry:
+    """The entry with so many more or fewer: what is reserved stays. `alone_at` as in `counted`, where a version was
+    seen. Raises InsufficientStock, StockFull, VersionConflict, StockSharded.
+    """
+    if command.version:
+        _check_version(entry, command.version)
+        _check_alone(entry, alone_at)
     available, reserved = entry.quantities
     if available + command.quantity < 0:
         raise _few(entry, -command.quantity, "")

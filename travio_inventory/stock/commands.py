@@ -132,12 +132,15 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class AdjustStock:
-    """Change how many there are by so many. Raises InvalidRequest."""
+    """Change how many there are by so many; only at the version that was seen, where there is one. Raises
+    InvalidRequest.
+    """
 
     inventory_id: str
     quantity: int
     type: MovementType
     why: Why
+    version: int = 0
 
     def __post_init__(self) -> None:
         found = Faults()
@@ -148,12 +151,14 @@ class AdjustStock:
             found.wrong("quantity", "must not be 0")
         elif self.type not in fits:
             found.wrong("type", f"must be one of {', '.join(sorted(fits))} for {self.quantity:+}, not {self.type}")
+        found.number("version", self.version, 0, VERSION_MAX)
         found.finish()
 
     @property
     def fingerprint(self) -> str:
         """Equal for two that ask for the same."""
-        return digest_of("adjust", str(self.quantity), self.type, self.why.reason, self.why.reference)
+        seen = (str(self.version),) if self.version else ()
+        return digest_of("adjust", str(self.quantity), self.type, self.why.reason, self.why.reference, *seen)
 
 
 @dataclass(frozen=True, slots=True)

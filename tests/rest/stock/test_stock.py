@@ -92,6 +92,37 @@ async def test_an_adjustment_is_a_movement_once_for_each_key(web: httpx.AsyncCli
     assert [(each["type"], each["quantity"]) for each in moved] == [("INBOUND", 5), ("DAMAGE", -2)]
 
 
+async def test_an_adjustment_may_name_the_version_that_was_seen(web: httpx.AsyncClient) -> None:
+    path = f"/inventory/{(await entry(web))['inventoryId']}"
+    body, first, key = {"quantity": 2, "type": "INBOUND", "reason": "x"}, {"if-match": '"1"'}, {"idempotency-key": "k"}
+    done = [await web.post(f"{path}/adjust", json=body, headers=first | key) for _ in range(2)]
+    assert [(each.status_code, each.json()["quantityTotal"]) for each in done] == [(200, 7), (200, 7)]
+    for late in (
+        await web.post(f"{path}/adjust", json=body, headers=first),
+        await web.post(f"{path}/adjust", json=body | {"version": 1}),
+    ):
+        assert (late.status_code, late.json()["metadata"]) == (412, {"version": "2"})
+    other = await web.post(f"{path}/adjust", json=body, headers={"if-match": '"2"'} | key)
+    assert other.json()["reason"] == "IDEMPOTENCY_KEY_REUSED"
+    line = {"sku": "cup", "warehouseCode": "north", "quantity": 1, "reason": "x", "version": 1}
+    told = await web.post("/inventory/bulk", json={"lines": [line, line | {"version": 2}]}, headers=key)
+    assert [(each["status"], each["reason"]) for each in told.json()["results"]] == [
+        ("REFUSED", "VERSION_CONFLICT"),
+        ("DONE", ""),
+    ]
+
+
+async def test_a_condition_that_nothing_looks_at_is_refused(web: httpx.AsyncClient) -> None:
+    await entry(web)
+    order = {"orderId": "o1", "items": [{"sku": "cup", "quantity": 1}]}
+    refused = await web.post("/reservations", json=order, headers={"if-match": '"1"'})
+    assert (refused.status_code, [each["field"] for each in refused.json()["errors"]]) == (422, ["If-Match"])
+    made = await web.post("/reservations", json=order, headers={"if-match": "*"})
+    step = f"/reservations/{made.json()['reservationId']}/commit"
+    assert (await web.post(step, headers={"if-match": '"9"'})).status_code == 422
+    assert (await web.post(step)).json()["status"] == "COMMITTED"
+
+
 async def test_a_count_sets_the_total_at_the_version_that_was_seen(web: httpx.AsyncClient) -> None:
     path = f"/inventory/{(await entry(web))['inventoryId']}"
     counted = await web.post(f"{path}/count", json={"quantityTotal": 9, "reason": "x"}, headers={"if-match": '"1"'})

@@ -78,7 +78,7 @@ class Approvals:
         def make(entry: InventoryEntry | None, now_ms: int) -> InventoryEntry:
             if entry is None or entry.is_deleted:
                 raise StockNotFound
-            changes.adjusted(entry, command, now_ms)
+            changes.adjusted(entry, command, now_ms, alone_at=entry.version)
             return changes.noted(entry, now_ms)
 
         def beside(_standing: Rows, entry: InventoryEntry, _now_ms: int) -> tuple[InventoryEntry, Sequence[Write]]:

@@ -66,9 +66,14 @@ class Entries:
         """See AdjustsStock."""
         at, why = await self.place(actor.organization, command.inventory_id), command.why
         cause = self._changing.cause_of(why.cause)
-        make = _of_standing(lambda entry, now_ms: changes.adjusted(entry, command, now_ms))
-        change = Change(actor, make, cause, command.fingerprint, command.type, why.reason, why.reference)
-        return await self.shards.having(at, lambda: self._changing.change(at, change))
+
+        def adjusting(alone_at: int) -> Change:
+            make = _of_standing(lambda entry, now_ms: changes.adjusted(entry, command, now_ms, alone_at=alone_at))
+            return Change(actor, make, cause, command.fingerprint, command.type, why.reason, why.reference)
+
+        if command.version:
+            return await self._alone(at, adjusting)
+        return await self.shards.having(at, lambda: self._changing.change(at, adjusting(0)))
 
     async def set(self, actor: Actor, command: SetStock, *, most: int | None) -> Changed:
         """See AdjustsStock. Raises NeedsApproval where the total would change by more than `most`."""
@@ -105,7 +110,7 @@ class Entries:
         return (await self._alone(at, deleting)).entry
 
     async def _alone(self, at: Partition, changing: Callable[[int], Change]) -> Changed:
-        """A change that compares a total, which needs all of it in one row. Raises StockSharded, and as the change."""
+        """A change that compares a total or a version, which needs all in one row. Raises StockSharded, and as it."""
         try:
             return await self._changing.change(at, changing(0))
         except StockSharded:

@@ -24,7 +24,8 @@ class AdjustsStock:
 
     async def by(self, actor: Actor, command: AdjustStock) -> Changed:
         """The entry, and the movement or what waits. Raises PermissionDenied, StockNotFound, InsufficientStock,
-        StockFull, AdjustmentRejected, IdempotencyKeyReused, Overloaded, BackendUnavailable, OutcomeUnknown.
+        StockFull, VersionConflict, StockSharded, AdjustmentRejected, IdempotencyKeyReused, Overloaded,
+        BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_ADJUST)
         if self._limits.need(actor.organization, command.quantity):

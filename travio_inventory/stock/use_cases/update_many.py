@@ -13,7 +13,7 @@ from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 ENTRIES_AT_ONCE = 128
 KNOWN_MAX = 50_000
 """Lines whose outcome is remembered: so a bulk that is sent again and again comes to its end."""
-OUT_OF_TIME = LineOutcome(LineState.NOT_DONE, "NOT_TRIED", "time ran out before it was its turn: repeat with this key")
+OUT_OF_TIME = LineOutcome(LineState.NOT_DONE, "NOT_TRIED", "not its turn in time, in this call: repeat with this key")
 
 
 class UpdatesMany:

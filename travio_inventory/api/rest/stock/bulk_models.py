@@ -17,8 +17,8 @@ AS_MUCH_AS: Final = 10
 
 
 class LineRequest(StockBody):
-    """A change of one entry, which `inventoryId` names, or `sku` and a warehouse: `quantity` more or fewer, or
-    `quantityTotal` as counted at `version`.
+    """A change of one entry, which `inventoryId` names, or `sku` and a warehouse: `quantity` more or fewer, only at
+    `version` if it is not 0, or `quantityTotal` as counted at `version`.
     """
 
     inventory_id: str = ""

@@ -59,7 +59,7 @@ class InventoryRoutes:
             responses=problems_of(404, 405, 409, 412),
         )
         for path, act, summary, others in (
-            ("adjust", self.adjust, "Change how many there are by so many.", (404, 409)),
+            ("adjust", self.adjust, "Change how many there are by so many.", (404, 409, 412)),
             ("count", self.count, "Set how many there are, as they were counted.", (404, 409, 412)),
         ):
             router.add_api_route(
@@ -155,10 +155,11 @@ class InventoryRoutes:
         inventory_id: InventoryId,
         caller: StockAdjusting,
         body: models.Adjustment,
+        seen: Seen,
         key: IdempotencyKey,
         response: Response,
     ) -> models.Adjusted:
-        changed = await self._stock.adjust.by(caller.as_member(), body.command(inventory_id, key))
+        changed = await self._stock.adjust.by(caller.as_member(), body.command(inventory_id, seen, key))
         return _adjusted(changed, response)
 
     async def count(

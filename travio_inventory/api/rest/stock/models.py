@@ -73,10 +73,12 @@ class Adjustment(StockBody):
     type: Annotated[Type, Field(examples=["INBOUND"])]
     reason: Reason
     reference: str = ""
+    version: Annotated[Int64, Field(description="Only at this version, if it is not 0.")] = 0
 
-    def command(self, inventory_id: str, key: str) -> AdjustStock:
+    def command(self, inventory_id: str, seen: int, key: str) -> AdjustStock:
         """Raises InvalidRequest."""
-        return AdjustStock(inventory_id, self.quantity, MovementType(self.type), Why(self.reason, self.reference, key))
+        why = Why(self.reason, self.reference, key)
+        return AdjustStock(inventory_id, self.quantity, MovementType(self.type), why, seen or self.version)
 
 
 class Count(StockBody):

@@ -11,7 +11,7 @@ from starlette.convertors import register_url_convertor
 from travio_inventory.api.rest.paths import IdConvertor
 from travio_inventory.api.rest.routes import LargeBodyRoute, Route
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 
 PREFIX: Final = "/api/v1"
 _WORD: Final = re.compile("[a-z_]+")
@@ -34,13 +34,16 @@ register_url_convertor(ENTRY, EntryConvertor())
 
 
 class StockRoute(Route):
-    """What it refuses names fields as its requests do."""
+    """What it refuses names fields as its requests do. A condition that it would not look at is refused."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Of FastAPI: what answers a request."""
         handle = super().get_route_handler()
+        looks_at_versions = any(each.call is _seen for each in self.dependant.dependencies)
 
         async def handle_in_camel_case(request: Request) -> Response:
+            if not looks_at_versions and request.method != "GET" and request.headers.get("if-match", "*") != "*":
+                raise InvalidRequest([Violation("If-Match", "is not looked at here: this step happens once as it is")])
             try:
                 return await handle(request)
             except InvalidRequest as refusal:

@@ -2568,7 +2568,8 @@ default_message_pool.register_message("stock.v1", "StockAnswer", StockAnswer)
 @dataclass(eq=False, repr=False, init=False)
 class StockLine(betterproto2.Message):
     """
-    A change of an entry: `quantity` more or fewer, or `quantity_total` as it was counted at `version`.
+    A change of an entry: `quantity` more or fewer, only at `version` if it is not 0, or `quantity_total` as it was counted at
+    `version`.
     """
 
     inventory_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2637,7 +2638,8 @@ class StockLineResult(betterproto2.Message):
 
     status: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    DONE, WAITING for another person, REFUSED, UNKNOWN or NOT_DONE; the same key tells what came of the last two, or does it.
+    DONE, WAITING for another person, REFUSED, UNKNOWN or NOT_DONE; the same key tells what came of the last two, or does it: a line
+    that this call did not come to may have been done by an earlier one.
     """
 
     inventory_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
