@@ -8,8 +8,11 @@ import pytest
 from travio_inventory.protocol.batches import Kind, Partition, RowKey
 from travio_inventory.stock import sharing
 from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import shard_of
+from travio_inventory.stock.records.stock_units import StockUnits
+from travio_inventory.stock.reservation import Reservation
 from verification.simulation.broken_units import BrokenUnits
 from verification.simulation.plan import Plan
 
@@ -68,7 +71,20 @@ def _own_shard_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sharing, "summed", first)
 
 
+def _late_in_its_own_shard_only(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is brought to a late commit, and what is contended is refused for good."""
+
+    async def nothing(_self: LateUnits, _booking: Reservation, _partitions: list[Partition]) -> bool:
+        return True
+
+    patch.setattr(LateUnits, "bring", nothing)
+    patch.setattr(StockUnits, "refuses_contended_late", True)
+
+
 BROKEN_SHARDS = {
+    "a late commit looks in its own shard only": BrokenUnits(
+        "S8", CALM_SHARDS.with_seed(3), _late_in_its_own_shard_only
+    ),
     "rebalancing that loses units": BrokenUnits("S7", SHARDS_DAY, _forgotten_first),
     "rebalancing that doubles units": BrokenUnits("S7", SHARDS_DAY, _taken_by_each),
     "a move that nobody goes on with": BrokenUnits("L2", SHARDS_DAY, _nobody_goes_on),

@@ -27,21 +27,17 @@ class ShardJudge:
         self, at: Partition, changes: Sequence[Change], rows: Mapping[Partition, Mapping[RowKey, Row]]
     ) -> Iterator[str]:
         """What is wrong since a batch was applied."""
-        home = shard_of(at, -number_of_shard(at))
+        home = home_of(at)
         for key, before, after in changes:
             if key.kind is Kind.MOVEMENT and not before:
                 self.moves += is_internal(key, after)
                 self._came[home] += 0 if is_internal(key, after) else number(after, "quantity")
         if not any(key == STOCK for key, *_ in changes):
             return
-        there = on_the_way = 0
-        for each in _shards(home, rows):
-            there += number(rows[each][STOCK], "available") + number(rows[each][STOCK], "reserved")
-            move = _move_of(each, rows)
-            if move is not None and not _has_arrived(each, move, rows):
-                on_the_way += move.units
-        if there + on_the_way != self._came[home]:
-            yield f"S7 {home} has {there} and {on_the_way} on the way, of {self._came[home]}"
+        stands = [rows[each][STOCK] for each in shards_of(home, rows)]
+        there = sum(number(row, "available") + number(row, "reserved") for row in stands)
+        if there + (moving := on_the_way(home, rows)) != self._came[home]:
+            yield f"S7 {home} has {there} and {moving} on the way, of {self._came[home]}"
 
     @staticmethod
     def leftovers(rows: Mapping[Partition, Mapping[RowKey, Row]]) -> Iterator[str]:
@@ -51,8 +47,20 @@ class ShardJudge:
                 yield f"L2 {at} has {move}, which nobody goes on with"
 
 
-def _shards(home: Partition, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> Iterator[Partition]:
-    return (at for at in rows if STOCK in rows[at] and shard_of(at, -number_of_shard(at)) == home)
+def home_of(at: Partition) -> Partition:
+    """Where the first row is of the entry that has one there."""
+    return shard_of(at, -number_of_shard(at))
+
+
+def shards_of(home: Partition, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> Iterator[Partition]:
+    """Where the entry has rows."""
+    return (at for at in rows if STOCK in rows[at] and home_of(at) == home)
+
+
+def on_the_way(home: Partition, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> int:
+    """How many units have left a row of the entry and not arrived in another one."""
+    moves = ((at, _move_of(at, rows)) for at in shards_of(home, rows))
+    return sum(move.units for at, move in moves if move is not None and not _has_arrived(at, move, rows))
 
 
 def _move_of(at: Partition, rows: Mapping[Partition, Mapping[RowKey, Row]]) -> ShardMove | None:

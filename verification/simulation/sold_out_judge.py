@@ -43,9 +43,11 @@ class Shelves:
 
     def least(self, item: Item, begin_s: float, end_s: float) -> list[int]:
         """The fewest of the item that each place had at any moment from `begin_s` to `end_s`."""
-        return [
-            max(0, min(self._counts(known, begin_s, end_s))) for at, known in self._since.items() if at.name == item.sku
-        ]
+        return [self.least_at(at, begin_s, end_s) for at in self._since if at.name == item.sku]
+
+    def least_at(self, at: Partition, begin_s: float, end_s: float) -> int:
+        """The fewest that one place had."""
+        return max(0, min(self._counts(self._since[at], begin_s, end_s)))
 
     @staticmethod
     def _counts(known: Sequence[tuple[float, int]], begin_s: float, end_s: float) -> Iterator[int]:

@@ -18,6 +18,8 @@ from travio_inventory.stock.records.reservation_rows import (
 from travio_inventory.stock.records.shards import WHY
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.store.memory import Change
+from verification.simulation.late_judge import LateJudge
+from verification.simulation.oracle import ORGANIZATION
 from verification.simulation.sold_out_judge import Shelves, Told, judged_refusals
 
 LIVE = ("held", "confirmed")
@@ -47,6 +49,7 @@ class StockOracle:
         self._shelves = Shelves()
         self._moved: defaultdict[Partition, int] = defaultdict(int)
         self._by_orders: defaultdict[Partition, int] = defaultdict(int)
+        self.late = LateJudge()
         self.violations: list[str] = []
 
     def applied(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
@@ -55,6 +58,7 @@ class StockOracle:
             return
         rows = self.rows[partition]
         rows.update((key, after) for key, _, after in changes)
+        self.late.applied(now_s, partition, changes, self.rows)
         self._judge_movements(now_s, partition, changes)
         if STOCK in rows:
             self._shelves.noted(now_s, partition, number(rows[STOCK], "available"))
@@ -139,6 +143,7 @@ class StockOracle:
                 if "confirmed" in late:
                     self._broken(call.ended_s, f"I5 {call.order} was said to be expired, and is committed")
         self.violations += judged_refusals(calls, self._shelves)
+        self.violations += self.late.judged(calls, ORGANIZATION)
 
     def judge_leftovers(self) -> None:
         """After a night with sweepers each place is as the home rows say."""
