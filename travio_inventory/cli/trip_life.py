@@ -172,7 +172,7 @@ def _wrong(what: str, said: str) -> Failed:
 
 def _price(text: str) -> tuple[str, int]:
     name, _, price = text.rpartition("=")
-    if not name or not price.isdigit():
+    if not name or not (price.isascii() and price.isdigit()):
         raise _wrong("price", f"must be NAME=PRICE in minor units, not {text!r}")
     return name, int(price)
 
@@ -181,7 +181,7 @@ def _times(text: str) -> tuple[int, tuple[int, int]]:
     segment, _, ends = text.partition("=")
     departs, slash, arrives = ends.partition("/")
     try:
-        if not slash:
+        if not slash or not (segment.isascii() and segment.isdigit()):
             raise ValueError(text)
         return int(segment), (_second(departs), _second(arrives))
     except ValueError:

@@ -46,7 +46,7 @@ def limits_in(text: str) -> tuple[int | None, Mapping[str, int]]:
     of_some: dict[str, int] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         organization, is_named, number = part.rpartition("=")
-        if not number.isdecimal() or int(number) > UNITS_MAX:
+        if not (number.isascii() and number.isdecimal()) or int(number) > UNITS_MAX:
             raise ValueError(f"must have numbers of units from 0 to {UNITS_MAX}, as 100,acme=20")
         if not is_named:
             if for_all is not None:

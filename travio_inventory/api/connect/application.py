@@ -33,6 +33,7 @@ from travio_inventory.api.live.writing import needs_room, never
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.guard import LARGE_BODY, BodyLimits
 from travio_inventory.api.rest.routes import RefusedBody
+from travio_inventory.api.rest.single_values import check_single
 from travio_inventory.kernel.answer_deadline import AnswerDeadline
 from travio_inventory.kernel.refusals import Refusal
 
@@ -93,6 +94,7 @@ class ConnectMethods:
         await self._served(scope, receive_or_refuse, send)
 
     async def _admit(self, method: str) -> Identity:
+        check_single(_connection.get())
         return await self._callers.identify(_connection.get(), self._grants[method])
 
     def _one(

@@ -10,6 +10,7 @@ from multidict import MultiMapping
 from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 
 Metadata: TypeAlias = MultiMapping[str | bytes]
 """What came with a call."""
@@ -23,7 +24,7 @@ class Callers:
         self._connections: WeakKeyDictionary[Peer, Credentials] = WeakKeyDictionary()
 
     async def of(self, stream: Stream[Any, Any], grant: Grant) -> Identity:
-        """The caller of a call that needs the grant. Raises Unauthenticated, PermissionDenied."""
+        """The caller of a call that needs the grant. Raises Unauthenticated, PermissionDenied, InvalidRequest."""
         if grant is Grant.HEALTH:
             return ANYONE
         caller = await self._authentication.identify(self._credentials(stream.peer, stream.metadata))
@@ -43,10 +44,18 @@ class Callers:
             shown = self._connections[peer] = shown_by(peer)
         if not metadata:
             return shown
-        token, forwarded_for = metadata.get("authorization", ""), metadata.getall("x-forwarded-for", ())
+        token, forwarded_for = _single(metadata, "authorization"), metadata.getall("x-forwarded-for", ())
         if not token and not forwarded_for:
             return shown
         return shown._replace(token=bearer_token(str(token)), forwarded_for=",".join(map(str, forwarded_for)))
+
+
+def _single(metadata: Metadata, name: str) -> str | bytes:
+    """The value of what must be said once. Raises InvalidRequest."""
+    value, *others = metadata.getall(name, ("",))
+    if any(other != value for other in others):
+        raise InvalidRequest([Violation(name, "is given twice, with different values")])
+    return value
 
 
 def shown_by(peer: Peer) -> Credentials:

@@ -29,6 +29,7 @@ from travio_inventory.api.live.told import Told, parse_position
 from travio_inventory.api.live.watched_parts import query_of
 from travio_inventory.api.live.writing import writer_of
 from travio_inventory.api.rest.callers import CALLERS, Callers
+from travio_inventory.api.rest.single_values import check_single
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Unauthenticated
 from travio_inventory.seats.use_cases import Inventory
@@ -115,6 +116,7 @@ class _Conversation:
 
     async def _converse(self, tasks: asyncio.TaskGroup) -> None:
         try:
+            check_single(self._websocket)
             identity = await self._identified()
             actor = self._actor(identity)
             self._caller = identity

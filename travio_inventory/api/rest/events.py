@@ -19,6 +19,7 @@ from travio_inventory.api.rest.callers import Administering, Confirming, Holding
 from travio_inventory.api.rest.errors import ErrorProblem, LargeRouteWithError, RouteWithError
 from travio_inventory.api.rest.halls import open_hall
 from travio_inventory.api.rest.json_text import moment, written
+from travio_inventory.api.rest.json_types import InDigits
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.routes import Problem, problem_of, problems_of
 from travio_inventory.kernel.off_loop import off_loop
@@ -42,7 +43,7 @@ FIELDS: Final = {
     "price_paisa": "price",
 }
 """What this face calls the fields of trips and holds."""
-EventId = Annotated[models.EventId, Path(alias="eventId", examples=[7])]
+EventId = Annotated[models.EventId, InDigits, Path(alias="eventId", examples=[7])]
 ReservationId = Annotated[str, Path(alias="reservationId", examples=["event-7~0~5f0c2a.QTE"])]
 
 

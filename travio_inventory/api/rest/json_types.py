@@ -1,5 +1,6 @@
 """Types of requests and answers over HTTP: numbers as wide as on the wire of gRPC, times as RFC 3339 has them."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -7,6 +8,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 INT32, INT64 = 2**31, 2**63
+_DIGITS: Final = re.compile("-?[0-9]{1,20}")
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
 MEMBERS_MAX: Final = 64
 """No form knows as many."""
 
@@ -33,7 +38,7 @@ class OldBody(BaseModel):
 
 def _read_moment(value: object) -> object:
     """The second of Unix time that a text means. Raises ValueError."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise ValueError("must be a time as 2027-06-05T08:30:00Z")
     try:
         at = datetime.fromisoformat(value)
@@ -44,8 +49,18 @@ def _read_moment(value: object) -> object:
     return int(at.timestamp())
 
 
+def _read_digits(value: object) -> object:
+    """Of a query or a path, which are texts: Python takes ` 1_0` and full-width digits for numbers, others do not."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise PydanticCustomError("int_parsing", "must be a whole number in digits, as 12")
+    return value
+
+
 Int32 = Annotated[int, Field(ge=-INT32, le=INT32 - 1)]
 Int64 = Annotated[int, Field(ge=-INT64, le=INT64 - 1)]
+InDigits = BeforeValidator(_read_digits)
+"""Of numbers in a query or a path."""
+AskedInt32 = Annotated[Int32, InDigits]
 Moment = Annotated[int, BeforeValidator(_read_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 """A moment in a request: it is read as Unix seconds."""
 Shown = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest.large_json import AT_ONCE_CHARS, read_in_turns
+from travio_inventory.api.rest.single_values import check_single, lists_of
 from travio_inventory.kernel.answer_deadline import AnswerDeadline, only_reading
 from travio_inventory.kernel.refusals import Overloaded, Refusal
 
@@ -22,12 +23,14 @@ DEADLINE_S: Final = "deadline_s"
 LARGE_TURNS: Final = "large_turns"
 """The name under which the application's state has the turns of requests with large bodies."""
 LARGE_BYTES, LARGE_AT_ONCE_MAX, LARGE_WAIT_S_MAX = 65_536, 2, 5.0
+IDENTITY: Final = "identity"
+"""The coding of a body that is as it is."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBLEM: Final = "problem"
 """The key in an answer of a route under which the name of its form is, if it is a problem. The description reads it; a
 model that FastAPI knows of would cost the start half a millisecond for each status of each route.
 """
-OFTEN: Final = (400, 401, 403, 413, 422, 429, 503)
+OFTEN: Final = (400, 401, 403, 413, 415, 422, 429, 503)
 """The statuses of problems that every call may have."""
 
 
@@ -53,9 +56,11 @@ class Route(APIRoute):
     quick: Quick | None = None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        usual, quick = super().get_route_handler(), self.quick
+        usual, quick, lists = super().get_route_handler(), self.quick, lists_of(self.dependant)
 
         async def handle_in_time(request: Request) -> Response:
+            check_single(request, lists)
+            _check_coding(request)
             try:
                 if request.method not in SAFE_METHODS:
                     await request.body()  # while it arrives nothing is done: that is no part of the answer's time
@@ -68,6 +73,17 @@ class Route(APIRoute):
                 return Response(status_code=400)  # nobody hears it
 
         return handle_in_time
+
+
+def _check_coding(request: Request) -> None:
+    """Raises HTTPException for a body that is not as it is: what is in it could be larger than any limit (RFC 9110,
+    15.5.16).
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", IDENTITY):
+        raise HTTPException(
+            415, f"Content-Encoding: must be {IDENTITY}, not {coding[:40]}", {"accept-encoding": IDENTITY}
+        )
 
 
 def quick_route(quick: Quick) -> type[Route]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from travio_inventory.api.holds_told import given_back
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.rest.callers import Administering, Confirming, Reading
-from travio_inventory.api.rest.json_types import Int32
+from travio_inventory.api.rest.json_types import AskedInt32
 from travio_inventory.api.rest.native import hold_answers as answers
 from travio_inventory.api.rest.native import hold_models as models
 from travio_inventory.api.rest.native.lists import paged
@@ -85,7 +85,7 @@ class BookingRoutes:
         caller: Administering,
         include_cancelled: bool = False,
         include_national_ids: bool = False,
-        page_size: Int32 = 0,
+        page_size: AskedInt32 = 0,
         page_token: str = "",
     ) -> models.HoldPage:
         query = paged(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.rest.callers import Administering
-from travio_inventory.api.rest.json_types import Int32, Int64
+from travio_inventory.api.rest.json_types import AskedInt32, Int64
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.seats.queries import DeedsQuery
@@ -47,7 +47,7 @@ class DeedRoutes:
         self,
         caller: Administering,
         month: Annotated[str, Query(description="In UTC; without it the present one.", examples=["2027-06"])] = "",
-        page_size: Int32 = 0,
+        page_size: AskedInt32 = 0,
         page_token: str = "",
     ) -> DeedPage:
         query = paged(page_token, lambda after: DeedsQuery(month=month, after=after, page_size=page_size))

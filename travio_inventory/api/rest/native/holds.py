@@ -13,7 +13,7 @@ from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest import problems
 from travio_inventory.api.rest.callers import Confirming, Holding, Needs, Reading
 from travio_inventory.api.rest.json_text import moment, written
-from travio_inventory.api.rest.json_types import Int32
+from travio_inventory.api.rest.json_types import AskedInt32
 from travio_inventory.api.rest.native import hold_answers as answers
 from travio_inventory.api.rest.native import hold_models as models
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey, read_key
@@ -110,7 +110,7 @@ class HoldRoutes:
         caller: Reading,
         trip_id: Annotated[str, Query(description="Only of this trip.")] = "",
         include_ended: bool = False,
-        page_size: Int32 = 0,
+        page_size: AskedInt32 = 0,
         page_token: str = "",
     ) -> models.HoldPage:
         query = paged(

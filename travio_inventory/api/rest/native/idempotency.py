@@ -7,8 +7,6 @@ from fastapi import Depends, Header
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from travio_inventory.kernel.refusals import InvalidRequest, Violation
-
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -27,12 +25,8 @@ async def _key(
 
 
 def read_key(headers: Headers) -> str:
-    """What is within the quotes, if there are some. What else is wrong with it the key itself says. Raises
-    InvalidRequest for two keys: one caller would mean the first of them, another the last.
-    """
-    value, *others = headers.getlist("idempotency-key") or ("",)
-    if any(other != value for other in others):
-        raise InvalidRequest([Violation("idempotency_key", "is given twice, with different values")])
+    """What is within the quotes, if there are some. What else is wrong with it the key itself says."""
+    value = headers.get("idempotency-key", "")
     quoted = _QUOTED.fullmatch(value)
     return _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from travio_inventory.api.rest.json_types import Int32
+from travio_inventory.api.rest.json_types import AskedInt32
 from travio_inventory.seats.trip import Ends
 
 
@@ -12,9 +12,9 @@ async def _ends(
     origin: Annotated[str, Query(alias="from", description="The first stop.", examples=["dhaka"])] = "",
     destination: Annotated[str, Query(alias="to", description="The last stop.", examples=["chattogram"])] = "",
     from_segment_index: Annotated[
-        Int32 | None, Query(description="The first segment, where a route visits a station twice.")
+        AskedInt32 | None, Query(description="The first segment, where a route visits a station twice.")
     ] = None,
-    to_segment_index: Annotated[Int32 | None, Query(description="The last segment, included.")] = None,
+    to_segment_index: Annotated[AskedInt32 | None, Query(description="The last segment, included.")] = None,
 ) -> Ends:
     return Ends(origin, destination, from_segment_index, to_segment_index)
 

@@ -11,7 +11,7 @@ from travio_inventory.api.rest.callers import Needs, Viewing
 from travio_inventory.api.rest.compression import GZIP, accepts_gzip
 from travio_inventory.api.rest.json_maps import json_maps, sale_of
 from travio_inventory.api.rest.json_text import members, moment, written
-from travio_inventory.api.rest.json_types import Int32
+from travio_inventory.api.rest.json_types import AskedInt32
 from travio_inventory.api.rest.native import map_models as models
 from travio_inventory.api.rest.native.journeys import AskedEnds
 from travio_inventory.api.rest.routes import Route, problems_of, quick_route
@@ -75,7 +75,7 @@ class MapRoutes:
         trip_id: TripId,
         caller: Viewing,
         ends: AskedEnds,
-        passengers: Annotated[Int32, Query(description="0 is one.")] = 1,
+        passengers: Annotated[AskedInt32, Query(description="0 is one.")] = 1,
         seat_class: Annotated[str, Query(description="Only seats of this class.")] = "",
         section_id: SectionId = "",
     ) -> Response:

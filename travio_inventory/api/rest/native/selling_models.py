@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from travio_inventory.api.rest.json_types import Body, Int32, Shown
+from travio_inventory.api.rest.json_types import AskedInt32, Body, Int32, Shown
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.native.trip_models import PartialLayout, Vehicle
 from travio_inventory.kernel import limits
@@ -33,7 +33,7 @@ class ManifestAsked(BaseModel):
     include_held: bool = False
     include_national_ids: bool = False
     only_without_place: bool = False
-    page_size: Int32 = 0
+    page_size: AskedInt32 = 0
     page_token: str = ""
 
     def query(self, trip_id: str) -> ManifestQuery:

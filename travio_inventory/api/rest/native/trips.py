@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from travio_inventory.api.page_tokens import place, token_of
 from travio_inventory.api.rest.callers import Administering, Reading
-from travio_inventory.api.rest.json_types import Int32, Moment
+from travio_inventory.api.rest.json_types import AskedInt32, Moment
 from travio_inventory.api.rest.native import trip_answers as answers
 from travio_inventory.api.rest.native import trip_models as models
 from travio_inventory.api.rest.native import trip_requests as requests
@@ -89,7 +89,7 @@ class TripRoutes:
         caller: Reading,
         departs_from: Annotated[Moment | None, Query(description="Without both: trips without times.")] = None,
         departs_before: Annotated[Moment | None, Query()] = None,
-        page_size: Int32 = 0,
+        page_size: AskedInt32 = 0,
         page_token: str = "",
     ) -> models.TripPage:
         query = paged(

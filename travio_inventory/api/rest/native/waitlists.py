@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.rest.callers import Holding, Reading
 from travio_inventory.api.rest.json_text import moment
-from travio_inventory.api.rest.json_types import Int32
+from travio_inventory.api.rest.json_types import AskedInt32
 from travio_inventory.api.rest.native import selling_models as models
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.native.trips import TripId
@@ -56,7 +56,7 @@ class WaitlistRoutes:
         await self._waitlist.leave(caller.as_user(), WaitlistPlace(trip_id=trip_id, seat_class=seat_class))
         return Response(status_code=204)
 
-    async def page(self, caller: Reading, page_size: Int32 = 0, page_token: str = "") -> models.WaitPage:
+    async def page(self, caller: Reading, page_size: AskedInt32 = 0, page_token: str = "") -> models.WaitPage:
         query = paged(page_token, lambda after: WaitsQuery(after=after, page_size=page_size))
         found = await self._waitlist.page(caller.as_user(), query)
         return models.WaitPage(entries=list(map(_waiting, found.entries)), next_page_token=token_of(found.next))

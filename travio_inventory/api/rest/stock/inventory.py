@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from travio_inventory.api.page_tokens import place, token_of
 from travio_inventory.api.rest.callers import StockAdjusting, StockAdministering, StockReading
+from travio_inventory.api.rest.json_types import InDigits
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
@@ -22,7 +23,7 @@ from travio_inventory.stock.use_cases import Stock
 
 InventoryId = Annotated[str, Path(alias="inventoryId", min_length=1, examples=["0f5cf0f8-4e52-5c7c-93f0-3f6d4f1f0a11"])]
 WAITS: Final = "Another person has to approve it: nothing has moved yet."
-PageSize = Annotated[int, Query(description=f"At most {PAGE_MAX}.")]
+PageSize = Annotated[int, InDigits, Query(description=f"At most {PAGE_MAX}.")]
 
 
 class InventoryRoutes:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from travio_inventory.api.page_tokens import place, token_of
 from travio_inventory.api.rest.callers import StockAdjusting, StockAdministering, StockReading
+from travio_inventory.api.rest.json_types import InDigits
 from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
@@ -84,7 +85,9 @@ class SupplierRoutes:
         caller: StockAdministering,
         seen: Seen,
         response: Response,
-        version: Annotated[int, Query(description="The version that was seen, where there is no If-Match.")] = 0,
+        version: Annotated[
+            int, InDigits, Query(description="The version that was seen, where there is no If-Match.")
+        ] = 0,
     ) -> models.SupplierShown:
         command = DeleteSupplier(supplier_id, seen or version)
         return _told(await self._suppliers.delete(caller.as_member(), command), response)
