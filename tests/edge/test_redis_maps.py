@@ -10,10 +10,11 @@ import pytest
 
 from tests.edge.edges import DEPLOYMENT, EdgeUnderTest, now_ms, redis_edge
 from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill, until, until_copied, until_gone
+from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import map_key
-from travio_inventory.edge.pipelined_connection import RedisDown, Reply
+from travio_inventory.edge.pipelined_connection import RedisDown
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.scripts import INVALIDATE, READ, Script, Word
 from travio_inventory.edge.seat_map_cache import GROUPS_PER_SCRIPT_MAX, MapCopies, RedisSeatMapCache

@@ -16,7 +16,8 @@ from redis.exceptions import (
     RedisError,
 )
 
-from travio_inventory.edge.pipelined_connection import RedisDown, Reply, connect
+from travio_inventory.edge.answers import Reply
+from travio_inventory.edge.pipelined_connection import RedisDown, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
 from travio_inventory.edge.server import Listener, Server, connector, named, traits

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.connection import OpenRedis, open_redis
 from travio_inventory.edge.keys import word
-from travio_inventory.edge.pipelined_connection import Reply
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.scripts import Script, Word
 from travio_inventory.edge.server import Listener

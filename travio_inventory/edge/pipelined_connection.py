@@ -3,24 +3,24 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeAlias
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
+from travio_inventory.edge.answers import Answers, Reply
 from travio_inventory.edge.breaker import Breaker
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 from travio_inventory.edge.scripts import packed
 from travio_inventory.telemetry.outages import Outages
 
-Reply: TypeAlias = Any
-"""int, bytes, None, or a list of replies, depending on the script."""
+Answered: TypeAlias = Callable[[Reply | Exception], None]
 
 COMMANDS_PER_WRITE_MAX = 256
 COMPLAINT_SECONDS = 60
-LATE_S = 0.005
 
 _log = logging.getLogger(__name__)
 _PING = packed(["PING"])
@@ -48,9 +48,13 @@ class PipelinedConnection:
         """How many commands had no answer, or were not sent."""
         self._breaker = Breaker(failures_max=options.failures_max)
         self._breaker.trip()
-        self._waiting: deque[tuple[bytes, asyncio.Future[Reply]]] = deque()
-        self._sent: deque[asyncio.Future[Reply]] = deque()
-        self._sender: asyncio.Task[None] | None = None
+        self._waiting: deque[tuple[bytes, Answered]] = deque()
+        self._sent: deque[Answered] = deque()
+        self._reply_s = options.reply_ms_max / 1_000
+        self._answers: Answers | None = None
+        self._demoted: ReadOnlyError | None = None
+        self._is_busy = False
+        self._task: asyncio.Task[None] | None = None
         self._prober: asyncio.Task[None] | None = None
         self._complain_at = 0.0
         self._outages = Outages(_log, f"redis {name}")
@@ -70,7 +74,9 @@ class PipelinedConnection:
     async def close(self) -> None:
         """Close the connection; waiting and later commands fail with RedisDown."""
         self._breaker.trip()
-        for task in (self._sender, self._prober):
+        if self._answers is not None:
+            self._answers.forget()
+        for task in (self._task, self._prober):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -81,10 +87,14 @@ class PipelinedConnection:
 
     async def ask(self, command: bytes) -> Reply:
         """The answer. Raises RedisDown, or redis.ResponseError if the server refuses the command."""
-        return await self.send(command)
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.send(command, partial(_hand_over, reply))
+        return await reply
 
-    def send(self, command: bytes) -> asyncio.Future[Reply]:
-        """The future answer, which may be such an error. Raises RedisDown if the command is not sent at all."""
+    def send(self, command: bytes, answered: Answered) -> None:
+        """`answered` is called with the answer, or with such an error. Raises RedisDown if the command is not sent at
+        all.
+        """
         if self._breaker.is_open:
             self._outages.missed()
             self.unanswered += 1
@@ -92,11 +102,10 @@ class PipelinedConnection:
         if len(self._waiting) >= self._options.waiting_max:
             self.unanswered += 1
             raise RedisDown(f"redis {self._name}: too many commands wait")
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, reply))
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send_waiting())
-        return reply
+        self._waiting.append((command, answered))
+        if not self._is_busy:
+            self._is_busy = True
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def complain(self, refused: ResponseError) -> None:
         """Log that the server refuses a command, at most once a minute."""
@@ -106,52 +115,69 @@ class PipelinedConnection:
             index_entry = f"; the user needs {RIGHTS}" if isinstance(refused, NoPermissionError) else ""
             _log.error("redis %s refuses a command: %s: %s%s", self._name, type(refused).__name__, refused, index_entry)
 
-    async def _send_waiting(self) -> None:
-        try:
-            while self._waiting:
-                async with _patience(self._options.reply_ms_max / 1_000):
-                    await self._exchange()
-                self._breaker.succeeded()
-        except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
-            with suppress(Exception):  # no error may prevent the answers below
-                await self._connection.disconnect(nowait=True)
-            self._breaker.failed()
-            self._fail_all(f"{type(failed).__name__}: {failed}")
-            if self._breaker.is_open:
-                self._went_down(failed)
-        finally:
-            self._sender = None
+    def _go_on(self) -> None:
+        if self._answers is None:
+            self._task = asyncio.create_task(self._connect())
+        else:
+            self._exchange(self._answers, self._reply_s)
 
-    async def _exchange(self) -> None:
-        """Send what waits, in one write, and distribute the answers. Raises ReadOnlyError if the server has become a
-        replica: a new connection may lead to the new master.
-        """
+    async def _connect(self) -> None:
+        """Connect, and send what waits."""
+        until = asyncio.get_running_loop().time() + self._reply_s
+        try:
+            async with asyncio.timeout_at(until):
+                await connect(self._connection)
+            self._answers = Answers(self._connection, self._got, self._ended)
+        except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
+            await self._fail(failed)
+        else:
+            self._exchange(self._answers, until - asyncio.get_running_loop().time())
+
+    def _exchange(self, answers: Answers, within_s: float) -> None:
+        """Send what waits, in one write."""
         commands: list[bytes] = []
-        demoted: ReadOnlyError | None = None
         while self._waiting and len(commands) < COMMANDS_PER_WRITE_MAX:
-            command, reply = self._waiting.popleft()
+            command, answered = self._waiting.popleft()
             commands.append(command)
-            self._sent.append(reply)
-        if not self._connection.is_connected:
-            await connect(self._connection)
-        await self._connection.send_packed_command(commands, check_health=False)
-        while self._sent:
-            answer: Reply | ResponseError
-            try:
-                answer = await self._connection.read_response(disable_decoding=True)
-            except ResponseError as refused:
-                answer = refused
-                demoted = refused if isinstance(refused, ReadOnlyError) else demoted
-            _hand_over(self._sent.popleft(), answer)
-        if demoted is not None:
-            raise demoted
+            self._sent.append(answered)
+        if commands:
+            answers.ask(commands, within_s=within_s)
+        else:
+            self._is_busy = False
+
+    def _got(self, answer: Reply) -> None:
+        """Hand over the answer. A server that has become a replica is left: a new connection may lead to the master."""
+        if isinstance(answer, ReadOnlyError):
+            self._demoted = answer
+        self._sent.popleft()(answer)
+
+    def _ended(self, why: Exception | None) -> None:
+        demoted, self._demoted = self._demoted, None
+        failed = why or demoted
+        if failed is not None:
+            self._answers = None
+            self._task = asyncio.create_task(self._fail(failed))
+            return
+        self._breaker.succeeded()
+        if self._answers is not None:
+            self._exchange(self._answers, self._reply_s)
+
+    async def _fail(self, failed: Exception) -> None:
+        with suppress(Exception):  # no error may prevent the answers below
+            await self._connection.disconnect(nowait=True)
+        self._breaker.failed()
+        self._fail_all(f"{type(failed).__name__}: {failed}")
+        self._is_busy = False
+        if self._breaker.is_open:
+            self._went_down(failed)
 
     def _fail_all(self, why: str) -> None:
-        self.unanswered += len(self._sent) + len(self._waiting)
-        for reply in (*self._sent, *(reply for _, reply in self._waiting)):
-            _hand_over(reply, RedisDown(f"redis {self._name}: {why}"))
+        answered = [*self._sent, *(each for _, each in self._waiting)]
+        self.unanswered += len(answered)
         self._sent.clear()
         self._waiting.clear()
+        for each in answered:
+            each(RedisDown(f"redis {self._name}: {why}"))
 
     def _went_down(self, failed: Exception) -> None:
         self._outages.went(f"{type(failed).__name__}: {failed}")
@@ -192,22 +218,3 @@ def _hand_over(reply: asyncio.Future[Reply], answer: Reply) -> None:
         reply.set_exception(answer)
     else:
         reply.set_result(answer)
-
-
-@asynccontextmanager
-async def _patience(seconds: float) -> AsyncIterator[None]:
-    """Raises TimeoutError after that time; if this process itself was too busy to read, it reads once more first."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-
-    def look() -> None:
-        if loop.time() - until > LATE_S and not limit.expired():
-            limit.reschedule(loop.time() + seconds)
-
-    # Of two timers that are both overdue, the loop takes the earlier one first.
-    looking = loop.call_at(until - LATE_S / 5, look)
-    try:
-        async with asyncio.timeout_at(until) as limit:
-            yield
-    finally:
-        looking.cancel()

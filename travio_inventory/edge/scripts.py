@@ -5,6 +5,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from hiredis import pack_command
+
 Word: TypeAlias = bytes | str | int
 
 _FOLDER = Path(__file__).parent / "scripts"
@@ -12,8 +14,8 @@ _FOLDER = Path(__file__).parent / "scripts"
 
 def packed(words: Iterable[Word]) -> bytes:
     """The command in the wire format."""
-    data = [word if isinstance(word, bytes) else str(word).encode(errors="surrogatepass") for word in words]
-    return b"*%d\r\n" % len(data) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in data])
+    command: bytes = pack_command(tuple(words))  # type: ignore[arg-type]  # typed as a tuple of one word
+    return command
 
 
 class Script:

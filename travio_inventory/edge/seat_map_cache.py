@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from travio_inventory.edge import scripts
+from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
-from travio_inventory.edge.pipelined_connection import RedisDown, Reply
+from travio_inventory.edge.pipelined_connection import RedisDown
 from travio_inventory.kernel.hits import Hits
 from travio_inventory.seats.ports import Lease
 from travio_inventory.seats.trip import TripKey
@@ -33,7 +34,7 @@ class RedisSeatMapCache:
         self._now_ms = now_ms
         self._stale_ms_max = stale_ms_max
         self._reads: set[asyncio.Task[Mapping[int, bytes]]] = set()
-        self._lease_if_away = token_hex(8)
+        self._lease_if_away = 0
         self.hits = Hits()
         """Of the copies."""
 
@@ -67,7 +68,7 @@ class RedisSeatMapCache:
         try:
             tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *groups)
         except RedisDown:
-            return dict.fromkeys(groups, self._lease_if_away)
+            return dict.fromkeys(groups, f"away {self._lease_if_away}")
         return {group: token.decode() for group, token in zip(groups, tokens, strict=True)}
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
@@ -96,7 +97,7 @@ class RedisSeatMapCache:
         else:
             return True
         finally:
-            self._lease_if_away = token_hex(8)
+            self._lease_if_away += 1
             self._copies.changed(key, groups)
 
     @property

@@ -1,6 +1,5 @@
 """One Redis server: commands to it, and the invalidations that it publishes."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,8 +12,9 @@ from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.exceptions import AskError, MovedError, NoScriptError, ReadOnlyError, ResponseError
 
+from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.invalidations import Invalidations
-from travio_inventory.edge.pipelined_connection import PipelinedConnection, RedisDown, Reply
+from travio_inventory.edge.pipelined_connection import PipelinedConnection, RedisDown
 from travio_inventory.edge.redis_options import HostPort, RedisOptions
 from travio_inventory.edge.scripts import Script, Word
 
@@ -73,20 +73,21 @@ class Server:
     ) -> None:
         """See Redis. `on_moved` is called if another server has the keys; then the script does not run."""
 
-        def answered(reply: asyncio.Future[Reply]) -> None:
-            refused = reply.exception()  # asked for in any case, or the loop would log it
-            if isinstance(refused, NoScriptError):
+        def answered(answer: Reply) -> None:
+            if not isinstance(answer, ResponseError):
+                return
+            if isinstance(answer, NoScriptError):
                 self._told.discard(script)
                 send()
-            elif isinstance(refused, MovedError):
+            elif isinstance(answer, MovedError):
                 on_moved()
-            elif isinstance(refused, ResponseError):
-                self.line.complain(refused)
+            else:
+                self.line.complain(answer)
 
         def send() -> None:
             command = script.by_digest if script in self._told else script.in_full
             with suppress(RedisDown):
-                self.line.send(command(keys, words)).add_done_callback(answered)
+                self.line.send(command(keys, words), answered)
                 self._told.add(script)
 
         send()
