@@ -25,6 +25,9 @@ export class TravioSeatMap extends HTMLElement {
   #map = null;
   #seats = new Map();
   #etag = "";
+  /** Attributes that the page has not set: they are those of one trip. */
+  #filled = new Set();
+  #lastTrip = "";
   /** What is heard while a map is on its way, for each of these: it may be older. */
   #heard = new Set();
   #sections = [];
@@ -46,7 +49,7 @@ export class TravioSeatMap extends HTMLElement {
       release: () => (this.#phase === "unknown" ? this.#giveUp() : this.releaseHold()),
       together: () => this.selectBestAvailable(),
       party: (more) => (this.partySize += more),
-      journey: (name, stop) => (this[name] = stop),
+      journey: (name, stop) => this.#travel(name, stop),
       section: (id) => (this.section = id),
     });
     for (const name of Object.keys(GIVEN)) this.#accessor(name);
@@ -58,11 +61,13 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   disconnectedCallback() {
-    queueMicrotask(() => this.isConnected || this.#end());
+    queueMicrotask(() => this.isConnected || this.#leave());
   }
 
   attributeChangedCallback(name, before, now) {
+    if (!this.#isQuiet) this.#filled.delete(name);
     if (before === now || !this.isConnected || this.#isQuiet) return;
+    if (name === "hold-token" && this.#hold && now === this.#hold.id) return;
     if (name === "section") this.#openSection();
     else if (name.startsWith("party-size")) this.#resize();
     else if (name === "lang") this.#redraw();
@@ -278,25 +283,49 @@ export class TravioSeatMap extends HTMLElement {
     this.#isQuiet = false;
   }
 
+  /** Whoever adds it again goes on with what is held. */
+  #leave() {
+    const held = this.#hold?.id;
+    this.#end();
+    if (held) this.holdToken = held;
+  }
+
+  #fill(name, value) {
+    if (this[name] === value) return;
+    this.#quietly(() => (this[name] = value));
+    this.#filled.add(name);
+  }
+
+  /** The journey that the visitor has chosen is one of this trip only. */
+  #travel(name, stop) {
+    this[name] = stop;
+    this.#filled.add(name);
+  }
+
   /** Begins anew with what the attributes say, once for all that change in a turn. */
   #begin() {
     if (this.#willBegin) return;
     this.#willBegin = true;
     queueMicrotask(async () => {
       this.#willBegin = false;
-      if (!this.isConnected || !this.trip) return;
+      if (!this.isConnected) return;
       this.#end();
       const begun = this.#begun;
+      if (this.trip !== this.#lastTrip) for (const name of this.#filled) this.#quietly(() => this.removeAttribute(name));
+      this.#lastTrip = this.trip;
       this.#become("loading");
-      this.#view.tell("loading");
-      for (let attempt = 0; begun === this.#begun; attempt++) {
+      this.#view.tell(this.trip ? "loading" : "");
+      for (let attempt = 0; this.trip && begun === this.#begun; attempt++) {
         try {
           return await this.#open(begun);
         } catch (error) {
           if (begun !== this.#begun) return;
-          if (error instanceof Refused && !error.mayChange) return this.#cannotShow(error);
-          this.#connection(true);
-          await waiting(backoff(attempt));
+          const mayBeAllowed = [401, 403].includes(error.status); // once the page has another token
+          if (error instanceof Refused && !error.mayChange) {
+            if (this.#view.notice !== "notAllowed") this.#cannotShow(error);
+            if (!mayBeAllowed) return;
+          } else this.#connection(true);
+          await waiting(Math.max(backoff(attempt), mayBeAllowed ? this.#pollMs : 0));
         }
       }
     });
@@ -321,8 +350,8 @@ export class TravioSeatMap extends HTMLElement {
     await this.#readStops(begun);
     if (begun === this.#begun) await this.#readSections(begun);
     if (begun !== this.#begun) return;
-    this.#quietly(() => (this.section = this.#section?.id ?? ""));
-    await this.#load(begun);
+    this.#fill("section", this.#section?.id ?? "");
+    while (begun === this.#begun && !this.#map) await this.#load(begun); // once more if the section has changed meanwhile
     if (begun !== this.#begun) return;
     this.#connection(false);
     this.#become("choosing");
@@ -346,10 +375,8 @@ export class TravioSeatMap extends HTMLElement {
     }
     if (begun !== this.#begun) return;
     this.#stops = Object.assign(stops, { of: stops.length ? this.trip : null });
-    this.#quietly(() => {
-      if (stops.length && !this.from) this.from = stops[0].id;
-      if (stops.length && !this.to) this.to = stops.at(-1).id;
-    });
+    if (stops.length && !this.from) this.#fill("from", stops[0].id);
+    if (stops.length && !this.to) this.#fill("to", stops.at(-1).id);
   }
 
   #path(last) {
@@ -413,13 +440,16 @@ export class TravioSeatMap extends HTMLElement {
   // --- live ---------------------------------------------------------------------------------------------------------
 
   #listen() {
-    const pollMs = () => numberOf(Number(this.getAttribute("poll-seconds") ?? 5) * 1_000, POLL_MS_MIN, POLL_MS_MAX);
-    this.#live = new Live(this.#service, this.#path("updates"), this.#journey, pollMs, {
+    this.#live = new Live(this.#service, this.#path("updates"), this.#journey, () => this.#pollMs, {
       heard: (told) => this.#hear(told),
       read: () => this.refresh(),
       away: (isAway) => this.#connection(isAway),
       seen: () => this.#hold?.lookUp(),
     });
+  }
+
+  get #pollMs() {
+    return numberOf(Number(this.getAttribute("poll-seconds") ?? 5) * 1_000, POLL_MS_MIN, POLL_MS_MAX);
   }
 
   #hear(told) {
@@ -446,7 +476,7 @@ export class TravioSeatMap extends HTMLElement {
       // The map says what is wrong.
     }
     if (begun !== this.#begun) return;
-    this.#quietly(() => (this.section = this.#section?.id ?? ""));
+    this.#fill("section", this.#section?.id ?? "");
     this.#show();
     await this.refresh();
     if (begun !== this.#begun || this.#phase !== "choosing") return;
@@ -542,7 +572,8 @@ export class TravioSeatMap extends HTMLElement {
       if (this.#selected.size >= this.partySize) return this.#view.tell("partyFull", "", { n: this.partySize });
       this.#select(seat);
     }
-    this.#view.tell("");
+    if (!this.#isAway) this.#view.tell("");
+    else if (this.#view.notice !== "offline") this.#view.tell("offline", "bad");
     this.#show();
   }
 

@@ -5,6 +5,9 @@
  * little while it is the same. `on`: heard(told), read(), away(isAway), seen().
  */
 class Live {
+  /** How many streams this page has: a browser has six connections to a service, and other calls need some. */
+  static #streams = 0;
+
   #updates;
   #isConnected = false;
   #isOver = false;
@@ -13,23 +16,36 @@ class Live {
 
   constructor(service, path, query, pollMs, on) {
     Object.assign(this, { pollMs, on });
+    if (Live.#streams < STREAMS_MAX) this.#follow(service, path, query);
+    else this.#poll();
+    addEventListener("online", this.#online);
+    addEventListener("offline", this.#offline);
+    document.addEventListener("visibilitychange", this.#seen);
+    if (document.hidden) this.#seen();
+  }
+
+  #follow(service, path, query) {
+    Live.#streams++;
     this.#updates = new Updates(service, path, query, {
       connected: (goesOn) => this.#connected(goesOn),
       away: (attempt) => this.#lost(attempt > 0),
       none: () => {
-        this.#updates = null;
+        this.#leave();
         this.#lost(false);
       },
-      message: (told) => on.heard(told),
+      message: (told) => this.on.heard(told),
     });
-    addEventListener("online", this.#online);
-    addEventListener("offline", this.#offline);
-    document.addEventListener("visibilitychange", this.#seen);
+  }
+
+  #leave() {
+    if (this.#updates) Live.#streams--;
+    this.#updates?.stop();
+    this.#updates = null;
   }
 
   stop() {
     this.#isOver = true;
-    this.#updates?.stop();
+    this.#leave();
     clearTimeout(this.#timer);
     clearTimeout(this.#hiddenTimer);
     removeEventListener("online", this.#online);

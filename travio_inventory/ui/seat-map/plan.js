@@ -12,7 +12,11 @@ function make(tag, properties = {}, ...children) {
   return made;
 }
 
-const button = (act, properties = {}) => make("button", { type: "button", ...properties, on: { click: act } });
+/** A button keeps the focus while it cannot be pressed, so it is not `disabled` but says so. */
+const button = (act, properties = {}) => {
+  const click = (event) => event.currentTarget.ariaDisabled === "true" || act(event);
+  return make("button", { type: "button", ...properties, on: { click } });
+};
 
 /** Numbers of rows or columns as tracks of a grid: one that has nothing is narrow, and many of them are one. */
 function tracksOf(used) {
@@ -186,7 +190,7 @@ class Plan {
       Home: () => (event.ctrlKey ? this.#rows[0] : seats)[0],
       End: () => (event.ctrlKey ? this.#rows.at(-1) : seats).at(-1),
     };
-    if (event.key === " " || event.key === "Enter") this.acts.toggle(seat);
+    if (event.key === " " || event.key === "Enter") event.repeat || this.acts.toggle(seat);
     else if (Object.hasOwn(moves, event.key)) this.#focus(moves[event.key](), true);
     else return;
     event.preventDefault();

@@ -35,6 +35,18 @@ function newKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+let madeUp = "";
+
+/** Whoever uses this tab, where the page names nobody: the same after a reload, if the page may keep anything. */
+function visitor() {
+  madeUp ||= `visitor-${newKey()}`;
+  try {
+    return (sessionStorage["travio-visitor"] ||= madeUp);
+  } catch {
+    return madeUp;
+  }
+}
+
 async function readJson(answer) {
   const reader = answer.body?.getReader();
   const parts = [];
@@ -62,11 +74,21 @@ class Service {
     return url;
   }
 
+  /** Raises Refused where the page fails to give a token: nothing was asked then. */
+  async #token() {
+    const { token } = this.element;
+    try {
+      return typeof token === "function" ? await token() : token;
+    } catch (error) {
+      throw new Refused(401, { reason: "NO_TOKEN", detail: String(error?.message ?? error) }, 0);
+    }
+  }
+
   /** For a call about holds it names a user, made up where the page names nobody and has no token. */
   async headers(isAboutHolds = false) {
-    const { token, organization } = this.element;
-    const bearer = typeof token === "function" ? await token() : token;
-    const user = this.element.user || (isAboutHolds && !bearer && (this.visitor ??= `visitor-${newKey()}`));
+    const { organization } = this.element;
+    const bearer = await this.#token();
+    const user = this.element.user || (isAboutHolds && !bearer && visitor());
     return {
       ...(bearer && { Authorization: `Bearer ${bearer}` }),
       ...(organization && { "X-Organization-Id": organization }),
@@ -77,8 +99,8 @@ class Service {
   /** One request. Raises Refused, Unreachable. */
   async ask(method, path, { query, body, key, etag } = {}) {
     let answer, data;
+    const headers = await this.headers(path[1] === "holds");
     try {
-      const headers = await this.headers(path[1] === "holds");
       if (body !== undefined) headers["Content-Type"] = "application/json";
       if (key) headers["Idempotency-Key"] = key;
       if (etag) headers["If-None-Match"] = etag;

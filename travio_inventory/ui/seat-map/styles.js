@@ -25,8 +25,8 @@ const STYLES = `
 button, select { font: inherit; color: inherit; min-height: 40px; border-radius: 8px;
   border: 1px solid var(--line); background: var(--ground); padding: 0 12px }
 button { cursor: pointer }
-button:hover:not(:disabled) { border-color: var(--accent) }
-button:disabled { opacity: .55; cursor: default }
+button:hover:not([aria-disabled=true]) { border-color: var(--accent) }
+button[aria-disabled=true], select:disabled { opacity: .55; cursor: default }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 .bar { display: flex; flex-wrap: wrap; gap: 10px 16px; align-items: end; margin-bottom: 14px }
 .bar label, .party { display: grid; gap: 3px; font-size: 13px; color: var(--quiet) }
@@ -112,7 +112,7 @@ h2 { font-size: 16px; margin: 0 }
 .total { display: flex; justify-content: space-between; font-weight: 700; margin: 0 }
 .primary { min-height: 46px; background: var(--accent); border-color: var(--accent); color: var(--accent-text);
   font-weight: 600 }
-.primary:disabled { background: var(--ground-soft); color: var(--quiet); border-color: var(--line); opacity: 1 }
+.primary[aria-disabled=true] { background: var(--ground-soft); color: var(--quiet); border-color: var(--line); opacity: 1 }
 .timer { display: flex; justify-content: space-between; align-items: baseline; gap: 10px; margin: 0;
   padding: 10px 12px; border-radius: 8px; background: var(--good-ground) }
 .timer strong { font-size: 22px; font-variant-numeric: tabular-nums }

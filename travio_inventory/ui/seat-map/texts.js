@@ -19,6 +19,10 @@ const TRIES_MAX = 4;
 const WAIT_MS_MAX = 20_000;
 const SILENCE_MS_MAX = 45_000;
 const RETRY_MS = 500;
+const STREAMS_MAX = 4;
+const SPOKEN_MAX = 20;
+const MOMENT_MS = 50;
+const LIST_MS_MIN = 200;
 const HIDDEN_MS_MAX = 10_000;
 const FOR_EVER_MS = 2 ** 31 - 1;
 const POLL_MS_MIN = 2_000;
@@ -132,6 +136,7 @@ const AHEAD = { DIRECTION_OF_TRAVEL_FIRST_ROW_AHEAD: "first", DIRECTION_OF_TRAVE
 
 /** What is said where something was refused for another reason than a taken seat. */
 const REFUSALS = {
+  NO_TOKEN: "signIn",
   UNAUTHENTICATED: "signIn",
   PERMISSION_DENIED: "signIn",
   SEAT_CONTENDED: "contended",

@@ -5,6 +5,8 @@ class View {
   #parts = {};
   #shown = null;
   #isList = false;
+  #willList = false;
+  #said = { status: [], alert: [] };
   #listed = LISTED_AT_ONCE;
 
   constructor(root, words, acts) {
@@ -12,12 +14,18 @@ class View {
     this.acts = acts;
     this.plan = new Plan(words, { ...acts, point: (seat) => this.#point(seat) });
     this.notice = "";
+    this.root = root;
+    root.addEventListener("keydown", (event) => {
+      if (event.repeat && event.key === "Enter" && event.target.closest("button")) event.preventDefault();
+    });
     root.adoptedStyleSheets = [sheet];
     root.append(this.#bar(), this.#sections(), this.#notices(), this.#main(), this.#parts.status, this.#parts.alert);
   }
 
   /** Draws what has changed; `shown` is all that there is to show. */
   show(shown) {
+    const focused = this.root.activeElement;
+    const place = [...this.#parts.chosen.querySelectorAll("button")].indexOf(focused);
     this.#shown = shown;
     this.#showBar();
     this.showSections(shown.sections);
@@ -27,6 +35,14 @@ class View {
     if (this.#isList) this.#showList();
     else this.#showLegend();
     this.#showChoice();
+    if (focused?.isConnected && focused.checkVisibility()) return;
+    if (place >= 0 || [this.#parts.hold, this.#parts.release].includes(focused)) this.#focusNear(place);
+  }
+
+  /** Where the focus goes when what had it is there no more: the next of the chosen seats, or their title. */
+  #focusNear(place) {
+    const others = [...this.#parts.chosen.querySelectorAll("button")];
+    (others.at(Math.min(place, others.length - 1)) ?? this.#parts.title).focus({ preventScroll: true });
   }
 
   draw(map, title) {
@@ -37,7 +53,12 @@ class View {
   /** Some seats have changed, and nothing else. */
   update(seats) {
     for (const seat of seats) this.plan.update(seat);
-    if (seats.length && this.#isList) this.#showList();
+    if (!seats.length || !this.#isList || this.#willList) return;
+    this.#willList = true;
+    setTimeout(() => {
+      this.#willList = false;
+      if (this.#isList) this.#showList();
+    }, LIST_MS_MIN);
   }
 
   away(isAway) {
@@ -59,11 +80,19 @@ class View {
     if (name) this.announce(notice.textContent, kind === "bad" ? "alert" : "status");
   }
 
-  /** Spoken by a screen reader, also if it was said just before: at once as an alert, else when it is its turn. */
+  /**
+   * Spoken by a screen reader, also if it was said just before: at once as an alert, else when it is its turn. What is
+   * said in one moment is spoken together.
+   */
   announce(text, role = "status") {
     const spoken = this.#parts[role];
+    if (this.#said[role].push(text) > SPOKEN_MAX) this.#said[role].shift();
+    if (this.#said[role].length > 1) return;
     spoken.textContent = "";
-    requestAnimationFrame(() => (spoken.textContent = text));
+    setTimeout(() => {
+      spoken.textContent = this.#said[role].join(" ");
+      this.#said[role] = [];
+    }, MOMENT_MS);
   }
 
   showSections(sections) {
@@ -72,7 +101,8 @@ class View {
     this.#shown.sections = sections;
     tabs.hidden = sections.length < 2;
     tabs.setAttribute("aria-label", this.words.say("sections"));
-    tabs.replaceChildren(...sections.map((section, index) => this.#tab(section, index)));
+    if (tabs.children.length !== sections.length) tabs.replaceChildren(...sections.map((_, at) => this.#tab(at)));
+    for (const [at, section] of sections.entries()) this.#fillTab(tabs.children[at], section);
     for (const name of ["role", "aria-labelledby"]) panel.removeAttribute(name);
     const selected = tabs.querySelector("[aria-selected=true]");
     if (!selected || tabs.hidden) return;
@@ -140,7 +170,7 @@ class View {
   #choice() {
     const { acts } = this;
     const parts = Object.assign(this.#parts, {
-      title: make("h2", { id: "yours" }),
+      title: make("h2", { id: "yours", tabIndex: -1 }),
       none: make("p", { className: "quiet" }),
       timerLabel: make("span"),
       left: make("strong"),
@@ -164,6 +194,10 @@ class View {
     this.#parts[part].textContent = this.words.say(name, parts);
   }
 
+  #allow(part, isAllowed) {
+    this.#parts[part].ariaDisabled = String(!isAllowed);
+  }
+
   #showBar() {
     const parts = this.#parts;
     const { phase, partySize, partySizeMax, chosen } = this.#shown;
@@ -174,9 +208,9 @@ class View {
       parts[part].setAttribute("aria-label", this.words.say(name));
     }
     parts.party.textContent = String(partySize);
-    parts.fewer.disabled = isFixed || partySize <= Math.max(1, chosen.length);
-    parts.more.disabled = isFixed || partySize >= partySizeMax;
-    parts.together.disabled = isFixed;
+    this.#allow("fewer", !isFixed && partySize > Math.max(1, chosen.length));
+    this.#allow("more", !isFixed && partySize < partySizeMax);
+    this.#allow("together", !isFixed);
     this.#say("together", "together", { n: partySize });
     this.#say("view", this.#isList ? "asMap" : "asList");
     parts.view.setAttribute("aria-pressed", String(this.#isList));
@@ -200,13 +234,16 @@ class View {
     fill(this.#parts.to, stops.slice(Math.max(0, first) + 1), to);
   }
 
-  #tab(section, index) {
+  #tab(at) {
+    const properties = { className: "tab", id: `tab-${at}`, role: "tab", "aria-controls": "panel" };
+    return button(() => this.acts.section(this.#shown.sections[at].id), properties);
+  }
+
+  #fillTab(tab, section) {
     const isShown = section.id === this.#shown.section;
-    const role = { role: "tab", "aria-controls": "panel", "aria-selected": String(isShown) };
-    const properties = { className: "tab", id: `tab-${index}`, tabIndex: isShown ? 0 : -1, ...role };
-    const tab = button(() => this.acts.section(section.id), properties);
-    tab.append(section.label, make("small", {}, this.words.say("free", { n: section.free })));
-    return tab;
+    tab.setAttribute("aria-selected", String(isShown));
+    tab.tabIndex = isShown ? 0 : -1;
+    tab.replaceChildren(section.label, make("small", {}, this.words.say("free", { n: section.free })));
   }
 
   #tabKey(event) {
@@ -237,12 +274,14 @@ class View {
     const { list, listMore } = this.#parts;
     const isListed = (seat) => ["available", "selected", "yours"].includes(this.acts.stateOf(seat));
     const seats = this.#shown.seats.filter(isListed);
-    const focused = list.getRootNode().activeElement?.value;
+    const boxes = () => [...list.querySelectorAll("input")];
+    const focused = boxes().find((box) => box === this.root.activeElement);
+    const place = boxes().indexOf(focused);
     list.setAttribute("aria-label", this.words.say("list"));
     const none = make("li", { className: "quiet" }, this.words.say("listEmpty"));
     const items = seats.slice(0, this.#listed).map((seat) => this.#listItem(seat));
     list.replaceChildren(...(items.length ? items : [none]));
-    if (focused) [...list.querySelectorAll("input")].find((box) => box.value === focused)?.focus();
+    if (focused) (boxes().find((box) => box.value === focused.value) ?? boxes().at(place) ?? boxes().at(-1))?.focus();
     this.#say("listMore", "listMore");
     listMore.hidden = seats.length <= this.#listed;
   }
@@ -298,10 +337,10 @@ class View {
     this.#say("totalLabel", "total");
     parts.sum.textContent = this.words.price(sum);
     parts.hold.hidden = isHeld || phase === "booked";
-    parts.hold.disabled = !chosen.length || !["choosing", "unknown"].includes(phase);
+    this.#allow("hold", chosen.length > 0 && ["choosing", "unknown"].includes(phase));
     this.#say("hold", { holding: "holding", unknown: "askAgain" }[phase] ?? "hold", { n: chosen.length || partySize });
     parts.release.hidden = !isHeld && phase !== "unknown";
-    parts.release.disabled = phase === "holding" || isAsked;
+    this.#allow("release", phase !== "holding" && !isAsked);
     this.#say("release", isHeld ? "release" : "startOver");
   }
 

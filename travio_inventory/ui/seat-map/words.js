@@ -45,7 +45,8 @@ class Words {
   }
 
   get locale() {
-    return this.element.lang || this.element.closest("[lang]")?.lang || navigator.language || "en";
+    const near = (each) => each && (each.closest("[lang]")?.lang || near(each.getRootNode().host));
+    return near(this.element) || navigator.language || "en";
   }
 
   /** The text of that name, with its parts filled in. */
