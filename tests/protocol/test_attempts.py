@@ -13,6 +13,7 @@ from travio_inventory.protocol.claims import Claimed, Contended, Lost, Unanswere
 from travio_inventory.protocol.hold import DIGEST_CHARS, HoldId
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.records.seat_rows import FREE
+from travio_inventory.seats.trip import Journey
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.sale import GRACE_S, Sale
@@ -40,6 +41,23 @@ async def test_one_seat_group_is_won_at_once_without_a_look(sale: Sale) -> None:
     read = sale.store.rows_read.total()
     assert await claim() == (Claimed(Won(), in_doubt=False, as_of_ms=START_MS), False)
     assert sale.store.rows_read.total() == read
+
+
+async def test_every_one_of_holds_that_are_committed_together_is_in_its_holder_s_list(sale: Sale) -> None:
+    released = await sale.hold("A1")
+    await sale.release(released)
+    await sale.settled()
+    group = released.groups[0]
+    together = [
+        replace(released, id=str(HoldId(sale.trip.key.trip, group, digit * DIGEST_CHARS, is_late=False)), holder=by,
+                journey=Journey(at, at))
+        for at, (digit, by) in enumerate((("0", "ann"), ("1", "bob")))
+    ]  # fmt: skip
+    claimed, _ = await sale.process.holds.attempts.claim(together, sale.clock.now_ms())
+    assert isinstance(claimed.result, Won)
+    await sale.settled()
+    for hold in together:
+        assert hold.id in [listed.id for listed in await sale.holds(by=hold.holder)]
 
 
 async def test_the_home_is_won_last(sale: Sale) -> None:

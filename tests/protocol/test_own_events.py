@@ -262,3 +262,22 @@ async def test_no_more_wait_and_no_more_are_published_in_a_round_than_may(
     follows = await followed(sale)
     of_two = [await own(sale, seat, 1) for seat in ("A1", "A2", "A3")][:2]
     assert [await published(follows) for _ in range(3)] == [of_two[:1], of_two[1:], []]
+
+
+async def test_events_are_counted_that_wait_whatever_they_are_about_and_no_longer_than_they_do(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one hold whose first event is nobody's yet, no more are kept; once it has waited too long there is room."""
+    monkeypatch.setattr(own_events, "WAITING_MAX", 2)
+    follows = await followed(sale)
+    await own(sale, "A1", 1, 1, before=OPEN)
+    await own(sale, "A1", 1, 2, before=OPEN)
+    assert await published(follows) == []
+    beyond = await own(sale, "A2", 1)
+    assert await published(follows) == [], "two wait already"
+    sale.clock.pass_ms(WAIT_MS)
+    await follows.unpublished()
+    assert await published(follows) == []
+    another = await own(sale, "A3", 1)
+    assert await published(follows) == [another]
+    assert beyond != another

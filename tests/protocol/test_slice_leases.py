@@ -185,6 +185,54 @@ async def test_two_relays_have_as_many_whoever_begins(sale: Sale, who_begins: in
     assert [len(share) for share in await settled(sale, *relays)] == [SLICES // 2] * 2
 
 
+async def test_a_late_copy_of_an_older_renewal_hides_a_newer_one_until_the_next_and_ends_no_lease(sale: Sale) -> None:
+    """The other one looks at the worst moment: it has seen the older renewal, and sees it again."""
+    owner, other, batches = leases(sale), leases(sale), sent(sale)
+    await settled(sale, owner)
+    await other.keep()
+    older = next(writes for writes in reversed(batches) if len(writes) > 1)
+    sale.clock.pass_ms(BEAT_MS)
+    await owner.renew()
+    assert isinstance(await sale.store.apply(RELAYS, older), Applied)
+    await other.keep()
+    for _ in range(LEASE_MS // BEAT_MS + 1):
+        sale.clock.pass_ms(BEAT_MS)
+        await owner.renew()
+        assert await other.keep() == frozenset()
+
+
+async def test_a_late_copy_takes_no_slice_from_who_has_it_now(sale: Sale) -> None:
+    gone, stays, batches = leases(sale), leases(sale), sent(sale)
+    await settled(sale, gone)
+    await gone.renew()
+    older = batches[-1]
+    assert len(older) == SLICES + 1
+    await gone.release()
+    assert await stays.keep() == ALL
+    assert not isinstance(await sale.store.apply(RELAYS, older), Applied)
+    [share] = await settled(sale, stays)
+    assert share == ALL
+
+
+@pytest.mark.parametrize("which", [0, -1], ids=["its first", "its last"])
+async def test_a_relay_without_slices_that_is_gone_stays_gone_whatever_arrives_late(sale: Sale, which: int) -> None:
+    """Else the others would leave it a share that nobody works on."""
+    stays = leases(sale)
+    await settled(sale, stays)
+    gone, batches = leases(sale), sent(sale)
+    for _ in range(2):
+        await gone.keep()
+        sale.clock.pass_ms(BEAT_MS)
+    older = batches[which]
+    assert len(older) == 1
+    await gone.release()
+    [share] = await settled(sale, stays)
+    assert share == ALL
+    await sale.store.apply(RELAYS, older)
+    [share] = await settled(sale, stays)
+    assert share == ALL
+
+
 async def test_each_row_of_a_sink_that_is_taken_away_is_forgotten(sale: Sale) -> None:
     first, second, batches = leases(sale), leases(sale), sent(sale)
     await settled(sale, first, second)

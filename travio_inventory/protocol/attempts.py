@@ -59,32 +59,32 @@ class Attempts(Generic[H]):
         """Intents in the other partitions in parallel, then the home batch: the commit of all these holds, which have
         one home, with the rows `beside`. Also says whether any intents were sent.
         """
-        spread = [home_and_others(self._resource, hold) for hold in holds]
-        others = dict.fromkeys([other for _, elsewhere in spread for other in elsewhere])
+        spreads = [home_and_others(self._resource, hold) for hold in holds]
+        others = dict.fromkeys([other for _, elsewhere in spreads for other in elsewhere])
         now = await self._sender.now(now_ms)
         in_doubt = False
         if others:
             results = await asyncio.gather(
-                *(self._claims.claim(self._intents(holds, spread[0], other, now)) for other in others)
+                *(self._claims.claim(self._intents(holds, spreads, other, now)) for other in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
             worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
             if not isinstance(worst.result, Won):
-                found = await self._all_in_the_way(holds, spread[0], results, now)
+                found = await self._all_in_the_way(holds, spreads, results, now)
                 return replace(found, in_doubt=in_doubt), True
-        claimed = await self._claims.claim(self._home_claim(holds, spread[0], now, beside))
+        claimed = await self._claims.claim(self._home_claim(holds, spreads, now, beside))
         if isinstance(claimed.result, Won):
             for hold in holds:
                 self._sender.counts.live.changed(None, hold.state)
         return replace(claimed, in_doubt=True) if in_doubt else claimed, bool(others)
 
     async def _all_in_the_way(
-        self, holds: Sequence[H], spread: Spread, results: Sequence[Claimed], now: Recorded
+        self, holds: Sequence[H], spreads: Sequence[Spread], results: Sequence[Claimed], now: Recorded
     ) -> Claimed:
         """The result that decides a claim that did not win all its other partitions, in whatever order they answer."""
         found = list(results)
         if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
-            at_home = await self._claims.look(self._home_claim(holds, spread, now))
+            at_home = await self._claims.look(self._home_claim(holds, spreads, now))
             found += [at_home] if at_home else []
         lost = [claimed.result for claimed in found if isinstance(claimed.result, Lost)]
         worst = min(found, key=lambda claimed: _RANK[type(claimed.result)])
@@ -93,14 +93,16 @@ class Attempts(Generic[H]):
         as_of_ms = min(claimed.as_of_ms for claimed in found if isinstance(claimed.result, Lost))
         return replace(worst, result=Lost(tuple(taken for each in lost for taken in each.taken)), as_of_ms=as_of_ms)
 
-    def _intents(self, holds: Sequence[H], spread: Spread, other: Partition, now: Recorded) -> Claim[H]:
+    def _intents(self, holds: Sequence[H], spreads: Sequence[Spread], other: Partition, now: Recorded) -> Claim[H]:
         now_ms = now.at_ms
         until_ms = _until(holds[0], now_ms, now_ms + self._sender.rules.grace_ms)
-        entries = self._entries(holds[0], spread, other, now_ms)
+        entries = self._entries(holds, spreads, other, now_ms)
         return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries, now=now)
 
-    def _home_claim(self, holds: Sequence[H], spread: Spread, now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
-        first, (home, _) = holds[0], spread
+    def _home_claim(
+        self, holds: Sequence[H], spreads: Sequence[Spread], now: Recorded, beside: Sequence[Write] = ()
+    ) -> Claim[H]:
+        first, (home, _) = holds[0], spreads[0]
         return Claim(
             home,
             holds,
@@ -109,8 +111,8 @@ class Attempts(Generic[H]):
             is_intent=False,
             beside=[*[write for hold in holds for write in self._beginning(hold, now)], *beside],
             entries=[
-                *dict.fromkeys([each for hold in holds for each in self._entries(hold, spread, home, now.at_ms)]),
-                *self._notes(first, home, now),
+                *self._entries(holds, spreads, home, now.at_ms),
+                *self._notes(holds, home, now),
             ],
             now=now,
         )
@@ -121,20 +123,25 @@ class Attempts(Generic[H]):
         keep_s = self._resource.books.bookings_kept_s if isinstance(hold.state, Confirmed) else None
         return Write(rows.hold_key(hold.id), ABSENT, row, keep_s), self._sender.kept(self._resource.event(hold, now))
 
-    def _entries(self, hold: H, spread: Spread, partition: Partition, now_ms: int) -> list[IndexEntry]:
-        """The index entries that lead the sweeper to this hold."""
-        home, others = spread
-        retention, asked = self._sender.rules.retention, []
-        if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
-            asked.append(index_entries.due(partition, hold.state.expires_at_ms, retention))
-        if partition != home or others:
-            asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms, retention))
-        return asked
+    def _entries(
+        self, holds: Sequence[H], spreads: Sequence[Spread], partition: Partition, now_ms: int
+    ) -> list[IndexEntry]:
+        """The index entries that lead the sweeper to those of the holds that claim something there."""
+        retention, asked = self._sender.rules.retention, list[IndexEntry]()
+        for hold, (home, others) in zip(holds, spreads, strict=True):
+            if partition != home and partition not in others:
+                continue
+            if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
+                asked.append(index_entries.due(partition, hold.state.expires_at_ms, retention))
+            if partition != home or others:
+                asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms, retention))
+        return [*dict.fromkeys(asked)]
 
-    def _notes(self, hold: H, home: Partition, now: Recorded) -> list[IndexEntry]:
-        """The index entries that lead the relay, the holder's list and the like to this hold."""
+    def _notes(self, holds: Sequence[H], home: Partition, now: Recorded) -> list[IndexEntry]:
+        """The index entries that lead the relay, their holders' lists and the like to these holds."""
         retention, books = self._sender.rules.retention, self._resource.books
-        return [index_entries.recorded(home, now.epoch, retention), *books.listed(hold, retention)]
+        listed = [each for hold in holds for each in books.listed(hold, retention)]
+        return [index_entries.recorded(home, now.epoch, retention), *listed]
 
     async def fence(self, hold: H, why: Lost | Contended | NotMade | Unanswered) -> Row:
         """Fence the id before any refusal and before anything is returned."""

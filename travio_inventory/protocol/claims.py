@@ -162,7 +162,7 @@ class Claims(Generic[H]):
 
     def _asked(self, claim: Claim[H]) -> Sequence[RowKey]:
         """The rows to read before it is sent, including its holds' own; none if it depends on none."""
-        asked = self._resource.depends_on(claim.partition)
+        asked = self._resource.depends_on
         return [*asked, *self._keys(claim), *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
 
     async def _look(

@@ -23,7 +23,7 @@ from travio_inventory.protocol.told_notes import ToldNotes
 
 EVENTS_PER_ROUND_MAX = 5_000
 WAITING_MAX = 10_000
-"""So many events wait for the one before them."""
+"""So many events wait: for the one before them, or for their turn."""
 WAIT_MS = 2_000
 """So long one waits for the one before it to be noted."""
 LOOK_AGAIN_MS = 500
@@ -64,6 +64,8 @@ class OwnEvents:
         self._followed: RecentEvents | None = None
         self._lines: dict[str, _Line] = {}
         """What waits, by subject."""
+        self._waiting = 0
+        """How many events those are."""
         self._out: dict[str, Partition] = {}
         """The ids of events that are being published, and where they are recorded."""
         self._accepted: OrderedDict[str, int] = OrderedDict()
@@ -117,8 +119,9 @@ class OwnEvents:
         """One that cannot be read the relays report."""
         with suppress(ValueError):
             event = event_rows.read_event(partition, row)
-            if self._clock.now_ms() - event.at_ms < OLD_MS and len(self._lines) < WAITING_MAX:
+            if self._clock.now_ms() - event.at_ms < OLD_MS and self._waiting < WAITING_MAX:
                 line = self._lines.setdefault(event.subject, _Line(partition))
+                self._waiting += event.ordinal not in line.events
                 line.events[event.ordinal] = _Own(event, rows.number(row, "previous_at_ms"), self._clock.elapsed_ms())
 
     # ---- the one before
@@ -164,11 +167,12 @@ class OwnEvents:
                 if ordinal > upto + 1:
                     break
                 own = line.events.pop(ordinal)
+                self._waiting -= 1
                 if ordinal > upto:
                     ready.append((line.partition, own.event))
                     upto = ordinal
             if not line.events or self._waited_long(line):
-                del self._lines[subject]
+                self._waiting -= len(self._lines.pop(subject).events)
         return ready
 
     def _waited_long(self, line: _Line) -> bool:

@@ -312,8 +312,11 @@ class Resource(Protocol[H]):
     async def late(self, batches: Batches, booking: H, now_ms: int) -> H | None:
         """The late booking as it may be claimed now, or None for never. Raises StoreUnavailable, RetryableRefusal."""
 
-    def depends_on(self, partition: Partition) -> Sequence[RowKey]:
-        """The rows to see, with a claim's own, before it can be moved, or taken; none if nothing must be seen."""
+    @property
+    def depends_on(self) -> Sequence[RowKey]:
+        """The rows to see in its partition, with a claim's own, before it can be moved, or taken; none if nothing must
+        be seen.
+        """
 
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
         """The writes that take the claim, on conditions that only a free one meets; None if nothing is free."""

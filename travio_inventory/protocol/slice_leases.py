@@ -47,14 +47,15 @@ class _Seen(NamedTuple):
 
 
 class SliceLeases:
-    """Those of one relay of the sink, which has an id of its own for as long as its process lives."""
+    """Those of one relay of the sink, which has an id of its own until it is released."""
 
     def __init__(self, sender: Sender, sink: str) -> None:
         self._batches = sender.batches
         self._clock = sender.clock
         self._random = sender.random
         self._partition = cursor_of(Index.JOURNAL, sink)[0]
-        self._me = sender.new_digest()
+        self._new_id = sender.new_digest
+        self._me = self._new_id()
         self._mine: set[int] = set()
         self._sure_ms = 0
         """From then on they are ours for LEASE_MS."""
@@ -88,9 +89,10 @@ class SliceLeases:
         return Write(_row_of(part), {"owner": self._me}, self._values(self._me), KEPT_S)
 
     async def release(self) -> None:
-        """Give back what is ours, and be no relay any more."""
+        """Give back what is ours, and be no relay any more: who goes on nevertheless is another one."""
         mine, self._mine = self._mine, set()
         await self._write((), mine, alive=False)
+        self._me = self._new_id()
 
     async def _beat(self) -> bool:
         """Whether it was done. Raises StoreUnavailable."""
@@ -111,9 +113,10 @@ class SliceLeases:
     async def _write(self, kept: Iterable[int], given: Iterable[int], *, alive: bool = True) -> bool:
         """Say whether we live; renew these, and give back those. Whether all of it was done."""
         self._beats += 1
-        writes = [
-            Write(RowKey(Kind.LEASE, f"{_MEMBER}{self._me}"), {}, self._values(self._me if alive else _FREE), KEPT_S)
-        ]
+        # who is gone stays gone, though a late copy of what it wrote when it lived arrives
+        member = RowKey(Kind.LEASE, f"{_MEMBER}{self._me}")
+        lives: Row | None = {"owner": self._me} if member in self._seen else ABSENT
+        writes = [Write(member, lives if alive else {}, self._values(self._me if alive else _FREE), KEPT_S)]
         writes += [self.fence(part) for part in sorted(kept)]
         writes += [Write(_row_of(part), {"owner": self._me}, self._values(_FREE), KEPT_S) for part in sorted(given)]
         return isinstance(await self._batches.apply(self._partition, writes), Applied)

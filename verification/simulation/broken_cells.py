@@ -175,11 +175,11 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
         self: Attempts[Hold], holds: Sequence[Hold], now_ms: int, beside: Sequence[Write] = ()
     ) -> tuple[claims.Claimed, bool]:
         spread = [home_and_others(self._resource, hold) for hold in holds]
-        claimed = await self._claims.claim(self._home_claim(holds, spread[0], await self._sender.now(now_ms), beside))
+        claimed = await self._claims.claim(self._home_claim(holds, spread, await self._sender.now(now_ms), beside))
         others = dict.fromkeys(other for _, elsewhere in spread for other in elsewhere)
         for other in others:
             if isinstance(claimed.result, claims.Won):
-                claimed = await self._claims.claim(self._intents(holds, spread[0], other, Recorded(0, now_ms)))
+                claimed = await self._claims.claim(self._intents(holds, spread, other, Recorded(0, now_ms)))
         return claimed, bool(others)
 
     patch.setattr(Attempts, "claim", claim)

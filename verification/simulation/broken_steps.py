@@ -86,7 +86,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     async def revive(self: LateConfirming[Hold], hold: Hold, asked: Confirmed, _parts: object) -> Hold:
         booking = hold.with_state(asked)
         spread = home_and_others(self._resource, booking)
-        claim = self._attempts._home_claim([booking], spread, await self._sender.now())
+        claim = self._attempts._home_claim([booking], [spread], await self._sender.now())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})
         claimed = await self._attempts._claims.claim(replace(claim, beside=(revived, event), is_intent=True))

@@ -210,7 +210,8 @@ class Units:
         name = f"{at.epoch:010d}~{at.at_ms:015d}~{hold.id}~{type(hold.state).__name__}~{hold.extensions}"
         return Write(RowKey(Kind.EVENT, name), {}, {"type": type(hold.state).__name__, "hold": hold.id})
 
-    def depends_on(self, _partition: Partition) -> Sequence[RowKey]:
+    @property
+    def depends_on(self) -> Sequence[RowKey]:
         """See Resource."""
         return [COUNTER]
 

@@ -22,7 +22,7 @@ from travio_inventory.protocol.hold import (
 )
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
-from travio_inventory.protocol.resource import H, Hold, Resource, home_of
+from travio_inventory.protocol.resource import H, Hold, Resource
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -72,8 +72,7 @@ class Deciding(Generic[H]):
         may be already. Raises as `decide`.
         """
         failed = FailedBatches()
-        home = home_of(self._resource, actor.organization, hold_id)
-        for _ in range(COUNTED_TRIES_MAX if self._resource.depends_on(home) else TRIES_MAX):
+        for _ in range(COUNTED_TRIES_MAX if self._resource.depends_on else TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
                 hold = await self.own(actor, hold_id)

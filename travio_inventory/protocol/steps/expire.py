@@ -8,7 +8,7 @@ from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Refused, Row, StoreUnavailable, Unknown
 from travio_inventory.protocol.hold import Expired, Held
-from travio_inventory.protocol.resource import H, Hold, Resource, home_of
+from travio_inventory.protocol.resource import H, Hold, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -50,7 +50,7 @@ class Expiring(Generic[H]):
                     if not moved and len(left) > 1:  # nothing says on whose account
                         return after | await self._expire_by_halves(left)
                     unmoved = {} if moved else now
-                    if unmoved and not self._depends(left[0]):
+                    if unmoved and not self._resource.depends_on:
                         break
                     if tries:  # a batch of ours that was not answered may have moved them
                         await self._rolling.rows_settled(left[0].organization, moved, as_of_ms=at_ms)
@@ -63,11 +63,6 @@ class Expiring(Generic[H]):
         if left and not unmoved:
             raise OutcomeUnknown
         return after | unmoved
-
-    def _depends(self, hold: H) -> bool:
-        """Whether its end is refused also where what its claims depend on has moved."""
-        home = home_of(self._resource, hold.organization, hold.id)
-        return bool(self._resource.depends_on(home))
 
     async def _expire_once(self, holds: Sequence[H], at_ms: int) -> Outcome:
         now = await self._sender.now(at_ms)

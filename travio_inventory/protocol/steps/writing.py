@@ -26,14 +26,14 @@ _UNTOLD = Recorded(0, 0)
 
 async def see(sender: Sender, resource: Resource[H], partition: Partition, keys: Sequence[RowKey]) -> Rows:
     """The rows that a move of these is computed from; no read if it depends on nothing. Raises StoreUnavailable."""
-    asked = resource.depends_on(partition)
+    asked = resource.depends_on
     return await sender.batches.get(partition, [*asked, *keys]) if asked else {}
 
 
 async def see_home(sender: Sender, resource: Resource[H], holds: Sequence[H]) -> Rows:
     """What a step on these holds, which have one home, is computed from. Raises StoreUnavailable."""
     home = home_of(resource, holds[0].organization, holds[0].id)
-    beside = resource.depends_on(home)
+    beside = resource.depends_on
     asked = [*beside, *(key for hold in holds if beside or hold.moves for key in resource.keys(hold, home))]
     return await sender.batches.get(home, asked) if asked else {}
 

@@ -83,7 +83,8 @@ class Seats:
             return None
         return booking.in_period(row.period)
 
-    def depends_on(self, _partition: Partition) -> Sequence[RowKey]:
+    @property
+    def depends_on(self) -> Sequence[RowKey]:
         """A cell says all that is asked of it in the batch's own conditions."""
         return ()
 

@@ -115,7 +115,8 @@ class StockUnits:
         late = self._late
         return booking if late is None or await late.bring(booking, self.partitions(booking)) else None
 
-    def depends_on(self, _partition: Partition) -> Sequence[RowKey]:
+    @property
+    def depends_on(self) -> Sequence[RowKey]:
         """See Resource."""
         return [STOCK]
 
