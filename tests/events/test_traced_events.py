@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
+import aio_pika
 import anyio
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -21,8 +23,11 @@ from tests.events.kept_letters import SHOP_OUT, in_memory, whole
 from tests.events.test_shapes import example
 from travio_inventory.app.service import App, running
 from travio_inventory.client import InventoryClient
+from travio_inventory.events.choice import parse_sink
 from travio_inventory.events.shapes import SHAPES, Shape
 from travio_inventory.events.sinks.dead_letters import Letter, SinkLetters, event_of
+from travio_inventory.events.sinks.webhook import Webhook
+from travio_inventory.events.targets.webhook import WebhookUrl
 from travio_inventory.seats.events import EventType
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, HoldSeatsResponse, InventoryServiceStub
 from verification.kit.service_process import ORGANIZATION
@@ -31,10 +36,13 @@ from verification.servers.kafka import Kafka
 from verification.servers.nats import NatsServer
 from verification.servers.rabbitmq import RabbitServer
 from verification.servers.redis import RedisServer
+from verification.servers.webhook_receiver import SECRET, WebhookReceiver, webhook_receiver
 
 __all__ = ["collector"]
 TRACE, SPAN, STATE = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "vendor=opaque,other@a=1 2%3"
 PARENT = f"00-{TRACE}-{SPAN}-01"
+NOBODY = "http://127.0.0.1:1"
+"""Where no collector listens."""
 CONTEXT = {"traceparent": PARENT, "tracestate": STATE}
 TRACED = replace(event("traced"), traceparent=PARENT, tracestate=STATE)
 
@@ -47,6 +55,24 @@ async def hold(app: App, seat: str, context: Mapping[str, str] | None = None) ->
     )  # fmt: skip
     async with Channel("127.0.0.1", app.port) as channel:
         return await InventoryServiceStub(channel).hold_seats(asked, metadata=context)
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebhookReceiver]:
+    with webhook_receiver(tmp_path_factory.mktemp("receiver")) as started:
+        yield started
+
+
+def secret_in(folder: Path) -> Path:
+    """A file with the receiver's secret."""
+    (folder / "secret").write_text(f"{SECRET}\n")
+    return folder / "secret"
+
+
+def hook_at(url: str, folder: Path, shape: Shape) -> WebhookUrl:
+    made = parse_sink(f"{url}#secret_file={secret_in(folder)}&shape={shape}").target
+    assert isinstance(made, WebhookUrl)
+    return made
 
 
 async def on_sale(app: App) -> None:
@@ -122,6 +148,50 @@ async def test_redis_carries_the_trace(redis_node: RedisServer) -> None:
         await sink.publish([TRACED])
     (fields,) = in_redis(redis_node, stream)
     assert fields.items() >= CONTEXT.items()
+
+
+@pytest.mark.parametrize("shape", [Shape.NATIVE, Shape.CLOUDEVENTS, Shape.TRIPS, Shape.SHOWTIMES])
+async def test_a_webhook_carries_the_trace_as_it_is_written(
+    shape: Shape, receiver: WebhookReceiver, tmp_path: Path
+) -> None:
+    """Where the receiver's own instruments look, unquoted; an event in no trace has no such header."""
+    plain = replace(TRACED, id="plain", subject="other", traceparent="", tracestate="")
+    async with Webhook(hook_at(f"{receiver.url}/{shape}", tmp_path, shape), SinkLetters(in_memory(), "shop")) as sink:
+        await sink.publish([TRACED, plain])
+    told = {got["id"]: got["headers"] for got in receiver.got(f"/{shape}")}
+    assert len(told) == 2
+    traced_headers, plain_headers = (told[name] for name in sorted(told, key=lambda name: name.startswith("plain")))
+    assert traced_headers.items() >= CONTEXT.items()
+    assert not {name for name in plain_headers if "trace" in name}
+    if shape is Shape.CLOUDEVENTS:
+        assert unquote(traced_headers["ce-traceparent"]) == PARENT
+        assert unquote(traced_headers["ce-tracestate"]) == STATE
+
+
+async def test_a_payment_by_rabbitmq_goes_on_in_its_sender_s_trace_to_a_webhook(
+    rabbitmq_node: RabbitServer, receiver: WebhookReceiver, tmp_path: Path
+) -> None:
+    """Also where nothing is recorded here: then the sender's own span is what the event names."""
+    chosen = {
+        "events": f"shop={receiver.url}/paid#secret_file={secret_in(tmp_path)}",
+        "events_in": f"payments={rabbitmq_node.url.rstrip('/')}?queue={(queue := own_name())}&bind={queue}.events:%23",
+        "otel_traces_sampler": "parentbased_always_off",
+    }
+    async with await aio_pika.connect(rabbitmq_node.url) as connection:
+        exchange = await (await connection.channel()).declare_exchange(f"{queue}.events", "topic", durable=True)
+        async with running(traced(NOBODY, tmp_path, **chosen)) as app:
+            await on_sale(app)
+            held = await hold(app, "seat-1")
+            data = {"organization_id": ORGANIZATION, "hold_id": held.hold_id, "order_id": "order-1"}
+            paid = {"eventId": "p", "type": "payment.successful", "timestamp": held.expires_at - 1_000, "data": data}
+            unrecorded = {"traceparent": f"{PARENT[:-2]}00", "tracestate": STATE}
+            await exchange.publish(aio_pika.Message(json.dumps(paid).encode(), headers={**unrecorded}), "any.key")
+            with anyio.fail_after(WITHIN_S):
+                while len(receiver.got("/paid")) < 2:  # noqa: ASYNC110 - the receiver is another process
+                    await anyio.sleep(0.05)
+    told = {got["headers"]["event-type"]: got["headers"] for got in receiver.got("/paid")}
+    assert told["seats.purchased"].items() >= unrecorded.items()
+    assert "traceparent" not in told["hold.created"]
 
 
 async def test_a_hold_within_a_trace_leads_to_an_event_of_that_trace_on_kafka(
