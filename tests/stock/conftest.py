@@ -19,6 +19,7 @@ SLOW = (
     "test_nothing_is_told_beside_a_sale",
     "test_events_that_nobody_published_for_hours",
 )
+OF_SHARDS = ("test_shards.py", "test_late_commits.py", "test_shard_limit.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "[scylla" in item.name and not item.name.startswith(IMPORTANT_ON_SERVERS) and _is_here(item):
             item.add_marker("thorough")
-        is_slow = item.name.startswith(SLOW) or item.path.name in ("test_shards.py", "test_late_commits.py")
+        is_slow = item.name.startswith(SLOW) or item.path.name in OF_SHARDS
         if "[sqlite" in item.name and is_slow and _is_here(item):
             item.add_marker("once")
 

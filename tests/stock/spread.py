@@ -4,7 +4,19 @@ import asyncio
 from collections.abc import Sequence
 
 from tests.stock.shop import Shop
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Row, Write
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    IndexEntry,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Write,
+)
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import stock_rows
@@ -17,10 +29,10 @@ from travio_inventory.store.memory import MemoryBatches
 class Spread:
     """An entry in so many shards, and words for what lies where."""
 
-    def __init__(self, shop: Shop, entry: InventoryEntry) -> None:
+    def __init__(self, shop: Shop, entry: InventoryEntry, *, warehouse: int = 1) -> None:
         self.shop = shop
         self.entry = entry
-        self.home = stock_rows.place(entry.organization, entry.sku, 1)
+        self.home = stock_rows.place(entry.organization, entry.sku, warehouse)
         self.shards = Shards(shop.sender)
 
     @classmethod
@@ -66,9 +78,17 @@ async def reserved(shop: Shop, order: str, count: int) -> Reservation:
 
 
 class Frozen(MemoryBatches):
-    """A store that, of an entry in shards, takes no batch but those of the first one while it is frozen."""
+    """A store that, of an entry in shards, takes no batch but those of the first one while it is frozen, and has only
+    that one read while it is unread.
+    """
 
-    is_frozen = False
+    is_frozen = is_unread = False
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """See Batches."""
+        if self.is_unread and stock_rows.number_of_shard(partition):
+            raise StoreUnavailable("unread")
+        return await super().get(partition, keys)
 
     async def apply(
         self,

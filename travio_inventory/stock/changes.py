@@ -14,7 +14,7 @@ from travio_inventory.stock.refusals import (
     StockSharded,
     VersionConflict,
 )
-from travio_inventory.stock.sharing import shared
+from travio_inventory.stock.sharing import alone, shared
 
 
 def added(standing: InventoryEntry | None, organization: str, command: AddEntry, now_ms: int) -> InventoryEntry:
@@ -44,7 +44,7 @@ def adjusted(entry: InventoryEntry, command: AdjustStock, now_ms: int, *, alone_
     """
     if command.version:
         _check_version(entry, command.version)
-        _check_alone(entry, alone_at)
+        entry = _alone(entry, alone_at)
     available, reserved = entry.quantities
     if available + command.quantity < 0:
         raise _few(entry, -command.quantity, "")
@@ -71,7 +71,7 @@ def counted(
     lay in other shards. Raises VersionConflict, BelowReserved, NeedsApproval, StockSharded.
     """
     _check_version(entry, command.version)
-    _check_alone(entry, alone_at)
+    entry = _alone(entry, alone_at)
     reserved = entry.quantities.reserved
     difference = command.total - entry.quantities.total
     if most is not None and abs(difference) > most:
@@ -94,7 +94,7 @@ def redefined(entry: InventoryEntry, command: ChangeEntry, now_ms: int) -> Inven
 def deleted(entry: InventoryEntry, command: DeleteEntry, now_ms: int, *, alone_at: int = 0) -> InventoryEntry:
     """The entry, kept no more. `alone_at` as in `counted`. Raises VersionConflict, StockLeft, StockSharded."""
     _check_version(entry, command.version)
-    _check_alone(entry, alone_at)
+    entry = _alone(entry, alone_at)
     if entry.quantities.total:
         raise StockLeft(entry.quantities.total)
     return _changed(replace(entry, is_deleted=True), entry.quantities, now_ms)
@@ -105,10 +105,11 @@ def _check_version(entry: InventoryEntry, version: int) -> None:
         raise VersionConflict(entry.version)
 
 
-def _check_alone(entry: InventoryEntry, alone_at: int) -> None:
+def _alone(entry: InventoryEntry, alone_at: int) -> InventoryEntry:
     """What compares a total needs all of it in one row."""
     if entry.sharing is not None and entry.version != alone_at:
         raise StockSharded(entry.sharing.shards)
+    return alone(entry)
 
 
 def _few(entry: InventoryEntry, wanted: int, sku: str) -> InsufficientStock:
@@ -117,7 +118,9 @@ def _few(entry: InventoryEntry, wanted: int, sku: str) -> InsufficientStock:
 
 
 def _changed(entry: InventoryEntry, quantities: Quantities, now_ms: int) -> InventoryEntry:
-    """The next version, within the limit of a total. Raises StockFull."""
-    if quantities.total > QUANTITY_MAX:
-        raise StockFull(QUANTITY_MAX - entry.quantities.total)
+    """The next version, within the limit of a total if it has more than before. Raises StockFull."""
+    more, elsewhere = quantities.total - entry.quantities.total, 0 if entry.sharing is None else entry.sharing.elsewhere
+    if more > 0 and quantities.total + elsewhere > QUANTITY_MAX:
+        room = max(QUANTITY_MAX - entry.quantities.total - elsewhere, 0)
+        raise StockFull(room, wanted=more if elsewhere else 0)
     return replace(entry, quantities=quantities, version=entry.version + 1, updated_at_ms=now_ms)

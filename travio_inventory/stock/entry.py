@@ -50,6 +50,10 @@ class Sharing:
     move: ShardMove | None = None
     marks: str = ""
     """What was told of all rows together: `low`, or `low out`."""
+    elsewhere: int = 0
+    """At most so many units lie in other rows than the first, which says it, or are on the way there; but for what was
+    sold there and returned.
+    """
 
 
 @dataclass(frozen=True, slots=True)

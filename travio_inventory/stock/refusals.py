@@ -105,13 +105,16 @@ class StockSharded(FinalRefusal):
 
 
 class StockFull(FinalRefusal):
-    """The total would be above the limit of an entry; nothing was changed. `room` is how many more it may have."""
+    """The total would be above the limit of an entry; nothing was changed. `room` is how many more it may have.
+    `wanted` is said of the first shard of several, which knows only how many the others may have at most.
+    """
 
     reason = "STOCK_FULL"
 
-    def __init__(self, room: int = 0) -> None:
+    def __init__(self, room: int = 0, *, wanted: int = 0) -> None:
         super().__init__(f"at most {room} more may be added to this entry")
         self.room = room
+        self.wanted = wanted
 
 
 class StockNotFound(FinalRefusal):

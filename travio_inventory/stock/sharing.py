@@ -49,12 +49,13 @@ def given(row: InventoryEntry | None, now_ms: int, *, to: int, units: int) -> In
     available, reserved = row.quantities
     count = min(units, available)
     move = ShardMove(to, count, row.sharing.moves + 1)
+    elsewhere = row.sharing.elsewhere + (count if number_of(row) == 0 else 0)
     return replace(
         row,
         quantities=Quantities(available - count, reserved),
         version=row.version + 1,
         updated_at_ms=now_ms,
-        sharing=replace(row.sharing, moves=move.number, move=move),
+        sharing=replace(row.sharing, moves=move.number, move=move, elsewhere=elsewhere),
     )
 
 
@@ -64,10 +65,29 @@ def taken(row: InventoryEntry | None, now_ms: int, *, giver: InventoryEntry, to:
         named = giver.id.partition(".")[0]
         begun = replace(giver, id=f"{named}.{to}", version=0, created_at_ms=now_ms, events=0, recorded=NOWHERE)
         row = replace(begun, quantities=Quantities(0, 0), sharing=Sharing())
-    available, reserved = row.quantities
+    (available, reserved), had = row.quantities, row.sharing or Sharing()
     return replace(
-        row, quantities=Quantities(available + units, reserved), version=row.version + 1, updated_at_ms=now_ms
+        row,
+        quantities=Quantities(available + units, reserved),
+        version=row.version + 1,
+        updated_at_ms=now_ms,
+        sharing=replace(had, elsewhere=max(had.elsewhere - units, 0)),
     )
+
+
+def reckoned(row: InventoryEntry | None, now_ms: int, *, whole: InventoryEntry) -> InventoryEntry:
+    """The first row, which knows how many lie in others. Raises StockContended where it is not as it was seen."""
+    if row is None or row.sharing is None or row.version != whole.version:
+        raise StockContended
+    elsewhere = whole.quantities.total - whole.first_total
+    return replace(
+        row, version=row.version + 1, updated_at_ms=now_ms, sharing=replace(row.sharing, elsewhere=elsewhere)
+    )
+
+
+def alone(row: InventoryEntry) -> InventoryEntry:
+    """The first row, with nothing in others."""
+    return row if row.sharing is None else replace(row, sharing=replace(row.sharing, elsewhere=0))
 
 
 def summed(rows: Rows) -> InventoryEntry:

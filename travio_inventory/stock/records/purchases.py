@@ -58,6 +58,7 @@ from travio_inventory.stock.records.purchase_rows import (
     read_line,
     read_on_order,
 )
+from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import STOCK, read_entry
 from travio_inventory.stock.refusals import PartlyReceived, PurchaseEnded, StockNotFound, TooManyOrders
 
@@ -84,6 +85,7 @@ class Purchases:
     def __init__(self, sender: Sender, counts: StockCounts) -> None:
         self._sender = sender
         self._changing = Changing(sender)
+        self._shards = Shards(sender)
         self._counts = counts
 
     def named(self, organization: str, key: str) -> str:
@@ -296,7 +298,8 @@ class Purchases:
 
         kept_s = purchase_rows.kept_s(order, self._now_ms)
         change = replace(change, beside=Beside([key, ON_ORDER], beside), kept_s=kept_s)
-        return await self._changing.change(place_of(order, line), change)
+        at = place_of(order, line)
+        return await self._shards.having(at, lambda: self._changing.change(at, change))
 
 
 def _lines(order: PurchaseOrder, command: ReceiveOrder) -> Sequence[tuple[PurchaseLine, int]]:

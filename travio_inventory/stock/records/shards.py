@@ -30,12 +30,12 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock import sharing
-from travio_inventory.stock.entry import InventoryEntry, ShardMove
+from travio_inventory.stock.entry import QUANTITY_MAX, InventoryEntry, ShardMove
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Change, Changing
 from travio_inventory.stock.records.stock_rows import MOVEMENTS_KEPT_S, STOCK, number_of_shard, shard_of
-from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockNotFound, StockSharded
+from travio_inventory.stock.refusals import InsufficientStock, StockContended, StockFull, StockNotFound, StockSharded
 
 T = TypeVar("T")
 
@@ -165,22 +165,36 @@ class Shards:
             await self.move(home, fullest, taker, units)
 
     async def having(self, home: Partition, step: Callable[[], Awaitable[T]]) -> T:
-        """The step, which takes units of the first row: where they lie in others they are brought there. Raises what it
-        raises, and as `gather`.
+        """The step, which takes units of the first row, or adds some: what it takes is brought there where it lies in
+        others, and what it adds is judged with them. Raises what it raises, and as `gather`.
         """
         for _ in range(GATHERS_MAX):
             try:
                 return await step()
-            except InsufficientStock as few:
-                if not few.wanted:
+            except (InsufficientStock, StockFull) as refused:
+                if not refused.wanted:
                     raise
-                lacking = few
+                refusal = refused
             try:
-                await self._check_whole(home, lacking)
-                await self.gather(home, 0, lacking.wanted)
-            except StockContended:
+                match refusal:
+                    case StockFull():
+                        await self._reckon(home, refusal.wanted)
+                    case InsufficientStock():
+                        await self._check_whole(home, refusal)
+                        await self.gather(home, 0, refusal.wanted)
+            except _LOOK_AGAIN:
                 await self._sender.pause()
         raise StockContended
+
+    async def _reckon(self, home: Partition, wanted: int) -> None:
+        """Have the first row know how many lie in others, where so many may be added. Raises StockFull, and as
+        `still`.
+        """
+        whole = await self.still(home)
+        if whole.quantities.total + wanted > QUANTITY_MAX:
+            raise StockFull(max(QUANTITY_MAX - whole.quantities.total, 0))
+        make = partial(sharing.reckoned, whole=whole)
+        await self._changing.change(home, self._internal(home, make, self._changing.cause_of("")))
 
     async def _check_whole(self, home: Partition, few: InsufficientStock) -> None:
         """Raises InsufficientStock where all rows together have fewer than one lacked, and as `still`."""

@@ -8,7 +8,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.event_rows import event_row
 from travio_inventory.protocol.hold import Recorded
-from travio_inventory.stock.entry import InventoryEntry, Quantities, ShardMove, Sharing, inventory_id
+from travio_inventory.stock.entry import QUANTITY_MAX, InventoryEntry, Quantities, ShardMove, Sharing, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.warehouse import SHARDS_MAX
 
@@ -67,7 +67,8 @@ def _read_sharing(text: str) -> Sharing | None:
         return None
     said = json.loads(text)
     move = None if said["move"] is None else ShardMove(*said["move"])
-    return Sharing(said["shards"], said["rows"], said["moves"], move, said["marks"])
+    elsewhere = said.get("elsewhere", QUANTITY_MAX)  # not said by rows of before: it may be as many as there can be
+    return Sharing(said["shards"], said["rows"], said["moves"], move, said["marks"], elsewhere)
 
 
 def _sharing_row(sharing: Sharing | None) -> Row:
@@ -79,6 +80,7 @@ def _sharing_row(sharing: Sharing | None) -> Row:
         "rows": sharing.rows,
         "moves": sharing.moves,
         "marks": sharing.marks,
+        "elsewhere": sharing.elsewhere,
         "move": None if sharing.move is None else list(sharing.move),
     }
     return {"definition": encode(said)}

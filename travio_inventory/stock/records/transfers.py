@@ -61,7 +61,7 @@ from travio_inventory.stock.records.transfer_rows import (
     sources_of,
     writes_of,
 )
-from travio_inventory.stock.refusals import InsufficientStock, StockFull, StockNotFound
+from travio_inventory.stock.refusals import StockFull, StockNotFound
 from travio_inventory.stock.transfer import (
     CancelTransfer,
     Counts,
@@ -135,13 +135,7 @@ class Transfers:
                 return None
             return Next(shipped(transfer), -transfer.quantity, "shipped", _said(StockEvent.TRANSFER_SHIPPED, transfer))
 
-        try:
-            return await self._step(actor, named, make)
-        except InsufficientStock as few:
-            if not few.wanted:
-                raise
-        at = await self._place(actor.organization, named)
-        return await self._shards.having(at, lambda: self._step(actor, named, make))
+        return await self._moving(actor, named, make)
 
     async def receive(self, actor: Actor, command: ReceiveTransfer) -> Transfer:
         """See TransfersStock."""
@@ -167,7 +161,7 @@ class Transfers:
             back = transfer.counts.in_transit if choice is OnTheWay.BACK else 0
             return Next(cancelled(transfer, choice), back, "cancelled on the way")
 
-        return await self._step(actor, command.transfer_id, make)
+        return await self._moving(actor, command.transfer_id, make)
 
     async def find(self, actor: Actor, named: str) -> Transfer:
         """As it is once a receipt that was announced is gone on with. Raises StockNotFound, BackendUnavailable."""
@@ -242,6 +236,11 @@ class Transfers:
         except StockNotFound:
             return None
         return found if found.created_at_ms == int(created_at_ms) else None
+
+    async def _moving(self, actor: Actor, named: str, make: Callable[[Transfer], Next | None]) -> Transfer:
+        """A step in which stock moves. Raises as `_step`."""
+        at = await self._place(actor.organization, named)
+        return await self._shards.having(at, lambda: self._step(actor, named, make))
 
     async def _step(self, actor: Actor, named: str, make: Callable[[Transfer], Next | None]) -> Transfer:
         """The transfer after the step that `make` says; as it is where that is None. The batch needs the versions that
@@ -326,7 +325,7 @@ class Transfers:
         )  # fmt: skip
         refusal: StockFull | StockNotFound
         try:
-            changed = await self._changing.change(at, change)
+            changed = await self._shards.having(at, lambda: self._changing.change(at, change))
         except (StockFull, StockNotFound) as refused:
             refusal = refused
         else:
