@@ -12,7 +12,7 @@ import pytest
 from tests.stock.shop import Shop
 from tests.stock.test_transfers_cut_off import Mortal, Stopped
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, Partition
 from travio_inventory.stock import approval as rules
 from travio_inventory.stock import changes
@@ -107,7 +107,8 @@ async def a_day(seed: int) -> None:
             except (ApprovalEnded, OwnAdjustment):
                 return
 
-    await asyncio.gather(*map(person, range(6)), return_exceptions=True)
+    for ended in await asyncio.gather(*map(person, range(6)), return_exceptions=True):
+        assert ended is None or isinstance(ended, Refusal), ended
     await asyncio.sleep(60)
     store.faults = Faults.none()
     await agrees(shops[0], entry)
@@ -169,5 +170,5 @@ def test_a_decision_that_does_not_see_another_one_is_found(monkeypatch: pytest.M
 
 def test_an_approval_without_its_movement_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken design: the row says that it is approved, and the entry stays as it was."""
-    monkeypatch.setattr(changes, "adjusted", lambda entry, _command, now_ms: changes.noted(entry, now_ms))
+    monkeypatch.setattr(changes, "adjusted", lambda entry, _command, now_ms, **_said: changes.noted(entry, now_ms))
     assert not days_agree()
