@@ -1,17 +1,22 @@
 """Many changes together, and reports, on every store."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
 from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
+from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.stock.bulk import LINES_MAX, LineState, StockLine, UpdateMany, counted
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.reports import StockReportQuery
+from travio_inventory.store.memory import MemoryBatches
 
 
 def line(sku: str, quantity: int, kind: str = "ADJUSTMENT", code: str = "north") -> StockLine:
@@ -114,6 +119,26 @@ async def test_a_report_tells_the_stock_of_each_region_and_what_moved_there(shop
         [],
         [],
     ]
+
+
+class NeverRead(MemoryBatches):
+    """A store whose list of a day is longer than anybody can read."""
+
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        """See Batches."""
+        if "day" in bucket.split(SEPARATOR):
+            await asyncio.Event().wait()
+        return await super().read_index(index, bucket, after=after, most=most)
+
+
+async def test_a_report_that_cannot_be_counted_in_time_is_refused_with_what_to_ask_for() -> None:
+    shop = Shop(NeverRead(None, Random(1), asyncio.sleep))
+    await shop.entry("cup", 2)
+    today = datetime.fromtimestamp(shop.clock.now_ms() / 1_000, UTC).date()
+    with pytest.raises(InvalidRequest) as refused:
+        await shop.stock.report(shop.actor, StockReportQuery(today, today), within_s=0.05)
+    assert [each.field for each in refused.value.violations] == ["region"]
+    assert "ask for one region and fewer days" in str(refused.value)
 
 
 async def test_a_report_is_of_days_in_order_and_not_of_too_many(shop: Shop) -> None:

@@ -7,13 +7,16 @@ import pytest
 
 from tests.rest.serving import BODIES
 from tests.rest.stock.test_stock import entry, warehouse
+from travio_inventory.api.auth.keys import SharedSecret
 from travio_inventory.api.auth.off import AuthenticationOff
+from travio_inventory.api.auth.tokens import TokenAuthentication, TokenRules
 from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.stock import stock_routers
 from travio_inventory.app.stock import open_stock
 from travio_inventory.kernel.clock import SystemClock
 from verification.kit.in_process import settings_of
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 DAMAGE = {"quantity": -8, "type": "DAMAGE", "reason": "water"}
 
@@ -57,6 +60,44 @@ async def test_an_adjustment_above_the_limit_is_accepted_and_done_once_another_p
     assert (late.status_code, late.json()["metadata"]) == (409, {"status": "APPROVED"})
     assert (await web.get("/approvals")).json()["items"] == []
     assert (await web.get("/approvals", params={"status": "all"})).json()["items"] == [approved.json()]
+
+
+async def test_nobody_approves_what_they_asked_for_with_another_token_of_theirs() -> None:
+    """Each token may do only its part: whose they are decides, over every face, and in whichever case it is asked."""
+    rules = TokenRules(ISSUER, AUDIENCE, organization_claim="org", organization_default="default", leeway_s=10)
+    tokens = TokenAuthentication(SharedSecret(SECRET.encode()), rules, clock=SystemClock())
+    async with open_stock(settings_of(stock_approval_above="5")) as stock:
+        callers = Callers(tokens, default_organization="default")
+        app = application(stock_routers(stock, SystemClock()), callers, WebRules(BODIES, deadline_s=10))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+        def with_token(sub: str, scope: str) -> dict[str, str]:
+            return {"authorization": f"Bearer {token(org='org', sub=sub, scope=scope)}"}
+
+        async with httpx.AsyncClient(transport=transport, base_url="http://here/api/v1") as web:
+            admin = with_token("root", "stock:admin stock:adjust")
+            web.headers.update(admin)
+            made = await entry(web, "cup", 20, warehouseId=await warehouse(web, "north"))
+            del web.headers["authorization"]
+            adjusts, approves = with_token("ann", "stock:adjust"), with_token("ann", "stock:approve")
+            path = f"/inventory/{made['inventoryId']}/adjust"
+            waiting = (await web.post(path, json=DAMAGE, headers=adjusts)).json()["approval"]
+            decision = f"/approvals/{waiting['approvalId']}"
+            for headers, status, reason in (
+                (adjusts, 403, "PERMISSION_DENIED"),
+                (
+                    with_token("bob", "stock:admin stock:adjust stock:read stock:reserve admin"),
+                    403,
+                    "PERMISSION_DENIED",
+                ),
+                (approves, 403, "OWN_ADJUSTMENT"),
+                (approves | {"x-user-id": "bob"}, 403, "PERMISSION_DENIED"),
+            ):
+                for step in ("approve", "reject"):
+                    refused = await web.post(f"{decision}/{step}", headers=headers)
+                    assert (refused.status_code, refused.json()["reason"]) == (status, reason), refused.text
+            decided = await web.post(f"{decision}/approve", headers=with_token("bob", "stock:approve"))
+            assert (decided.status_code, decided.json()["decidedBy"]) == (200, "bob")
 
 
 async def test_what_was_rejected_is_refused_and_lines_of_a_bulk_wait(web: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """Reports the stock of each region, and what moved there by day and type."""
 
+import asyncio
 from collections.abc import Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
@@ -22,10 +23,23 @@ class ReportStock:
         self._days = days
         self._warehouses = warehouses
 
-    async def __call__(self, actor: Actor, query: StockReportQuery) -> Sequence[RegionReport]:
-        """By the name of the region. Raises PermissionDenied, InvalidRequest, BackendUnavailable."""
+    async def __call__(
+        self, actor: Actor, query: StockReportQuery, *, within_s: float | None = None
+    ) -> Sequence[RegionReport]:
+        """By the name of the region. What cannot be counted in so many seconds is refused: it never could. Raises
+        PermissionDenied, InvalidRequest, BackendUnavailable.
+        """
         actor.needs(Scope.STOCK_READ)
-        organization = actor.organization
+        try:
+            async with asyncio.timeout(within_s) as limit:
+                return await self._count(actor.organization, query)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            said = f"has more than can be counted in {within_s:g} s: ask for one region and fewer days, or by gRPC"
+            raise InvalidRequest([Violation("region", said)]) from None
+
+    async def _count(self, organization: str, query: StockReportQuery) -> Sequence[RegionReport]:
         regions = Regions(await self._warehouses.all(organization), query.region)
         after, is_more = "", True
         while is_more:

@@ -14,7 +14,7 @@ from travio_inventory.stock.bulk import UpdateMany
 from travio_inventory.stock.use_cases import Stock
 
 SHARE_OF_DEADLINE: Final = 0.7
-"""In which lines are begun: an answer that says what is left is better than none."""
+"""In which lines are begun, and a report is counted: an answer that says what is left is better than none."""
 
 
 class BulkRoutes:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from travio_inventory.api.rest.callers import StockReading
-from travio_inventory.api.rest.routes import problems_of
+from travio_inventory.api.rest.routes import DEADLINE_S, problems_of
+from travio_inventory.api.rest.stock.bulk import SHARE_OF_DEADLINE
 from travio_inventory.api.rest.stock.csv_told import report_csv
 from travio_inventory.api.rest.stock.models import StockTold, Type
 from travio_inventory.api.rest.stock.routing import PREFIX, StockRoute
@@ -70,6 +71,7 @@ class ReportRoutes:
     async def stock(
         self,
         caller: StockReading,
+        request: Request,
         region: str = "",
         from_: Annotated[
             str, Query(alias="from", description="The first day, in UTC; else the week that ends with the last one.")
@@ -78,7 +80,8 @@ class ReportRoutes:
         format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     ) -> Response:
         query = report_query(region, from_, to, day_of(self._clock.now_ms()))
-        reports = await self._stock.report(caller.as_member(), query)
+        within_s = getattr(request.app.state, DEADLINE_S) * SHARE_OF_DEADLINE
+        reports = await self._stock.report(caller.as_member(), query, within_s=within_s)
         if format_ == "csv":
             return Response(report_csv(reports), media_type="text/csv; charset=utf-8")
         told = _told(query, reports).model_dump_json(by_alias=True)
