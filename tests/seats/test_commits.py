@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from travio_inventory.kernel.refusals import OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
 from travio_inventory.seats.refusals import SeatContended
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 
@@ -22,10 +22,14 @@ async def told(commits: StepRunner, step: Coroutine[Any, Any, Any], *, turns_bef
         return await asking
 
 
-@pytest.mark.parametrize("turns", [1, 5], ids=["before its first line", "in the middle"])
-async def test_the_caller_of_a_step_that_the_drain_cut_off_is_told_that_its_outcome_is_unknown(turns: int) -> None:
+@pytest.mark.parametrize(
+    ("turns", "refusal"), [(1, BackendUnavailable), (5, OutcomeUnknown)], ids=["before its first line", "in the middle"]
+)
+async def test_the_outcome_of_a_step_that_the_drain_cut_off_is_unknown_if_it_had_begun(
+    turns: int, refusal: type[Refusal]
+) -> None:
     commits = StepRunner(in_flight_max=1)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(refusal):
         await told(commits, asyncio.sleep(60), turns_before_the_drain=turns)
     assert await commits.run(asyncio.sleep(0, "its turn came back")) == "its turn came back"
 

@@ -16,11 +16,13 @@ R = TypeVar("R")
 
 class AnswerDeadline(AbstractAsyncContextManager["AnswerDeadline"]):
     """Ends what answers a request when its time is over. Raises OutcomeUnknown in place of TimeoutError, or
-    BackendUnavailable where nothing was begun: for a request that only reads, or that was itself only being read.
+    BackendUnavailable where nothing was begun: for a request that only reads, that was itself only being read, or whose
+    first step waited for its turn.
     """
 
     def __init__(self, seconds: float, *, is_safe: bool) -> None:
         self.nothing_begun = is_safe
+        self.a_step_has_begun = False
         self._timeout = asyncio.timeout(seconds)
         self._task = asyncio.current_task()
         self._token: Token[AnswerDeadline | None] | None = None
@@ -57,13 +59,21 @@ _deadline: Final[ContextVar[AnswerDeadline | None]] = ContextVar("answer_deadlin
 
 @contextmanager
 def only_reading() -> Iterator[None]:
-    """In the block a request is read, or its caller told apart: nothing that it asks for has begun."""
+    """In the block a request is read, its caller told apart, or its next step waited for: nothing that it asks for has
+    begun, unless an earlier step has.
+    """
     try:
         yield
     except asyncio.CancelledError:
-        if (deadline := _deadline.get()) is not None and deadline.is_mine():
+        if (deadline := _deadline.get()) is not None and deadline.is_mine() and not deadline.a_step_has_begun:
             deadline.nothing_begun = True
         raise
+
+
+def a_step_begins() -> None:
+    """From now on something may be done of what the request asks for."""
+    if (deadline := _deadline.get()) is not None:
+        deadline.a_step_has_begun = True
 
 
 async def read_off_loop(much: int, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.limits import CELLS_PER_HOLD_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
@@ -43,7 +44,8 @@ class BlockSeats:
         """
         actor.needs(Scope.SEATS_BLOCK)
         key = TripKey(actor.organization, command.trip_id)
-        offer = await self._trips.offer_with(key, [update.seat_id for update in command.updates])
+        with only_reading():
+            offer = await self._trips.offer_with(key, [update.seat_id for update in command.updates])
         _check(offer.trip, command)
         try:
             return await self._steps.run(self._update(offer, command.blocked, command.unblocked))

@@ -7,6 +7,7 @@ from itertools import count
 from random import Random
 from typing import Any, TypeAlias, TypeVar
 
+from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Locked, Passed, SeatGroupKey, Taken
@@ -47,7 +48,8 @@ class GuardedSteps:
         """
         leave = partial(self._leave, cells, attempt.token)
         try:
-            await self._enter(cells, attempt)
+            with only_reading():
+                await self._enter(cells, attempt)
         except asyncio.CancelledError:
             self._steps.in_background(leave())
             raise

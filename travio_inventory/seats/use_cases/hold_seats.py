@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
@@ -78,7 +79,8 @@ class HoldSeats:
         """
         actor.needs(Scope.SEATS_HOLD)
         key = TripKey(actor.organization, command.trip_id)
-        offer = await self._trips.offer_with(key, command.seat_ids)
+        with only_reading():
+            offer = await self._trips.offer_with(key, command.seat_ids)
         return await sell_as_offered(self._trips, offer, lambda offer: self._of(offer, actor, command))
 
     async def _of(self, offer: Offer, actor: Actor, command: HoldSeatsCommand) -> Hold:

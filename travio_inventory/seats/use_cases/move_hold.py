@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from functools import partial
 
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.commands import MoveHoldCommand
 from travio_inventory.seats.hold import Hold
@@ -48,9 +49,10 @@ class MoveHold:
         `Decided`), and what `Holds.move` raises.
         """
         actor.needs(Scope.SEATS_HOLD)
-        hold = await self._holds.find(actor, command.hold_id)
         try:
-            offer = await self._trips.offer_with(hold.trip, [seat for _, seat in command.moves])
+            with only_reading():
+                hold = await self._holds.find(actor, command.hold_id)
+                offer = await self._trips.offer_with(hold.trip, [seat for _, seat in command.moves])
             return await sell_as_offered(self._trips, offer, lambda offer: self._move(actor, hold, offer, command))
         except TripNotFound:
             raise HoldNotFound from None

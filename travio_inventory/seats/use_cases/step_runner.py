@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from travio_inventory.kernel.refusals import OutcomeUnknown, Overloaded
+from travio_inventory.kernel.answer_deadline import a_step_begins, only_reading
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, Refusal
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class StepRunner:
         self, step: Coroutine[Any, Any, T], *, if_never_begun: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> T:
         """The step's result; a step that has begun runs to its end even if the caller is cancelled. Raises Overloaded,
-        and OutcomeUnknown if `drain` cut it off.
+        and if `drain` cut it off OutcomeUnknown, or BackendUnavailable if that was before its first line.
 
         `if_never_begun` undoes, in the background, what was done for a step that never begins.
         """
@@ -46,7 +47,8 @@ class StepRunner:
             self._free -= 1
         else:
             try:
-                await self._turn()
+                with only_reading():
+                    await self._turn()
             except BaseException:
                 step.close()
                 if if_never_begun is not None:
@@ -54,9 +56,11 @@ class StepRunner:
                 raise
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
-        task = loop.create_task(step)
+        a_step_begins()
+        running = _Step(step)
+        task = loop.create_task(running.run())
         self._steps.add(task)
-        task.add_done_callback(partial(self._ended, result))
+        task.add_done_callback(partial(self._ended, running, result))
         return await result
 
     async def _turn(self) -> None:
@@ -76,11 +80,11 @@ class StepRunner:
                 raise Overloaded from None
             raise
 
-    def _ended(self, result: "asyncio.Future[T]", step: "asyncio.Task[T]") -> None:
+    def _ended(self, running: "_Step[T]", result: "asyncio.Future[T]", step: "asyncio.Task[T]") -> None:
         """Tell whoever still waits for it, and let the next one begin."""
         self._steps.discard(step)
         self._give_turn()
-        error = OutcomeUnknown() if step.cancelled() else step.exception()  # the first: `drain` cut it off
+        error = running.cut_off() if step.cancelled() else step.exception()  # the first: `drain` cut it off
         if result.done():
             return
         if error is None:
@@ -113,3 +117,24 @@ class StepRunner:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 return
             await asyncio.wait(tasks, timeout=left)
+
+
+class _Step(Generic[T]):
+    """A step in its task, which `drain` may end before it begins."""
+
+    __slots__ = ("_has_begun", "_step")
+
+    def __init__(self, step: Coroutine[Any, Any, T]) -> None:
+        self._step = step
+        self._has_begun = False
+
+    async def run(self) -> T:
+        self._has_begun = True
+        return await self._step
+
+    def cut_off(self) -> Refusal:
+        """What is told whoever waits for a step that was cancelled."""
+        if self._has_begun:
+            return OutcomeUnknown()
+        self._step.close()
+        return BackendUnavailable("the service stops")

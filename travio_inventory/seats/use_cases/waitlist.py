@@ -1,6 +1,7 @@
 """Waiting lists: a place per trip, holder and class, in the order of joining."""
 
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.limits import SeatLimits
@@ -28,7 +29,8 @@ class Waitlist:
         """
         actor.needs(Scope.WAITLISTS_JOIN)
         self._limits.check_wait(place.seats)
-        offer = await self._trips.offer(TripKey(actor.organization, place.trip_id))
+        with only_reading():
+            offer = await self._trips.offer(TripKey(actor.organization, place.trip_id))
         if offer.state in (SalesState.CANCELLING, SalesState.CANCELLED):
             raise TripCancelled
         trip = offer.trip
