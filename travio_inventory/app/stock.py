@@ -83,8 +83,8 @@ def assemble_stock(
     """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
     sold_out = SoldOut(sender.clock.elapsed_ms)
     known = KnownWarehouses(sender.clock.elapsed_ms)
-    marks = ShardMarks(steps.in_background)
-    sender = sender.through(NotedBatches(sender.batches, sold_out, known, marks.changed))
+    marks = ShardMarks(steps.in_background, sender.clock, sender.rules.retention)
+    sender = sender.through(NotedBatches(sender.batches, sold_out, known, marks))
     entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
     marks.shards = entries.shards
     approvals = Approvals(sender)

@@ -114,6 +114,12 @@ def versions(rows: Rows) -> Sequence[int]:
     return [0 if row is None else row.version for row in (first, *others)]
 
 
+def moves(rows: Rows) -> Sequence[int]:
+    """How many moves each row ever gave away."""
+    first, others = rows
+    return [0 if row is None or row.sharing is None else row.sharing.moves for row in (first, *others)]
+
+
 def available(rows: Rows) -> Sequence[int]:
     """How many each row can give."""
     return [max(each, 0) for each in summed(rows).by_shard]
@@ -136,10 +142,18 @@ def marked(whole: InventoryEntry) -> Marked | None:
 
 
 def with_marks(row: InventoryEntry | None, now_ms: int, *, seen: InventoryEntry, marks: str) -> InventoryEntry:
-    """The first row, with what is told now. Raises StockContended where it is not as it was seen."""
-    if row is None or row.sharing is None or row.version != seen.version:
+    """The first row, with what is told now. Raises StockContended where something was told, or is to be told of
+    otherwise, since it was seen.
+    """
+    if row is None or row.sharing is None or _told_by(row) != _told_by(seen):
         raise StockContended
     return replace(row, version=row.version + 1, updated_at_ms=now_ms, sharing=replace(row.sharing, marks=marks))
+
+
+def _told_by(row: InventoryEntry) -> tuple[object, ...]:
+    """What says whether something is to be told of its entry. Reservations change nothing of it."""
+    marks = "" if row.sharing is None else row.sharing.marks
+    return row.events, marks, row.reorder_point, row.is_deleted
 
 
 def chosen(entry: InventoryEntry, own: int, count: int) -> int | None:

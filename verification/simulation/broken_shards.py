@@ -1,4 +1,4 @@
-"""Broken designs of shards: units are lost or doubled between them, or never found."""
+"""Broken designs of shards: units are lost, doubled or never found; what is low is told twice, or never."""
 
 from dataclasses import replace
 from functools import partial
@@ -9,8 +9,9 @@ from travio_inventory.protocol.batches import Kind, Partition, RowKey
 from travio_inventory.stock import sharing
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records.late_units import LateUnits
+from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.shards import Shards
-from travio_inventory.stock.records.stock_rows import shard_of
+from travio_inventory.stock.records.stock_rows import number_of_shard, shard_of
 from travio_inventory.stock.records.stock_units import StockUnits
 from travio_inventory.stock.reservation import Reservation
 from verification.simulation.broken_units import BrokenUnits
@@ -81,10 +82,44 @@ def _late_in_its_own_shard_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StockUnits, "refuses_contended_late", True)
 
 
+def _from_memory(patch: pytest.MonkeyPatch) -> None:
+    """Who changed an entry tells of it, and nobody else: no index entry leads there, and sweepers tell nothing."""
+    sweep = Shards.sweep
+
+    async def moves_only(self: Shards, at: Partition) -> None:
+        if number_of_shard(at):
+            await sweep(self, at)
+
+    patch.setattr(ShardMarks, "leading_to", lambda _self, _at, _writes: ())
+    patch.setattr(Shards, "sweep", moves_only)
+
+
+def _at_a_glance(patch: pytest.MonkeyPatch) -> None:
+    """What was read once of each shard is what all have."""
+
+    async def as_read(_self: Shards, _home: Partition, before: sharing.Rows) -> sharing.Rows:
+        return before
+
+    patch.setattr(Shards, "_at_once", as_read)
+
+
+def _whoever_told(patch: pytest.MonkeyPatch) -> None:
+    """Who saw that it is low tells so, whatever was told since."""
+
+    def marked(row: InventoryEntry | None, now_ms: int, *, seen: InventoryEntry, marks: str) -> InventoryEntry:
+        return with_marks(row, now_ms, seen=seen if row is None else row, marks=marks)
+
+    with_marks = sharing.with_marks
+    patch.setattr(sharing, "with_marks", marked)
+
+
 BROKEN_SHARDS = {
     "a late commit looks in its own shard only": BrokenUnits(
         "S8", CALM_SHARDS.with_seed(3), _late_in_its_own_shard_only
     ),
+    "a crossing is told from memory only": BrokenUnits("T2", SHARDS_DAY.with_seed(3), _from_memory),
+    "what is low is told of shards read one after the other": BrokenUnits("T1", CALM_SHARDS, _at_a_glance),
+    "what is low is told by each who saw it": BrokenUnits("T1", SHARDS_DAY, _whoever_told),
     "rebalancing that loses units": BrokenUnits("S7", SHARDS_DAY, _forgotten_first),
     "rebalancing that doubles units": BrokenUnits("S7", SHARDS_DAY, _taken_by_each),
     "a move that nobody goes on with": BrokenUnits("L2", SHARDS_DAY, _nobody_goes_on),

@@ -9,7 +9,8 @@ from travio_inventory.protocol.batches import Partition
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
-from travio_inventory.store.memory import Change
+from travio_inventory.store.memory import Change, Faults
+from verification.simulation.mark_judge import MarkJudge
 from verification.simulation.oracle import ORGANIZATION
 from verification.simulation.plan import Plan
 from verification.simulation.shard_judge import ShardJudge
@@ -23,22 +24,24 @@ SHARDS = 4
 
 
 class ShardOracle(ShopOracle):
-    """Judges moves between shards too."""
+    """Judges moves between shards too, and what is told of all together."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self.shards = ShardJudge()
+        self.shards, self.marks = ShardJudge(), MarkJudge()
 
     def applied(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:
         """See StockOracle."""
         super().applied(now_s, partition, changes)
         if any(key == stock_rows.STOCK for key, *_ in changes):
             self._all_broken(now_s, self.shards.applied(partition, changes, self.rows))
+            self._all_broken(now_s, self.marks.applied(partition, changes, self.rows))
 
     def judge_leftovers(self) -> None:
         """See StockOracle."""
         super().judge_leftovers()
         self._all_broken(0.0, self.shards.leftovers(self.rows))
+        self._all_broken(0.0, self.marks.leftovers(self.rows))
 
 
 class ShardWorld(ShopWorld):
@@ -51,7 +54,7 @@ class ShardWorld(ShopWorld):
 
     def _besides(self) -> Sequence[Coroutine[Any, Any, None]]:
         drawn = [Random(f"{self.plan.seed} shards {number}") for number in range(2)]
-        return [*super()._besides(), *map(self._rebalance, drawn)]
+        return [*super()._besides(), *map(self._rebalance, drawn), self._fail(Random(f"{self.plan.seed} outages"))]
 
     async def _prepare(self) -> None:
         await super()._prepare()
@@ -73,6 +76,14 @@ class ShardWorld(ShopWorld):
                 await self._call("gather", lambda on: Shards(on.sender).gather(home, taker, units))  # noqa: B023
             else:
                 await self._call("share", lambda on: self._share(on, named, shards))  # noqa: B023
+
+    async def _fail(self, random: Random) -> None:
+        """Now and then the store is away, for longer than a process looks at what it changed."""
+        while self.plan.faults and now_s() < self.plan.day_s:
+            await asyncio.sleep(random.uniform(5, 20))
+            usual, self.batches.faults = self.batches.faults, Faults(not_done=1.0, read_failed=1.0)
+            await asyncio.sleep(random.uniform(0.2, 1.5))
+            self.batches.faults = usual
 
     @staticmethod
     async def _share(on: ShopProcess, named: str, shards: int) -> None:

@@ -212,28 +212,54 @@ class Shards:
 
     async def note_marks(self, home: Partition) -> None:
         """Tell that the entry is low, or out of stock, where that is so and was not told; and forget that it was told
-        where it is so no more. Raises BackendUnavailable, OutcomeUnknown, Overloaded, StockNotFound.
+        where it is so no more. Raises BackendUnavailable, OutcomeUnknown, Overloaded, StockNotFound; StockContended
+        where units went about between its rows whenever they were read.
         """
-        for _ in sharing.MARKS:
+        for _ in range(LOOKS_MAX):
             rows = await self.rows(home)
-            whole = sharing.summed(rows)
-            marked = sharing.marked(whole) if not sharing.moving(rows) else None
-            if marked is None:
+            if not sharing.moving(rows) and sharing.marked(sharing.summed(rows)) is None:
                 return
+            with suppress(StockContended):
+                await self._mark(home, sharing.summed(await self._at_once(home, rows)))
+        raise StockContended
+
+    async def _mark(self, home: Partition, whole: InventoryEntry) -> None:
+        """Raises as `note_marks`."""
+        marked = sharing.marked(whole)
+        if marked is not None:
             make = partial(sharing.with_marks, seen=whole, marks=marked.marks)
             cause = self._changing.cause_of("")
             change = Change(house_of(home.organization), make, cause, "", said=marked.said, is_internal=True)
             await self._changing.change(home, change)
 
+    async def _at_once(self, home: Partition, before: sharing.Rows) -> sharing.Rows:
+        """All rows at one moment; where they are changed all the time, at moments between which no units went from one
+        to another. Raises StockContended, BackendUnavailable, StockNotFound.
+        """
+        unmoved: sharing.Rows | None = None
+        for _ in range(LOOKS_MAX):
+            after = await self.rows(home)
+            if not sharing.moving(before) and sharing.moves(before) == sharing.moves(after):
+                if sharing.versions(before) == sharing.versions(after):
+                    return after
+                unmoved = after
+            before = after
+        if unmoved is None:
+            raise StockContended
+        return unmoved
+
     async def sweep(self, at: Partition) -> None:
-        """Go on with each move of the entry that was announced and not finished. Raises as `move`."""
+        """Go on with each move of the entry that was announced and not finished; of its first row, tell what is to be
+        told. Raises as `move`, and as `note_marks`.
+        """
         number = number_of_shard(at)
-        if not number:
-            return
         home = shard_of(at, -number)
         first = await self._read(home)
-        if first is not None:
-            await self._go_on_with(home, (first, await self.others(home, first)))
+        if first is None or first.sharing is None:
+            return
+        await self._go_on_with(home, (first, await self.others(home, first)))
+        if not number:
+            await self.note_marks(home)
 
     async def _go_on_with(self, home: Partition, rows: sharing.Rows) -> bool:
         """Go on with every move that these rows announce; whether there was one."""

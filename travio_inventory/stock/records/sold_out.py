@@ -27,6 +27,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.stock.entry import QUANTITY_MAX
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
+from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.warehouse import SHARDS_MAX
 
@@ -99,13 +100,12 @@ class NotedBatches:
         batches: Batches,
         sold_out: SoldOut,
         known: KnownWarehouses,
-        changed_shard: Callable[[Partition], None] = lambda _partition: None,
+        marks: ShardMarks | None = None,
     ) -> None:
-        """`changed_shard` is told of each batch in a row of an entry that lies in several."""
         self._batches = batches
         self._sold_out = sold_out
         self._known = known
-        self._changed_shard = changed_shard
+        self._marks = marks
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Reads."""
@@ -131,8 +131,12 @@ class NotedBatches:
     ) -> Outcome:
         """See Batches."""
         outcome: Outcome | None = None
+        marks, sent_ms = self._marks, 0 if self._marks is None else self._marks.elapsed_ms()
+        leading = () if marks is None else marks.leading_to(partition, writes)
         try:
-            outcome = await self._batches.apply(partition, writes, entries, send_by=send_by)
+            outcome = await self._batches.apply(partition, writes, [*entries, *leading], send_by=send_by)
+            if marks is not None and leading and isinstance(outcome, Applied | Refused):
+                marks.durable(leading, sent_ms=sent_ms)
         finally:
             if not isinstance(outcome, Refused | NotDone):
                 self._note(partition, writes, is_known=isinstance(outcome, Applied))
@@ -149,8 +153,8 @@ class NotedBatches:
                     available = values.get("available") if is_known else None
                     count = available if isinstance(available, int) else QUANTITY_MAX
                     self._sold_out.has_now(partition.organization, partition.name, partition.number, count)
-                    if values.get("definition"):
-                        self._changed_shard(partition)
+                    if self._marks is not None and values.get("definition"):
+                        self._marks.changed(partition)
 
 
 def left_in(places: Mapping[int, int], *, allow_split: bool) -> int:
