@@ -25,12 +25,12 @@ async def _answered(work: Awaitable[object], *, is_safe: bool = False) -> None:
 
 
 async def _read_for_ever() -> None:
-    with only_reading():
+    with only_reading:
         await _for_ever()
 
 
 async def _read_then_work_for_ever() -> None:
-    with only_reading():
+    with only_reading:
         await asyncio.sleep(0)
     await _for_ever()
 

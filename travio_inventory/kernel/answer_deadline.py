@@ -1,8 +1,8 @@
 """The deadline of an answer: where it passes while a request is only read, nothing was begun, and that is told."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
@@ -57,17 +57,28 @@ class AnswerDeadline(AbstractAsyncContextManager["AnswerDeadline"]):
 _deadline: Final[ContextVar[AnswerDeadline | None]] = ContextVar("answer_deadline", default=None)
 
 
-@contextmanager
-def only_reading() -> Iterator[None]:
+class _OnlyReading:
     """In the block a request is read, its caller told apart, or its next step waited for: nothing that it asks for has
     begun, unless an earlier step has.
     """
-    try:
-        yield
-    except asyncio.CancelledError:
-        if (deadline := _deadline.get()) is not None and deadline.is_mine() and not deadline.a_step_has_begun:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if (
+            isinstance(error, asyncio.CancelledError)
+            and (deadline := _deadline.get()) is not None
+            and deadline.is_mine()
+            and not deadline.a_step_has_begun
+        ):
             deadline.nothing_begun = True
-        raise
+
+
+only_reading: Final = _OnlyReading()
+"""See its class. One for all blocks, since a generator for each would cost a hold more than what it guards."""
 
 
 def a_step_begins() -> None:
@@ -78,5 +89,5 @@ def a_step_begins() -> None:
 
 async def read_off_loop(much: int, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
     """`off_loop` for the reading of a request."""
-    with only_reading():
+    with only_reading:
         return await off_loop(much, work, *args, **named)

@@ -40,7 +40,7 @@ class Callers:
             address=connection.client.host if connection.client else "",
             forwarded_for=",".join(headers.getlist("x-forwarded-for")),
         )
-        with only_reading():
+        with only_reading:
             known = await self._authentication.identify(credentials)
         identity = known.placed_in(self._default_organization)
         identity.needs(grant)

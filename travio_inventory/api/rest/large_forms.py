@@ -41,7 +41,7 @@ async def read_each(said: Iterable[tuple[str | int, object]], read: Callable[[ob
                 break
         if count % AT_ONCE == 0:
             leave_to_counting([each for each in values[-AT_ONCE:] if gc.is_tracked(each)])
-            with only_reading():
+            with only_reading:
                 await asyncio.sleep(0)
     if faults:
         raise RequestValidationError(faults)

@@ -100,7 +100,7 @@ class ReadInTurns(Request):
         body = await self.body()
         if len(body) <= AT_ONCE_CHARS:
             return json.loads(body)
-        with only_reading():
+        with only_reading:
             return await read_in_turns(body)
 
 

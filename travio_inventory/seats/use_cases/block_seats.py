@@ -44,7 +44,7 @@ class BlockSeats:
         """
         actor.needs(Scope.SEATS_BLOCK)
         key = TripKey(actor.organization, command.trip_id)
-        with only_reading():
+        with only_reading:
             offer = await self._trips.offer_with(key, [update.seat_id for update in command.updates])
         _check(offer.trip, command)
         try:

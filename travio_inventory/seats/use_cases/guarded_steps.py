@@ -48,7 +48,7 @@ class GuardedSteps:
         """
         leave = partial(self._leave, cells, attempt.token)
         try:
-            with only_reading():
+            with only_reading:
                 await self._enter(cells, attempt)
         except asyncio.CancelledError:
             self._steps.in_background(leave())

@@ -79,7 +79,7 @@ class HoldSeats:
         """
         actor.needs(Scope.SEATS_HOLD)
         key = TripKey(actor.organization, command.trip_id)
-        with only_reading():
+        with only_reading:
             offer = await self._trips.offer_with(key, command.seat_ids)
         return await sell_as_offered(self._trips, offer, lambda offer: self._of(offer, actor, command))
 

@@ -50,7 +50,7 @@ class MoveHold:
         """
         actor.needs(Scope.SEATS_HOLD)
         try:
-            with only_reading():
+            with only_reading:
                 hold = await self._holds.find(actor, command.hold_id)
                 offer = await self._trips.offer_with(hold.trip, [seat for _, seat in command.moves])
             return await sell_as_offered(self._trips, offer, lambda offer: self._move(actor, hold, offer, command))

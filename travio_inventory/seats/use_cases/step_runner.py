@@ -47,7 +47,7 @@ class StepRunner:
             self._free -= 1
         else:
             try:
-                with only_reading():
+                with only_reading:
                     await self._turn()
             except BaseException:
                 step.close()

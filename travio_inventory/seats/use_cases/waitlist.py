@@ -29,7 +29,7 @@ class Waitlist:
         """
         actor.needs(Scope.WAITLISTS_JOIN)
         self._limits.check_wait(place.seats)
-        with only_reading():
+        with only_reading:
             offer = await self._trips.offer(TripKey(actor.organization, place.trip_id))
         if offer.state in (SalesState.CANCELLING, SalesState.CANCELLED):
             raise TripCancelled
