@@ -35,18 +35,41 @@ from verification.servers.redis import HOST, RedisServer
 
 pytestmark = [pytest.mark.scylla, pytest.mark.redis, pytest.mark.thorough, pytest.mark.timeout(900)]
 
-BASE = "c68638fe5ef7b3dcb07f36e360d876806f0e177c"
+RELEASE = "c68638fe5ef7b3dcb07f36e360d876806f0e177c"
 """The version that runs before. A release names the one before it."""
+BEFORE_THE_SCHEMA = "the last one of the schema before this one"
 SHOPPERS = 4
 HOLDS_PER_STAGE = 10
 STAGE_S_MAX = 120
 TOLD_S_MAX = 180
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def version_in(schema: str) -> int:
+    """The version of that schema."""
+    return int(schema.partition("-- version: ")[2].split()[0])
+
+
+def before_the_schema() -> str:
+    """The newest commit with an older schema than the tree has; "" where git knows none."""
+    now, newest = version_in((ROOT / "schema.cql").read_text()), "HEAD"
+    for commit in git("log", "--format=%H", "--", "schema.cql").split():
+        if version_in(git("show", f"{commit}:schema.cql")) == now:
+            newest = commit
+        else:
+            return git("rev-parse", f"{newest}^").strip()
+    return ""
+
+
+def git(*words: str) -> str:
+    """What git says; "" where it cannot say it."""
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout  # noqa: S607 - of the PATH
+
+
+@pytest.fixture(scope="module", params=[RELEASE, BEFORE_THE_SCHEMA], ids=["the-release", "the-schema-before"])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of that version. Without it, as in a shallow clone, there is nothing to upgrade from, which is said."""
-    asked = ["git", "archive", BASE, "travio_inventory", "schema.cql"]
+    commit = before_the_schema() if request.param == BEFORE_THE_SCHEMA else request.param
+    asked = ["git", "archive", commit or "HEAD~nothing", "travio_inventory", "schema.cql"]
     archive = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False)
     if archive.returncode:
         pytest.skip(
@@ -54,6 +77,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     folder = tmp_path_factory.mktemp("base")
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)  # noqa: S607 - of the PATH
+    assert version_in((folder / "schema.cql").read_text()) < version_in((ROOT / "schema.cql").read_text())
     return folder
 
 

@@ -1,6 +1,6 @@
 """Records what the house does: each such use case is wrapped, so that it is recorded before it is done, and after."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -21,6 +21,8 @@ OF_THE_HOUSE = {
     "block_seats": "block or unblock seats",
 }
 """Use cases of the house, and what they are called in the record."""
+PLANS = {"put": "store seat plan", "delete": "delete seat plan"}
+"""Verbs of the use case that keeps seat plans. A large plan is stored in parts, each of them a deed."""
 IN_A_HOLDERS_PLACE = {"cancel_booking": "cancel booking", "erase_passengers": "erase passengers"}
 """Use cases that are recorded unless a user calls them: of those the events tell."""
 NAMES = ("trip_id", "hold_id", "inventory_id", "transfer_id", "code", "sku", "warehouse_id")
@@ -35,6 +37,7 @@ def recorded(inventory: Inventory, deeds: Deeds) -> Inventory:
     for names, always in ((OF_THE_HOUSE, True), (IN_A_HOLDERS_PLACE, False)):
         for name, verb in names.items():
             wrapped[name] = recorded_call(getattr(inventory, name), deeds, verb, always=always)
+    wrapped["seat_plans"] = RecordedVerbs(inventory.seat_plans, deeds, PLANS)
     return replace(inventory, **wrapped)
 
 
@@ -58,14 +61,28 @@ def recorded_call(use_case: T, deeds: Deeds, verb: str, *, always: bool) -> T:
     return cast(T, do)
 
 
+class RecordedVerbs:
+    """A use case some verbs of which are recorded."""
+
+    def __init__(self, use_case: object, deeds: Deeds, verbs: Mapping[str, str]) -> None:
+        self._use_case = use_case
+        self._deeds = deeds
+        self._verbs = verbs
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the use case has
+        found = getattr(self._use_case, name)
+        return recorded_call(found, self._deeds, self._verbs[name], always=True) if name in self._verbs else found
+
+
 def about(asked: object) -> str:
-    """What a deed is about: a trip, a booking, an entry, a transfer or a warehouse, with what is to be done where that
-    is short; never passengers.
+    """What a deed is about: a trip, a seat plan, a booking, an entry, a transfer or a warehouse, with what is to be
+    done where that is short; never passengers.
     """
-    key = getattr(asked, "key", None)
+    key = getattr(asked, "key", asked)
     said = (getattr(asked, name, "") for name in NAMES)
     named = asked if isinstance(asked, str) else " ".join(str(each) for each in said if each)
-    words = [named or str(getattr(key, "trip", ""))]
+    by_key = (getattr(key, name, "") for name in ("trip", "plan"))
+    words = [named or next((each for each in by_key if each and isinstance(each, str)), "")]
     if action := getattr(asked, "action", ""):
         words.append(str(action))
     words += [f"{name} {count}" for name in COUNTS if (count := getattr(asked, name, 0))]

@@ -1,6 +1,6 @@
 """Puts stock together on the store of an assembly, for whoever asks for it: a service without stock imports nothing."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import SystemRandom
@@ -10,7 +10,7 @@ import anyio
 
 from travio_inventory.app.assemble import Unwatched, Watch
 from travio_inventory.app.backends import open_batches
-from travio_inventory.app.deeds import recorded_call
+from travio_inventory.app.deeds import RecordedVerbs, recorded_call
 from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.batches import Batches
@@ -125,7 +125,12 @@ def assemble_stock(
 
 DEEDS = {
     "warehouses": {"add": "add warehouse", "change": "change warehouse"},
-    "keep": {"add": "add stock entry", "change": "change stock entry", "delete": "delete stock entry"},
+    "keep": {
+        "add": "add stock entry",
+        "add_everywhere": "add stock entries",
+        "change": "change stock entry",
+        "delete": "delete stock entry",
+    },
     "adjust": {"by": "adjust stock", "to": "count stock"},
     "approvals": {"decide": "decide about stock"},
     "transfers": {
@@ -144,22 +149,9 @@ DEEDS = {
 """Verbs of use cases of the house, and what they are called in the record. What orders do is in movements alone."""
 
 
-class Recorded:
-    """A use case some verbs of which are recorded."""
-
-    def __init__(self, use_case: object, deeds: Deeds, verbs: Mapping[str, str]) -> None:
-        self._use_case = use_case
-        self._deeds = deeds
-        self._verbs = verbs
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the use case has
-        found = getattr(self._use_case, name)
-        return recorded_call(found, self._deeds, self._verbs[name], always=True) if name in self._verbs else found
-
-
 def recorded_stock(stock: Stock, deeds: Deeds) -> Stock:
     """Stock, whose deeds of the house are recorded."""
-    wrapped: dict[str, Any] = {name: Recorded(getattr(stock, name), deeds, verbs) for name, verbs in DEEDS.items()}
+    wrapped: dict[str, Any] = {name: RecordedVerbs(getattr(stock, name), deeds, verbs) for name, verbs in DEEDS.items()}
     wrapped["update_many"] = recorded_call(stock.update_many, deeds, "update stock", always=True)
     return replace(stock, **wrapped)
 
