@@ -85,6 +85,7 @@ async def serving(
     *,
     deadline_s: float = 10,
     kind: type[InventoryService] = InventoryService,
+    bodies: BodyLimits = BODIES,
 ) -> AsyncIterator[Both]:
     """The service, to everybody unless there is an authentication."""
     signals, known = MapSignals(), authentication or AuthenticationOff()
@@ -93,8 +94,8 @@ async def serving(
         service = kind(inventory, feeds, authentication=known, refusals="status", clock=SystemClock())
         callers = Callers(known, default_organization="default")
         large = frozenset({"InitializeTripInventory"})
-        methods = ConnectMethods(service, callers, BODIES, large=large, deadline_s=deadline_s)
-        app = application([], callers, WebRules(BODIES, deadline_s), others=[methods.route()])
+        methods = ConnectMethods(service, callers, bodies, large=large, deadline_s=deadline_s)
+        app = application([], callers, WebRules(bodies, deadline_s), others=[methods.route()])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         channel_for = ChannelFor(services(service), codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with channel_for as channel, httpx.AsyncClient(transport=transport, base_url="http://here") as client:

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.auth.lasting import while_known
 from travio_inventory.api.connect.errors import connect_error
-from travio_inventory.api.connect.replies import CODECS, Reply, reply_of
+from travio_inventory.api.connect.replies import CODECS, Reply, Unread, read, reply_of
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.methods import Answers
 from travio_inventory.api.grpc.refusals import too_large
@@ -99,28 +99,29 @@ class ConnectMethods:
 
     def _one(
         self, method: MethodDescriptor, answer: Callable[[Identity, Message], Awaitable[Any]]
-    ) -> Callable[[Message, RequestContext[Any, Any]], Awaitable[Reply]]:
+    ) -> Callable[[Message | Unread, RequestContext[Any, Any]], Awaitable[Reply]]:
         form = descriptors.message_type(method.output_type.name)
         is_safe = _is_safe(method)
 
-        async def call(request: Message, context: RequestContext[Any, Any]) -> Reply:
+        async def call(request: Message | Unread, context: RequestContext[Any, Any]) -> Reply:
             with _told():
                 async with AnswerDeadline(self._deadline_s, is_safe=is_safe):
-                    told = await answer(_caller.get(), request)
+                    told = await answer(_caller.get(), await read(request))
                 return await reply_of(told, form, as_json=_wants_json(context))
 
         return call
 
     def _many(
         self, method: MethodDescriptor, answers: Answers
-    ) -> Callable[[Message, RequestContext[Any, Any]], AsyncGenerator[Reply]]:
+    ) -> Callable[[Message | Unread, RequestContext[Any, Any]], AsyncGenerator[Reply]]:
         form = descriptors.message_type(method.output_type.name)
 
-        async def call(request: Message, context: RequestContext[Any, Any]) -> AsyncGenerator[Reply]:
+        async def call(request: Message | Unread, context: RequestContext[Any, Any]) -> AsyncGenerator[Reply]:
             caller, as_json = _caller.get(), _wants_json(context)
             with _told():
                 needs_room(_connection.get().scope)
-                async with aclosing(while_known(caller, answers(caller, request, never))) as replies:
+                asked = await read(request)
+                async with aclosing(while_known(caller, answers(caller, asked, never))) as replies:
                     async for reply in replies:
                         yield await reply_of(reply, form, as_json=as_json)
 

@@ -1,7 +1,7 @@
 """Messages of the contract as Connect's codecs read and write them: a reply may be bytes already."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import betterproto2
 from connectrpc.code import Code
@@ -10,6 +10,7 @@ from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from google.protobuf.message import DecodeError, Message
 
+from travio_inventory.api.grpc.large_messages import AT_ONCE_BYTES, read_large
 from travio_inventory.kernel.off_loop import off_loop
 
 JSON_BYTES_MAX = 65_536
@@ -40,8 +41,15 @@ def _json_of(protobuf: bytes, form: type[Message]) -> bytes:
     return MessageToJson(form.FromString(protobuf), indent=None).encode()
 
 
+class Unread(NamedTuple):
+    """A large request, of which others must not wait for the reading."""
+
+    data: bytes
+    form: type[Message]
+
+
 class _Protobuf(Codec[Any, Any]):
-    """Reads a request; writes a reply."""
+    """Reads a request that is not large; writes a reply."""
 
     def name(self) -> str:
         return "proto"
@@ -49,13 +57,27 @@ class _Protobuf(Codec[Any, Any]):
     def encode(self, message: Reply) -> bytes:
         return message.protobuf
 
-    def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Message:
+    def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Message | Unread:
+        if len(data) > AT_ONCE_BYTES:
+            return Unread(bytes(data), message_class)
         try:
             return message_class.FromString(bytes(data))
         except DecodeError:
-            raise ConnectError(
-                Code.INVALID_ARGUMENT, f"the body is no {message_class.DESCRIPTOR.name} in protobuf"
-            ) from None
+            raise _no_message(message_class) from None
+
+
+async def read(request: Message | Unread) -> Message:
+    """The request. Raises ConnectError, InvalidRequest."""
+    if not isinstance(request, Unread):
+        return request
+    try:
+        return await read_large(request.data, request.form)
+    except DecodeError:
+        raise _no_message(request.form) from None
+
+
+def _no_message(form: type[Message]) -> ConnectError:
+    return ConnectError(Code.INVALID_ARGUMENT, f"the body is no {form.DESCRIPTOR.name} in protobuf")
 
 
 class _Json(Codec[Any, Any]):

@@ -1,0 +1,95 @@
+"""A large message over Connect keeps nobody waiting; with more parts than any has it is refused, not parsed."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from google.protobuf.message import DecodeError, Message
+
+from tests.connect.serving import Both, Refused, serving
+from travio_inventory.api.grpc import descriptors
+from travio_inventory.api.grpc.large_messages import AT_ONCE, PARTS_MAX, read_large
+from travio_inventory.api.rest.guard import BodyLimits
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.wire.inventory import v1
+
+OPENING: type[Message] = descriptors.message_type("InitializeTripInventoryRequest")
+SEAT_CONFIG, SEATS, BODY_BYTES = 5, 2, 4_000_000
+BODIES = BodyLimits(usual_max=65_536, large_max=4_194_304, unread_max=16_777_216)
+TURN_S_MAX = 0.25
+"""Of processor time: five times as long as the longest turn is; such a message alone takes half a second."""
+
+
+def _varint(value: int) -> bytes:
+    more = value >> 7
+    return bytes([value & 0x7F | 0x80]) + _varint(more) if more else bytes([value])
+
+
+def of_seats(seat: bytes, count: int) -> bytes:
+    """A message with so many seats."""
+    inner = (bytes([SEATS << 3 | 2]) + _varint(len(seat)) + seat) * count
+    return bytes([SEAT_CONFIG << 3 | 2]) + _varint(len(inner)) + inner
+
+
+async def longest_turn_s(work: "asyncio.Future[object]") -> float:
+    """How long the loop stood at most until that was done, in processor time of its thread."""
+    longest, before = 0.0, time.thread_time()
+    while not work.done():
+        await asyncio.sleep(0)
+        now = time.thread_time()
+        longest, before = max(longest, now - before), now
+    return longest
+
+
+@pytest.mark.parametrize("seat", [b"", b"\x18\x01"], ids=["empty", "short"])
+async def test_more_parts_than_any_message_has_are_refused_by_the_field_and_others_have_their_turn(seat: bytes) -> None:
+    data = of_seats(seat, BODY_BYTES // (len(seat) + 2))
+    reading = asyncio.ensure_future(read_large(data, OPENING))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    with pytest.raises(InvalidRequest) as refused:
+        await reading
+    assert [violation.field for violation in refused.value.violations] == ["seat_config.seats"]
+    assert turns >= PARTS_MAX // AT_ONCE
+
+
+async def test_a_large_message_is_read_as_it_is() -> None:
+    request = OPENING(trip_id="t")
+    for number in range(20_000):
+        request.seat_config.seats.add(seat_id=f"seat-{number}", row=number)  # type: ignore[attr-defined]
+    assert await read_large(request.SerializeToString(), OPENING) == request
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"\x0f", b"\x0a\xff\xff\xff\x7f", b"\x08" + b"\xff" * 20], ids=["kind", "size", "number"]
+)
+async def test_what_is_no_message_is_none_however_large(wrong: bytes) -> None:
+    with pytest.raises(DecodeError):
+        await read_large(b"\x0a\x01t" * 30_000 + wrong, OPENING)
+
+
+class TestOverConnect:
+    """What a caller is told."""
+
+    @pytest.fixture
+    async def both(self) -> AsyncIterator[Both]:
+        async with serving(bodies=BODIES) as made:
+            yield made
+
+    async def test_nobody_waits_for_what_is_refused(self, both: Both) -> None:
+        data = of_seats(b"", BODY_BYTES // 2)
+        asking = asyncio.ensure_future(both.post("InitializeTripInventory", data))
+        assert await longest_turn_s(asking) < TURN_S_MAX  # type: ignore[arg-type]
+        told = Refused.read((await asking).content)
+        assert (told.code, "seat_config.seats" in told.message) == ("invalid_argument", True)
+
+    async def test_a_body_that_is_large_is_served(self, both: Both) -> None:
+        seats = [v1.SeatDefinition(seat_id=f"s{at}", seat_number="1" * 30, row=at + 1, column=1) for at in range(2_000)]
+        segments = [v1.SegmentDefinition(from_station_id="A", to_station_id="B")]
+        asked = v1.InitializeTripInventoryRequest(
+            trip_id="t", organization_id="default", segments=segments, seat_config=v1.SeatConfiguration(seats=seats)
+        )
+        assert not isinstance(await both.ask(asked, "InitializeTripInventory"), Refused)
