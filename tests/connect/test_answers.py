@@ -153,6 +153,35 @@ async def test_a_deadline_of_the_callers_own_ends_the_call() -> None:
     assert Refused.read(answer.content).code == "deadline_exceeded"
 
 
+GRPC_WEB, EMPTY = "application/grpc-web+proto", bytes(5)
+
+
+async def test_a_deadline_of_grpc_web_ends_the_call() -> None:
+    async with serving(kind=Slow) as both, asyncio.timeout(10):
+        for path in ("HoldSeats", "GetTrip"):
+            answer = await both.post(path, EMPTY, form=GRPC_WEB, grpc_timeout="50m")
+            assert answer.status_code == 200
+            assert b"grpc-status: 4\r\n" in answer.content.lower() or answer.headers["grpc-status"] == "4"
+
+
+async def test_a_deadline_ends_a_stream_that_goes_on(both: Both) -> None:
+    watch = bytes(v1.WatchSeatMapRequest(trip_id="t1", organization_id="org", from_station_id="A", to_station_id="D"))
+    body, form = b"\0" + len(watch).to_bytes(4, "big") + watch, "application/connect+proto"
+    async with asyncio.timeout(10):
+        told = await both.post("WatchSeatMap", body, form=form, connect_timeout_ms="300")
+    assert told.content[0] == 0, "the map as it is comes first"
+    assert b"deadline_exceeded" in told.content
+
+
+@pytest.mark.parametrize("said", ["-1", "+50", "1_0", "50.0", "5e1", "12345678901"])
+async def test_a_deadline_that_is_no_number_is_refused(said: str) -> None:
+    async with serving() as both:
+        answer = await both.post("GetTrip", b"", connect_timeout_ms=said)
+        assert Refused.read(answer.content).code == "invalid_argument"
+        answer = await both.post("GetTrip", EMPTY, form=GRPC_WEB, grpc_timeout=f"{said}m")
+        assert b"grpc-status: 3\r\n" in answer.content.lower() or answer.headers["grpc-status"] == "3"
+
+
 class Broken(InventoryService):
     """Has a bug."""
 
