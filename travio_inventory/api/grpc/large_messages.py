@@ -31,7 +31,7 @@ class _Wrong(Exception):
 async def read_large(data: bytes, form: type[M]) -> M:
     """The message. Raises InvalidRequest for more parts than any message may have, DecodeError for what is none."""
     if len(data) > AT_ONCE_BYTES:
-        with only_reading():
+        with only_reading:
             await _count(data, form)
     return form.FromString(data)
 
