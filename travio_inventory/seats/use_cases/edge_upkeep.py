@@ -1,6 +1,6 @@
 """Keeps the edge in line with the store: marks taken seats and invalidates seat maps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from travio_inventory.protocol.resource import Taken
 from travio_inventory.seats.hold import Held, Hold
@@ -23,18 +23,18 @@ class EdgeUpkeep:
         if hold.before is not None and hold.is_live:
             groups.update(hold.before.seats_by_group)
             await self._clear_given_up(hold.before, hold)
-        for group, cells in _cells_by_group(hold):
+        for group, seats in hold.seats_by_group.items():
             if hold.is_live:
-                await self._taken.mark(SeatGroupKey(hold.trip, group), cells, _occupancy(hold, as_of_ms))
+                await self._taken.mark(SeatGroupKey(hold.trip, group), _cells(hold, seats), _occupancy(hold, as_of_ms))
             else:
-                await self._taken.clear(SeatGroupKey(hold.trip, group), cells, hold=hold.id)
+                await self._taken.clear(SeatGroupKey(hold.trip, group), _cells(hold, seats), hold=hold.id)
         await self._cache.invalidate(hold.trip, groups)
 
     async def _clear_given_up(self, before: Hold, hold: Hold) -> None:
         """What it had before, and has no more."""
-        kept = {Cell(seat, segment) for seat in hold.seats for segment in hold.journey.segments}
-        for group, had in _cells_by_group(before):
-            gone = [cell for cell in had if cell not in kept]
+        kept = set(_cells(hold, hold.seats))
+        for group, seats in before.seats_by_group.items():
+            gone = [cell for cell in _cells(before, seats) if cell not in kept]
             await self._taken.clear(SeatGroupKey(hold.trip, group), gone, hold=hold.id)
 
     async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
@@ -48,9 +48,8 @@ class EdgeUpkeep:
             await self._taken.mark(SeatGroupKey(hold.trip, group), cells, occupancy)
 
 
-def _cells_by_group(hold: Hold) -> Iterator[tuple[int, list[Cell]]]:
-    for group, seats in hold.seats_by_group.items():
-        yield group, [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
+def _cells(hold: Hold, seats: Iterable[str]) -> list[Cell]:
+    return [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
 
 
 def _occupancy(hold: Hold, as_of_ms: int) -> Occupancy:

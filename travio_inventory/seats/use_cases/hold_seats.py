@@ -87,11 +87,16 @@ class HoldSeats:
         trip = offer.trip
         journey = self._trips.journey(trip, command.ends)
         self._limits.check_hold(len(command.seat_ids), journey)
-        trip, seats, gone = await _find_seats(trip, command)
+        gone: InvalidSeats | None = None
+        try:
+            seats = trip.in_layout_order(command.seat_ids)
+        except InvalidSeats as refusal:
+            trip, seats = await _as_it_was(trip, command, refusal)
+            gone = refusal
         ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000
         key, settles = command.key, command.settles
         token = self._guarded.new_token()
-        asked_s = max(command.ttl_s, 0)
+        asked_s = max(0, command.ttl_s)
         request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, asked_s, token, offer.period)
         with self._settling.turn(actor) if settles else _NO_TURN:
             if gone is not None:
@@ -114,18 +119,15 @@ class HoldSeats:
         raise refusal
 
 
-async def _find_seats(trip: Trip, command: HoldSeatsCommand) -> tuple[Trip, tuple[str, ...], InvalidSeats | None]:
-    """The seats in layout order. A key may stand for a hold of seats that the trip has no more: then the trip as it had
-    them, and the refusal of a new hold. Raises InvalidSeats.
+async def _as_it_was(trip: Trip, command: HoldSeatsCommand, refusal: InvalidSeats) -> tuple[Trip, tuple[str, ...]]:
+    """The trip as it had the seats that it has no more, and these in layout order: a key may stand for a hold of them.
+    Raises the refusal.
     """
-    try:
-        return trip, trip.in_layout_order(command.seat_ids), None
-    except InvalidSeats as refusal:
-        had = trip.before.last_with(command.seat_ids)
-        if command.key is None or had is None:
-            raise
-        earlier = await off_loop(len(trip.former[had].seats), with_former_vehicle, trip, had)
-        return earlier, earlier.in_layout_order(command.seat_ids), refusal
+    had = trip.before.last_with(command.seat_ids)
+    if command.key is None or had is None:
+        raise refusal
+    earlier = await off_loop(len(trip.former[had].seats), with_former_vehicle, trip, had)
+    return earlier, earlier.in_layout_order(command.seat_ids)
 
 
 def cells_by_group(trip: Trip, journey: Journey, seats: Iterable[str]) -> dict[SeatGroupKey, list[Cell]]:

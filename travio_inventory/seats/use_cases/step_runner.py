@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+from typing import Any, Final, TypeVar
 
 from travio_inventory.kernel.answer_deadline import a_step_begins, only_reading
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, Refusal
@@ -28,6 +30,8 @@ class StepRunner:
         self._waiting: deque[asyncio.Future[None]] = deque()
         """Nobody waits while there are free turns."""
         self._steps: set[asyncio.Task[Any]] = set()
+        self._never_begun: Collection[asyncio.Task[Any]] = ()
+        """Those that `drain` has cut off before their first line."""
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -57,10 +61,9 @@ class StepRunner:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         a_step_begins()
-        running = _Step(step)
-        task = loop.create_task(running.run())
+        task = loop.create_task(step)
         self._steps.add(task)
-        task.add_done_callback(partial(self._ended, running, result))
+        task.add_done_callback(partial(self._ended, result))
         return await result
 
     async def _turn(self) -> None:
@@ -80,17 +83,20 @@ class StepRunner:
                 raise Overloaded from None
             raise
 
-    def _ended(self, running: "_Step[T]", result: "asyncio.Future[T]", step: "asyncio.Task[T]") -> None:
+    def _ended(self, result: "asyncio.Future[T]", step: "asyncio.Task[T]") -> None:
         """Tell whoever still waits for it, and let the next one begin."""
         self._steps.discard(step)
         self._give_turn()
-        error = running.cut_off() if step.cancelled() else step.exception()  # the first: `drain` cut it off
+        error = self._cut_off(step) if step.cancelled() else step.exception()
         if result.done():
             return
         if error is None:
             result.set_result(step.result())
         else:
             result.set_exception(error)
+
+    def _cut_off(self, step: "asyncio.Task[Any]") -> Refusal:
+        return BackendUnavailable("the service stops") if step in self._never_begun else OutcomeUnknown()
 
     def _give_turn(self) -> None:
         while self._waiting:
@@ -112,6 +118,7 @@ class StepRunner:
         while tasks := [*self._steps, *self._background]:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
+                self._never_begun = {task for task in self._steps if _is_untouched(task)}
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,22 +126,7 @@ class StepRunner:
             await asyncio.wait(tasks, timeout=left)
 
 
-class _Step(Generic[T]):
-    """A step in its task, which `drain` may end before it begins."""
-
-    __slots__ = ("_has_begun", "_step")
-
-    def __init__(self, step: Coroutine[Any, Any, T]) -> None:
-        self._step = step
-        self._has_begun = False
-
-    async def run(self) -> T:
-        self._has_begun = True
-        return await self._step
-
-    def cut_off(self) -> Refusal:
-        """What is told whoever waits for a step that was cancelled."""
-        if self._has_begun:
-            return OutcomeUnknown()
-        self._step.close()
-        return BackendUnavailable("the service stops")
+def _is_untouched(step: asyncio.Task[Any]) -> bool:
+    """Whether it has not come to its first line."""
+    coroutine = step.get_coro()
+    return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
