@@ -101,7 +101,7 @@ async def sell():
 
 asyncio.run(sell())
 """
-"""What a process of the new version does with stock, of which the version before knows nothing."""
+"""What a process of the new version does with stock, of which the last release knows nothing."""
 STOCK_TOLD = {"inventory.reserved", "inventory.committed", "inventory.released"}
 
 

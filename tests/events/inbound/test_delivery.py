@@ -24,6 +24,8 @@ from travio_inventory.protocol.inbox import Inbox
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
 
+LINE_CHARS_MAX = 1_000
+
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +52,20 @@ async def test_poison_of_every_sort_goes_to_the_dead_letters_and_stops_nothing(s
     assert {letter.reason for letter in await whole(letters, SHOP_IN)} == {"NOT_JSON", "NO_ID"}
     assert counts == {"dead letter": 2, "skipped": 1, "done": 1, "repeated": 1}
     assert await sale.seats("sold") == "A1"
+
+
+@pytest.mark.parametrize("member", ["time", "specversion", "eventId", "type", "data"])
+async def test_poison_that_is_long_makes_no_long_line(
+    arrivals: Arrivals, caplog: pytest.LogCaptureFixture, member: str
+) -> None:
+    """Who may send to us could fill the disk of the logs otherwise: a message may have 256 KiB."""
+    letters = in_memory()
+    sent = {"eventId": "e", "type": "payment.failed", "time": "2027-01-01T00:00:00Z", "data": {}}
+    sent[member] = "x" * 200_000
+    await delivering(arrivals.reception, letters, Counter()).see_through(message(sent))
+    [letter] = await whole(letters, SHOP_IN)
+    assert letter.said in caplog.text
+    assert max(map(len, caplog.text.splitlines())) < LINE_CHARS_MAX
 
 
 async def test_a_message_waits_until_the_store_answers_and_that_is_seen(sale: Sale, arrivals: Arrivals) -> None:

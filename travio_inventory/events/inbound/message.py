@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+SAID_CHARS_MAX = 500
+"""Of what is said of a message: it may repeat what that says, which its sender chose."""
+
 
 class Header(NamedTuple):
     """A header of a message."""
@@ -30,5 +33,5 @@ class Unfit(Exception):
     """The message can never take effect as it is; `reason` is a name for programs, the text is for people."""
 
     def __init__(self, reason: str, said: str) -> None:
-        super().__init__(said)
+        super().__init__(said if len(said) <= SAID_CHARS_MAX else f"{said[:SAID_CHARS_MAX]} ...")
         self.reason = reason
