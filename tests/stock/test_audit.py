@@ -17,6 +17,7 @@ from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.entries import ORGANIZATIONS
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
 from verification.kit.planted_order_faults import PLANTED_IN_ORDERS
+from verification.kit.planted_shard_faults import PLANTED_IN_SHARDS
 from verification.kit.planted_stock_faults import PLANTED_IN_STOCK, Shelves
 
 DAY_MS = 86_400_000
@@ -191,7 +192,9 @@ async def test_who_is_no_house_audits_nothing(shop: Shop) -> None:
 
 def test_every_fault_is_planted_somewhere() -> None:
     """Events that nobody published are in a test of their own."""
-    planted = set().union(*(each.faults for each in PLANTED.values()))
+    planted = set().union(
+        *(each.faults for each in PLANTED.values()), {each.fault for each in PLANTED_IN_SHARDS.values()}
+    )
     assert planted == set(StockFault) - {StockFault.UNPUBLISHED}
 
 

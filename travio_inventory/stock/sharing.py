@@ -75,6 +75,15 @@ def taken(row: InventoryEntry | None, now_ms: int, *, giver: InventoryEntry, to:
     )
 
 
+def put_right(row: InventoryEntry | None, now_ms: int, *, units: int) -> InventoryEntry:
+    """The row with so many more, or fewer. Raises StockContended where so many are not available."""
+    if row is None or row.sharing is None or row.quantities.available + units < 0:
+        raise StockContended
+    available, reserved = row.quantities
+    quantities = Quantities(available + units, reserved)
+    return replace(row, quantities=quantities, version=row.version + 1, updated_at_ms=now_ms)
+
+
 def reckoned(row: InventoryEntry | None, now_ms: int, *, whole: InventoryEntry) -> InventoryEntry:
     """The first row, which knows how many lie in others. Raises StockContended where it is not as it was seen."""
     if row is None or row.sharing is None or row.version != whole.version:

@@ -5,7 +5,8 @@
 - A sale over the use cases, without a server: `sale`, on `clocks` that a test moves; `legal` is what its rows must say,
   `scenes` are its steps, `pictures` what they leave, `life` closes and freezes it, `ended_sale` is its end long after;
   `asking` asks any inventory, `watching` follows its live maps. `commands` are valid ones of every kind.
-  `planted_faults`, `planted_stock_faults`, `planted_order_faults` write what no step writes, for the auditor to find.
+  `planted_faults`, `planted_stock_faults`, `planted_order_faults`, `planted_shard_faults` write what no step
+  writes, for the auditor to find.
 - A service: `in_process` says what one in this process is set to, `service_process` is one as a process;
   `child_process` ends any other program with its test.
 - `charts` draws lines over time.

@@ -8,6 +8,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Partition, StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.unpublished import Unpublished
+from travio_inventory.stock.audit import moves
 from travio_inventory.stock.audit.comparing import Bounds, Look
 from travio_inventory.stock.audit.findings import AuditedStock, StockFault, StockFinding
 from travio_inventory.stock.audit.repairing import StockRepairs
@@ -95,12 +96,15 @@ class StockAuditor:
         rules = self._rules
         short = (rules.unchanged_ms, rules.versions) if in_short else (0, 0)
         bounds = Bounds(self._sender.rules.grace_ms, rules.late_ms, *short)
-        found, number, rows = list[StockFinding](), 0, 1
+        found, number, rows, seen = list[StockFinding](), 0, 1, list[moves.Seen]()
         while number < rows:
             place = shard_of(at, number)
             look = Look(self._sender.batches, self._units, self._judging, place, bounds)
             found += await look.findings(self._sender.clock.now_ms())
             for sink, events in await self._outbox.of(place):
                 found.append(StockFinding(StockFault.UNPUBLISHED, place, events[0].event.id, sink))
+            if look.seen is not None:
+                seen.append(look.seen)
             number, rows = number + 1, max(rows, look.rows)
+        found += moves.findings(seen, self._sender.clock.now_ms(), rules.late_ms)
         return list(dict.fromkeys(found))

@@ -15,6 +15,7 @@ from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.refusals import HoldNotFound
 from travio_inventory.protocol.resource import home_of
 from travio_inventory.stock.audit.findings import StockFault, StockFinding
+from travio_inventory.stock.audit.moves import Seen, is_between
 from travio_inventory.stock.audit.orders import OrdersLook, receipt_of, standing
 from travio_inventory.stock.records import reservation_rows, stock_rows
 from travio_inventory.stock.records.order_books import SLOT, OrderBooks
@@ -57,6 +58,9 @@ class Look:
         self._homes: dict[str, Row | None] = {}
         self._came: dict[str, int] = {}
         """What movements brought, by purchase order."""
+        self.seen: Seen | None = None
+        """Of a shard, what others are compared with."""
+        self._between: list[Row] = []
         self.rows = 1
         """Of the entry, as far as it was seen."""
 
@@ -66,9 +70,11 @@ class Look:
         if STOCK not in seen:
             return []
         on_order = (await self._batches.get(self._at, [ON_ORDER])).get(ON_ORDER)
-        sharing = stock_rows.read_entry(self._at, seen[STOCK]).sharing
+        entry = stock_rows.read_entry(self._at, seen[STOCK])
+        sharing = entry.sharing
         self.rows = 1 if sharing is None else max(sharing.rows, 1)
         found = self._of_reserved(seen) + await self._of_movements(seen[STOCK], now_ms)
+        self.seen = Seen(self._at, entry, self._between, self._is_whole(seen[STOCK], now_ms, now_ms))
         found += await self._of_orders(seen[STOCK], on_order, now_ms)
         for key, line in seen.items():
             if key.kind is Kind.LINE and (fault := await self._of_line(key.id, line)) is not None:
@@ -101,6 +107,8 @@ class Look:
                 other = f"{before} before it, and {balance} after the one before"
                 found.append(self._finding(StockFault.MISSING_MOVEMENT, key.id, other, other))
             balance = rows.number(movement, "balance")
+            if is_between(movement):
+                self._between.append(movement)
             if order := receipt_of(movement):
                 self._came[order] = self._came.get(order, 0) + rows.number(movement, "quantity")
         if balance is None:

@@ -40,6 +40,14 @@ class StockFault(StrEnum):
     """A line is open of a purchase order that is not there, or did not order that."""
     UNFINISHED = "unfinished order"
     """A purchase order was cancelled long ago, and its line is open."""
+    UNFINISHED_MOVE = "unfinished move"
+    """A shard of an entry announced long ago that units go to another one, and has not forgotten that."""
+    LOST_IN_MOVE = "units lost in a move"
+    """Fewer units came to a shard of an entry than left another one."""
+    DOUBLED_BY_MOVE = "units doubled by a move"
+    """More units came to a shard of an entry than left another one."""
+    UNTOLD = "untold crossing"
+    """An entry in shards is low, or out of stock, and nobody was told; or it is so no more, and counts as told."""
     UNPUBLISHED = "unpublished stock events"
     """A sink lacks events that were recorded long ago."""
 
@@ -64,6 +72,11 @@ ADVICE: Mapping[StockFault, str] = MappingProxyType(
         StockFault.LOST_LINE: _AGAIN,
         StockFault.STRAY_LINE: "more came than was ordered: count what lies there (`travio-inventory stock count`)",
         StockFault.UNFINISHED: _AGAIN,
+        StockFault.UNFINISHED_MOVE: _AGAIN,
+        StockFault.LOST_IN_MOVE: _AGAIN,
+        StockFault.DOUBLED_BY_MOVE: "the units are reserved or sold: bring the entry to one shard (`travio-inventory "
+        "stock shards SKU WAREHOUSE 1`), and count what lies there (`travio-inventory stock count`)",
+        StockFault.UNTOLD: _AGAIN,
         StockFault.UNPUBLISHED: "the relay has them again: run the audit again in some minutes; if they are still "
         "there, the sink is down or refuses them, which the log of the relay tells",
     }

@@ -12,6 +12,10 @@
     unfinished order       gone on with, as whoever meets it does
     wrong on order         what the line has outstanding, IF both are as they were seen
     unbooked reservation   the slot names it IF it names what was seen
+    unfinished move        gone on with, as whoever meets it does
+    lost in a move         come to the first shard, with a cause of their own
+    doubled by a move      leave a shard to which they came, with a cause of their own, if they are available there
+    untold crossing        told
     unpublished events     given to the relay again
 
 Nothing is taken from somebody, and nothing is offered that may not be there: who counts afterwards knows better.
@@ -30,6 +34,7 @@ from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.stock.audit.comparing import movements, reserved_in
 from travio_inventory.stock.audit.findings import StockFault, StockFinding
+from travio_inventory.stock.audit.mending_moves import MoveRepairs
 from travio_inventory.stock.audit.mending_orders import OrderRepairs
 from travio_inventory.stock.entry import InventoryEntry, Quantities
 from travio_inventory.stock.movement import Movement, MovementType
@@ -49,6 +54,10 @@ ORDER: Sequence[StockFault] = (
     StockFault.TOTAL,
     StockFault.RESERVED,
     StockFault.WITHOUT_UNITS,
+    StockFault.UNFINISHED_MOVE,
+    StockFault.LOST_IN_MOVE,
+    StockFault.DOUBLED_BY_MOVE,
+    StockFault.UNTOLD,
     StockFault.UNBOOKED,
     StockFault.RECEIVED,
     StockFault.LOST_LINE,
@@ -70,7 +79,7 @@ class StockRepairs:
         self._rolling = protocol.rolling
         self._resource = protocol.resource
         self._outbox = outbox
-        orders = OrderRepairs(protocol.sender)
+        orders, moves = OrderRepairs(protocol.sender), MoveRepairs(protocol.sender)
         self._by_fault: Mapping[StockFault, Callable[[StockFinding], Awaitable[None]]] = MappingProxyType(
             {
                 StockFault.OVERDUE: self._expire,
@@ -79,6 +88,10 @@ class StockRepairs:
                 StockFault.TOTAL: self._bring_in_line,
                 StockFault.RESERVED: self._bring_in_line,
                 StockFault.WITHOUT_UNITS: self._take_again,
+                StockFault.UNFINISHED_MOVE: moves.go_on,
+                StockFault.LOST_IN_MOVE: moves.put_right,
+                StockFault.DOUBLED_BY_MOVE: moves.put_right,
+                StockFault.UNTOLD: moves.tell,
                 StockFault.UNBOOKED: self._book,
                 StockFault.RECEIVED: orders.bring_in_line,
                 StockFault.LOST_LINE: orders.bring_in_line,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Batches, Kind, Partition, RowKey, StoreUnavailable
 from travio_inventory.stock import sharing
+from travio_inventory.stock.records.shards import cause_of_move
 from travio_inventory.stock.records.stock_rows import shard_of
 
 
@@ -25,7 +26,7 @@ async def shard_stock(batches: Batches, home: Partition, rows: sharing.Rows) -> 
     coming: Counter[int] = Counter()
     for giver in sharing.moving(rows):
         if giver.sharing is not None and (move := giver.sharing.move) is not None:
-            cause = RowKey(Kind.CAUSE, f"shard {sharing.number_of(giver)} {move.number}")
+            cause = RowKey(Kind.CAUSE, cause_of_move(sharing.number_of(giver), move.number))
             try:
                 has_come = bool(await batches.get(shard_of(home, move.to), [cause]))
             except StoreUnavailable:

@@ -47,6 +47,17 @@ _LOOK_AGAIN: Final = (StockContended, OutcomeUnknown)
 """Of a move. Whoever looks at the rows again goes on with one of which nothing is known, or finds that it never was."""
 
 
+def cause_of_move(giver: int, number: int) -> str:
+    """What units of that move have in common where they come to: the cause of their movement."""
+    return f"shard {giver} {number}"
+
+
+def move_of_cause(cause: str) -> tuple[int, int] | None:
+    """The shard that gave units away, and the number of the move, of such a cause."""
+    said = cause.split(" ")
+    return (int(said[1]), int(said[2])) if said[0] == "shard" else None
+
+
 class Shards:
     """The rows of entries of every organization."""
 
@@ -273,10 +284,19 @@ class Shards:
         if giver.sharing is None or giver.sharing.move is None:
             return
         move, number = giver.sharing.move, sharing.number_of(giver)
-        cause = RowKey(Kind.CAUSE, f"shard {number} {move.number}")
+        cause = RowKey(Kind.CAUSE, cause_of_move(number, move.number))
         make = partial(sharing.taken, giver=giver, to=move.to, units=move.units)
         await self._changing.change(shard_of(home, move.to), self._internal(home, make, cause))
         await self._settle(shard_of(home, number), move)
+
+    async def put_right(self, at: Partition, giver: int, number: int, units: int) -> None:
+        """Where units were lost in a move, or doubled, so many come to a row, or leave it, as those of that move: once.
+        Raises StockContended where it has too few; Overloaded, BackendUnavailable, OutcomeUnknown.
+        """
+        home = shard_of(at, -number_of_shard(at))
+        make = partial(sharing.put_right, units=units)
+        cause = RowKey(Kind.CAUSE, f"{cause_of_move(giver, number)} audit")
+        await self._changing.change(at, self._internal(home, make, cause))
 
     def _internal(
         self,
