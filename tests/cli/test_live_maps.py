@@ -3,18 +3,21 @@
 import asyncio
 import io
 import json
+import os
+import pty
 import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from itertools import count
 
 import pytest
 
 from travio_inventory.app.service import App, running
 from travio_inventory.cli.live_maps import WatchedPart, show_live
 from travio_inventory.cli.screen import Screen
-from travio_inventory.client import InventoryClient
+from travio_inventory.client import InventoryClient, SeatMap
 from verification.kit.child_process import child
 from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
@@ -78,6 +81,69 @@ async def test_a_terminal_is_drawn_again_at_each_change(app: App, monkeypatch: p
         await until(lambda: out.getvalue().endswith("A2 held\n"))
     first, second = out.getvalue().split("\x1b[H\x1b[2J")[1:]
     assert (DRAWN in first, "3 free" in second, "1 held" in second) == (True, True, True)
+
+
+async def test_a_terminal_of_another_size_is_drawn_again(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    out = Terminal()
+    async with watched(app, Screen(out=out)):
+        await until(lambda: "Ctrl-C" in out.getvalue())
+        signal.raise_signal(signal.SIGWINCH)
+        await until(lambda: out.getvalue().count("Ctrl-C") == 2)
+    drawn = out.getvalue().split("\x1b[H\x1b[2J")[1:]
+    assert drawn[0] == drawn[1]
+
+
+async def test_a_trip_that_changes_between_the_map_and_its_first_update_is_drawn_as_it_is(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, read, times = io.StringIO(), WatchedPart.map_of, count()
+
+    def swap_after_the_first(part: WatchedPart, client: InventoryClient) -> "asyncio.Future[SeatMap]":
+        async def swapped() -> SeatMap:
+            found = await read(part, client)
+            if next(times) == 0:
+                await client.swap_vehicle("t1", a_trip(organization="default", seats=6))
+            return found
+
+        return asyncio.ensure_future(swapped())
+
+    monkeypatch.setattr(WatchedPart, "map_of", swap_after_the_first)
+    async with watched(app, Screen(out=out)):
+        await until(lambda: "6 free" in out.getvalue())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("is_coloured", [True, False])
+async def test_a_real_terminal_has_colours_unless_that_is_forbidden_and_may_be_interrupted(
+    app: App, *, is_coloured: bool
+) -> None:
+    words = ["map", "t1", "A", "D", "--watch", "--target", f"127.0.0.1:{app.port}"]
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}
+    environment |= {"TERM": "xterm-256color"} | ({} if is_coloured else {"NO_COLOR": "1"})
+    command = [sys.executable, "-m", "travio_inventory.cli", *words]
+    typed = await asyncio.create_subprocess_exec(*command, stdout=theirs, env=environment)
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    seen = bytearray()
+
+    def ends_with_how_to_end_it() -> bool:
+        with suppress(BlockingIOError):
+            seen.extend(os.read(ours, 65_536))
+        return b"Ctrl-C ends it" in seen
+
+    try:
+        await until(ends_with_how_to_end_it)
+        assert (re.search(rb"\x1b\[[0-9;]*3[0-9]m", seen) is not None) is is_coloured
+        typed.send_signal(signal.SIGINT)
+        async with asyncio.timeout(30):
+            assert await typed.wait() == 0
+    finally:
+        if typed.returncode is None:
+            typed.kill()
+            await typed.wait()
+        os.close(ours)
 
 
 async def test_in_json_each_update_is_a_line(app: App) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from travio_inventory.cli.arguments import stamp
 from travio_inventory.cli.drawn_maps import drawn_state, show_drawing
@@ -34,17 +35,45 @@ class WatchedPart(NamedTuple):
 
 async def show_live(client: InventoryClient, screen: Screen, part: WatchedPart) -> None:
     """Show the map, then whatever changes, until the user interrupts it."""
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError), _Terminal(screen, part) as terminal:
         async for seat_map, update in _maps(client, part):
             if screen.as_json:
                 screen.raw(json.dumps(_as_plain(update)))
             elif screen.fancy:
-                screen.clear()
-                _draw(screen, part, seat_map, update)
+                terminal.show(seat_map, update)
             elif update.is_whole:
                 _draw(screen, part, seat_map, update)
             else:
                 screen.say(_as_line(update))
+
+
+class _Terminal:
+    """Shows the map as it was told last, and shows it again when the terminal has another size."""
+
+    def __init__(self, screen: Screen, part: WatchedPart) -> None:
+        self._screen = screen
+        self._part = part
+        self._shown: tuple[SeatMap, MapUpdate] | None = None
+
+    def __enter__(self) -> Self:
+        if self._screen.fancy:
+            with suppress(ValueError, RuntimeError, NotImplementedError):  # only where signals can be heard
+                asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._draw)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._screen.fancy:
+            with suppress(ValueError, RuntimeError, NotImplementedError):
+                asyncio.get_running_loop().remove_signal_handler(signal.SIGWINCH)
+
+    def show(self, seat_map: SeatMap, update: MapUpdate) -> None:
+        self._shown = seat_map, update
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is not None:
+            self._screen.clear()
+            _draw(self._screen, self._part, *self._shown)
 
 
 async def _maps(client: InventoryClient, part: WatchedPart) -> AsyncIterator[tuple[SeatMap, MapUpdate]]:
@@ -53,11 +82,16 @@ async def _maps(client: InventoryClient, part: WatchedPart) -> AsyncIterator[tup
     watched = client.watch(part.trip, part.origin, part.destination, segments=part.journey, section=part.section)
     async with aclosing(watched) as updates:
         async for update in updates:
-            if update.is_whole and not is_new:
+            if update.is_whole and (not is_new or _differs(seat_map, update)):
                 seat_map = await part.map_of(client)
             is_new = False
             seat_map = _with(seat_map, update)
             yield seat_map, update
+
+
+def _differs(seat_map: SeatMap, update: MapUpdate) -> bool:
+    """Whether the map is of another layout: the trip was changed after it was read."""
+    return {each.seat.id for each in seat_map.seats} != {seat.seat for seat in update.seats}
 
 
 def _with(seat_map: SeatMap, update: MapUpdate) -> SeatMap:
