@@ -30,16 +30,19 @@ button[aria-disabled=true], select:disabled { opacity: .55; cursor: default }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 .bar { display: flex; flex-wrap: wrap; gap: 10px 16px; align-items: end; margin-bottom: 14px }
 .bar label, .party { display: grid; gap: 3px; font-size: 13px; color: var(--quiet) }
-.bar select { max-width: 15rem; color: var(--text); font-size: 15px }
+.bar label, .party { min-width: 0; max-width: 100% }
+.bar select { width: 100%; max-width: 15rem; color: var(--text); font-size: 15px }
 .stepper { display: flex; align-items: center }
 .stepper button { width: 40px; padding: 0; font-size: 20px; line-height: 1 }
 .stepper strong { min-width: 2.4em; text-align: center; font-weight: 600; color: var(--text); font-size: 16px }
 .tabs { display: flex; gap: 6px; overflow-x: auto; padding: 4px; margin: 0 -4px 12px; scrollbar-width: thin }
-.tab { flex: none; display: grid; text-align: start; padding: 6px 12px; line-height: 1.25;
+.tab { flex: none; max-width: min(15rem, 80cqi); overflow-wrap: anywhere; display: grid; text-align: start; padding: 6px 12px; line-height: 1.25;
   background: var(--ground-soft) }
 .tab small { color: var(--quiet); font-size: 12px }
 .tab[aria-selected=true] { background: var(--accent); border-color: var(--accent); color: var(--accent-text) }
 .tab[aria-selected=true] small { color: inherit }
+.notice, .detail, .legend li, .seats label, .quiet, .bar button { overflow-wrap: anywhere }
+.legend li, .seats label span { min-width: 0 }
 .notice { border-radius: var(--radius); padding: 10px 14px; margin: 0 0 12px; background: var(--ground-soft);
   border-inline-start: 4px solid var(--accent) }
 .notice.bad { background: var(--bad-ground); border-color: var(--bad) }
@@ -124,7 +127,13 @@ h2 { font-size: 16px; margin: 0 }
 .seats input { width: 20px; height: 20px; flex: none; accent-color: var(--accent) }
 .seats .price { margin-inline-start: auto; white-space: nowrap }
 .more { display: block; margin: 12px auto 0 }
-@media (forced-colors: active) { .seat { forced-color-adjust: none } }
+@media (forced-colors: active) {
+  .seat, .swatch { forced-color-adjust: none }
+  .swatch { border: 1px solid CanvasText }
+  .tab[aria-selected=true] { forced-color-adjust: none; background: Highlight; color: HighlightText; border-color: Highlight }
+  button[aria-disabled=true] { color: GrayText; border-color: GrayText; opacity: 1 }
+  .notice.bad, .timer.soon { border: 2px solid CanvasText }
+}
 `;
 
 const sheet = new CSSStyleSheet();
