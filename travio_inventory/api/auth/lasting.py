@@ -1,14 +1,16 @@
 """Answers that go on for long: no longer than their caller is known."""
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Final, TypeVar, cast
 
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.kernel.refusals import Unauthenticated
 
 T = TypeVar("T")
+_END: Final = object()
 
 
 def is_known(caller: Identity) -> bool:
@@ -16,14 +18,44 @@ def is_known(caller: Identity) -> bool:
     return not caller.expires_at_s or time.time() < caller.expires_at_s
 
 
+def seconds_known(caller: Identity) -> float | None:
+    """How long the caller's token lasts yet; None: it does not expire."""
+    return max(0.0, caller.expires_at_s - time.time()) if caller.expires_at_s else None
+
+
+def unknown() -> Unauthenticated:
+    """What is told when the token has expired."""
+    return Unauthenticated("invalid_token", "the token has expired")
+
+
 def while_known(caller: Identity, answers: AsyncGenerator[T]) -> AsyncGenerator[T]:
-    """The answers; raises Unauthenticated instead of the first one after the caller's token has expired."""
+    """The answers; raises Unauthenticated as soon as the caller's token has expired."""
     return _until_unknown(caller, answers) if caller.expires_at_s else answers
 
 
 async def _until_unknown(caller: Identity, answers: AsyncGenerator[T]) -> AsyncGenerator[T]:
     async with aclosing(answers):
-        async for answer in answers:
+        while True:
+            try:
+                async with asyncio.timeout(seconds_known(caller)) as known:
+                    answer = await anext(answers, _END)
+            except TimeoutError:
+                if known.expired():
+                    raise unknown() from None
+                raise
+            if answer is _END:
+                return
             if not is_known(caller):
-                raise Unauthenticated("invalid_token", "the token has expired")
+                raise unknown()
+            yield cast(T, answer)
+
+
+async def while_still_known(caller: Callable[[], Identity], answers: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """The answers, to one whose token may be renewed; raises Unauthenticated instead of the first one after it has
+    expired.
+    """
+    async with aclosing(answers):
+        async for answer in answers:
+            if not is_known(caller()):
+                raise unknown()
             yield answer

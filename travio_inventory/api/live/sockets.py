@@ -11,7 +11,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
-from travio_inventory.api.auth.lasting import is_known, while_known
+from travio_inventory.api.auth.lasting import is_known, seconds_known, unknown, while_still_known
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text, native
 from travio_inventory.api.live.showtimes_told import showtime_messages
@@ -154,8 +154,8 @@ class _Conversation:
         return await self._authenticated(first)
 
     async def _authenticated(self, said: Authenticate) -> Identity:
-        """Who the watcher says it is, and is told so: from now on, not for what it watches already. Raises as
-        `_identify`.
+        """Who the watcher says it is, and is told so: from now on. What it watches it watches as who it was,
+        and for as long as the new token lasts if that is of the same one. Raises as `_identify`.
         """
         identity = await self._identify(said.token)
         await self._send(as_text({"type": "authenticated"}))
@@ -191,11 +191,16 @@ class _Conversation:
         return text
 
     async def _next_message(self) -> Message:
+        """Raises Unauthenticated as soon as the token has expired."""
+        idle_until_s = asyncio.get_running_loop().time() + IDLE_S_MAX
         while True:
+            known_s = seconds_known(self._caller)
             with suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_S_MAX):
+                async with asyncio.timeout(IDLE_S_MAX if known_s is None else min(IDLE_S_MAX, known_s)):
                     return await self._websocket.receive()
-            if not self._following:
+            if not is_known(self._caller):
+                raise unknown()
+            if not self._following and asyncio.get_running_loop().time() >= idle_until_s:
                 raise _Over(REFUSED, "nothing is watched")
 
     async def _do(self, tasks: asyncio.TaskGroup, actor: Actor, said: Subscribe | Unsubscribe) -> None:
@@ -219,16 +224,20 @@ class _Conversation:
 
     async def _follow(self, actor: Actor, wanted: Subscribe) -> None:
         watched, caller = wanted.watched, self._caller
+
+        def present() -> Identity:
+            return self._caller if self._caller == caller else caller
+
         write = showtime_messages if watched.is_showtime else _as_one
         try:
             query = await query_of(self._inventory, actor, watched.part)
             position, write_now = parse_position(wanted.position), writer_of(self._websocket.scope)
 
             def at_once(told: Told) -> bool:
-                return is_known(caller) and write_now(write(told))
+                return is_known(present()) and write_now(write(told))
 
             feed = self._feeds.subscribe(actor, query, position, write=write, at_once=at_once)
-            async with aclosing(while_known(caller, feed)) as known:
+            async with aclosing(while_still_known(present, feed)) as known:
                 first = await anext(known)
                 await self._send(as_text({"type": "subscribed", **watched.named}))
                 await self._tell(write(first))
