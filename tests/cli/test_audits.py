@@ -60,6 +60,18 @@ async def plant(settings: Settings, trip: Trip, values: Row) -> str:
 
 
 @pytest.mark.once
+def test_an_edge_that_does_not_answer_is_not_told_as_one_without_faults(typed: Type, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    trip = anyio.run(opened, settings)
+    silent = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "redis", "REDIS_ADDR": "127.0.0.1:1"}
+    told = typed("audit", trip.key.trip, **silent)
+    assert (told.status, "0 found" in told.out) == (3, True)
+    assert f"the edge did not answer: what it remembers of {trip.group_count} seat groups" in told.out
+    (_, of_all) = lines(typed("audit", trip.key.trip, "--json", **silent))
+    assert of_all["edge_seen"] is False
+
+
+@pytest.mark.once
 def test_a_fault_is_told_beside_the_service_and_repaired_without_it(typed: Type, tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     data = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "local"}

@@ -43,6 +43,7 @@ class _Total:
     groups: int = 0
     entries: int = 0
     unread: int = 0
+    edge_unseen: int = 0
     left: int = 0
     repaired: int = 0
     sums: Sums = field(default_factory=Sums)
@@ -57,6 +58,7 @@ class _Total:
         self.why_skipped = audited.skipped
         self.groups += audited.groups
         self.unread += len(audited.unread)
+        self.edge_unseen += audited.edge_unseen
         self.left += len(audited.left) + audited.more
         self.repaired += len(audited.repaired)
         self.sums = self.sums.plus(audited.sums)
@@ -73,7 +75,7 @@ class _Total:
     def status(self) -> Exit:
         if self.left:
             return Exit.NO
-        return Exit.ASK_AGAIN if self.unread else Exit.DONE
+        return Exit.ASK_AGAIN if self.unread or self.edge_unseen else Exit.DONE
 
 
 def audit(
@@ -102,7 +104,7 @@ def audit(
     It works on the store and the edge that the settings name, not through a service. What it finds is looked at again
     before it is told. With --json one line for each trip, and for each entry of stock of which there is something to
     tell, then one for all. Status 0: nothing is wrong, or all of it is repaired; 1: something is left; 3: something
-    could not be read.
+    could not be read, or the edge did not answer.
     """
     screen = Screen(as_json=as_json)
     settings = settings_or_none()
@@ -212,7 +214,8 @@ class _Work:
         if self._screen.as_json:
             names = ("trips", "skipped", "groups", "entries", "unread", "left", "repaired")
             counts = {name: getattr(total, name) for name in names}
-            self._screen.line({**counts, "cells": total.sums._asdict(), "edge_seen": opened.sees_edge})
+            sees_edge = opened.sees_edge and not total.edge_unseen
+            self._screen.line({**counts, "cells": total.sums._asdict(), "edge_seen": sees_edge})
             return
         free, held, sold, blocked, cells = total.sums
         of = f"{total.trips - total.skipped} trips, {total.groups} seat groups, {cells} cells"
@@ -221,6 +224,9 @@ class _Work:
             self._screen.say(f"{total.entries} entries of stock")
         if not opened.sees_edge:
             self._screen.say("the edge was not looked at: it is in the service's process, or there is none")
+        if total.edge_unseen:
+            said = f"the edge did not answer: what it remembers of {total.edge_unseen} seat groups was not looked at"
+            self._screen.say(said, "yellow")
         outcome = f"{total.repaired} repaired, {total.left} left" if self._repair else f"{total.left} found"
         self._screen.say(outcome, "red" if total.left else "green")
         for fault in total.faults:

@@ -51,6 +51,8 @@ class AuditRules:
 class _Look(NamedTuple):
     findings: list[Finding]
     sums: Sums
+    sees_edge: bool
+    """Whether the edge answered, if it is to be looked at."""
 
 
 class Auditor:
@@ -150,15 +152,17 @@ class Auditor:
         if look.findings:
             await self._pause()
             second = await self._look(self._batches, offer, group)
-            look = _Look(in_both(look.findings, second.findings), second.sums)
+            sees_edge = look.sees_edge and second.sees_edge
+            look = _Look(in_both(look.findings, second.findings), second.sums, sees_edge)
         if look.findings and not await self._is_still(offer, audited):
             return
         left = look.findings
         if look.findings and repair:
             await self._repairs.repair(offer, look.findings)
             after = await self._look(self._batches, offer, group)
-            left, look = after.findings, _Look(look.findings, after.sums)
+            left, look = after.findings, _Look(look.findings, after.sums, look.sees_edge and after.sees_edge)
         audited.sums = audited.sums.plus(look.sums)
+        audited.edge_unseen += not look.sees_edge
         self._keep(audited, look.findings, left)
 
     async def _is_still(self, offer: Offer, audited: Audited) -> bool:
@@ -177,13 +181,16 @@ class Auditor:
         findings = [finding async for finding in comparing.findings()]
         settled = {hold_id: row for hold_id, row in found.live.items() if self._is_settled(hold_id, row)}
         findings += await unlisted(self._batches, trip.key, group, settled, self._sender.rules.retention)
+        sees_edge = True
         if self._sight is not None:
             cells = [Cell(key.id, key.segment) for key in found.cells]
             of = SeatGroupKey(trip.key, group)
-            findings += await lasting_entries(self._sight, of, cells, lock_ms_max=rules.lock_ms_max) or ()
+            lasting = await lasting_entries(self._sight, of, cells, lock_ms_max=rules.lock_ms_max)
+            sees_edge = lasting is not None
+            findings += lasting or ()
         for sink, events in await self._outbox.of(seat_rows.group_partition(trip.key, group)):
             findings.append(Finding(Fault.UNPUBLISHED, trip.key, group, owner=events[0].event.id, other=sink))
-        return _Look(findings, comparing.sums())
+        return _Look(findings, comparing.sums(), sees_edge)
 
     def _is_settled(self, hold_id: str, row: Row) -> bool:
         """Whether its last step is so old that it must be listed by now."""

@@ -130,6 +130,8 @@ class Audited:
     unread: dict[int, str] = field(default_factory=dict)
     more: int = 0
     """Findings beyond those that are kept."""
+    edge_unseen: int = 0
+    """Seat groups of which the edge did not say what it remembers."""
 
     @property
     def found(self) -> Sequence[Finding]:
