@@ -63,7 +63,7 @@ async def test_an_adjustment_above_the_limit_is_accepted_and_done_once_another_p
 
 
 async def test_nobody_approves_what_they_asked_for_with_another_token_of_theirs() -> None:
-    """Each token may do only its part: whose they are decides, over every face, and in whichever case it is asked."""
+    """Each token may do only its part: whose they are decides."""
     rules = TokenRules(ISSUER, AUDIENCE, organization_claim="org", organization_default="default", leeway_s=10)
     tokens = TokenAuthentication(SharedSecret(SECRET.encode()), rules, clock=SystemClock())
     async with open_stock(settings_of(stock_approval_above="5")) as stock:
