@@ -54,6 +54,8 @@ class Sharing:
     """At most so many units lie in other rows than the first, which says it, or are on the way there; but for what was
     sold there and returned.
     """
+    took: tuple[tuple[int, int], ...] = ()
+    """Of each row that gave units to this one, its number, and that of its last move that came here."""
 
 
 @dataclass(frozen=True, slots=True)

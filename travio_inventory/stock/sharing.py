@@ -60,18 +60,24 @@ def given(row: InventoryEntry | None, now_ms: int, *, to: int, units: int) -> In
 
 
 def taken(row: InventoryEntry | None, now_ms: int, *, giver: InventoryEntry, to: int, units: int) -> InventoryEntry:
-    """The row with so many more; it begins with the first ones. No limit is in their way: they were there before."""
+    """The row with so many more; it begins with the first ones. No limit is in their way: they were there before. Where
+    it took them already, and their cause was forgotten since, they do not come again.
+    """
     if row is None:
         named = giver.id.partition(".")[0]
         begun = replace(giver, id=f"{named}.{to}", version=0, created_at_ms=now_ms, events=0, recorded=NOWHERE)
         row = replace(begun, quantities=Quantities(0, 0), sharing=Sharing())
     (available, reserved), had = row.quantities, row.sharing or Sharing()
+    number, move = number_of(giver), giver.sharing.move.number if giver.sharing and giver.sharing.move else 0
+    took = dict(had.took)
+    units = units if took.get(number, 0) < move else 0
+    took[number] = max(took.get(number, 0), move)
     return replace(
         row,
         quantities=Quantities(available + units, reserved),
         version=row.version + 1,
         updated_at_ms=now_ms,
-        sharing=replace(had, elsewhere=max(had.elsewhere - units, 0)),
+        sharing=replace(had, elsewhere=max(had.elsewhere - units, 0), took=tuple(sorted(took.items()))),
     )
 
 

@@ -1,13 +1,12 @@
 """Broken designs of shards: units are lost, doubled or never found; what is low is told twice, or never."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from travio_inventory.protocol.batches import Kind, Partition, RowKey
 from travio_inventory.stock import sharing
-from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.entry import InventoryEntry, Sharing
 from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.shards import Shards
@@ -42,7 +41,11 @@ def _taken_by_each(patch: pytest.MonkeyPatch) -> None:
             return
         move, number = giver.sharing.move, sharing.number_of(giver)
         cause = RowKey(Kind.CAUSE, f"shard {number} {move.number} {self._sender.new_digest()}")
-        make = partial(sharing.taken, giver=giver, to=move.to, units=move.units)
+
+        def make(row: InventoryEntry | None, now_ms: int) -> InventoryEntry:
+            forgetting = None if row is None else replace(row, sharing=replace(row.sharing or Sharing(), took=()))
+            return sharing.taken(forgetting, now_ms, giver=giver, to=move.to, units=move.units)
+
         await self._changing.change(shard_of(home, move.to), self._internal(home, make, cause))
         await self._settle(shard_of(home, number), move)
 

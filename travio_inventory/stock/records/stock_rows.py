@@ -68,7 +68,8 @@ def _read_sharing(text: str) -> Sharing | None:
     said = json.loads(text)
     move = None if said["move"] is None else ShardMove(*said["move"])
     elsewhere = said.get("elsewhere", QUANTITY_MAX)  # not said by rows of before: it may be as many as there can be
-    return Sharing(said["shards"], said["rows"], said["moves"], move, said["marks"], elsewhere)
+    took = tuple((giver, number) for giver, number in said.get("took", ()))
+    return Sharing(said["shards"], said["rows"], said["moves"], move, said["marks"], elsewhere, took)
 
 
 def _sharing_row(sharing: Sharing | None) -> Row:
@@ -81,6 +82,7 @@ def _sharing_row(sharing: Sharing | None) -> Row:
         "moves": sharing.moves,
         "marks": sharing.marks,
         "elsewhere": sharing.elsewhere,
+        "took": sharing.took,
         "move": None if sharing.move is None else list(sharing.move),
     }
     return {"definition": encode(said)}
