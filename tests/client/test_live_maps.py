@@ -119,6 +119,36 @@ async def test_a_service_that_was_started_again_tells_everything(tmp_path: Path)
     assert first.position.partition("-")[0] != second.position.partition("-")[0]
 
 
+async def test_who_reads_nothing_while_the_trip_changes_twice_ends_with_the_map_as_it_is() -> None:
+    async with selling() as port, client_of(port) as client, aclosing(client.watch("t1", "A", "D")) as updates:
+        shown, last = seats_of(await within(updates)), ""
+        for seats in (6, 5):
+            await client.swap_vehicle("t1", a_trip(organization="default", seats=seats))
+            last = f"A{seats - 1}"
+            await client.hold("t1", "A", "D", [last])
+        expected = {seat.seat.id: seat.status for seat in (await client.seat_map("t1", "A", "D")).seats}
+        was_changed = False
+        while shown != expected:
+            update = await within(updates)
+            was_changed |= update.trip_changed
+            shown = seats_of(update) if update.is_whole else shown | seats_of(update)
+        assert (len(shown), shown[last], was_changed) == (5, SeatStatus.HELD, True)
+        await client.cancel_trip("t1")
+        while set(shown.values()) != {SeatStatus.BLOCKED}:
+            shown |= seats_of(await within(updates))
+
+
+async def test_whatever_position_it_is_given_nothing_is_missed() -> None:
+    async with selling() as port, client_of(port) as client, aclosing(client.watch("t1", "A", "D")) as updates:
+        epoch = (await within(updates)).position.partition("-")[0]
+        await client.hold("t1", "A", "D", ["A1"])
+        await within(updates)
+        for position in ("no position", "0" * 12 + "-1", f"{epoch}-9999", f"{epoch}-{'9' * 40}", "\u0661-1", "x" * 200):
+            async with aclosing(client.watch("t1", "A", "D", position=position)) as others:
+                first = await within(others)
+            assert (first.is_whole, seats_of(first)["A1"]) == (True, SeatStatus.HELD), position
+
+
 async def test_a_change_that_does_not_follow_is_not_told_but_everything_is(
     service: ScriptedService, inventory: InventoryClient
 ) -> None:
