@@ -166,3 +166,28 @@ async def test_the_number_of_an_event_is_its_digits(web: httpx.AsyncClient, numb
 )
 async def test_a_time_is_as_rfc_3339_has_it(web: httpx.AsyncClient, moment: str) -> None:
     assert wrong(await web.get("/v1/trips", params={"departs_from": moment})) == ["departs_from"]
+
+
+async def test_what_is_no_text_is_refused_where_it_stands(web: httpx.AsyncClient) -> None:
+    """Two of them would be one id: what cannot be read is replaced by the same sign."""
+    for sent in ("%ff", "%ED%A0%80", "a%C3"):
+        answer = await web.put(f"/v1/seat-plans/{sent}", json={})
+        assert (answer.status_code, answer.json()["detail"]) == (400, "the path must be UTF-8")
+        assert wrong(await web.get(f"/v1/holds?user_id=me&org_id={sent}")) == ["query"]
+    for name in (b"x-user-id", b"x-organization-id", b"idempotency-key"):
+        answer = await web.post("/v1/holds", json=HOLD, params={"user_id": "me"}, headers=[(name, b"caf\xe9")])
+        assert wrong(answer) == [SINGLE[name]]
+
+
+async def test_a_user_of_a_header_is_the_same_as_one_of_a_query(web: httpx.AsyncClient) -> None:
+    held = await web.post("/v1/holds", json=HOLD | {"seat_ids": ["A4"]}, headers=[(b"x-user-id", "caf\u00e9".encode())])
+    assert held.status_code == 201
+    listed = await web.get("/v1/holds", params={"user_id": "caf\u00e9"})
+    assert [hold["hold_id"] for hold in listed.json()["holds"]] == [held.json()["hold_id"]]
+
+
+async def test_a_path_with_one_slash_too_many_is_none(web: httpx.AsyncClient) -> None:
+    """To redirect, the service would have to know by which scheme and host it was asked."""
+    for path in ("/v1/holds/", "/v1/trips/t1/", "/livez/", "//v1/trips/t1"):
+        answer = await web.get(str(web.base_url).rstrip("/") + path, headers={"x-user-id": "me"})
+        assert (answer.status_code, answer.json()["reason"]) == (404, "NOT_FOUND"), path

@@ -51,7 +51,7 @@ def application(
     """Serves the routers, and other routes, which are not described. Whatever they raise is answered by a problem; no
     cookie is read or set. `problem_forms` are those that the routes name besides `Problem`.
     """
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     setattr(app.state, CALLERS, callers)
     setattr(app.state, DEADLINE_S, rules.deadline_s)
     setattr(app.state, LARGE_TURNS, asyncio.Semaphore(LARGE_AT_ONCE_MAX))

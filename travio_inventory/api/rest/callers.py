@@ -10,6 +10,7 @@ from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
+from travio_inventory.api.rest.single_values import header_of
 from travio_inventory.kernel.answer_deadline import only_reading
 
 CALLERS: Final = "callers"
@@ -35,8 +36,8 @@ class Callers:
         credentials = Credentials(
             token=token or bearer_token(headers.get("authorization", "")),
             certificate_names=tuple(names_in(connection.scope.get("state", {}).get(CERTIFICATE, {}))),
-            organization=headers.get("x-organization-id", ""),
-            user=headers.get("x-user-id", ""),
+            organization=header_of(headers, "x-organization-id"),
+            user=header_of(headers, "x-user-id"),
             address=connection.client.host if connection.client else "",
             forwarded_for=",".join(headers.getlist("x-forwarded-for")),
         )
@@ -61,8 +62,8 @@ class Needs:
         query, headers = connection.query_params, connection.headers
         return Caller(
             identity,
-            identity.organization_for(query.get("org_id") or headers.get("x-organization-id", "")),
-            identity.user_for(query.get("user_id") or headers.get("x-user-id", "")),
+            identity.organization_for(query.get("org_id") or header_of(headers, "x-organization-id")),
+            identity.user_for(query.get("user_id") or header_of(headers, "x-user-id")),
         )
 
 

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from travio_inventory.api.rest.origins import Origins
@@ -35,6 +36,9 @@ FOREIGN: Final = answer(
 """A browser sends some requests of any page without asking, as those of forms."""
 
 
+NO_UTF_8: Final = answer(members(400, "the path must be UTF-8", reason="BAD_REQUEST"))
+
+
 class BodyLimits(NamedTuple):
     """How large the body of a request may be; of an administrator's; and all that are being read together."""
 
@@ -53,8 +57,7 @@ class Guard:
         self._unread_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "path" in scope:
-            keep_slashes(scope)
+        refusal = _refusal_of_path(scope)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -62,6 +65,9 @@ class Guard:
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", HEAD_ONLY: True}  # the server sends no body: it knows what was asked
         send = _with_default_headers(send, scope["scheme"])
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
         if scope["method"] not in SAFE_METHODS and not self._origins.may_call(scope["headers"]):
             await FOREIGN(scope, receive, send)
             return
@@ -93,6 +99,16 @@ class Guard:
             raise HTTPException(413, f"the body may have {bytes_max} bytes")
         if self._unread_bytes > self._limits.unread_max:
             raise RefusedBody(Overloaded)
+
+
+def _refusal_of_path(scope: Scope) -> Response | None:
+    """Prepare the path for the routes; the answer to one that is no text."""
+    try:
+        if "path" in scope:
+            keep_slashes(scope)
+    except UnicodeDecodeError:
+        return NO_UTF_8
+    return None
 
 
 def _declared(scope: Scope) -> int:

@@ -26,11 +26,13 @@ register_url_convertor(ID_CONVERTOR, IdConvertor())
 
 
 def keep_slashes(scope: Scope) -> None:
-    """Decode the path of a request but for slashes and per cent signs, which its routes decode part by part."""
+    """Decode the path of a request but for slashes and per cent signs, which its routes decode part by part. Raises
+    UnicodeDecodeError for what is no UTF-8: as a text it would be the same as others that are none.
+    """
     raw: bytes = scope["raw_path"]
     if b"%" in raw:
         kept = raw.replace(b"%25", b"%2525").replace(b"%2F", b"%252F").replace(b"%2f", b"%252F")
-        scope["path"] = unquote(kept.decode("ascii"))
+        scope["path"] = unquote(kept.decode("ascii"), errors="strict")
 
 
 def part_of_path(text: str) -> str:

@@ -7,6 +7,8 @@ from fastapi import Depends, Header
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
+from travio_inventory.api.rest.single_values import header_of
+
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -25,8 +27,10 @@ async def _key(
 
 
 def read_key(headers: Headers) -> str:
-    """What is within the quotes, if there are some. What else is wrong with it the key itself says."""
-    value = headers.get("idempotency-key", "")
+    """What is within the quotes, if there are some. What else is wrong with it the key itself says. Raises
+    InvalidRequest.
+    """
+    value = header_of(headers, "idempotency-key")
     quoted = _QUOTED.fullmatch(value)
     return _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
 
