@@ -19,7 +19,7 @@ SLOW = (
     "test_nothing_is_told_beside_a_sale",
     "test_events_that_nobody_published_for_hours",
 )
-OF_SHARDS = ("test_shards.py", "test_late_commits.py", "test_shard_limit.py")
+OF_SHARDS = ("test_shards.py", "test_late_commits.py", "test_shard_limit.py", "test_shard_scripts.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
