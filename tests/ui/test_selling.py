@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from playwright.async_api import Route, expect
 
 from tests.ui.conftest import SOON_MS, TRAIN, Sale, Visitor, Visits
@@ -136,6 +137,15 @@ async def test_the_page_offers_the_trips_that_are_on_sale(sale: Sale, visits: Vi
         await expect(ann.page.locator("#when")).to_have_text(re.compile(r"^Leaves \w+, \w+ \d"))
         await chosen.select_option(untimed)
         await ann.sees("9D", "available")
+
+
+@pytest.mark.thorough
+async def test_a_list_of_trips_that_cannot_be_read_is_not_said_to_be_empty(sale: Sale, visits: Visits) -> None:
+    async with visits.at(await sale.open()) as ann:
+        await ann.page.route("**/v1/trips?*", lambda route: route.fulfill(status=503, body=""))
+        await ann.page.goto(sale.http)
+        await ann.page.get_by_text("does not say now which trips there are").wait_for(timeout=SOON_MS)
+        await expect(ann.page.get_by_text("No trip is on sale here.")).to_be_hidden()
 
 
 async def test_whatever_a_service_says_is_shown_as_text(sale: Sale, visits: Visits) -> None:

@@ -20,13 +20,18 @@ function remembered(name, make) {
 }
 const someone = () => `visitor-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
 
+/** Whether the service has said which trips there are. */
+let isKnown = true;
+
 async function page(query) {
   try {
     const answer = await fetch(`/v1/trips?${new URLSearchParams(query)}`, { headers });
     at("closed").hidden = answer.status !== 401;
+    isKnown &&= answer.ok || answer.status === 401;
     const list = answer.ok ? (await answer.json()).trips : [];
     return Array.isArray(list) ? list.filter((trip) => typeof trip?.trip_id === "string") : [];
   } catch {
+    isKnown = false;
     return [];
   }
 }
@@ -143,4 +148,4 @@ if (first) {
   at("choose").hidden = ids.length < 2;
   at("trip").addEventListener("change", () => show(at("trip").value));
   show(first);
-} else at("empty").hidden = !at("closed").hidden;
+} else at(isKnown ? "empty" : "unknown").hidden = !at("closed").hidden;
