@@ -191,3 +191,6 @@ async def test_a_path_with_one_slash_too_many_is_none(web: httpx.AsyncClient) ->
     for path in ("/v1/holds/", "/v1/trips/t1/", "/livez/", "//v1/trips/t1"):
         answer = await web.get(str(web.base_url).rstrip("/") + path, headers={"x-user-id": "me"})
         assert (answer.status_code, answer.json()["reason"]) == (404, "NOT_FOUND"), path
+    for path in ("/api/inventory/reservations/", "/hold/"):
+        answer = await web.get(path, headers={"x-user-id": "me"})
+        assert (answer.status_code, answer.json()["error"]) == (404, "Not Found"), path

@@ -28,6 +28,8 @@ EXPOSED_HEADERS = (
     *("Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin"),
 )
 """What a page of another origin may read of an answer."""
+OWN_WORDS = ("/v1/", "/api/v1/")
+"""Where paths begin whose clients read problems only; those of others read `error`, also where no route is."""
 PREFLIGHT_SECONDS = 600
 
 
@@ -86,7 +88,10 @@ async def _not_valid(_: Request, error: RequestValidationError) -> Response:
 async def _not_served(request: Request, error: HTTPException) -> Response:
     """No such path, no such method, a body that is too large."""
     headers = error.headers if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED else {"allow": _allowed(request)}
-    return problems.answer(problems.members_of_http(error), headers)
+    members = problems.members_of_http(error)
+    if not request.url.path.startswith(OWN_WORDS):
+        members["error"] = error.detail
+    return problems.answer(members, headers)
 
 
 def _allowed(request: Request) -> str:
