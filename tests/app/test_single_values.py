@@ -192,5 +192,5 @@ async def test_a_path_with_one_slash_too_many_is_none(web: httpx.AsyncClient) ->
         answer = await web.get(str(web.base_url).rstrip("/") + path, headers={"x-user-id": "me"})
         assert (answer.status_code, answer.json()["reason"]) == (404, "NOT_FOUND"), path
     for path in ("/api/inventory/reservations/", "/hold/"):
-        answer = await web.get(path, headers={"x-user-id": "me"})
+        answer = await web.get(path, headers={"x-user-id": "me", "host": "[:::]"})
         assert (answer.status_code, answer.json()["error"]) == (404, "Not Found"), path

@@ -89,7 +89,7 @@ async def _not_served(request: Request, error: HTTPException) -> Response:
     """No such path, no such method, a body that is too large."""
     headers = error.headers if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED else {"allow": _allowed(request)}
     members = problems.members_of_http(error)
-    if not request.url.path.startswith(OWN_WORDS):
+    if not request.scope["path"].startswith(OWN_WORDS):
         members["error"] = error.detail
     return problems.answer(members, headers)
 
