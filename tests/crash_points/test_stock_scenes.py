@@ -1,4 +1,4 @@
-"""A process that is killed at any call of a transfer, an approval or an event of an order: the next one ends it."""
+"""A process that is killed at any call of a transfer, a move between shards, an order: the next one ends it."""
 
 from concurrent.futures import Executor
 from pathlib import Path
@@ -7,12 +7,13 @@ import pytest
 
 from verification.crash_points.stock_scenes import SCENES, Scene, visit
 from verification.simulation.broken_purchases import BROKEN_PURCHASES
+from verification.simulation.broken_shards import BROKEN_SHARDS
 from verification.simulation.broken_shop import BROKEN_SHOP
 
 pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(600)]
 
 
-STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3}
+STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3, "shards": 3}
 """Every call, or every third where there are many."""
 
 
@@ -26,7 +27,13 @@ def test_whatever_call_a_process_is_killed_at_the_next_one_ends_as_if_it_had_not
 
 
 @pytest.mark.parametrize(
-    ("name", "scene"), [("a transfer received twice", SCENES[0]), ("a receipt counted twice", SCENES[3])]
+    ("name", "scene"),
+    [
+        ("a transfer received twice", SCENES[0]),
+        ("a receipt counted twice", SCENES[3]),
+        ("rebalancing that loses units", SCENES[4]),
+        ("rebalancing that doubles units", SCENES[4]),
+    ],
 )
 def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again_is_caught(
     members: Executor, tmp_path: Path, name: str, scene: Scene
@@ -38,5 +45,5 @@ def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again
 def visit_broken(folder: Path, name: str, scene: Scene) -> tuple[int, list[str]]:
     """The points of a broken design."""
     with pytest.MonkeyPatch.context() as patch:
-        (BROKEN_SHOP | BROKEN_PURCHASES)[name].plant(patch)
+        (BROKEN_SHOP | BROKEN_PURCHASES | BROKEN_SHARDS)[name].plant(patch)
         return visit(folder, scene, stride=3)

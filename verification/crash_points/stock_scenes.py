@@ -1,4 +1,4 @@
-"""Scenes of stock whose process is killed at any call: transfers, approvals, orders, purchases; then all is repeated.
+"""Scenes of stock whose process is killed at any call: transfers, approvals, orders, purchases, shards; then repeated.
 
 Each step has its key, so a next process repeats the whole scene, and it must end as if nobody had been killed.
 """
@@ -21,9 +21,11 @@ from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.inbox import Inbox
 from travio_inventory.stock.approval import ApprovalLimits, ApprovalsQuery, DecideAdjustment
-from travio_inventory.stock.commands import AdjustStock, MovementsQuery, Why
+from travio_inventory.stock.commands import AdjustStock, ChangeEntry, MovementsQuery, Why
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.purchase import Ordered, PlaceOrder, PurchasesQuery, ReceiveOrder
+from travio_inventory.stock.records.shards import WHY, Shards
+from travio_inventory.stock.records.stock_rows import place
 from travio_inventory.stock.restocking import SuggestionsQuery
 from travio_inventory.stock.supplier import AddSupplier, Contact
 from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnTheWay, ReceiveTransfer, TransfersQuery
@@ -169,11 +171,29 @@ async def purchases(shop: Shop) -> None:
     await insist(lambda: stock.receive(by, ReceiveOrder(order.id, rest, "all of it")))
 
 
+async def shards(shop: Shop) -> None:
+    """An entry lies in three shards; its units are brought to one of them, then to another one, then home."""
+    home = place(shop.actor.organization, "cup", 1)
+    await insist(lambda: lies_in(shop, 3))
+    for taker in (1, 2):
+        await insist(lambda: Shards(shop.sender).gather(home, taker, OPENING))  # noqa: B023 - it is over by the next one
+    await insist(lambda: lies_in(shop, 1))
+    whole = await insist(lambda: Shards(shop.sender).still(home))
+    assert whole.by_shard == (OPENING, 0, 0), f"not all came home: {whole.by_shard}"
+
+
+async def lies_in(shop: Shop, number: int) -> None:
+    """So many shards take orders."""
+    entry = (await shop.of("cup"))[0]
+    await shop.stock.keep.change(shop.actor, ChangeEntry(entry.id, None, None, entry.version, number))
+
+
 SCENES = (
     Scene("transfer", transfer),
     Scene("approval", approval),
     Scene("orders", orders),
     Scene("purchases", purchases),
+    Scene("shards", shards),
 )
 
 
@@ -183,7 +203,7 @@ async def picture(shop: Shop) -> dict[str, object]:
     moved: Counter[tuple[str, int]] = Counter()
     for number, entry in enumerate(entries):
         movements = await shop.stock.read.movements(shop.actor, MovementsQuery(entry.id))
-        moved.update((f"{number} {each.type} {each.reason}", each.quantity) for each in movements)
+        moved.update((f"{number} {each.type} {each.reason}", each.quantity) for each in movements if each.reason != WHY)
         assert sum(each.quantity for each in movements) == entry.quantities.total, "a replay is something else"
     transfers = await shop.stock.transfers.page(shop.actor, TransfersQuery())
     approvals = await shop.stock.approvals.page(shop.actor, ApprovalsQuery(is_pending=False))

@@ -34,6 +34,7 @@ class Shop:
         sender = Sender(store, clock=self.clock, background=background, rules=Rules(), random=random)
         self.stock: Stock = assemble_stock(sender, self.steps, watch=Unwatched(), limits=limits)
         self.store = store
+        self.sender = sender
         self.actor = Actor(organization or f"load-{token_hex(6)}", "ann")
         self._codes = count()
 
