@@ -22,7 +22,9 @@ MAY_REFUSE = {
     "travio_inventory/api/page_tokens.py",  # a token that is none
     "travio_inventory/api/map_sizes.py",  # an answer that is too large to be sent
     "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
-    "travio_inventory/api/rest/native/idempotency.py",  # two keys for one request
+    "travio_inventory/api/grpc/callers.py",  # two callers of one request
+    "travio_inventory/api/grpc/large_messages.py",  # a message of more parts than any value has
+    "travio_inventory/api/rest/single_values.py",  # two values of what has one
     "travio_inventory/api/rest/native/map_models.py",  # how many questions come together
     "travio_inventory/api/rest/native/trip_requests.py",  # what can be wrong with JSON before it is a value
     "travio_inventory/api/rest/stock/routing.py",  # an If-Match that is no version
@@ -31,6 +33,7 @@ MAY_REFUSE = {
 }
 MAY_KNOW_LIMITS = {
     "travio_inventory/api/grpc/decoding.py",
+    "travio_inventory/api/grpc/large_messages.py",  # how much of a large message is looked at
     "travio_inventory/api/inbound/payloads.py",
     "travio_inventory/api/auth/certificates.py",  # whom an operator names
     "travio_inventory/api/rest/native/map_models.py",
