@@ -69,9 +69,8 @@ def taken(row: InventoryEntry | None, now_ms: int, *, giver: InventoryEntry, to:
         row = replace(begun, quantities=Quantities(0, 0), sharing=Sharing())
     (available, reserved), had = row.quantities, row.sharing or Sharing()
     number, move = number_of(giver), giver.sharing.move.number if giver.sharing and giver.sharing.move else 0
-    took = dict(had.took)
-    units = units if took.get(number, 0) < move else 0
-    took[number] = max(took.get(number, 0), move)
+    units = 0 if has_come(row, giver) else units
+    took = {**dict(had.took), number: max(move, dict(had.took).get(number, 0))}
     return replace(
         row,
         quantities=Quantities(available + units, reserved),
@@ -79,6 +78,13 @@ def taken(row: InventoryEntry | None, now_ms: int, *, giver: InventoryEntry, to:
         updated_at_ms=now_ms,
         sharing=replace(had, elsewhere=max(had.elsewhere - units, 0), took=tuple(sorted(took.items()))),
     )
+
+
+def has_come(row: InventoryEntry | None, giver: InventoryEntry) -> bool:
+    """Whether the row has taken what the giver announces to it."""
+    if row is None or row.sharing is None or giver.sharing is None or giver.sharing.move is None:
+        return False
+    return dict(row.sharing.took).get(number_of(giver), 0) >= giver.sharing.move.number
 
 
 def put_right(row: InventoryEntry | None, now_ms: int, *, units: int) -> InventoryEntry:

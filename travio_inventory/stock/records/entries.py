@@ -126,7 +126,7 @@ class Entries:
     async def by_shard(self, organization: str, inventory: str) -> Sequence[ShardStock]:
         """What each shard of the entry has. Raises StockNotFound, BackendUnavailable."""
         home = await self.place(organization, inventory)
-        return await shard_stock(self._sender.batches, home, await self.shards.rows(home))
+        return shard_stock(await self.shards.rows(home))
 
     async def page(self, organization: str, query: EntriesQuery, *, numbers: Container[int] | None = None) -> EntryPage:
         """Entries that are not deleted, in the order of stock keeping unit and warehouse; only those in warehouses of

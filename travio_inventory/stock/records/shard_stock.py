@@ -4,11 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol.batches import Batches, Kind, Partition, RowKey, StoreUnavailable
 from travio_inventory.stock import sharing
-from travio_inventory.stock.records.shards import cause_of_move
-from travio_inventory.stock.records.stock_rows import shard_of
 
 
 class ShardStock(NamedTuple):
@@ -21,18 +17,13 @@ class ShardStock(NamedTuple):
     on_the_way: int
 
 
-async def shard_stock(batches: Batches, home: Partition, rows: sharing.Rows) -> Sequence[ShardStock]:
-    """Of each row, as they were read. Raises BackendUnavailable."""
+def shard_stock(rows: sharing.Rows) -> Sequence[ShardStock]:
+    """Of each row, as they were read."""
+    first, others = rows
     coming: Counter[int] = Counter()
     for giver in sharing.moving(rows):
         if giver.sharing is not None and (move := giver.sharing.move) is not None:
-            cause = RowKey(Kind.CAUSE, cause_of_move(sharing.number_of(giver), move.number))
-            try:
-                has_come = bool(await batches.get(shard_of(home, move.to), [cause]))
-            except StoreUnavailable:
-                raise BackendUnavailable from None
-            coming[move.to] += 0 if has_come else move.units
-    first, others = rows
+            coming[move.to] += 0 if sharing.has_come((first, *others)[move.to], giver) else move.units
     return [
         ShardStock(
             number,
