@@ -1,5 +1,6 @@
 """A move that was made in part, or at another price, is noticed, and so are cells that two had because of one."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -9,9 +10,11 @@ import pytest
 
 from travio_inventory.protocol.batches import Row
 from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.refusals import Decided, TakenCell
+from travio_inventory.seats.taken import refusal_of
 from verification.chaos.aftermath import Remains
 from verification.chaos.changes import judge_changes
-from verification.chaos.notebook import Notebook
+from verification.chaos.notebook import CLOCK_BOUND_MS, Notebook
 from verification.chaos.ownership import Ownership
 from verification.chaos.states import State, found_holds, states_of
 from verification.chaos.verdict import judge, judge_trip
@@ -116,6 +119,15 @@ def test_a_move_is_acknowledged_with_what_the_hold_had_before_it_ended() -> None
 def test_a_new_seat_at_the_price_of_the_old_one_is_noticed() -> None:
     cheap = MOVED._replace(prices=(PRICES["b"], PRICES["a"]))
     assert "I4" in _said([_move("a", "c", "bc", answer=UNKNOWN)], cheap)
+
+
+def test_what_an_edge_says_is_by_a_clock_that_may_be_ahead_within_the_bound() -> None:
+    """A hold was marked by such a clock, was released, and its mark is still remembered elsewhere."""
+    call = Call(next(_numbers), "hold", "", time.monotonic(), (Cell("A1", 0),))
+    ahead_ms = round(time.time() * 1_000) + CLOCK_BOUND_MS - 50
+    Notebook().refuse(call, refusal_of([TakenCell("A1", 0, "held")], "", Decided("edge", ahead_ms)))
+    assert (call.answer, call.told) == (CallOutcome.SEEN, "SEAT_HELD")
+    assert call.as_of_s < call.invoked_s
 
 
 @pytest.mark.parametrize(("told", "is_right"), [(0, False), (1, True), (2, False)])

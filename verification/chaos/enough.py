@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from travio_inventory.seats.ports import Cell
 from verification.chaos.limits import judge_limits
-from verification.chaos.notebook import Book, Notebook
-from verification.chaos.verdict import CLOCK_BOUND_MS
+from verification.chaos.notebook import CLOCK_BOUND_MS, Book, Notebook
 from verification.simulation.history import CANCEL_TRIP, Call, CallOutcome, History
 
 HOLDS_MIN = 10

@@ -33,6 +33,8 @@ from verification.simulation.history import CANCEL_TRIP, HOUSE, Call, CallOutcom
 
 Result = TypeVar("Result")
 
+CLOCK_BOUND_MS = 250
+"""How far ahead a clock may be without any hold expiring early; the service's default."""
 UNDECIDED = (CallOutcome.AGAIN, CallOutcome.SEEN, CallOutcome.UNKNOWN)
 
 
@@ -141,7 +143,8 @@ class Notebook:
                 call.answer = CallOutcome.ENDED
             case SeatTaken() if refusal.decided != BY_STORE:
                 call.answer = CallOutcome.SEEN
-                call.as_of_s = time.monotonic() - (time.time() - refusal.decided.as_of_ms / 1_000)
+                as_of_ms = refusal.decided.as_of_ms - CLOCK_BOUND_MS  # by a clock that may be ahead
+                call.as_of_s = time.monotonic() - (time.time() - as_of_ms / 1_000)
             case IdempotencyKeyReused():
                 call.answer = CallOutcome.REUSED
             case _:

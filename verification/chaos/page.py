@@ -8,9 +8,9 @@ from travio_inventory.client import HoldLimitReached
 from verification.chaos.crowds import CROWD
 from verification.chaos.falls import FELT_S, NEXT_ANSWER_S_MAX, Felled, settle
 from verification.chaos.nemesis import FAULTS
+from verification.chaos.notebook import CLOCK_BOUND_MS
 from verification.chaos.run import Result
 from verification.chaos.timeliness import LATE_P99_S_MAX, LATE_S_MAX, share
-from verification.chaos.verdict import CLOCK_BOUND_MS
 from verification.simulation.history import Call, CallOutcome
 
 ANSWERS = (

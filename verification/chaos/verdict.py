@@ -12,13 +12,10 @@ from verification.chaos.aftermath import Aftermath, Remains
 from verification.chaos.changes import judge_changes
 from verification.chaos.deployment import Deployment
 from verification.chaos.limits import judge_limits
-from verification.chaos.notebook import Book
+from verification.chaos.notebook import CLOCK_BOUND_MS, Book
 from verification.chaos.ownership import Owned, Ownership
 from verification.simulation.checker import out_of_order, violations
 from verification.simulation.history import History
-
-CLOCK_BOUND_MS = 250
-"""How far ahead a clock may be without any hold expiring early; the service's default."""
 
 LIVES_S_MAX = 30.0
 """How long after the last call about a trip one of its holds can still expire."""
