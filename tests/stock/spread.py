@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
-    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -15,7 +13,6 @@ from travio_inventory.protocol.batches import (
     RowKey,
     Rows,
     StoreUnavailable,
-    Write,
 )
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.entry import InventoryEntry
@@ -23,7 +20,7 @@ from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.refusals import StockContended
 from travio_inventory.stock.reservation import Reservation
-from travio_inventory.store.memory import MemoryBatches
+from verification.kit.passing import Batch, PassingMemory, Send
 
 
 class Spread:
@@ -77,7 +74,7 @@ async def reserved(shop: Shop, order: str, count: int) -> Reservation:
     raise AssertionError("told to ask again too often")
 
 
-class Frozen(MemoryBatches):
+class Frozen(PassingMemory):
     """A store that, of an entry in shards, takes no batch but those of the first one while it is frozen, and has only
     that one read while it is unread.
     """
@@ -90,15 +87,8 @@ class Frozen(MemoryBatches):
             raise StoreUnavailable("unread")
         return await super().get(partition, keys)
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        """See Batches."""
-        if self.is_frozen and stock_rows.number_of_shard(partition):
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        """See PassingMemory."""
+        if self.is_frozen and stock_rows.number_of_shard(batch.partition):
             return NotDone("frozen")
-        return await super().apply(partition, writes, entries, send_by=send_by)
+        return await send(batch)

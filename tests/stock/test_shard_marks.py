@@ -7,7 +7,6 @@ from tests.stock.shop import Shop
 from tests.stock.spread import Spread, reserved
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
     Batches,
     Index,
     IndexEntry,
@@ -15,61 +14,36 @@ from travio_inventory.protocol.batches import (
     NotDone,
     Outcome,
     Partition,
-    RowKey,
-    Rows,
     StoreUnavailable,
-    Write,
 )
 from travio_inventory.stock import sharing
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records.shard_marks import AFTER_S, TRIES_MAX
 from travio_inventory.stock.records.shards import Shards
+from verification.kit.passing import Batch, Passing, Send
 
 LOW, OUT = "inventory.low_stock", "inventory.out_of_stock"
 
 
-class Way:
+class Way(Passing):
     """A process's way to the store: while it is cut off, the process can as well be dead."""
 
     def __init__(self, store: Batches) -> None:
-        self._store = store
+        super().__init__(store)
         self.is_cut_off = False
         self.leading: list[IndexEntry] = []
 
-    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        """See Reads."""
-        self._go()
-        return await self._store.get(partition, keys)
-
-    async def read(
-        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
-    ) -> Rows:
-        """See Reads."""
-        self._go()
-        return await self._store.read(partition, kind, start=start, end=end, most=most)
-
-    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        """See Batches."""
-        self._go()
-        return await self._store.read_index(index, bucket, after=after, most=most)
-
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        """See Batches."""
-        if self.is_cut_off:
-            return NotDone("cut off")
-        self.leading += [each for each in entries if each.of is Index.STOCK_EXPIRY]
-        return await self._store.apply(partition, writes, entries, send_by=send_by)
-
-    def _go(self) -> None:
+    def may_read(self) -> None:
+        """See Passing."""
         if self.is_cut_off:
             raise StoreUnavailable("cut off")
+
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        """See Passing."""
+        if self.is_cut_off:
+            return NotDone("cut off")
+        self.leading += [each for each in batch.entries if each.of is Index.STOCK_EXPIRY]
+        return await send(batch)
 
 
 async def spread_on(way: Way) -> Spread:

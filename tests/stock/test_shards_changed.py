@@ -10,8 +10,6 @@ from tests.stock.shop import Shop
 from tests.stock.spread import Frozen, Spread
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
-    IndexEntry,
     NotDone,
     Outcome,
     Partition,
@@ -19,33 +17,25 @@ from travio_inventory.protocol.batches import (
     Rows,
     StoreUnavailable,
     Unknown,
-    Write,
 )
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.refusals import VersionConflict
-from travio_inventory.store.memory import MemoryBatches
+from verification.kit.passing import Batch, PassingMemory, Send
 
 
-class Lost(MemoryBatches):
+class Lost(PassingMemory):
     """A store that is gone after so many more batches: the last of them is applied, and its answer lost."""
 
     left: int | None = None
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        """See Batches."""
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        """See PassingMemory."""
         if self.left is None:
-            return await super().apply(partition, writes, entries, send_by=send_by)
+            return await send(batch)
         if not self.left:
             return NotDone("gone")
         self.left -= 1
-        outcome = await super().apply(partition, writes, entries, send_by=send_by)
+        outcome = await send(batch)
         return outcome if self.left else Unknown("gone")
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:

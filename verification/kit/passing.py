@@ -58,7 +58,7 @@ class PassingMemory(MemoryBatches):
 
 class Passing:
     """Passes everything on to the store, and counts batches that were not done or have an unknown outcome; subclasses
-    override `pass_on`.
+    override `pass_on` and `may_read`.
     """
 
     def __init__(self, store: Batches) -> None:
@@ -87,13 +87,19 @@ class Passing:
         """The outcome of the batch."""
         return await send(batch)
 
+    def may_read(self) -> None:
+        """Called before each read. Raises StoreUnavailable where nothing can be read."""
+
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        self.may_read()
         return await self.store.get(partition, keys)
 
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
     ) -> Rows:
+        self.may_read()
         return await self.store.read(partition, kind, start=start, end=end, most=most)
 
     async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        self.may_read()
         return await self.store.read_index(index, bucket, after=after, most=most)
