@@ -9,11 +9,13 @@ import pytest
 
 from tests.cli.test_terminal import fits
 from tests.typed import Type, Typed
+from travio_inventory.cli.stock.changes import as_it_stands
 from travio_inventory.client import BlockingInventoryClient, IdempotencyKeyReused, InvalidRequest, InventoryClient
 from travio_inventory.client.stock import (
     InsufficientStock,
     LineState,
     Site,
+    StockEntry,
     StockExists,
     StockLeft,
     StockLine,
@@ -275,6 +277,26 @@ async def test_the_client_raises_what_the_service_refuses(server: ServiceProcess
         answers = await stock.availabilities([("cup", 3), ("jug", 1)], region="eu")
         assert [(each.is_available, each.available) for each in answers] == [(True, 3), (False, 0)]
         assert (await stock.change_warehouse(north.id, Site("North 2"), version=1)).site.name == "North 2"
+
+
+async def test_what_sells_all_the_time_is_changed_as_it_stands(server: ServiceProcess) -> None:
+    async with InventoryClient(server.target, organization=token_hex(4), user="ann") as inventory:
+        stock = inventory.stock
+        await stock.add_warehouse("north", Site("North"))
+        await stock.add("cup", "north", "p", quantity=9)
+        seen: list[int] = []
+
+        async def change(entry: str, version: int) -> StockEntry:
+            seen.append(version)
+            if len(seen) < 3:
+                await stock.update(StockLine(inventory_id=entry, quantity=-1, reason="sold", type="OUTBOUND"))
+            return await stock.change(entry, version=version, reorder_point=4)
+
+        assert (await as_it_stands(inventory, "cup", "north", change, version=0)).reorder_point == 4
+        assert seen == [1, 2, 3]
+        with pytest.raises(VersionConflict):
+            await as_it_stands(inventory, "cup", "north", change, version=3)
+        assert seen[3:] == [3]
 
 
 def test_the_client_without_asyncio_does_the_same(server: ServiceProcess) -> None:

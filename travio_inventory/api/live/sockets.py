@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from starlette.types import Message
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.lasting import is_known, seconds_known, unknown, while_still_known
@@ -103,18 +103,23 @@ class _Conversation:
         self._budget = _Budget(asyncio.get_running_loop().time())
 
     async def hold(self) -> None:
-        """Until either side ends it. A watcher who does not read in time ends it too."""
+        """Until either side ends it. A watcher who does not read in time ends it too: nobody is told anything then.
+        Of all who tell a watcher that is gone, the first learns it by WebSocketDisconnect, and the others by
+        WebSocketDisconnected.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 try:
-                    await self._converse(tasks)
+                    over = await self._converse(tasks)
                 finally:
                     for following in self._following.values():
                         following.cancel()
-        except* (WebSocketDisconnect, TimeoutError):
+            await self._websocket.close(over.code, over.reason)
+        except* (WebSocketDisconnect, WebSocketDisconnected, TimeoutError):
             pass
 
-    async def _converse(self, tasks: asyncio.TaskGroup) -> None:
+    async def _converse(self, tasks: asyncio.TaskGroup) -> "_Over":
+        """Until we end it: returns why."""
         try:
             check_single(self._websocket)
             identity = await self._identified()
@@ -131,9 +136,9 @@ class _Conversation:
                     await self._do(tasks, actor, said)
         except Refusal as refusal:
             await self._send(_error(refusal.reason, str(refusal)))
-            await self._websocket.close(REFUSED, refusal.reason)
+            return _Over(REFUSED, refusal.reason)
         except _Over as over:
-            await self._websocket.close(over.code, over.reason)
+            return over
 
     async def _identified(self) -> Identity:
         """Who it is: as the connection shows, else the first message has the token. Raises Unauthenticated,

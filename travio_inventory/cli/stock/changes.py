@@ -1,6 +1,8 @@
 """Commands that change an entry: by so many, as counted, when to order more; and that delete it."""
 
-from typing import Annotated, Literal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -11,11 +13,12 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.stock.approvals import plain_approval
 from travio_inventory.cli.stock.entries import MANY, Key, Sku, WarehouseCode, plain_entry, plain_movement, tell_entry
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.client.stock import StockLine, StockUpdate
+from travio_inventory.client.stock import StockEntry, StockLine, StockUpdate, VersionConflict
 from travio_inventory.stock.commands import VERSION_MAX
 from travio_inventory.stock.entry import QUANTITY_MAX
 from travio_inventory.stock.warehouse import SHARDS_MAX
 
+BUSY_ATTEMPTS_MAX: Final = 20
 SHARDS = Number(gte=1, lte=SHARDS_MAX)
 SEEN = Number(gte=0, lte=VERSION_MAX)
 MORE_OR_FEWER = Number(gte=-QUANTITY_MAX, lte=QUANTITY_MAX)
@@ -100,11 +103,10 @@ def reorder(
     """Set at how many to order more, and how many; what is left out stays."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        entry = await client.stock.entry(sku, warehouse)
-        changed = await client.stock.change(
-            entry.id, version=version or entry.version, reorder_point=point, reorder_quantity=quantity
-        )
-        tell_entry(screen, changed, warehouse)
+        def change(entry: str, version: int) -> Awaitable[StockEntry]:
+            return client.stock.change(entry, version=version, reorder_point=point, reorder_quantity=quantity)
+
+        tell_entry(screen, await as_it_stands(client, sku, warehouse, change, version=version), warehouse)
 
     return ask(reach, work)
 
@@ -121,9 +123,10 @@ def shards(
     """Have what lies there in so many shards, so that many can be sold at once; with 1 it comes together again."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        entry = await client.stock.entry(sku, warehouse)
-        changed = await client.stock.change(entry.id, version=version or entry.version, shards=number)
-        tell_entry(screen, changed, warehouse)
+        def change(entry: str, version: int) -> Awaitable[StockEntry]:
+            return client.stock.change(entry, version=version, shards=number)
+
+        tell_entry(screen, await as_it_stands(client, sku, warehouse, change, version=version), warehouse)
 
     return ask(reach, work)
 
@@ -132,10 +135,31 @@ def delete(sku: Sku, warehouse: WarehouseCode, /, *, version: Version = 0, reach
     """Keep no more of a stock keeping unit in a warehouse. Nothing may be left of it; its movements stay."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        entry = await client.stock.entry(sku, warehouse)
-        tell_entry(screen, await client.stock.delete(entry.id, version=version or entry.version), warehouse)
+        def change(entry: str, version: int) -> Awaitable[StockEntry]:
+            return client.stock.delete(entry, version=version)
+
+        tell_entry(screen, await as_it_stands(client, sku, warehouse, change, version=version), warehouse)
 
     return ask(reach, work)
+
+
+async def as_it_stands(
+    client: InventoryClient,
+    sku: str,
+    warehouse: str,
+    change: Callable[[str, int], Awaitable[StockEntry]],
+    *,
+    version: int,
+) -> StockEntry:
+    """Change the entry at the version that was seen, or whichever it is at: each sale and each move between its shards
+    makes a new one. Raises VersionConflict if it is never still for so long, and as `change`.
+    """
+    for _ in range(0 if version else BUSY_ATTEMPTS_MAX):
+        entry = await client.stock.entry(sku, warehouse)
+        with suppress(VersionConflict):
+            return await change(entry.id, entry.version)
+    entry = await client.stock.entry(sku, warehouse)
+    return await change(entry.id, version or entry.version)
 
 
 def _tell(screen: Screen, update: StockUpdate, warehouse: str) -> None:
