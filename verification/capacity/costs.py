@@ -70,7 +70,10 @@ def costs(path: Path) -> Costs:
     measured = json.loads(path.read_text())
     found: Found = measured["capacity"]["found"]
     alone, crowd, holds, asking = found[ALONE], found[CROWD], found[HOLDS], measured["asking"]["found"][ASKING]
-    of_nodes = {name: measured["claims"]["found"][f"{name}, many trips"] for name in ("1 node", "3 nodes")}
+    of_nodes = {
+        name: measured[part]["found"][f"{name}, many trips"]
+        for part, name in (("claims", "1 node"), ("claims-3-nodes", "3 nodes"))
+    }
     service = "the service, 32 in flight"
     browsing = measured["browsing"]["found"]["500 seats x 5 segments"]
     return Costs(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -106,19 +107,17 @@ def hot_seat() -> Mapping[str, object]:
     return found
 
 
-def claims() -> Mapping[str, object]:
+def claims(nodes: int) -> Mapping[str, object]:
     """Free seats of one trip and of many, compared with bare loops of the same batches."""
-    found = {}
-    for nodes in (1, 3):
-        with deployed(nodes) as servers:
-            warm_up()
-            name = f"{nodes} node{'s' * (nodes > 1)}"
-            found[name] = claims_bench(servers, "--seats", "2000")
-            found[f"{name}, many trips"] = claims_bench(servers, "--trips", "100", "--seats", "40")
-            found[f"{name}, many trips, confirmed"] = claims_bench(
-                servers, "--trips", "100", "--seats", "40", "--confirm"
-            )
-    return found
+    name = f"{nodes} node{'s' * (nodes > 1)}"
+    many = ("--trips", "100", "--seats", "40")
+    with deployed(nodes) as servers:
+        warm_up()
+        return {
+            name: claims_bench(servers, "--seats", "2000"),
+            f"{name}, many trips": claims_bench(servers, *many),
+            f"{name}, many trips, confirmed": claims_bench(servers, *many, "--confirm"),
+        }
 
 
 def seat_groups() -> Mapping[str, object]:
@@ -240,7 +239,8 @@ def stock() -> Mapping[str, object]:
 
 PARTS: dict[str, Part] = {
     "hot-seat": hot_seat,
-    "claims": claims,
+    "claims": partial(claims, 1),
+    "claims-3-nodes": partial(claims, 3),
     "seat-groups": seat_groups,
     "hot-group": hot_group,
     "browsing": browsing,

@@ -22,6 +22,7 @@ def figures(measured: Figures) -> list[str]:
     lines: list[str] = []
     for title, part, rows in (
         ("Seats sold, beside the same batches without the service", "claims", _claims),
+        ("The same on three nodes, three copies of each row", "claims-3-nodes", _claims),
         ("Size of a seat group: one trip of 1,000 seats", "seat-groups", _seat_groups),
         ("Sixteen seats that 64 buyers hold and release", "hot-group", _claims),
         ("Seat maps", "browsing", _maps),
