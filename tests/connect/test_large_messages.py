@@ -1,12 +1,12 @@
 """A large message over Connect keeps nobody waiting; with more parts than any has it is refused, not parsed."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
 from google.protobuf.message import DecodeError, Message
 
+from tests.api.large_messages import BODY_BYTES, TURN_S_MAX, longest_turn_s, of_seats
 from tests.connect.serving import Both, Refused, serving
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.large_messages import AT_ONCE, PARTS_MAX, read_large
@@ -15,31 +15,7 @@ from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.wire.inventory import v1
 
 OPENING: type[Message] = descriptors.message_type("InitializeTripInventoryRequest")
-SEAT_CONFIG, SEATS, BODY_BYTES = 5, 2, 4_000_000
 BODIES = BodyLimits(usual_max=65_536, large_max=4_194_304, unread_max=16_777_216)
-TURN_S_MAX = 0.25
-"""Of processor time: five times as long as the longest turn is; such a message alone takes half a second."""
-
-
-def _varint(value: int) -> bytes:
-    more = value >> 7
-    return bytes([value & 0x7F | 0x80]) + _varint(more) if more else bytes([value])
-
-
-def of_seats(seat: bytes, count: int) -> bytes:
-    """A message with so many seats."""
-    inner = (bytes([SEATS << 3 | 2]) + _varint(len(seat)) + seat) * count
-    return bytes([SEAT_CONFIG << 3 | 2]) + _varint(len(inner)) + inner
-
-
-async def longest_turn_s(work: "asyncio.Future[object]") -> float:
-    """How long the loop stood at most until that was done, in processor time of its thread."""
-    longest, before = 0.0, time.thread_time()
-    while not work.done():
-        await asyncio.sleep(0)
-        now = time.thread_time()
-        longest, before = max(longest, now - before), now
-    return longest
 
 
 @pytest.mark.parametrize("seat", [b"", b"\x18\x01"], ids=["empty", "short"])
@@ -82,7 +58,7 @@ class TestOverConnect:
     async def test_nobody_waits_for_what_is_refused(self, both: Both) -> None:
         data = of_seats(b"", BODY_BYTES // 2)
         asking = asyncio.ensure_future(both.post("InitializeTripInventory", data))
-        assert await longest_turn_s(asking) < TURN_S_MAX  # type: ignore[arg-type]
+        assert await longest_turn_s(asking) < TURN_S_MAX
         told = Refused.read((await asking).content)
         assert (told.code, "seat_config.seats" in told.message) == ("invalid_argument", True)
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.server import Stream
 
+from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.connection import CallerConnection
 from travio_inventory.grpc_server.frames import GuardedFrames
 from travio_inventory.grpc_server.lean.connection import LeanConnection
@@ -151,7 +152,11 @@ ENGINE = ["lean"]
 
 
 @asynccontextmanager
-async def serving(**changes: Any) -> AsyncIterator[Served]:  # noqa: ANN401    # one per limit, of its type
+async def serving(
+    codec: PassThroughCodec | None = None,
+    /,
+    **changes: Any,  # noqa: ANN401    # one per limit, of its type
+) -> AsyncIterator[Served]:
     probe = Probe()
     ended: list[tuple[str, int]] = []
 
@@ -160,7 +165,8 @@ async def serving(**changes: Any) -> AsyncIterator[Served]:  # noqa: ANN401    #
         ended.append((path, status))
 
     connection = ENGINES[ENGINE[-1]]
-    server = GuardedServer([probe], limits=replace(LIMITS, **changes), connection=connection, ended=note)
+    limits = replace(LIMITS, **changes)
+    server = GuardedServer([probe], limits=limits, codec=codec, connection=connection, ended=note)
     async with server:
         await server.start("127.0.0.1", 0)
         yield Served(server, probe, ended)

@@ -7,7 +7,6 @@ import zlib
 
 import pytest
 from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
@@ -24,8 +23,7 @@ from tests.grpc_server.probe import (
     serving,
     until,
 )
-from travio_inventory.api.grpc.descriptors import message_type
-from travio_inventory.grpc_server.codec import EMPTY_MAX, PassThroughCodec
+from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
 from verification.kit.frames import framed
 from verification.kit.raw_caller import RawCaller
@@ -228,10 +226,45 @@ def test_a_reply_of_another_type_is_not_encoded() -> None:
         codec.encode(CheckAvailabilityRequest(), CheckAvailabilityResponse)
 
 
-def test_what_a_parser_would_make_millions_of_messages_of_is_not_parsed() -> None:
-    """2 MB of them took 80 MB of memory."""
-    codec = PassThroughCodec()
-    with pytest.raises(GRPCError, match="300000 empty values in a BatchCheckRequest"):
-        codec.decode(b"\x0a\0" * (EMPTY_MAX + 1), message_type("BatchCheckRequest"))
-    many = codec.decode(b"\x0a\0" * EMPTY_MAX, message_type("BatchCheckRequest"))
-    assert len(many.requests) == EMPTY_MAX  # type: ignore[attr-defined]
+class InTurns:
+    """Reads what is large when it is told to."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.reading = 0
+
+    async def __call__(self, data: bytes, form: type[CheckAvailabilityRequest]) -> CheckAvailabilityRequest:
+        self.reading += 1
+        await self.go_on.wait()
+        return form.FromString(data)
+
+
+LARGE_SEVEN = framed(bytes(CheckAvailabilityRequest(trip_id="t" * 800, passengers=7)))
+
+
+async def test_others_are_answered_while_a_large_message_is_read() -> None:
+    in_turns = InTurns()
+    async with serving(PassThroughCodec(500, in_turns)) as served, served.caller() as caller:
+        large = caller.call(ECHO, LARGE_SEVEN)
+        await until(lambda: in_turns.reading == 1)
+        assert await goes_on(caller)
+        in_turns.go_on.set()
+        assert is_seven(await caller.answer(large))
+
+
+async def test_large_messages_that_are_read_have_no_more_room_than_unfinished_ones() -> None:
+    in_turns = InTurns()
+    codec = PassThroughCodec(500, in_turns)
+    async with serving(codec, unread_bytes_max=2_000) as served, served.caller() as caller:
+        read = [caller.call(ECHO, LARGE_SEVEN) for _ in range(2)]
+        await until(lambda: in_turns.reading == 2)
+        assert (await caller.ask(ECHO, LARGE_SEVEN)).status is Status.RESOURCE_EXHAUSTED
+        in_turns.go_on.set()
+        assert all([is_seven(await caller.answer(stream_id)) for stream_id in read])
+        assert is_seven(await caller.ask(ECHO, LARGE_SEVEN))
+
+
+async def test_what_is_large_and_no_message_is_refused() -> None:
+    async with serving(PassThroughCodec(500)) as served, served.caller() as caller:
+        assert (await caller.ask(ECHO, framed(b"\xff" * 800))).status is Status.INVALID_ARGUMENT
+        assert is_seven(await caller.ask(ECHO, LARGE_SEVEN))

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Protocol
 
+from travio_inventory.api.grpc.large_messages import AT_ONCE_BYTES, read_for_grpc
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
 from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE, Servable
 from travio_inventory.app.backends import StartFailed
@@ -84,7 +85,7 @@ async def grpc_listening(
     guarded = GuardedServer(
         served,
         limits=_server_limits(limits),
-        codec=PassThroughCodec(),
+        codec=PassThroughCodec(AT_ONCE_BYTES, read_for_grpc),
         status_details_codec=SerializedDetails(),
         refusals=SERVER_REFUSALS,
         connection=ENGINES[server.engine],

@@ -1,22 +1,39 @@
 """Messages to bytes and back; a reply that is bytes already goes out as it is."""
 
-from grpclib.const import Status
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
 from grpclib.encoding.base import CodecBase
-from grpclib.exceptions import GRPCError
 
 from travio_inventory.grpc_server.grpclib_internals import ProtoMessage
 
-EMPTY_MAX = 300_000
-"""Bytes of a request that are 0. Each may be an empty message, of which a parser makes 80 bytes: of 4 MB, 165 MB."""
+ReadInTurns: TypeAlias = Callable[[bytes, type[Any]], Awaitable[ProtoMessage]]
+"""Reads a large message, while others have their turn. Raises GRPCError for one that has too much in it; whatever else
+it raises means that the bytes are no such message.
+"""
+
+
+class LargeMessage(Exception):
+    """A request takes too long for one turn of the event loop."""
+
+
+async def _read_at_once(data: bytes, message_type: type[ProtoMessage]) -> ProtoMessage:
+    return message_type.FromString(data)
 
 
 class PassThroughCodec(CodecBase):
     """For betterproto2 messages, and for google.protobuf ones (health, reflection).
 
-    `bytes` as a reply are taken for the serialized reply: a cached seat map is never encoded again.
+    `bytes` as a reply are taken for the serialized reply: a cached seat map is never encoded again. A request of more
+    than `at_once_bytes` is read by `decode_in_turns`.
     """
 
     __content_subtype__ = "proto"
+
+    def __init__(self, at_once_bytes: float = math.inf, decode_in_turns: ReadInTurns = _read_at_once) -> None:
+        self._at_once_bytes = at_once_bytes
+        self.decode_in_turns = decode_in_turns
 
     def encode(self, message: object, message_type: type[ProtoMessage]) -> bytes:
         """Serialize a reply; raises TypeError if it is neither bytes nor of the method's reply type."""
@@ -27,9 +44,7 @@ class PassThroughCodec(CodecBase):
         return message.SerializeToString()
 
     def decode(self, data: bytes, message_type: type[ProtoMessage]) -> ProtoMessage:
-        """Parse a request; whatever the parser raises means that the bytes are no such message. Raises GRPCError for
-        what would take too much memory.
-        """
-        if len(data) > EMPTY_MAX and data.count(0) > EMPTY_MAX:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"more than {EMPTY_MAX} empty values in a {message_type.__name__}")
+        """Parse a request; whatever the parser raises means that the bytes are no such message. Raises LargeMessage."""
+        if len(data) > self._at_once_bytes:
+            raise LargeMessage
         return message_type.FromString(data)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from grpclib.const import Handler, Status
-from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
+from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import Peer
 
+from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.framing import CONTENT_TYPE
-from travio_inventory.grpc_server.grpclib_internals import ReceivedMetadata, ServerEvents
+from travio_inventory.grpc_server.grpclib_internals import ProtoMessage, ReceivedMetadata, ServerEvents
 from travio_inventory.grpc_server.lean.task_at_need import TaskAtNeed
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.start_queue import StartQueue
@@ -59,7 +60,7 @@ class ServerContext:
         self,
         methods: Mapping[str, Method],
         limits: ServerLimits,
-        codec: CodecBase,
+        codec: PassThroughCodec,
         status_details_codec: StatusDetailsCodecBase | None,
         events: ServerEvents,
         refusals: ServerRefusals,
@@ -91,7 +92,28 @@ class ServerContext:
             log.exception("unexpected error in what answers %s at once", method.name)
             return None
 
+    async def read_in_turns(self, data: bytes, message_type: type[ProtoMessage]) -> ProtoMessage:
+        """The request that is too large for one turn. Until it is read its bytes count as those of an incomplete one.
+        Raises GRPCError.
+        """
+        self.unread_bytes_left -= len(data)
+        try:
+            if self.unread_bytes_left < 0:
+                raise self.refusals.crowded()
+            return await self.codec.decode_in_turns(data, message_type)
+        except GRPCError:
+            raise
+        except Exception as error:
+            raise no_message(message_type) from error
+        finally:
+            self.unread_bytes_left += len(data)
+
     def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
         """The details of an answer as a google.rpc.Status, None if there are none or no codec packs them."""
         codec = self.status_details_codec
         return None if codec is None or details is None else codec.encode(status, message, details)
+
+
+def no_message(message_type: type[ProtoMessage]) -> GRPCError:
+    """Of bytes that are no such message."""
+    return GRPCError(Status.INVALID_ARGUMENT, f"not a {message_type.__name__}")

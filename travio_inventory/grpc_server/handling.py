@@ -9,6 +9,8 @@ from grpclib.exceptions import ProtocolError as MisuseError
 from multidict import MultiDict
 
 from travio_inventory.grpc_server.call import Metadata, ServedCall
+from travio_inventory.grpc_server.codec import LargeMessage
+from travio_inventory.grpc_server.context import no_message
 from travio_inventory.grpc_server.grpclib_internals import BareStream
 
 
@@ -49,10 +51,10 @@ class HandlerStream(BareStream):
         expected = self._method.request_type
         try:
             message = self._context.codec.decode(data, expected)
-        except GRPCError:
-            raise
+        except LargeMessage:
+            message = await self._context.read_in_turns(data, expected)
         except Exception as error:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"not a {expected.__name__}") from error
+            raise no_message(expected) from error
         (message,) = await self._context.events.recv_message(message)
         return message
 

@@ -41,7 +41,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Final, Protocol, Self, TypeAlias
 
 from grpclib.const import Status
-from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
+from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.exceptions import GRPCError
 from h2.errors import ErrorCodes
 
@@ -106,7 +106,7 @@ class GuardedServer:
         handlers: Collection[Servable],
         *,
         limits: ServerLimits,
-        codec: CodecBase | None = None,
+        codec: PassThroughCodec | None = None,
         status_details_codec: StatusDetailsCodecBase | None = None,
         refusals: ServerRefusals = PLAIN_REFUSALS,
         connection: Engine = CallerConnection,

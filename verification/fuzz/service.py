@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from grpclib.const import Cardinality, Handler, Status
-from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError
 
+from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.lean.connection import LeanConnection
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import GuardedServer
@@ -37,15 +37,13 @@ LIMITS: Final = ServerLimits(
 LARGE_BYTES: Final = 90_000
 
 
-class AsIs(CodecBase):
+class AsIs(PassThroughCodec):
     """Messages are bytes."""
-
-    __content_subtype__ = "proto"
 
     def encode(self, message: Any, message_type: Any) -> bytes:  # noqa: ANN401 - as grpclib has it
         return bytes(message)
 
-    def decode(self, data: bytes, message_type: Any) -> bytes:  # noqa: ANN401 - as grpclib has it
+    def decode(self, data: bytes, message_type: Any) -> Any:  # noqa: ANN401 - as grpclib has it
         return data
 
 

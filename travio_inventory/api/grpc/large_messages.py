@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import DecodeError, Message
 
+from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.answer_deadline import only_reading
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
@@ -34,6 +35,14 @@ async def read_large(data: bytes, form: type[M]) -> M:
         with only_reading:
             await _count(data, form)
     return form.FromString(data)
+
+
+async def read_for_grpc(data: bytes, form: type[M]) -> M:
+    """The same. Raises GRPCError for too many parts."""
+    try:
+        return await read_large(data, form)
+    except InvalidRequest as refusal:
+        raise grpc_error(refusal) from None
 
 
 async def _count(data: bytes, form: type[Message]) -> None:

@@ -15,7 +15,8 @@ from h2.errors import ErrorCodes
 from multidict import MultiDict
 
 from travio_inventory.grpc_server.call import Metadata
-from travio_inventory.grpc_server.context import ServerContext
+from travio_inventory.grpc_server.codec import LargeMessage
+from travio_inventory.grpc_server.context import ServerContext, no_message
 from travio_inventory.grpc_server.framing import Headers
 from travio_inventory.grpc_server.grpclib_internals import BareStream, ReceivedMetadata, deadline_at
 from travio_inventory.grpc_server.lean import reply_blocks
@@ -107,10 +108,10 @@ class LeanCall(BareStream):
         expected = self.head.method.handler.request_type
         try:
             message = self.context.codec.decode(data, expected)
-        except GRPCError:
-            raise
+        except LargeMessage:
+            message = await self.context.read_in_turns(data, expected)
         except Exception as error:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"not a {expected.__name__}") from error
+            raise no_message(expected) from error
         if self.context.events.is_listened_to:
             (message,) = await self.context.events.recv_message(message)
         return message
