@@ -62,7 +62,7 @@ async def test_an_order_that_is_planned_otherwise_after_any_call_has_what_it_say
     for calls in count():
         if not await cut_off(store, calls):
             break
-    assert calls > 10
+    assert calls > 6
 
 
 async def test_a_line_of_another_quantity_and_a_home_without_a_line_are_not_had(store: Batches) -> None:

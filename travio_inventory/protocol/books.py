@@ -29,6 +29,11 @@ class Books(Protocol[H_contra]):
         ...
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether hardly any holder has asked before: then a batch that assumes so is cheaper than a read before it."""
+        ...
+
+    @property
     def bookings_free_slots(self) -> bool:
         """Whether a holder may have another hold beside a booking, a late one too."""
         ...
@@ -64,6 +69,7 @@ class HolderBooks:
     bookings_kept_s: int | None = None
     folds = False
     tells = False
+    begins_anew = False
     bookings_free_slots = True
 
     def ledger(self, actor: Actor) -> Partition:

@@ -106,7 +106,7 @@ class Ledger(Generic[H]):
         ledger = self._books.ledger(request.actor)
         slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._books.live_max(self._sender.rules))]
         keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
-        if not slots:  # most keys are new: one batch that assumes so is cheaper than a read before it
+        if not slots or self._books.begins_anew:  # most keys are new as well
             decided = await self._try(request, private_id, {}, slots, failed)
             if decided is not None:
                 return decided

@@ -312,6 +312,11 @@ class Resource(Protocol[H]):
     async def late(self, batches: Batches, booking: H, now_ms: int) -> H | None:
         """The late booking as it may be claimed now, or None for never. Raises StoreUnavailable, RetryableRefusal."""
 
+    def beside(self, hold_id: str) -> Sequence[RowKey]:
+        """What a step on the hold of that id is computed from, in its home, and is therefore read with its row; none if
+        that depends on the row, or on nothing.
+        """
+
     @property
     def depends_on(self) -> Sequence[RowKey]:
         """The rows to see in its partition, with a claim's own, before it can be moved, or taken; none if nothing must

@@ -210,6 +210,10 @@ class Units:
         name = f"{at.epoch:010d}~{at.at_ms:015d}~{hold.id}~{type(hold.state).__name__}~{hold.extensions}"
         return Write(RowKey(Kind.EVENT, name), {}, {"type": type(hold.state).__name__, "hold": hold.id})
 
+    def beside(self, _hold_id: str) -> Sequence[RowKey]:
+        """See Resource: the counter is read after the hold, as it may be."""
+        return ()
+
     @property
     def depends_on(self) -> Sequence[RowKey]:
         """See Resource."""

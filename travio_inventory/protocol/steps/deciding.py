@@ -6,7 +6,7 @@ from typing import Generic, assert_never
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable, Write
+from travio_inventory.protocol.batches import Applied, Row, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.hold import (
     Aborted,
@@ -22,7 +22,7 @@ from travio_inventory.protocol.hold import (
 )
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
-from travio_inventory.protocol.resource import H, Hold, Resource
+from travio_inventory.protocol.resource import H, Hold, Resource, home_of
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -75,8 +75,7 @@ class Deciding(Generic[H]):
         for _ in range(COUNTED_TRIES_MAX if self._resource.depends_on else TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
-                hold = await self.own(actor, hold_id)
-                seen = await writing.see_home(self._sender, self._resource, [hold])
+                hold, seen = await self._see(actor, hold_id)
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
@@ -104,7 +103,19 @@ class Deciding(Generic[H]):
         """The caller's hold. Raises HoldNotFound if it is another holder's, never existed, was fenced or closed;
         StoreUnavailable.
         """
-        row = await self._judging.home(actor.organization, hold_id)
+        return self._owned(actor, hold_id, await self._judging.home(actor.organization, hold_id))
+
+    async def _see(self, actor: Actor, hold_id: str) -> tuple[H, Rows]:
+        """The caller's hold, and what a step on it is computed from. Raises as `own`."""
+        key, beside = rows.hold_key(hold_id), self._resource.beside(hold_id)
+        if not beside:
+            hold = await self.own(actor, hold_id)
+            return hold, await writing.see_home(self._sender, self._resource, [hold])
+        home = home_of(self._resource, actor.organization, hold_id)
+        seen = await self._sender.batches.get(home, [key, *beside])
+        return self._owned(actor, hold_id, seen.get(key)), seen
+
+    def _owned(self, actor: Actor, hold_id: str, row: Row | None) -> H:
         if row is None or row.get("holder") != actor.user or row.get("status") == rows.CLOSED:
             raise HoldNotFound
         return self._resource.read(actor.organization, hold_id, row, by=actor.kind)

@@ -83,6 +83,10 @@ class Seats:
             return None
         return booking.in_period(row.period)
 
+    def beside(self, _hold_id: str) -> Sequence[RowKey]:
+        """See Resource."""
+        return ()
+
     @property
     def depends_on(self) -> Sequence[RowKey]:
         """A cell says all that is asked of it in the batch's own conditions."""

@@ -23,6 +23,7 @@ class OrderBooks:
     bookings_kept_s: int | None = COMMITTED_KEPT_S
     folds = True
     tells = True
+    begins_anew = True
     bookings_free_slots = False
     """An order is not served twice."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from travio_inventory.kernel.actor import Actor, ActorKind
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import (
     Applied,
@@ -17,7 +17,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
-from travio_inventory.protocol.hold import Confirmed, Held, base_id
+from travio_inventory.protocol.hold import Confirmed, base_id
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.refusals import (
@@ -44,7 +44,7 @@ from travio_inventory.stock.refusals import (
     StockContended,
     StockNotFound,
 )
-from travio_inventory.stock.reservation import Planned, Reservation, Status, holder_of
+from travio_inventory.stock.reservation import OfReservation, Planned, Reservation, Status, holder_of
 
 TRIES_MAX = 4
 _LIVE = (Status.PENDING, Status.COMMITTED)
@@ -108,16 +108,14 @@ class Reservations:
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def commit(
-        self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
-    ) -> Reservation:
+    async def commit(self, organization: str, of: OfReservation, *, by: ActorKind) -> Reservation:
         """The reservation, committed: all of it, or these lines, and then the others are given back. Raises
         StockNotFound, ReservationCancelled, ReservationExpired, StockContended, Overloaded, BackendUnavailable,
         OutcomeUnknown.
         """
-        actor = await self._holder(organization, reservation_id, by)
+        actor, reservation_id = await self._named(organization, of, by)
         try:
-            return await self.protocol.confirm(actor, reservation_id, Confirmed(actor.user), parts)
+            return await self.protocol.confirm(actor, reservation_id, Confirmed(actor.user), of.parts)
         except HoldNotFound:
             raise StockNotFound("reservation") from None
         except HoldConfirmed:  # of other lines
@@ -125,25 +123,18 @@ class Reservations:
         except HoldEnded as ended:
             raise _ended(ended) from None
 
-    async def cancel(
-        self, organization: str, reservation_id: str, parts: Collection[str] | None, *, by: ActorKind
-    ) -> Reservation:
+    async def cancel(self, organization: str, of: OfReservation, *, by: ActorKind) -> Reservation:
         """The reservation without these lines, or cancelled; what was committed is returned. Raises StockNotFound,
         ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
-        actor = await self._holder(organization, reservation_id, by)
+        actor, reservation_id = await self._named(organization, of, by)
         try:
-            for _ in range(TRIES_MAX):  # it may be committed meanwhile
+            try:
+                return await self.protocol.release(actor, reservation_id, of.parts)
+            except HoldConfirmed:
                 found = await self.protocol.find(actor, reservation_id)
-                match found.state:
-                    case Held():
-                        try:
-                            return await self.protocol.release(actor, reservation_id, parts)
-                        except HoldConfirmed:
-                            continue
-                    case _:
-                        await self._reopen(found, parts)
-                        return await self.protocol.cancel(actor, reservation_id, parts)
+            await self._reopen(found, of.parts)
+            return await self.protocol.cancel(actor, reservation_id, of.parts)
         except BookingCancelled:
             return await self.protocol.find(actor, reservation_id)
         except HoldNotFound:
@@ -153,7 +144,6 @@ class Reservations:
             if isinstance(refusal, ReservationCancelled):
                 return await self.protocol.find(actor, reservation_id)
             raise refusal from None
-        raise OutcomeUnknown
 
     async def give_back(self, organization: str, reservation_id: str, *, by: ActorKind) -> Reservation:
         """The reservation, cancelled if it is pending. Raises StockNotFound, ReservationEnded, Overloaded,
@@ -192,6 +182,14 @@ class Reservations:
             return rows.text((await self._sender.batches.get(ledger, [SLOT])).get(SLOT, {}), "hold")
         except StoreUnavailable:
             raise BackendUnavailable from None
+
+    async def _named(self, organization: str, of: OfReservation, by: ActorKind) -> tuple[Actor, str]:
+        """The holder and the id of the reservation that is meant. Raises StockNotFound, BackendUnavailable."""
+        if of.reservation_id:
+            return await self._holder(organization, of.reservation_id, by), of.reservation_id
+        if not (named := await self._last_of(organization, of.order_id)):
+            raise StockNotFound("reservation of the order")
+        return replace(holder_of(organization, of.order_id), kind=by), named
 
     async def _holder(self, organization: str, reservation_id: str, by: ActorKind) -> Actor:
         try:

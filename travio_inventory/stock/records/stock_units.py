@@ -115,6 +115,10 @@ class StockUnits:
         late = self._late
         return booking if late is None or await late.bring(booking, self.partitions(booking)) else None
 
+    def beside(self, hold_id: str) -> Sequence[RowKey]:
+        """See Resource."""
+        return [STOCK, line_key(hold_id), sold_key(hold_id)]
+
     @property
     def depends_on(self) -> Sequence[RowKey]:
         """See Resource."""

@@ -85,16 +85,14 @@ class ReserveStock:
         ReservationCancelled, ReservationExpired, StockContended, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_RESERVE)
-        named = await self._named(actor, command)
-        return await self._steps.run(self._reservations.commit(actor.organization, named, command.parts, by=actor.kind))
+        return await self._steps.run(self._reservations.commit(actor.organization, command, by=actor.kind))
 
     async def cancel(self, actor: Actor, command: OfReservation) -> Reservation:
         """The reservation, cancelled, or without the lines that are named; what was committed is returned. Raises
         PermissionDenied, StockNotFound, ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_RESERVE)
-        named = await self._named(actor, command)
-        return await self._steps.run(self._reservations.cancel(actor.organization, named, command.parts, by=actor.kind))
+        return await self._steps.run(self._reservations.cancel(actor.organization, command, by=actor.kind))
 
     async def one(self, actor: Actor, reservation_id: str) -> Reservation:
         """Raises PermissionDenied, StockNotFound, BackendUnavailable."""
@@ -104,18 +102,10 @@ class ReserveStock:
     async def of_order(self, actor: Actor, order_id: str) -> Reservation:
         """The last one of the order. Raises PermissionDenied, StockNotFound, BackendUnavailable."""
         actor.needs(Scope.STOCK_READ)
-        return await self._of_order(actor, order_id)
-
-    async def _of_order(self, actor: Actor, order_id: str) -> Reservation:
         found = await self._reservations.of_order(actor.organization, order_id)
         if found is None:
             raise StockNotFound("reservation of the order")
         return found
-
-    async def _named(self, actor: Actor, command: OfReservation) -> str:
-        if command.reservation_id:
-            return command.reservation_id
-        return (await self._of_order(actor, command.order_id)).id
 
     async def _reserve(self, actor: Actor, command: Reserve) -> Reservation:
         """Planned by what is seen, and reserved if it is so still."""

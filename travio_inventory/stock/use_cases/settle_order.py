@@ -179,7 +179,7 @@ class SettleOrder:
         elif await self._notes.of(organization, named) in (Note.CANCELLED, Note.NOT_PAID):
             return "", ORDER_CANCELLED
         try:
-            await self._steps.run(self._reservations.commit(organization, found.id, None, by=actor.kind))
+            await self._steps.run(self._reservations.commit(organization, OfReservation(found.id), by=actor.kind))
         except ReservationEnded as ended:
             after = await self._found(actor, order)
             was_committed = after is not None and isinstance(after.state, Confirmed | Cancelled)
@@ -202,7 +202,7 @@ class SettleOrder:
         """What is pending, or was committed."""
         was_committed = isinstance(found.state, Confirmed)
         try:
-            await self._steps.run(self._reservations.cancel(actor.organization, found.id, None, by=actor.kind))
+            await self._steps.run(self._reservations.cancel(actor.organization, OfReservation(found.id), by=actor.kind))
         except (ReservationEnded, StockNotFound):
             return NOTHING
         return RETURNED if was_committed else GIVEN_BACK

@@ -1,0 +1,65 @@
+"""How often stock goes to the store: each read of it is half a conditional batch on CQL, so none is without need."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from tests.stock.shop import Shop
+from travio_inventory.protocol.batches import Kind, Outcome, Partition, RowKey, Rows
+from travio_inventory.stock.reservation import OfReservation
+from travio_inventory.store.memory import MemoryBatches
+from verification.kit.passing import Batch, Passing, Send
+
+
+class Counted(Passing):
+    """A store that counts batches and reads of rows."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryBatches(None, Random(1), asyncio.sleep))
+        self.calls: Counter[str] = Counter()
+
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        self.calls["batch" if batch.writes else "entries"] += 1
+        return await send(batch)
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        self.calls["read"] += 1
+        return await super().get(partition, keys)
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        self.calls["read"] += 1
+        return await super().read(partition, kind, start=start, end=end, most=most)
+
+    def so_far(self) -> dict[str, int]:
+        """Those since it was asked last."""
+        counted, self.calls = dict(self.calls), Counter()
+        return counted
+
+
+@pytest.fixture
+async def store() -> Counted:
+    return Counted()
+
+
+async def test_a_step_of_a_reservation_reads_its_order_and_what_it_is_computed_from(store: Counted) -> None:
+    shop = Shop(store)
+    await shop.entry("cup", 9)
+    for order, step in (("o1", shop.commit), ("o2", shop.cancel)):
+        await shop.reserve(order, ("cup", 1))
+        store.so_far()
+        await step(order)
+        assert store.so_far() == {"read": 2, "batch": 1}, step
+
+
+async def test_by_its_id_the_first_read_is_of_whose_it_is(store: Counted) -> None:
+    shop = Shop(store)
+    await shop.entry("cup", 9)
+    made = await shop.reserve("o1", ("cup", 1))
+    store.so_far()
+    await shop.stock.reserve.commit(shop.actor, OfReservation(made.id))
+    assert store.so_far() == {"read": 2, "batch": 1}
