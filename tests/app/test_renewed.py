@@ -14,9 +14,9 @@ from grpclib.exceptions import StreamTerminatedError
 from tests.app.test_authentication import TOKENS, client_tls, status
 from travio_inventory.app.backends import Renewals, SecretFile, StartFailed
 from travio_inventory.app.service import running
-from travio_inventory.bench.free_ports import free_port
 from verification.kit.child_process import child
 from verification.kit.in_process import settings_of
+from verification.kit.service_process import ServiceProcess
 from verification.kit.tokens import SECRET, token
 from verification.servers.certificates import Certificates, make_certificates
 
@@ -105,24 +105,14 @@ def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path) -> None:
 async def test_at_sighup_a_process_loads_what_has_changed(tmp_path: Path) -> None:
     """One that looks at its files by itself once an hour."""
     ours, theirs = two_authorities(tmp_path)
-    port = free_port()
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "TRAVIO_STORE": "memory",
-        "TRAVIO_EVENTS": "none",
-        "TRAVIO_AUTH": "off",
-        "TRAVIO_HTTP_PORT": "off",
-        "TRAVIO_GRPC_HOST": "127.0.0.1",
-        "GRPC_PORT": str(port),
-        "TRAVIO_TLS_CERT": str(ours.certificate),
-        "TRAVIO_TLS_KEY": str(ours.key),
-    }
-    async with child([sys.executable, "-c", NEVER_BY_ITSELF], environment) as process:
-        await _until(lambda: _trusts(port, ours.authority))
+    tls = {"TRAVIO_TLS_CERT": str(ours.certificate), "TRAVIO_TLS_KEY": str(ours.key)}
+    service = ServiceProcess(tmp_path, TRAVIO_STORE="memory", TRAVIO_EVENTS="none", **tls)
+    async with child([sys.executable, "-c", NEVER_BY_ITSELF], service.environment) as process:
+        await _until(lambda: _trusts(service.port, ours.authority))
         ours.certificate.write_bytes(theirs.certificate.read_bytes())
         ours.key.write_bytes(theirs.key.read_bytes())
         process.send_signal(SIGHUP)
-        await _until(lambda: _trusts(port, theirs.authority))
+        await _until(lambda: _trusts(service.port, theirs.authority))
         process.send_signal(SIGTERM)
         assert await process.wait() == 0
 
