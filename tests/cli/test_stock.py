@@ -94,6 +94,31 @@ def test_tables_show_every_column(shop: Type) -> None:
         assert fits(out) or len(out.splitlines()[0]) > 80
 
 
+def test_an_entry_in_shards_is_shown_with_what_each_has(shop: Type) -> None:
+    shop("warehouse-add", "north", "North")
+    shop("add", "cup", "north", "--quantity", "9")
+    assert "takes no orders" not in shop("show", "cup", "north").out
+    assert [each["available"] for each in shop("show", "cup", "north", "--json").plain["in_shards"]] == [9]
+    shop("shards", "cup", "north", "3")
+    shop("shards", "cup", "north", "2")
+    told = shop("show", "cup", "north")
+    assert ("on the way" in told.out, "takes no orders" in told.out) == (True, True), told.out
+    assert shop("show", "cup", "north", "--json").plain["in_shards"] == [
+        {"shard": 0, "takes_orders": True, "available": 9, "reserved": 0, "on_the_way": 0},
+        {"shard": 1, "takes_orders": True, "available": 0, "reserved": 0, "on_the_way": 0},
+        {"shard": 2, "takes_orders": False, "available": 0, "reserved": 0, "on_the_way": 0},
+    ]
+
+
+def test_what_was_added_with_a_key_is_told_as_it_stands(shop: Type) -> None:
+    for thing in ("warehouse", "supplier"):
+        adding = (f"{thing}-add", "north", "North", "--key", "k")
+        shop(*adding)
+        changed = shop(f"{thing}-change", "north", "--name", "South", "--json").plain
+        assert shop(*adding, "--json").plain == changed
+        assert shop(f"{thing}-add", "north", "Other", "--key", "k").status == 2
+
+
 def test_what_was_exported_is_imported_again_line_by_line(shop: Type, tmp_path: Path) -> None:
     shop("warehouse-add", "north", "North")
     for sku, quantity in (("cup", "5"), ("=jug", "2"), ("'pan", "1")):

@@ -29,7 +29,7 @@ async def test_a_move_that_stays_announced_for_longer_than_causes_are_kept_is_no
     await spread.lies(0, 4)
     await Unsettled(shop.sender).move(spread.home, giver, taker, 3)
     await expired(shop, shard_of(spread.home, taker))
-    told = await shop.stock.read.by_shard(shop.actor, spread.entry.id)
+    _, told = await shop.stock.read.in_shards(shop.actor, spread.entry.id)
     assert (sum(each.available for each in told), {each.on_the_way for each in told}) == (8, {0})
     for _ in range(2):
         await spread.shards.sweep(shard_of(spread.home, 2))

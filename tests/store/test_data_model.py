@@ -31,8 +31,9 @@ from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
 from travio_inventory.stock.approval import ApprovalLimits
-from travio_inventory.stock.commands import AddEntry, AdjustStock, ChangeEntry, Why
+from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, ChangeEntry, Why
 from travio_inventory.stock.movement import MovementType
+from travio_inventory.stock.warehouse import Site
 from travio_inventory.store.memory import Change, MemoryBatches
 from verification.kit.ended_sale import visit_ended
 from verification.kit.sale import Market
@@ -84,7 +85,7 @@ def test_a_moment_says_its_unit() -> None:
 async def a_little_stock(store: MemoryBatches) -> None:
     """An entry that was counted, changed with a reference, reserved, committed and given back, and lies in shards."""
     shop = Shop(store)
-    warehouse = await shop.warehouse()
+    warehouse = await shop.stock.warehouses.add(shop.actor, AddWarehouse("north", Site("North"), "k"))
     entry = await shop.stock.keep.add(shop.actor, AddEntry("cup", warehouse.id, "p", 3, "red"))
     change = AdjustStock(entry.id, 2, MovementType.INBOUND, Why("delivery", "note 7", "c"))
     await shop.stock.adjust.by(shop.actor, change)

@@ -85,7 +85,7 @@ def assemble_stock(
     known = KnownWarehouses(sender.clock.elapsed_ms)
     marks = ShardMarks(steps.in_background, sender.clock, sender.rules.retention)
     sender = sender.through(NotedBatches(sender.batches, sold_out, known, marks))
-    entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock)
+    entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock, sender.rules.retention)
     marks.shards = entries.shards
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
@@ -97,7 +97,11 @@ def assemble_stock(
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
     outbox = Unpublished(sender, sinks)
     auditor = StockAuditor(reservations.protocol, outbox, round_, audit or StockAuditRules())
-    clock, counts, suppliers = sender.clock, StockCounts(), Suppliers(sender.batches, sender.clock)
+    clock, counts, suppliers = (
+        sender.clock,
+        StockCounts(),
+        Suppliers(sender.batches, sender.clock, sender.rules.retention),
+    )
     purchases = Purchases(sender, counts)
     restocking = Restocking(sender.batches, entries, transfers)
     return Stock(

@@ -18,6 +18,7 @@ from travio_inventory.client.stock_answers import (
     StockRegion,
     StockReservation,
     StockReservationLine,
+    StockShard,
     StockUpdate,
     StockWarehouse,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "StockRegion",
     "StockReservation",
     "StockReservationLine",
+    "StockShard",
     "StockSharded",
     "StockSuggestion",
     "StockSupplier",
@@ -133,9 +135,9 @@ class StockCalls(PurchaseCalls):
         self._account = account
 
     async def entry(self, sku: str, warehouse: str) -> StockEntry:
-        """What lies of it there; a deleted entry too. Raises StockNotFound."""
+        """What lies of it there, and in each of its shards; a deleted entry too. Raises StockNotFound."""
         request = self._whose(wire.GetInventoryRequest(sku=sku, warehouse_code=warehouse))
-        return answers.read_entry((await self._connection.read(self.stub.get_inventory, request)).inventory)
+        return answers.read_entry_in_shards(await self._connection.read(self.stub.get_inventory, request))
 
     async def entries(
         self,
@@ -279,9 +281,10 @@ class StockCalls(PurchaseCalls):
         reply = await self._connection.read(self.stub.list_warehouses, self._whose(wire.ListWarehousesRequest()))
         return tuple(map(answers.read_warehouse, reply.items))
 
-    async def add_warehouse(self, code: str, site: Site) -> StockWarehouse:
-        """Add a warehouse. Raises StockExists if there is another one with that code."""
-        request = self._whose(wire.AddWarehouseRequest(code=code, site=answers.site_message(site)))
+    async def add_warehouse(self, code: str, site: Site, *, key: str = "") -> StockWarehouse:
+        """Add a warehouse. Raises StockExists if there is another one with that code, IdempotencyKeyReused."""
+        said = answers.site_message(site)
+        request = self._whose(wire.AddWarehouseRequest(code=code, site=said, idempotency_key=key or token_hex(16)))
         return answers.read_warehouse((await self._connection.write(self.stub.add_warehouse, request)).warehouse)
 
     async def change_warehouse(self, warehouse: str, site: Site, *, version: int) -> StockWarehouse:
@@ -307,16 +310,7 @@ class StockCalls(PurchaseCalls):
         ]
         request = self._whose(wire.CheckAvailabilityRequest(items=items))
         reply = await self._connection.read(self.stub.check_availability, request)
-        return tuple(
-            StockAvailability(
-                each.sku,
-                each.requested,
-                each.available,
-                each.is_available,
-                [(there.warehouse_id, there.available) for there in each.warehouses],
-            )
-            for each in reply.results
-        )
+        return tuple(map(answers.read_availability, reply.results))
 
     async def reserve(
         self,

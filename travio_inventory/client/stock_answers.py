@@ -1,8 +1,9 @@
 """What the client answers about stock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from travio_inventory.client.messages import moment, moment_or_none, number
 from travio_inventory.stock.approval import ApprovalStatus
@@ -12,9 +13,21 @@ from travio_inventory.stock.warehouse import Site
 from travio_inventory.wire.stock import v1 as wire
 
 
+class StockShard(NamedTuple):
+    """What one shard of an entry has; `on_the_way` left another one and has not come yet."""
+
+    number: int
+    takes_orders: bool
+    available: int
+    reserved: int
+    on_the_way: int
+
+
 @dataclass(frozen=True, slots=True)
 class StockEntry:
-    """What lies of a stock keeping unit in a warehouse; available and reserved together are the total."""
+    """What lies of a stock keeping unit in a warehouse; available and reserved together are the total. `in_shards` is
+    told where one entry was asked for.
+    """
 
     id: str
     sku: str
@@ -31,6 +44,7 @@ class StockEntry:
     updated_at: datetime
     is_deleted: bool
     shards: int = 1
+    in_shards: tuple[StockShard, ...] = ()
 
     @property
     def is_low(self) -> bool:
@@ -192,6 +206,23 @@ def read_entry(entry: wire.Inventory | None) -> StockEntry:
         entry.is_deleted,
         entry.shards or 1,
     )
+
+
+def read_entry_in_shards(reply: wire.GetInventoryResponse) -> StockEntry:
+    """An entry with what each shard of it has."""
+    shards = (
+        StockShard(
+            each.shard, each.takes_orders, each.quantity_available, each.quantity_reserved, each.quantity_on_the_way
+        )
+        for each in reply.shards
+    )
+    return replace(read_entry(reply.inventory), in_shards=tuple(shards))
+
+
+def read_availability(answer: wire.StockAnswer) -> StockAvailability:
+    """How many can be had as plain values."""
+    there = [(each.warehouse_id, each.available) for each in answer.warehouses]
+    return StockAvailability(answer.sku, answer.requested, answer.available, answer.is_available, there)
 
 
 def read_movement(movement: wire.StockMovement) -> StockMovement:

@@ -86,9 +86,11 @@ class PurchaseCalls(TransferCalls):
         reply = await self._connection.read(self.stub.list_suppliers, self._whose(wire.ListSuppliersRequest()))
         return tuple(map(read_supplier, reply.items))
 
-    async def add_supplier(self, code: str, contact: Contact) -> StockSupplier:
-        """Add a supplier; the same again changes nothing. Raises StockExists."""
-        request = self._whose(wire.AddSupplierRequest(code=code, contact=_contact(contact)))
+    async def add_supplier(self, code: str, contact: Contact, *, key: str = "") -> StockSupplier:
+        """Add a supplier; the same again changes nothing. Raises StockExists, IdempotencyKeyReused."""
+        request = self._whose(
+            wire.AddSupplierRequest(code=code, contact=_contact(contact), idempotency_key=key or token_hex(16))
+        )
         return read_supplier((await self._connection.write(self.stub.add_supplier, request)).supplier)
 
     async def change_supplier(self, supplier: str, contact: Contact, *, version: int) -> StockSupplier:

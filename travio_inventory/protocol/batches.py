@@ -64,6 +64,7 @@ class Kind(StrEnum):
     NUMBERS = "numbers"
     SUPPLIER = "supplier"
     PURCHASE_ORDER = "purchase order"
+    ADDED = "added"
     LEASE = "lease"
 
 

@@ -177,6 +177,15 @@ SUPPLIER = RowKind(
         number("updated_at_ms", "when it was changed last"),
     ),
 )
+ADDED = RowKind(
+    "the key with which a warehouse or a supplier was added",
+    "the key",
+    "TRAVIO_IDEMPOTENCY_RETENTION_SECONDS",
+    (
+        text("definition", "a digest of what was asked for"),
+        number("created_at_ms", "when it was added"),
+    ),
+)
 PURCHASE_ORDER = RowKind(
     "a purchase order: what was ordered; what came of it is with the entries",
     "empty",
@@ -197,6 +206,7 @@ WAREHOUSES = ConditionalTable(
         Kind.NUMBERS: NUMBERS,
         Kind.WAREHOUSE: WAREHOUSE,
         Kind.SUPPLIER: SUPPLIER,
+        Kind.ADDED: ADDED,
         Kind.PURCHASE_ORDER: PURCHASE_ORDER,
     },
 )

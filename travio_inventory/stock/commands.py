@@ -1,9 +1,10 @@
 """What can be asked of stock: each value checks itself, and names every field that is wrong."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Self
 
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.stock.entry import QUANTITY_MAX, REORDER_POINT_DEFAULT, REORDER_QUANTITY_DEFAULT
 from travio_inventory.stock.movement import FALLS, RISES, MovementType
@@ -16,15 +17,22 @@ PAGE_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class AddWarehouse:
-    """Raises InvalidRequest."""
+    """A repetition with the same `key` adds nothing; "" never repeats. Raises InvalidRequest."""
 
     code: str
     site: Site
+    key: str = ""
 
     def __post_init__(self) -> None:
         found = Faults()
         found.id("code", self.code)
+        found.id("key", self.key, required=False)
         found.finish()
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two that ask for the same."""
+        return digest_of("warehouse", self.code, encode(asdict(self.site)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """A supplier, how it is reached, and what is asked about suppliers."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 from uuid import UUID
 
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.stock.commands import PAGE_MAX, VERSION_MAX
 
@@ -55,15 +56,22 @@ class Supplier:
 
 @dataclass(frozen=True, slots=True)
 class AddSupplier:
-    """Raises InvalidRequest."""
+    """A repetition with the same `key` adds nothing; "" never repeats. Raises InvalidRequest."""
 
     code: str
     contact: Contact
+    key: str = ""
 
     def __post_init__(self) -> None:
         found = Faults()
         found.id("code", self.code)
+        found.id("key", self.key, required=False)
         found.finish()
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two that ask for the same."""
+        return digest_of("supplier", self.code, encode(asdict(self.contact)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,37 @@ async def test_an_entry_and_a_warehouse_are_changed_at_the_version_that_was_seen
     assert (closed.site.is_active, closed.site.latitude, closed.version) == (False, None, 2)
 
 
+async def test_what_was_added_with_a_key_is_told_as_it_stands(stub: v1.StockServiceStub) -> None:
+    adding = v1.AddWarehouseRequest(code="west", site=v1.Site(name="West"), idempotency_key="k", **ORG)
+    west = (await stub.add_warehouse(adding)).warehouse
+    assert west is not None
+    moved = v1.ChangeWarehouseRequest(warehouse_id=west.warehouse_id, site=v1.Site(name="East"), version=1, **ORG)
+    assert (await stub.add_warehouse(adding)).warehouse == west
+    changed = (await stub.change_warehouse(moved)).warehouse
+    assert (await stub.add_warehouse(adding)).warehouse == changed
+    asking = v1.AddSupplierRequest(code="acme", contact=v1.Contact(name="Acme"), idempotency_key="k", **ORG)
+    acme = (await stub.add_supplier(asking)).supplier
+    assert acme is not None
+    said = v1.Contact(name="Ltd")
+    other = v1.ChangeSupplierRequest(supplier_id=acme.supplier_id, contact=said, version=1, **ORG)
+    assert (await stub.change_supplier(other)).supplier == (await stub.add_supplier(asking)).supplier
+
+
+async def test_what_each_shard_has_is_told_with_its_entry(stub: v1.StockServiceStub) -> None:
+    entry = await shop(stub)
+    asking = v1.GetInventoryRequest(inventory_id=entry.inventory_id, **ORG)
+    (only,) = (await stub.get_inventory(asking)).shards
+    assert only == v1.Shard(shard=0, takes_orders=True, quantity_available=5)
+    await stub.change_inventory(v1.ChangeInventoryRequest(inventory_id=entry.inventory_id, shards=3, version=1, **ORG))
+    item = v1.ReservedItem(sku="cup", quantity=5)
+    await stub.reserve_stock(v1.ReserveStockRequest(order_id="o1", items=[item], **ORG))
+    told = await stub.get_inventory(asking)
+    assert told.inventory is not None
+    assert (told.inventory.shards, told.inventory.quantity_reserved) == (3, 5)
+    assert [(each.shard, each.takes_orders) for each in told.shards] == [(0, True), (1, True), (2, True)]
+    assert sum(each.quantity_reserved for each in told.shards) == 5
+
+
 async def test_lines_are_told_one_by_one_and_availability_and_reports_in_all(stub: v1.StockServiceStub) -> None:
     await shop(stub)
     lines = [LINE, v1.StockLine(sku="jug", warehouse_code="north", quantity=1, reason="x"), v1.StockLine(reason="x")]

@@ -109,7 +109,12 @@ def warehouses_asked(caller: Identity, message: Fields) -> Actor:
 
 def warehouse_added(caller: Identity, message: Fields) -> tuple[Actor, AddWarehouse]:
     """Read AddWarehouseRequest."""
-    return asked(caller, message, member_of, lambda message: AddWarehouse(message.code, _site(message.site)))
+    return asked(
+        caller,
+        message,
+        member_of,
+        lambda message: AddWarehouse(message.code, _site(message.site), message.idempotency_key),
+    )
 
 
 def warehouse_changed(caller: Identity, message: Fields) -> tuple[Actor, ChangeWarehouse]:

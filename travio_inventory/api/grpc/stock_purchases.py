@@ -103,7 +103,7 @@ class PurchaseCalls:
 
 
 def _added(message: Fields) -> AddSupplier:
-    return AddSupplier(message.code, _contact(message))
+    return AddSupplier(message.code, _contact(message), message.idempotency_key)
 
 
 def _contact(message: Fields) -> Contact:

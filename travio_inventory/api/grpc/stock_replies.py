@@ -8,6 +8,7 @@ from travio_inventory.stock.bulk import LineOutcome, counted
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.movement import Movement
 from travio_inventory.stock.records.changing import Changed
+from travio_inventory.stock.records.shard_stock import ShardStock
 from travio_inventory.stock.reports import RegionReport, StockReportQuery
 from travio_inventory.stock.reservation import Reservation, Status
 from travio_inventory.stock.warehouse import Warehouse
@@ -34,6 +35,17 @@ def inventory(entry: InventoryEntry) -> v1.Inventory:
         updated_at=entry.updated_at_ms // MS,
         is_deleted=entry.is_deleted,
         shards=entry.shards,
+    )
+
+
+def shard(there: ShardStock) -> v1.Shard:
+    """A shard of an entry as it is told."""
+    return v1.Shard(
+        shard=there.number,
+        takes_orders=there.takes_orders,
+        quantity_available=there.available,
+        quantity_reserved=there.reserved,
+        quantity_on_the_way=there.on_the_way,
     )
 
 

@@ -72,8 +72,8 @@ class StockService:
         }
 
     async def get_inventory(self, caller: Identity, message: Message) -> v1.GetInventoryResponse:
-        entry = await self._stock.read.one(*messages.entry_named(caller, message))
-        return v1.GetInventoryResponse(inventory=replies.inventory(entry))
+        entry, shards = await self._stock.read.in_shards(*messages.entry_named(caller, message))
+        return v1.GetInventoryResponse(inventory=replies.inventory(entry), shards=list(map(replies.shard, shards)))
 
     async def check_availability(self, caller: Identity, message: Message) -> v1.CheckAvailabilityResponse:
         return replies.availability(await self._stock.check(*messages.questions_asked(caller, message)))

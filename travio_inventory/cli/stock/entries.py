@@ -11,7 +11,7 @@ from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.client.stock import StockEntry, StockMovement, StockWarehouse
+from travio_inventory.client.stock import StockEntry, StockMovement, StockShard, StockWarehouse
 from travio_inventory.stock.entry import QUANTITY_MAX
 
 Sku = Annotated[str, Parameter(help="The stock keeping unit.")]
@@ -21,6 +21,7 @@ Key = Annotated[
     str, Parameter(help="Makes a repetition the same: the same command with the same key takes effect once.")
 ]
 MANY = Number(gte=0, lte=QUANTITY_MAX)
+SHARD_COLUMNS = ("shard", "available", "reserved", "on the way", "")
 COLUMNS = ("sku", "warehouse", "available", "reserved", "total", "reorder at", "version", "")
 
 
@@ -52,10 +53,19 @@ def show_list(
 
 
 def show(sku: Sku, warehouse: WarehouseCode, /, *, reach: ConnectionOptions = HERE) -> Exit:
-    """Show what lies of a stock keeping unit in a warehouse."""
+    """Show what lies of a stock keeping unit in a warehouse, and in each of its shards if there are several."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        tell_entry(screen, await client.stock.entry(sku, warehouse), warehouse)
+        entry = await client.stock.entry(sku, warehouse)
+        value = plain_entry(entry, {entry.warehouse_id: warehouse})
+
+        def show() -> None:
+            _show_fields(screen, value)
+            if len(entry.in_shards) > 1:
+                screen.table(SHARD_COLUMNS, [_shard_row(each) for each in entry.in_shards])
+
+        in_shards = [_plain_shard(each) for each in entry.in_shards]
+        screen.answer({**value, "in_shards": in_shards}, show)
 
     return ask(reach, work)
 
@@ -152,7 +162,23 @@ def codes_of(warehouses: Sequence[StockWarehouse]) -> Mapping[str, str]:
 def tell_entry(screen: Screen, entry: StockEntry, warehouse: str) -> None:
     """What lies there."""
     value = plain_entry(entry, {entry.warehouse_id: warehouse})
-    screen.answer(value, lambda: screen.fields({name.replace("_", " "): said for name, said in value.items()}))
+    screen.answer(value, lambda: _show_fields(screen, value))
+
+
+def _show_fields(screen: Screen, value: Mapping[str, object]) -> None:
+    screen.fields({name.replace("_", " "): said for name, said in value.items()})
+
+
+def _plain_shard(shard: StockShard) -> dict[str, object]:
+    return {
+        "shard": shard.number, "takes_orders": shard.takes_orders, "available": shard.available,
+        "reserved": shard.reserved, "on_the_way": shard.on_the_way,
+    }  # fmt: skip
+
+
+def _shard_row(shard: StockShard) -> Sequence[object]:
+    mark = "" if shard.takes_orders else "takes no orders"
+    return shard.number, shard.available, shard.reserved, shard.on_the_way, mark
 
 
 def plain_entry(entry: StockEntry, codes: Mapping[str, str]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.stock.entries import Key
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import Contact, StockSupplier
 from travio_inventory.stock.supplier import LEAD_DAYS_MAX
@@ -48,14 +49,16 @@ def add(
     phone: str = "",
     address: str = "",
     lead_days: Annotated[int, Parameter(help="How many days a delivery takes.", validator=LEAD)] = 0,
+    key: Key = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Add a supplier. Its code never changes; the same again changes nothing."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        _tell(screen, await client.stock.add_supplier(code, Contact(name, email, phone, address, lead_days)))
+        contact = Contact(name, email, phone, address, lead_days)
+        _tell(screen, await client.stock.add_supplier(code, contact, key=key))
 
-    return ask(reach, work)
+    return ask(reach, work, again=f"with --key {key}" if key else "")
 
 
 def change(

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.stock.entries import WarehouseCode
+from travio_inventory.cli.stock.entries import Key, WarehouseCode
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import Site, StockWarehouse
 from travio_inventory.stock.warehouse import PRIORITY_MAX
@@ -61,6 +61,7 @@ def add(  # noqa: PLR0913 - two say which, the keyword-only ones what is said of
     priority: Annotated[int, Parameter(help="1 is first.", validator=Number(gte=1, lte=PRIORITY_MAX))] = 1,
     latitude: Latitude = None,
     longitude: Longitude = None,
+    key: Key = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Add a warehouse. Its code never changes; the same again changes nothing."""
@@ -70,9 +71,9 @@ def add(  # noqa: PLR0913 - two say which, the keyword-only ones what is said of
             name, address, city, state, country, postal_code, region, priority=priority, latitude=latitude,
             longitude=longitude,
         )  # fmt: skip
-        _tell(screen, await client.stock.add_warehouse(code, site))
+        _tell(screen, await client.stock.add_warehouse(code, site, key=key))
 
-    return ask(reach, work)
+    return ask(reach, work, again=f"with --key {key}" if key else "")
 
 
 def change(  # noqa: PLR0913 - as above

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, StoreUnavailable
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.stock import changes
+from travio_inventory.stock import changes, sharing
 from travio_inventory.stock.commands import (
     PAGE_MAX,
     AddEntry,
@@ -60,7 +61,7 @@ class Entries:
         cause = self._changing.cause_of(command.cause)
         listed = _listed(actor.organization, command, warehouse)
         change = Change(actor, make, cause, command.fingerprint, MovementType.INBOUND, "opening stock", listed=listed)
-        return await self._changing.change(at, change)
+        return await self._whole(at, await self._changing.change(at, change))
 
     async def adjust(self, actor: Actor, command: AdjustStock) -> Changed:
         """See AdjustsStock."""
@@ -73,7 +74,7 @@ class Entries:
 
         if command.version:
             return await self._alone(at, adjusting)
-        return await self.shards.having(at, lambda: self._changing.change(at, adjusting(0)))
+        return await self._whole(at, await self.shards.having(at, lambda: self._changing.change(at, adjusting(0))))
 
     async def set(self, actor: Actor, command: SetStock, *, most: int | None) -> Changed:
         """See AdjustsStock. Raises NeedsApproval where the total would change by more than `most`."""
@@ -90,13 +91,10 @@ class Entries:
         """See KeepStock."""
         at = await self.place(actor.organization, command.inventory_id)
         make = _of_standing(lambda entry, now_ms: changes.redefined(entry, command, now_ms))
-        changed = (await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))).entry
+        changed = await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))
         if command.shards is not None:
             await self.shards.bring_home(at, command.shards)
-        try:
-            return await self.shards.summed(at, changed)
-        except BackendUnavailable:
-            raise OutcomeUnknown from None  # it is changed: that it is not must not be said
+        return (await self._whole(at, changed)).entry
 
     async def delete(self, actor: Actor, command: DeleteEntry) -> InventoryEntry:
         """See KeepStock."""
@@ -112,9 +110,17 @@ class Entries:
     async def _alone(self, at: Partition, changing: Callable[[int], Change]) -> Changed:
         """A change that compares a total or a version, which needs all in one row. Raises StockSharded, and as it."""
         try:
-            return await self._changing.change(at, changing(0))
+            changed = await self._changing.change(at, changing(0))
         except StockSharded:
-            return await self._changing.change(at, changing(await self.shards.alone_at(at)))
+            changed = await self._changing.change(at, changing(await self.shards.alone_at(at)))
+        return await self._whole(at, changed)
+
+    async def _whole(self, at: Partition, changed: Changed) -> Changed:
+        """What was changed in the first row, told of all rows."""
+        try:
+            return replace(changed, entry=await self.shards.summed(at, changed.entry))
+        except BackendUnavailable:
+            raise OutcomeUnknown from None  # it is changed: that it is not must not be said
 
     async def find(self, organization: str, inventory: str) -> InventoryEntry:
         """The entry, a deleted one too. Raises StockNotFound, BackendUnavailable."""
@@ -123,10 +129,13 @@ class Entries:
             raise StockNotFound
         return found
 
-    async def by_shard(self, organization: str, inventory: str) -> Sequence[ShardStock]:
-        """What each shard of the entry has. Raises StockNotFound, BackendUnavailable."""
-        home = await self.place(organization, inventory)
-        return shard_stock(await self.shards.rows(home))
+    async def in_shards(self, organization: str, inventory: str) -> tuple[InventoryEntry, Sequence[ShardStock]]:
+        """The entry, a deleted one too, and what each shard of it has. Raises StockNotFound, BackendUnavailable."""
+        found = await self.shards.rows(await self.place(organization, inventory))
+        first, _ = found
+        if first.id != inventory:
+            raise StockNotFound
+        return first if first.sharing is None else sharing.summed(found), shard_stock(found)
 
     async def page(self, organization: str, query: EntriesQuery, *, numbers: Container[int] | None = None) -> EntryPage:
         """Entries that are not deleted, in the order of stock keeping unit and warehouse; only those in warehouses of

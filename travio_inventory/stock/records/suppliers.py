@@ -20,7 +20,9 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.until_known import until_known
+from travio_inventory.stock.records.additions import Addition
 from travio_inventory.stock.refusals import StockExists, StockNotFound, VersionConflict
 from travio_inventory.stock.supplier import (
     SUPPLIERS_MAX,
@@ -39,26 +41,31 @@ NUMBERS = RowKey(Kind.NUMBERS, "")
 class Suppliers:
     """The suppliers of every organization."""
 
-    def __init__(self, batches: Batches, clock: Clock) -> None:
+    def __init__(self, batches: Batches, clock: Clock, retention: Retention) -> None:
         self._batches = batches
         self._clock = clock
+        self._retention = retention
 
     async def add(self, organization: str, command: AddSupplier) -> Supplier:
-        """The new supplier, the one that stands if it says the same, or one that was deleted and begins again. Raises
-        StockExists, InvalidRequest, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """The new supplier, the one that stands if it says the same or was added with the same key, or one that was
+        deleted and begins again. Raises StockExists, IdempotencyKeyReused, InvalidRequest, Overloaded,
+        BackendUnavailable, OutcomeUnknown.
         """
-        key = _key(supplier_id(organization, command.code))
+        key, asked = _key(supplier_id(organization, command.code)), Addition(command.key, command.fingerprint)
         for _ in range(TRIES_MAX):
-            standing = await self._get(organization, [NUMBERS, key])
+            standing = await self._get(organization, [NUMBERS, key, *asked.keys])
             now_ms, last = self._clock.now_ms(), rows.number(standing.get(NUMBERS, {}), "warehouses")
-            if key in standing:
-                found = _read(key, standing[key])
-                if not found.is_deleted:
-                    return _same(found, command)
+            found = _read(key, standing[key]) if key in standing else None
+            writes = [*asked.writes(self._retention, at_ms=now_ms)]
+            if found is not None and asked.was_made(standing):
+                return found
+            if found is not None and not found.is_deleted:
+                made = _same(found, command)
+            elif found is not None:
                 made = replace(
                     found, contact=command.contact, is_deleted=False, version=found.version + 1, updated_at_ms=now_ms
                 )
-                writes = [Write(key, {"version": found.version}, _row(made))]
+                writes += [Write(key, {"version": found.version}, _row(made))]
             elif last >= SUPPLIERS_MAX:
                 raise InvalidRequest([Violation("code", f"there are {SUPPLIERS_MAX} suppliers already, the most")])
             else:
@@ -66,8 +73,8 @@ class Suppliers:
                 counted = Write(
                     NUMBERS, {"warehouses": last} if NUMBERS in standing else ABSENT, {"warehouses": last + 1}
                 )
-                writes = [counted, Write(key, ABSENT, _row(made))]
-            if await until_known(self._batches, _partition(organization), writes) is None:
+                writes += [counted, Write(key, ABSENT, _row(made))]
+            if not writes or await until_known(self._batches, _partition(organization), writes) is None:
                 return made
         raise Overloaded
 

@@ -20,8 +20,10 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.until_known import until_known
 from travio_inventory.stock.commands import AddWarehouse, ChangeWarehouse
+from travio_inventory.stock.records.additions import Addition
 from travio_inventory.stock.refusals import StockExists, StockNotFound, VersionConflict
 from travio_inventory.stock.warehouse import WAREHOUSES_MAX, Site, Warehouse, warehouse_id
 
@@ -32,30 +34,34 @@ NUMBERS = RowKey(Kind.NUMBERS, "")
 class Warehouses:
     """The warehouses of every organization."""
 
-    def __init__(self, batches: Batches, clock: Clock) -> None:
+    def __init__(self, batches: Batches, clock: Clock, retention: Retention) -> None:
         self._batches = batches
         self._clock = clock
+        self._retention = retention
 
     async def add(self, organization: str, command: AddWarehouse) -> Warehouse:
-        """The new warehouse, or the one that stands if it says the same. Raises StockExists, InvalidRequest,
-        Overloaded, BackendUnavailable, OutcomeUnknown.
+        """The new warehouse, or the one that stands if it says the same, or was added with the same key. Raises
+        StockExists, IdempotencyKeyReused, InvalidRequest, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
-        key = _key(warehouse_id(organization, command.code))
+        key, asked = _key(warehouse_id(organization, command.code)), Addition(command.key, command.fingerprint)
         for _ in range(TRIES_MAX):
-            standing = await self._get(organization, [NUMBERS, key])
-            if key in standing:
-                return _same(_read(key, standing[key]), command)
-            numbers = standing.get(NUMBERS)
-            last = rows.number(numbers or {}, "warehouses")
-            if last >= WAREHOUSES_MAX:
-                raise InvalidRequest([Violation("code", f"there are {WAREHOUSES_MAX} warehouses already, the most")])
+            standing = await self._get(organization, [NUMBERS, key, *asked.keys])
             now_ms = self._clock.now_ms()
-            made = Warehouse(key.id, last + 1, command.code, command.site, 1, now_ms, now_ms)
-            counted = Write(NUMBERS, ABSENT if numbers is None else {"warehouses": last}, {"warehouses": last + 1})
-            standing_now = await until_known(
-                self._batches, _partition(organization), [counted, Write(key, ABSENT, _row(made))]
-            )
-            if standing_now is None:
+            writes = [*asked.writes(self._retention, at_ms=now_ms)]
+            if asked.was_made(standing):
+                return _read(key, standing[key])
+            if key in standing:
+                made = _same(_read(key, standing[key]), command)
+            else:
+                numbers = standing.get(NUMBERS)
+                last = rows.number(numbers or {}, "warehouses")
+                if last >= WAREHOUSES_MAX:
+                    said = f"there are {WAREHOUSES_MAX} warehouses already, the most"
+                    raise InvalidRequest([Violation("code", said)])
+                made = Warehouse(key.id, last + 1, command.code, command.site, 1, now_ms, now_ms)
+                counted = Write(NUMBERS, ABSENT if numbers is None else {"warehouses": last}, {"warehouses": last + 1})
+                writes += [counted, Write(key, ABSENT, _row(made))]
+            if not writes or await until_known(self._batches, _partition(organization), writes) is None:
                 return made
         raise Overloaded
 

@@ -23,12 +23,10 @@ class ReadStock:
         actor.needs(Scope.STOCK_READ)
         return await self._entries.find(actor.organization, inventory)
 
-    async def by_shard(self, actor: Actor, inventory: str) -> Sequence[ShardStock]:
-        """What each shard of the entry has, and what is on its way there. Raises PermissionDenied, StockNotFound,
-        BackendUnavailable.
-        """
+    async def in_shards(self, actor: Actor, inventory: str) -> tuple[InventoryEntry, Sequence[ShardStock]]:
+        """The same, and what each shard of the entry has, and what is on its way there. Raises as `one`."""
         actor.needs(Scope.STOCK_READ)
-        return await self._entries.by_shard(actor.organization, inventory)
+        return await self._entries.in_shards(actor.organization, inventory)
 
     async def page(self, actor: Actor, query: EntriesQuery) -> EntryPage:
         """A page may have fewer entries than were asked for, or none, and be followed by others. Raises

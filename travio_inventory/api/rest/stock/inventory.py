@@ -115,7 +115,8 @@ class InventoryRoutes:
         return _told(await self._stock.read.one(caller.as_member(), inventory_id), response)
 
     async def shards(self, inventory_id: InventoryId, caller: StockReading) -> ShardsShown:
-        return shards_shown(await self._stock.read.by_shard(caller.as_member(), inventory_id))
+        _, shards = await self._stock.read.in_shards(caller.as_member(), inventory_id)
+        return shards_shown(shards)
 
     async def movements(
         self, inventory_id: InventoryId, caller: StockReading, page_size: PageSize = PAGE_MAX, page_token: str = ""

@@ -211,9 +211,9 @@ class WarehouseRequest(SiteRequest):
 
     code: Annotated[str, Field(examples=["north"])]
 
-    def command(self) -> AddWarehouse:
+    def command(self, key: str) -> AddWarehouse:
         """Raises InvalidRequest."""
-        return AddWarehouse(self.code, self.site())
+        return AddWarehouse(self.code, self.site(), key)
 
 
 class WarehouseChange(SiteRequest):

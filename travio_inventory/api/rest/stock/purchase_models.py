@@ -35,9 +35,9 @@ class SupplierRequest(ContactBody):
 
     code: Annotated[str, Field(examples=["acme"])]
 
-    def command(self) -> AddSupplier:
+    def command(self, key: str) -> AddSupplier:
         """Raises InvalidRequest."""
-        return AddSupplier(self.code, self.contact())
+        return AddSupplier(self.code, self.contact(), key)
 
 
 class SupplierChange(ContactBody):

@@ -63,9 +63,9 @@ class SupplierRoutes:
         return _told(await self._suppliers.one(caller.as_member(), supplier_id), response)
 
     async def add(
-        self, caller: StockAdministering, body: models.SupplierRequest, response: Response
+        self, caller: StockAdministering, body: models.SupplierRequest, key: IdempotencyKey, response: Response
     ) -> models.SupplierShown:
-        supplier = await self._suppliers.add(caller.as_member(), body.command())
+        supplier = await self._suppliers.add(caller.as_member(), body.command(key))
         response.headers["location"] = f"{PREFIX}/suppliers/{part_of_path(supplier.id)}"
         return _told(supplier, response)
 

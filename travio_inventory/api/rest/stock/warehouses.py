@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 
 from travio_inventory.api.page_tokens import place, token_of
 from travio_inventory.api.rest.callers import StockAdministering, StockReading
+from travio_inventory.api.rest.native.idempotency import IdempotencyKey
 from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
 from travio_inventory.api.rest.routes import problems_of
@@ -69,9 +70,9 @@ class WarehouseRoutes:
         return await listed(self._stock, actor, query)
 
     async def add(
-        self, caller: StockAdministering, body: models.WarehouseRequest, response: Response
+        self, caller: StockAdministering, body: models.WarehouseRequest, key: IdempotencyKey, response: Response
     ) -> models.WarehouseShown:
-        warehouse = await self._stock.warehouses.add(caller.as_member(), body.command())
+        warehouse = await self._stock.warehouses.add(caller.as_member(), body.command(key))
         response.headers["location"] = f"{PREFIX}/warehouses/{part_of_path(warehouse.id)}"
         return _told(warehouse, response)
 

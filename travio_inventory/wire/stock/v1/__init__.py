@@ -75,6 +75,7 @@ __all__ = (
     "ReserveStockRequest",
     "ReserveStockResponse",
     "ReservedItem",
+    "Shard",
     "ShipTo",
     "ShipTransferRequest",
     "ShipTransferResponse",
@@ -206,6 +207,8 @@ class AddSupplierRequest(betterproto2.Message):
 
     contact: "Contact | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
 
+    idempotency_key: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -214,11 +217,13 @@ class AddSupplierRequest(betterproto2.Message):
         self,
         code: "str" = "",
         contact: "Contact | None" = None,
+        idempotency_key: "str" = "",
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
         self.code = code
         self.contact = contact
+        self.idempotency_key = idempotency_key
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()
@@ -252,6 +257,8 @@ class AddWarehouseRequest(betterproto2.Message):
 
     site: "Site | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
 
+    idempotency_key: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -260,11 +267,13 @@ class AddWarehouseRequest(betterproto2.Message):
         self,
         code: "str" = "",
         site: "Site | None" = None,
+        idempotency_key: "str" = "",
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
         self.code = code
         self.site = site
+        self.idempotency_key = idempotency_key
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()
@@ -1044,11 +1053,18 @@ class GetInventoryResponse(betterproto2.Message):
 
     inventory: "Inventory | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
+    shards: "list[Shard]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What each shard of it has; one where it lies in one.
+    """
+
     def __init__(
         self,
         inventory: "Inventory | None" = None,
+        shards: "list[Shard] | None" = None,
     ) -> None:
         self.inventory = inventory
+        self.shards = [] if shards is None else shards
         self.__post_init__()
 
 
@@ -2396,6 +2412,47 @@ default_message_pool.register_message("stock.v1", "ReserveStockResponse", Reserv
 
 
 @dataclass(eq=False, repr=False, init=False)
+class Shard(betterproto2.Message):
+    """
+    What one shard of an entry has.
+    """
+
+    shard: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+
+    takes_orders: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Whether orders are served from it; one of more than the entry has now keeps what was reserved there.
+    """
+
+    quantity_available: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    quantity_reserved: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    quantity_on_the_way: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    Left another shard, and has not come yet.
+    """
+
+    def __init__(
+        self,
+        shard: "int" = 0,
+        takes_orders: "bool" = False,
+        quantity_available: "int" = 0,
+        quantity_reserved: "int" = 0,
+        quantity_on_the_way: "int" = 0,
+    ) -> None:
+        self.shard = shard
+        self.takes_orders = takes_orders
+        self.quantity_available = quantity_available
+        self.quantity_reserved = quantity_reserved
+        self.quantity_on_the_way = quantity_on_the_way
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "Shard", Shard)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class ShipTo(betterproto2.Message):
     """
     Where an order goes.
@@ -3392,7 +3449,7 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "AddWarehouseResponse":
         """
-        Adds a warehouse. Repeated, it changes nothing.
+        Adds a warehouse. Repeated, it changes nothing; with its idempotency key it is answered by what the warehouse is now.
         """
 
         return await self._unary_unary(
@@ -3668,7 +3725,7 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "AddSupplierResponse":
         """
-        Adds a supplier. Repeated, it changes nothing.
+        Adds a supplier. Repeated, it changes nothing; with its idempotency key it is answered by what the supplier is now.
         """
 
         return await self._unary_unary(
@@ -3935,7 +3992,7 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def add_warehouse(self, message: "AddWarehouseRequest") -> "AddWarehouseResponse":
         """
-        Adds a warehouse. Repeated, it changes nothing.
+        Adds a warehouse. Repeated, it changes nothing; with its idempotency key it is answered by what the warehouse is now.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -4029,7 +4086,7 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def add_supplier(self, message: "AddSupplierRequest") -> "AddSupplierResponse":
         """
-        Adds a supplier. Repeated, it changes nothing.
+        Adds a supplier. Repeated, it changes nothing; with its idempotency key it is answered by what the supplier is now.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
