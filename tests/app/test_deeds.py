@@ -12,8 +12,8 @@ import pytest
 from tests.stock.shop import Shop
 from tests.typed import Type
 from travio_inventory.app.backends import Store
-from travio_inventory.app.deeds import OF_THE_HOUSE, PLANS, about, recorded
-from travio_inventory.app.service import deeds_of, open_inventory
+from travio_inventory.app.deeds import OF_THE_HOUSE, PLANS, about, deeds_of, recorded
+from travio_inventory.app.service import open_inventory
 from travio_inventory.app.stock import DEEDS, recorded_stock
 from travio_inventory.kernel.actor import Actor, Scope, house_of
 from travio_inventory.kernel.clock import SystemClock

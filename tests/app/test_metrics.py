@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from travio_inventory.app.backends import StartFailed, Store
 from travio_inventory.app.backends.opening import Edge
 from travio_inventory.app.background import dead_letters
-from travio_inventory.app.dead_letters import open_dead_letters
+from travio_inventory.app.letter_desk import open_letter_desk
 from travio_inventory.app.service import App, running, working
 from travio_inventory.app.told_figures import OF_STORE, VISITS, count_visits, tell_backends, tell_calls
 from travio_inventory.bench.free_ports import free_port
@@ -179,8 +179,10 @@ async def test_every_metric_is_told_and_moves(
 ) -> None:
     app, metrics = told
     before = await figures(metrics)
-    async with open_dead_letters(with_metrics(tmp_path), writes=True) as letters:
-        await SourceLetters(letters, "shop", SystemClock()).put(Message("t", "t/0@1", b"{"), Unfit("NOT_JSON", "no"))
+    async with open_letter_desk(with_metrics(tmp_path), writes=True) as desk:
+        await SourceLetters(desk.letters, "shop", SystemClock()).put(
+            Message("t", "t/0@1", b"{"), Unfit("NOT_JSON", "no")
+        )
     found = moved({}, before) & CONSTANT
     async with AsyncExitStack() as open_ones:
         client = await open_ones.enter_async_context(

@@ -12,6 +12,7 @@ from redis import Redis
 
 from tests.typed import Type, Typed
 from travio_inventory.app.backends import open_batches
+from travio_inventory.app.deeds import operator_here
 from travio_inventory.app.service import open_inventory
 from travio_inventory.app.stock import open_stock
 from travio_inventory.edge.deployments import prefix_of
@@ -129,6 +130,7 @@ def test_a_fault_of_stock_is_told_and_repaired(typed: Type, tmp_path: Path) -> N
     assert (again["entries"], again["left"], again["repaired"]) == (1, 0, 0)
     (deed,) = (each for each in lines(typed("deeds", "--json", **data)) if each["verb"] == "repair stock")
     assert (deed["about"], deed["outcome"]) == ("cup 64", "1 repaired")
+    assert deed["who"] == f"house {operator_here().user}"
 
 
 def test_what_cannot_be_audited_is_told_in_one_line(typed: Type, tmp_path: Path) -> None:

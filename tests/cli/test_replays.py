@@ -1,6 +1,8 @@
 """The commands that replay events and show how far sinks are, on the data of a service that runs."""
 
 import json
+import sys
+from io import StringIO
 from pathlib import Path
 
 import anyio
@@ -48,6 +50,35 @@ def test_beside_the_service_events_are_replayed_to_a_sink_that_is_named_or_writt
     assert (json.loads(lag.out)["sink"], json.loads(lag.out)["behind"]) == ("json-lines", 0)
     assert table.out.splitlines()[1].startswith("json-lines")
     assert [*(tmp_path / "data" / "replays").iterdir()] == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("how", ["variable", "standard input"])
+def test_a_sink_with_a_password_need_not_be_typed(
+    typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """What is typed is in the list of processes."""
+
+    async def open_and_close() -> None:
+        async with open_inventory(settings_of(tmp_path)):
+            pass
+
+    anyio.run(open_and_close)
+    data = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EVENTS": "none"}
+    sink, words = f"copy=json-lines:{tmp_path}/copy.jsonl", ["events", "replay", "--from", "2020-01-01"]
+    if how == "variable":
+        answer = typed(*words, **data, TRAVIO_TO_SINK=sink)
+        assert (typed("settings", TRAVIO_TO_SINK=sink).status, sink in typed("settings").out) == (0, False)
+    else:
+        monkeypatch.setattr(sys, "stdin", StringIO(f"{sink}\n"))
+        answer = typed(*words, "--to-sink", "-", **data)
+    assert (answer.status, answer.out) == (0, "0 events published to copy\n")
+
+
+def test_nothing_on_standard_input_is_no_sink(typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO())
+    answer = typed("events", "replay", "--from", "2020-01-01", "--to-sink", "-", TRAVIO_DATA=str(tmp_path))
+    assert (answer.status, "names no sink of TRAVIO_EVENTS" in answer.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from travio_inventory.protocol.batches import ABSENT, Applied, Kind, NotDone, Partition, Refused, RowKey, Table, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Index,
+    IndexEntry,
+    Kind,
+    NotDone,
+    Partition,
+    Refused,
+    RowKey,
+    Table,
+    Write,
+)
 from travio_inventory.store.sqlite import SqliteBatches, SqliteGuest, UnfitDatabase
 
 LETTER = RowKey(Kind.DEAD_LETTER, "")
@@ -36,6 +48,18 @@ async def test_a_guest_writes_nowhere_else(tmp_path: Path) -> None:
     async with SqliteBatches.open(tmp_path) as store, SqliteGuest.open(tmp_path) as guest:
         assert isinstance(await guest.apply(trip, [Write(TRIP, ABSENT, {"definition": "x"})]), NotDone)
         assert await store.get(trip, [TRIP]) == {}
+
+
+async def test_of_indexes_a_guest_adds_to_those_of_dead_letters_and_of_deeds(tmp_path: Path) -> None:
+    nowhere = Partition(Table.CURSORS, "", "deeds")
+    async with SqliteBatches.open(tmp_path) as store, SqliteGuest.open(tmp_path) as guest:
+        for index in Index:
+            outcome = await guest.apply(nowhere, (), [IndexEntry(index, "here", "entry", 100)])
+            found = await store.read_index(index, "here")
+            if index in (Index.DEEDS, Index.DEAD_LETTERS):
+                assert (outcome, found) == (Applied(), ["entry"])
+            else:
+                assert (type(outcome), found) == (NotDone, [])
 
 
 async def test_nothing_fails_while_guests_and_the_owner_write(tmp_path: Path) -> None:

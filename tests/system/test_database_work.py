@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from travio_inventory.app.backends import scylla
+from travio_inventory.app.deeds import operator_here
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
@@ -41,7 +42,7 @@ def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer)
         background=False,
         events="none",
     )
-    scylla.apply_schema(made, replication=1)
+    scylla.apply_schema(made, replication=1, by=operator_here())
     return made
 
 

@@ -11,7 +11,8 @@ import anyio
 
 from travio_inventory.app.assemble import Assembly, Ports, Unwatched, assemble, audited_sinks
 from travio_inventory.app.backends import open_batches, open_edge, open_view
-from travio_inventory.app.service import deeds_of, rules_of
+from travio_inventory.app.deeds import deeds_of
+from travio_inventory.app.service import rules_of
 from travio_inventory.app.stock import assemble_stock
 from travio_inventory.events.choice import parse_sinks
 from travio_inventory.kernel.clock import SystemClock

@@ -1,11 +1,10 @@
 """The jobs that take events in, and those that give dead letters again; where these are, and how many."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from travio_inventory.app.assemble import Assembly
-from travio_inventory.app.backends import Store, open_guest, open_view
+from travio_inventory.app.backends import Store
 from travio_inventory.app.background import DeadLetterJob, Job
 from travio_inventory.app.background.dead_letters import Ended, Give, Given, StillDead, TryLater
 from travio_inventory.app.inbound import inbound
@@ -39,13 +38,6 @@ def dead_letters_of(settings: Settings, store: Store) -> DeadLetters:
     return DeadLetters(
         store.batches, SystemClock(), kept_s=retention.dead_letters_seconds, letters_max=retention.dead_letters_max
     )
-
-
-@asynccontextmanager
-async def open_dead_letters(settings: Settings, *, writes: bool) -> AsyncIterator[DeadLetters]:
-    """Those of the store, beside the processes that are on it. Raises StartFailed."""
-    async with open_guest(settings) if writes else open_view(settings) as store:
-        yield dead_letters_of(settings, store)
 
 
 def event_jobs(

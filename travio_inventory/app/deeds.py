@@ -1,14 +1,23 @@
-"""Records what the house does: each such use case is wrapped, so that it is recorded before it is done, and after."""
+"""Records what the house does, before it is done and after: use cases of the house, and what operators do by commands
+that work on the store itself.
+"""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+import os
+import pwd
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from travio_inventory.kernel.actor import Actor, ActorKind
+from travio_inventory.app.backends import Store
+from travio_inventory.kernel.actor import Actor, ActorKind, operator
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.ids import fault_of
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
 from travio_inventory.seats.deed import BEGAN, DONE
 from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.settings import Settings
 
 T = TypeVar("T")
 
@@ -23,12 +32,19 @@ OF_THE_HOUSE = {
 """Use cases of the house, and what they are called in the record."""
 PLANS = {"put": "store seat plan", "delete": "delete seat plan"}
 """Verbs of the use case that keeps seat plans. A large plan is stored in parts, each of them a deed."""
+STOPPED = "stopped"
+"""How a deed ended that failed on the way or was interrupted."""
 IN_A_HOLDERS_PLACE = {"cancel_booking": "cancel booking", "erase_passengers": "erase passengers"}
 """Use cases that are recorded unless a user calls them: of those the events tell."""
 NAMES = ("trip_id", "hold_id", "inventory_id", "transfer_id", "code", "sku", "warehouse_id")
 """What commands call that which they are about."""
 COUNTS = ("quantity", "total", "received", "rejected", "lost")
 """What commands call how many."""
+
+
+def deeds_of(settings: Settings, store: Store) -> Deeds:
+    """Where it is recorded what the house does."""
+    return Deeds(store.batches, SystemClock(), kept_s=settings.retention.deeds_seconds)
 
 
 def recorded(inventory: Inventory, deeds: Deeds) -> Inventory:
@@ -59,6 +75,39 @@ def recorded_call(use_case: T, deeds: Deeds, verb: str, *, always: bool) -> T:
         return result
 
     return cast(T, do)
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a deed ends, unless it is stopped."""
+
+    outcome: str = DONE
+    stopped: str = STOPPED
+
+
+@asynccontextmanager
+async def one_deed(deeds: Deeds, actor: Actor, verb: str, about: str) -> AsyncIterator[Ending]:
+    """Record what is done within, which says how it ended. Raises BackendUnavailable: then it must not be done."""
+    deed = await deeds.begin(actor, verb, about)
+    ending = Ending()
+    try:
+        yield ending
+    except OutcomeUnknown:
+        raise
+    except BaseException:
+        await deeds.end(actor.organization, deed, ending.stopped)
+        raise
+    await deeds.end(actor.organization, deed, ending.outcome)
+
+
+def operator_here(organization: str = "") -> Actor:
+    """Whoever typed the command, by their name on this machine, or by their number where they have none."""
+    uid = os.getuid()
+    try:
+        name = os.environ.get("SUDO_USER") or pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = ""
+    return operator(f"uid-{uid}" if fault_of(name) else name, organization)
 
 
 class RecordedVerbs:

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from travio_inventory.app.backends import open_guest, open_view
 from travio_inventory.app.dead_letters import dead_letters_of
+from travio_inventory.app.deeds import deeds_of, one_deed, operator_here
 from travio_inventory.app.service import rules_of
 from travio_inventory.app.sinks import open_sink
 from travio_inventory.events.choice import ChosenSink, parse_sinks
 from travio_inventory.events.replay import Replay, Replayed
+from travio_inventory.events.shapes.moments import moment
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.backlog import Backlog, backlog_of
 from travio_inventory.protocol.recorded_events import Position, Wanted, recorded_events
@@ -75,7 +77,8 @@ async def replay(
     settings: Settings, chosen: ChosenSink, wanted: Wanted, told: Callable[[Replayed], None], *, anew: bool
 ) -> Replayed:
     """Publish the events to the sink, in a line of its own: relays and their positions are not touched. Goes on where
-    the same replay was stopped, unless `anew`. Raises StartFailed, ReplayStopped, StoreUnavailable, OSError.
+    the same replay was stopped, unless `anew`. It is a deed of the house. Raises StartFailed, ReplayStopped,
+    StoreUnavailable, BackendUnavailable, OSError.
     """
     progress = Progress(settings.store.data, chosen, wanted)
     with progress.alone():
@@ -85,6 +88,7 @@ async def replay(
         async with (
             open_guest(settings) as store,
             open_sink(chosen, settings.store.data, dead_letters_of(settings, store)) as sink,
+            one_deed(deeds_of(settings, store), operator_here(), "replay events", _about(chosen, wanted)) as ending,
         ):
             pieces = recorded_events(store.batches, clock, wanted, kept_s=kept_s, after=after)
             running = Replay(pieces, sink, down_s_max=DOWN_S_MAX)
@@ -102,9 +106,17 @@ async def replay(
             except BaseException:
                 if running.replayed.position.epoch:
                     progress.write(running.replayed.position)
+                ending.stopped = f"stopped, {running.replayed.published} published"
                 raise
+            ending.outcome = f"{running.replayed.published} published, {len(running.replayed.refused)} refused"
         progress.end()
         return running.replayed
+
+
+def _about(chosen: ChosenSink, wanted: Wanted) -> str:
+    """What happened when, and of which trip; and to where, which has no secret."""
+    times = "..".join(moment(at_ms) if at_ms else "" for at_ms in (wanted.from_ms, wanted.to_ms))
+    return " ".join(filter(None, (times, wanted.partition_key, f"to {chosen.name}: {chosen.target.place}")))
 
 
 class SinkBacklog(NamedTuple):

@@ -24,7 +24,7 @@ from travio_inventory.app.background import (
     stock_jobs,
 )
 from travio_inventory.app.dead_letters import dead_letters_of, event_jobs
-from travio_inventory.app.deeds import recorded
+from travio_inventory.app.deeds import deeds_of, recorded
 from travio_inventory.app.metrics_listener import telling_metrics
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.app.relayed import flush, relayed, shared_sinks
@@ -50,7 +50,6 @@ from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.map_signals import MapSignals
-from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -290,11 +289,6 @@ def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Wat
         limits=limits_of(settings.stock),
     )
     return assembly._replace(stock=recorded_stock(stock, deeds_of(settings, store)))
-
-
-def deeds_of(settings: Settings, store: Store) -> Deeds:
-    """Where it is recorded what the house does."""
-    return Deeds(store.batches, SystemClock(), kept_s=settings.retention.deeds_seconds)
 
 
 def _gauges_of(relays: Mapping[str, Relay]) -> Iterator[tuple[str, Callable[[], int]]]:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Container
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from cyclopts.validators import Number
 
 from travio_inventory.app.auditing import Auditing, auditing
 from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.deeds import Ending, one_deed, operator_here
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
@@ -18,7 +20,7 @@ from travio_inventory.cli.server import settings_or_none
 from travio_inventory.cli.starting import cannot_start
 from travio_inventory.cli.stock_audits import tell_stock
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
-from travio_inventory.kernel.actor import HOUSE, house_of
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.seats.audit.auditing import GROUPS_PER_SECOND, AuditRules
@@ -176,25 +178,28 @@ class _Work:
     async def _all_stock(self, opened: Auditing, audits: AuditStock) -> None:
         async for at in opened.places(""):
             self._progress.over(f"entry {self._total.entries + 1}: {at.name} of {at.organization}")
-            house = house_of(at.organization)
-            deed = await opened.deeds.begin(house, "repair stock", f"{at.name} {at.number}") if self._repair else None
-            audited = await audits.one(HOUSE, at, repair=self._repair)
-            if deed is not None:
-                await opened.deeds.end(at.organization, deed, f"{len(audited.repaired)} repaired")
+            about = f"{at.name} {at.number}"
+            async with self._deed(opened, at.organization, "repair stock", about) as ending:
+                audited = await audits.one(HOUSE, at, repair=self._repair)
+                ending.outcome = f"{len(audited.repaired)} repaired"
             self._total.add_stock(audited)
             self._progress.over("")
             tell_stock(self._screen, audited)
+
+    def _deed(self, opened: Auditing, organization: str, verb: str, about: str) -> AbstractAsyncContextManager[Ending]:
+        """Records a repair; to look is none."""
+        if not self._repair:
+            return nullcontext(Ending())
+        return one_deed(opened.deeds, operator_here(organization), verb, about)
 
     async def _one(self, opened: Auditing, key: TripKey) -> None:
         def told(done: int, groups: int) -> None:
             of = f"{key.trip} of {key.organization}: {done} of {groups} seat groups"
             self._progress.over(f"shard {self.shard} of {SHARDS}, trip {self._total.trips + 1}, {of}")
 
-        house = house_of(key.organization)
-        deed = await opened.deeds.begin(house, "repair trip", key.trip) if self._repair else None
-        audited = await opened.audits.one(HOUSE, key, repair=self._repair, told=told)
-        if deed is not None:
-            await opened.deeds.end(key.organization, deed, f"{len(audited.repaired)} repaired")
+        async with self._deed(opened, key.organization, "repair trip", key.trip) as ending:
+            audited = await opened.audits.one(HOUSE, key, repair=self._repair, told=told)
+            ending.outcome = f"{len(audited.repaired)} repaired"
         self._total.add(audited)
         self._progress.over("")
         if self._screen.as_json:

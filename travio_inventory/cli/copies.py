@@ -1,14 +1,20 @@
 """Commands that back up the embedded store and restore it."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from travio_inventory.app.deeds import one_deed, operator_here
 from travio_inventory.cli.connection_options import fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
-from travio_inventory.store.sqlite import DataFolderInUse, UnfitDatabase
+from travio_inventory.cli.server import settings_or_none
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.seats.records.deeds import Deeds
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteGuest, UnfitDatabase
 from travio_inventory.store.sqlite.copies import NoCopy, back_up
 from travio_inventory.store.sqlite.copies import restore as restore_copy
 
@@ -45,9 +51,12 @@ def restore(
 ) -> Exit:
     """Make a backup the store of a data folder, which no service may use meanwhile.
 
-    What was done since the backup is lost: see the operations page for what to do before the service starts.
+    What was done since the backup is lost: see the operations page for what to do before the service starts. That it
+    was restored is in the list of deeds.
     """
-    screen = Screen()
+    screen, settings = Screen(), settings_or_none()
+    if settings is None:
+        return Exit.WRONG
     try:
         aside = restore_copy(file, data, replace=replace)
     except (NoCopy, UnfitDatabase) as failed:
@@ -57,5 +66,20 @@ def restore(
     screen.say(f"{data.absolute()} has the store of {file}")
     if aside is not None:
         screen.say(f"what it had before is {aside}")
+    try:
+        asyncio.run(_recorded(data, str(file.absolute()), kept_s=settings.retention.deeds_seconds))
+    except (UnfitDatabase, BackendUnavailable) as failed:
+        screen.say(f"`travio-inventory deeds` will not tell of it: {failed}", "yellow")
     screen.say("next: `travio-inventory audit --repair`, then start the service")
     return Exit.DONE
+
+
+async def _recorded(data: Path, about: str, *, kept_s: int) -> None:
+    """Record that it was restored, in what was restored. Raises UnfitDatabase if that is of an earlier release, and
+    BackendUnavailable.
+    """
+    async with (
+        SqliteGuest.open(data) as guest,
+        one_deed(Deeds(guest, SystemClock(), kept_s=kept_s), operator_here(), "restore backup", about),
+    ):
+        pass

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
-from travio_inventory.app.dead_letters import open_dead_letters
+from travio_inventory.app.letter_desk import DISCARDED, LetterDesk, open_letter_desk
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
@@ -28,7 +28,6 @@ SHOWN_CHARS = 12
 BODY_SHOWN_MAX = 4_096
 POLL_S = 0.25
 WAIT_S_DEFAULT = 30
-DISCARDED = "discarded"
 
 Of = Annotated[str, Parameter(name="--of", help="The name of a source or a sink; by default all of them.")]
 Ids = Annotated[tuple[str, ...], Parameter(help="Letters, as the list names them: 6 characters or more of each.")]
@@ -51,7 +50,8 @@ def dead_letters(letter: str = "", *, of: Of = "", as_json: AsJson = False) -> E
     """
     screen = Screen(as_json=as_json)
 
-    async def work(letters: DeadLetters) -> Exit:
+    async def work(desk: LetterDesk) -> Exit:
+        letters = desk.letters
         if letter:
             [found] = await _chosen(letters, (letter,), of)
             whole = await letters.read(found.of, found.told.id, whole=True)
@@ -86,15 +86,15 @@ def requeue(
     """
     screen = Screen(as_json=as_json)
 
-    async def work(kept: DeadLetters) -> Exit:
+    async def work(desk: LetterDesk) -> Exit:
         status = Exit.DONE
-        found = await _chosen(kept, letters, of, whole_list=all_)
+        found = await _chosen(desk.letters, letters, of, whole_list=all_)
         for each in found:
             if not each.told.letter.is_cut and each.told.status is Status.KEPT:
-                await kept.want(each.of, each.told)
+                await desk.requeue(each.of, each.told)
         until_s = anyio.current_time() + wait
         for each in found:
-            told = await _ended(kept, each, until_s)
+            told = await _ended(desk.letters, each, until_s)
             status = max(status, _tell(screen, each, told), key=lambda exit_: exit_.value)
         return status
 
@@ -113,8 +113,8 @@ def discard(
     """Forget dead letters: they take effect never. It asks, unless --yes says so."""
     screen = Screen(as_json=as_json)
 
-    async def work(kept: DeadLetters) -> Exit:
-        found = await _chosen(kept, letters, of, whole_list=all_)
+    async def work(desk: LetterDesk) -> Exit:
+        found = await _chosen(desk.letters, letters, of, whole_list=all_)
         if not found:
             return Exit.DONE
         if not yes:
@@ -125,7 +125,7 @@ def discard(
                 return Exit.NO
         status = Exit.DONE
         for each in found:
-            done = await kept.end(each.of, each.told, DISCARDED)
+            done = await desk.discard(each.of, each.told)
             status = status if done else Exit.ASK_AGAIN
             said = DISCARDED if done else "it has just changed: look at it again"
             _say(screen, each, said, "green" if done else "yellow")
@@ -134,7 +134,7 @@ def discard(
     return _on_the_store(screen, work, writes=True)
 
 
-def _on_the_store(screen: Screen, work: Callable[[DeadLetters], Awaitable[Exit]], *, writes: bool) -> Exit:
+def _on_the_store(screen: Screen, work: Callable[[LetterDesk], Awaitable[Exit]], *, writes: bool) -> Exit:
     settings = settings_or_none()
     if settings is None:
         return Exit.WRONG
@@ -143,8 +143,8 @@ def _on_the_store(screen: Screen, work: Callable[[DeadLetters], Awaitable[Exit]]
         return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", said))
 
     async def opened() -> Exit:
-        async with open_dead_letters(settings, writes=writes) as letters:
-            return await work(letters)
+        async with open_letter_desk(settings, writes=writes) as desk:
+            return await work(desk)
 
     try:
         return asyncio.run(opened())

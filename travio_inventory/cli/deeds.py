@@ -1,6 +1,7 @@
 """The command that shows what the house did."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -31,7 +32,8 @@ def show_deeds(
     ] = ORGANIZATION_DEFAULT,
     as_json: AsJson = False,
 ) -> Exit:
-    """Show what the house did in a month: who opened, blocked, froze, swapped, cancelled, repaired what, and when.
+    """Show what the house did in a month: who opened, blocked, froze, swapped, cancelled, repaired what, and when; with
+    what concerns every organization: tables, replays, dead letters.
 
     It works on the store that the settings name, not through a service. A deed that only `began` may have been done or
     not: its process died, or the outcome is unknown. With --json one line for each.
@@ -59,15 +61,20 @@ def show_deeds(
 
 
 async def _read(settings: Settings, organization: str, at_ms: int) -> list[Deed]:
-    found: list[Deed] = []
-    after = ""
     async with open_view(settings) as store:
         deeds = Deeds(store.batches, SystemClock())
-        while True:
-            some, after = await deeds.of_month(organization, at_ms, after=after, most=DEEDS_PER_READ)
-            found += some
-            if not after:
-                return ended(found)
+        return ended([deed for whose in (organization, "") async for deed in _of_month(deeds, whose, at_ms)])
+
+
+async def _of_month(deeds: Deeds, organization: str, at_ms: int) -> AsyncIterator[Deed]:
+    """All entries, in the order of time; of "" what concerns every organization."""
+    after = ""
+    while True:
+        some, after = await deeds.of_month(organization, at_ms, after=after, most=DEEDS_PER_READ)
+        for deed in some:
+            yield deed
+        if not after:
+            return
 
 
 def _time(at_ms: int) -> str:

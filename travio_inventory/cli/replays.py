@@ -17,6 +17,7 @@ from travio_inventory.cli.server import settings_or_none
 from travio_inventory.cli.starting import cannot_start
 from travio_inventory.events.choice import ChosenSink, parse_sink, parse_sinks
 from travio_inventory.events.replay import Replayed, ReplayStopped
+from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.protocol.recorded_events import Wanted
 from travio_inventory.settings import Settings
@@ -24,13 +25,22 @@ from travio_inventory.settings import Settings
 COLUMNS = ("sink", "cursor", "open", "has all before (UTC)", "behind", "events", "set aside")
 EVENTS_MAX = 100_000
 REFUSED_SHOWN_MAX = 20
+STANDARD_INPUT = "-"
 GOES_ON = "the same command goes on from here"
 
 
 def replay_events(
     *,
     from_: Annotated[str, Parameter(name="--from", help="The first moment: 2027-06-01T10:00:00Z, or a day.")],
-    to_sink: Annotated[str, Parameter(help="A sink of TRAVIO_EVENTS by its name, or one written as there.")],
+    to_sink: Annotated[
+        str,
+        Parameter(
+            env_var="TRAVIO_TO_SINK",
+            allow_leading_hyphen=True,
+            help="A sink of TRAVIO_EVENTS by its name, or one written as there; - reads it from standard input. A "
+            "password in it belongs there, in the variable or in a password_file: others see what is typed.",
+        ),
+    ],
     to: Annotated[str, Parameter(help="The moment before which to end; by default all.")] = "",
     trip: Annotated[str, Parameter(help="Only the events of this trip.")] = "",
     anew: Annotated[bool, Parameter(negative="", help="Do not go on where the same replay was stopped.")] = False,
@@ -53,7 +63,7 @@ def replay_events(
     if settings is None:
         return Exit.WRONG
     try:
-        chosen = _chosen(settings, to_sink)
+        chosen = _chosen(settings, sys.stdin.readline().strip() if to_sink == STANDARD_INPUT else to_sink)
     except ValueError as wrong:
         return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", f"--to-sink {wrong}"))
     return _replay(screen, settings, chosen, wanted, anew=anew)
@@ -72,8 +82,8 @@ def _replay(screen: Screen, settings: Settings, chosen: ChosenSink, wanted: Want
         return fail(screen, cannot_start(failed))
     except ReplayStopped as stopped:
         return fail(screen, Failure(Exit.ASK_AGAIN, "SINK_DOWN", f"{chosen.name}: {stopped}", GOES_ON))
-    except StoreUnavailable as failed:
-        return fail(screen, Failure(Exit.ASK_AGAIN, "BACKEND_UNAVAILABLE", str(failed), GOES_ON))
+    except (StoreUnavailable, BackendUnavailable) as failed:
+        return fail(screen, Failure(Exit.ASK_AGAIN, BackendUnavailable.reason, str(failed), GOES_ON))
     except BlockingIOError:
         return fail(screen, Failure(Exit.ASK_AGAIN, "BUSY", "another process runs the same replay"))
     except (OSError, ValueError) as failed:

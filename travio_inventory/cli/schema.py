@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.deeds import operator_here
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.server import settings_or_none
 from travio_inventory.cli.starting import cannot_start
@@ -24,7 +25,8 @@ def apply_schema(
     It never drops or changes anything; an existing keyspace keeps its replication. It refuses fewer than three copies
     unless TRAVIO_ENVIRONMENT=development: what was sold must survive the loss of a server.
     """
-    return _told(lambda scylla, settings: scylla.apply_schema(settings, replication=replication))
+    by = operator_here()
+    return _told(lambda scylla, settings: scylla.apply_schema(settings, replication=replication, by=by))
 
 
 def check_schema() -> Exit:

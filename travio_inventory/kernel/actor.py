@@ -153,5 +153,10 @@ def house_for(organization: str, user: str) -> Actor:
     return Actor(organization, user, EVERY_SCOPE, ActorKind.HOUSE)
 
 
+def operator(user: str, organization: str = "") -> Actor:
+    """Somebody of the house at a command line, in one organization or in every one. Raises InvalidRequest."""
+    return Actor(organization, user, frozenset({Scope.HOUSE_WORK}), ActorKind.HOUSE)
+
+
 HOUSE: Final = Actor("", "", frozenset({Scope.HOUSE_WORK}), ActorKind.HOUSE)
 """The house itself, in every organization."""

@@ -29,9 +29,9 @@ BARE_NAMES = {
 TEST_PREFIX = "TRAVIO_TEST_"
 CLIENT_NAMES = {
     "TRAVIO_TARGET", "TRAVIO_TARGET_TLS", "TRAVIO_TARGET_CA_FILE", "TRAVIO_ORGANIZATION", "TRAVIO_USER",
-    "TRAVIO_TOKEN", "TRAVIO_TOKEN_FILE",
+    "TRAVIO_TOKEN", "TRAVIO_TOKEN_FILE", "TRAVIO_TO_SINK",
 }  # fmt: skip
-"""Not settings of the service: which service the command line calls, and for which user."""
+"""Not settings of the service: which service the command line calls, for which user, and where to it replays."""
 
 RENAMED = MappingProxyType({"TRAVIO_WORKERS": "TRAVIO_BACKGROUND"})
 """Old names of variables, and their new names."""

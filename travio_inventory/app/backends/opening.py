@@ -102,8 +102,8 @@ async def open_view(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def open_guest(settings: Settings) -> AsyncIterator[Store]:
-    """The store, to look at it and to write dead letters: the embedded one beside the process that has it. Raises
-    StartFailed.
+    """The store, to look at it and to write dead letters and deeds: the embedded one beside the process that has it.
+    Raises StartFailed.
     """
     async with _beside(settings, SqliteGuest) as store:
         yield store

@@ -11,7 +11,11 @@ from cassandra.protocol import ErrorMessage
 from travio_inventory.app.backends.certificates import trusting
 from travio_inventory.app.backends.failures import NotAsRequired, NotReached, StartFailed
 from travio_inventory.app.backends.renewed import Renewals, SecretFile
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.seats.deed import DONE
+from travio_inventory.seats.records.deeds import beginning, entry_of
 from travio_inventory.settings import Settings, names
 from travio_inventory.store.addresses import parse_cluster
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema, watch
@@ -35,8 +39,9 @@ async def open_scylla(settings: Settings, renewals: Renewals | None = None) -> A
         yield batches
 
 
-def apply_schema(settings: Settings, *, replication: int) -> int:
-    """Create the keyspace and the tables, and add what is missing; returns the schema version. Blocks.
+def apply_schema(settings: Settings, *, replication: int, by: Actor) -> int:
+    """Create the keyspace and the tables, and add what is missing; returns the schema version. Blocks. It is a deed of
+    the house: before there are tables, it is recorded only when it is done.
 
     Raises ReplicationRefused, and StartFailed if no server accepts the connection or the keyspace is still not as
     required.
@@ -52,9 +57,17 @@ def apply_schema(settings: Settings, *, replication: int) -> int:
             raise ReplicationRefused(
                 f"{replication} copies of a row need as many servers: the datacenter has {servers}"
             )
+        version = schema.ours().version
+        deed = beginning(SystemClock().now_ms(), by, "apply schema", f"version {version} in {options.keyspace}")
+        began, done = (
+            entry_of(by.organization, each, kept_s=settings.retention.deeds_seconds)
+            for each in (deed, deed._replace(outcome=DONE))
+        )
+        schema.add_entry(opened, options.keyspace, began)
         schema.apply(opened, options, replication=replication)
         schema.check(opened, options)
-    return schema.ours().version
+        schema.add_entry(opened, options.keyspace, done)
+    return version
 
 
 def begin_trial(settings: Settings, *, replication: int) -> None:

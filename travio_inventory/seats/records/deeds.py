@@ -32,8 +32,7 @@ class Deeds:
 
     async def begin(self, actor: Actor, verb: str, about: str) -> Deed:
         """Record that it begins. Raises BackendUnavailable if that may not be durable: then it must not be done."""
-        who = f"{actor.kind.value} {actor.user}".strip()
-        deed = Deed(self._clock.now_ms(), uuid4().hex, who, verb, about[:TEXT_MAX], BEGAN)
+        deed = beginning(self._clock.now_ms(), actor, verb, about)
         if not isinstance(await self._add(actor.organization, deed), Applied):
             raise BackendUnavailable
         return deed
@@ -43,9 +42,7 @@ class Deeds:
         await self._add(organization, deed._replace(outcome=outcome))
 
     async def _add(self, organization: str, deed: Deed) -> object:
-        entry = SEPARATOR.join((f"{deed.at_ms:015d}", *deed[1:]))
-        entries = [IndexEntry(Index.DEEDS, bucket_of(organization, deed.at_ms), entry, self._kept_s)]
-        return await self._batches.apply(_NOWHERE, (), entries)
+        return await self._batches.apply(_NOWHERE, (), [entry_of(organization, deed, kept_s=self._kept_s)])
 
     async def of_month(self, organization: str, at_ms: int, *, after: str, most: int) -> tuple[Sequence[Deed], str]:
         """The next deeds of the month of that moment, in the order of time, and where the next ones are, "" behind the
@@ -70,6 +67,17 @@ class Deeds:
         deeds = ended([_read(entry) for entry in found])  # the last one may be cut in two: it is there in full if not
         is_more = len(deeds) > most or len(found) > 2 * most
         return DeedPage(deeds[:most], _behind(deeds[:most][-1]) if is_more else "")
+
+
+def beginning(at_ms: int, actor: Actor, verb: str, about: str) -> Deed:
+    """A deed that begins."""
+    return Deed(at_ms, uuid4().hex, f"{actor.kind.value} {actor.user}".strip(), verb, about[:TEXT_MAX], BEGAN)
+
+
+def entry_of(organization: str, deed: Deed, *, kept_s: int) -> IndexEntry:
+    """What records the deed as it is; "" is the organization of what concerns every one."""
+    entry = SEPARATOR.join((f"{deed.at_ms:015d}", *deed[1:]))
+    return IndexEntry(Index.DEEDS, bucket_of(organization, deed.at_ms), entry, kept_s)
 
 
 def _behind(deed: Deed) -> str:

@@ -10,6 +10,8 @@ from cassandra import ConsistencyLevel, InvalidRequest, Unauthorized
 from cassandra.cluster import Session
 from cassandra.query import SimpleStatement
 
+from travio_inventory.protocol.batches import IndexEntry
+from travio_inventory.protocol.plain_tables import INDEXES
 from travio_inventory.store.addresses import KEYSPACE
 from travio_inventory.store.scylla import agreements, placement
 from travio_inventory.store.scylla.connecting import ScyllaOptions
@@ -98,6 +100,15 @@ def _create(session: Session, schema: Schema, parameters: Mapping[str, str]) -> 
     if is_scylla(session):
         for statement in schema.scylla_statements:
             session.execute(_filled(statement, parameters), timeout=CHANGE_S_MAX)
+
+
+def add_entry(session: Session, keyspace: str, entry: IndexEntry) -> None:
+    """Add an entry with an end to an index, where its table is there already. Raises the driver's errors."""
+    table = INDEXES[entry.of].table
+    if table in _live_tables(session, keyspace):
+        text = f"INSERT INTO {keyspace}.{table} (index_name, bucket, entry) VALUES (%s, %s, %s) USING TTL %s"  # noqa: S608 - a checked name
+        everywhere = SimpleStatement(text, consistency_level=ConsistencyLevel.EACH_QUORUM)
+        session.execute(everywhere, (str(entry.of), entry.bucket, entry.entry, entry.keep_s), timeout=CHANGE_S_MAX)
 
 
 def check(session: Session, options: ScyllaOptions) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Writes to the embedded record beside the process that has it: single batches of tables that no answer rests on.
 
-The process that has the folder keeps nothing of these tables in memory, and its next group waits until the guest's
-commit is on disk. So a guest may note what that process is to do, and no more.
+The process that has the folder keeps nothing of these tables and indexes in memory, and its next group waits until the
+guest's commit is on disk. So a guest may note what that process is to do, and what an operator did, and no more.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
+    Index,
     IndexEntry,
     NotDone,
     Outcome,
@@ -29,10 +30,11 @@ from travio_inventory.store.sqlite.view import SqliteView
 
 WAIT_S_MAX = 5.0
 TABLES = frozenset({Table.DEAD_LETTERS})
+INDEXES = frozenset({Index.DEAD_LETTERS, Index.DEEDS})
 
 
 class SqliteGuest(SqliteView):
-    """Batches on TABLES, one commit each; of other tables none is ever done."""
+    """Batches on TABLES and entries of INDEXES, one commit each; of others none is ever done."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -47,7 +49,7 @@ class SqliteGuest(SqliteView):
         send_by: float = ANY_TIME,
     ) -> Outcome:
         """See Batches."""
-        if partition.table not in TABLES:
+        if (writes and partition.table not in TABLES) or not INDEXES.issuperset(entry.of for entry in entries):
             return NotDone("a guest does not write there")
         if asyncio.get_running_loop().time() > send_by:
             return NotDone("its time to be sent is over")
