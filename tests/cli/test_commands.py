@@ -170,6 +170,13 @@ def test_without_a_service_the_error_says_how_to_start_one(typed: Type) -> None:
         (("bench", "hot-seat", "--workers", "0"), "Must be >= 1"),
         (("hold", "t", "a", "b", "s", "--seconds", "-5"), "Must be >= 0"),
         (("extend", "hold", "--seconds", "-5"), "Must be >= 0"),
+        (("hold", "t", "a", "b", "s", "--seconds", "1_0"), 'unable to convert "1_0" into int'),
+        (("extend", "hold", "--seconds", "2.5"), 'unable to convert "2.5" into int'),
+        (("waitlist", "join", "t", "--class", "x", "--seats", "０２"), "into int"),  # noqa: RUF001
+        (("trip", "list", "--days", "0x10"), 'unable to convert "0x10" into int'),
+        (("serve", "--workers", "+1"), 'unable to convert "+1" into int'),
+        (("bench", "holds", "--seconds", "1_0.5"), 'unable to convert "1_0.5" into float'),
+        (("bench", "holds", "--seconds", "inf"), 'unable to convert "inf" into float'),
         (("serve", "--workers", "-1"), "--workers -1: allowed is a whole number from 1 to 64"),
         (("bench", "noop", "--target", "localhost:1"), "omit --target"),
         (("bench", "holds", "--out", "/no/such/folder/x.json"), "--out /no/such/folder/x.json"),

@@ -158,6 +158,9 @@ def test_a_plan_may_be_json(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(WrongFile, match=r"hall\.JSON: not JSON: "):
         read_plan(path)
+    path.write_text('{"name": "a", "name": "b"}')
+    with pytest.raises(WrongFile, match=r"hall\.JSON: not JSON: an object names 'name' twice"):
+        read_plan(path)
 
 
 def test_all_seats_of_a_plan_may_be_one_seat_group() -> None:

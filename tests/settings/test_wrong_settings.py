@@ -137,6 +137,9 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
             {"TRAVIO_WORKERS": "off"},
             "TRAVIO_WORKERS: no such setting; its new name is TRAVIO_BACKGROUND",
         ),
+        ({"GRPC_PORT": "9_083"}, "GRPC_PORT='9_083' is wrong: allowed is a whole number from 0 to 65535"),
+        ({"HTTP_PORT": "8_083"}, "HTTP_PORT='8_083' is wrong: allowed is off, or a whole number from 0 to 65535"),
+        ({"HOLD_TTL_SECONDS": "６０"}, "HOLD_TTL_SECONDS='６０' is wrong: allowed is a whole number from 1 to 86400"),  # noqa: RUF001
         ({"travio_data": "x"}, "travio_data: no such setting; did you mean TRAVIO_DATA?"),
         (
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 from rich.console import Console
 
 from travio_inventory.cli.command import Command
+from travio_inventory.cli.numbers import read_words
 from travio_inventory.cli.stock.commands import STOCK_BEGIN, STOCK_COMMANDS
 
 PACKAGE = "travio_inventory.cli"
@@ -326,6 +327,7 @@ def _app(name: str, said: str, epilogue: str) -> App:
     is_read = sys.stdout.isatty()
     return App(
         name=name,
+        default_parameter=Parameter(converter=read_words),
         help=said,
         help_epilogue=epilogue,
         help_format="plaintext",

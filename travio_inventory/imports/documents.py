@@ -11,6 +11,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar
 
+from travio_inventory.kernel.json_members import members_once
+
 FILE_BYTES_MAX = 1_000_000
 PLAN_BYTES_MAX = 50_000_000
 """A plan of 100,000 seats with long ids and labels has less."""
@@ -64,7 +66,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 def parse_json(text: str, source: str) -> dict[str, Any]:
     """The object in the file `source`. Raises WrongFile."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=members_once)
     except (ValueError, RecursionError) as failed:
         raise WrongFile(f"{source}: not JSON: {failed}") from None
     if not isinstance(found, dict):

@@ -1,15 +1,18 @@
 """What the settings of every component have in common: a frozen model whose fields name their variables."""
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
-from pydantic import AliasChoices, Field, FilePath, SecretStr, model_validator
+from pydantic import AliasChoices, Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from travio_inventory.settings.environment import PREFIX, name_used, names, variables
 from travio_inventory.settings.words import shown
+
+_DIGITS = re.compile("-?[0-9]+")
 
 
 def setting(
@@ -78,6 +81,16 @@ class Component(BaseSettings):
         """The allowed values of the field, in words."""
         return cls.forms.get(field) or _allowed(cls.model_fields[field])
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_digits(cls, value: object, info: ValidationInfo) -> object:
+        """A number is its digits: Python takes `1_0` and full-width ones for numbers too."""
+        is_number = _is_whole(cls.model_fields[str(info.field_name)].annotation)
+        said = value.strip() if is_number and isinstance(value, str) else ""
+        if any(map(str.isdigit, said)) and not _DIGITS.fullmatch(said):
+            raise ValueError("is wrong")
+        return value
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         """Checks that concern several fields."""
@@ -107,6 +120,11 @@ class Component(BaseSettings):
     def said(self, field: str) -> str:
         """The variable and the value of the field."""
         return f"{name_used(self.keys()[field])}={shown(getattr(self, field))}"
+
+
+def _is_whole(kind: object) -> bool:
+    """Whether values are whole numbers, or those among others."""
+    return kind is int or any(int in (each, *get_args(each)[:1]) for each in get_args(kind))
 
 
 def _key(info: FieldInfo) -> str:

@@ -112,6 +112,7 @@ async def test_what_cannot_be_watched_is_told_and_the_socket_stays() -> None:
             '{"type":"other"}',
             r'{"type":"subscribe","showtimeId":"\ud800"}',
             '{"type":"subscribe"}',
+            '{"type":"subscribe","tripId":"none","tripId":"t1"}',
             "x" * 5_000,
         ):
             await opened.send(said)

@@ -46,6 +46,7 @@ def test_an_event_is_read_in_each_of_its_forms(came: Message, source: str) -> No
         (message(b"\xff\xfe"), "NOT_JSON", "no UTF-8"),
         (message(b""), "NOT_JSON", "no JSON"),
         (message(b'{"a":NaN}'), "NOT_JSON", "NaN is no number"),
+        (message(b'{"type":"t","type":"u"}'), "NOT_JSON", "names 'type' twice"),
         (message(b"[" * 200_000), "NOT_JSON", "nested too deeply"),
         (message(b'{"type":"t","n":' + b"9" * 5_000 + b"}"), "NOT_JSON", "no JSON"),
         (message(b"x" * (BYTES_MAX + 1)), "TOO_LARGE", f"has {BYTES_MAX + 1} bytes"),

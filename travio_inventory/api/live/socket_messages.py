@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from travio_inventory.api.live.watched_parts import WatchedPart
+from travio_inventory.kernel.json_members import NamedTwice, members_once
 from travio_inventory.seats.trip import Ends
 
 CHARS_MAX: Final = 4_096
@@ -57,7 +58,9 @@ def read_message(text: str) -> SocketMessage:
     if len(text) > CHARS_MAX:
         raise BadSocketMessage(f"a message may have {CHARS_MAX} characters")
     try:
-        said = json.loads(text)
+        said = json.loads(text, object_pairs_hook=members_once)
+    except NamedTwice as twice:
+        raise BadSocketMessage(str(twice)) from None
     except (ValueError, RecursionError):
         raise BadSocketMessage("a message must be JSON") from None
     if not isinstance(said, dict) or any(not isinstance(value, str) for value in said.values()):

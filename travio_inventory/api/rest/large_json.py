@@ -1,10 +1,12 @@
-"""Reads a large JSON text in turns, so that nobody waits for all of it: the same values as json reads."""
+"""Reads a large JSON text in turns, so that nobody waits for all of it. Each member is named once."""
 
 import asyncio
 import json
 from collections.abc import Callable, Generator
 from json.decoder import JSONDecodeError
 from typing import Any, Final, cast
+
+from travio_inventory.kernel.json_members import NamedTwice, members_once
 
 AT_ONCE_CHARS: Final = 16_384
 """So much is read in much less than a millisecond."""
@@ -16,11 +18,15 @@ SPACE: Final = " \t\n\r"
 LARGE: Final = ("[", "{")
 """How a value begins that may be large."""
 
-_scan: Final[Callable[[str, int], tuple[Any, int]]] = cast(Any, json.JSONDecoder()).scan_once
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = cast(
+    Any, json.JSONDecoder(object_pairs_hook=members_once)
+).scan_once
 
 
 async def read_in_turns(data: bytes, at_once: int = AT_ONCE_CHARS) -> Any:  # noqa: ANN401 - JSON
-    """The value of the text; others have their turn after each part. Raises JSONDecodeError, or another ValueError."""
+    """The value of the text; others have their turn after each part. Raises JSONDecodeError, NamedTwice, or another
+    ValueError.
+    """
     text = data.decode(json.detect_encoding(data), "surrogatepass")
     if text.startswith("\ufeff"):
         raise JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
@@ -97,7 +103,7 @@ def _many(text: str, at: int, at_once: int) -> tuple[list[Any], int] | None:
     if cut < 0:
         return None
     try:
-        values = json.loads(f"[{part[: cut + 1]}]")
+        values = json.loads(f"[{part[: cut + 1]}]", object_pairs_hook=members_once)
     except (ValueError, RecursionError):
         return None
     return values, _after_space(text, at + cut + 2)
@@ -112,6 +118,8 @@ def _members(text: str, at: int, at_once: int, deep: int) -> Reading:
         if text[at : at + 1] != '"':
             raise JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
         name, at = _scan(text, at)
+        if name in members:
+            raise NamedTwice(name)
         at = _after(text, _after_space(text, at), ":")
         is_large = text[at : at + 1] in LARGE
         members[name], at = (yield from _value(text, at, at_once, deep)) if is_large else _small(text, at)

@@ -16,13 +16,15 @@ from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest.large_json import AT_ONCE_CHARS, read_in_turns
 from travio_inventory.api.rest.single_values import check_single, lists_of
 from travio_inventory.kernel.answer_deadline import AnswerDeadline, only_reading
-from travio_inventory.kernel.refusals import Overloaded, Refusal
+from travio_inventory.kernel.json_members import NamedTwice, members_once
+from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Violation
 
 DEADLINE_S: Final = "deadline_s"
 """The name under which the application's state has the deadline of an answer, in seconds."""
 LARGE_TURNS: Final = "large_turns"
 """The name under which the application's state has the turns of requests with large bodies."""
 LARGE_BYTES, LARGE_AT_ONCE_MAX, LARGE_WAIT_S_MAX = 65_536, 2, 5.0
+JSON: Final = "application/json"
 IDENTITY: Final = "identity"
 """The coding of a body that is as it is."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -57,13 +59,19 @@ class Route(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         usual, quick, lists = super().get_route_handler(), self.quick, lists_of(self.dependant)
+        has_form = self.body_field is not None
 
         async def handle_in_time(request: Request) -> Response:
             check_single(request, lists)
             _check_coding(request)
+            request = StrictRequest.of(request)
             try:
                 if request.method not in SAFE_METHODS:
-                    await request.body()  # while it arrives nothing is done: that is no part of the answer's time
+                    body = (
+                        await request.body()
+                    )  # while it arrives nothing is done: that is no part of the answer's time
+                    if body and has_form:
+                        _check_media_type(request)
                 deadline_s = getattr(request.app.state, DEADLINE_S)
                 async with AnswerDeadline(deadline_s, is_safe=request.method in SAFE_METHODS):
                     return (quick and await quick(request)) or await usual(request)
@@ -86,6 +94,13 @@ def _check_coding(request: Request) -> None:
         )
 
 
+def _check_media_type(request: Request) -> None:
+    """Raises HTTPException for a body that is said to be something else than JSON, or nothing (RFC 9110, 15.5.16)."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said != JSON and not (said.startswith("application/") and said.endswith("+json")):
+        raise HTTPException(415, f"Content-Type: must be {JSON}, not {said[:40] or 'missing'}", {"accept": JSON})
+
+
 def quick_route(quick: Quick) -> type[Route]:
     """A route whose usual requests `quick` reads: FastAPI takes as long to read parameters as all else takes. What it
     does not answer is read as the route says, which must come to the same.
@@ -93,15 +108,25 @@ def quick_route(quick: Quick) -> type[Route]:
     return type("QuickRoute", (Route,), {"quick": staticmethod(quick)})
 
 
-class ReadInTurns(Request):
-    """A request whose body others need not wait for, however large it is."""
+class StrictRequest(Request):
+    """A request whose body means one thing, and which others need not wait for, however large it is."""
+
+    @classmethod
+    def of(cls, request: Request) -> "StrictRequest":
+        """The same, with what was read of its body."""
+        return request if isinstance(request, cls) else cls(request.scope, request.receive)
 
     async def json(self) -> Any:  # noqa: ANN401 - JSON
+        """Raises RefusedBody where an object names a member twice, ValueError where it is no JSON."""
         body = await self.body()
-        if len(body) <= AT_ONCE_CHARS:
-            return json.loads(body)
-        with only_reading:
-            return await read_in_turns(body)
+        try:
+            if len(body) <= AT_ONCE_CHARS:
+                return json.loads(body, object_pairs_hook=members_once)
+            with only_reading:
+                return await read_in_turns(body)
+        except NamedTwice as twice:
+            name = twice.name
+        raise RefusedBody(lambda: InvalidRequest([Violation(name, "is named twice in one object")]))
 
 
 class LargeBodyRoute(Route):
@@ -115,7 +140,7 @@ class LargeBodyRoute(Route):
         async def handle_in_turn(request: Request) -> Response:
             if request.method in SAFE_METHODS:
                 return await handle(request)
-            whole = ReadInTurns(request.scope, request.receive)
+            whole = StrictRequest.of(request)
             try:
                 size = len(await whole.body())
             except RefusedBody as refused:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from travio_inventory.events.inbound.message import Message, Unfit
 from travio_inventory.kernel.ids import fault_of
 from travio_inventory.kernel.incoming import Incoming
+from travio_inventory.kernel.json_members import members_once
 from travio_inventory.kernel.limits import ID_BYTES_MAX, TIME_S_MAX
 
 BYTES_MAX = 256 * 1_024
@@ -139,7 +140,7 @@ def moment_ms(said: object) -> int:
 def _object(body: bytes) -> dict[str, Any]:
     """The JSON object. Raises Unfit."""
     try:
-        found = json.loads(body.decode(), parse_constant=_no_number)
+        found = json.loads(body.decode(), parse_constant=_no_number, object_pairs_hook=members_once)
     except UnicodeDecodeError:
         raise Unfit("NOT_JSON", "the message is no UTF-8") from None
     except RecursionError:

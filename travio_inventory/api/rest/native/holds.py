@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import ValidationError
 
 from travio_inventory.api.auth.caller import Caller
 from travio_inventory.api.auth.identity import Grant
@@ -81,15 +80,12 @@ class HoldRoutes:
 
     async def _usual_hold(self, request: Request) -> Response | None:
         """A body that has the form of the request."""
-        headers = request.headers
-        if not headers.get("content-type", "").startswith(JSON):
-            return None
         try:
-            body = models.HoldRequest.model_validate_json(await request.body())
-        except ValidationError:
+            body = models.HoldRequest.model_validate(await request.json())
+        except ValueError:  # no JSON, or another form
             return None
         caller = await HOLDERS(request)
-        return await self._hold(caller.as_user(), body.command(read_key(headers)))
+        return await self._hold(caller.as_user(), body.command(read_key(request.headers)))
 
     async def _hold(self, actor: Actor, command: HoldSeatsCommand) -> Response:
         try:
