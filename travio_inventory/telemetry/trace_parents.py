@@ -11,13 +11,14 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
 from travio_inventory.telemetry.sampling import Sampling
 
+TRACEPARENT: Final = "traceparent"
 LINKS_MAX: Final = 128
 """As many as a span keeps of itself."""
 
 
 def parent_in_metadata(metadata: Any) -> TraceParent | None:  # noqa: ANN401 - grpclib's
     """The caller's span, as metadata of gRPC name it."""
-    said = metadata.get("traceparent")
+    said = metadata.get(TRACEPARENT)
     return None if said is None else read_trace_parent(said, ",".join(metadata.getall("tracestate", ())))
 
 

@@ -30,7 +30,13 @@ from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.telemetry.http_requests import Application, Message, Receive, Scope, Send
 from travio_inventory.telemetry.outages import Outages
 from travio_inventory.telemetry.sampling import Sampling
-from travio_inventory.telemetry.trace_parents import context_of, links_to, parent_in_headers, parent_in_metadata
+from travio_inventory.telemetry.trace_parents import (
+    TRACEPARENT,
+    context_of,
+    links_to,
+    parent_in_headers,
+    parent_in_metadata,
+)
 
 log = logging.getLogger(__name__)
 
@@ -161,15 +167,19 @@ class Tracing:
         return {path: self._refusing(path, refuses) for path, refuses in refusing.items()}
 
     def _refusing(self, path: str, refuses: R) -> R:
-        attributes = _of_method(path)
+        attributes, draw, ratio = _of_method(path), self._sampling.draw, self._sampling.ratio
 
         def traced_refusal(peer: Any, metadata: Any, data: bytes) -> Any:  # noqa: ANN401 - grpclib's
             began_ns = time_ns()
             refusal = refuses(peer, metadata, data)
             if refusal is None:
                 return None
-            parent = parent_in_metadata(metadata)
-            if self._sampling.is_sampled(parent):
+            if TRACEPARENT not in metadata:
+                is_sampled, parent = draw() < ratio, None
+            else:
+                parent = parent_in_metadata(metadata)
+                is_sampled = self._sampling.is_sampled(parent)
+            if is_sampled:
                 told = {**attributes, "rpc.grpc.status_code": int(refusal.status.value)}
                 context = context_of(parent)
                 self._tracer.start_span(path[1:], context, SpanKind.SERVER, told, start_time=began_ns).end()
