@@ -366,5 +366,5 @@ class _TracedWatch:
         return self._watch.sink(name, self._tracing.publishing(name, sink))
 
     def at_once(self, name: str, refuses: RefusesAtOnce) -> RefusesAtOnce:
-        """See Watch. A server whose calls are traced asks for nothing at once: every call has its spans."""
+        """See Watch: what is refused at once has its span by `Tracing.at_once`."""
         return self._watch.at_once(name, refuses)
