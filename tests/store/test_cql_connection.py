@@ -12,13 +12,13 @@ from cassandra.metadata import Metadata, Murmur3Token
 
 from tests.store.cql_server import ERROR, RESULT, VOID, Server, string
 from travio_inventory.store.scylla import codec, cql_connection
-from travio_inventory.store.scylla.codec import HEADER, PROTOCOL, Message, Query
+from travio_inventory.store.scylla.codec import HEADER, Message
 from travio_inventory.store.scylla.cql_connection import ConnectFailed, CqlConnection, Endpoint
 from travio_inventory.store.scylla.driver_internals import tablet_replicas
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.levels import Levels
 
-ASKED = codec.execute(Query(b"id", [b"1"]), Levels(6))
+ASKED = codec.execute(b"\0\2id", b"\0\0", Levels(6))
 
 
 class Line:
@@ -29,15 +29,30 @@ class Line:
         self.connection = connection
         self.lost = lost
 
-    def send(self, within_s: float = 5.0) -> asyncio.Future[Message | Failure]:
+    def send(self) -> asyncio.Future[Message | Failure]:
         """Send a request."""
-        told: asyncio.Future[Message | Failure] = asyncio.get_running_loop().create_future()
-        self.connection.send(ASKED, within_s=within_s, got=told.set_result, lost=told.set_result)
-        return told
+        call = Told(asyncio.get_running_loop().create_future())
+        self.connection.send(ASKED, call)
+        return call.outcome
+
+
+class Told:
+    """A request, and what is told of it."""
+
+    def __init__(self, outcome: asyncio.Future[Message | Failure]) -> None:
+        self.outcome = outcome
+
+    def got(self, message: Message) -> None:
+        """The answer."""
+        self.outcome.set_result(message)
+
+    def lost(self, failure: Failure) -> None:
+        """Why there is none."""
+        self.outcome.set_result(failure)
 
 
 @asynccontextmanager
-async def line(server: Server, *, user: str = "", password: str = "") -> AsyncIterator[Line]:
+async def line(server: Server, *, user: str = "", password: str = "", request_s: float = 60.0) -> AsyncIterator[Line]:
     """A connection to it."""
     lost: list[CqlConnection] = []
     served = asyncio.Event()
@@ -53,7 +68,7 @@ async def line(server: Server, *, user: str = "", password: str = "") -> AsyncIt
         connection: CqlConnection | None = None
         try:
             connection = await CqlConnection.open(
-                endpoint, tls=None, auth=auth, within_s=5, request_s=5, closed=lost.append
+                endpoint, tls=None, auth=auth, within_s=5, request_s=request_s, closed=lost.append
             )
             yield Line(server, connection, lost)
         finally:
@@ -91,8 +106,8 @@ async def test_a_frame_may_come_byte_by_byte_and_events_are_nobodys() -> None:
 
 async def test_a_stream_is_free_only_when_its_answer_has_come() -> None:
     """Else the late answer would be another request's."""
-    async with line(Server()) as on:
-        late = await on.send(within_s=0.02)
+    async with line(Server(), request_s=1.0) as on:
+        late = await on.send()
         assert isinstance(late, Failure)
         assert late.was_sent
         others = [on.send() for _ in range(3)]
@@ -110,9 +125,11 @@ async def test_a_stream_is_free_only_when_its_answer_has_come() -> None:
 
 async def test_a_connection_with_too_many_answers_outstanding_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cql_connection, "UNANSWERED_MAX", 3)
-    async with line(Server()) as on:
+    async with line(Server(), request_s=0.5) as on:
+        sent = [on.send() for _ in range(4)]
+        await asyncio.sleep(0.25)
         waiting = on.send()
-        late = [await each for each in [on.send(within_s=0.02) for _ in range(4)]]
+        late = [await each for each in sent]
         assert {type(each) for each in late} == {Failure}
         lost = await waiting
         assert isinstance(lost, Failure)
@@ -201,11 +218,11 @@ def test_a_tablet_that_an_answer_tells_of_is_handed_to_the_driver() -> None:
     tablet = struct.pack(">iqiqi", 8, -100, 8, 100, len(replicas)) + replicas
     name = b"tablets-routing-v1"
     payload = struct.pack(">HH", 1, len(name)) + name + struct.pack(">i", len(tablet)) + tablet
-    message = codec.decode(0, 0x04, RESULT, payload + VOID)
+    message = codec.decode(0x04, RESULT, payload + VOID)
     metadata = Metadata()
     assert codec.learn_tablet(metadata, message, "k", "t")
     assert tablet_replicas(metadata, _Routed(), Murmur3Token(5)) == {node: 2}
-    assert not codec.learn_tablet(metadata, codec.decode(0, 0, RESULT, VOID), "k", "t")
+    assert not codec.learn_tablet(metadata, codec.decode(0, RESULT, VOID), "k", "t")
 
 
 class _Routed:
@@ -214,17 +231,5 @@ class _Routed:
 
 def test_a_server_that_does_not_know_a_statement_says_so() -> None:
     unprepared = struct.pack(">i", 0x2500) + string("unknown id") + struct.pack(">H", 2) + b"id"
-    assert codec.is_unprepared(codec.decode(0, 0, ERROR, unprepared))
-    assert not codec.is_unprepared(codec.decode(0, 0, RESULT, VOID))
-
-
-def test_a_batch_is_framed_as_the_protocol_says() -> None:
-    queries = [Query(b"q1", [b"a", None]), Query(b"q2", [])]
-    frame = codec.encode(codec.batch(queries, Levels(6, 9), is_logged=True), 5)
-    body = (
-        b"\x00" + b"\x00\x02"
-        + b"\x01\x00\x02q1\x00\x02" + b"\x00\x00\x00\x01a" + b"\xff\xff\xff\xff"
-        + b"\x01\x00\x02q2\x00\x00"
-        + b"\x00\x06\x10\x00\x09"
-    )  # fmt: skip
-    assert frame == HEADER.pack(PROTOCOL, 0, 5, 0x0D, len(body)) + body
+    assert codec.is_unprepared(codec.decode(0, ERROR, unprepared))
+    assert not codec.is_unprepared(codec.decode(0, RESULT, VOID))

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from cassandra.query import BoundStatement
 
+from tests.store.driver_batches import values_of
 from tests.store.partitions import index_entry, new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -133,9 +134,9 @@ def _send_alone(options: ScyllaOptions, partition: Partition) -> None:
     plain, *_ = batch_of(options.keyspace, place, [setting(1)])
     (conditional,) = batch_of(options.keyspace, place, BIRTH)
     with scylla_session(options) as session:
-        for text, values in (plain, conditional):
-            bound = BoundStatement(session.prepare(text))
-            bound.values = values
+        for statement in (plain, conditional):
+            bound = BoundStatement(session.prepare(statement.text))
+            bound.values = values_of(statement)
             session.execute(bound)
 
 

@@ -64,7 +64,8 @@ class Way:
         self, text: str = "SELECT", place: Place | None = None, *, send_by: float = ANY_TIME
     ) -> asyncio.Future[codec.Reply]:
         """Send one statement."""
-        return self.path.send(Request([Statement(text, [b"1"])], LEVELS, place, send_by=send_by), self._end)
+        request = Request([Statement(text, b"\0\1\0\0\0\0011")], LEVELS, place, send_by=send_by)
+        return self.path.send(request, self.path.way(place), self._end)
 
     async def place_of(self, node: Node) -> Place:
         """A partition whose requests go to that server."""
@@ -156,11 +157,11 @@ async def test_a_server_that_was_restarted_is_asked_at_once_whatever_the_driver_
         await to.send()
         node.hang_up()
         node.forget()
-        await to.until(lambda: to.path.node_of(None) is None)
+        await to.until(lambda: to.path.way(None) is None)
         lost = await to.send("SELECT other")
         assert isinstance(lost, Failure)
         assert not lost.was_sent
-        await to.until(lambda: to.path.node_of(None) is not None)
+        await to.until(lambda: to.path.way(None) is not None)
         assert await to.send("SELECT other") is None
 
 

@@ -5,7 +5,7 @@ ever.
 import asyncio
 from collections.abc import Sequence
 
-from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.protocol.batches import Index, StoreUnavailable
 from travio_inventory.store.scylla.announcer import (
     BUCKETS_MAX,
     TOGETHER_MAX,
@@ -22,16 +22,16 @@ class Writer:
 
     def __init__(self) -> None:
         self.requests: list[list[str]] = []
-        self.buckets: list[set[tuple[bytes | None, ...]]] = []
+        self.buckets: list[set[tuple[Index, str]]] = []
         self.go = asyncio.Event()
         self.failing: set[str] = set()
         self.wrong: set[str] = set()
 
     async def write(self, entries: Sequence[PlainWrite]) -> Failure | None:
-        self.requests.append([text for text, _ in entries])
+        self.requests.append([each.text for each in entries])
         self.buckets.append({each.bucket for each in entries})
         await self.go.wait()
-        texts = {text for text, _ in entries}
+        texts = {each.text for each in entries}
         if self.wrong & texts:
             raise ZeroDivisionError
         failed = self.failing & texts
@@ -39,7 +39,7 @@ class Writer:
 
 
 def entries(*names: str, bucket: str = "minute") -> list[PlainWrite]:
-    return [PlainWrite(name, [b"expiry", bucket.encode(), name.encode()]) for name in names]
+    return [PlainWrite(name, name.encode(), (Index.EXPIRY, bucket)) for name in names]
 
 
 async def until_quiet() -> None:

@@ -11,7 +11,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement
 
-from tests.store.driver_batches import batch_statement
+from tests.store.driver_batches import batch_statement, values_of
 from tests.store.partitions import new_partition
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Write
 from travio_inventory.store.scylla.answers import is_applied, rows_of
@@ -61,7 +61,7 @@ class Coordinator:
         """The hold, as a serial read sees it."""
         (statement,) = reads_of(KEYSPACE, place_of(partition), [HOLD])
         bound = BoundStatement(self._prepared(statement.text))
-        bound.values = statement.values
+        bound.values = values_of(statement)
         return rows_of(_rows(self._session.execute_async(bound, execution_profile=self._serial))).get(HOLD)
 
     def begun(self) -> set[bytes]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.store.driver_batches import values_of
 from travio_inventory.protocol.batches import (
     ABSENT,
     FOR_EVER,
@@ -96,7 +97,7 @@ def test_a_row_with_an_end_is_written_whole_marker_and_all(
     """What stood in other columns, or a marker without an end, would outlive it."""
     write = Write(KEY, condition, values, keep_s)
     assert texts(write)[: len(expected)] == expected
-    assert all(keep_s.to_bytes(4) in sent.values for sent in batch_of("ks", PLACE, [write])[: len(expected)])
+    assert all(keep_s.to_bytes(4) in values_of(sent) for sent in batch_of("ks", PLACE, [write])[: len(expected)])
 
 
 def test_of_a_row_that_is_written_once_nothing_is_cleared() -> None:
@@ -114,10 +115,10 @@ def test_an_empty_row_that_may_not_be_there_is_given_no_end(condition: Row) -> N
 def test_an_entry_with_an_end_of_its_own_says_so_and_others_have_their_tables() -> None:
     plain = IndexEntry(Index.EXPIRY, "bucket", "entry")
     text = "INSERT INTO ks.index_entries (index_name, bucket, entry) VALUES (?, ?, ?)"
-    assert entry_of("ks", plain) == (text, [b"expiry", b"bucket", b"entry"])
-    assert entry_of("ks", plain._replace(keep_s=60)) == (
-        f"{text} USING TTL ?", [b"expiry", b"bucket", b"entry", (60).to_bytes(4)],
-    )  # fmt: skip
+    without, with_end = entry_of("ks", plain), entry_of("ks", plain._replace(keep_s=60))
+    assert (without.text, values_of(without)) == (text, [b"expiry", b"bucket", b"entry"])
+    assert with_end.text == f"{text} USING TTL ?"
+    assert values_of(with_end) == [*values_of(without), (60).to_bytes(4)]
 
 
 def test_a_write_without_a_condition_rides_along_with_those_that_have_one() -> None:
@@ -152,7 +153,7 @@ def test_no_batch_is_ever_a_plain_write(batch: tuple[Table, list[Write]]) -> Non
     if any(write.condition is ABSENT or write.condition or write.values for write in writes):
         assert statements
     for statement in statements:
-        assert statement.text.count("?") == len(statement.values)
+        assert statement.text.count("?") == len(values_of(statement))
         assert not isinstance(statement, PlainWrite)
 
 

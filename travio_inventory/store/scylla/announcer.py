@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from travio_inventory.protocol.batches import Index
 from travio_inventory.store.scylla.failures import Failure
-from travio_inventory.store.scylla.statements import Bytes, PlainWrite
+from travio_inventory.store.scylla.statements import PlainWrite
 
 WRITERS_MAX = 2
 """Concurrent requests: few, so that entries gather; more than one, so that a slow one does not block all."""
@@ -118,7 +119,7 @@ class Announcer:
     def _next_together(self) -> list[_Waiting]:
         """Those who have waited longest, as many as fit in one request but at least one; none where nobody waits."""
         together: list[_Waiting] = []
-        buckets: set[tuple[Bytes, ...]] = set()
+        buckets: set[tuple[Index, str]] = set()
         room = TOGETHER_MAX
         while self._waiting:
             waiting = self._waiting[0]
@@ -135,7 +136,7 @@ class Announcer:
 
 def _different(together: Sequence[_Waiting]) -> list[PlainWrite]:
     """Their entries, each once: those of one hot seat group are all the same."""
-    named = {tuple(entry.values): entry for waiting in together for entry in waiting.entries}
+    named = {entry.packed: entry for waiting in together for entry in waiting.entries}
     return list(named.values())
 
 

@@ -85,6 +85,7 @@ class ScyllaBatches:
         """The keyspace's own id, once connected."""
         self._session = session
         self._options = options
+        self._loop = asyncio.get_running_loop()
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
         self._levels = levels = levels_of(is_global=options.serial == "global")
@@ -273,32 +274,33 @@ class ScyllaBatches:
         return _answer(await self._ask(request))
 
     async def _ask(self, request: Request, partition: Partition | None = None) -> Reply:
-        reply = await self._reply_to(request, partition)
-        if isinstance(reply, Failure):
-            self._servers.missed()
-        return reply
-
-    async def _reply_to(self, request: Request, partition: Partition | None) -> Reply:
         """Wait for the in-flight limits, send, wait for the reply."""
-        if (shut := self._is_shut()) is not None:
-            return shut
-        node = self.path.node_of(request.place)
-        try:
-            await self._in_flight.enter(partition, node)
-        except NoTurn as error:
-            return Failure(error, was_sent=False)
-        leave = partial(self._in_flight.leave, partition, node)
-        if (shut := self._is_shut()) is not None:
-            leave()
-            return shut
-        if asyncio.get_running_loop().time() > request.send_by:
-            leave()
-            return _TOO_OLD
+        if (why := self._why_not(request)) is not None:
+            return self._failed(why)
+        way = self.path.way(request.place)
+        node = way and way.node
+        if not self._in_flight.try_enter(partition, node):
+            try:
+                await self._in_flight.enter(partition, node)
+            except NoTurn as error:
+                return self._failed(Failure(error, was_sent=False))
+            if (why := self._why_not(request)) is not None:
+                self._in_flight.leave(partition, node)
+                return self._failed(why)
+            way = self.path.way(request.place)
         self.counts.requests += 1
-        return await self.path.send(request, leave)
+        reply = await self.path.send(request, way, partial(self._in_flight.leave, partition, node))
+        return self._failed(reply) if isinstance(reply, Failure) else reply
 
-    def _is_shut(self) -> Failure | None:
-        return self._shut
+    def _why_not(self, request: Request) -> Failure | None:
+        """Why it may not be sent now."""
+        if self._shut is not None:
+            return self._shut
+        return _TOO_OLD if self._loop.time() > request.send_by else None
+
+    def _failed(self, failure: Failure) -> Failure:
+        self._servers.missed()
+        return failure
 
 
 def _answer(reply: Reply) -> ResultRows:

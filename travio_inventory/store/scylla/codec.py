@@ -1,7 +1,10 @@
-"""CQL messages as bytes, by the driver's own codec: the only place that uses it; its test fails when that changes."""
+"""CQL messages as bytes. What is sent all the time is written here; all else, and what servers answer, by the driver's
+own codec. This is the only place that uses it, and its test fails when that changes, or writes a request otherwise.
+"""
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from cassandra import cqltypes
@@ -11,9 +14,7 @@ from cassandra.protocol import (
     AuthenticateMessage,
     AuthResponseMessage,
     AuthSuccessMessage,
-    BatchMessage,
     ErrorMessage,
-    ExecuteMessage,
     OptionsMessage,
     PreparedQueryNotFound,
     PrepareMessage,
@@ -24,7 +25,6 @@ from cassandra.protocol import (
     SupportedMessage,
 )
 from cassandra.protocol_features import ProtocolFeatures
-from cassandra.query import BatchType
 from cassandra.tablets import Tablet
 
 from travio_inventory.store.scylla.connecting import ResultRows
@@ -36,6 +36,7 @@ PROTOCOL = 4
 """Version 5 has an error for unknown outcomes that the driver does not know."""
 HEADER = struct.Struct(">BBhBi")
 """Version, flags, stream, opcode, and the length of the body."""
+EXECUTE, BATCH, RESULT = 0x0A, 0x0D, 0x08
 CQL_VERSION = "3.0.0"
 """Every server of that protocol takes it."""
 
@@ -46,6 +47,15 @@ Reply: TypeAlias = ResultRows | Failure | None
 
 PLAIN = ProtocolFeatures()
 """Before a server has said what it supports."""
+
+ANSWER_BYTES_KNOWN, ANSWERS_KNOWN = 160, 64
+"""So many answers that are no larger are known by their bytes: "done", and "applied" of each table."""
+_VOID_OR_ROWS = (struct.pack(">i", 1), struct.pack(">i", 2))
+
+_int16 = struct.Struct(">H").pack
+_LOGGED, _UNLOGGED = b"\0", b"\1"
+_PREPARED = b"\1"
+_WITH_VALUES, _WITH_SERIAL = 0x01, 0x10
 
 _SHARDING = "biased-token-round-robin"
 _TABLET = "tablets-routing-v1"
@@ -61,11 +71,11 @@ __all__ = [
 ]
 
 
-class Query(NamedTuple):
-    """A prepared statement with its values."""
+class Frame(NamedTuple):
+    """What is sent, but for its stream."""
 
-    id: bytes
-    values: Sequence[bytes | None]
+    opcode: int
+    body: bytes
 
 
 class Shards(NamedTuple):
@@ -77,15 +87,29 @@ class Shards(NamedTuple):
     """Which of them has a token."""
 
 
-def batch(queries: Sequence[Query], levels: Levels, *, is_logged: bool) -> Message:
-    """All of the queries in one request; conditional ones are of the logged kind, as the driver sends them."""
-    kind = BatchType.LOGGED if is_logged else BatchType.UNLOGGED
-    return BatchMessage(kind, [(True, query.id, query.values) for query in queries], *levels)
+def batch(ids: Sequence[bytes], values: Sequence[bytes], levels: Levels, *, is_logged: bool) -> Frame:
+    """All of the statements in one request; conditional ones are of the logged kind, as the driver sends them."""
+    parts = [_LOGGED if is_logged else _UNLOGGED, _int16(len(ids))]
+    for id_, packed in zip(ids, values, strict=True):
+        parts += (_PREPARED, id_, packed)
+    before, behind = _asked(levels, 0)
+    parts += (before, behind)
+    return Frame(BATCH, b"".join(parts))
 
 
-def execute(query: Query, levels: Levels) -> Message:
-    """One query."""
-    return ExecuteMessage(query.id, query.values, *levels)
+def execute(id_: bytes, values: bytes, levels: Levels) -> Frame:
+    """One statement."""
+    before, behind = _asked(levels, _WITH_VALUES)
+    return Frame(EXECUTE, b"".join((id_, before, values, behind)))
+
+
+@lru_cache(maxsize=64)
+def _asked(levels: Levels, flags: int) -> tuple[bytes, bytes]:
+    """What a request says of its levels, before and behind the values of one statement."""
+    consistency, serial = levels
+    if serial is None:
+        return _int16(consistency) + bytes([flags]), b""
+    return _int16(consistency) + bytes([flags | _WITH_SERIAL]), _int16(serial)
 
 
 def prepare(text: str) -> Message:
@@ -131,15 +155,27 @@ def shards_of(features: ProtocolFeatures, *, is_tls: bool) -> Shards | None:
     return Shards(info.shards_count, port, info.shard_id_from_token) if port else None
 
 
-def encode(message: Message, stream: int, features: ProtocolFeatures = PLAIN) -> bytes:
-    """The frame of a message. Raises what the driver raises for values that have no form on the wire."""
-    frame: bytes = ProtocolHandler.encode_message(message, stream, PROTOCOL, None, False, features)
-    return frame
+def encode(message: Message, features: ProtocolFeatures = PLAIN) -> Frame:
+    """The frame of a message of the driver's."""
+    frame: bytes = ProtocolHandler.encode_message(message, 0, PROTOCOL, None, False, features)
+    return Frame(frame[4], frame[HEADER.size :])
 
 
-def decode(stream: int, flags: int, opcode: int, body: bytes, features: ProtocolFeatures = PLAIN) -> Message:
+def decode(flags: int, opcode: int, body: bytes, features: ProtocolFeatures = PLAIN) -> Message:
     """The message in a frame. Raises whatever the driver raises for one that it cannot read."""
-    return ProtocolHandler.decode_message(PROTOCOL, features, {}, stream, flags, opcode, body, None, None)
+    if opcode == RESULT and not flags and len(body) <= ANSWER_BYTES_KNOWN and body[:4] in _VOID_OR_ROWS:
+        return _known(body)
+    return _decoded(flags, opcode, body, features)
+
+
+@lru_cache(maxsize=ANSWERS_KNOWN)
+def _known(body: bytes) -> Message:
+    """The result of these bytes, which nobody changes."""
+    return _decoded(0, RESULT, body, PLAIN)
+
+
+def _decoded(flags: int, opcode: int, body: bytes, features: ProtocolFeatures) -> Message:
+    return ProtocolHandler.decode_message(PROTOCOL, features, {}, 0, flags, opcode, body, None, None)
 
 
 def reply_of(message: Message) -> Reply:
@@ -152,11 +188,11 @@ def reply_of(message: Message) -> Reply:
 
 
 def prepared_id(message: Message) -> bytes:
-    """Under what id the server knows the statement. Raises the error that it answered instead."""
+    """Under what id the server knows the statement, as it travels. Raises the error that it answered instead."""
     if isinstance(message, ErrorMessage):
         raise message.to_exception()
     prepared: bytes = message.query_id
-    return prepared
+    return _int16(len(prepared)) + prepared
 
 
 def is_unprepared(message: Message) -> bool:

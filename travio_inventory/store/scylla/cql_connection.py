@@ -10,13 +10,13 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EADDRINUSE, EADDRNOTAVAIL
-from functools import partial
-from typing import NamedTuple, cast
+from itertools import chain
+from typing import NamedTuple, Protocol, cast
 
 from cassandra.auth import AuthProvider
 
 from travio_inventory.store.scylla import codec
-from travio_inventory.store.scylla.codec import HEADER, Message, Shards
+from travio_inventory.store.scylla.codec import HEADER, PROTOCOL, Frame, Message, Shards
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.prepared import Prepared
 
@@ -45,47 +45,59 @@ class Endpoint(NamedTuple):
     port: int
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
-    """A request under way. `got` reads its answer: it may be for more than the caller."""
+class Call(Protocol):
+    """A request under way: one of the two is called, once."""
 
-    got: Callable[[Message], None]
-    lost: Callable[[Failure], None]
-    sent_at: float
-    watch: asyncio.TimerHandle | None = None
-    is_late: bool = False
+    def got(self, message: Message) -> None:
+        """The answer is there."""
+        ...
 
-    def end(self, failure: Failure) -> None:
+    def lost(self, failure: Failure) -> None:
         """It will get no answer that anybody waits for."""
-        if not self.is_late:
-            self.is_late = True
-            self._unwatch()
-            self.lost(failure)
+        ...
 
-    def answer(self, message: Message) -> None:
-        """Its answer is there."""
-        if not self.is_late:
-            self._unwatch()
-            self.got(message)
 
-    def _unwatch(self) -> None:
-        if self.watch is not None:
-            self.watch.cancel()
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """Somebody who waits for an answer."""
+
+    answer: asyncio.Future[Message]
+
+    def got(self, message: Message) -> None:
+        if not self.answer.done():
+            self.answer.set_result(message)
+
+    def lost(self, failure: Failure) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(ConnectFailed(str(failure.error)))
+
+
+class _Sent(NamedTuple):
+    call: Call
+    at: float
 
 
 class CqlConnection(asyncio.Protocol):
-    """One connection. `closed` is called once, when it is lost."""
+    """One connection. Once it is open, each request has `request_s` for its answer. `closed` is called once, when it is
+    lost.
+    """
 
     def __init__(self, endpoint: Endpoint, closed: Callable[["CqlConnection"], None], *, request_s: float) -> None:
         self.endpoint = endpoint
         self.features = codec.PLAIN
-        self.prepared = Prepared(partial(self.ask, within_s=request_s))
+        self.prepared = Prepared(self.ask)
         self._closed = closed
+        self._request_s = request_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._free = list(range(STREAMS_MAX - 1, -1, -1))
-        self._calls: dict[int, _Call] = {}
-        self._late = 0
+        self._calls: dict[int, _Sent] = {}
+        """By stream, in the order of sending."""
+        self._late: dict[int, float] = {}
+        """Since when those have had no answer whose time is up, by stream: nobody waits for them."""
+        self._is_greeted = False
+        self._watch: asyncio.TimerHandle | None = None
+        """Looks when the time of the oldest request is up, or before."""
         self._out: list[bytes] = []
         self._buffer = bytearray()
         self._skipped = 0
@@ -103,8 +115,8 @@ class CqlConnection(asyncio.Protocol):
         closed: Callable[["CqlConnection"], None],
         from_port: int | None = None,
     ) -> "CqlConnection":
-        """A connection that is ready for requests, from that port of ours or from any. Preparing a statement may take
-        `request_s`. Raises ConnectFailed, PortTaken.
+        """A connection that is ready for requests, from that port of ours or from any. Raises ConnectFailed, and
+        PortTaken.
         """
         connection: CqlConnection | None = None
         try:
@@ -139,7 +151,7 @@ class CqlConnection(asyncio.Protocol):
     @property
     def can_send(self) -> bool:
         """Whether it is open, and another request has a stream."""
-        return bool(self._free) and self.is_open
+        return bool(self._free) and self._transport is not None and not self._transport.is_closing()
 
     @property
     def in_flight(self) -> int:
@@ -149,8 +161,8 @@ class CqlConnection(asyncio.Protocol):
     @property
     def silent_s(self) -> float:
         """How long its oldest request has had no answer; 0 where none is under way."""
-        oldest = next(iter(self._calls.values()), None)
-        return 0.0 if oldest is None else self._loop.time() - oldest.sent_at
+        oldest = next(chain(self._late.values(), (sent.at for sent in self._calls.values())), None)
+        return 0.0 if oldest is None else self._loop.time() - oldest
 
     @property
     def shard(self) -> int:
@@ -166,68 +178,59 @@ class CqlConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def send(
-        self, message: Message, *, within_s: float, got: Callable[[Message], None], lost: Callable[[Failure], None]
-    ) -> None:
-        """Send it: either `got` is called with the answer, or `lost` with why there is none. Raises what `encode` does,
-        and IndexError without room.
-        """
+    def send(self, frame: Frame, call: Call) -> None:
+        """Send it: `call` is told the answer, or why there is none. Raises IndexError without room."""
+        opcode, body = frame
         stream = self._free.pop()
-        try:
-            frame = codec.encode(message, stream, self.features)
-        except BaseException:
-            self._free.append(stream)
-            raise
-        call = self._calls[stream] = _Call(got, lost, self._loop.time())
-        call.watch = self._loop.call_later(within_s, self._too_late, call, within_s)
-        self._out.append(frame)
-        if len(self._out) == 1:
+        self._calls[stream] = _Sent(call, self._loop.time())
+        if self._watch is None and self._is_greeted:
+            self._watch = self._loop.call_later(self._request_s, self._look)
+        if not self._out:
             self._loop.call_soon(self._flush)
+        self._out += (HEADER.pack(PROTOCOL, 0, stream, opcode, len(body)), body)
 
-    async def ask(self, message: Message, *, within_s: float) -> Message:
-        """The answer. Raises ConnectFailed where there is none."""
-        answer: asyncio.Future[Message] = self._loop.create_future()
-
-        def lost(failure: Failure) -> None:
-            if not answer.done():
-                answer.set_exception(ConnectFailed(str(failure.error)))
-
-        def got(message: Message) -> None:
-            if not answer.done():
-                answer.set_result(message)
-
+    async def ask(self, message: Message) -> Message:
+        """The answer. Raises ConnectFailed where there is none, and what `encode` does."""
         if not self.can_send:
             raise ConnectFailed("the connection was closed, or has no room")
-        self.send(message, within_s=within_s, got=got, lost=lost)
+        answer: asyncio.Future[Message] = self._loop.create_future()
+        self.send(codec.encode(message, self.features), _Asked(answer))
         return await answer
 
     async def _greet(self, authenticator: object | None) -> None:
         """Say hello, and who we are if the server asks."""
-        supported = await self.ask(codec.options(), within_s=60)
+        supported = await self.ask(codec.options())
         if isinstance(supported, codec.SupportedMessage):
             self.features = codec.features_of(supported.options)
-        answer = await self.ask(codec.startup(self.features), within_s=60)
+        answer = await self.ask(codec.startup(self.features))
         if isinstance(answer, codec.AuthenticateMessage):
             answer = await self._authenticate(cast("codec.Message", authenticator), answer.authenticator)
         if not isinstance(answer, codec.ReadyMessage | codec.AuthSuccessMessage):
             raise ConnectFailed(str(answer))
+        self._is_greeted = True
 
     async def _authenticate(self, authenticator: Message, asked_by: str) -> Message:
         if authenticator is None:
             raise ConnectFailed("the server asks for a user and a password")
         authenticator.server_authenticator_class = asked_by
-        answer = await self.ask(codec.auth_response(authenticator.initial_response()), within_s=60)
+        answer = await self.ask(codec.auth_response(authenticator.initial_response()))
         while isinstance(answer, codec.AuthChallengeMessage):
             token = authenticator.evaluate_challenge(answer.challenge)
-            answer = await self.ask(codec.auth_response(token), within_s=60)
+            answer = await self.ask(codec.auth_response(token))
         return answer
 
-    def _too_late(self, call: _Call, within_s: float) -> None:
-        """Its time is up; its stream stays taken until the answer comes."""
-        self._late += 1
-        call.end(Failure(TimeoutError(f"no answer within {within_s:g} s"), was_sent=True))
-        if self._late > UNANSWERED_MAX:
+    def _look(self) -> None:
+        """End those whose time is up. Their streams stay taken until the answers come."""
+        now, self._watch = self._loop.time(), None
+        over = [stream for stream, sent in self._calls.items() if sent.at + self._request_s <= now]
+        for stream in over:
+            call, self._late[stream] = self._calls.pop(stream)
+            call.lost(Failure(TimeoutError(f"no answer within {self._request_s:g} s"), was_sent=True))
+        if len(self._late) > UNANSWERED_MAX:
             self.close()
+        for sent in self._calls.values():
+            self._watch = self._loop.call_at(sent.at + self._request_s, self._look)
+            break
 
     def _flush(self) -> None:
         frames, self._out = self._out, []
@@ -243,9 +246,11 @@ class CqlConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._transport = None
+        if self._watch is not None:
+            self._watch.cancel()
         calls, self._calls = list(self._calls.values()), {}
-        for call in calls:
-            call.end(Failure(exc or ConnectionError("the connection was closed"), was_sent=True))
+        for call, _ in calls:
+            call.lost(Failure(exc or ConnectionError("the connection was closed"), was_sent=True))
         self._closed(self)
 
     def data_received(self, data: bytes) -> None:
@@ -254,47 +259,55 @@ class CqlConnection(asyncio.Protocol):
             ahead = min(self._skipped, len(data))
             self._skipped -= ahead
             data = data[ahead:]
-        buffer = self._buffer
-        buffer += data
-        at = 0
-        while len(buffer) - at >= HEADER.size:
-            _, flags, stream, opcode, length = HEADER.unpack_from(buffer, at)
-            begins, ends = at + HEADER.size, at + HEADER.size + length
+        if not self._buffer:
+            self._buffer += data[self._read_frames(data) :]
+            return
+        self._buffer += data
+        del self._buffer[: self._read_frames(self._buffer)]
+
+    def _read_frames(self, data: bytes | bytearray) -> int:
+        """Read all that are whole; where the next one begins."""
+        at, there = 0, len(data)
+        while there - at >= HEADER.size:
+            _, flags, stream, opcode, length = HEADER.unpack_from(data, at)
+            begins = at + HEADER.size
+            ends = begins + length
             if length > FRAME_BYTES_MAX:
-                self._end(stream, Failure(ValueError(f"an answer of {length} bytes"), was_sent=True))
-                self._skipped = max(0, ends - len(buffer))
-                at = min(ends, len(buffer))
+                self._fail(stream, ValueError(f"an answer of {length} bytes"))
+                self._skipped = max(0, ends - there)
+                at = min(ends, there)
                 continue
-            if ends > len(buffer):
+            if ends > there:
                 break
             if stream >= 0:
-                self._read(stream, flags, opcode, bytes(buffer[begins:ends]))
+                self._read(stream, flags, opcode, bytes(data[begins:ends]))
             at = ends
-        del buffer[:at]
+        return at
 
     def _read(self, stream: int, flags: int, opcode: int, body: bytes) -> None:
         try:
-            message = codec.decode(stream, flags, opcode, body, self.features)
+            message = codec.decode(flags, opcode, body, self.features)
         except Exception as error:  # noqa: BLE001 - the driver raises of all sorts for what it cannot read
-            self._end(stream, Failure(error, was_sent=True))
+            self._fail(stream, error)
             return
         call = self._take(stream)
         if call is not None:
-            call.answer(message)
+            call.got(message)
 
-    def _end(self, stream: int, failure: Failure) -> None:
+    def _fail(self, stream: int, error: Exception) -> None:
         call = self._take(stream)
         if call is not None:
-            call.end(failure)
+            call.lost(Failure(error, was_sent=True))
 
-    def _take(self, stream: int) -> _Call | None:
-        """The request that is answered; its stream is free."""
-        call = self._calls.pop(stream, None)
-        if call is None:
-            return None
-        self._free.append(stream)
-        self._late -= call.is_late
-        return call
+    def _take(self, stream: int) -> Call | None:
+        """The request that is answered, if anybody waits for it; its stream is free."""
+        sent = self._calls.pop(stream, None)
+        if sent is not None:
+            self._free.append(stream)
+            return sent.call
+        if self._late.pop(stream, None) is not None:
+            self._free.append(stream)
+        return None
 
 
 def _any_address(host: str) -> str:

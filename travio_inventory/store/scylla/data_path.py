@@ -5,12 +5,11 @@ has. What is sent all the time goes past it: its answers come in another thread,
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
-from uuid import UUID
 
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.metadata import Murmur3Token
@@ -20,13 +19,13 @@ from cassandra.pool import Host
 from travio_inventory.protocol.batches import ANY_TIME, TOO_OLD, StoreUnavailable
 from travio_inventory.store.scylla import codec
 from travio_inventory.store.scylla.affinity import SameOrderPolicy
-from travio_inventory.store.scylla.codec import Message, Query, Reply
+from travio_inventory.store.scylla.codec import Frame, Message, Reply
 from travio_inventory.store.scylla.connecting import CONNECT_S_MAX
 from travio_inventory.store.scylla.cql_connection import ConnectFailed, CqlConnection, Endpoint
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.levels import Levels
 from travio_inventory.store.scylla.node import Node, readiness
-from travio_inventory.store.scylla.statements import Place, Statement
+from travio_inventory.store.scylla.statements import Place, PlainWrite, Statement
 
 ROUTES_MAX = 20_000
 """Partitions whose servers' order is remembered."""
@@ -37,7 +36,7 @@ class Request(NamedTuple):
     first.
     """
 
-    statements: Sequence[Statement]
+    statements: Sequence[Statement | PlainWrite]
     levels: Levels
     place: Place | None = None
     is_batch: bool = False
@@ -47,14 +46,14 @@ class Request(NamedTuple):
     @property
     def texts(self) -> list[str]:
         """What must be prepared."""
-        return [statement.text for statement in self.statements]
+        return [each.text for each in self.statements]
 
-    def message(self, ids: Sequence[bytes]) -> Message:
+    def frame(self, ids: Sequence[bytes]) -> Frame:
         """As it is sent, with the ids of the texts."""
+        values = [each.packed for each in self.statements]
         if self.is_batch:
-            queries = [Query(id_, each.values) for id_, each in zip(ids, self.statements, strict=True)]
-            return codec.batch(queries, self.levels, is_logged=self.is_conditional)
-        return codec.execute(Query(ids[0], self.statements[0].values), self.levels)
+            return codec.batch(ids, values, self.levels, is_logged=self.is_conditional)
+        return codec.execute(ids[0], values[0], self.levels)
 
 
 class _Routed(NamedTuple):
@@ -66,30 +65,55 @@ class _Routed(NamedTuple):
 
 
 class _Route(NamedTuple):
-    """The servers of a partition in the order in which they are asked, its token, and its shards as far as told."""
+    """The token of a partition, and its servers in the order in which they are asked, each with its shard if that is
+    told.
+    """
 
-    hosts: Sequence[Host]
     token: int
-    shards: Mapping[UUID, int]
+    nodes: Sequence[tuple[Node, int | None]]
+
+
+class Way(NamedTuple):
+    """Where a request goes now."""
+
+    node: Node
+    connection: CqlConnection
 
 
 @dataclass(slots=True, eq=False)
 class _Sending:
     """A request on its way, and who waits for its reply. `ended` is called when it is over."""
 
+    path: "DataPath"
     request: Request
-    reply: asyncio.Future[Reply]
+    connection: CqlConnection
     ended: Callable[[], None]
+    reply: asyncio.Future[Reply]
     is_again: bool = False
 
+    def got(self, message: Message) -> None:
+        """The answer is there; if the server does not know a statement, it has done nothing, and is told."""
+        if codec.is_unprepared(message) and not self.is_again:
+            self.is_again = True
+            self.connection.prepared.forget(self.request.texts)
+            self.path.prepare_and_send(self)
+            return
+        if self.connection.features.tablets_routing_v1:
+            self.path.learn(message, self.request.place)
+        self.end(codec.reply_of(message))
+
+    def lost(self, failure: Failure) -> None:
+        """There will be no answer."""
+        self.end(failure)
+
     def end(self, reply: Reply) -> None:
-        """The reply is there."""
+        """It is over."""
         self.ended()
         if not self.reply.done():
             self.reply.set_result(reply)
 
     def wrong(self, error: Exception) -> None:
-        """It cannot be sent, whatever the server."""
+        """It cannot be sent."""
         self.ended()
         if not self.reply.done():
             self.reply.set_exception(error)
@@ -129,52 +153,48 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
         """The servers that were connected to."""
         return list(self._nodes.values())
 
-    def node_of(self, place: Place | None) -> Node | None:
-        """The server that a request to the place would go to now."""
-        node, _ = self._first(place)
-        return node
+    def way(self, place: Place | None) -> Way | None:
+        """Where a request to the place goes now: to the first server of the partition that is there, or to any."""
+        if place is None:
+            return self._readiest()
+        token, nodes = self._routes.get(place) or self._route(place)
+        for node, shard in nodes:
+            connection = node.connection(token, shard)
+            if connection is not None:
+                return Way(node, connection)
+        return None
 
-    def send(self, request: Request, ended: Callable[[], None]) -> asyncio.Future[Reply]:
+    def send(self, request: Request, way: Way | None, ended: Callable[[], None]) -> asyncio.Future[Reply]:
         """The reply to come. `ended` is called when the request is over, whether anybody still waits for it or not."""
-        sending = _Sending(request, self._loop.create_future(), ended)
-        _, connection = self._first(request.place)
-        if connection is None:
-            sending.end(Failure(NoHostAvailable("no server has a connection", {}), was_sent=False))
-            return sending.reply
-        ids = connection.prepared.known(request.texts)
+        reply: asyncio.Future[Reply] = self._loop.create_future()
+        if way is None:
+            ended()
+            reply.set_result(Failure(NoHostAvailable("no server has a connection", {}), was_sent=False))
+            return reply
+        sending = _Sending(self, request, way.connection, ended, reply)
+        ids = way.connection.prepared.known(request.texts)
         if ids is None:
-            self._prepare_and_send(connection, sending)
+            self.prepare_and_send(sending)
         else:
-            self._send(connection, sending, ids)
-        return sending.reply
+            self._send(sending, ids)
+        return reply
 
-    def _send(self, connection: CqlConnection, sending: _Sending, ids: Sequence[bytes]) -> None:
-        request = sending.request
-
-        def got(message: Message) -> None:
-            if codec.is_unprepared(message) and not sending.is_again:
-                sending.is_again = True
-                connection.prepared.forget(request.texts)
-                self._prepare_and_send(connection, sending)
-                return
-            if request.place is not None and connection.features.tablets_routing_v1:
-                self._learn(message, request.place)
-            sending.end(codec.reply_of(message))
-
+    def _send(self, sending: _Sending, ids: Sequence[bytes]) -> None:
+        connection = sending.connection
         self.on_request(connection.endpoint)
         try:
-            connection.send(request.message(ids), within_s=self._request_s, got=got, lost=sending.end)
-        except Exception as error:  # noqa: BLE001 - the driver raises of all sorts for values that have no form
+            connection.send(sending.request.frame(ids), sending)
+        except Exception as error:  # noqa: BLE001 - it has no form on the wire, whatever the server
             sending.wrong(error)
 
-    def _prepare_and_send(self, connection: CqlConnection, sending: _Sending) -> None:
-        """The server does not know a statement, and so has done nothing: it is told first."""
-        task = asyncio.ensure_future(self._prepared_first(connection, sending))
+    def prepare_and_send(self, sending: _Sending) -> None:
+        """The server does not know a statement: it is told first."""
+        task = asyncio.ensure_future(self._prepared_first(sending))
         self._preparing.add(task)
         task.add_done_callback(self._preparing.discard)
 
-    async def _prepared_first(self, connection: CqlConnection, sending: _Sending) -> None:
-        request = sending.request
+    async def _prepared_first(self, sending: _Sending) -> None:
+        request, connection = sending.request, sending.connection
         try:
             ids = await connection.prepared.get(request.texts)
             if not connection.can_send:
@@ -187,43 +207,31 @@ class DataPath(HostStateListener):  # type: ignore[misc]  # the driver ships no 
         if self._loop.time() > request.send_by:
             sending.end(Failure(StoreUnavailable(TOO_OLD), was_sent=False))
             return
-        self._send(connection, sending, ids)
+        self._send(sending, ids)
 
-    def _learn(self, message: Message, place: Place) -> None:
+    def learn(self, message: Message, place: Place | None) -> None:
         """The answer may tell who has the partition."""
-        if codec.learn_tablet(self._cluster.metadata, message, self._keyspace, place.table):
+        if place is not None and codec.learn_tablet(self._cluster.metadata, message, self._keyspace, place.table):
             self._routes.pop(place, None)
 
-    def _first(self, place: Place | None) -> tuple[Node | None, CqlConnection | None]:
-        """Where a request goes: to the first server of the partition that is there, or to any."""
-        if place is None:
-            return self._readiest()
-        route = self._route(place)
-        for host in route.hosts:
-            node = self._node(host)
-            connection = node.connection(route.token, route.shards.get(host.host_id))
-            if connection is not None:
-                return node, connection
-        return None, None
-
-    def _readiest(self) -> tuple[Node | None, CqlConnection | None]:
+    def _readiest(self) -> Way | None:
         """The readiest server that has a connection."""
         nodes = [self._node(host) for host in self._affinity.make_query_plan()]
-        there = [(node, connection) for node in nodes if (connection := node.connection()) is not None]
-        return min(there, key=lambda found: readiness(found[0]), default=(None, None))
+        ways = [Way(node, connection) for node in nodes if (connection := node.connection()) is not None]
+        return min(ways, key=lambda way: readiness(way.node), default=None)
 
     def _route(self, place: Place) -> _Route:
-        route = self._routes.get(place)
-        if route is None:
-            if len(self._routes) >= ROUTES_MAX:
-                self._routes.clear()
-            routed = _Routed(self._keyspace, place.table, place.routing_key)
-            hosts = list(self._affinity.make_query_plan(None, routed))
-            route = _Route(hosts, Murmur3Token.hash_fn(place.routing_key), self._affinity.shards(routed))
-            self._routes[place] = route
+        if len(self._routes) >= ROUTES_MAX:
+            self._routes.clear()
+        routed = _Routed(self._keyspace, place.table, place.routing_key)
+        shards = self._affinity.shards(routed)
+        hosts = self._affinity.make_query_plan(None, routed)
+        nodes = [(self._node(host), shards.get(host.host_id)) for host in hosts]
+        route = self._routes[place] = _Route(Murmur3Token.hash_fn(place.routing_key), nodes)
         return route
 
     def _node(self, host: Host) -> Node:
+        """Those of a route are forgotten with it, when a server comes or goes."""
         node = self._nodes.get(host.host_id)
         if node is None:
             endpoint = Endpoint(host.endpoint.address, host.endpoint.port)

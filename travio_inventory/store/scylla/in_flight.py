@@ -9,106 +9,113 @@ class NoTurn(Exception):
     """The wait for the limit was too long; nothing was sent."""
 
 
-class Lane:
-    """Up to `limit` at once; the others wait in order."""
+class Lanes:
+    """Up to `limit` at once in each lane; the others wait in order."""
 
     __slots__ = ("_inside", "_limit", "_waiting")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._inside = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._inside: dict[Hashable, int] = {}
+        """How many are in each lane that is not empty."""
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        """Those for whom a lane has no room; empty until the next one leaves where all have gone away."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nobody is inside or waits."""
-        return not self._inside and not self._waiting
-
-    def try_enter(self) -> bool:
+    def try_enter(self, name: Hashable) -> bool:
         """Enter at once, where there is room."""
-        if self._inside >= self._limit:
+        inside = self._inside.get(name, 0)
+        if inside >= self._limit:
             return False
-        self._inside += 1
+        self._inside[name] = inside + 1
         return True
 
-    async def wait(self, wait_s: float) -> None:
-        """Wait for room and take it. Raises NoTurn."""
+    async def enter(self, name: Hashable, wait_s: float) -> None:
+        """Enter, or wait for room and take it. Raises NoTurn."""
+        if self.try_enter(name):
+            return
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiting = self._waiting.setdefault(name, deque())
+        waiting.append(turn)
         try:
             async with asyncio.timeout(wait_s):
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self.leave()
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
+                self.leave(name)
+            elif turn in waiting:
+                waiting.remove(turn)
             if isinstance(error, TimeoutError):
                 raise NoTurn(f"limit not free within {wait_s} s") from None
             raise
 
-    def leave(self) -> None:
+    def leave(self, name: Hashable) -> None:
         """Make room, for the first who waits if there is one."""
-        while self._waiting:
-            turn = self._waiting.popleft()
+        if name in self._waiting and self._gives_turn(name):
+            return
+        left = self._inside[name] - 1
+        if left:
+            self._inside[name] = left
+        else:
+            del self._inside[name]
+
+    def _gives_turn(self, name: Hashable) -> bool:
+        """Whether somebody still waits, who is told."""
+        waiting = self._waiting[name]
+        while waiting:
+            turn = waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
-        self._inside -= 1
+                return True
+        del self._waiting[name]
+        return False
 
 
 class InFlightLimit:
     """One limit for all, one per busy partition, and one per server."""
 
     def __init__(self, *, limit: int, per_node: int, per_partition: int, wait_s: float) -> None:
-        self._all = Lane(limit)
-        self._per_node = per_node
-        self._per_partition = per_partition
+        self._all = Lanes(limit)
+        self._nodes = Lanes(per_node)
+        self._partitions = Lanes(per_partition)
         self._wait_s = wait_s
-        self._lanes: dict[Hashable, Lane] = {}
+
+    def try_enter(self, partition: Hashable | None, node: Hashable | None = None) -> bool:
+        """Enter the limits at once, where each has room; see `enter`."""
+        if partition is not None and not self._partitions.try_enter(partition):
+            return False
+        if node is None or self._nodes.try_enter(node):
+            if self._all.try_enter(None):
+                return True
+            if node is not None:
+                self._nodes.leave(node)
+        if partition is not None:
+            self._partitions.leave(partition)
+        return False
 
     async def enter(self, partition: Hashable | None, node: Hashable | None = None) -> None:
         """Enter the limits; call `leave` once afterwards. None = a request without one. Who waits for a partition or a
         server takes no room from the others. Raises NoTurn.
         """
-        await self._enter_lane(partition, self._per_partition)
+        if partition is not None:
+            await self._partitions.enter(partition, self._wait_s)
         try:
-            await self._enter_lane(node, self._per_node)
+            if node is not None:
+                await self._nodes.enter(node, self._wait_s)
             try:
-                if not self._all.try_enter():
-                    await self._all.wait(self._wait_s)
+                await self._all.enter(None, self._wait_s)
             except BaseException:
-                self._leave_lane(node)
+                if node is not None:
+                    self._nodes.leave(node)
                 raise
         except BaseException:
-            self._leave_lane(partition)
+            if partition is not None:
+                self._partitions.leave(partition)
             raise
 
     def leave(self, partition: Hashable | None, node: Hashable | None = None) -> None:
         """Leave the limits."""
-        self._all.leave()
-        self._leave_lane(node)
-        self._leave_lane(partition)
-
-    async def _enter_lane(self, name: Hashable | None, limit: int) -> None:
-        if name is None:
-            return
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = Lane(limit)
-        if not lane.try_enter():
-            try:
-                await lane.wait(self._wait_s)
-            except BaseException:
-                self._forget_if_empty(name, lane)
-                raise
-
-    def _leave_lane(self, name: Hashable | None) -> None:
-        if name is not None:
-            lane = self._lanes[name]
-            lane.leave()
-            self._forget_if_empty(name, lane)
-
-    def _forget_if_empty(self, name: Hashable, lane: Lane) -> None:
-        if lane.is_empty and self._lanes.get(name) is lane:
-            del self._lanes[name]
+        self._all.leave(None)
+        if node is not None:
+            self._nodes.leave(node)
+        if partition is not None:
+            self._partitions.leave(partition)

@@ -10,7 +10,9 @@ TEXTS_MAX = 2_000
 
 
 class Prepared:
-    """The ids under which a server knows texts. `ask` sends it a message, and raises where there is no answer."""
+    """The ids under which a server knows texts, as they travel. `ask` sends it a message, and raises where there is no
+    answer.
+    """
 
     def __init__(self, ask: Callable[[Message], Awaitable[Message]]) -> None:
         self._ask = ask

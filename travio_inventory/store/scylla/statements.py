@@ -1,4 +1,4 @@
-"""CQL texts, few and prepared, with the values that go with them.
+"""CQL texts, few and prepared, with the values that go with them, packed as they travel.
 
 A write is one or two statements on its row. Rows are always made with a row marker, so that one whose columns are
 all cleared still stands. An end is one of the marker and of each column: a row goes when the last of them has gone, so
@@ -38,12 +38,13 @@ from travio_inventory.protocol.tables import (
 TEXTS_CACHED = 1_024
 KEYS_PER_READ_MAX = 100
 """As many rows as one SELECT may name on ScyllaDB (max_clustering_key_restrictions_per_query)."""
+PLACES_CACHED = 20_000
 ID_BYTES_MAX = 65_535
 
 _Shape: TypeAlias = tuple[str, Table, Kind]
 """Of which rows a text is: keyspace, table, kind."""
-Bytes: TypeAlias = bytes | None
-"""A value as it travels; None = null."""
+_Part: TypeAlias = tuple[str, bytes, bytes]
+"""The text of a statement, and what is ahead of the values of its row's key and behind them."""
 
 _ROW_KEY = {
     table: ("kind", "id", "segment") if declared.segment else ("kind", "id") for table, declared in TABLES.items()
@@ -56,67 +57,85 @@ def _equal(*columns: str) -> str:
 
 
 _int32 = struct.Struct(">i").pack
+_int16 = struct.Struct(">H").pack
+_encode = str.encode
+_FOUR, _EIGHT, _NULL = _int32(4), _int32(8), _int32(-1)
+"""The sizes of numbers, and of a value that is null."""
 
 
-def _int64(value: int) -> bytes:
-    return value.to_bytes(8, "big", signed=True)
+def _sized(value: bytes) -> bytes:
+    """A value as it travels."""
+    return _int32(len(value)) + value
+
+
+def _text(value: str) -> bytes:
+    return _sized(value.encode())
+
+
+def _number(value: int) -> bytes:
+    return _FOUR + _int32(value)
 
 
 def _id(value: str) -> bytes:
     """Raises OverflowError for an id that is longer than servers take: they fail on it, instead of refusing it."""
     encoded = value.encode()
-    if len(encoded) > ID_BYTES_MAX:
-        raise OverflowError(f"an id of {len(encoded)} bytes")
-    return encoded
+    size = len(encoded)
+    if size > ID_BYTES_MAX:
+        raise OverflowError(f"an id of {size} bytes")
+    return _int32(size) + encoded
 
 
-_ENCODE = {name: str.encode if type_ is Type.TEXT else _int64 for name, type_ in TYPES.items()}
-_KINDS = {kind: kind.value.encode() for kind in Kind}
-_INDEXES = {index: index.value.encode() for index in Index}
+_TEXTS = frozenset(name for name, type_ in TYPES.items() if type_ is Type.TEXT)
+_KINDS = {kind: _text(kind.value) for kind in Kind}
+_INDEXES = {index: _text(index.value) for index in Index}
 
-_NULL = frozenset({None})
-_WITHOUT_END = _int32(FOR_EVER)
+_NOTHING = frozenset({None})
+_WITHOUT_END = _number(FOR_EVER)
 _EMPTY: Mapping[Kind, Row] = {kind: dict.fromkeys(columns) for kind, columns in COLUMNS.items()}
 
 # A row that is never there: what asks nothing of any row is asked of it that it has nothing in one column. Without a
 # condition a batch would be a plain write.
-_NOWHERE = {table: (b"nowhere", b"", *([_int32(0)] if declared.segment else [])) for table, declared in TABLES.items()}
+_NOWHERE = {
+    table: _text("nowhere") + _text("") + (_number(0) if declared.segment else b"")
+    for table, declared in TABLES.items()
+}
 _SOME_KIND = {table: next(iter(declared.kinds)) for table, declared in TABLES.items()}
 
 
 class Statement(NamedTuple):
-    """A text to be prepared and its values, in order."""
+    """A text to be prepared; and how many values it has, and these in order, as they travel."""
 
     text: str
-    values: Sequence[Bytes]
+    packed: bytes
 
 
-class PlainWrite(Statement):
-    """One that adds an entry to an index. Nothing else is ever written without a condition."""
+class PlainWrite(NamedTuple):
+    """A statement that adds an entry to an index, in that bucket of it. Nothing else is ever written without a
+    condition.
+    """
 
-    __slots__ = ()
-
-    @property
-    def bucket(self) -> tuple[Bytes, ...]:
-        """The partition that the entry is in: its index and its bucket."""
-        return tuple(self.values[:2])
+    text: str
+    packed: bytes
+    bucket: tuple[Index, str]
 
 
 class Place(NamedTuple):
-    """A partition as it travels."""
+    """A partition, and the values of its key as they travel."""
 
     table: Table
-    parts: tuple[bytes, ...]
+    packed: bytes
     routing_key: bytes
 
 
+@lru_cache(maxsize=PLACES_CACHED)
 def place_of(partition: Partition) -> Place:
     """Raises UnicodeEncodeError, OverflowError and struct.error for names that no server takes, and ValueError for a
     partition that its table cannot have.
     """
-    parts = tuple([part.encode() if isinstance(part, str) else _int32(part) for part in names_of(partition)])
+    parts = [part.encode() if isinstance(part, str) else _int32(part) for part in names_of(partition)]
     framed = [len(part).to_bytes(2, "big") + part + b"\0" for part in parts]  # also says which part is too long
-    return Place(partition.table, parts, b"".join(framed) if len(parts) > 1 else parts[0])
+    routing_key = b"".join(framed) if len(parts) > 1 else parts[0]
+    return Place(partition.table, b"".join(map(_sized, parts)), routing_key)
 
 
 def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[Statement]:
@@ -125,108 +144,144 @@ def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[State
     Raises ValueError for a row or a column that the table does not have, OverflowError for an integer wider than 64
     bits or an id that is too long.
     """
-    table = place.table
+    table, partition = place.table, place.packed
     row_key = _row_key_of(table)
     statements: list[Statement] = []
     is_conditional = False
+    before: Write | None = None
+    parts: Sequence[_Part] = ()
     for write in writes:
         key, condition, _, _ = write
-        of = (keyspace, table, key.kind)
-        statements += _written(of, (*place.parts, *row_key(key)), write)
-        is_conditional = is_conditional or condition is ABSENT or bool(condition)
+        if before is None or not _are_alike(before, write):
+            before, parts = write, _parts((keyspace, table, key.kind), write)
+            is_conditional = is_conditional or condition is ABSENT or bool(condition)
+        row = partition + row_key(key)
+        statements += [Statement(text, ahead + row + behind) for text, ahead, behind in parts]
     if statements and not is_conditional:
         statements.append(_nowhere(keyspace, place))
     return statements
 
 
-def _row_key_of(table: Table) -> Callable[[RowKey], tuple[bytes, ...]]:
+def _are_alike(one: Write, other: Write) -> bool:
+    """Whether they do the very same to two rows, as a hold does to its cells."""
+    key, condition, values, keep_s = one
+    return (
+        other.values is values
+        and other.condition is condition
+        and other.key.kind is key.kind
+        and other.keep_s == keep_s
+    )
+
+
+def _row_key_of(table: Table) -> Callable[[RowKey], bytes]:
     return _key_with_segment if TABLES[table].segment is not None else partial(_key_without_segment, table)
 
 
-def _key_with_segment(key: RowKey) -> tuple[bytes, ...]:
+def _key_with_segment(key: RowKey) -> bytes:
     kind, row_id, segment = key
-    return _KINDS[kind], _id(row_id), _int32(segment)
+    return _KINDS[kind] + _id(row_id) + _number(segment)
 
 
-def _key_without_segment(table: Table, key: RowKey) -> tuple[bytes, ...]:
+def _key_without_segment(table: Table, key: RowKey) -> bytes:
     kind, row_id, segment = key
     check_segment(table, segment)
-    return _KINDS[kind], _id(row_id)
+    return _KINDS[kind] + _id(row_id)
 
 
-def _written(of: _Shape, row: tuple[bytes, ...], write: Write) -> Iterator[Statement]:
+def _parts(of: _Shape, write: Write) -> Sequence[_Part]:
+    """The statements of a write, without its row."""
     key, condition, values, keep_s = write
-    end = _WITHOUT_END if keep_s is None else _int32(keep_s)
+    end = _WITHOUT_END if keep_s is None else _number(keep_s)
     if condition is ABSENT:
-        present = {name: value for name, value in values.items() if value is not None}
-        yield _insert(of, row, present, end, "IF NOT EXISTS")
-        return
+        return (_insert(of, _present(values), end, "IF NOT EXISTS"),)
     if keep_s is not None:
         check_end(write)
         if not KINDS[key.kind].is_written_once:
             values = {**_EMPTY[key.kind], **values}
     if condition:
-        yield from _conditional(of, row, condition, values, end, is_whole=keep_s is not None)
-    elif not _all_null(values):
-        yield _insert(of, row, values, end)
-    elif values:
-        yield _update(of, row, {}, values, end)
+        return _conditional(of, condition, values, end, is_whole=keep_s is not None)
+    if not _all_null(values):
+        return (_insert(of, values, end),)
+    return (_update(of, {}, values, end),) if values else ()
 
 
-def _conditional(
-    of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row, end: bytes, *, is_whole: bool
-) -> Iterator[Statement]:
+def _conditional(of: _Shape, condition: Row, values: Row, end: bytes, *, is_whole: bool) -> Sequence[_Part]:
     """An update writes no marker: one goes with it where the row may be made by it, or is given an end. One that must
     set something sets what it asks for, if there is nothing else.
     """
+    update = _update(of, condition, values or dict([next(iter(condition.items()))]), end)
     if is_whole or (_all_null(condition) and not _all_null(values)):
-        yield _insert(of, row, {}, end)
-    yield _update(of, row, condition, values or dict([next(iter(condition.items()))]), end)
+        return (_insert(of, {}, end), update)
+    return (update,)
 
 
 def _nowhere(keyspace: str, place: Place) -> Statement:
     kind = _SOME_KIND[place.table]
     nothing: Row = {COLUMNS[kind][0]: None}
-    row = (*place.parts, *_NOWHERE[place.table])
-    return _update((keyspace, place.table, kind), row, nothing, nothing, _WITHOUT_END)
+    text, ahead, behind = _update((keyspace, place.table, kind), nothing, nothing, _WITHOUT_END)
+    return Statement(text, ahead + place.packed + _NOWHERE[place.table] + behind)
 
 
-def _insert(of: _Shape, row: tuple[bytes, ...], values: Row, end: bytes, condition: str = "") -> Statement:
-    return Statement(_insert_text(of, tuple(values), condition), [*row, *_encoded(values), end])
+def _insert(of: _Shape, values: Row, end: bytes, condition: str = "") -> _Part:
+    text, count = _insert_text(of, tuple(values), condition)
+    return text, count, _packed(values) + end
 
 
-def _update(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row, end: bytes) -> Statement:
-    text = _update_text(of, tuple(values), tuple(condition))
-    return Statement(text, [end, *_encoded(values), *row, *_encoded(condition)])
+def _update(of: _Shape, condition: Row, values: Row, end: bytes) -> _Part:
+    text, count = _update_text(of, tuple(values), tuple(condition))
+    return text, count + end + _packed(values), _packed(condition)
 
 
-def _encoded(values: Row) -> list[Bytes]:
+def _packed(values: Row) -> bytes:
     """A value of the wrong type is refused by what encodes it."""
-    return [None if value is None else _ENCODE[name](value) for name, value in values.items()]  # type: ignore[arg-type]
+    parts = []
+    for name, value in values.items():
+        if value is None:
+            parts.append(_NULL)
+        elif name in _TEXTS:
+            encoded = _encode(value)  # type: ignore[arg-type]
+            parts += (_int32(len(encoded)), encoded)
+        else:
+            parts += (_EIGHT, value.to_bytes(8, "big", signed=True))  # type: ignore[union-attr]
+    return b"".join(parts)
+
+
+def _present(values: Row) -> Row:
+    return {name: value for name, value in values.items() if value is not None} if None in values.values() else values
 
 
 def _all_null(row: Row) -> bool:
     """Whether a missing row has it as a condition, and stays missing with it as values."""
-    return _NULL.issuperset(row.values())
+    return _NOTHING.issuperset(row.values())
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
-def _insert_text(of: _Shape, columns: tuple[str, ...], condition: str) -> str:
+def _insert_text(of: _Shape, columns: tuple[str, ...], condition: str) -> tuple[str, bytes]:
+    """And how many values it has."""
     keyspace, table, kind = of
     check_columns(table, kind, columns)
     names = (*_key(table), *columns)
     marks = ", ".join("?" * len(names))
     asked = f" {condition}" if condition else ""
-    return f"INSERT INTO {keyspace}.{table} ({', '.join(names)}) VALUES ({marks}){asked} USING TTL ?"  # noqa: S608 - checked names
+    return _counted(f"INSERT INTO {keyspace}.{table} ({', '.join(names)}) VALUES ({marks}){asked} USING TTL ?")  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
-def _update_text(of: _Shape, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+def _update_text(of: _Shape, columns: tuple[str, ...], conditions: tuple[str, ...]) -> tuple[str, bytes]:
+    """And how many values it has."""
     keyspace, table, kind = of
     check_columns(table, kind, (*columns, *conditions))
     values = ", ".join(f"{name} = ?" for name in columns)
     asked = f" IF {_equal(*conditions)}" if conditions else ""
-    return f"UPDATE {keyspace}.{table} USING TTL ? SET {values} WHERE {_equal(*_key(table))}{asked}"  # noqa: S608 - checked names
+    return _counted(f"UPDATE {keyspace}.{table} USING TTL ? SET {values} WHERE {_equal(*_key(table))}{asked}")  # noqa: S608 - checked names
+
+
+def _counted(text: str) -> tuple[str, bytes]:
+    return text, _int16(text.count("?"))
+
+
+def _statement(text: str, *values: bytes) -> Statement:
+    return Statement(text, _int16(text.count("?")) + b"".join(values))
 
 
 def _key(table: Table) -> tuple[str, ...]:
@@ -238,12 +293,11 @@ def reads_of(keyspace: str, place: Place, keys: Sequence[RowKey]) -> Iterator[St
     if len(keys) == 1:
         (key,) = keys
         text = f"{_select(keyspace, place.table, key.kind)} AND {_equal(*_ROW_KEY[place.table])}"
-        yield Statement(text, [*place.parts, *_row_key_of(place.table)(key)])
+        yield _statement(text, place.packed, _row_key_of(place.table)(key))
         return
     text = f"{_select(keyspace, place.table)} AND ({', '.join(_ROW_KEY[place.table])}) IN ?"
     for start in range(0, len(keys), KEYS_PER_READ_MAX):
-        named = _tuples(place.table, keys[start : start + KEYS_PER_READ_MAX])
-        yield Statement(text, [*place.parts, named])
+        yield _statement(text, place.packed, _tuples(place.table, keys[start : start + KEYS_PER_READ_MAX]))
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
@@ -258,12 +312,7 @@ def _select(keyspace: str, table: Table, kind: Kind | None = None) -> str:
 def _tuples(table: Table, keys: Sequence[RowKey]) -> bytes:
     """A list of tuples (kind, id, segment)."""
     row_key = _row_key_of(table)
-    rows = (_sized(b"".join(map(_sized, row_key(key)))) for key in keys)
-    return b"".join((_int32(len(keys)), *rows))
-
-
-def _sized(value: bytes) -> bytes:
-    return _int32(len(value)) + value
+    return _sized(b"".join((_int32(len(keys)), *(_sized(row_key(key)) for key in keys))))
 
 
 def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most: int) -> Statement:
@@ -271,29 +320,30 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most:
     bound).
     """
     text = f"{_select(keyspace, place.table, kind)} AND kind = ?"
-    values: list[Bytes] = [*place.parts, _KINDS[kind]]
-    for bound, id_bound in ((">=", start), ("<", end)):
-        if id_bound:
-            text += f" AND id {bound} ?"
-            values.append(id_bound.encode())
-    return Statement(f"{text} LIMIT ?", [*values, _int32(most)])
+    bounds = [(sign, bound) for sign, bound in ((">=", start), ("<", end)) if bound]
+    text += "".join(f" AND id {sign} ?" for sign, _ in bounds)
+    values = b"".join(_text(bound) for _, bound in bounds)
+    return _statement(f"{text} LIMIT ?", place.packed, _KINDS[kind], values, _number(most))
 
 
 def entry_of(keyspace: str, index_entry: IndexEntry) -> PlainWrite:
     """The statement that adds an entry to a bucket. One without an end of its own has its table's, if that has one."""
     index, bucket, entry, keep_s = index_entry
+    text, count = _entry_text(keyspace, index, has_end=keep_s != FOR_EVER)
+    packed = count + _INDEXES[index] + _text(bucket) + _text(entry)
+    return PlainWrite(text, packed if keep_s == FOR_EVER else packed + _number(keep_s), (index, bucket))
+
+
+@lru_cache(maxsize=TEXTS_CACHED)
+def _entry_text(keyspace: str, index: Index, *, has_end: bool) -> tuple[str, bytes]:
+    """And how many values it has."""
     text = f"INSERT INTO {keyspace}.{INDEXES[index].table} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
-    values = [_INDEXES[index], bucket.encode(), entry.encode()]
-    if keep_s == FOR_EVER:
-        return PlainWrite(text, values)
-    return PlainWrite(f"{text} USING TTL ?", [*values, _int32(keep_s)])
+    return _counted(f"{text} USING TTL ?" if has_end else text)
 
 
 def entries_of(keyspace: str, index: Index, bucket: str, after: str, most: int) -> Statement:
     """The statement that reads the first `most` entries of a bucket, in order, behind `after` ("" = from the first)."""
     text = f"SELECT entry FROM {keyspace}.{INDEXES[index].table} WHERE index_name = ? AND bucket = ?"  # noqa: S608 - ours
-    values: list[Bytes] = [_INDEXES[index], bucket.encode()]
-    if after:
-        text += " AND entry > ?"
-        values.append(after.encode())
-    return Statement(f"{text} LIMIT ?", [*values, _int32(most)])
+    behind = [_text(after)] if after else []
+    text += " AND entry > ?" * len(behind)
+    return _statement(f"{text} LIMIT ?", _INDEXES[index], _text(bucket), *behind, _number(most))
