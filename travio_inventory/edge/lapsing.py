@@ -23,8 +23,9 @@ class Entry(NamedTuple, Generic[V]):
 class Lapsing(Generic[K, V]):
     """At most `entries_max` entries that expire, each of a seat group.
 
-    Nothing scans for expired entries. What was put together is in a queue together, once; each insertion takes a few
-    from its head, drops the expired ones and puts the others at its tail, so that all are checked in turn.
+    Nothing scans for expired entries. What was put together is in a queue together, once; each insertion drops a few
+    from its head that have expired. Once the queue is half full it puts the others at the tail, so that all are checked
+    in turn, whatever their lifetimes.
     """
 
     def __init__(self, entries_max: int) -> None:
@@ -76,10 +77,13 @@ class Lapsing(Generic[K, V]):
         for _ in range(_LOOKS_PER_PUT):
             if not self._queue:
                 return
-            group, keys, entry = self._queue.popleft()
-            self._queued -= len(keys)
+            group, keys, entry = self._queue[0]
             entries = self._groups.get(group)
             left = [key for key in keys if entries.get(key) is entry] if entries else []
+            if left and entry.until_ms > now_ms and self._queued * 2 < self._entries_max:
+                return
+            self._queue.popleft()
+            self._queued -= len(keys)
             if not left or entries is None:
                 continue
             if entry.until_ms > now_ms:

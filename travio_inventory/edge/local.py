@@ -6,6 +6,7 @@ from itertools import count
 from math import inf
 from types import MappingProxyType
 
+from travio_inventory.edge.lapsing import Entry as Kept
 from travio_inventory.edge.lapsing import Lapsing
 from travio_inventory.edge.occupancies import KNOWN_MS, NOBODY, Found, is_own, lasts_ms, refusing, replaces, told
 from travio_inventory.seats.audit.ports import Entry
@@ -49,11 +50,15 @@ class LocalGate:
     ) -> Sequence[Found]:
         """See AskedGate."""
         now_ms = self._now_ms()
-        may_pass = attempt.settles or bool(self._known.standing(group, [attempt.claimant], now_ms))
-        if not may_pass and (others := self._others(group, cells, attempt, now_ms)):
+        taken, locks = self._taken.standing(group, cells, now_ms), self._locks.standing(group, cells, now_ms)
+        if (
+            (others := _others(taken, locks, attempt, now_ms))
+            and not attempt.settles
+            and not self._known.standing(group, [attempt.claimant], now_ms)
+        ):
             return others
-        locks = self._locks.standing(group, cells, now_ms)
-        self._locks.put(group, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
+        free = [cell for cell in cells if cell not in locks] if locks else cells
+        self._locks.put(group, free, attempt, now_ms, ttl_ms)
         if attempt.has_key:
             self._known.put(group, [attempt.claimant], None, now_ms, KNOWN_MS)
         return ()
@@ -61,28 +66,13 @@ class LocalGate:
     def recall(self, group: SeatGroupKey, cells: Sequence[Cell], last: Recalled | None) -> Recalled | None:
         """See GateRecall."""
         now_ms = self._now_ms()
-        by: Mapping[Cell, object] = self._taken.standing(group, cells, now_ms)
-        by = by or self._locks.standing(group, cells, now_ms)
+        taken = self._taken.standing(group, cells, now_ms)
+        locks = {} if taken else self._locks.standing(group, cells, now_ms)
+        by: Mapping[Cell, object] = taken or locks
         if last is not None and by == last.by:
             return last
-        answer = refusing(self._others(group, cells, NOBODY, now_ms))
+        answer = refusing(_others(taken, locks, NOBODY, now_ms))
         return None if answer is None else Recalled(answer, by)
-
-    def _others(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, now_ms: int) -> Sequence[Found]:
-        """What others own, or else lock."""
-        taken = self._taken.standing(group, cells, now_ms)
-        if others := [
-            Found(cell, by.claimant, by, until_ms - now_ms)
-            for cell, (by, until_ms) in taken.items()
-            if not is_own(by, attempt)
-        ]:
-            return others
-        locks = self._locks.standing(group, cells, now_ms)
-        return [
-            Found(cell, by.claimant, None, until_ms - now_ms)
-            for cell, (by, until_ms) in locks.items()
-            if by.claimant != attempt.claimant
-        ]
 
     async def known(self, group: SeatGroupKey, claimants: Collection[str]) -> Collection[str]:
         """See AskedGate."""
@@ -109,19 +99,41 @@ class LocalGate:
         if left_ms <= 0:
             return
         standing = self._taken.standing(group, cells, now_ms)
-        gave_up = self._left.standing(group, ((occupancy.hold, cell) for cell in cells), now_ms)
-        new = [
-            cell
-            for cell in cells
-            if (occupancy.hold, cell) not in gave_up
-            and (cell not in standing or replaces(occupancy, standing[cell].value))
-        ]
-        self._taken.put(group, new, occupancy, now_ms, left_ms)
+        gave_up = self._left.standing(group, [(occupancy.hold, cell) for cell in cells], now_ms)
+        if standing or gave_up:
+            cells = [
+                cell
+                for cell in cells
+                if (occupancy.hold, cell) not in gave_up
+                and (cell not in standing or replaces(occupancy, standing[cell].value))
+            ]
+        self._taken.put(group, cells, occupancy, now_ms, left_ms)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """Remove the hold's entries, and accept none of it there for as long as they could have lasted."""
         self._left.put(group, [(hold, cell) for cell in cells], None, self._now_ms(), self._taken_ttl_ms)
         self._taken.drop(group, cells, lambda found: found.hold == hold)
+
+
+def _others(
+    taken: Mapping[Cell, Kept[Occupancy]], locks: Mapping[Cell, Kept[Attempt]], attempt: Attempt, now_ms: int
+) -> Sequence[Found]:
+    """What others own of what is taken, or else lock."""
+    if taken and (
+        others := [
+            Found(cell, by.claimant, by, until_ms - now_ms)
+            for cell, (by, until_ms) in taken.items()
+            if not is_own(by, attempt)
+        ]
+    ):
+        return others
+    if not locks:
+        return ()
+    return [
+        Found(cell, by.claimant, None, until_ms - now_ms)
+        for cell, (by, until_ms) in locks.items()
+        if by.claimant != attempt.claimant
+    ]
 
 
 class LocalSeatMapCache:

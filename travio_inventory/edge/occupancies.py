@@ -9,6 +9,8 @@ from travio_inventory.seats.refusals import TakenCell
 KNOWN_MS: Final = 30_000
 """How long a claimant with a key that was let in may pass again: longer than a call waits for one attempt."""
 
+PASSED: Final = Passed()
+
 NOBODY: Final = Attempt("", "")
 """An attempt that owns nothing."""
 
@@ -53,7 +55,7 @@ def is_own(occupancy: Occupancy, attempt: Attempt) -> bool:
 
 def told(found: Sequence[Found]) -> GateAnswer:
     """The gate's answer to an attempt that found this."""
-    return refusing(found) or Passed()
+    return (refusing(found) if found else None) or PASSED
 
 
 def refusing(found: Sequence[Found]) -> Taken | Locked | None:

@@ -12,6 +12,7 @@ from grpclib.protocol import Peer
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.framing import CONTENT_TYPE
 from travio_inventory.grpc_server.grpclib_internals import ProtoMessage, ReceivedMetadata, ServerEvents
+from travio_inventory.grpc_server.lean.deadlines import Deadlines
 from travio_inventory.grpc_server.lean.task_at_need import TaskAtNeed
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.start_queue import StartQueue
@@ -77,6 +78,7 @@ class ServerContext:
         self.unread_bytes_left = limits.unread_bytes_max
         self.starts = StartQueue()
         self.tasks = TaskAtNeed()
+        self.deadlines = Deadlines()
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Shared by all connections: each takes its data out before the next one reads."""
 

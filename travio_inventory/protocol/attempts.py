@@ -60,7 +60,7 @@ class Attempts(Generic[H]):
         one home, with the rows `beside`. Also says whether any intents were sent.
         """
         spreads = [home_and_others(self._resource, hold) for hold in holds]
-        others = dict.fromkeys([other for _, elsewhere in spreads for other in elsewhere])
+        others = {other: None for _, elsewhere in spreads for other in elsewhere}
         now = await self._sender.now(now_ms)
         in_doubt = False
         if others:

@@ -7,6 +7,7 @@ were before it, and all of it happens or nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -101,6 +102,15 @@ class Partition(NamedTuple):
     number: int = 0
 
 
+PARTITIONS_KNOWN_MAX = 8_192
+
+
+@lru_cache(maxsize=PARTITIONS_KNOWN_MAX)
+def partition_of(table: Table, organization: str, name: str, number: int = 0) -> Partition:
+    """The partition of that name, which is the same object for all who ask again."""
+    return Partition(table, organization, name, number)
+
+
 class RowKey(NamedTuple):
     """Names a row within its partition. `segment` is 0 for all rows but cells."""
 
@@ -166,11 +176,12 @@ class IndexEntry(NamedTuple):
 
 def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Sequence[IndexEntry], Sequence[IndexEntry]]:
     """The index entries to write before these writes, and those that follow them."""
-    if not writes or not any(index_entry.of in FOLLOWING for index_entry in entries):
+    following = [index_entry for index_entry in entries if index_entry.of in FOLLOWING] if writes else ()
+    if not following:
         return entries, ()
-    return [index_entry for index_entry in entries if index_entry.of not in FOLLOWING], [
-        index_entry for index_entry in entries if index_entry.of in FOLLOWING
-    ]
+    if len(following) == len(entries):
+        return [], following
+    return [index_entry for index_entry in entries if index_entry.of not in FOLLOWING], following
 
 
 def is_met(condition: Condition, row: Row | None) -> bool:

@@ -75,6 +75,7 @@ class Unanswered:
     """Too many batches went unanswered."""
 
 
+_WON = Won()
 Result: TypeAlias = Won | AlreadyThere | Lost | Contended | NotMade | Unanswered
 
 
@@ -110,7 +111,7 @@ class Claims(Generic[H]):
                 return Claimed(Unanswered(), in_doubt, as_of_ms)
             match await self._try(claim, seen):
                 case Applied():
-                    return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
+                    return Claimed(_WON, in_doubt=False, as_of_ms=as_of_ms)
                 case Refused(rows=standing):
                     decided, before = await self._look(claim, standing, before)
                     if decided is not None:

@@ -33,7 +33,18 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
-from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
+from travio_inventory.protocol.batches import (
+    Batches,
+    IndexEntry,
+    Kind,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    Table,
+    Write,
+    partition_of,
+)
 from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse_hold_id
 
 if TYPE_CHECKING:
@@ -378,7 +389,7 @@ class HoldWatch(Protocol[H_contra]):
 def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition:
     """The partition of the row that decides the hold; the id names it. Raises HoldNotFound if no hold can have it."""
     parsed = parse_hold_id(hold_id)
-    return Partition(resource.table, organization, parsed.name, parsed.home)
+    return partition_of(resource.table, organization, parsed.name, parsed.home)
 
 
 def home_and_others(resource: Resource[H], hold: H) -> tuple[Partition, Sequence[Partition]]:

@@ -65,7 +65,7 @@ class Sender:
         """Try the batch once, with those of its index entries that are not known to be durable. A step with the
         timestamp `at_ms` is NotDone if it could not be sent while its entries are valid.
         """
-        missing = self._entries.missing(asked)
+        missing = self._entries.missing(asked) if asked else asked
         sent_ms = self.clock.elapsed_ms()
         send_by = ANY_TIME if at_ms is None else self._send_by(at_ms)
         outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
@@ -73,9 +73,9 @@ class Sender:
             self._entries.remember(missing, sent_ms=sent_ms)
         self.counts.doubts.note(partition, writes, outcome)
         if isinstance(outcome, Applied):
-            self.counts.applied(writes)
             for key, _, values, _ in writes:
                 if key.kind is Kind.EVENT:
+                    self.counts.event(values)
                     self.signals.recorded(partition, key, values)
         return outcome
 

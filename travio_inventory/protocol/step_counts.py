@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 from travio_inventory.kernel.tally import Tally
 from travio_inventory.protocol.batches import (
     Applied,
-    Kind,
     NotDone,
     Outcome,
     Partition,
     Refused,
+    Row,
     RowKey,
     Unknown,
     Write,
@@ -135,11 +135,9 @@ class StepCounts:
         self.recorded: Counter[str] = Counter()
         """Events by type."""
 
-    def applied(self, writes: Sequence[Write]) -> None:
-        """A batch was applied."""
-        for key, _, values, _ in writes:
-            if key.kind is Kind.EVENT:
-                self.recorded[str(values["type"])] += 1
+    def event(self, event: Row) -> None:
+        """A batch with that event was applied."""
+        self.recorded[str(event["type"])] += 1
 
     def expired(self, state: HoldState, at_ms: int) -> None:
         """A hold in that state was ended at that moment, for its time was over."""

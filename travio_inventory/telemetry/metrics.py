@@ -32,6 +32,19 @@ class Figure(NamedTuple):
         return f"{self.use_case} {self.outcome}={self.calls} {within}"
 
 
+class Outcomes(dict[str, Tally]):
+    """The tallies of one use case by outcome; each is there once it is asked for."""
+
+    def __init__(self, use_case: str, tallies: Mapping[tuple[str, str], Tally]) -> None:
+        super().__init__()
+        self._use_case = use_case
+        self._tallies = tallies
+
+    def __missing__(self, outcome: str) -> Tally:
+        found = self[outcome] = self._tallies[self._use_case, outcome]
+        return found
+
+
 class Figures:
     """What was counted since the start. For one event loop: it takes no lock."""
 
@@ -56,6 +69,10 @@ class Figures:
         tally = self._tallies[use_case, outcome]
         tally.buckets[bisect_left(BUCKETS_NS, elapsed_ns)] += 1  # as Tally.add, without one more call
         tally.total_ns += elapsed_ns
+
+    def of(self, use_case: str) -> "Outcomes":
+        """The tallies of that use case, for who adds to them itself."""
+        return Outcomes(use_case, self._tallies)
 
     @property
     def tallies(self) -> Mapping[tuple[str, str], Tally]:

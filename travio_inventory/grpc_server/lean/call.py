@@ -20,6 +20,7 @@ from travio_inventory.grpc_server.context import ServerContext, no_message
 from travio_inventory.grpc_server.framing import Headers
 from travio_inventory.grpc_server.grpclib_internals import BareStream, ReceivedMetadata, deadline_at
 from travio_inventory.grpc_server.lean import reply_blocks
+from travio_inventory.grpc_server.lean.deadlines import Due
 from travio_inventory.grpc_server.lean.heads import RequestHead
 from travio_inventory.grpc_server.lean.stream_state import StreamState
 from travio_inventory.grpc_server.request_body import RequestBody
@@ -55,7 +56,7 @@ class LeanCall(BareStream):
         """Whether its handler has answered it; the answer may still wait for the peer's window."""
         self.ends_at = time.monotonic() + head.timeout_seconds
         self._began_ns = time.perf_counter_ns()
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: Due | None = None
         self.task: asyncio.Task[None] | None = None
         self.is_starting = False
         self._metadata: Any = None
@@ -198,9 +199,6 @@ class LeanCall(BareStream):
         self.is_starting = False
         if task is not None:
             self._connection.keep(self)
-            task.add_done_callback(self._forget_task)
-        elif self.has_ended:
-            self._connection.forget(self)
         return True
 
     def feed(self, data: bytes, flow_bytes: int) -> None:
@@ -245,7 +243,7 @@ class LeanCall(BareStream):
         elif seconds_left <= 0:
             self._end_plainly(Status.DEADLINE_EXCEEDED, "deadline exceeded")
         elif self.head.method.has_deadline:
-            self.timer = asyncio.get_running_loop().call_later(seconds_left, self.on_timer)
+            self.timer = self.context.deadlines.add(self.ends_at, self)
 
     def was_sent(self) -> None:
         """The peer's windows have taken the last of the answer."""
@@ -285,6 +283,10 @@ class LeanCall(BareStream):
             self._fail(error)  # something the handler waited for was cancelled, not the handler
         except Exception as error:  # noqa: BLE001    # it is logged
             self._fail(error)
+        finally:
+            self.task = None  # the reference cycle would stay until garbage is collected
+            if self.has_ended:
+                self._connection.forget(self)
 
     async def _listened(self) -> Callable[[Any], Any]:
         """The handler, as those who listen to calls want it. Raises what they raise."""
@@ -357,7 +359,7 @@ class LeanCall(BareStream):
         self.has_ended = True
         self.context.ended(self.head.method.name, status.value, time.perf_counter_ns() - self._began_ns)
         if self.timer is not None:
-            self.timer.cancel()
+            self.timer.discard(self)
         if self.body is not None:
             self.body.close()
 
@@ -368,11 +370,6 @@ class LeanCall(BareStream):
             self._connection.forget(self)
         elif self.task is not _current_task():
             self.task.cancel()
-
-    def _forget_task(self, _task: "asyncio.Task[None]") -> None:
-        self.task = None  # the reference cycle would stay until garbage is collected
-        if self.has_ended:
-            self._connection.forget(self)
 
 
 def _current_task() -> "asyncio.Task[Any] | None":

@@ -254,8 +254,8 @@ class LeanConnection(asyncio.BufferedProtocol):
 
     def _is_full(self) -> bool:
         open_calls, calls_max = len(self._calls), self._limits.streams_concurrent_max
-        running = (not call.has_ended for call in self._calls.values())
-        return open_calls >= calls_max and (open_calls >= 2 * calls_max or sum(running) >= calls_max)
+        running = sum(not call.has_ended for call in self._calls.values()) if open_calls >= calls_max else 0
+        return running >= calls_max or open_calls >= 2 * calls_max
 
     def _open(self, stream_id: int, head: RequestHead, *, is_whole: bool) -> LeanCall:
         """A call whose request comes in parts."""
@@ -282,11 +282,11 @@ class LeanConnection(asyncio.BufferedProtocol):
             return stream or StreamState(call.stream_id, 0)
         if stream is None:
             stream = call.stream = self._outgoing.open(call.stream_id, content_bytes=None, is_whole=True)
-        seconds = call.ends_at - time.monotonic()
+        at_s = call.ends_at
         if call.body is not None:
-            seconds = min(seconds, self._limits.message_read_seconds_max)
-        if seconds < float("inf"):
-            call.timer = self._loop.call_later(max(0.0, seconds), call.on_timer)
+            at_s = min(at_s, time.monotonic() + self._limits.message_read_seconds_max)
+        if at_s < float("inf"):
+            call.timer = self.context.deadlines.add(at_s, call)
         return stream
 
     def forget(self, call: LeanCall) -> None:

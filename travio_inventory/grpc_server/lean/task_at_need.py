@@ -42,7 +42,7 @@ class TaskAtNeed:
 
     def _new(self) -> "tuple[_Carrier, asyncio.Task[None]]":
         loop = asyncio.get_running_loop()
-        carrier = _Carrier(loop.create_future())
+        carrier = _Carrier()
         self._spare = carrier, loop.create_task(carrier)
         return self._spare
 
@@ -50,8 +50,9 @@ class TaskAtNeed:
 class _Carrier(Coroutine[Any, Any, None]):
     """What a spare task runs: it waits until it is given a coroutine, and then is that one."""
 
-    def __init__(self, given: "asyncio.Future[None]") -> None:
-        self._given = given
+    def __init__(self) -> None:
+        self._given: asyncio.Future[None] | None = None
+        """What it waits for, where the loop comes to it before it is given one."""
         self._parked: Generator[Any, None, None] | None = None
         self._coroutine: Coroutine[Any, Any, None] | None = None
         self._context = Context()
@@ -61,10 +62,12 @@ class _Carrier(Coroutine[Any, Any, None]):
     def go_on(self, coroutine: Coroutine[Any, Any, None], context: Context, waits_for: object) -> None:
         """Go on with a coroutine that has made its first step and waits for that."""
         self._coroutine, self._context, self._waits_for = coroutine, context, waits_for
-        self._given.set_result(None)
+        if self._given is not None:
+            self._given.set_result(None)
 
     def send(self, value: None) -> Any:  # noqa: ANN401 - whatever the coroutine waits for
         if self._coroutine is None:
+            self._given = asyncio.get_running_loop().create_future()
             self._parked = iter(self._given.__await__())
             return next(self._parked)
         if not self._has_gone_on:

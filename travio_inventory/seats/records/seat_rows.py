@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from json import dumps, loads
 
-from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Rows, Table
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Rows, Table, partition_of
 from travio_inventory.protocol.rows import CLOSED, FORGOTTEN, SEPARATOR, number, of_hold, read_state, text
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, HoldState, Passenger, Recorded, parse_hold_id
 from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.names import CELLS_KNOWN_MAX
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, TripKey
@@ -25,13 +27,13 @@ OFF_SALE = frozenset({CLOSED, FORGOTTEN})
 
 def group_partition(trip: TripKey, group: int) -> Partition:
     """The partition that all cells of the seat group's seats are in."""
-    return Partition(Table.SEAT_GROUPS, trip.organization, trip.trip, group)
+    return partition_of(Table.SEAT_GROUPS, trip.organization, trip.trip, group)
 
 
 def home_partition(organization: str, hold_id: str) -> Partition:
     """The partition of the row that decides the hold; the id names it."""
     parsed = parse_hold_id(hold_id)
-    return Partition(Table.SEAT_GROUPS, organization, parsed.name, parsed.home)
+    return partition_of(Table.SEAT_GROUPS, organization, parsed.name, parsed.home)
 
 
 def group_key(partition: Partition) -> SeatGroupKey:
@@ -41,8 +43,12 @@ def group_key(partition: Partition) -> SeatGroupKey:
 
 def cell_keys(seats: Iterable[str], journey: Journey) -> list[RowKey]:
     """The cells of these seats on the journey."""
-    segments = journey.segments
-    return [RowKey(Kind.CELL, seat, segment) for seat in seats for segment in segments]
+    return [key for seat in seats for key in _keys_of(seat, journey)]
+
+
+@lru_cache(maxsize=CELLS_KNOWN_MAX)
+def _keys_of(seat: str, journey: Journey) -> tuple[RowKey, ...]:
+    return tuple([RowKey(Kind.CELL, seat, segment) for segment in journey.segments])
 
 
 def hold_row(hold: Hold) -> Row:
@@ -126,8 +132,9 @@ def read_closed(organization: str, hold_id: str, row: Row) -> Hold:
 
 def booking_columns(state: HoldState) -> Row:
     """What a hold's row says of the passengers of its booking, where they are named."""
-    named = state.named if isinstance(state, Confirmed) else ()
-    plain = [[each.seat, each.name, each.national_id] for each in named if isinstance(each, Passenger)]
+    if not isinstance(state, Confirmed):
+        return {}
+    plain = [[each.seat, each.name, each.national_id] for each in state.named if isinstance(each, Passenger)]
     return {"passengers": dumps(plain, ensure_ascii=False, separators=(",", ":"))} if plain else {}
 
 

@@ -1,10 +1,11 @@
 """Keeps the edge in line with the store: marks taken seats and invalidates seat maps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from travio_inventory.protocol.resource import Taken
 from travio_inventory.seats.hold import Held, Hold
-from travio_inventory.seats.ports import Cell, Occupancy, SeatGroupKey, SeatMapCache, TakenSeats
+from travio_inventory.seats.names import cells_on, group_named
+from travio_inventory.seats.ports import Cell, Occupancy, SeatMapCache, TakenSeats
 from travio_inventory.seats.records.seats import taken_cells
 
 
@@ -19,15 +20,15 @@ class EdgeUpkeep:
 
     async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
         """See HoldWatch."""
-        groups = {*hold.seats_by_group}
+        groups: Collection[int] = hold.seats_by_group.keys()
         if hold.before is not None and hold.is_live:
-            groups.update(hold.before.seats_by_group)
+            groups = {*groups, *hold.before.seats_by_group}
             await self._clear_given_up(hold.before, hold)
         for group, seats in hold.seats_by_group.items():
             if hold.is_live:
-                await self._taken.mark(SeatGroupKey(hold.trip, group), _cells(hold, seats), _occupancy(hold, as_of_ms))
+                await self._taken.mark(group_named(hold.trip, group), _cells(hold, seats), _occupancy(hold, as_of_ms))
             else:
-                await self._taken.clear(SeatGroupKey(hold.trip, group), _cells(hold, seats), hold=hold.id)
+                await self._taken.clear(group_named(hold.trip, group), _cells(hold, seats), hold=hold.id)
         await self._cache.invalidate(hold.trip, groups)
 
     async def _clear_given_up(self, before: Hold, hold: Hold) -> None:
@@ -35,7 +36,7 @@ class EdgeUpkeep:
         kept = set(_cells(hold, hold.seats))
         for group, seats in before.seats_by_group.items():
             gone = [cell for cell in _cells(before, seats) if cell not in kept]
-            await self._taken.clear(SeatGroupKey(hold.trip, group), gone, hold=hold.id)
+            await self._taken.clear(group_named(hold.trip, group), gone, hold=hold.id)
 
     async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
         """See HoldWatch. The gate turns the next contenders away from the cells that the store named."""
@@ -45,11 +46,11 @@ class EdgeUpkeep:
             occupancy = Occupancy(cell.hold, cell.claimant, cell.status, cell.until_ms, as_of_ms)
             alike.setdefault((groups[cell.seat], occupancy), []).append(Cell(cell.seat, cell.segment))
         for (group, occupancy), cells in alike.items():
-            await self._taken.mark(SeatGroupKey(hold.trip, group), cells, occupancy)
+            await self._taken.mark(group_named(hold.trip, group), cells, occupancy)
 
 
 def _cells(hold: Hold, seats: Iterable[str]) -> list[Cell]:
-    return [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
+    return [cell for seat in seats for cell in cells_on(seat, hold.journey)]
 
 
 def _occupancy(hold: Hold, as_of_ms: int) -> Occupancy:

@@ -13,6 +13,7 @@ from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.names import cells_on, group_named
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Attempt, Cell, Holds, SeatGroupKey
 from travio_inventory.seats.refusals import InvalidSeats, NotOnSale
@@ -133,8 +134,6 @@ async def _as_it_was(trip: Trip, command: HoldSeatsCommand, refusal: InvalidSeat
 def cells_by_group(trip: Trip, journey: Journey, seats: Iterable[str]) -> dict[SeatGroupKey, list[Cell]]:
     """The cells of the seats on the journey."""
     cells: dict[SeatGroupKey, list[Cell]] = {}
-    segments = journey.segments
     for seat in seats:
-        group = SeatGroupKey(trip.key, trip.group_of(seat))
-        cells.setdefault(group, []).extend([Cell(seat, segment) for segment in segments])
+        cells.setdefault(group_named(trip.key, trip.group_of(seat)), []).extend(cells_on(seat, journey))
     return cells

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from travio_inventory.seats.map_signals import MapSignals
+from travio_inventory.seats.names import group_named
 from travio_inventory.seats.ports import Lease, SeatGroupKey, SeatMapCache
 from travio_inventory.seats.trip import TripKey
 
@@ -53,7 +54,7 @@ class OwnMaps:
 
     async def _invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         self._forget_old_doubts()
-        names = [SeatGroupKey(trip, group) for group in groups]
+        names = [group_named(trip, group) for group in groups]
         until_s = self._doubt(names, SLOW_S_MAX)
         is_certain = await self._cache.invalidate(trip, groups)
         if not is_certain:

@@ -1,7 +1,7 @@
 """A group of batches, tried one after the other in one transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from travio_inventory.protocol.batches import (
@@ -87,12 +87,14 @@ class _Group:
         """Try the batch with its index entries. Raises sqlite3.Error."""
         try:
             before, following = split(batch.writes, batch.entries)
-            self._add([index_entry for index_entry in before if index_entry not in self._added])
-            self._added.update(before)
+            if before:
+                self._add([index_entry for index_entry in before if index_entry not in self._added])
+                self._added.update(before)
             if not self._is_applied(batch):
                 return Refused(self._standing(batch))
             self._note_ends(batch)
-            self._add(following)
+            if following:
+                self._add(following)
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, _UNFIT):
                 raise
@@ -126,13 +128,13 @@ class _Group:
         """Write all the rows if all conditions are met, and say whether they were. They see the rows as they were
         before, though the rows are written one by one, because no row is named twice.
         """
-        if len(batch.writes) == 1:
-            return self._write(batch, batch.writes[0])
+        if len(batch.writes) <= 1:
+            return not batch.writes or self._write(batch, batch.writes[0])
         met = False
         self.cursor.execute("SAVEPOINT batch")
         try:
             for run in _runs(batch.writes):
-                if not self._write_run(batch, run):
+                if not (self._write(batch, run[0]) if len(run) == 1 else self._write_run(batch, run)):
                     return False
             met = True
         finally:
@@ -142,11 +144,9 @@ class _Group:
         return True
 
     def _write_run(self, batch: Batch, run: Sequence[Write]) -> bool:
-        """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one
+        """Write two rows or more if all their conditions are met, and say whether they were: a journey's cells in one
         statement.
         """
-        if len(run) == 1:
-            return self._write(batch, run[0])
         (kind, row_id, segment), condition, values, keep_s = run[0]
         if condition is ABSENT:
             return self._insert_run(batch, run)
@@ -197,21 +197,26 @@ class _Group:
         return dict(map(row_of(batch.table), found))
 
 
-def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+def _runs(writes: Sequence[Write]) -> list[Sequence[Write]]:
     """The writes, together where they ask and set the very same: of neighbouring cells of one seat, or new rows."""
-    start = 0
-    for end in range(1, len(writes) + 1):
-        if end == len(writes) or not _goes_on(writes[end - 1], writes[end]):
-            yield writes[start:end]
+    runs: list[Sequence[Write]] = []
+    start, before = 0, writes[0]
+    for end, write in enumerate(writes):
+        if end and not (before.values is write.values and _goes_on(before, write)):
+            runs.append(writes[start:end])
             start = end
+        before = write
+    runs.append(writes[start:])
+    return runs
 
 
 def _goes_on(before: Write, write: Write) -> bool:
-    (kind, row_id, segment), condition, values, keep_s = write
-    is_alike = before.condition is condition and before.values is values and before.keep_s == keep_s
+    (kind, row_id, segment), condition, _, keep_s = write
+    if before.condition is not condition or before.keep_s != keep_s:
+        return False
     if condition is ABSENT:
-        return is_alike and before.key.kind is kind
-    return is_alike and bool(condition) and before.key == (kind, row_id, segment - 1)
+        return before.key.kind is kind
+    return bool(condition) and before.key == (kind, row_id, segment - 1)
 
 
 def _all_null(row: Row) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any
 
-from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.batches import PARTITIONS_KNOWN_MAX, Kind, Partition, Row, RowKey, Table
 from travio_inventory.protocol.plain_tables import INDEXES
 from travio_inventory.protocol.tables import COLUMNS, TABLES, check_columns, check_segment, names_of
 from travio_inventory.store.sqlite.database import STATEMENTS_CACHED
@@ -18,6 +18,7 @@ _KEY = ("partition", "kind", "id", "segment")
 _END = "ends_s"
 
 
+@lru_cache(maxsize=PARTITIONS_KNOWN_MAX)
 def partition_text(partition: Partition) -> str:
     """One text per partition of a table and one partition per text: no part contains a control character.
     Raises ValueError for a partition that its table cannot have.
