@@ -178,7 +178,7 @@ def test_a_retryable_refusal_says_when_to_try_again() -> None:
         ),
         (
             errors.SeatHeld([], own_hold="t~0~h", decided=Decided("edge", 1_700_000_000_012)),
-            {"held_until": "0", "own_hold_id": "t~0~h", "decided_by": "edge", "as_of": "1700000000.012"},
+            {"own_hold_id": "t~0~h", "decided_by": "edge", "as_of": "1700000000.012"},
         ),
         (errors.SeatUnavailable([]), {"decided_by": "store"}),
         (Unauthenticated(), {}),
@@ -189,6 +189,7 @@ def test_a_retryable_refusal_says_when_to_try_again() -> None:
             {"seats": "a%2Cb,50%25", "decided_by": "store"},
         ),
         (errors.HoldExpired(1_700_000_000_999), {"at": "1700000000"}),
+        (errors.HoldReleased(), {}),
         (errors.ExtensionTooLong(1_700_000_000_000), {"until": "1700000000"}),
         (errors.HoldLimitReached(4), {"holds_max": "4"}),
         (errors.HoldChanged(3), {"version": "3"}),

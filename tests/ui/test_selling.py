@@ -163,6 +163,8 @@ async def test_whatever_a_service_says_is_shown_as_text(sale: Sale, visits: Visi
         await route.fulfill(response=answer, json=said)
 
     async with visits.at(trip) as ann:
+        there_are_more = ann.map.get_by_text("There are more seats than can be shown here: these are the first 5000.")
+        assert await there_are_more.is_hidden()
         await ann.page.route("**/seatmap?*", spoil)
         await ann.page.reload()
         await ann.map.locator("[role=gridcell]").first.wait_for(timeout=SOON_MS)
@@ -170,6 +172,7 @@ async def test_whatever_a_service_says_is_shown_as_text(sale: Sale, visits: Visi
             "(map) => [...map.shadowRoot.querySelectorAll('[role=gridcell]')].map((cell) => cell.ariaLabel)"
         )
         assert len(words) == 5_000
+        assert await there_are_more.is_visible()
         assert words[0].startswith(HOSTILE)
         assert max(map(len, words)) < 500
         assert await ann.map.locator("img").count() == 0

@@ -98,12 +98,13 @@ def metadata(refusal: Refusal) -> dict[str, str]:
         case errors.SeatContended(seats=seats, decided=decided):
             return {"seats": _named(seats), **_decided(decided)}
         case errors.SeatHeld(held_until_ms=held_until_ms, own_hold=own_hold, decided=decided):
+            until = {"held_until": str(held_until_ms // 1_000)} if held_until_ms else {}
             own = {"own_hold_id": own_hold} if own_hold else {}
-            return {"held_until": str(held_until_ms // 1_000), **own, **_decided(decided)}
+            return {**until, **own, **_decided(decided)}
         case errors.SeatUnavailable(decided=decided):
             return _decided(decided)
         case errors.HoldEnded(at_ms=at_ms):
-            return {"at": str(at_ms // 1_000)}
+            return {"at": str(at_ms // 1_000)} if at_ms else {}
         case errors.ExtensionTooLong(until_ms=until_ms):
             return {"until": str(until_ms // 1_000)}
         case PermissionDenied() | Unauthenticated() | RateLimited():

@@ -18,7 +18,7 @@ from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 
 
 class HoldEnded(FinalRefusal):
-    """The hold is over; `at_ms` is when it ended, or when its time ran out, in Unix milliseconds."""
+    """The hold is over; `at_ms` is when its time ran out, in Unix milliseconds, 0 where it ended otherwise."""
 
     said = "the hold has ended"
 

@@ -35,6 +35,12 @@ function readSeat(seat, row) {
   };
 }
 
+/** How many seats a map has, those that are too many to be shown too. */
+function countSeats(map) {
+  const rows = Array.isArray(map.rows) ? map.rows : [];
+  return rows.reduce((count, row) => count + (Array.isArray(row?.seats) ? row.seats.length : 0), 0);
+}
+
 function readMap(data) {
   const map = data && typeof data === "object" ? data : {};
   const seats = new Map();
@@ -46,6 +52,7 @@ function readMap(data) {
   const colors = map.class_colors && typeof map.class_colors === "object" ? map.class_colors : {};
   return {
     seats: [...seats.values()],
+    isCut: countSeats(map) > SEATS_MAX,
     features: listOf(map.features, FEATURES_MAX).map((each) => ({
       kind: textOf(each.kind),
       label: textOf(each.label),

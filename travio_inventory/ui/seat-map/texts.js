@@ -51,6 +51,7 @@ export const TEXTS = {
   map: "Seat map",
   list: "Free seats",
   listEmpty: "No seat is free here.",
+  cut: "There are more seats than can be shown here: these are the first {n}.",
   listMore: "Show more seats",
   row: "Row {row}",
   ahead: "Direction of travel",

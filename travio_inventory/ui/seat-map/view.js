@@ -30,6 +30,8 @@ class View {
     this.#showBar();
     this.showSections(shown.sections);
     this.#parts.main.hidden = !shown.map;
+    this.#parts.cut.hidden = !shown.map?.isCut;
+    this.#say("cut", "cut", { n: SEATS_MAX });
     for (const part of [this.plan.element, this.#parts.detail, this.#parts.legend]) part.hidden = this.#isList;
     for (const part of [this.#parts.list, this.#parts.listMore]) part.hidden = !this.#isList;
     if (this.#isList) this.#showList();
@@ -154,12 +156,13 @@ class View {
   #main() {
     const parts = Object.assign(this.#parts, {
       help: make("p", { className: "unseen", id: "help" }),
+      cut: make("p", { className: "quiet", hidden: true }),
       list: make("ul", { className: "seats" }),
       listMore: button(() => this.#listMore(), { className: "more" }),
       detail: make("p", { className: "detail", "aria-hidden": "true" }),
       legend: make("ul", { className: "legend", part: "legend" }),
     });
-    const drawn = [parts.help, this.plan.element, parts.list, parts.listMore, parts.detail, parts.legend];
+    const drawn = [parts.cut, parts.help, this.plan.element, parts.list, parts.listMore, parts.detail, parts.legend];
     parts.panel = make("div", { className: "plan", id: "panel", part: "plan" }, ...drawn);
     parts.choice = this.#choice();
     parts.jump = button(() => parts.choice.scrollIntoView(), { className: "jump primary" });
