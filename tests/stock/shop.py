@@ -6,7 +6,7 @@ from uuid import uuid4
 from travio_inventory.app.assemble import Unwatched
 from travio_inventory.app.stock import UNLIMITED, assemble_stock
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import Batches, Partition
+from travio_inventory.protocol.batches import Batches, Partition, Reads
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
@@ -40,6 +40,7 @@ class Shop:
         *,
         limits: ApprovalLimits = UNLIMITED,
         seed: int = 7,
+        views: Reads | None = None,
     ) -> None:
         self.store = store
         self.steps = StepRunner(in_flight_max=1_000)
@@ -47,7 +48,7 @@ class Shop:
         self.sender = Sender(
             store, clock=self.clock, background=self.steps.in_background, rules=Rules(), random=Random(seed)
         )
-        self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched(), limits=limits)
+        self.stock = assemble_stock(self.sender, self.steps, watch=Unwatched(), views=views, limits=limits)
         self.reservations = Reservations(self.sender, self.steps.in_background)
         self.actor = Actor(organization or f"shop-{uuid4()}", "ann")
 

@@ -24,6 +24,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.stock.commands import ChangeWarehouse
 from travio_inventory.stock.records import stock_rows
+from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.sold_out import REMEMBERED_MS, SKUS_MAX, NotedBatches, SoldOut
 from travio_inventory.stock.refusals import InsufficientStock
@@ -236,7 +237,7 @@ async def test_a_batch_that_may_have_brought_something_is_taken_for_one_that_did
 ) -> None:
     sold_out = SoldOut(Elapsed())
     sold_out.remember("o", "cup", {64: 2}, sold_out.look("o", "cup"))
-    batches = NotedBatches(Ending(store, outcome), sold_out, KnownWarehouses(Elapsed()))
+    batches = NotedBatches(Ending(store, outcome), sold_out, KnownWarehouses(Elapsed()), KnownStock(Elapsed()))
     with suppress(asyncio.CancelledError):
         await batches.apply(stock_rows.place("o", "cup", 1), [Write(stock_rows.STOCK, {}, {"available": 1})])
     assert (sold_out.left("o", "cup", allow_split=True) is not None) == is_remembered

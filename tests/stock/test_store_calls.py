@@ -9,6 +9,7 @@ import pytest
 
 from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import Kind, Outcome, Partition, RowKey, Rows
+from travio_inventory.stock.availability import StockQuestion
 from travio_inventory.stock.reservation import OfReservation
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.passing import Batch, Passing, Send
@@ -63,3 +64,40 @@ async def test_by_its_id_the_first_read_is_of_whose_it_is(store: Counted) -> Non
     store.so_far()
     await shop.stock.reserve.commit(shop.actor, OfReservation(made.id))
     assert store.so_far() == {"read": 2, "batch": 1}
+
+
+async def test_an_order_is_two_batches_where_the_process_knows_the_entries(store: Counted) -> None:
+    """Its slot, and its lines with the counters: they were seen a moment ago."""
+    shop = Shop(store)
+    for code in ("north", "south"):
+        await shop.entry("cup", 9, code=code)
+    await shop.reserve("o1", ("cup", 1))
+    store.so_far()
+    await shop.reserve("o2", ("cup", 1))
+    await shop.reserve("o3", ("cup", 1), key="k3")
+    assert store.so_far() == {"batch": 4}
+
+
+async def test_what_others_sold_meanwhile_is_read_from_the_refusal(store: Counted) -> None:
+    shop = Shop(store)
+    await shop.entry("cup", 9)
+    other = Shop(store, shop.actor.organization)
+    await shop.reserve("o1", ("cup", 1))
+    await other.reserve("o2", ("cup", 1))
+    store.so_far()
+    made = await shop.reserve("o3", ("cup", 1))
+    assert store.so_far() == {"batch": 3}
+    assert [line.quantity for line in made.lines] == [1]
+
+
+async def test_what_can_be_had_is_shown_without_serial_reads(store: Counted) -> None:
+    """The warehouses are remembered, the list of the entries is plain, and each entry is read by a view."""
+    views = Counted()
+    views.store = store.store
+    shop = Shop(store, views=views)
+    for code in ("north", "south"):
+        await shop.entry("cup", 4, code=code)
+    await shop.reserve("o1", ("cup", 1))
+    store.so_far()
+    (answer,) = await shop.stock.check(shop.actor, [StockQuestion("cup", 7)])
+    assert (answer.available, store.so_far(), views.so_far()) == (7, {}, {"read": 2})

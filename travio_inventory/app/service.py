@@ -284,6 +284,7 @@ def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Wat
         assembly.sender,
         assembly.steps,
         watch=watch,
+        views=watch.port("store", store.views) if store.views else None,
         sinks=sinks,
         audit_round_ms=every_ms,
         limits=limits_of(settings.stock),

@@ -13,7 +13,7 @@ from travio_inventory.app.backends import open_batches
 from travio_inventory.app.deeds import RecordedVerbs, recorded_call
 from travio_inventory.app.service import rules_of
 from travio_inventory.kernel.clock import SystemClock
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.unpublished import Unpublished
 from travio_inventory.seats.records.deeds import Deeds
@@ -28,6 +28,7 @@ from travio_inventory.stock.counts import StockCounts
 from travio_inventory.stock.records.approvals import Approvals
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.failures import Failures
+from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.order_notes import OrderNotes
@@ -35,6 +36,7 @@ from travio_inventory.stock.records.purchases import Purchases
 from travio_inventory.stock.records.reservations import Reservations
 from travio_inventory.stock.records.restocking import Restocking
 from travio_inventory.stock.records.shard_marks import ShardMarks
+from travio_inventory.stock.records.shown import Shown
 from travio_inventory.stock.records.sold_out import NotedBatches, SoldOut
 from travio_inventory.stock.records.stock_lapses import StockLapses
 from travio_inventory.stock.records.suppliers import Suppliers
@@ -75,21 +77,26 @@ def assemble_stock(
     steps: StepRunner,
     *,
     watch: Watch,
+    views: Reads | None = None,
     limits: ApprovalLimits = UNLIMITED,
     sinks: Collection[str] = (),
     audit: StockAuditRules | None = None,
     audit_round_ms: int = 86_400_000,
 ) -> Stock:
-    """The use cases of stock, on the sender and the steps of an assembly. Events go to the sinks of these names."""
+    """The use cases of stock, on the sender and the steps of an assembly. What is only shown is read by `views`, events
+    go to the sinks of these names.
+    """
     sold_out = SoldOut(sender.clock.elapsed_ms)
     known = KnownWarehouses(sender.clock.elapsed_ms)
     marks = ShardMarks(steps.in_background, sender.clock, sender.rules.retention)
-    sender = sender.through(NotedBatches(sender.batches, sold_out, known, marks))
-    entries, warehouses = Entries(sender), Warehouses(sender.batches, sender.clock, sender.rules.retention)
+    known_stock = KnownStock(sender.clock.elapsed_ms)
+    sender = sender.through(NotedBatches(sender.batches, sold_out, known, known_stock, marks))
+    entries, warehouses = Entries(sender, known_stock), Warehouses(sender.batches, sender.clock, sender.rules.retention)
     marks.shards = entries.shards
+    shown = sender.through(Shown(sender.batches, sender.batches if views is None else views))
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
-    reservations = Reservations(sender, steps.in_background)
+    reservations = Reservations(sender, steps.in_background, known_stock)
     lapses, transfers = reservations.lapses, Transfers(sender)
     reserve = ReserveStock(reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out)
     notes = OrderNotes(sender.batches, sender.clock, kept_s=ORDER_NOTES_KEPT_S)
@@ -109,7 +116,10 @@ def assemble_stock(
         watch.use_case("keep_stock", KeepStock(entries, warehouses, steps)),
         watch.use_case("adjust_stock", adjust),
         watch.use_case("read_stock", ReadStock(entries, warehouses)),
-        watch.use_case("check_stock", CheckStock(entries, warehouses)),
+        watch.use_case(
+            "check_stock",
+            CheckStock(Entries(shown, known_stock), Warehouses(shown.batches, clock, sender.rules.retention), known),
+        ),
         watch.use_case("decide_adjustments", DecidesAdjustments(approvals, steps)),
         watch.use_case("update_stock", UpdatesMany(adjust)),
         watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses, transfers)),
@@ -163,19 +173,19 @@ def recorded_stock(stock: Stock, deeds: Deeds) -> Stock:
 @asynccontextmanager
 async def open_stock(settings: Settings) -> AsyncIterator[Stock]:
     """Stock on the store that the settings name; the embedded one has room for no other process. Raises StartFailed."""
-    async with open_batches(settings) as store, stock_on(store.batches, settings) as stock:
+    async with open_batches(settings) as store, stock_on(store.batches, settings, store.views) as stock:
         yield stock
 
 
 @asynccontextmanager
-async def stock_on(batches: Batches, settings: Settings) -> AsyncIterator[Stock]:
+async def stock_on(batches: Batches, settings: Settings, views: Reads | None = None) -> AsyncIterator[Stock]:
     """Stock on that store, by the rules of the settings."""
     rules = rules_of(settings)
     steps = StepRunner(in_flight_max=rules.steps_at_once_max)
     background, clock = steps.in_background, SystemClock()
     sender = Sender(batches, clock=clock, background=background, rules=rules.protocol, random=SystemRandom())
     try:
-        yield assemble_stock(sender, steps, watch=Unwatched(), limits=limits_of(settings.stock))
+        yield assemble_stock(sender, steps, watch=Unwatched(), views=views, limits=limits_of(settings.stock))
     finally:
         with anyio.CancelScope(shield=True):
             await steps.drain(DRAIN_S)

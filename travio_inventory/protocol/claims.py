@@ -17,6 +17,7 @@ from travio_inventory.protocol.batches import (
     Rows,
     StoreUnavailable,
     Unknown,
+    Write,
 )
 from travio_inventory.protocol.hold import Aborted, Title, read_title
 from travio_inventory.protocol.judging import Judging, Verdict
@@ -130,14 +131,18 @@ class Claims(Generic[H]):
         return Claimed(Contended(self._keys(claim)), in_doubt, as_of_ms)
 
     async def _try(self, claim: Claim[H], seen: Rows | None) -> Outcome:
-        """Send it once, computed from what was read; if nothing is free by that, it is refused unsent."""
+        """Send it once, computed from what was read, or is remembered; if nothing is free by what was read, it is
+        refused unsent.
+        """
         asked = self._asked(claim)
-        if seen is None and asked:
-            try:
-                seen = await self._sender.batches.get(claim.partition, asked)
-            except StoreUnavailable:
-                return NotDone("what it depends on could not be read")
-        writes = self._resource.take(claim, seen or {})
+        writes = self._by_memory(claim) if seen is None and asked else None
+        if writes is None:
+            if seen is None and asked:
+                try:
+                    seen = await self._sender.batches.get(claim.partition, asked)
+                except StoreUnavailable:
+                    return NotDone("what it depends on could not be read")
+            writes = self._resource.take(claim, seen or {})
         if writes is None:
             return Refused(seen or {})
         entries = claim.entries
@@ -145,6 +150,10 @@ class Claims(Generic[H]):
             noted = self._resource.books.noted(claim.partition, writes, claim.now, self._sender.rules.retention)
             entries = [*entries, *noted]
         return await self._sender.apply(claim.partition, [*claim.beside, *writes], entries, at_ms=claim.at_ms)
+
+    def _by_memory(self, claim: Claim[H]) -> Sequence[Write] | None:
+        remembered = self._resource.remembered(claim.partition)
+        return None if remembered is None else self._resource.take(claim, remembered)
 
     async def look(self, claim: Claim[H]) -> Claimed | None:
         """What an unsent claim, lost elsewhere, would have met; None if nothing is known to be in its way."""

@@ -324,15 +324,16 @@ class Resource(Protocol[H]):
         """The late booking as it may be claimed now, or None for never. Raises StoreUnavailable, RetryableRefusal."""
 
     def beside(self, hold_id: str) -> Sequence[RowKey]:
-        """What a step on the hold of that id is computed from, in its home, and is therefore read with its row; none if
-        that depends on the row, or on nothing.
-        """
+        """The rows in its home that a step on that hold is computed from, if the id tells: read with its own."""
 
     @property
     def depends_on(self) -> Sequence[RowKey]:
         """The rows to see in its partition, with a claim's own, before it can be moved, or taken; none if nothing must
         be seen.
         """
+
+    def remembered(self, partition: Partition) -> Rows | None:
+        """Those of `depends_on` as seen last, if that is known: a claim on them is refused if they changed."""
 
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
         """The writes that take the claim, on conditions that only a free one meets; None if nothing is free."""

@@ -10,10 +10,11 @@ from travio_inventory.protocol.resource import Claim, OwnShare
 from travio_inventory.stock import planning
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import sold_out, stock_units
+from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.entry_steps import EntryStep, entry_writes
 from travio_inventory.stock.records.order_books import OrderBooks
 from travio_inventory.stock.records.reservations import Reservations
-from travio_inventory.stock.records.stock_rows import STOCK
+from travio_inventory.stock.records.stock_rows import STOCK, read_entry
 from travio_inventory.stock.reservation import Item, Reservation
 from verification.simulation.broken import rewrite, unconditionally
 from verification.simulation.broken_designs import BROKEN
@@ -109,6 +110,17 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sold_out, "REMEMBERED_MS", 30_000)
 
 
+def _no_by_memory(patch: pytest.MonkeyPatch) -> None:
+    """What is remembered of an entry counts as read: whoever finds too little there is refused."""
+    read = Entries._read
+
+    async def remembered(self: Entries, at: Partition) -> InventoryEntry | None:
+        row = self._known.row(at)
+        return await read(self, at) if row is None else read_entry(at, row)
+
+    patch.setattr(Entries, "_read", remembered)
+
+
 def _first_place_only(patch: pytest.MonkeyPatch) -> None:
     """What the first warehouse has not, nobody has."""
     patch.setattr(planning, "_served", _from_the_first)
@@ -136,6 +148,7 @@ BROKEN_STOCK = {
     "an order is served twice": BrokenUnits("I6", ROUGH.with_seed(2), _served_twice),
     "an intent that was refused counts": BrokenUnits("I2", ROUGH, _every_intent),
     "sold out is remembered for long": BrokenUnits("S5", CALM, _long_memory),
+    "too little is remembered, so nobody has": BrokenUnits("S5", CALM, _no_by_memory),
     "the first warehouse has none, so nobody has": BrokenUnits("S5", CALM, _first_place_only),
     "steal an intent without fencing it": BrokenUnits(
         "I2", SPARSE.with_seed(33), BROKEN["steal an intent without fencing it"].plant

@@ -219,6 +219,10 @@ class Units:
         """See Resource."""
         return [COUNTER]
 
+    def remembered(self, _partition: Partition) -> Rows | None:
+        """See Resource: nothing is."""
+        return None
+
     def take(self, claim: Claim[UnitHold], seen: Rows) -> Sequence[Write] | None:
         """See Resource."""
         counter = seen.get(COUNTER)

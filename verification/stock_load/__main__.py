@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from travio_inventory.bench.report import machine
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import Batches, Reads
+from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.sqlite import SqliteBatches
-from verification.kit.stores import in_company, scylla_options, scylla_store
+from verification.kit.stores import scylla_options, scylla_store
 from verification.servers.cassandra import cassandra
 from verification.stock_load.contended import contended
 from verification.stock_load.paced import Paced
@@ -23,22 +24,29 @@ STORES = ("sqlite", "cql")
 
 
 @asynccontextmanager
-async def opened(on: str, folder: Path) -> AsyncIterator[Batches]:
-    """The store, with group commit as a service has it."""
+async def opened(on: str, folder: Path) -> AsyncIterator[tuple[Batches, Reads | None]]:
+    """The store, with group commit as a service has it, and its views."""
     if on == "sqlite":
         async with SqliteBatches.open(folder) as store:
-            yield store
+            yield store, None
     else:
         with cassandra(folder, optimized=True) as node:
-            async with in_company(scylla_store(scylla_options(node, KEYSPACE))) as store:
-                yield store
+            async with scylla_store(scylla_options(node, KEYSPACE)) as scylla:
+                yield GroupCommit(scylla), scylla.views
 
 
 async def paced(
-    store: Batches, *, live: int, per_second: int, seconds: float, lines: int, articles: int = ARTICLES
+    store: Batches,
+    views: Reads | None = None,
+    *,
+    live: int,
+    per_second: int,
+    seconds: float,
+    lines: int,
+    articles: int = ARTICLES,
 ) -> dict[str, Any]:
     """Latencies beside so many live reservations, then an update of many lines."""
-    calls = Paced(store, articles=articles, live=live)
+    calls = Paced(store, articles=articles, live=live, views=views)
     prepared = await calls.prepare()
     return (
         prepared | await calls.calls(per_second=per_second, seconds=seconds) | {"bulk update": await calls.bulk(lines)}
@@ -49,8 +57,8 @@ def found(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the option
     """The figures on a new store."""
 
     async def run(folder: Path) -> dict[str, Any]:
-        async with opened(on, folder) as store:
-            return await paced(store, **asked)
+        async with opened(on, folder) as (store, views):
+            return await paced(store, views, **asked)
 
     with TemporaryDirectory(prefix="travio-stock-load-", ignore_cleanup_errors=True) as name:
         return asyncio.run(run(Path(name)))
@@ -60,7 +68,7 @@ def sold(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options
     """What crowds were told on a new store."""
 
     async def run(folder: Path) -> dict[str, Any]:
-        async with opened(on, folder) as store:
+        async with opened(on, folder) as (store, _):
             return await contended(store, **asked)
 
     with TemporaryDirectory(prefix="travio-stock-load-", ignore_cleanup_errors=True) as name:

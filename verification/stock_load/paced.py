@@ -10,7 +10,7 @@ from typing import Any
 
 from travio_inventory.bench.measuring import latency_ms
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.stock.availability import StockQuestion
 from travio_inventory.stock.bulk import StockLine, UpdateMany, counted
 from travio_inventory.stock.reservation import TTL_S_MAX, Item, OfReservation, Reserve
@@ -28,8 +28,8 @@ KINDS = ("reserve", "commit", "reserve", "cancel", "check")
 class Paced:
     """`articles` in three warehouses each, and so many live reservations, spread over them."""
 
-    def __init__(self, store: Batches, *, articles: int, live: int) -> None:
-        self._shop = Shop(store)
+    def __init__(self, store: Batches, *, articles: int, live: int, views: Reads | None = None) -> None:
+        self._shop = Shop(store, views=views)
         self._skus = [f"sku-{number:05}" for number in range(articles)]
         self._orders = deque(f"o{number}" for number in range(live))
         self._made = 0

@@ -9,7 +9,7 @@ from travio_inventory.app.assemble import Unwatched
 from travio_inventory.app.stock import UNLIMITED, assemble_stock
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock, SystemClock
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.use_cases.step_runner import StepRunner
@@ -26,13 +26,19 @@ class Shop:
     """A process of an organization, a new one if none is named."""
 
     def __init__(
-        self, store: Batches, organization: str = "", *, clock: Clock | None = None, limits: ApprovalLimits = UNLIMITED
+        self,
+        store: Batches,
+        organization: str = "",
+        *,
+        views: Reads | None = None,
+        clock: Clock | None = None,
+        limits: ApprovalLimits = UNLIMITED,
     ) -> None:
         self.steps = StepRunner(in_flight_max=10_000)
         background, random = self.steps.in_background, Random(token_hex(8))
         self.clock = clock or SystemClock()
         sender = Sender(store, clock=self.clock, background=background, rules=Rules(), random=random)
-        self.stock: Stock = assemble_stock(sender, self.steps, watch=Unwatched(), limits=limits)
+        self.stock: Stock = assemble_stock(sender, self.steps, watch=Unwatched(), views=views, limits=limits)
         self.store = store
         self.sender = sender
         self.actor = Actor(organization or f"load-{token_hex(6)}", "ann")

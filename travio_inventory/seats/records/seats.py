@@ -92,6 +92,10 @@ class Seats:
         """A cell says all that is asked of it in the batch's own conditions."""
         return ()
 
+    def remembered(self, _partition: Partition) -> Rows | None:
+        """See Resource: a cell depends on nothing."""
+        return None
+
     def take(self, claim: Claim[Hold], _seen: Rows) -> Sequence[Write] | None:
         """See Resource."""
         values: Row = {"status": _status(claim), "since_ms": claim.at_ms}

@@ -1,7 +1,7 @@
 """Entries: found by id, by stock keeping unit, by product and by warehouse, and changed one batch at a time."""
 
 import asyncio
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -26,6 +26,7 @@ from travio_inventory.stock.entry import InventoryEntry, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.changing import Change, Changed, Changing
+from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.shard_stock import ShardStock, shard_stock
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import STOCK, VERSIONS_MAX, shard_of
@@ -49,8 +50,9 @@ class EntryPage(NamedTuple):
 class Entries:
     """The entries of every organization."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, known: KnownStock) -> None:
         self._sender = sender
+        self._known = known
         self._changing = Changing(sender)
         self.shards = Shards(sender)
 
@@ -141,7 +143,7 @@ class Entries:
         """Entries that are not deleted, in the order of stock keeping unit and warehouse; only those in warehouses of
         these numbers, if some are given. Fewer than a page where LISTED_MAX were looked at. Raises BackendUnavailable.
         """
-        bucket, after = bucket_of(organization, *_which(query)), query.after
+        bucket, after, begun = bucket_of(organization, *_which(query)), query.after, self._known.begun
         entries: list[InventoryEntry] = []
         for _ in range(LISTED_MAX // PAGE_MAX):
             named = await self._named(bucket, after, PAGE_MAX)
@@ -155,9 +157,25 @@ class Entries:
                         entries.append(entry)
                     after = name
             if len(named) < PAGE_MAX:
+                if query.sku and not query.after and numbers is None:
+                    places = [place_named(organization, each) for each in named]
+                    self._known.listed(organization, query.sku, places, begun=begun)
                 return EntryPage(entries, "")
             after = named[-1]
         return EntryPage(entries, after)
+
+    def remembered(self, organization: str, wanted: Mapping[str, int]) -> Mapping[str, Sequence[InventoryEntry]] | None:
+        """All entries of these stock keeping units, of which so many are wanted, if they were seen so lately that an
+        order can be planned by them.
+        """
+        found: dict[str, Sequence[InventoryEntry]] = {}
+        for sku, count in wanted.items():
+            known = self._known.for_order(organization, sku, count)
+            if known is None:
+                return None
+            entries = [stock_rows.read_entry(at, row) for at, row in known.items()]
+            found[sku] = [each for each in entries if not each.is_deleted]
+        return found
 
     async def _named(self, bucket: str, after: str, most: int) -> Sequence[str]:
         try:

@@ -31,6 +31,7 @@ from travio_inventory.protocol.refusals import (
 from travio_inventory.protocol.resource import home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock.records import reservation_rows
+from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.order_books import SLOT
 from travio_inventory.stock.records.reservation_rows import COMMITTED, RESERVED, line_key, sold_key
@@ -53,10 +54,15 @@ _LIVE = (Status.PENDING, Status.COMMITTED)
 class Reservations:
     """The reservations of every organization."""
 
-    def __init__(self, sender: Sender, background: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        background: Callable[[Coroutine[Any, Any, None]], None],
+        known: KnownStock | None = None,
+    ) -> None:
         self._sender = sender
         late = LateUnits(sender, self._sweep)
-        self.protocol = HoldProtocol(sender, StockUnits(sender.rules.retention, late), Unheard(), background)
+        self.protocol = HoldProtocol(sender, StockUnits(sender.rules.retention, late, known), Unheard(), background)
         self.lapses = LapseFinder(self.protocol)
 
     async def _sweep(self, at: Partition) -> None:

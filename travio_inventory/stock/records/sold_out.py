@@ -26,6 +26,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.stock.entry import QUANTITY_MAX
+from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.stock_rows import STOCK
@@ -100,16 +101,21 @@ class NotedBatches:
         batches: Batches,
         sold_out: SoldOut,
         known: KnownWarehouses,
+        entries: KnownStock,
         marks: ShardMarks | None = None,
     ) -> None:
         self._batches = batches
         self._sold_out = sold_out
         self._known = known
+        self._entries = entries
         self._marks = marks
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Reads."""
-        return await self._batches.get(partition, keys)
+        found = await self._batches.get(partition, keys)
+        if partition.table is Table.STOCK:
+            self._entries.seen(partition, found)
+        return found
 
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
@@ -140,6 +146,8 @@ class NotedBatches:
         finally:
             if not isinstance(outcome, Refused | NotDone):
                 self._note(partition, writes, is_known=isinstance(outcome, Applied))
+        if isinstance(outcome, Refused) and partition.table is Table.STOCK:
+            self._entries.seen(partition, outcome.rows)
         return outcome
 
     def _note(self, partition: Partition, writes: Sequence[Write], *, is_known: bool) -> None:
@@ -148,8 +156,10 @@ class NotedBatches:
             self._sold_out.forget(partition.organization)
             self._known.forget(partition.organization)
         elif partition.table is Table.STOCK:
-            for key, _, values, _ in writes:
+            for write in writes:
+                key, _, values, _ = write
                 if key == STOCK:
+                    self._entries.written(partition, write, is_known=is_known)
                     available = values.get("available") if is_known else None
                     count = available if isinstance(available, int) else QUANTITY_MAX
                     self._sold_out.has_now(partition.organization, partition.name, partition.number, count)

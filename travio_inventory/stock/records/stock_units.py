@@ -42,6 +42,7 @@ from travio_inventory.stock import reservation_events
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.records import reservation_rows, stock_rows
 from travio_inventory.stock.records.entry_steps import EntryStep, entry_writes
+from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.order_books import OrderBooks
 from travio_inventory.stock.records.reservation_rows import (
@@ -73,9 +74,10 @@ class StockUnits:
 
     refuses_contended_late = False
 
-    def __init__(self, retention: Retention, late: LateUnits | None) -> None:
+    def __init__(self, retention: Retention, late: LateUnits | None, known: KnownStock | None = None) -> None:
         self._events_s = retention.events_s
         self._late = late
+        self._known = known
         self.books = OrderBooks()
 
     def partitions(self, hold: Reservation) -> list[Partition]:
@@ -123,6 +125,11 @@ class StockUnits:
     def depends_on(self) -> Sequence[RowKey]:
         """See Resource."""
         return [STOCK]
+
+    def remembered(self, partition: Partition) -> Rows | None:
+        """See Resource."""
+        row = None if self._known is None else self._known.row(partition)
+        return None if row is None else {STOCK: row}
 
     def take(self, claim: Claim[Reservation], seen: Rows) -> Sequence[Write] | None:
         """See Resource."""

@@ -8,6 +8,7 @@ from travio_inventory.stock.availability import StockAnswer, StockQuestion, answ
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.warehouses import Warehouses
 
 READ_AT_ONCE_MAX = 8
@@ -16,14 +17,15 @@ READ_AT_ONCE_MAX = 8
 class CheckStock:
     """What is shown may be gone a moment later: a reservation decides."""
 
-    def __init__(self, entries: Entries, warehouses: Warehouses) -> None:
+    def __init__(self, entries: Entries, warehouses: Warehouses, known: KnownWarehouses) -> None:
         self._entries = entries
         self._warehouses = warehouses
+        self._known = known
 
     async def __call__(self, actor: Actor, questions: Sequence[StockQuestion]) -> Sequence[StockAnswer]:
         """An answer to each. Raises PermissionDenied, BackendUnavailable."""
         actor.needs(Scope.STOCK_READ)
-        warehouses = await self._warehouses.all(actor.organization)
+        warehouses = (await self._known.of(actor.organization, self._warehouses.all)).warehouses
         found: dict[str, Sequence[InventoryEntry]] = {}
         asked = iter(dict.fromkeys(each.sku for each in questions))
         await asyncio.gather(*(self._read(actor.organization, asked, found) for _ in range(READ_AT_ONCE_MAX)))

@@ -1,6 +1,7 @@
 """Reserves stock for orders, commits it when they are paid, and gives it back."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
@@ -21,7 +22,7 @@ from travio_inventory.stock.reservation import OfReservation, Planned, Reservati
 from travio_inventory.stock.use_cases.steps import Steps
 from travio_inventory.stock.warehouse import SHARDS_MAX, Warehouse
 
-PLANS_MAX = 6
+PLANS_MAX = 7
 """Others may take what was planned as often."""
 PAUSE_S = (0.005, 0.050)
 READ_AT_ONCE_MAX = 8
@@ -63,12 +64,12 @@ class ReserveStock:
                 return before
             raise short
         try:
-            for _ in range(PLANS_MAX - 1):
+            for attempt in range(PLANS_MAX - 1):
                 try:
-                    return await self._reserve(actor, command)
+                    return await self._reserve(actor, command, by_memory=not attempt)
                 except StockContended:
                     await asyncio.sleep(self._random.uniform(*PAUSE_S))
-            return await self._reserve(actor, command)
+            return await self._reserve(actor, command, by_memory=False)
         except InsufficientStock:
             await self._remember(actor.organization, command)
             raise
@@ -107,10 +108,14 @@ class ReserveStock:
             raise StockNotFound("reservation of the order")
         return found
 
-    async def _reserve(self, actor: Actor, command: Reserve) -> Reservation:
-        """Planned by what is seen, and reserved if it is so still."""
+    async def _reserve(self, actor: Actor, command: Reserve, *, by_memory: bool) -> Reservation:
+        """Planned by what is remembered, or seen, and reserved if it is so still."""
         organization = actor.organization
         known = await self._known.of(organization, self._warehouses.all)
+        lines = self._remembered(organization, command, known.warehouses) if by_memory else None
+        if lines is not None:
+            request = Planned(organization, command, lines, actor.user, is_planned=True)
+            return await self._steps.run(self._reservations.reserve(request))
         entries = {sku: await self._of(organization, sku) for sku in sorted({item.sku for item in command.items})}
         own = self._own_shard(entries)
         plan = None if known.is_fresh else _by_memory(command, entries, known.warehouses, own)
@@ -133,6 +138,23 @@ class ReserveStock:
         self._refill(organization, entries, lines)
         request = Planned(organization, command, lines, actor.user, is_chosen)
         return await self._steps.run(self._reservations.reserve(request))
+
+    def _remembered(
+        self, organization: str, command: Reserve, warehouses: Sequence[Warehouse]
+    ) -> tuple[ReservedLine, ...] | None:
+        """The lines by what this process saw last; None if that may be too little. No final no comes of it: where too
+        little is there now it is planned again.
+        """
+        wanted: Counter[str] = Counter()
+        for item in command.items:
+            wanted[item.sku] += item.quantity
+        entries = self._entries.remembered(organization, wanted)
+        if entries is None:
+            return None
+        try:
+            return planned(command, entries, warehouses)[0]
+        except (InsufficientStock, StockNotFound, Scattered):
+            return None
 
     def _short(self, organization: str, command: Reserve) -> InsufficientStock | None:
         """What the order is refused with by what was read for another one a moment ago."""
