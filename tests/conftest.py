@@ -1,12 +1,14 @@
 """What every test may use: servers, the installed package, commands to type. Long tests start first."""
 
 import gc
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
 
 from travio_inventory.app.run import GARBAGE_THRESHOLDS
+from travio_inventory.telemetry.logs import LOG_TOO_MUCH
 from verification.pages.architecture import modules
 
 settings.register_profile("patient", settings(), deadline=None)
@@ -27,6 +29,30 @@ def trees_forgotten() -> Generator[None]:
     """Forgets the syntax trees of all our modules in the end, since they take much memory."""
     yield
     modules.cache_clear()
+
+
+class Breakdowns(logging.Handler):
+    """Keeps what is logged with a traceback, which only an error that nobody had foreseen has."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it; libraries that log what they raise are no sign."""
+        if record.exc_info and not record.name.startswith(LOG_TOO_MUCH):
+            self.told.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def nothing_breaks_down(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test asks of what is ours, nothing breaks down, but where the test says so or reads the log."""
+    breakdowns, root = Breakdowns(), logging.getLogger()
+    root.addHandler(breakdowns)
+    yield
+    root.removeHandler(breakdowns)
+    is_meant = "caplog" in request.fixturenames or request.node.get_closest_marker("breakdown")
+    assert is_meant or not breakdowns.told, "\n".join(breakdowns.told)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -197,6 +197,7 @@ async def test_a_process_whose_store_is_gone_is_alive_but_not_ready_until_it_is_
             assert (await status(SERVICE), await probed("readiness")) == ("SERVING", 0)
 
 
+@pytest.mark.breakdown
 async def test_the_jobs_of_a_store_are_kept_running_and_their_findings_are_shown(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

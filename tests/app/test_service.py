@@ -261,6 +261,7 @@ async def test_a_call_is_answered_counted_and_limited(tmp_path: Path) -> None:
         assert counts["hold_seats ok"] == 1
 
 
+@pytest.mark.breakdown
 async def test_a_background_job_that_broke_down_is_seen_in_health_and_calls_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

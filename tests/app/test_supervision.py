@@ -79,6 +79,7 @@ def test_a_job_that_ends_is_reported_at_once_and_others_continue(
     assert record.exc_info is not None
 
 
+@pytest.mark.breakdown
 def test_it_is_started_again_later_and_later_up_to_a_limit() -> None:
     lives = Lives(*[ZeroDivisionError()] * 20)
     supervised({"relay": lives.run}, for_s=600)
@@ -96,6 +97,7 @@ def test_it_counts_as_well_again_after_it_has_run_for_a_while(caplog: pytest.Log
     assert caplog.messages[-1] == "background job relay runs again"
 
 
+@pytest.mark.breakdown
 def test_all_are_well_only_when_each_of_them_is() -> None:
     often = Lives(*[ZeroDivisionError()] * 3)
     told = supervised({"relay": Lives(ZeroDivisionError()).run, "sweeper": often.run}, for_s=120)

@@ -122,6 +122,7 @@ def test_a_service_that_accepts_the_connection_and_sends_nothing_counts_as_absen
     assert "(no answer in time)" in answer.err
 
 
+@pytest.mark.breakdown
 def test_an_unknown_outcome_names_the_key_for_the_next_try_if_there_is_one(typed: Type, portal: BlockingPortal) -> None:
     service = ScriptedService()
 

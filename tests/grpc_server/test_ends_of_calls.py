@@ -74,6 +74,7 @@ async def test_calls_of_a_lost_connection_are_cancelled_quietly(
     assert not caplog.records
 
 
+@pytest.mark.breakdown
 async def test_every_end_is_told_once_with_its_method_and_status(served: Served, caller: RawCaller) -> None:
     await caller.ask(ECHO, SEVEN)
     await caller.ask(FAIL, SEVEN)

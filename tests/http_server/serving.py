@@ -140,9 +140,8 @@ async def _told_of(receive: Receive) -> bytes:
     size, more = 0, True
     while more:
         message = await receive()
-        if "no_room" in message:
-            assert message["type"] == "http.disconnect"
-            return b"no room"
+        if message["type"] == "http.disconnect":
+            return b"no room" if "no_room" in message else b"nobody"
         size += len(message["body"])
         more = message["more_body"]
     return f"{size} bytes".encode()

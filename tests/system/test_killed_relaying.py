@@ -117,7 +117,6 @@ async def test_a_receiver_has_every_event_however_often_the_service_is_killed(
         await eventually(partial(_has_all, receiver, held), within_s=ARRIVES_S_MAX)
         every_step_has_its_event(await receiver.arrived(), held)
         assert await service.stop() == 0
-        assert "Traceback" not in service.log
 
 
 async def _has_all(receiver: Receiver, held: list[Attempt]) -> bool:

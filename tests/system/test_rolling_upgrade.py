@@ -213,4 +213,4 @@ async def test_two_versions_sell_beside_each_other_forward_and_back(
         await every_seat_that_is_not_sold_can_be_won(client)
     for service in services:
         assert await service.stop() == 0
-        assert "Traceback" not in service.log
+        service.assert_nothing_broke_down()

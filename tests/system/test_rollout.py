@@ -157,7 +157,7 @@ async def is_connected_to(pod: ServiceProcess) -> bool:
 async def stopped_in_time(pod: ServiceProcess) -> None:
     async with asyncio.timeout(STOP_SECONDS_MAX):
         assert await pod.stop() == 0
-    assert "Traceback" not in pod.log, pod.log
+    pod.assert_nothing_broke_down()
 
 
 @pytest.mark.thorough

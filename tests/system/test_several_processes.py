@@ -81,7 +81,6 @@ async def pair(
         yield [one, other]
         for service in (one, other):
             assert await service.stop() == 0
-            assert "Traceback" not in service.log, service.log
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +89,6 @@ async def group(backends: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     async with serving(tmp_path_factory.mktemp("group"), "serve --workers 2", **backends) as service:
         yield service
         assert await service.stop() == 0
-        assert "Traceback" not in service.log, service.log
 
 
 @pytest.fixture(params=["pair", "group"])

@@ -115,6 +115,10 @@ class ServiceProcess:
             self._process.kill()
             self._process.wait()
 
+    def assert_nothing_broke_down(self) -> None:
+        """No process broke down anywhere: it logs that with a traceback, and nothing else."""
+        assert "Traceback" not in self.log, self.log
+
     @asynccontextmanager
     async def client(
         self, user: str = "u1", *, attempts_max: int = 1, token: str = ""
@@ -128,13 +132,14 @@ class ServiceProcess:
 
 @asynccontextmanager
 async def serving(folder: Path, role: str = "serve", **variables: str) -> AsyncIterator[ServiceProcess]:
-    """The service, ready; it is killed in the end if it still runs."""
+    """The service, ready; it is killed in the end if it still runs. Nothing in it may break down."""
     service = ServiceProcess(folder, role, **variables)
     try:
         await service.start()
         yield service
     finally:
         service.kill()
+    service.assert_nothing_broke_down()
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], *, within_s: float) -> None:

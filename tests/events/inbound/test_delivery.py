@@ -96,6 +96,7 @@ class Stumbling(SourceLetters):
         await super().put(message, unfit)
 
 
+@pytest.mark.breakdown
 @pytest.mark.parametrize("error", [NoRoom("full"), BackendUnavailable(), OutcomeUnknown(), KeyError("a bug")], ids=repr)
 async def test_a_letter_that_cannot_be_kept_is_never_given_up(arrivals: Arrivals, error: Exception) -> None:
     """Whatever is wrong: a message that is neither done nor kept would be lost."""
@@ -107,6 +108,7 @@ async def test_a_letter_that_cannot_be_kept_is_never_given_up(arrivals: Arrivals
     assert [letter.reason for letter in await whole(letters, SHOP_IN)] == ["NOT_JSON"]
 
 
+@pytest.mark.breakdown
 async def test_a_bug_is_tried_again_and_then_a_dead_letter(sale: Sale, arrivals: Arrivals) -> None:
     tried = Counter[str]()
 
