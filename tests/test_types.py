@@ -10,7 +10,7 @@ import pytest
 from tests.test_readme import SAMPLES
 from tests.wheel import Installed
 
-pytestmark = [pytest.mark.long, pytest.mark.once, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 PROGRAM = """
 from datetime import datetime

@@ -18,7 +18,7 @@ from travio_inventory.cli.stock.commands import ORDER, TRANSFER
 from travio_inventory.ui import web_files
 from verification.kit.child_process import ended
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.long
 
 SECONDS_MAX = 120
 STARTS_A_SERVICE = {"serve", "work", "demo"}

@@ -20,7 +20,6 @@ A_DAY_IN_A_SECOND = 86_400
 
 @pytest.mark.scylla
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 async def test_what_has_expired_leaves_the_disk_with_a_compaction_that_waits_for_no_repair(tmp_path: Path) -> None:
     need("scylla")
     with cassandra(tmp_path, takes_commands=True) as nodes:
@@ -39,7 +38,6 @@ async def test_what_has_expired_leaves_the_disk_with_a_compaction_that_waits_for
 
 @pytest.mark.scylla
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 async def test_a_life_on_cql_leaves_few_rows_on_disk_once_its_retention_has_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,6 @@ def test_rules_and_configurations_are_valid() -> None:
     ran("amtool", "check-config", "alertmanager.yaml")
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("prometheus_tools")
 def test_each_alert_fires_and_does_not_in_its_scenes() -> None:
     assert {name.split()[0] for name in SCENES if " fires: " in name} == ALERTS.keys()
@@ -66,7 +65,6 @@ def test_each_alert_fires_and_does_not_in_its_scenes() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("prometheus_tools")
 def test_a_rule_that_never_fires_is_found(tmp_path: Path) -> None:
     """The scenes are no empty ones: with another threshold one of them fails."""

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from travio_inventory.settings import Settings
 from verification.kit.in_process import settings_of
 
-WITHIN_S = 30
+WITHIN_S = 60
 
 
 class Collector:

@@ -16,7 +16,7 @@ from verification.kit.in_process import settings_of
 from verification.servers.certificates import Certificates, make_certificates
 
 LOOK_EVERY_S = 0.05
-SEEN_S_MAX = 10
+SEEN_S_MAX = 60
 
 
 def made(folder: Path) -> Certificates:

@@ -52,7 +52,7 @@ from verification.pages.metrics_page import DOCUMENT, rewrite
 from verification.servers.redis import RedisServer
 from verification.simulation.broken import send_through
 
-WITHIN_S = 30
+WITHIN_S = 60
 TRIP = "watched"
 CONSTANT = {families.INFO, families.STARTED, families.WORKER_UP}
 """The same while a process runs and answers."""

@@ -39,7 +39,7 @@ from verification.kit.passing import Batch, PassingMemory, Send
 from verification.kit.trips import trip_of
 from verification.simulation.virtual_loop import run_virtually
 
-SEEN_S_MAX = 20
+SEEN_S_MAX = 60
 Answer: TypeAlias = str | Exception | float
 """The answer of a store: "" is success, a text the reason why a batch is not done, a number the seconds that it takes.
 """

@@ -25,7 +25,7 @@ from verification.kit.service_process import EndedEarly, ServiceProcess, eventua
 
 READY_SECONDS_MAX = 50
 """On a busy machine; `bench start` measures the time on a quiet one."""
-SAID_SECONDS_MAX = 5
+SAID_SECONDS_MAX = 60
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from verification.attack.siege import Outcome, Siege, siege
 from verification.kit.frames import opened
 from verification.kit.requests import path_of
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
-"""An attack may take long on a busy machine."""
+pytestmark = pytest.mark.long
 
 SCALE = 0.01
 QUIET_SECONDS = 0.1

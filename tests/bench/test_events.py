@@ -29,7 +29,6 @@ def test_without_a_broker_a_bench_of_events_says_what_to_set(typed: Type) -> Non
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(240)
 def test_every_event_of_a_hold_arrives_at_consumers_of_both_brokers(
     kafka_node: Kafka, rabbitmq_node: RabbitServer, typed: Type
 ) -> None:

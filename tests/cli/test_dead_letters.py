@@ -155,7 +155,7 @@ async def letters_of(service: ServiceProcess, count: int) -> list[str]:
     """The ids of its letters, once there are so many."""
     async with SqliteView.open(service.data) as store:
         letters = DeadLetters(store, SystemClock())
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while True:
                 found = [each.id for of in await letters.lists() async for each in letters.each(of)]
                 if len(found) >= count:

@@ -55,7 +55,7 @@ async def watched(app: App, screen: Screen) -> AsyncIterator[InventoryClient]:
 
 async def until(seen: Callable[[], bool]) -> None:
     """Return when it is to be seen."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not seen():  # noqa: ASYNC110 - a stream tells nobody
             await asyncio.sleep(0.01)
 
@@ -137,7 +137,7 @@ async def test_a_real_terminal_has_colours_unless_that_is_forbidden_and_may_be_i
         await until(ends_with_how_to_end_it)
         assert (re.search(rb"\x1b\[[0-9;]*3[0-9]m", seen) is not None) is is_coloured
         typed.send_signal(signal.SIGINT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await typed.wait() == 0
     finally:
         if typed.returncode is None:

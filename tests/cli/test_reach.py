@@ -24,7 +24,7 @@ from verification.servers.certificates import Certificates, make_certificates
 pytestmark = pytest.mark.long
 
 COACH = ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 INTERRUPTIBLE = """\
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,7 +21,7 @@ from verification.kit.child_process import ended
 from verification.kit.service_process import ServiceProcess
 from verification.kit.trips import trip_of
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 PROCESS = [sys.executable, "-m", "tests.cli.patient_process"]
 READY_LINE = re.compile(r"ready: \d+ processes on [\w.:]+ with pid ([\d, ]+); supervisor pid \d+")
 

@@ -51,7 +51,7 @@ def client_of(port: int, deadline_s: float = 5.0) -> InventoryClient:
 
 async def within(update: "asyncio.Future[MapUpdate] | AsyncIterator[MapUpdate]") -> MapUpdate:
     """The next update, soon."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return await (anext(update) if isinstance(update, AsyncIterator) else update)
 
 

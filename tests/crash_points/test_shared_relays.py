@@ -96,7 +96,6 @@ def in_order(ids: list[str]) -> bool:
     return True
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("when", When)
 @pytest.mark.parametrize(
     "every", [pytest.param(9, marks=pytest.mark.once), pytest.param(1, marks=pytest.mark.thorough)]

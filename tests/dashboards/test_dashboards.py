@@ -77,7 +77,6 @@ def test_every_panel_has_a_place_and_a_number_of_its_own() -> None:
 
 @pytest.mark.thorough
 @pytest.mark.server
-@pytest.mark.timeout(300)
 async def test_prometheus_answers_every_panel_after_a_sale(tmp_path: Path) -> None:
     for server in ("scylla", "redis", "kafka", "prometheus"):
         need(server)

@@ -9,8 +9,8 @@ from travio_inventory.seats.ports import Locked
 from travio_inventory.seats.trip import TripKey
 from verification.servers.redis import RedisServer
 
-SEEN_S_MAX = 10
-STALE_MS_MAX = 20_000
+SEEN_S_MAX = 60
+STALE_MS_MAX = 120_000
 """So long that a map which is gone within SEEN_S_MAX was invalidated."""
 
 

@@ -23,7 +23,7 @@ from verification.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisS
 REPLY_MS_MAX = 250
 CALL_S_MAX = 3
 """Without our limits, redis-py waits longer for a dead server, and longer still for a stopped one."""
-BACK_S_MAX = 30
+BACK_S_MAX = 60
 FAILOVER_S_MAX = 40
 TASKS = 16
 

@@ -40,6 +40,6 @@ async def test_the_transport_of_a_connection_is_what_its_bytes_go_through(redis_
     library = transport.get_protocol()
     transport.set_protocol(Ear())
     transport.write(b"*1\r\n$4\r\nPING\r\n")
-    assert await asyncio.wait_for(heard, 10) == b"+PONG\r\n"
+    assert await asyncio.wait_for(heard, 60) == b"+PONG\r\n"
     transport.set_protocol(library)
     await connection.disconnect()

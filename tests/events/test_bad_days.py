@@ -157,7 +157,6 @@ async def redis_node(folder: Path) -> AsyncIterator[Node]:
             yield Node(server, sink, arrived)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", ["kill", "pause"])
 @pytest.mark.parametrize(
     "make",

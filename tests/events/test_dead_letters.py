@@ -183,7 +183,7 @@ async def test_a_letter_whose_keeping_has_no_known_outcome_is_kept_once_in_the_e
 async def test_a_letter_is_forgotten_after_its_time() -> None:
     letters = in_memory(kept_s=1)
     await letters.keep(letter(SHOP_IN))
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while await all_of(letters, SHOP_IN):  # noqa: ASYNC110 - the store tells it only when it is asked
             await anyio.sleep(0.1)
     assert (await letters.count(SHOP_IN)).letters == 0

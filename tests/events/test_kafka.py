@@ -64,7 +64,6 @@ async def publish_all(sink: Kafka, key: int, failed: list[str]) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "fault", ["kill", *(pytest.param(each, marks=pytest.mark.thorough) for each in ("pause", "fill"))]
 )

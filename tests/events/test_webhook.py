@@ -187,7 +187,7 @@ async def test_a_receiver_that_does_not_answer_is_given_up_in_time_and_left_alon
 ) -> None:
     receiver.plan(path, {"delay_s": 5})
     async with hook("&publish_seconds_max=2") as opened:
-        with anyio.fail_after(20), pytest.raises(SinkDown, match="no answer within 1 s"):
+        with anyio.fail_after(60), pytest.raises(SinkDown, match="no answer within 1 s"):
             await opened.publish([event("1")])
         with pytest.raises(SinkDown, match="not asked again"):
             await opened.publish([event("1")])

@@ -59,7 +59,7 @@ async def test_an_answer_without_an_end_takes_neither_memory_nor_time(
             serving.start_soon(listener.serve, partial(repeated, begin, again, pause_s))
             url = target(f"http://127.0.0.1:{port}/hook", tmp_path, "&publish_seconds_max=2")
             async with Webhook(url, SinkLetters(letters, "shop")) as hook:
-                with anyio.fail_after(30):
+                with anyio.fail_after(60):
                     if comes_of_it == "down":
                         with pytest.raises(SinkDown):
                             await hook.publish([event("1")])

@@ -190,7 +190,7 @@ def streams_known(connection: object) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110    # the server has no events for tests
             await asyncio.sleep(0.005)
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("engine")
 async def told(served: Served, caller: RawCaller) -> tuple[int, Callable[[bytes], bool]]:
     """A call that has its first reply, and what sends it others."""
     stream_id = caller.call(TELL, SEVEN)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await served.probe.started.wait()
     return stream_id, cast(Callable[[bytes], bool], served.probe.told[-1].send_now)  # type: ignore[attr-defined]
 
@@ -109,7 +109,7 @@ async def test_who_reads_nothing_is_not_sent_more_than_its_connection_takes() ->
         _, send_now = await told(served, caller)
         caller._reader._transport.pause_reading()  # type: ignore[attr-defined]
         sent = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while send_now(bytes(16_000)):
                 sent += 1
                 await asyncio.sleep(0)

@@ -63,9 +63,9 @@ async def test_a_drain_waits_for_a_limited_time() -> None:
         assert served.probe.cancelled == 1
 
 
-async def test_a_drain_does_not_wait_for_endless_calls(served: Served, caller: RawCaller) -> None:
-    stream_id = caller.call(WATCH, SEVEN)
-    await served.probe.started.wait()
-    async with asyncio.timeout(2):
+async def test_a_drain_does_not_wait_for_endless_calls() -> None:
+    async with serving(drain_seconds_max=600) as served, served.caller() as caller, asyncio.timeout(60):
+        stream_id = caller.call(WATCH, SEVEN)
+        await served.probe.started.wait()
         await served.server.drain()
-    assert (await caller.answer(stream_id)).status is Status.UNAVAILABLE
+        assert (await caller.answer(stream_id)).status is Status.UNAVAILABLE

@@ -35,7 +35,7 @@ async def _all_of(caller: Caller) -> list[str]:
     ids=["one", "some", "then half a body", "then half a head", "half a body", "half a head", "begun", "none"],
 )
 async def test_what_was_asked_for_whole_is_answered(said: str, answers: list[str]) -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(said)
         caller.says_no_more()
         told = await _all_of(caller)
@@ -45,7 +45,7 @@ async def test_what_was_asked_for_whole_is_answered(said: str, answers: list[str
 
 
 async def test_answers_that_take_their_time_are_waited_for() -> None:
-    async with serving(request_read_seconds_max=0.2) as site, asyncio.timeout(10):
+    async with serving(request_read_seconds_max=0.2) as site, asyncio.timeout(60):
         caller = await site.call(SLOW + WHOLE + HALF)
         await site.until_running(1)
         await asyncio.sleep(1.1)  # it is inspected each half second
@@ -55,7 +55,7 @@ async def test_answers_that_take_their_time_are_waited_for() -> None:
 
 
 async def test_whoever_reads_an_answer_without_an_end_leaves_so() -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         stays = await site.call(SLOW.replace("slow", "endless"))
         await site.until_running(1)
         stays.says_no_more()

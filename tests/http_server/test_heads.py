@@ -50,7 +50,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("head", "status"), REFUSED.values(), ids=REFUSED)
 async def test_a_head_that_can_be_read_in_two_ways_is_refused(head: str, status: int) -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(head + "\r\n")
         assert (await caller.answer()).startswith(f"HTTP/1.1 {status} ")
         assert await caller.ended()
@@ -68,7 +68,7 @@ async def test_a_head_that_can_be_read_in_two_ways_is_refused(head: str, status:
     ],
 )
 async def test_a_head_that_is_one_is_read(head: str) -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         assert (await (await site.call(head + "\r\n")).answer()).endswith("done")
 
 
@@ -82,7 +82,7 @@ async def test_a_head_that_is_one_is_read(head: str) -> None:
     ids=["h2c with a length", "h2c in chunks", "trailers"],
 )
 async def test_a_body_is_read_whole_and_what_follows_it_is_the_next_request(said: str) -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         whole, parts = await site.call(said + QUICK), await site.call()
         for each in said + QUICK:
             await parts.say(each)
@@ -93,7 +93,7 @@ async def test_a_body_is_read_whole_and_what_follows_it_is_the_next_request(said
 
 
 async def test_who_asks_for_another_protocol_is_answered_in_this_one() -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(f"{GET}Host: here\r\n{H2C}\r\n" * 2 + SOCKET.replace("1.1", "1.0"))
         for _ in range(2):
             assert (await caller.answer()).endswith("done")
@@ -102,7 +102,7 @@ async def test_who_asks_for_another_protocol_is_answered_in_this_one() -> None:
 
 async def test_fields_after_a_body_are_no_headers() -> None:
     """A proxy that has judged the headers has not seen them."""
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(f"{CHUNKED}\r\n5\r\nhello\r\n0\r\nX-User-Id: another\r\n\r\n")
         assert (await caller.answer()).endswith("5 bytes")
         assert site.application.names == ["host", "transfer-encoding"]
@@ -111,7 +111,7 @@ async def test_fields_after_a_body_are_no_headers() -> None:
 
 
 async def test_who_speaks_1_0_is_not_told_to_continue() -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(POST.replace("1.1", "1.0") + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello")
         assert (await caller.answer()).endswith("5 bytes")
 
@@ -120,7 +120,7 @@ async def test_who_speaks_1_0_is_not_told_to_continue() -> None:
     "wrong", ["\xf0\xff", f"{GET}\r\n", f"{CHUNKED}\r\nno size\r\n"], ids=["noise", "head", "body"]
 )
 async def test_what_was_asked_for_before_something_wrong_is_answered(wrong: str) -> None:
-    async with serving() as site, asyncio.timeout(10):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(SLOW + QUICK + wrong + QUICK)
         await site.until_running(1)
         await caller.say(QUICK)

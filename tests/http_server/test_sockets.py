@@ -24,7 +24,7 @@ async def talking(site: Site) -> Caller:
 
 
 async def test_messages_are_heard_whole_and_in_parts() -> None:
-    async with serving() as site, asyncio.timeout(5):
+    async with serving() as site, asyncio.timeout(60):
         caller = await talking(site)
         await caller.send(TEXT, MORE, PART, END, Frame(Opcode.BINARY, b"\xff"), Frame(Opcode.CLOSE, b""))
         assert await caller.close_code() == 1005
@@ -33,7 +33,7 @@ async def test_messages_are_heard_whole_and_in_parts() -> None:
 
 
 async def test_all_who_are_told_the_same_are_told_each_text_whole_and_in_order() -> None:
-    async with serving() as site, asyncio.timeout(5):
+    async with serving() as site, asyncio.timeout(60):
         for _ in range(3):
             caller = await site.call()
             await caller.talk(TOLD)
@@ -57,7 +57,7 @@ async def test_all_who_are_told_the_same_are_told_each_text_whole_and_in_order()
 async def test_a_peer_that_breaks_the_rules_is_told_which(
     frames: list[Frame], code: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(socket_frames_at_once_max=2 * BIG) as site, asyncio.timeout(5):
+    async with serving(socket_frames_at_once_max=2 * BIG) as site, asyncio.timeout(60):
         caller = await talking(site)
         await caller.send(*frames)
         assert await caller.close_code() == code
@@ -74,7 +74,7 @@ async def test_a_peer_that_breaks_the_rules_is_told_which(
 async def test_a_peer_that_sends_too_many_frames_is_cut_off_at_once(frames: list[Frame]) -> None:
     """What arrived with them is not parsed to its end."""
     at_once = LIMITS.socket_frames_at_once_max
-    async with serving() as site, asyncio.timeout(5):
+    async with serving() as site, asyncio.timeout(60):
         caller = await talking(site)
         await caller.send(*frames * 500)
         assert await caller.close_code() == 1008
@@ -83,7 +83,7 @@ async def test_a_peer_that_sends_too_many_frames_is_cut_off_at_once(frames: list
 
 
 async def test_a_peer_that_answers_no_ping_is_cut_off() -> None:
-    async with serving(socket_ping_seconds=0.1) as site, asyncio.timeout(5):
+    async with serving(socket_ping_seconds=0.1) as site, asyncio.timeout(60):
         caller = await talking(site)
         assert await caller.close_code() == 1011
         assert await caller.ended()
@@ -96,7 +96,7 @@ async def test_a_peer_that_answers_no_ping_is_cut_off() -> None:
 )
 async def test_a_handshake_that_cannot_be_understood_is_refused(header: str) -> None:
     """Who opened such connections would keep them for ever: they are no requests any more, and not yet sockets."""
-    async with serving(header_bytes_max=16_384) as site, asyncio.timeout(5):
+    async with serving(header_bytes_max=16_384) as site, asyncio.timeout(60):
         caller = await site.call(LISTENED.replace("Host: here", f"Host: here\r\n{header}"))
         assert (await caller.answer()).startswith(("HTTP/1.1 400 ", "HTTP/1.1 426 "))
         assert await caller.ended()
@@ -104,7 +104,7 @@ async def test_a_handshake_that_cannot_be_understood_is_refused(header: str) -> 
 
 
 async def test_sockets_and_answers_without_an_end_leave_room_for_requests() -> None:
-    async with serving(staying_max=2) as site, asyncio.timeout(5):
+    async with serving(staying_max=2) as site, asyncio.timeout(60):
         socket = await talking(site)
         endless = await site.call(ENDLESS)
         await site.until_running(2)

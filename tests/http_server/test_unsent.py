@@ -12,7 +12,7 @@ from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent, by_the_piec
 
 
 async def test_a_large_answer_arrives_whole_and_the_next_after_it() -> None:
-    async with serving() as site, asyncio.timeout(20):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call(HUGE + QUICK)
         assert (await caller.answer()).partition("\r\n\r\n")[2] == "." * HUGE_BYTES
         assert (await caller.answer()).endswith("done")
@@ -35,7 +35,7 @@ async def test_an_answer_is_handed_over_by_the_piece(more: bool) -> None:
 
 async def test_many_who_do_not_read_keep_one_answer_between_them() -> None:
     """Each has asked for 32 MiB."""
-    async with serving(connections_max=40) as site, asyncio.timeout(20):
+    async with serving(connections_max=40) as site, asyncio.timeout(60):
         tracemalloc.start()
         try:
             for _ in range(20):
@@ -48,7 +48,7 @@ async def test_many_who_do_not_read_keep_one_answer_between_them() -> None:
 
 
 async def test_where_too_much_is_unread_who_has_read_nothing_for_longest_is_cut_off() -> None:
-    async with serving(unsent_bytes_max=4 * PIECE_BYTES) as site, asyncio.timeout(20):
+    async with serving(unsent_bytes_max=4 * PIECE_BYTES) as site, asyncio.timeout(60):
         first, *_, last = [await site.call(HUGE, limit=1_024) for _ in range(6)]
         while site.server.connections > 3:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
@@ -59,7 +59,7 @@ async def test_where_too_much_is_unread_who_has_read_nothing_for_longest_is_cut_
 
 async def test_who_stays_and_reads_nothing_has_little_waiting_for_it() -> None:
     """What waits is told when it is old: a megabyte are minutes of a live map."""
-    async with serving() as site, asyncio.timeout(20):
+    async with serving() as site, asyncio.timeout(60):
         peer = socket.socket()
         with peer:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
@@ -72,7 +72,7 @@ async def test_who_stays_and_reads_nothing_has_little_waiting_for_it() -> None:
 
 
 async def test_a_long_message_arrives_in_parts() -> None:
-    async with serving() as site, asyncio.timeout(20):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call()
         await caller.talk(TOLD)
         assert tuple([await caller.text() for _ in TEXTS]) == TEXTS
@@ -83,7 +83,7 @@ async def test_a_long_message_arrives_in_parts() -> None:
 
 async def test_a_message_whose_sender_waits_no_more_is_whole_before_the_next() -> None:
     """A watcher who unsubscribes while a snapshot is under way hears no half of it."""
-    async with serving() as site, asyncio.timeout(20):
+    async with serving() as site, asyncio.timeout(60):
         caller = await site.call()
         await caller.talk(SOCKET.replace("/socket", "/changed"))
         await site.application.let_go.wait()

@@ -316,7 +316,7 @@ async def test_it_waits_for_what_its_process_records_before_its_first_round_too(
     waiting = asyncio.ensure_future(reader.news())
     await asyncio.sleep(0)
     mine = await own(sale, "A1", 1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await waiting
         await reader.news()
     assert await published(reader) == [mine]

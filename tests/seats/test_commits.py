@@ -18,7 +18,7 @@ async def told(commits: StepRunner, step: Coroutine[Any, Any, Any], *, turns_bef
     for _ in range(turns_before_the_drain):
         await asyncio.sleep(0)
     await commits.drain(0)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         return await asking
 
 

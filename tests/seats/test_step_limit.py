@@ -53,7 +53,7 @@ async def test_the_turn_of_a_caller_who_leaves_as_it_comes_is_the_next_ones(is_g
     await asyncio.sleep(0)
     over.set()
     await running
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         assert await following == "done"
     with pytest.raises(asyncio.CancelledError):
         await leaving

@@ -31,7 +31,7 @@ class Waiting:
 
     async def reached(self) -> "Waiting":
         """Its intents are there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self._stall.reached.wait()
         return self
 

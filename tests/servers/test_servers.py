@@ -28,7 +28,7 @@ from verification.servers.process import ServerFailedError, ServerProcess, wait_
 from verification.servers.redis import Account, Protection, RedisSentinels, RedisServer, redis_cluster, redis_server
 
 ROOT = Path(__file__).parent.parent.parent
-GONE_S_MAX = 10
+GONE_S_MAX = 60
 APPEAR_S_MAX = 40
 WRITES_BEFORE_KILL = 100
 PASSWORD = secrets.token_hex(8)

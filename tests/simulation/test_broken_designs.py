@@ -49,7 +49,6 @@ NO_DAY_TRIES = ["I15", "L4", "L6"]
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_a_broken_design_is_caught(design: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
     design.plant(monkeypatch)

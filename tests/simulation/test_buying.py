@@ -28,13 +28,11 @@ def test_a_shop_that_buys_keeps_its_promises_on_one_bad_day() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 def test_every_step_is_drawn_and_every_answer_is_true() -> None:
     all_is_drawn(simulate_buying, (SHOP_DAY, SMALL_SHOP, CALM_SHOP), SEEDS, ANSWERS)
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
 def test_the_same_on_many_days(seed: int) -> None:
     for plan in (SHOP_DAY, SMALL_SHOP):
@@ -42,7 +40,6 @@ def test_the_same_on_many_days(seed: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_PURCHASES.values(), ids=BROKEN_PURCHASES.keys())
 def test_a_broken_design_is_caught_in_a_shop_that_buys(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_caught(simulate_buying, design, monkeypatch, SEEDS_MAX)

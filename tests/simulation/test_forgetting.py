@@ -29,7 +29,6 @@ def day(seed: int) -> World:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "seed", [pytest.param(seed, marks=() if seed == QUICK else pytest.mark.once) for seed in SEEDS]
 )
@@ -38,7 +37,6 @@ def test_no_promise_is_broken_where_things_are_forgotten(seed: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(120)
 @pytest.mark.once
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_process_that_stood_still_does_not_take_up_what_was_forgotten(seed: int) -> None:

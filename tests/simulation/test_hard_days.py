@@ -135,7 +135,6 @@ def patient(publish: Callable[[Post, Sequence[Event]], Awaitable[None]]) -> Call
 
 @pytest.mark.once
 @pytest.mark.long
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("plant", "first"), [(one_cursor_for_all_sinks, 8), (one_round_for_all_sinks, 7)])
 def test_a_design_in_which_sinks_are_not_independent_is_caught(
     plant: Plant, first: int, monkeypatch: pytest.MonkeyPatch
@@ -148,7 +147,6 @@ def test_a_design_in_which_sinks_are_not_independent_is_caught(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("promises", "plant", "first"),
     [

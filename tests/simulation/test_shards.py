@@ -22,7 +22,6 @@ def test_shards_keep_their_promises_on_one_bad_day() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 def test_units_move_while_they_are_sold_and_every_answer_is_true() -> None:
     worlds = all_is_drawn(simulate_shards, (SHARDS_DAY, SMALL_SHARDS, CALM_SHARDS), SEEDS, ANSWERS)
     assert all(world.oracle.shards.moves and world.oracle.marks.tellings for world in worlds)
@@ -30,7 +29,6 @@ def test_units_move_while_they_are_sold_and_every_answer_is_true() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
 def test_the_same_on_many_days(seed: int) -> None:
     for plan in (SHARDS_DAY, SMALL_SHARDS):
@@ -38,7 +36,6 @@ def test_the_same_on_many_days(seed: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_SHARDS.values(), ids=BROKEN_SHARDS.keys())
 def test_a_broken_design_is_caught_on_shards(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_caught(simulate_shards, design, monkeypatch, SEEDS_MAX)

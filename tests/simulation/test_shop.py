@@ -26,13 +26,11 @@ def test_a_shop_keeps_its_promises_on_one_bad_day() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 def test_every_step_is_drawn_and_every_answer_is_true() -> None:
     all_is_drawn(simulate_shop, (SHOP_DAY, SMALL_SHOP, CALM_SHOP), SEEDS, ANSWERS)
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(SEEDS, MANY_SEEDS))
 def test_the_same_on_many_days(seed: int) -> None:
     for plan in (SHOP_DAY, SMALL_SHOP):
@@ -40,7 +38,6 @@ def test_the_same_on_many_days(seed: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_SHOP.values(), ids=BROKEN_SHOP.keys())
 def test_a_broken_design_is_caught_in_a_shop(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_caught(simulate_shop, design, monkeypatch, SEEDS_MAX)

@@ -98,7 +98,6 @@ def test_no_promise_is_broken(first: int) -> None:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)
 def test_every_fault_every_answer_and_every_step_occurred() -> None:
     """In the runs above, and one more, in which the promises were kept."""
     unanswered = run(UNANSWERED_LEAVE)

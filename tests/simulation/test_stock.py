@@ -24,7 +24,6 @@ def test_stock_is_conserved_on_one_bad_day() -> None:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)
 def test_stock_is_conserved_and_every_answer_is_true_on_bad_days() -> None:
     all_is_drawn(simulate_stock, (ROUGH, ONE_PLACE, CALM, CHANGING), SEEDS, ANSWERS)
 
@@ -38,7 +37,6 @@ def test_the_same_on_many_days(seed: int) -> None:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_STOCK.values(), ids=BROKEN_STOCK.keys())
 def test_a_broken_design_is_caught_on_stock(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_caught(simulate_stock, design, monkeypatch, SEEDS_MAX)

@@ -21,7 +21,6 @@ ANSWERS = {
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)
 def test_units_are_conserved_and_every_answer_is_true_on_bad_days() -> None:
     all_is_drawn(simulate_units, (ROUGH, ONE_PARTITION, CALM, CHANGING), SEEDS, ANSWERS)
 
@@ -31,7 +30,6 @@ def test_units_are_conserved_on_one_bad_day() -> None:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("design", BROKEN_UNITS.values(), ids=BROKEN_UNITS.keys())
 def test_a_broken_design_is_caught_on_units(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_caught(simulate_units, design, monkeypatch, SEEDS_MAX)

@@ -30,7 +30,6 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.kit.in_process import settings_of
 from verification.servers.kafka import Kafka
 
-pytestmark = pytest.mark.timeout(240)
 PAID, NOT_PAID, CANCELLED = "payment.successful", "payment.failed", "order.cancelled"
 SHOP = Actor("acme", "ann")
 POISON = 2

@@ -11,7 +11,7 @@ from travio_inventory.stock.entry import ShardMove
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import shard_of
 
-GONE_WITHIN_S = 20
+GONE_WITHIN_S = 60
 
 
 class Unsettled(Shards):

@@ -8,7 +8,6 @@ from verification.orders_over_kafka import STEPS, measured
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 async def test_each_step_of_each_order_is_heard_of(tmp_path: Path) -> None:
     found = await measured(tmp_path, "sqlite", 20, 20.0)
     assert found.keys() == STEPS.keys()

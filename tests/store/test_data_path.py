@@ -91,7 +91,7 @@ class Way:
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until it is."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not is_so():  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.005)
 

@@ -26,7 +26,7 @@ from verification.kit.stores import EVERY_STORE, store_of
 pytestmark = pytest.mark.long
 
 KEEP_S = 2
-FORGOTTEN_S_MAX = 20.0
+FORGOTTEN_S_MAX = 60.0
 """How long a test waits for what should be forgotten."""
 HOLD = RowKey(Kind.HOLD, "hold-1")
 OTHER = RowKey(Kind.HOLD, "hold-2")

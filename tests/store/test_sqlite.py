@@ -331,7 +331,7 @@ async def test_a_group_that_raises_an_unexpected_error_is_not_done_and_the_store
     def broken(*_: object) -> None:
         raise MemoryError
 
-    async with SqliteBatches.open(tmp_path) as store, asyncio.timeout(5):
+    async with SqliteBatches.open(tmp_path) as store, asyncio.timeout(60):
         with monkeypatch.context() as patch:
             patch.setattr("travio_inventory.store.sqlite.batches.try_group", broken)
             assert [type(outcome) for outcome in await all_at_once(store, range(3))] == [NotDone] * 3
@@ -353,7 +353,7 @@ async def test_a_commit_that_raises_an_unexpected_error_is_reported() -> None:
     told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
     committer = Committer(cast("sqlite3.Connection", Disk(broken)), asyncio.get_running_loop())
     committer.commit(told.set_result)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert isinstance(await told, MemoryError)
     committer.close()
 
@@ -370,7 +370,7 @@ async def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(
 
     monkeypatch.setattr(Committer, "_commit", hangs)
     monkeypatch.setattr("travio_inventory.store.sqlite.batches.CLOSE_S_MAX", 0.1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async with SqliteBatches.open(tmp_path, wait_ms_max=50) as store:
             assert isinstance(await store.apply(PARTITION, birth("a")), Unknown)
     disk_works.set()

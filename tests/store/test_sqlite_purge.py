@@ -40,7 +40,7 @@ LEDGER = Partition(Table.LEDGERS, "acme", "ann")
 NEVER = Pace(interval_s=3_600)
 AT_ONCE = Pace(interval_s=0.05, pause_s=0.001, faster_max=1e12)
 HOUR_S, DAY_S = 3_600, 86_400
-ENDED_S_MAX = 20.0
+ENDED_S_MAX = 60.0
 
 
 class Shelf:

@@ -116,7 +116,6 @@ async def maps_agree(client: InventoryClient) -> bool:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(180)
 async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> None:
     """The callers of three hundred calls leave after 1 to 50 ms; the same key, or the same order, then shows the
     outcome.

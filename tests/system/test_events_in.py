@@ -28,7 +28,6 @@ from verification.servers.rabbitmq import RabbitServer, rabbit_server
 
 __all__ = ["broker"]
 
-pytestmark = pytest.mark.timeout(300)
 
 SEATS = 60
 TRIP = trip_of("t1", seats=SEATS, segments=1, seats_per_group=5)
@@ -148,7 +147,7 @@ async def send_all(to: Broker, messages: Sequence[Message]) -> None:
     for each in messages:
         while True:
             try:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     await to.send(each)
                 break
             except (TimeoutError, OSError, AMQPError, RuntimeError):

@@ -61,7 +61,6 @@ STEP_EVENT = {
 }
 
 
-@pytest.mark.timeout(300)  # a process is started some ten times, on a machine that may do much else
 @pytest.mark.parametrize("seed", [1])
 async def test_what_was_acknowledged_survives_any_number_of_kills(
     processes: Callable[..., ServiceProcess], seed: int

@@ -90,7 +90,6 @@ async def redis(request: pytest.FixtureRequest, _: Path) -> AsyncIterator[Receiv
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "make",
     [

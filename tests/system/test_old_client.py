@@ -314,7 +314,7 @@ async def test_health_and_reflection_are_on(shared: ServiceProcess) -> None:
             checked = await HealthStub(channel).Check(HealthCheckRequest(service=service))
             assert checked.status == HealthCheckResponse.SERVING
         asked = [ServerReflectionRequest(list_services=""), ServerReflectionRequest(file_containing_symbol=SERVICE)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             listed, described = await ServerReflectionStub(channel).ServerReflectionInfo(asked)
         assert SERVICE in {service.name for service in listed.list_services_response.service}
         files = [

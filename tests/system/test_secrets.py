@@ -57,7 +57,6 @@ async def have_failed(service: ServiceProcess, names: list[str]) -> bool:
 
 
 @pytest.mark.once
-@pytest.mark.timeout(180)
 async def test_no_secret_is_shown_whatever_fails(processes: Callable[..., ServiceProcess], tmp_path: Path) -> None:
     chosen = settings(tmp_path)
     service = processes(**chosen)

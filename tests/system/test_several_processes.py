@@ -46,9 +46,9 @@ CONNECTIONS = 6
 """Connections to one port that several processes share: enough that rarely one process gets all."""
 CALLS_PER_CONNECTION = 10
 SHOPPERS = 4
-SEEN_SECONDS_MAX = 30.0
+SEEN_SECONDS_MAX = 60.0
 """How soon all see what one did: half of the time for which a map or a taken seat is remembered."""
-SWEPT_SECONDS_MAX = 30.0
+SWEPT_SECONDS_MAX = 60.0
 BACK_SECONDS_MAX = READY_SECONDS_MAX
 TOLD_SECONDS_MAX = 100.0
 """The relay looks for events of other processes every ten seconds, and once more when their minute is over."""

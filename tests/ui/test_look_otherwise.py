@@ -164,7 +164,6 @@ STREAM = """(perSecond) => {
 }"""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_list", [False, True])
 async def test_a_hall_of_20_000_seats_is_usable_while_a_thousand_change_each_second(
     sale: Sale, visits: Visits, *, is_list: bool

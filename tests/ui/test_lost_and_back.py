@@ -17,7 +17,6 @@ BACK_MS = 40_000
 """Longer than a service needs to start, and a page to find it."""
 
 
-@pytest.mark.timeout(180)
 async def test_a_service_that_is_killed_and_started_again_loses_nothing_of_a_purchase(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from h2.events import (
     TrailersReceived,
 )
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass

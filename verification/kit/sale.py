@@ -141,7 +141,7 @@ class Sale(Life):
     async def dies(self, step: Coroutine[Any, Any, object], at: Stall) -> None:
         """Kill the process when the step gets there."""
         running = asyncio.ensure_future(step)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await at.reached.wait()
         await self.process.steps.drain(0)
         with suppress(asyncio.CancelledError, OutcomeUnknown):

@@ -15,8 +15,8 @@ from typing import Any
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 
-READY_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 40.0
+READY_SECONDS_MAX = 120.0
+STOP_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.01
 ORGANIZATION = "acme"
 

@@ -13,7 +13,7 @@ from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState
 from travio_inventory.seats.trip import Ends, TripKey
 
 WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Watcher:

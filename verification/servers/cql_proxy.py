@@ -17,8 +17,8 @@ from verification.servers.process import ServerFailedError, ServerProcess, wait_
 __all__ = ["EVER", "CqlProxy", "Fault", "Seen", "cql_proxy"]
 
 ROOT = Path(__file__).parent.parent.parent
-START_S_MAX = 30
-COMMAND_S_MAX = 60
+START_S_MAX = 120
+COMMAND_S_MAX = 120
 EVER = 1_000_000
 
 

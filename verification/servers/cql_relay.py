@@ -24,7 +24,7 @@ from verification.servers.cql_frames import (
 )
 
 CONTROL_HOST = "127.0.0.1"
-ANSWER_S_MAX = 20
+ANSWER_S_MAX = 60
 STREAMS = 2**15
 GONE = (OSError, IncompleteReadError)
 

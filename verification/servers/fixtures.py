@@ -36,7 +36,6 @@ MARKERS: dict[str, tuple[str, ...]] = {
     "web_client": ("chromium",),
 }
 SERVERS = {marker for markers in MARKERS.values() for marker in markers} - {"cluster"}
-SCYLLA_TEST_S_MAX = 240
 MISSING = {
     "scylla": fetch.cassandra_missing,
     "redis": fetch.redis_missing,
@@ -66,7 +65,7 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the markers of the servers that it uses, and time for a server that starts slowly."""
+    """Give each test the markers of the servers that it uses."""
     for item in items:
         for fixture in MARKERS.keys() & getattr(item, "fixturenames", ()):
             for marker in MARKERS[fixture]:
@@ -74,8 +73,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         given = {marker.name for marker in item.iter_markers()}
         if not SERVERS.isdisjoint(given):
             item.add_marker("server")
-        if "scylla" in given and "timeout" not in given:
-            item.add_marker(pytest.mark.timeout(SCYLLA_TEST_S_MAX))
 
 
 @pytest.fixture(scope="session")

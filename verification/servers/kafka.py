@@ -24,8 +24,8 @@ from verification.servers.process import POLL_S, OneProcess, ServerProcess, wait
 
 HOST = "127.0.0.1"
 HEAP_MB = 256
-START_S_MAX = 60
-COMMAND_S_MAX = 60
+START_S_MAX = 120
+COMMAND_S_MAX = 120
 READ_MS_MAX = 1_000
 PARTITIONS = 3
 

@@ -14,7 +14,7 @@ from verification.servers.certificates import Certificates
 from verification.servers.process import OneProcess, ServerProcess, wait_until
 
 HOST = "127.0.0.1"
-START_S_MAX = 20
+START_S_MAX = 120
 USER = "travio"
 FILE_STORE = "256MB"
 PAYLOAD_BYTES_MAX = 262_144

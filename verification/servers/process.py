@@ -11,7 +11,7 @@ from pathlib import Path
 
 POLL_S = 0.05
 LOG_TAIL_LINES = 30
-STOP_S_MAX = 30
+STOP_S_MAX = 60
 
 # The shell becomes the server and leaves a reader on our end of a pipe. When we are gone, however that came about, the
 # kernel closes the pipe, and the reader kills the process group that it shares with the server. The signal that Linux

@@ -16,8 +16,8 @@ from verification.servers import fetch
 from verification.servers.process import ServerProcess, wait_until
 
 HOST = "127.0.0.1"
-START_S_MAX = 30
-REPLY_S_MAX = 20
+START_S_MAX = 120
+REPLY_S_MAX = 60
 
 
 class QueryFailedError(Exception):

@@ -17,7 +17,7 @@ from verification.servers.process import OneProcess, ServerFailedError, ServerPr
 
 HOST = "127.0.0.1"
 START_S_MAX = 120
-COMMAND_S_MAX = 60
+COMMAND_S_MAX = 120
 PROGRAM_FOLDER = Path("/usr/lib/rabbitmq/bin")
 USER = "travio"
 MEMORY = "512MB"

@@ -24,7 +24,7 @@ def watching(client: Client, journey: str = "A-C", position: str = "") -> AsyncI
 
 async def next_of(kind: v1.WatchSeatMapKind, told: AsyncIterator[v1.WatchSeatMapResponse]) -> v1.WatchSeatMapResponse:
     """The next message of that kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (message := await anext(told)).kind != kind:
             pass
     return message

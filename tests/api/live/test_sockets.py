@@ -34,7 +34,7 @@ async def socket(
 
 async def next_of(opened: ClientConnection) -> dict[str, Any]:
     """The next message."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         said: dict[str, Any] = json.loads(await opened.recv())
     return said
 
@@ -46,7 +46,7 @@ async def say(opened: ClientConnection, **words: str) -> None:
 
 async def closed(opened: ClientConnection) -> tuple[int, str]:
     """With which code and reason the service closes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with suppress(ConnectionClosed):
             while True:
                 await opened.recv()
@@ -95,7 +95,7 @@ async def test_one_socket_watches_several_and_stops_when_it_says_so() -> None:
         await client.hold("t1", "A", "D", ["A2"])
         assert (await next_of(opened))["type"] == "delta"
         assert app.feeds.watchers == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while app.feeds.watchers:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.01)
 

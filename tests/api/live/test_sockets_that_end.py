@@ -34,7 +34,7 @@ async def leave_unseen(app: App) -> int:
             raise ClientDisconnected
 
     scope: dict[str, Any] = {"type": "websocket", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await web({**scope, "subprotocols": [], "client": ("127.0.0.1", 1), "state": {}}, said.get, send)
     return found_gone
 

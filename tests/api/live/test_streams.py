@@ -29,7 +29,7 @@ class Stream:
     async def next(self) -> Any:  # noqa: ANN401 - what JSON says
         """The data of the next event that has any."""
         name, data = "message", ""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for line in self._lines:
                 field, _, value = line.partition(": ")
                 match field:
@@ -58,7 +58,7 @@ async def streaming(
 
 async def until_nobody_watches(app: App) -> None:
     """Return when the service has noticed that its watchers have left."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while app.feeds.watchers:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.01)
 
@@ -165,7 +165,7 @@ async def test_who_watches_leaves_room_for_requests() -> None:
         refused = await browser.get(PATH)
         assert (refused.status_code, refused.json()["reason"]) == (429, "OVERLOADED")
         body = bytes(1) + len(asked).to_bytes(4, "big") + asked
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert b'"resource_exhausted"' in (await browser.request(*watch, content=body, headers=connect)).content
         with pytest.raises(InvalidStatus, match="503"):
             await connect_socket(f"ws://127.0.0.1:{app.http_port}/?showtimeId=t1")
