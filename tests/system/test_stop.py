@@ -195,8 +195,8 @@ async def test_settings_reach_the_running_service(processes: Callable[..., Servi
         TRAVIO_EVENTS="none",
         TRAVIO_LOG_FORMAT="json",
     )
-    service.launch()
-    async with service.client(attempts_max=40) as client:
+    await service.start()
+    async with service.client() as client:
         await client.open_trip(trip_of("t", seats=30, seats_per_group=1))
         asked_at = time.time()
         reply = await client.stub.hold_seats(hold_request("u1", "seat-1"))
