@@ -25,7 +25,12 @@ async def test_the_trips_used_last_are_kept_as_far_as_there_is_room(
     """Seats of vehicles that a trip had before take room too."""
     definitions = Definitions(MemoryBatches(None, Random(1), asyncio.sleep), Clock())
     catalog = TripCatalog(
-        definitions, lambda work: work.close(), known_within_s=60, trips_max=trips_max, seats_max=seats_max
+        definitions,
+        lambda work: work.close(),
+        known_within_s=60,
+        changed=lambda _: None,
+        trips_max=trips_max,
+        seats_max=seats_max,
     )
     trips = [a_trip(f"t{number}", organization="o", seats=10 - former) for number in range(3)]
     trips = [replace(trip, former=(FormerVehicle(trip.seats, 1),) if former else ()) for trip in trips]

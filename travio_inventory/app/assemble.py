@@ -214,8 +214,7 @@ def assemble(
     seat_holds = SeatHolds(sender, upkeep, steps.in_background, views=views, sells_departed=sells_departed)
     holds = watch.port("holds", seat_holds)
     definitions = Definitions(batches, clock, portions=rules.portions, cells_per_batch_max=rules.cells_per_batch_max)
-    known_within_s, ambiguous = rules.changes_known_within_s, rules.ambiguous_journeys
-    trips = TripCatalog(definitions, steps.in_background, known_within_s=known_within_s, ambiguous=ambiguous)
+    trips = _catalog(definitions, steps, signals, rules)
     plans = SeatPlans(batches, clock)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     map_groups = _map_groups(trips, holds, maps, clock, rules)
@@ -280,6 +279,16 @@ def _relays(ports: Ports, sender: Sender, rules: InventoryRules, watch: Watch) -
 def _sales(holds: SeatHolds, rules: InventoryRules) -> TripSales:
     changes = TripChanges(holds.sender.batches, rules.portions)
     return TripSales(holds, changes, TripSwaps(holds, changes))
+
+
+def _catalog(definitions: Definitions, steps: StepRunner, signals: MapSignals, rules: InventoryRules) -> TripCatalog:
+    return TripCatalog(
+        definitions,
+        steps.in_background,
+        known_within_s=rules.changes_known_within_s,
+        changed=signals.changed,
+        ambiguous=rules.ambiguous_journeys,
+    )
 
 
 def _map_groups(trips: TripCatalog, holds: Holds, maps: OwnMaps, clock: Clock, rules: InventoryRules) -> MapGroups:

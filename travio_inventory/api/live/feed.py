@@ -282,7 +282,7 @@ class Feed:
     async def _place(self, watched: _Watched, found: SeatMap | WrongRequest, now_ms: int) -> None:
         watched.refusal = None
         if not isinstance(found, SeatMap):
-            watched.refusal = found
+            watched.refusal, watched.view = found, None  # the trip has no such part any more
         elif watched.view is None:
             seats = len(found.trip.places_in(found.section))
             watched.view = await off_loop(seats, View, found, self._position, now_ms)

@@ -37,8 +37,8 @@ class TripCatalog:
     """The trips of the store; the most recently used stay in memory: at most `trips_max`, with `seats_max` seats.
 
     A trip in use is read again in the background, so that nothing waits for it; one that was not used for longer than
-    `known_within_s` is read before it is sold. `ambiguous` is what becomes of a journey that its stations alone do not
-    name.
+    `known_within_s` is read before it is sold. `changed` is told of each that this process has changed. `ambiguous` is
+    what becomes of a journey that its stations alone do not name.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class TripCatalog:
         background: Callable[[Coroutine[Any, Any, None]], None],
         *,
         known_within_s: float,
+        changed: Callable[[TripKey], None],
         ambiguous: Ambiguous = Ambiguous.REFUSE,
         trips_max: int = 256,
         seats_max: int = SEATS_MAX,
@@ -54,6 +55,7 @@ class TripCatalog:
         self._trips = trips
         self._background = background
         self._known_within_s = known_within_s
+        self._changed = changed
         self._ambiguous = ambiguous
         self._trips_max = trips_max
         self._seats_max = seats_max
@@ -117,6 +119,7 @@ class TripCatalog:
         """This process has changed the trip: nothing that was read before is kept, nor what is being read."""
         self._drop(key)
         self._reads.pop(key, None)
+        self._changed(key)
 
     async def _get(self, key: TripKey, age_s_max: float) -> Offer:
         kept = self._kept.get(key)
