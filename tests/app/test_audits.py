@@ -1,6 +1,9 @@
 """The auditor as a background job: it counts and logs what is wrong, goes on after an error, and repairs nothing."""
 
+import asyncio
 import logging
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -9,9 +12,10 @@ import pytest
 
 from tests.cli.test_audits import ORPHAN, opened, plant
 from travio_inventory.app.background import AuditJob
+from travio_inventory.app.background.unchecked import Unchecked, What
 from travio_inventory.app.service import running
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.seats.audit.findings import Audited, Fault, Finding
+from travio_inventory.seats.audit.findings import Audited, Fault, Finding, Skipped
 from travio_inventory.seats.ports import ListedTrip
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.audit_trips import AuditTrips
@@ -25,10 +29,13 @@ ODD = Finding(Fault.ODD_CELL, TRIP, 0, "A1", 0)
 
 
 class Audits:
-    """Finds the same fault of one trip in every round, but for the first, in which the store is away."""
+    """Finds the same fault of one trip in every round, but for the first, in which the store is away; cannot see all of
+    it, until it is `well`.
+    """
 
     def __init__(self) -> None:
         self.rounds = 0
+        self.well = False
 
     async def due(self) -> list[TripKey]:
         self.rounds += 1
@@ -38,7 +45,8 @@ class Audits:
 
     async def trip(self, key: TripKey, *, repair: bool, told: object) -> Audited:
         assert not repair
-        return Audited(key, left=[ODD, ODD], unread={3: "no answer"})
+        found = Audited(key, left=[ODD, ODD], groups=9)
+        return found if self.well else replace(found, unread={3: "no answer", 4: "none"}, edge_unseen=7)
 
     async def listed(self, shard: int, *, after: str, most: int) -> list[tuple[str, ListedTrip]]:
         raise NotImplementedError
@@ -50,7 +58,7 @@ def test_each_fault_is_counted_and_logged_once_a_minute(caplog: pytest.LogCaptur
     audits = Audits()
 
     async def some_rounds() -> None:
-        job = AuditJob(AuditTrips(audits), count=counted.append, jitter=Random(1))
+        job = AuditJob(AuditTrips(audits), count=counted.append, missed=lambda _what, _count: None, jitter=Random(1))
         with anyio.move_on_after(40):
             await job.run()
 
@@ -61,8 +69,72 @@ def test_each_fault_is_counted_and_logged_once_a_minute(caplog: pytest.LogCaptur
     assert told == [
         "cannot audit trips now: the store is unavailable; retry",
         f"audit: {ODD}: run `travio-inventory audit` to see all of it, with --repair to repair it",
-        "audit: trip t1 of acme, group 3 cannot be read: no answer",
+        "audit: cannot check: trip t1 of acme, group 3: no answer",
+        "audit: cannot check: trip t1 of acme: the edge does not say what it remembers",
     ]
+
+
+def test_what_cannot_be_checked_is_counted_and_that_it_is_again_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    missed: Counter[What] = Counter()
+    audits = Audits()
+
+    async def an_incident() -> None:
+        job = AuditJob(
+            AuditTrips(audits),
+            count=lambda _: None,
+            missed=lambda what, count: missed.update({what: count}),
+            jitter=Random(1),
+        )
+        for seconds in (300, 90):
+            with anyio.move_on_after(seconds):
+                await job.run()
+            audits.well = True
+
+    run_virtually(1, an_incident())
+    rounds = missed[What.EDGE] // 7
+    assert missed == {What.EDGE: 7 * rounds, What.GROUP: 2 * rounds}
+    assert 50 < rounds < audits.rounds
+    assert [line for record in caplog.records if "check" in (line := record.getMessage())] == [
+        "audit: cannot check: trip t1 of acme, group 3: no answer",
+        "audit: cannot check: trip t1 of acme: the edge does not say what it remembers",
+        f"audit: checks each seat group again; {2 * rounds} were not checked",
+        f"audit: checks each edge again; {7 * rounds} were not checked",
+    ]
+
+
+def test_an_incident_is_a_line_and_many_within_a_minute_are_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    now_s, missed = 0.0, list[int]()
+    unchecked = Unchecked(What.EDGE, logging.getLogger("x"), lambda _, count: missed.append(count), now_s=lambda: now_s)
+    for at_s, count in ((0, 2), (1, 3), (10, 0), (11, 4), (12, 0), (13, 1), (3_600, 1), (3_601, 0), (3_602, 0)):
+        now_s = float(at_s)
+        unchecked.note(count, f"at {at_s}")
+    assert missed == [2, 3, 4, 1, 1]
+    assert [record.getMessage() for record in caplog.records] == [
+        "audit: cannot check: at 0",
+        "audit: checks each edge again; 5 were not checked",
+        "audit: cannot check: at 3600",
+        "audit: checks each edge again; 6 were not checked",
+    ]
+
+
+async def test_a_trip_that_is_gone_does_not_end_an_incident(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    class Gone(Audits):
+        async def trip(self, key: TripKey, *, repair: bool, told: object) -> Audited:
+            if self.rounds % 2:
+                return Audited(key, skipped=Skipped.GONE)
+            return await super().trip(key, repair=repair, told=told)
+
+    async def some_rounds() -> None:
+        job = AuditJob(AuditTrips(Gone()), count=lambda _: None, missed=lambda _what, _count: None, jitter=Random(1))
+        with anyio.move_on_after(300):
+            await job.run()
+
+    await asyncio.to_thread(run_virtually, 1, some_rounds())
+    assert not [record for record in caplog.records if "again" in record.getMessage()]
 
 
 @pytest.mark.parametrize("seconds", [1, 0])

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from travio_inventory.app.backends import StartFailed, Store
 from travio_inventory.app.backends.opening import Edge
 from travio_inventory.app.background import dead_letters
+from travio_inventory.app.background.unchecked import What
 from travio_inventory.app.letter_desk import open_letter_desk
 from travio_inventory.app.service import App, running, working
 from travio_inventory.app.told_figures import OF_STORE, VISITS, count_visits, tell_backends, tell_calls
@@ -44,10 +45,11 @@ from travio_inventory.telemetry import families
 from travio_inventory.telemetry.families import FAMILIES
 from travio_inventory.telemetry.meters import Meters
 from travio_inventory.telemetry.metrics import Figures
+from verification.kit.asking import open_trip
 from verification.kit.in_process import settings_of
 from verification.kit.passing import Batch, Send
 from verification.kit.service_process import ORGANIZATION, eventually, serving
-from verification.kit.trips import trip_of
+from verification.kit.trips import a_trip, trip_of
 from verification.pages.metrics_page import DOCUMENT, rewrite
 from verification.servers.redis import RedisServer
 from verification.simulation.broken import send_through
@@ -58,7 +60,9 @@ CONSTANT = {families.INFO, families.STARTED, families.WORKER_UP}
 """The same while a process runs and answers."""
 OF_A_PROCESS = {families.TURN, families.BUSY, families.LOG_LINES}
 """Only of a service that is a process."""
-OF_OTHERS = {families.EVENTS_IN, families.EVENTS_IN_WAITING, families.AUDIT_FAULTS, families.TRIP_VISITS}
+OF_OTHERS = {
+    families.EVENTS_IN, families.EVENTS_IN_WAITING, families.AUDIT_FAULTS, families.NOT_CHECKED, families.TRIP_VISITS
+}  # fmt: skip
 OF_BACKENDS = {*OF_STORE.values(), families.EDGE_UP, families.RELAY_MISSED, *OF_OTHERS}
 """Read from figures of store, edge and relay that have tests of their own."""
 
@@ -228,6 +232,7 @@ def test_events_in_and_faults_are_told() -> None:
     for outcome in ("done", "dead letter", "done"):
         figures.add("events_in.shop", outcome, 1_000_000)
     figures.add("audit", "leftover", 0)
+    figures.not_checked[What.EDGE] += 7
     for visited in (Visited(5, {TripKey("acme", "t1"): BackendUnavailable()}, over=1), Visited(2, over=2)):
         count_visits(figures, visited)
     found = {(name, *labels): numbers for name, labels, numbers in meters.snapshot()}
@@ -236,6 +241,7 @@ def test_events_in_and_faults_are_told() -> None:
         (families.EVENTS_IN_WAITING.name, "shop"),
         *((families.TRIP_VISITS.name, what) for what in VISITS),
         *((families.AUDIT_FAULTS.name, fault) for fault in (*Fault, *StockFault)),
+        *((families.NOT_CHECKED.name, what) for what in What),
     }  # fmt: skip
     assert sum(found[families.EVENTS_IN.name, "shop", "done"][1:]) == 2
     assert found[families.EVENTS_IN_WAITING.name, "shop"] == [3]
@@ -243,6 +249,28 @@ def test_events_in_and_faults_are_told() -> None:
     assert {fault: found[families.AUDIT_FAULTS.name, fault] for fault in Fault} == {
         fault: [int(fault is Fault.LEFTOVER)] for fault in Fault
     }
+
+
+@pytest.mark.once
+async def test_what_the_auditor_cannot_see_of_the_edge_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is at the address of Redis. Each round is about one of sixty shards of the list of trips."""
+    monkeypatch.setattr("travio_inventory.app.background.audits.LOOK_EVERY_MS", 10)
+    async with (
+        running(with_metrics(edge="redis", redis_addr="127.0.0.1:1", audit_seconds=1)) as app,
+        asking(app.metrics_port) as metrics,
+    ):
+        await open_trip(app.inventory, a_trip(organization=ORGANIZATION))
+
+        async def is_told() -> bool:
+            return (await figures(metrics))[f"{families.NOT_CHECKED.name}{[('what', 'edge')]}"] > 1
+
+        await eventually(is_told, within_s=2 * WITHIN_S)
+        now = await figures(metrics)
+    assert [now[f"{families.NOT_CHECKED.name}{[('what', what)]}"] for what in (What.GROUP, What.STOCK)] == [0, 0]
+    told = [record.getMessage() for record in caplog.records if "audit: " in record.getMessage()]
+    assert told == [f"audit: cannot check: trip t1 of {ORGANIZATION}: the edge does not say what it remembers"]
 
 
 async def test_redis_is_up_or_down_and_its_copies_are_told(redis_node: RedisServer) -> None:

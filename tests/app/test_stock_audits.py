@@ -1,6 +1,7 @@
 """The auditor of stock as a background job: it counts what is wrong, goes on after an error, and repairs nothing."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.test_audits import shelved
 from travio_inventory.app.background import StockAuditJob
+from travio_inventory.app.background.unchecked import What
 from travio_inventory.app.service import running
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Partition
@@ -23,7 +25,11 @@ WRONG = StockFinding(StockFault.RESERVED, AT, "", "2, its reservations have 0")
 
 
 class Auditor:
-    """Finds the same fault in every round, but for the first, in which the store is away."""
+    """Finds the same fault in every round, but for the first, in which the store is away; cannot read all, until it is
+    `well`.
+    """
+
+    well = False
 
     def __init__(self) -> None:
         self.rounds = 0
@@ -36,25 +42,37 @@ class Auditor:
 
     async def entry(self, at: Partition, *, repair: bool, in_short: bool) -> AuditedStock:
         assert (repair, in_short) == (False, True)
-        return AuditedStock(at, left=[WRONG, WRONG], unread="no answer")
+        return AuditedStock(at, left=[WRONG, WRONG], unread="" if self.well else "no answer")
 
 
 def test_each_fault_of_stock_is_counted_and_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.INFO)
     counted: list[StockFault] = []
+    missed: Counter[What] = Counter()
     auditor = Auditor()
 
     async def some_rounds() -> None:
+        job = StockAuditJob(
+            AuditStock(auditor),
+            count=counted.append,
+            missed=lambda what, count: missed.update({what: count}),
+            jitter=Random(1),
+        )
         with anyio.move_on_after(40):
-            await StockAuditJob(AuditStock(auditor), count=counted.append, jitter=Random(1)).run()
+            await job.run()
+        auditor.well = True
+        with anyio.move_on_after(5):
+            await job.run()
 
     run_virtually(1, some_rounds())
     assert auditor.rounds > 3
+    assert 3 < missed[What.STOCK] < auditor.rounds
     assert counted == [StockFault.RESERVED] * 2 * (auditor.rounds - 1)
     assert [record.getMessage() for record in caplog.records] == [
         "cannot audit stock now: the store is unavailable; retry",
         f"audit: {WRONG}: run `travio-inventory audit` to see all of it, with --repair to repair it",
-        "audit: cup of acme cannot be read: no answer",
+        "audit: cannot check: cup of acme: no answer",
+        f"audit: checks each stock entry again; {missed[What.STOCK]} were not checked",
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
-from tests.events.brokers import in_queue, in_redis, own_name, rabbit_queue
+from tests.events.brokers import in_nats, in_queue, in_redis, own_name, rabbit_queue
 from tests.system.test_kill import (
     HOLDS_BEFORE_A_KILL,
     KILLS,
@@ -24,6 +24,7 @@ from tests.system.test_kill import (
 from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.shoppers import Attempt
 from verification.servers.kafka import Kafka
+from verification.servers.nats import NatsServer
 from verification.servers.rabbitmq import RabbitServer
 from verification.servers.redis import RedisServer
 from verification.servers.webhook_receiver import SECRET, webhook_receiver
@@ -79,6 +80,17 @@ async def rabbitmq(request: pytest.FixtureRequest, _: Path) -> AsyncIterator[Rec
 
 
 @asynccontextmanager
+async def nats(request: pytest.FixtureRequest, _: Path) -> AsyncIterator[Receiver]:
+    server: NatsServer = request.getfixturevalue("nats_node")
+    name = own_name()
+
+    async def arrived() -> list[dict[str, Any]]:
+        return [json.loads(message.data or b"{}") for message in await in_nats(server, name)]
+
+    yield Receiver(f"{server.url}?stream={name}&subject={name}&create=on", arrived)
+
+
+@asynccontextmanager
 async def redis(request: pytest.FixtureRequest, _: Path) -> AsyncIterator[Receiver]:
     server: RedisServer = request.getfixturevalue("redis_node")
     stream = own_name()
@@ -96,6 +108,7 @@ async def redis(request: pytest.FixtureRequest, _: Path) -> AsyncIterator[Receiv
         pytest.param(webhook, id="webhook"),
         pytest.param(kafka, id="kafka", marks=pytest.mark.kafka),
         pytest.param(rabbitmq, id="rabbitmq", marks=pytest.mark.rabbitmq),
+        pytest.param(nats, id="nats", marks=pytest.mark.nats),
         pytest.param(redis, id="redis", marks=pytest.mark.redis),
     ],
 )

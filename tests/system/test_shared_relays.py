@@ -20,7 +20,7 @@ from tests.system.test_kill import (
     holds_of,
     nothing_is_held,
 )
-from tests.system.test_killed_relaying import MakeReceiver, Receiver, kafka, rabbitmq
+from tests.system.test_killed_relaying import MakeReceiver, Receiver, kafka, nats, rabbitmq
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Batches, Index, Kind
 from travio_inventory.protocol.minute_cursor import cursor_of
@@ -83,6 +83,7 @@ async def shop_while_one_is_killed(services: list[ServiceProcess], random: Rando
     [
         pytest.param(kafka, id="kafka", marks=pytest.mark.kafka),
         pytest.param(rabbitmq, id="rabbitmq", marks=pytest.mark.rabbitmq),
+        pytest.param(nats, id="nats", marks=pytest.mark.nats),
     ],
 )
 async def test_a_receiver_has_every_event_in_order_whichever_of_two_services_is_killed(

@@ -378,13 +378,17 @@ def _background_jobs(
         forgot=partial(count_visits, figures),
         jitter=jitter,
     )
+    count, missed = partial(_count_fault, figures), partial(_count_missed, figures)
     if background.audit_seconds:
-        audits = AuditJob(assembly.inventory.audit_trips, count=partial(_count_fault, figures), jitter=jitter)
-        jobs["auditor"] = audits.run
+        jobs["auditor"] = AuditJob(assembly.inventory.audit_trips, count=count, missed=missed, jitter=jitter).run
     if assembly.stock is not None:
-        jobs |= stock_jobs(assembly.stock, settings, count_fault=partial(_count_fault, figures), jitter=jitter)
+        jobs |= stock_jobs(assembly.stock, settings, count_fault=count, missed=missed, jitter=jitter)
     return {**jobs, **event_jobs(settings, assembly, store, figures, meters, tracing)}
 
 
 def _count_fault(figures: Figures, fault: str) -> None:
     figures.add("audit", str(fault), 0)
+
+
+def _count_missed(figures: Figures, what: str, count: int) -> None:
+    figures.not_checked[what] += count

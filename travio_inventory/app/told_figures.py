@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import Edge, Store
+from travio_inventory.app.background.unchecked import What
 from travio_inventory.app.readiness import PARTS, Readiness
 from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.clock import Clock
@@ -82,6 +83,7 @@ def tell_calls(meters: Meters, figures: Figures) -> None:
     for family in OF_CALLS:
         meters.read(family, partial(_of_calls, figures, family))
     meters.read(families.AUDIT_FAULTS, lambda: NO_FAULTS | _counts(figures, AUDIT))
+    meters.read(families.NOT_CHECKED, lambda: {(what,): figures.not_checked[what] for what in What})
     meters.read(families.TRIP_VISITS, lambda: {(what,): figures.trip_visits[what] for what in VISITS})
     meters.read(families.EVENTS_IN_WAITING, lambda: _waiting(figures))
     meters.read(families.PUBLISHED, lambda: {(sink,): count for sink, count in figures.published.items()})

@@ -191,6 +191,13 @@ DEAD_LETTERS_AGE = Family(
     Together.LARGEST,
 )
 AUDIT_FAULTS = Family("travio_audit_faults_total", C, "what the auditor has found wrong and left", ("fault",))
+NOT_CHECKED = Family(
+    "travio_audit_not_checked_total",
+    C,
+    "what the auditor could not check, since the store or the edge did not answer: seat groups, what the edge has of "
+    "them, stock entries",
+    ("what",),
+)
 TRIP_VISITS = Family(
     "travio_trip_visits_total",
     C,

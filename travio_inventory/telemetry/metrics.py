@@ -55,6 +55,8 @@ class Figures:
         """Events that each sink has accepted."""
         self.trip_visits: Counter[str] = Counter()
         """Visits of trips that may be over, by what came of them."""
+        self.not_checked: Counter[str] = Counter()
+        """What the auditor could not check, by what it is."""
 
     def gauge(self, name: str, read: Callable[[], int]) -> None:
         """A figure that is read when it is asked for."""

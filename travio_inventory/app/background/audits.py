@@ -1,10 +1,11 @@
-"""Audits all trips slowly, round after round, and logs what is wrong; it repairs nothing."""
+"""Audits all trips slowly, round after round, and logs what is wrong or cannot be checked; it repairs nothing."""
 
 import logging
 from collections.abc import Callable
 from random import Random
 
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.app.background.unchecked import Missed, Unchecked, What
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -19,13 +20,16 @@ log = logging.getLogger(__name__)
 
 
 class AuditJob:
-    """No error ends it. A fault is logged at most once a minute for its kind; `count` hears of each."""
+    """No error ends it. A fault is logged at most once a minute for its kind; `count` hears of each, and `missed` of
+    what could not be checked.
+    """
 
-    def __init__(self, audits: AuditTrips, *, count: Callable[[Fault], None], jitter: Random) -> None:
+    def __init__(self, audits: AuditTrips, *, count: Callable[[Fault], None], missed: Missed, jitter: Random) -> None:
         self._audits = audits
         self._count = count
         self._pace = Pace(interval_ms=LOOK_EVERY_MS, jitter=jitter)
         self._log_throttle = LogThrottle()
+        self._groups, self._edge = (Unchecked(what, log, missed) for what in (What.GROUP, What.EDGE))
 
     async def run(self) -> None:
         """Audit until cancelled."""
@@ -47,7 +51,9 @@ class AuditJob:
             self._count(finding.fault)
             if self._log_throttle.may_log(finding.fault):
                 log.error("audit: %s: %s", finding, ADVICE)
-        for group, why in audited.unread.items():
-            if self._log_throttle.may_log("unread"):
-                trip = audited.trip
-                log.warning("audit: trip %s of %s, group %s cannot be read: %s", *reversed(trip), group, why)
+        if not audited.groups:
+            return
+        trip = f"trip {audited.trip.trip} of {audited.trip.organization}"
+        group, why = next(iter(audited.unread.items()), (0, ""))
+        self._groups.note(len(audited.unread), f"{trip}, group {group}: {why}")
+        self._edge.note(audited.edge_unseen, f"{trip}: the edge does not say what it remembers")

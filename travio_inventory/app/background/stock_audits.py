@@ -1,4 +1,4 @@
-"""Audits all stock slowly, round after round, and logs what is wrong; it repairs nothing."""
+"""Audits all stock slowly, round after round, and logs what is wrong or cannot be checked; it repairs nothing."""
 
 import logging
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from travio_inventory.app.background.audits import ADVICE
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.app.background.unchecked import Missed, Unchecked, What
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -22,13 +23,18 @@ log = logging.getLogger(__name__)
 
 
 class StockAuditJob:
-    """No error ends it. A fault is logged at most once a minute for its kind; `count` hears of each."""
+    """No error ends it. A fault is logged at most once a minute for its kind; `count` hears of each, and `missed` of
+    what could not be checked.
+    """
 
-    def __init__(self, audits: "AuditStock", *, count: "Callable[[StockFault], None]", jitter: Random) -> None:
+    def __init__(
+        self, audits: "AuditStock", *, count: "Callable[[StockFault], None]", missed: Missed, jitter: Random
+    ) -> None:
         self._audits = audits
         self._count = count
         self._pace = Pace(interval_ms=LOOK_EVERY_MS, jitter=jitter)
         self._log_throttle = LogThrottle()
+        self._entries = Unchecked(What.STOCK, log, missed)
 
     async def run(self) -> None:
         """Audit until cancelled."""
@@ -50,5 +56,5 @@ class StockAuditJob:
             self._count(finding.fault)
             if self._log_throttle.may_log(finding.fault):
                 log.error("audit: %s: %s", finding, ADVICE)
-        if audited.unread and self._log_throttle.may_log("unread"):
-            log.warning("audit: %s of %s cannot be read: %s", audited.at.name, audited.at.organization, audited.unread)
+        why = f"{audited.at.name} of {audited.at.organization}: {audited.unread}"
+        self._entries.note(bool(audited.unread), why)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from travio_inventory.app.background.reorders import ReorderJob
 from travio_inventory.app.background.stock_audits import StockAuditJob
 from travio_inventory.app.background.supervision import Job
+from travio_inventory.app.background.unchecked import Missed
 from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.settings import Settings
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def stock_jobs(
-    stock: "Stock", settings: Settings, *, count_fault: Callable[[str], None], jitter: Random
+    stock: "Stock", settings: Settings, *, count_fault: Callable[[str], None], missed: Missed, jitter: Random
 ) -> dict[str, Job]:
     """Each by its name."""
     background, jobs = settings.background, dict[str, Job]()
     if background.audit_seconds:
-        jobs["auditor of stock"] = StockAuditJob(stock.audit, count=count_fault, jitter=jitter).run
+        jobs["auditor of stock"] = StockAuditJob(stock.audit, count=count_fault, missed=missed, jitter=jitter).run
     expire = partial(stock.expire, HOUSE)
     interval_ms = background.sweep_interval_ms
     jobs["sweeper of stock"] = VisitJob("sweep stock", expire, interval_ms=interval_ms, jitter=jitter).run
