@@ -15,12 +15,13 @@ from tests.api.live import test_streams as on_streams
 from tests.api.live.conftest import RULES
 from tests.api.live.serving import client_of, selling
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.api.live.told import Because, Snapshot
+from travio_inventory.api.live.showtimes_told import done_to
+from travio_inventory.api.live.told import Because, Delta, Snapshot
 from travio_inventory.app.service import App
 from travio_inventory.client import SalesAction
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.wire.inventory import v1
-from verification.kit.sale import Market, Sale
+from verification.kit.sale import TTL_S, Market, Sale
 from verification.kit.trips import a_trip, train
 from verification.kit.watching import Watcher
 
@@ -101,6 +102,26 @@ async def test_two_processes_whose_clocks_are_apart_tell_the_same(sale: Sale) ->
     assert ann.wrong == bob.wrong == []
     await ours.close()
     await theirs.close()
+
+
+async def test_a_hold_that_a_process_with_a_clock_ahead_ends_is_told_as_expired(feeds: Feeds, sale: Sale) -> None:
+    """It waits out the clock bound, so the time of the hold is over by every clock."""
+    there = sale.elsewhere(ahead_s=0.2)
+    async with Watcher(feeds, sale.trip.key).following() as ann:
+        await sale.hold("A1")
+        await ann.sees("A1", "held")
+        sale.clock.pass_s(TTL_S)
+        await there.sweep()
+        assert await sale.seats("held") == "A1"
+        sale.clock.pass_s(0.051)
+        await there.sweep()
+        sale.clock.pass_s(3)
+        sale.process.signals.changed(sale.trip.key)
+        await ann.sees("A1", "available")
+        (change,) = [
+            each for told in ann.told if isinstance(told, Delta) for each in told.changes if each.seat.id == "A1"
+        ][1:]
+        assert done_to(change, sale.clock.now_ms() - 3_000) == "hold.expired"
 
 
 Tells: TypeAlias = Callable[[], Any]
