@@ -13,7 +13,7 @@ from verification.simulation.broken_shop import BROKEN_SHOP
 pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(600)]
 
 
-STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3, "shards": 3}
+STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3, "shards": 3, "late": 3}
 """Every call, or every third where there are many."""
 
 
@@ -33,6 +33,7 @@ def test_whatever_call_a_process_is_killed_at_the_next_one_ends_as_if_it_had_not
         ("a receipt counted twice", SCENES[3]),
         ("rebalancing that loses units", SCENES[4]),
         ("rebalancing that doubles units", SCENES[4]),
+        ("a late commit that was cut off is refused for good", SCENES[5]),
     ],
 )
 def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again_is_caught(

@@ -93,7 +93,7 @@ def test_it_is_unnamed_since_it_named_somebody_on_the_same_seats_and_journey() -
 
 
 def test_a_late_booking_was_never_moved() -> None:
-    late = HOLD.booked_late(Confirmed("o"))
+    late = HOLD.booked_late(late_id(ID), Confirmed("o"))
     assert late == replace(HOLD, id=late_id(ID), state=Confirmed("o"), extensions=3, moves=0)
 
 

@@ -73,7 +73,7 @@ def test_an_id_is_written_one_way(text: str, known: HoldId) -> None:
     [
         "", "t", "t~7", f"~7~{DIGEST}", f"7~{DIGEST}", f"t~~{DIGEST}", f"t~-1~{DIGEST}", f"t~07~{DIGEST}",
         f"t~a~{DIGEST}", f"t~1000000~{DIGEST}", f"t~\u0667~{DIGEST}", f"t~\u00b2~{DIGEST}", f"t~7~{DIGEST}0",
-        f"t~7~{DIGEST[1:]}", f"t~7~{DIGEST}~", f"t~7~{DIGEST}~late~late",
+        f"t~7~{DIGEST[1:]}", f"t~7~{DIGEST}~", f"t~7~{DIGEST}~late~later",
     ],
 )  # fmt: skip
 def test_an_impossible_hold_id_is_not_found(text: str) -> None:
@@ -162,7 +162,9 @@ def test_an_extension_is_counted() -> None:
 
 
 def test_a_late_booking_is_the_same_hold_by_its_late_id() -> None:
-    assert HOLD.booked_late(Confirmed("o")) == replace(HOLD, id=f"{HOLD.id}~late", state=Confirmed("o"), extensions=1)
+    assert HOLD.booked_late(late_id(HOLD.id), Confirmed("o")) == replace(
+        HOLD, id=f"{HOLD.id}~late", state=Confirmed("o"), extensions=1
+    )
 
 
 def test_a_hold_is_of_the_organization_whose_trip_it_is() -> None:

@@ -1,5 +1,6 @@
 """A hold's id, its claimant, and the states it goes through, whatever it claims."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -32,7 +33,7 @@ class HoldId(NamedTuple):
 @lru_cache(maxsize=IDS_CACHED)
 def parse_hold_id(text: str) -> HoldId:
     """Read a hold id. Raises HoldNotFound if no hold can have that id."""
-    base = text.removesuffix(LATE_SUFFIX)
+    base = base_id(text)
     name, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
     known = name and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
     if not known or len(digest) != DIGEST_CHARS:
@@ -41,13 +42,23 @@ def parse_hold_id(text: str) -> HoldId:
 
 
 def late_id(hold_id: str) -> str:
-    """The id under which an expired hold can still be booked."""
+    """The id under which an expired hold can still be booked; the next one, of such an id that was given up."""
     return hold_id + LATE_SUFFIX
 
 
 def base_id(hold_id: str) -> str:
     """The id of the hold that a late booking replaces; for any other hold its own id."""
-    return hold_id.removesuffix(LATE_SUFFIX)
+    while hold_id.endswith(LATE_SUFFIX):
+        hold_id = hold_id.removesuffix(LATE_SUFFIX)
+    return hold_id
+
+
+def earlier_late_ids(last: str) -> Sequence[str]:
+    """The late ids of a hold before this one."""
+    ids = []
+    while (last := last.removesuffix(LATE_SUFFIX)).endswith(LATE_SUFFIX):
+        ids.append(last)
+    return ids
 
 
 class Title(NamedTuple):

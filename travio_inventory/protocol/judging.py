@@ -1,19 +1,21 @@
 """Judges the owner of a claim by its home row: ends it if it has lapsed, fences it if it was abandoned."""
 
 from enum import Enum, auto
-from typing import Generic, NamedTuple
+from typing import Final, Generic, NamedTuple
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Partition, Row, RowKey
 from travio_inventory.protocol.fencing import Fencing
-from travio_inventory.protocol.hold import NEVER_MS, late_id, read_title
+from travio_inventory.protocol.hold import NEVER_MS, base_id, earlier_late_ids, late_id, read_title
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.expire import Expiring
 
 TRIES_MAX = 4
+LATE_MAX: Final = 8
+"""So many attempts to book an expired hold may be cut off, and given up by others, before it is refused for good."""
 
 
 class Verdict(Enum):
@@ -22,6 +24,13 @@ class Verdict(Enum):
     TAKEN = auto()
     CONTENDED = auto()
     DEAD = auto()
+
+
+class Late(NamedTuple):
+    """The id under which an expired hold is booked late, and its row if it has one."""
+
+    id: str
+    row: Row | None
 
 
 class Judged(NamedTuple):
@@ -98,9 +107,26 @@ class Judging(Generic[H]):
         elif row.get("status") in rows.LIVE and move > rows.number(row, "moves"):
             await self._fencing.fence_move(organization, hold_id, move)
 
+    async def late(self, organization: str, hold_id: str) -> Late:
+        """Under which id the expired hold was booked late, or can be: the first one that no attempt gave up. Raises
+        StoreUnavailable.
+        """
+        late = late_id(base_id(hold_id))
+        while self.was_given_up(late, row := await self.home(organization, late)):
+            late = late_id(late)
+        return Late(late, row)
+
+    def was_given_up(self, late: str, row: Row | None) -> bool:
+        """Whether another late id may still come to be: this one was fenced, and that was no refusal."""
+        if self._resource.refuses_contended_late or row is None or row.get("status") != "aborted":
+            return False
+        return row.get("reason") != fencing.REFUSED and len(earlier_late_ids(late)) + 1 < LATE_MAX
+
     async def never_late(self, organization: str, hold_id: str) -> bool:
         """Make sure that no late booking of it lives, or will; False if one does. Raises OutcomeUnknown."""
-        row = await self._fencing.fence(organization, late_id(hold_id), fencing.REFUSED)
+        late = late_id(base_id(hold_id))
+        while self.was_given_up(late, row := await self._fencing.fence(organization, late, fencing.REFUSED)):
+            late = late_id(late)
         return row.get("status") not in rows.LIVE
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:

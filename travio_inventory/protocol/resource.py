@@ -126,8 +126,8 @@ class Hold(Protocol):
         """The same hold, kept until then by one more extension."""
         ...
 
-    def booked_late(self, state: HoldState) -> Self:
-        """The late booking of the same claims."""
+    def booked_late(self, late: str, state: HoldState) -> Self:
+        """The late booking of the same claims, under that id."""
         ...
 
     def keeping(self, parts: Collection[str], state: HoldState) -> Self:
@@ -294,7 +294,9 @@ class Resource(Protocol[H]):
 
     @property
     def refuses_contended_late(self) -> bool:
-        """Whether a late booking that meets other attempts is refused for good; else it is to be asked for again."""
+        """Whether a late booking that meets other attempts, or that was cut off and given up, is refused for good; else
+        it is to be asked for again.
+        """
 
     def partitions(self, hold: H) -> Sequence[Partition]:
         """Those in which the hold claims something."""

@@ -172,9 +172,9 @@ class Hold:
         """The same hold, extended once more until then."""
         return self._changed(state=Held(until_ms), extensions=self.extensions + 1)
 
-    def booked_late(self, state: HoldState) -> "Hold":
+    def booked_late(self, late: str, state: HoldState) -> "Hold":
         """The late booking of the same seats."""
-        return self._changed(id=late_id(self.id), state=state, extensions=self.extensions + 1, moves=0)
+        return self._changed(id=late, state=state, extensions=self.extensions + 1, moves=0)
 
     def keeping(self, parts: Collection[str], state: HoldState) -> "Hold":
         """The same hold in that state, with these of its seats alone: by one more extension, unless the state is

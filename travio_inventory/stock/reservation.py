@@ -34,7 +34,6 @@ from travio_inventory.protocol.hold import (
     base_id,
     claimant_of,
     digest_of,
-    late_id,
 )
 from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.entry import NOWHERE, QUANTITY_MAX
@@ -222,9 +221,9 @@ class Reservation:
         """See Hold."""
         return replace(self, state=Held(until_ms), expires_at_ms=until_ms, extensions=self.extensions + 1)
 
-    def booked_late(self, state: HoldState) -> "Reservation":
+    def booked_late(self, late: str, state: HoldState) -> "Reservation":
         """See Hold."""
-        return replace(self, id=late_id(self.id), state=state, extensions=self.extensions + 1)
+        return replace(self, id=late, state=state, extensions=self.extensions + 1)
 
     def keeping(self, parts: Collection[str], state: HoldState) -> "Reservation":
         """See Hold."""

@@ -1,4 +1,5 @@
-"""Scenes of stock whose process is killed at any call: transfers, approvals, orders, purchases, shards; then repeated.
+"""Scenes of stock whose process is killed at any call (transfers, approvals, orders, purchases, shards, late commits),
+then repeated.
 
 Each step has its key, so a next process repeats the whole scene, and it must end as if nobody had been killed.
 """
@@ -26,6 +27,8 @@ from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.purchase import Ordered, PlaceOrder, PurchasesQuery, ReceiveOrder
 from travio_inventory.stock.records.shards import WHY, Shards
 from travio_inventory.stock.records.stock_rows import place
+from travio_inventory.stock.refusals import StockNotFound
+from travio_inventory.stock.reservation import Item, OfReservation, Reservation, Reserve, Status
 from travio_inventory.stock.restocking import SuggestionsQuery
 from travio_inventory.stock.supplier import AddSupplier, Contact
 from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnTheWay, ReceiveTransfer, TransfersQuery
@@ -41,6 +44,9 @@ OPENING = 10
 RETENTION_S = 7 * 86_400
 LATER_MS = 60_000
 """The next process comes so much later: what the dead one had begun has had its grace."""
+LATE_TTL_S = 10
+LATE_MS = 12_000
+"""So much later it is paid."""
 TRIES_MAX = 100
 POINTS_MAX = 400
 
@@ -188,12 +194,41 @@ async def lies_in(shop: Shop, number: int) -> None:
     await shop.stock.keep.change(shop.actor, ChangeEntry(entry.id, None, None, entry.version, number))
 
 
+async def late(shop: Shop) -> None:
+    """An order of two places is paid after its reservation has expired."""
+    entries, by = await shop.of("cup"), shop.actor
+    came = AdjustStock(entries[1].id, 3, MovementType.INBOUND, Why("delivery", cause="came"))
+    await insist(lambda: shop.stock.adjust.by(by, came))
+    if await standing(shop) is None:
+        wanted = Reserve("o1", [Item("cup", 3, each.warehouse_id) for each in entries], key="k", ttl_s=LATE_TTL_S)
+        await insist(lambda: shop.stock.reserve.reserve(by, wanted))
+    later = shop_on(shop.store, by.organization, later_ms=shop.clock.now_ms() - SystemClock().now_ms() + LATE_MS)
+    for _ in range(TRIES_MAX):
+        await later.stock.expire(HOUSE)
+        found = await standing(later)
+        if found is not None and found.status is not Status.PENDING:
+            break
+        await asyncio.sleep(0.05)
+    committed = await insist(lambda: later.stock.reserve.commit(by, OfReservation(order_id="o1")))
+    assert committed.status is Status.COMMITTED
+    await later.settled()
+
+
+async def standing(shop: Shop) -> Reservation | None:
+    """The order's reservation."""
+    try:
+        return await shop.stock.reserve.of_order(shop.actor, "o1")
+    except StockNotFound:
+        return None
+
+
 SCENES = (
     Scene("transfer", transfer),
     Scene("approval", approval),
     Scene("orders", orders),
     Scene("purchases", purchases),
     Scene("shards", shards),
+    Scene("late", late),
 )
 
 

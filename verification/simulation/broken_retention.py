@@ -1,6 +1,6 @@
 """Broken designs of what is forgotten: too early, by halves, in the wrong order, or never."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -85,7 +85,7 @@ def go_on_with_old(patch: pytest.MonkeyPatch) -> None:
 def _late_without_its_hold(patch: pytest.MonkeyPatch) -> None:
     kept = Deciding.kept_as_expired
     patch.setattr(
-        Deciding, "kept_as_expired", lambda self, hold, _keep_s: kept(self, hold, self.retention.ended_s)
+        Deciding, "kept_as_expired", lambda self, hold, late, _keep_s: kept(self, hold, late, self.retention.ended_s)
     )  # fmt: skip
 
 
@@ -116,9 +116,9 @@ def _ghost(patch: pytest.MonkeyPatch) -> None:
     """That column outlives its row."""
     kept = Deciding.kept_as_expired
 
-    def a_column(self: Deciding[Hold], hold: Hold, keep_s: int) -> Write:
-        write = kept(self, hold, keep_s)
-        return write if keep_s else write._replace(values={"status": "expired"}, keep_s=None)
+    def a_column(self: Deciding[Hold], hold: Hold, late: str, keep_s: int) -> Sequence[Write]:
+        first, *others = kept(self, hold, late, keep_s)
+        return [first if keep_s else first._replace(values={"status": "expired"}, keep_s=None), *others]
 
     patch.setattr(Deciding, "kept_as_expired", a_column)
 

@@ -1,4 +1,5 @@
-"""Judges late commits of stock: none is refused for good while all that it needs is there all the time.
+"""Judges late commits of stock: none is refused for good while all that it needs is there all the time, nor because
+an attempt was cut off.
 
 What an entry has is counted over all of its shards, with what is on its way between them.
 """
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
 from travio_inventory.protocol.fencing import REFUSED
-from travio_inventory.protocol.hold import base_id, late_id
+from travio_inventory.protocol.hold import base_id
 from travio_inventory.protocol.rows import number
 from travio_inventory.stock.records.reservation_rows import read_lines
 from travio_inventory.stock.records.stock_rows import STOCK
@@ -27,6 +28,8 @@ class LateJudge:
         self._fenced_s: dict[str, float] = {}
         self._lines: dict[str, Sequence[ReservedLine]] = {}
         self.booked: set[str] = set()
+        self.given_up: set[str] = set()
+        """Late ids whose attempts were cut off."""
 
     def applied(self, now_s: float, at: Partition, changes: Sequence[Change], rows: AllRows) -> None:
         """A batch was applied."""
@@ -42,7 +45,9 @@ class LateJudge:
             elif key.id != base_id(key.id) and after.get("status") == "confirmed":
                 self.booked.add(key.id)
             elif after.get("reason") == REFUSED:
-                self._fenced_s[key.id] = now_s
+                self._fenced_s[base_id(key.id)] = now_s
+            elif key.id != base_id(key.id):
+                self.given_up.add(key.id)
 
     def judged(self, calls: Sequence[Told], organization: str) -> Iterator[str]:
         """What is wrong with refusals that were decided while somebody asked."""
@@ -50,8 +55,10 @@ class LateJudge:
         for call in (each for each in calls if each.what.startswith("commit")):
             begin_s = begun.setdefault(call.order, call.begun_s)
             named = base_id(call.reservation_id)
-            fenced_s = self._fenced_s.get(late_id(named), -1.0)
-            if call.answer != "ReservationExpired" or fenced_s < begin_s:
+            fenced_s = self._fenced_s.get(named)
+            if call.answer == "ReservationExpired" and fenced_s is None:
+                yield f"S8 {call.order} was refused for good, and its late commit was only given up"
+            if call.answer != "ReservationExpired" or fenced_s is None or fenced_s < begin_s:
                 continue
             lines = self._lines[named]
             homes = [home_of(Partition(Table.STOCK, organization, line.sku, line.place)) for line in lines]

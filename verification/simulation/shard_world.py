@@ -9,6 +9,7 @@ from travio_inventory.protocol.batches import Partition
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
+from travio_inventory.stock.reservation import Reserve
 from travio_inventory.store.memory import Change, Faults
 from verification.simulation.mark_judge import MarkJudge
 from verification.simulation.oracle import ORGANIZATION
@@ -21,6 +22,10 @@ from verification.simulation.stock_world import SHOP, SKUS
 from verification.simulation.virtual_loop import now_s, run_virtually
 
 SHARDS = 4
+GIVEN_UP_S = 12
+"""An attempt is given up by others after 10."""
+OPEN = ("unknown", "ask again")
+"""What was said to those of whose step nobody knows; also to those whose process was killed."""
 
 
 class ShardOracle(ShopOracle):
@@ -84,6 +89,14 @@ class ShardWorld(ShopWorld):
             usual, self.batches.faults = self.batches.faults, Faults(not_done=1.0, read_failed=1.0)
             await asyncio.sleep(random.uniform(0.2, 1.5))
             self.batches.faults = usual
+
+    async def _use(self, request: Reserve, random: Random) -> None:
+        """As elsewhere; of whose commit nobody knows, it is asked for again when others have given it up."""
+        await super()._use(request, random)
+        commits = [call for call in self.calls if (call.what, call.order) == ("commit", request.order_id)]
+        if commits and commits[-1].answer in OPEN:
+            await asyncio.sleep(GIVEN_UP_S)
+            await self._insist("commit", request, random)
 
     @staticmethod
     async def _share(on: ShopProcess, named: str, shards: int) -> None:

@@ -130,8 +130,8 @@ class StockOracle:
     def judge(self, calls: Sequence[Told]) -> None:
         """An answer is true when it is given; a final one stays true."""
         for call in calls:
-            names = (base_id(call.reservation_id), f"{base_id(call.reservation_id)}~late")
-            known = [each for name in names for each in self.statuses[name]]
+            of_it = base_id(call.reservation_id)
+            known = [each for name, steps in self.statuses.items() if base_id(name) == of_it for each in steps]
             if call.answer == "ok" and not any(
                 status in BECOMES[call.what] and at_s <= call.ended_s for at_s, status in known
             ):

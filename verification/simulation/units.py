@@ -26,7 +26,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.books import HolderBooks
-from travio_inventory.protocol.hold import Confirmed, Held, HoldId, HoldState, Recorded, claimant_of, late_id
+from travio_inventory.protocol.hold import Confirmed, Held, HoldId, HoldState, Recorded, claimant_of
 from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay, Obstacle, OwnShare, Standing, Taken
 
 STILL_READS_MAX = 5
@@ -115,9 +115,9 @@ class UnitHold:
         """See Hold."""
         return replace(self, state=Held(until_ms), extensions=self.extensions + 1)
 
-    def booked_late(self, state: HoldState) -> "UnitHold":
+    def booked_late(self, late: str, state: HoldState) -> "UnitHold":
         """See Hold."""
-        return replace(self, id=late_id(self.id), state=state, extensions=self.extensions + 1)
+        return replace(self, id=late, state=state, extensions=self.extensions + 1)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Row, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.failed_batches import FailedBatches
+from travio_inventory.protocol.fencing import ABANDONED
 from travio_inventory.protocol.hold import (
     Aborted,
     Cancelled,
@@ -17,10 +18,9 @@ from travio_inventory.protocol.hold import (
     Held,
     HoldState,
     Released,
-    base_id,
-    late_id,
+    earlier_late_ids,
 )
-from travio_inventory.protocol.judging import Judging
+from travio_inventory.protocol.judging import Judging, Late
 from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
 from travio_inventory.protocol.resource import H, Hold, Resource, home_of
 from travio_inventory.protocol.retention import Retention
@@ -130,22 +130,32 @@ class Deciding(Generic[H]):
             raise HoldNotFound
         return holder
 
-    async def late_row(self, hold: H) -> Row | None:
-        """The row of the hold's late booking. Raises BackendUnavailable."""
+    async def late(self, hold: H) -> Late:
+        """See Judging. Raises BackendUnavailable."""
         try:
-            return await self._judging.home(hold.organization, late_id(base_id(hold.id)))
+            return await self._judging.late(hold.organization, hold.id)
         except StoreUnavailable:
             raise BackendUnavailable from None
+
+    def was_given_up(self, late: str, row: Row) -> bool:
+        """See Judging."""
+        return self._judging.was_given_up(late, row)
 
     @property
     def retention(self) -> Retention:
         """How long what has ended is kept."""
         return self._sender.rules.retention
 
-    def kept_as_expired(self, hold: H, keep_s: int) -> Write:
-        """The row of an expired hold, kept for so long: its late booking is found by it."""
+    def kept_as_expired(self, hold: H, late: str, keep_s: int) -> Sequence[Write]:
+        """The row of an expired hold, and those of its late ids that were given up before this one, kept for so long:
+        its late booking is found by them.
+        """
         row = {**self._resource.columns(hold), **rows.recorded(hold.recorded)}
-        return Write(rows.hold_key(hold.id), {"status": "expired"}, row, keep_s)
+        given_up: Row = {"status": "aborted", "reason": ABANDONED}
+        return [
+            Write(rows.hold_key(hold.id), {"status": "expired"}, row, keep_s),
+            *(Write(rows.hold_key(each), {"status": "aborted"}, given_up, keep_s) for each in earlier_late_ids(late)),
+        ]
 
     async def over(self, hold: H) -> FinalRefusal:
         """The refusal that says how the hold ended, its late booking included."""
@@ -153,10 +163,8 @@ class Deciding(Generic[H]):
 
     async def as_booked(self, hold: H, *, by: ActorKind = ActorKind.USER) -> H:
         """The late booking in place of the hold, if there is one."""
-        late = await self.late_row(hold) if isinstance(hold.state, Expired) else None
-        if late is not None and is_booking(late):
-            return self._resource.read(hold.organization, late_id(base_id(hold.id)), late, by=by)
-        return hold
+        late, row = await self.late(hold) if isinstance(hold.state, Expired) else ("", None)
+        return self._resource.read(hold.organization, late, row, by=by) if row is not None and is_booking(row) else hold
 
 
 def as_seen(hold: Hold) -> Row:

@@ -9,7 +9,7 @@ from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import FOR_EVER, Row, RowKey, StoreUnavailable
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, Fencing
-from travio_inventory.protocol.hold import Aborted, Confirmed, Expired, late_id
+from travio_inventory.protocol.hold import Aborted, Confirmed, Expired
 from travio_inventory.protocol.refusals import HoldExpired
 from travio_inventory.protocol.resource import H, Hold, Resource, Taken
 from travio_inventory.protocol.rolling_forward import RollingForward
@@ -73,19 +73,20 @@ class LateConfirming(Generic[H]):
 
     async def _confirm(self, hold: H, asked: Confirmed, parts: Collection[str] | None) -> "H | _Contended | None":
         as_of_ms = self._sender.clock.now_ms()
-        row = await self._deciding.late_row(hold)
+        late, row = await self._deciding.late(hold)
         if row is not None:
-            booking = self._late_booking(hold, row, asked, parts)
+            booking = self._late_booking(hold, late, row, asked, parts)
             await self._rolling.settled(booking, as_of_ms=as_of_ms)
             return booking
-        sold_still = await self._sold_still((hold if parts is None else hold.keeping(parts, asked)).booked_late(asked))
+        wanted = (hold if parts is None else hold.keeping(parts, asked)).booked_late(late, asked)
+        sold_still = await self._sold_still(wanted)
         if sold_still is None:
-            await self._refused(hold, ())
+            await self._refused(hold, late, ())
             return None
         booking = sold_still
-        kept = self._deciding.kept_as_expired(hold, self._resource.books.bookings_kept_s or FOR_EVER)
+        kept = self._deciding.kept_as_expired(hold, late, self._resource.books.bookings_kept_s or FOR_EVER)
         now_ms = self._sender.clock.now_ms()
-        claimed, others_sent = await self._attempts.claim([booking], now_ms, [kept])
+        claimed, others_sent = await self._attempts.claim([booking], now_ms, kept)
         match claimed.result:
             case Won():
                 await self._rolling.settled(booking, as_of_ms=claimed.as_of_ms)
@@ -103,7 +104,7 @@ class LateConfirming(Generic[H]):
             case _:
                 assert_never(claimed.result)
         sent = (booking, claimed.as_of_ms) if others_sent else None
-        await self._refused(hold, taken, sent)
+        await self._refused(hold, late, taken, sent)
         return None
 
     async def _sold_still(self, booking: H) -> H | None:
@@ -113,23 +114,24 @@ class LateConfirming(Generic[H]):
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def _refused(self, hold: H, taken: Sequence[Taken], sent: tuple[H, int] | None = None) -> None:
-        """Fence the late id, and say so; return if a booking stands there instead. `sent` is the late booking with
-        claims elsewhere, and when they were sent.
+    async def _refused(self, hold: H, late: str, taken: Sequence[Taken], sent: tuple[H, int] | None = None) -> None:
+        """Fence the late id, and say so; return if a booking stands there instead, or others gave the attempt up.
+        `sent` is the late booking with claims elsewhere, and when they were sent.
         """
         kept = self._resource.kept(taken, hold)
-        fenced = await self._fencing.fence(hold.organization, late_id(hold.id), REFUSED, kept)
+        fenced = await self._fencing.fence(hold.organization, late, REFUSED, kept)
         if fenced.get("status") != "aborted":
             return
         if sent is not None:
             await self._rolling.settled(sent[0].with_state(Aborted(REFUSED)), as_of_ms=sent[1])
-        raise HoldExpired(_at_ms(hold))
+        if not self._deciding.was_given_up(late, fenced):
+            raise HoldExpired(_at_ms(hold))
 
-    def _late_booking(self, hold: H, row: Row, asked: Confirmed, parts: Collection[str] | None) -> H:
+    def _late_booking(self, hold: H, late: str, row: Row, asked: Confirmed, parts: Collection[str] | None) -> H:
         """The answer to this confirm from the row of the late id. Raises HoldExpired if the late id was fenced."""
         if row.get("status") == "aborted":
             raise HoldExpired(_at_ms(hold))
-        booking = self._resource.read(hold.organization, late_id(hold.id), row)
+        booking = self._resource.read(hold.organization, late, row)
         if booking.state != asked or has_more(booking, parts):
             raise ended(booking)
         return booking
