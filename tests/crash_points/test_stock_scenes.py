@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from travio_inventory.protocol import judging
 from verification.crash_points.stock_scenes import SCENES, Scene, visit
 from verification.simulation.broken_purchases import BROKEN_PURCHASES
 from verification.simulation.broken_shards import BROKEN_SHARDS
@@ -13,6 +14,7 @@ from verification.simulation.broken_shop import BROKEN_SHOP
 pytestmark = [pytest.mark.long, pytest.mark.thorough, pytest.mark.timeout(600)]
 
 
+REFUSED_FOR_GOOD = "a late commit that was cut off and given up never comes to be"
 STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3, "shards": 3, "late": 3}
 """Every call, or every third where there are many."""
 
@@ -33,7 +35,7 @@ def test_whatever_call_a_process_is_killed_at_the_next_one_ends_as_if_it_had_not
         ("a receipt counted twice", SCENES[3]),
         ("rebalancing that loses units", SCENES[4]),
         ("rebalancing that doubles units", SCENES[4]),
-        ("a late commit that was cut off is refused for good", SCENES[5]),
+        (REFUSED_FOR_GOOD, SCENES[5]),
     ],
 )
 def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again_is_caught(
@@ -46,5 +48,8 @@ def test_a_receipt_that_a_dead_process_had_brought_and_the_next_one_brings_again
 def visit_broken(folder: Path, name: str, scene: Scene) -> tuple[int, list[str]]:
     """The points of a broken design."""
     with pytest.MonkeyPatch.context() as patch:
-        (BROKEN_SHOP | BROKEN_PURCHASES | BROKEN_SHARDS)[name].plant(patch)
+        if name == REFUSED_FOR_GOOD:
+            patch.setattr(judging, "LATE_MAX", 1)
+        else:
+            (BROKEN_SHOP | BROKEN_PURCHASES | BROKEN_SHARDS)[name].plant(patch)
         return visit(folder, scene, stride=3)

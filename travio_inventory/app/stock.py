@@ -26,6 +26,7 @@ from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
 from travio_inventory.stock.counts import StockCounts
 from travio_inventory.stock.records.approvals import Approvals
+from travio_inventory.stock.records.counted_entries import CountedEntries
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.failures import Failures
 from travio_inventory.stock.records.known_stock import KnownStock
@@ -122,7 +123,10 @@ def assemble_stock(
         ),
         watch.use_case("decide_adjustments", DecidesAdjustments(approvals, steps)),
         watch.use_case("update_stock", UpdatesMany(adjust)),
-        watch.use_case("report_stock", ReportStock(entries, MovementDays(sender.batches), warehouses, transfers)),
+        watch.use_case(
+            "report_stock",
+            ReportStock(CountedEntries(sender.batches), MovementDays(sender.batches), warehouses, transfers),
+        ),
         watch.use_case("reserve_stock", reserve),
         ExpireHolds(StockLapses(lapses, transfers, entries.shards)),
         watch.use_case("transfer_stock", TransfersStock(transfers, warehouses, steps)),

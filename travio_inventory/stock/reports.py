@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.stock.entry import InventoryEntry
+from travio_inventory.stock.entry import Quantities
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.warehouse import REGION_BYTES_MAX, Warehouse
 
@@ -98,12 +98,12 @@ class RegionReport:
         """By day and type."""
         return [Moved(*key, self._quantities[key], self._counts[key]) for key in sorted(self._counts)]
 
-    def count(self, entry: InventoryEntry) -> None:
+    def count(self, there: Quantities, reorder_point: int) -> None:
         """An entry that lies there."""
         self.entries += 1
-        self.available += entry.quantities.available
-        self.reserved += entry.quantities.reserved
-        self.low += entry.is_low
+        self.available += there.available
+        self.reserved += there.reserved
+        self.low += there.available <= reorder_point
 
     def count_movement(self, day: date, movement: Movement) -> None:
         """A movement there."""
@@ -112,17 +112,20 @@ class RegionReport:
 
 
 class Regions:
-    """A report of each region, or of that one, found by the number of a warehouse there or by its id."""
+    """A report of each region, or of that one, found by the number of a warehouse there."""
 
     def __init__(self, warehouses: Iterable[Warehouse], region: str) -> None:
         self.reports: dict[str, RegionReport] = {}
         self.by_number: dict[int, RegionReport] = {}
-        self.by_id: dict[str, RegionReport] = {}
         for each in warehouses:
             if region in ("", each.site.region):
                 there = self.reports.setdefault(each.site.region, RegionReport(each.site.region))
                 there.warehouses += 1
-                self.by_number[each.number] = self.by_id[each.id] = there
+                self.by_number[each.number] = there
+
+    def count(self, number: int, there: Quantities, reorder_point: int) -> None:
+        """An entry that lies in the warehouse of that number."""
+        self.by_number[number].count(there, reorder_point)
 
     @property
     def in_order(self) -> Sequence[RegionReport]:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.protocol import judging
 from travio_inventory.protocol.batches import Kind, Partition, RowKey
 from travio_inventory.stock import sharing
 from travio_inventory.stock.entry import InventoryEntry, Sharing
@@ -19,7 +18,6 @@ from verification.simulation.plan import Plan
 
 SHARDS_DAY = Plan(0, seats=12, seats_per_group=6, holders=3, faults=0.3, kills=0.2)
 SMALL_SHARDS = Plan(0, seats=4, seats_per_group=2, holders=4, faults=0.2, kills=0.2, day_s=12.0)
-LATE_DAY = Plan(0, seats=12, seats_per_group=6, holders=6, faults=0.3, kills=0.6)
 CALM_SHARDS = Plan(0, seats=12, seats_per_group=6, holders=5, faults=0.0, kills=0.0)
 
 
@@ -87,11 +85,6 @@ def _late_in_its_own_shard_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StockUnits, "refuses_contended_late", True)
 
 
-def _given_up_for_good(patch: pytest.MonkeyPatch) -> None:
-    """A late commit that was cut off, and given up by others, never comes to be."""
-    patch.setattr(judging, "LATE_MAX", 1)
-
-
 def _from_memory(patch: pytest.MonkeyPatch) -> None:
     """Who changed an entry tells of it, and nobody else: no index entry leads there, and sweepers tell nothing."""
     sweep = Shards.sweep
@@ -127,7 +120,6 @@ BROKEN_SHARDS = {
     "a late commit looks in its own shard only": BrokenUnits(
         "S8", CALM_SHARDS.with_seed(3), _late_in_its_own_shard_only
     ),
-    "a late commit that was cut off is refused for good": BrokenUnits("S8", LATE_DAY, _given_up_for_good),
     "a crossing is told from memory only": BrokenUnits("T2", SHARDS_DAY.with_seed(3), _from_memory),
     "what is low is told of shards read one after the other": BrokenUnits("T1", CALM_SHARDS, _at_a_glance),
     "what is low is told by each who saw it": BrokenUnits("T1", SHARDS_DAY, _whoever_told),

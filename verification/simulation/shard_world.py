@@ -54,6 +54,10 @@ class ShardWorld(ShopWorld):
 
     oracle: ShardOracle
 
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._wished: dict[str, Reserve] = {}
+
     def _judge(self) -> StockOracle:
         return ShardOracle(LIMIT)
 
@@ -90,13 +94,19 @@ class ShardWorld(ShopWorld):
             await asyncio.sleep(random.uniform(0.2, 1.5))
             self.batches.faults = usual
 
-    async def _use(self, request: Reserve, random: Random) -> None:
-        """As elsewhere; of whose commit nobody knows, it is asked for again when others have given it up."""
-        await super()._use(request, random)
-        commits = [call for call in self.calls if (call.what, call.order) == ("commit", request.order_id)]
-        if commits and commits[-1].answer in OPEN:
-            await asyncio.sleep(GIVEN_UP_S)
-            await self._insist("commit", request, random)
+    async def _live(self, name: str, random: Random) -> None:
+        """As elsewhere; in the evening each commit of which nobody knows is asked for again, when others have given it
+        up.
+        """
+        await super()._live(name, random)
+        await asyncio.sleep(GIVEN_UP_S)
+        told = {call.order: call for call in self.calls if call.what == "commit" and call.order.startswith(f"{name}-")}
+        for order in (call.order for call in told.values() if call.answer in OPEN):
+            await self._insist("commit", self._wished[order], Random(order))
+
+    def _wish(self, order: str, random: Random) -> Reserve:
+        self._wished[order] = super()._wish(order, random)
+        return self._wished[order]
 
     @staticmethod
     async def _share(on: ShopProcess, named: str, shards: int) -> None:

@@ -147,7 +147,7 @@ class Entries:
         entries: list[InventoryEntry] = []
         for _ in range(LISTED_MAX // PAGE_MAX):
             named = await self._named(bucket, after, PAGE_MAX)
-            wanted = [each for each in named if numbers is None or _number(each) in numbers]
+            wanted = [each for each in named if numbers is None or number_named(each) in numbers]
             for start in range(0, len(wanted), READS_AT_ONCE):
                 some = wanted[start : start + READS_AT_ONCE]
                 for name, entry in zip(some, await self._read_all(organization, some), strict=True):
@@ -264,7 +264,7 @@ def _listed(organization: str, command: AddEntry, warehouse: Warehouse) -> Seque
 
 def place_named(organization: str, named: str) -> Partition:
     """Where the entry is that a list names so."""
-    return stock_rows.place(organization, named.rpartition(rows.SEPARATOR)[0], _number(named))
+    return stock_rows.place(organization, named.rpartition(rows.SEPARATOR)[0], number_named(named))
 
 
 def _which(query: EntriesQuery) -> tuple[str, str]:
@@ -275,8 +275,8 @@ def _which(query: EntriesQuery) -> tuple[str, str]:
     return ("warehouse", query.warehouse_id) if query.warehouse_id else ("all", "")
 
 
-def _number(named: str) -> int:
-    """Of the warehouse."""
+def number_named(named: str) -> int:
+    """The number of the warehouse in which an entry is that a list names so."""
     return int(named.rpartition(rows.SEPARATOR)[2])
 
 

@@ -58,11 +58,12 @@ def read_entry(at: Partition, row: Row) -> InventoryEntry:
         row["status"] == "deleted",
         rows.number(row, "events"),
         Recorded(rows.number(row, "event_epoch"), rows.number(row, "event_at_ms")),
-        _read_sharing(rows.text(row, "definition")),
+        read_sharing(rows.text(row, "definition")),
     )
 
 
-def _read_sharing(text: str) -> Sharing | None:
+def read_sharing(text: str) -> Sharing | None:
+    """How the units of an entry lie in several rows; None for one that never had several."""
     if not text:
         return None
     said = json.loads(text)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
-from travio_inventory.stock.commands import EntriesQuery
-from travio_inventory.stock.records.entries import Entries
+from travio_inventory.stock.records.counted_entries import CountedEntries
 from travio_inventory.stock.records.movement_days import MovementDays
 from travio_inventory.stock.records.transfers import Transfers
 from travio_inventory.stock.records.warehouses import Warehouses
@@ -17,7 +16,9 @@ from travio_inventory.stock.transfer import TransfersQuery
 class ReportStock:
     """A sum of reads: while stock moves, what is told of two entries may be of two moments."""
 
-    def __init__(self, entries: Entries, days: MovementDays, warehouses: Warehouses, transfers: Transfers) -> None:
+    def __init__(
+        self, entries: CountedEntries, days: MovementDays, warehouses: Warehouses, transfers: Transfers
+    ) -> None:
         self._entries = entries
         self._transfers = transfers
         self._days = days
@@ -41,12 +42,7 @@ class ReportStock:
 
     async def _count(self, organization: str, query: StockReportQuery) -> Sequence[RegionReport]:
         regions = Regions(await self._warehouses.all(organization), query.region)
-        after, is_more = "", True
-        while is_more:
-            page = await self._entries.page(organization, EntriesQuery(after=after), numbers=regions.by_number)
-            for entry in page.entries:
-                regions.by_id[entry.warehouse_id].count(entry)
-            after, is_more = page.after, bool(page.after)
+        await self._entries.count(organization, regions.by_number, regions.count)
         await self._count_in_transit(organization, regions)
         counted = 0
         for day in query.days:

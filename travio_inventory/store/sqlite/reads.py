@@ -2,8 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,35 +42,29 @@ class Reads:
         self, text: str, arguments: Sequence[str | int], convert: Callable[[tuple[Any, ...]], T]
     ) -> list[T]:
         """All records of the statement, converted, as one moment saw them. Raises StoreUnavailable."""
-        async with self._connection() as connection:
+        await self._turn()
+        connection, found = self._idle.pop(), list[T]()
+        try:
             cursor = connection.cursor()
-            found: list[T] = []
             try:
                 cursor.execute(text, arguments)
-                while part := cursor.fetchmany(RECORDS_AT_ONCE):
+                while len(part := cursor.fetchmany(RECORDS_AT_ONCE)) == RECORDS_AT_ONCE:
                     found += map(convert, part)
-                    if len(part) == RECORDS_AT_ONCE:
-                        await asyncio.sleep(0)
-            except sqlite3.Error as error:
-                raise StoreUnavailable(str(error)) from error
+                    await asyncio.sleep(0)
+                found += map(convert, part)
             finally:
                 cursor.close()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        finally:
+            self._idle.append(connection)
+            self._turns.release()
         await asyncio.sleep(0)  # one read after another must not keep the loop from everybody else
         return found
 
     def close(self) -> None:
         for connection in self._idle:
             connection.close()
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[sqlite3.Connection]:
-        await self._turn()
-        connection = self._idle.pop()
-        try:
-            yield connection
-        finally:
-            self._idle.append(connection)
-            self._turns.release()
 
     async def _turn(self) -> None:
         if not self._turns.locked():
