@@ -33,7 +33,7 @@ class HoldId(NamedTuple):
 @lru_cache(maxsize=IDS_CACHED)
 def parse_hold_id(text: str) -> HoldId:
     """Read a hold id. Raises HoldNotFound if no hold can have that id."""
-    base = base_id(text)
+    base = base_id(text) if text.endswith(LATE_SUFFIX) else text
     name, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
     known = name and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
     if not known or len(digest) != DIGEST_CHARS:
