@@ -15,6 +15,11 @@ def members_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object, as `json` makes it of its members (`object_pairs_hook`). Raises NamedTwice."""
     made = dict(members)
     if len(made) < len(members):
-        names = [name for name, _ in members]
-        raise NamedTwice(next(name for name in names if names.count(name) > 1))
+        raise NamedTwice(_twice([name for name, _ in members]))
     return made
+
+
+def _twice(names: list[str]) -> str:
+    """The first that is there again."""
+    seen: set[str] = set()
+    return next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]

@@ -81,7 +81,7 @@ ATTACKS: Final = (
     Attack("huge heads, over HTTP", web.huge_heads, told("431", CLOSED)),
     Attack("huge bodies, over HTTP", web.huge_bodies, told("413", CLOSED)),
     Attack("many bodies, over HTTP", web.many_bodies, told(NOTHING, "refused")),
-    Attack("hard bodies, over HTTP", web.hard_bodies, told("400", "422")),
+    Attack("hard bodies, over HTTP", web.hard_bodies, told("400", "415", "422")),
     Attack("pipelined, over HTTP", web.pipelined, told("200", CLOSED)),
     Attack("never reading, over HTTP", web.never_reading, told(NOTHING, "refused")),
     Attack("no HTTP", web.no_http, told("400", "404", "405", CLOSED)),
