@@ -14,7 +14,7 @@ from travio_inventory.app.service import open_inventory
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.claim_processes import sellers
 from travio_inventory.bench.measuring import cpu_seconds, ratio
-from travio_inventory.bench.selling import ASKED, TTL_S, Sold, check, claims_of, driven, sold
+from travio_inventory.bench.selling import ASKED, SHARED, STEPS, TTL_S, Sold, check, claims_of, driven, sold
 from travio_inventory.bench.throughput import BenchResult, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.kernel.actor import house_of
@@ -103,7 +103,12 @@ async def _ways(settings: Settings, plan: Plan) -> AsyncIterator[dict[str, _Work
         if plan.is_compared:
             store = await stack.enter_async_context(open_scylla(settings))
             grouped = GroupCommit(store, company_max=settings.scylla.group_commit_max)
-            ways = {name: _Bare(each, plan).sell for name, each in ((REQUESTS, store), (STORE, grouped))}
+
+            def counted() -> Counter[str]:
+                steps, batches = grouped.counts.members, grouped.counts.groups
+                return Counter({ASKED: store.counts.requests, STEPS: steps, SHARED: batches})
+
+            ways = {name: _Bare(each, plan, counted).sell for name, each in ((REQUESTS, store), (STORE, grouped))}
         selling = await stack.enter_async_context(sellers(partial(_open, settings), plan.processes))
         yield ways | {SERVICE: partial(selling.sell, churn_s=plan.churn_s, confirms=plan.confirms)}
 
@@ -152,15 +157,18 @@ def _cpu_ms(processes: Sequence[int]) -> int:
 class _Bare:
     """A loop that does nothing but keep so many batches in flight."""
 
-    def __init__(self, batches: Batches, plan: Plan) -> None:
+    def __init__(self, batches: Batches, plan: Plan, counted: Callable[[], Counter[str]]) -> None:
         self._batches = batches
         self._plan = plan
+        self._counted = counted
 
     async def sell(self, trips: Sequence[Trip], at_once: int) -> Sold:
         """Hold every seat, by the batches that the service would send."""
         ready = [claim for trip in trips for claim in await recorded_claims(trip, confirms=self._plan.confirms)]
         Random(1).shuffle(ready)  # noqa: S311 - as the service has them
-        return Sold(await driven(ready, at_once, self._said), Counter())
+        before = self._counted()
+        measured = await driven(ready, at_once, self._said)
+        return Sold(measured, self._counted() - before)
 
     async def _said(self, claim: _Claim) -> str:
         for batch in claim:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 TTL_S = 3_600
 ASKED = "store.requests"
 """The gauge of requests to the servers; those of group commit are `group commit.` and what is counted."""
+SHARED, STEPS = "group commit.batches", "group commit.steps"
+"""The gauges of batches that callers shared, and of the callers."""
 
 
 class Claim(NamedTuple):
