@@ -115,6 +115,25 @@ async def test_a_batch_for_an_idle_partition_is_sent_at_once_and_alone() -> None
     assert sale.store.counts.groups == 0
 
 
+async def test_those_who_come_in_one_turn_of_the_loop_go_together() -> None:
+    sale = await for_sale()
+    holds = [sale.hold(at) for at in range(4)]
+    assert [type(await hold) for hold in holds] == [Applied] * 4
+    assert sale.road.companies == [[f"hold-{at}" for at in range(4)]]
+    assert (sale.store.counts.groups, sale.store.counts.members) == (1, 4)
+
+
+async def test_of_those_who_come_in_one_turn_the_first_may_leave() -> None:
+    sale = await for_sale()
+    first, *others = [sale.hold(at) for at in range(4)]
+    await asyncio.sleep(0)
+    first.cancel()
+    assert [type(await hold) for hold in others] == [Applied] * 3
+    assert first.cancelled()
+    assert sale.road.companies == [[f"hold-{at}" for at in (1, 2, 3)]]
+    assert isinstance(await sale.hold(0), Applied)
+
+
 async def test_what_comes_meanwhile_goes_together_and_each_is_applied() -> None:
     sale = await for_sale()
     async with sale.meanwhile():
@@ -275,8 +294,10 @@ async def test_a_batch_of_many_rows_goes_alone() -> None:
 async def test_several_batches_of_a_partition_may_be_under_way() -> None:
     sale = await for_sale(under_way_max=2)
     sale.road.open.clear()
-    holds = [sale.hold(at) for at in range(6)]
-    await settle()
+    holds = []
+    for together in ([0], [1], [2, 3, 4, 5]):
+        holds += [sale.hold(at) for at in together]
+        await settle()
     assert sale.road.companies == [["hold-0"], ["hold-1"]]
     sale.road.open.set()
     assert [type(await hold) for hold in holds] == [Applied] * 6

@@ -1,8 +1,8 @@
 """Group commit: conditional batches of one partition that arrive while one is under way go together in the next one.
 
 A conditional batch costs its rounds between replicas once, whatever is in it. So sixteen holds of different callers in
-one batch of a partition cost hardly more than one. Nobody waits for company: a batch for an idle partition is sent at
-once, as if this module were not here. Only what comes meanwhile waits, and goes together:
+one batch of a partition cost hardly more than one. Nobody waits for company: a batch for an idle partition is sent in
+the next turn of the event loop, with those that come in this one. Only what comes meanwhile waits, and goes together:
 
     caller      A    B    C    D                    B and D want the same cell
     sent        A .......... B C ...... D           D names a row that B names: they may not share a batch
@@ -26,7 +26,6 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from travio_inventory.protocol.batches import (
     ANY_TIME,
@@ -84,9 +83,9 @@ class Member:
     chars: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = frozenset(write.key for write in self.writes)
-        values = chain.from_iterable(write.values.values() for write in self.writes)
-        self.chars = sum(len(value) for value in values if isinstance(value, str))
+        self.keys = frozenset([write.key for write in self.writes])
+        values = [write.values.values() for write in self.writes]
+        self.chars = len("".join([value for row in values for value in row if isinstance(value, str)]))
 
     def end(self, outcome: Outcome) -> None:
         """Answer the caller, if it still waits."""
@@ -194,12 +193,17 @@ class GroupCommit:
             return await self._in_company(lane, partition, writes, entries, send_by)
         lane.under_way += 1
         try:
-            outcome = await self._batches.apply(partition, writes, entries, send_by=send_by)
+            await asyncio.sleep(0)  # callers come together, since answers of the gate do
+            if not lane.waiting:
+                outcome = await self._batches.apply(partition, writes, entries, send_by=send_by)
+                if isinstance(outcome, Unknown):
+                    self._doubt(partition, writes)
+                return outcome
+            first = self._member(partition, writes, entries, send_by)
+            lane.waiting.appendleft(first)
         finally:
             self._left(partition, lane)
-        if isinstance(outcome, Unknown):
-            self._doubt(partition, writes)
-        return outcome
+        return await first.outcome
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Batches."""
@@ -225,11 +229,16 @@ class GroupCommit:
     ) -> Outcome:
         if len(lane.waiting) >= WAITING_MAX:
             return NotDone(f"{WAITING_MAX} batches wait for this partition")
-        loop = asyncio.get_running_loop()
-        company_max = 1 if self._is_doubtful(partition, writes) else self._company_max
-        member = Member(writes, entries, send_by, loop.time() + self._wait_s, company_max, loop.create_future())
+        member = self._member(partition, writes, entries, send_by)
         lane.waiting.append(member)
         return await member.outcome
+
+    def _member(
+        self, partition: Partition, writes: Sequence[Write], entries: Sequence[IndexEntry], send_by: float
+    ) -> Member:
+        loop = asyncio.get_running_loop()
+        company_max = 1 if self._is_doubtful(partition, writes) else self._company_max
+        return Member(writes, entries, send_by, loop.time() + self._wait_s, company_max, loop.create_future())
 
     def _left(self, partition: Partition, lane: Lane) -> None:
         """One is no longer under way: the next ones are sent."""
