@@ -261,7 +261,7 @@ async def test_what_readers_see_never_goes_back(here: EdgeUnderTest, there: Edge
 
 async def test_a_map_is_not_older_than_its_bound_though_no_invalidation_arrives(options: RedisOptions) -> None:
     """Its reader was slow, so the map is old when it is filled; a later copy does not make it younger."""
-    async with redis_edge(options, stale_ms_max=3_000) as here, redis_edge(options, stale_ms_max=3_000) as there:
+    async with redis_edge(options, stale_ms_max=6_000) as here, redis_edge(options, stale_ms_max=6_000) as there:
         trip = here.trip()
         leased_at = time.monotonic()
         leases = await here.seat_maps.lease(trip, [0])

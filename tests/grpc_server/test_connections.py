@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
-    limits = {"idle_connection_seconds_max": 0.6}
+    limits = {"idle_connection_seconds_max": 2.0}
     async with serving(**limits) as served, served.caller() as busy, served.caller() as idle:
         stream_id = busy.call(WAIT, SEVEN)
         await idle.ends()

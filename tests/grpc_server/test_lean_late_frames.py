@@ -163,7 +163,7 @@ async def test_a_request_that_was_rejected_may_go_on_to_its_end(served: Served, 
 
 @lean
 async def test_a_request_that_was_rejected_and_never_ends_is_reset_after_a_while() -> None:
-    async with serving(idle_connection_seconds_max=0.8) as served, served.caller() as caller:
+    async with serving(idle_connection_seconds_max=2.0) as served, served.caller() as caller:
         waiting = caller.call(WAIT, SEVEN)
         answer = await caller.answer(stream_id := caller.open(MISSING))
         assert answer.reset is None

@@ -68,7 +68,7 @@ async def test_many_who_watch_are_told_of_changes_together(sale: Sale) -> None:
     """Telling took longer than a change takes: the next ones are gathered meanwhile."""
 
     def slowly(_: Told) -> bool:
-        time.sleep(0.1)  # it is the telling that takes long
+        time.sleep(0.5)  # it is the telling that takes long
         return True
 
     feeds = Feeds(sale.inventory.follow_maps, sale.process.signals, sale.clock, replace(RULES, settle_s=SELDOM_S))
