@@ -294,9 +294,7 @@ class Resource(Protocol[H]):
 
     @property
     def refuses_contended_late(self) -> bool:
-        """Whether a late booking that meets other attempts, or that was cut off and given up, is refused for good; else
-        it is to be asked for again.
-        """
+        """Whether a late booking that met others, or was cut off and given up, is refused for good, not to retry."""
 
     def partitions(self, hold: H) -> Sequence[Partition]:
         """Those in which the hold claims something."""
