@@ -62,7 +62,7 @@ class Broker:
         [(name, _)] = parse_sources(self.url)
         return sorted([told.letter.reason async for told in self.letters.each(LetterList(Way.IN, name))])
 
-    async def drained(self, *, within_s: float = 60) -> None:
+    async def drained(self, *, within_s: float = 180) -> None:
         """Return when everything is acknowledged."""
         with anyio.fail_after(within_s):
             while await self.left():  # noqa: ASYNC110 - the broker tells it only when it is asked
