@@ -295,6 +295,12 @@ RECORD = Row(
             "Since the start of each process. Any of them is a ticket at least.",
             (f"sum by (fault) ({series(f.AUDIT_FAULTS)})", "{{fault}}"),
         ),
+        panel(
+            "What the auditor could not check",
+            "short",
+            "Since the start of each process: the store or Redis did not answer it.",
+            (f"sum by (what) ({series(f.NOT_CHECKED)})", "{{what}}"),
+        ),
     ),
 )
 
