@@ -94,7 +94,7 @@ async def test_each_hold_takes_the_first_free_slot_for_as_long_as_it_may_be_held
     taken: list[tuple[Row, int]] = [({"hold": one.id}, 0), ({"hold": two.id}, 7)]
     slots = [write for batch in written(sent) for write in batch if write.key.kind is Kind.SLOT]
     assert slots == [
-        Write(slot(number), {"hold": None}, {**row, "since_ms": START_MS + late_ms}, KEPT.slots_s)
+        Write(slot(number), ABSENT, {**row, "since_ms": START_MS + late_ms}, KEPT.slots_s)
         for number, (row, late_ms) in enumerate(taken)
     ]
     assert [[write.key for write in batch] for batch in written(sent)] == [[slot(0)], [KEY, slot(1)]]

@@ -152,7 +152,7 @@ class Ledger(Generic[H]):
             if any(rows.text(standing.get(slot, {}), "hold") == hold_id for slot in slots):
                 return Proceed(hold_id)
             slot = await self._free_slot(request, standing, slots, left)
-            condition: Row = {"hold": standing.get(slot, {}).get("hold")}
+            condition = {"hold": standing[slot].get("hold")} if slot in standing else ABSENT
             values: Row = {"hold": hold_id, "since_ms": self._sender.clock.now_ms()}
             writes.append(Write(slot, condition, values, self._books.slots_s(self._sender.rules.retention)))
         outcome = await self._sender.apply(self._books.ledger(request.actor), writes, ())

@@ -46,7 +46,7 @@ def entry_writes(
         if step.type is not None:
             writes.append(_movement(after, step, step.type, now))
         entry = after
-    return [Write(STOCK, {"version": before.version}, stock_rows.entry_row(entry)), *writes]
+    return [Write(STOCK, {"version": before.version}, stock_rows.changed_row(before, entry)), *writes]
 
 
 def _movement(entry: InventoryEntry, step: EntryStep, kind: MovementType, now: Recorded) -> Write:

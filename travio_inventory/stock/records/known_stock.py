@@ -17,7 +17,6 @@ KNOWN_MS: Final = 30_000
 SHORT_MS: Final = 250
 """For so long an entry is passed over that has too little for an order: what others bring there is found then."""
 PLACES_MAX: Final = 20_000
-_WHOLE: Final = {"version", "available", "reserved", "warehouse"}
 
 
 class _Seen(NamedTuple):
@@ -72,8 +71,9 @@ class KnownStock:
         if write.condition is None:
             self.begun += 1
             self._listed.pop((at.organization, at.name), None)
-        if is_known and write.values.keys() >= _WHOLE:
-            self._note(at, {name: value for name, value in write.values.items() if value is not None})
+        before = self._before(at, write)
+        if is_known and before is not None:
+            self._note(at, {name: value for name, value in {**before, **write.values}.items() if value is not None})
         else:
             self._rows.pop(at, None)
 
@@ -85,6 +85,13 @@ class KnownStock:
         self._listed.move_to_end((organization, sku))
         if len(self._listed) > PLACES_MAX:
             self._listed.popitem(last=False)
+
+    def _before(self, at: Partition, write: Write) -> Row | None:
+        """The row that the write changed; None if it is not known."""
+        if write.condition is None:
+            return {}
+        known = self.row(at)
+        return known if known is not None and known["version"] == write.condition.get("version") else None
 
     def _note(self, at: Partition, row: Row) -> None:
         known = self.row(at)

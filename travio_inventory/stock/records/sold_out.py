@@ -9,6 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
@@ -160,8 +161,7 @@ class NotedBatches:
                 key, _, values, _ = write
                 if key == STOCK:
                     self._entries.written(partition, write, is_known=is_known)
-                    available = values.get("available") if is_known else None
-                    count = available if isinstance(available, int) else QUANTITY_MAX
+                    count = rows.number(values, "available") if is_known else QUANTITY_MAX  # 0: no more than there were
                     self._sold_out.has_now(partition.organization, partition.name, partition.number, count)
                     if self._marks is not None and values.get("definition"):
                         self._marks.changed(partition)

@@ -110,6 +110,12 @@ def entry_row(entry: InventoryEntry) -> Row:
     }
 
 
+def changed_row(before: InventoryEntry, after: InventoryEntry) -> Row:
+    """What the row of an entry says otherwise than before; and how it lies in shards, where it does."""
+    was = entry_row(before)
+    return {name: value for name, value in entry_row(after).items() if name == "definition" or was.get(name) != value}
+
+
 def movement_row(movement: Movement, cause: str) -> Row:
     """What the row of a movement says."""
     return {
