@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from tests.stock.shop import Shop
-from travio_inventory.protocol.batches import Kind, Outcome, Partition, RowKey, Rows
+from travio_inventory.protocol.batches import Kind, Outcome, Partition, Row, RowKey, Rows
 from travio_inventory.stock.availability import StockQuestion
+from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.reservation import OfReservation
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.passing import Batch, Passing, Send
@@ -21,9 +22,12 @@ class Counted(Passing):
     def __init__(self) -> None:
         super().__init__(MemoryBatches(None, Random(1), asyncio.sleep))
         self.calls: Counter[str] = Counter()
+        self.written: Row = {}
+        """What the last batch wrote of an entry."""
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         self.calls["batch" if batch.writes else "entries"] += 1
+        self.written = next((each.values for each in batch.writes if each.key == STOCK), self.written)
         return await send(batch)
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
@@ -101,3 +105,13 @@ async def test_what_can_be_had_is_shown_without_serial_reads(store: Counted) -> 
     store.so_far()
     (answer,) = await shop.stock.check(shop.actor, [StockQuestion("cup", 7)])
     assert (answer.available, store.so_far(), views.so_far()) == (7, {}, {"read": 2})
+
+
+async def test_of_an_entry_is_written_what_changes(store: Counted) -> None:
+    shop = Shop(store)
+    await shop.entry("cup", 99)
+    await shop.reserve("o1", ("cup", 1))
+    assert store.written.keys() == {"available", "reserved", "version"}
+    await shop.commit("o1")
+    assert store.written.keys() == {"reserved", "version", "events"}
+    assert await shop.listed(sku="cup") == ["cup 98"]
