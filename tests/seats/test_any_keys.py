@@ -15,6 +15,7 @@ from travio_inventory.protocol import event_rows, listings, rows, told_notes
 from travio_inventory.protocol.batches import FOR_EVER, IndexEntry, Partition, RowKey, Table
 from travio_inventory.protocol.dead_letter_rows import LetterList, Way
 from travio_inventory.protocol.dead_letters import letter_partition
+from travio_inventory.protocol.hold import is_id_at
 from travio_inventory.protocol.inbox import inbox_partition
 from travio_inventory.seats.hold import (
     NEVER_MS,
@@ -201,6 +202,12 @@ def test_ids_that_are_stored_in_one_text_are_split_again(ids: list[str]) -> None
         hold_id = HoldId(other, 11, DIGEST, is_late=False)
         assert parse_hold_id(str(hold_id)) == hold_id
         assert parse_hold_id(late_id(str(hold_id))) == hold_id._replace(is_late=True)
+        assert [is_id_at(str(hold_id), *at) for at in ((one, 11), (other, 11), (other, 1))] == [
+            one == other,
+            True,
+            False,
+        ]
+        assert not is_id_at(late_id(str(hold_id)), other, 11)
         assert base_id(late_id(str(hold_id))) == base_id(str(hold_id)) == str(hold_id)
         for entry in listed(one, third, other):
             assert isinstance(entry, IndexEntry)

@@ -48,12 +48,13 @@ class CallCount:
 
     def add(self, method: Method, count: int) -> None:
         """So many more of them, or fewer."""
-        if method.has_deadline:
-            self.passing += count
-        else:
-            self.watching += count
-        if self._whole is not None:
-            self._whole.add(method, count)
+        counted: CallCount | None = self
+        while counted is not None:
+            if method.has_deadline:
+                counted.passing += count
+            else:
+                counted.watching += count
+            counted = counted._whole
 
 
 class Admission:

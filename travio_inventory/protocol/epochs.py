@@ -67,6 +67,10 @@ class Epochs:
             raise BackendUnavailable
         return self._known + passed_ms // EPOCH_MS
 
+    def known(self) -> int:
+        """What `current` gives, if nothing has to be read for it or soon; else 0."""
+        return self._known if self._passed_ms() < KNOWN_MS else 0
+
     async def keep(self) -> int:
         """The open epoch, after ending one that was open for long enough. Raises StoreUnavailable."""
         if not self._known or self._passed_ms() >= KNOWN_MS:

@@ -33,7 +33,7 @@ def event_row(subject: str, step: Step, place: Recorded, before: Recorded) -> Wr
         "type": step.type,
         "version": step.version,
         "at_ms": place.at_ms,
-        "actor": step.actor.value,
+        "actor": str(step.actor),
         "subject": subject,
         "ordinal": step.ordinal,
         "previous_epoch": before.epoch,

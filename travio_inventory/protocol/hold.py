@@ -27,7 +27,18 @@ class HoldId(NamedTuple):
     is_late: bool
 
     def __str__(self) -> str:
-        return f"{self.name}~{self.home}~{self.digest}{LATE_SUFFIX if self.is_late else ''}"
+        return hold_id_of(self.name, self.home, self.digest) + (LATE_SUFFIX if self.is_late else "")
+
+
+def hold_id_of(name: str, home: int, digest: str) -> str:
+    """The id of a hold that is no late booking."""
+    return f"{name}~{home}~{digest}"
+
+
+def is_id_at(hold_id: str, name: str, home: int) -> bool:
+    """Whether it is the id of a hold whose home that is, as is seen at once of one that is no late booking."""
+    begin = f"{name}~{home}~"
+    return len(hold_id) == len(begin) + DIGEST_CHARS and hold_id.startswith(begin) and "~" not in hold_id[len(begin) :]
 
 
 @lru_cache(maxsize=IDS_CACHED)

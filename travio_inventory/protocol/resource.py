@@ -33,19 +33,8 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, Self, TypeVar
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
-from travio_inventory.protocol.batches import (
-    Batches,
-    IndexEntry,
-    Kind,
-    Partition,
-    Row,
-    RowKey,
-    Rows,
-    Table,
-    Write,
-    partition_of,
-)
-from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse_hold_id
+from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
+from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, is_id_at, parse_hold_id
 
 if TYPE_CHECKING:
     from travio_inventory.protocol.books import Books
@@ -390,10 +379,13 @@ class HoldWatch(Protocol[H_contra]):
 def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition:
     """The partition of the row that decides the hold; the id names it. Raises HoldNotFound if no hold can have it."""
     parsed = parse_hold_id(hold_id)
-    return partition_of(resource.table, organization, parsed.name, parsed.home)
+    return Partition(resource.table, organization, parsed.name, parsed.home)
 
 
 def home_and_others(resource: Resource[H], hold: H) -> tuple[Partition, Sequence[Partition]]:
     """The home of a hold, and the other partitions in which it claims something."""
+    claimed = resource.partitions(hold)
+    if len(claimed) == 1 and is_id_at(hold.id, claimed[0].name, claimed[0].number):
+        return claimed[0], ()
     home = home_of(resource, hold.organization, hold.id)
-    return home, [partition for partition in resource.partitions(hold) if partition != home]
+    return home, [partition for partition in claimed if partition != home]

@@ -88,7 +88,8 @@ class Sender:
 
     async def now(self, at_ms: int | None = None) -> Recorded:
         """Where a step of this moment is recorded. Raises BackendUnavailable."""
-        return Recorded(await self.epochs.current(), self.clock.now_ms() if at_ms is None else at_ms)
+        epoch = self.epochs.known() or await self.epochs.current()
+        return Recorded(epoch, self.clock.now_ms() if at_ms is None else at_ms)
 
     def kept(self, event: Write) -> Write:
         """The event's row, to be forgotten when it is old."""

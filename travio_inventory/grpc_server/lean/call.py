@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("travio_inventory.rpc")
 
 OK_TRAILERS = reply_blocks.end(Status.OK, None, None)
+CODES = {status: status.value for status in Status}
 
 
 class LeanCall(BareStream):
@@ -190,7 +191,7 @@ class LeanCall(BareStream):
 
     def start(self) -> bool:
         """Run the handler; False if the call has ended before it could start."""
-        if self.is_over:
+        if self.has_ended:
             return False
         if self.head.method.at_once is not None and self._is_refused_at_once():
             return True
@@ -327,7 +328,7 @@ class LeanCall(BareStream):
             self._end_plainly(Status.INTERNAL, "internal error")
 
     def _check_open(self) -> None:
-        if self.is_over:
+        if self.has_ended or self.is_answered:
             raise StreamTerminatedError("the call is over")
 
     def _send_headers(self) -> None:
@@ -357,7 +358,7 @@ class LeanCall(BareStream):
         if self.has_ended:
             return
         self.has_ended = True
-        self.context.ended(self.head.method.name, status.value, time.perf_counter_ns() - self._began_ns)
+        self.context.ended(self.head.method.name, CODES[status], time.perf_counter_ns() - self._began_ns)
         if self.timer is not None:
             self.timer.discard(self)
         if self.body is not None:

@@ -44,8 +44,8 @@ class Holding(Generic[H]):
     async def hold(self, request: Request[H]) -> H:
         """See Holds."""
         began = self._clock.now_ms(), self._clock.elapsed_ms()
+        as_of_ms = began[0]
         for _ in range(GENERATIONS_MAX):
-            as_of_ms = self._clock.now_ms()
             hold_id = request.new_id(self._sender.new_digest())
             is_private = request.key is None and not self._resource.books.live_max(self._sender.rules)
             if not is_private:
@@ -54,9 +54,13 @@ class Holding(Generic[H]):
                         return await self._answer(request, bound, row, as_of_ms)
                     case Proceed(hold_id=bound):
                         hold_id = bound
-            hold = await self._attempt(request, hold_id, began, is_private=is_private)
+                now_ms = self._still_in_time(began)
+            else:
+                now_ms = as_of_ms
+            hold = await self._attempt(request, hold_id, now_ms, is_private=is_private)
             if hold is not None:
                 return hold
+            as_of_ms = self._still_in_time(began)
         raise self._contended(request.hold(hold_id, as_of_ms))
 
     async def held_before(self, request: Request[H], *, settles: bool) -> H | None:
@@ -78,11 +82,8 @@ class Holding(Generic[H]):
             case None:
                 return None
 
-    async def _attempt(
-        self, request: Request[H], hold_id: str, began: tuple[int, int], *, is_private: bool
-    ) -> H | None:
+    async def _attempt(self, request: Request[H], hold_id: str, now_ms: int, *, is_private: bool) -> H | None:
         """Take the claims under this id; None if the id was fenced as retryable: try another."""
-        now_ms = self._still_in_time(began)
         hold = request.hold(hold_id, now_ms)
         claimed, others_sent = await self._attempts.claim([hold], now_ms)
         match claimed.result:

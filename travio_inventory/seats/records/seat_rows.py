@@ -170,6 +170,8 @@ def read_taken(row: Row) -> list[TakenCell]:
 
 def places_text(hold: Hold) -> str:
     """The hold's seats, each with its seat group, as a row keeps them."""
+    if len(hold.seats) == 1:
+        return f"{hold.groups[0]} {hold.seats[0]}"
     return "\n".join([f"{group} {seat}" for seat, group in zip(hold.seats, hold.groups, strict=True)])
 
 

@@ -80,8 +80,10 @@ class HoldSeats:
         """
         actor.needs(Scope.SEATS_HOLD)
         key = TripKey(actor.organization, command.trip_id)
-        with only_reading:
-            offer = await self._trips.offer_with(key, command.seat_ids)
+        offer = self._trips.known_with(key, command.seat_ids)
+        if offer is None:
+            with only_reading:
+                offer = await self._trips.offer_with(key, command.seat_ids)
         return await sell_as_offered(self._trips, offer, lambda offer: self._of(offer, actor, command))
 
     async def _of(self, offer: Offer, actor: Actor, command: HoldSeatsCommand) -> Hold:

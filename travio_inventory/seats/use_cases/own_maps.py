@@ -53,7 +53,8 @@ class OwnMaps:
             self._signals.changed(trip)
 
     async def _invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
-        self._forget_old_doubts()
+        if self._doubts:
+            self._forget_old_doubts()
         names = [group_named(trip, group) for group in groups]
         until_s = self._doubt(names, SLOW_S_MAX)
         is_certain = await self._cache.invalidate(trip, groups)

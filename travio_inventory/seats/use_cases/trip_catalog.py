@@ -81,6 +81,11 @@ class TripCatalog:
         offer = await self.offer(key)
         return offer if all(map(offer.trip.has_seat, seats)) else await self.check(key)
 
+    def known_with(self, key: TripKey, seats: Iterable[str]) -> Offer | None:
+        """What `offer_with` gives, if nothing has to be read before."""
+        kept = self._kept_since(key, self._known_within_s)
+        return kept.offer if kept is not None and all(map(kept.offer.trip.has_seat, seats)) else None
+
     async def shown(self, key: TripKey) -> Offer:
         """The same to show it: while the store does not answer, as it was at most half an hour ago. Raises as `get`."""
         try:
@@ -122,17 +127,24 @@ class TripCatalog:
         self._changed(key)
 
     async def _get(self, key: TripKey, age_s_max: float) -> Offer:
+        kept = self._kept_since(key, age_s_max)
+        if kept is None:
+            self.hits.missed += 1
+            return await self._read(key)
+        return kept.offer
+
+    def _kept_since(self, key: TripKey, age_s_max: float) -> _Kept | None:
+        """What was read at most so long ago; if that is a while, it is read again meanwhile."""
         kept = self._kept.get(key)
         now_s = asyncio.get_running_loop().time()
         if kept is None or now_s >= kept.began_s + age_s_max:
-            self.hits.missed += 1
-            return await self._read(key)
+            return None
         self.hits.found += 1
         if now_s >= kept.again_s:
             kept.again_s = self._again_s(now_s)
             self._background(self._read_again(key))
         self._kept.move_to_end(key)
-        return kept.offer
+        return kept
 
     async def _read_again(self, key: TripKey) -> None:
         with suppress(Refusal):  # the next one is told, if the store does not answer for longer

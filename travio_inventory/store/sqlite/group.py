@@ -116,9 +116,9 @@ class _Group:
                     self.ends.note(end_s, INDEXES[index].table, (index, bucket, entry))
 
     def _note_ends(self, batch: Batch) -> None:
-        for key, _, _, keep_s in batch.writes:
-            if keep_s:
-                self.ends.note(self._now_s + keep_s, batch.table, (batch.partition, *key))
+        for write in batch.writes:
+            if write.keep_s:
+                self.ends.note(self._now_s + write.keep_s, batch.table, (batch.partition, *write.key))
 
     def _end_s(self, keep_s: int) -> float | None:
         """When that is forgotten which is kept for so long."""
