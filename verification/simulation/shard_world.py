@@ -9,7 +9,6 @@ from travio_inventory.protocol.batches import Partition
 from travio_inventory.stock.commands import ChangeEntry
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.shards import Shards
-from travio_inventory.stock.reservation import Reserve
 from travio_inventory.store.memory import Change, Faults
 from verification.simulation.mark_judge import MarkJudge
 from verification.simulation.oracle import ORGANIZATION
@@ -22,10 +21,6 @@ from verification.simulation.stock_world import SHOP, SKUS
 from verification.simulation.virtual_loop import now_s, run_virtually
 
 SHARDS = 4
-GIVEN_UP_S = 12
-"""An attempt is given up by others after 10."""
-OPEN = ("unknown", "ask again")
-"""What was said to those of whose step nobody knows; also to those whose process was killed."""
 
 
 class ShardOracle(ShopOracle):
@@ -53,10 +48,6 @@ class ShardWorld(ShopWorld):
     """Runs a plan of a shop, each of whose entries lies in up to so many shards."""
 
     oracle: ShardOracle
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
-        self._wished: dict[str, Reserve] = {}
 
     def _judge(self) -> StockOracle:
         return ShardOracle(LIMIT)
@@ -93,20 +84,6 @@ class ShardWorld(ShopWorld):
             usual, self.batches.faults = self.batches.faults, Faults(not_done=1.0, read_failed=1.0)
             await asyncio.sleep(random.uniform(0.2, 1.5))
             self.batches.faults = usual
-
-    async def _live(self, name: str, random: Random) -> None:
-        """As elsewhere; in the evening each commit of which nobody knows is asked for again, when others have given it
-        up.
-        """
-        await super()._live(name, random)
-        await asyncio.sleep(GIVEN_UP_S)
-        told = {call.order: call for call in self.calls if call.what == "commit" and call.order.startswith(f"{name}-")}
-        for order in (call.order for call in told.values() if call.answer in OPEN):
-            await self._insist("commit", self._wished[order], Random(order))
-
-    def _wish(self, order: str, random: Random) -> Reserve:
-        self._wished[order] = super()._wish(order, random)
-        return self._wished[order]
 
     @staticmethod
     async def _share(on: ShopProcess, named: str, shards: int) -> None:
