@@ -16,6 +16,7 @@ from travio_inventory.app.listening import SERVER_REFUSALS
 from travio_inventory.bench.noop_server import LIMITS
 from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.wire.inventory import v1 as wire
 
 Reply = TypeVar("Reply")
@@ -177,7 +178,9 @@ class ScriptedService(wire.InventoryServiceBase):
         return await self._play(message, wire.InitializeTripInventoryResponse(success=True))
 
     async def get_trip(self, message: wire.GetTripRequest) -> wire.GetTripResponse:
-        """The trip that was opened last, as it was opened."""
+        """The trip that was opened last, as it was opened. Raises GRPCError."""
+        if not self.seen(wire.InitializeTripInventoryRequest):
+            raise grpc_error(TripNotFound())
         opened = self.seen(wire.InitializeTripInventoryRequest)[-1]
         reply = wire.GetTripResponse(
             trip_id=opened.trip_id,
