@@ -268,7 +268,7 @@ async def test_what_the_auditor_cannot_see_of_the_edge_is_told(
 
         await eventually(is_told, within_s=2 * WITHIN_S)
         now = await figures(metrics)
-    assert [now[f"{families.NOT_CHECKED.name}{[('what', what)]}"] for what in (What.GROUP, What.STOCK)] == [0, 0]
+    assert [now[f"{families.NOT_CHECKED.name}{[('what', what.value)]}"] for what in (What.GROUP, What.STOCK)] == [0, 0]
     told = [record.getMessage() for record in caplog.records if "audit: " in record.getMessage()]
     assert told == [f"audit: cannot check: trip t1 of {ORGANIZATION}: the edge does not say what it remembers"]
 

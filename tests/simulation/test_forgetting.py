@@ -68,7 +68,7 @@ def test_a_forgetful_day_is_replayed_by_its_command() -> None:
 @pytest.mark.timeout(600)
 def test_five_thousand_holds_leave_no_rows() -> None:
     """And many more, with the same program, no memory either."""
-    slope, is_flat = verdicts(in_memory(5_000, 1, lambda _line: None, SHORT))["rows"]
+    slope, is_flat = verdicts(in_memory(5_000, 3, lambda _line: None, SHORT))["rows"]
     assert is_flat, slope
     assert slope.error < SEEN_IF_LEFT_BY_EACH_HOLD / 5, "one row that each hold leaves would be seen"
 

@@ -151,7 +151,7 @@ BROKEN_STOCK = {
     "too little is remembered, so nobody has": BrokenUnits("S5", CALM, _no_by_memory),
     "the first warehouse has none, so nobody has": BrokenUnits("S5", CALM, _first_place_only),
     "steal an intent without fencing it": BrokenUnits(
-        "I2", SPARSE.with_seed(33), BROKEN["steal an intent without fencing it"].plant
+        "I2", SPARSE.with_seed(97), BROKEN["steal an intent without fencing it"].plant
     ),
     **{
         name: _own(name, promises, seed)
