@@ -3,7 +3,11 @@
 import asyncio
 import time
 
-from travio_inventory.grpc_server.lean.deadlines import MOMENT_S, Deadlines
+import pytest
+from grpclib.const import Status
+
+from tests.grpc_server.probe import SEVEN, WAIT, WATCH, serving
+from travio_inventory.grpc_server.lean.deadlines import AHEAD_S_MAX, MOMENT_S, Deadlines
 
 
 class Told:
@@ -55,3 +59,21 @@ async def test_who_ends_another_as_he_is_told_ends_him_for_good() -> None:
     async with asyncio.timeout(30):
         await told.wait()
     assert not due
+
+
+async def test_deadlines_that_are_far_away_leave_few_timers() -> None:
+    """Whatever they ask for, and whoever asks: each of these calls has ended long before its time is up."""
+    deadlines, now_s = Deadlines(), time.monotonic()
+    for number in range(20_000):
+        call = Told()
+        deadlines.add(now_s + 3_600 + number, call).discard(call)
+    assert deadlines.moments <= AHEAD_S_MAX / MOMENT_S + 1
+
+
+@pytest.mark.parametrize("method", [WAIT, WATCH])
+async def test_a_deadline_beyond_the_furthest_timer_is_kept(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setattr("travio_inventory.grpc_server.lean.deadlines.AHEAD_S_MAX", 0.05)
+    async with serving() as served, served.caller() as caller:
+        stream_id = caller.call(method, SEVEN, replacing=[("grpc-timeout", "400m")])
+        answer = await caller.answer(stream_id)
+    assert (answer.status, answer.message) == (Status.DEADLINE_EXCEEDED, "deadline exceeded")

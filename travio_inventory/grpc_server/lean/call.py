@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -243,7 +244,7 @@ class LeanCall(BareStream):
             self._end_plainly(Status.DEADLINE_EXCEEDED, "the request did not arrive in time")
         elif seconds_left <= 0:
             self._end_plainly(Status.DEADLINE_EXCEEDED, "deadline exceeded")
-        elif self.head.method.has_deadline:
+        elif self.ends_at < math.inf:
             self.timer = self.context.deadlines.add(self.ends_at, self)
 
     def was_sent(self) -> None:

@@ -6,6 +6,8 @@ from typing import Final, Protocol, TypeAlias
 
 MOMENT_S: Final = 0.01
 """A call is told so much late at most."""
+AHEAD_S_MAX: Final = 60.0
+"""Who has longer is told then, and asks again: so timers are few, however far peers set their deadlines."""
 
 
 class Timed(Protocol):
@@ -27,8 +29,10 @@ class Deadlines:
         self._due: dict[int, Due] = {}
 
     def add(self, at_s: float, call: Timed) -> Due:
-        """Tell it at that time of the monotonic clock or a moment later, unless it is taken out of what is returned."""
-        moment = int(at_s / MOMENT_S) + 1
+        """Tell it at that time of the monotonic clock or a moment later, but no later than AHEAD_S_MAX from now; unless
+        it is taken out of what is returned.
+        """
+        moment = int(min(at_s, time.monotonic() + AHEAD_S_MAX) / MOMENT_S) + 1
         due = self._due.get(moment)
         if due is None:
             due = self._due[moment] = set()
@@ -36,6 +40,11 @@ class Deadlines:
             asyncio.get_running_loop().call_later(max(0.0, left_s), self._tell, moment)
         due.add(call)
         return due
+
+    @property
+    def moments(self) -> int:
+        """For how many moments there is a timer."""
+        return len(self._due)
 
     def _tell(self, moment: int) -> None:
         due = self._due.pop(moment)
