@@ -14,9 +14,7 @@ from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
     Batches,
-    Index,
     IndexEntry,
-    Kind,
     NotDone,
     Outcome,
     Partition,
@@ -29,6 +27,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.stock.entry import QUANTITY_MAX
 from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
+from travio_inventory.stock.records.passed_on import PassedOn
 from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.warehouse import SHARDS_MAX
@@ -94,7 +93,7 @@ class SoldOut:
             del self._left[key]
 
 
-class NotedBatches:
+class NotedBatches(PassedOn):
     """Batches, whose effects on stock are noted before anybody is told."""
 
     def __init__(
@@ -105,7 +104,7 @@ class NotedBatches:
         entries: KnownStock,
         marks: ShardMarks | None = None,
     ) -> None:
-        self._batches = batches
+        super().__init__(batches)
         self._sold_out = sold_out
         self._known = known
         self._entries = entries
@@ -117,16 +116,6 @@ class NotedBatches:
         if partition.table is Table.STOCK:
             self._entries.seen(partition, found)
         return found
-
-    async def read(
-        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
-    ) -> Rows:
-        """See Reads."""
-        return await self._batches.read(partition, kind, start=start, end=end, most=most)
-
-    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        """See Batches."""
-        return await self._batches.read_index(index, bucket, after=after, most=most)
 
     async def apply(
         self,
