@@ -41,36 +41,33 @@ def try_input(run: Runner, data: bytes, number: int) -> None:
         raise FoundError(data, fault) from fault
 
 
+def takes_new_steps(steps: Steps, data: bytes, number: int) -> bool:
+    """Of a server that is new, so that what an input does depends on nothing before it. Raises FoundError."""
+    before = len(steps.taken)
+    with runner() as run, steps.watched():
+        try_input(run, data, number)
+    return len(steps.taken) > before
+
+
 def fuzz(seconds: float, seed: int, inputs: list[bytes]) -> tuple[list[bytes], int]:
     """The inputs that took new steps, and how many were tried. Raises FoundError."""
     random, steps, kept, tried = Random(seed), Steps(), list[bytes](), 0
     waiting = list(inputs)
-    ends_at = time.monotonic() + seconds
-    with runner() as run:
-        while waiting or time.monotonic() < ends_at:
-            data = waiting.pop() if waiting else mutated(random.choice(kept), kept, random)
-            before = len(steps.taken)
-            with steps.watched():
-                try_input(run, data, tried)
-            tried += 1
-            if len(steps.taken) > before:
-                kept.append(data)
+    ends_at = time.perf_counter() + seconds
+    while waiting or time.perf_counter() < ends_at:
+        data = waiting.pop() if waiting else mutated(random.choice(kept), kept, random)
+        if takes_new_steps(steps, data, tried):
+            kept.append(data)
+        tried += 1
     sys.stderr.write(f"{tried} inputs, {len(kept)} took new steps, {len(steps.taken)} steps in all\n")
     return kept, tried
 
 
 def fewest(inputs: list[bytes]) -> list[bytes]:
     """Of those that are short, as many as it takes to take all their steps, the short ones first."""
-    steps, chosen = Steps(), list[bytes]()
-    with runner() as run:
-        for data in sorted(inputs, key=len):
-            before = len(steps.taken)
-            if len(data) <= CORPUS_INPUT_BYTES_MAX:
-                with steps.watched():
-                    try_input(run, data, 0)
-                if len(steps.taken) > before:
-                    chosen.append(data)
-    return chosen
+    steps = Steps()
+    short = [data for data in sorted(inputs, key=len) if len(data) <= CORPUS_INPUT_BYTES_MAX]
+    return [data for data in short if takes_new_steps(steps, data, 0)]
 
 
 def main() -> None:

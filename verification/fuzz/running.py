@@ -2,9 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, Final, cast
+
+import pytest
 
 from travio_inventory.grpc_server.context import READ_BYTES_MAX
 from travio_inventory.grpc_server.lean.connection import LeanConnection
@@ -15,6 +19,8 @@ from verification.fuzz.service import LIMITS, Echoes, server_of
 TURNS_MAX: Final = 400
 STALLS_EVERY: Final = 5
 """Of the runs in which the peer stops reading for a while."""
+LOOK_S: Final = 1e-4
+"""So much later it is at each look at the clock: what an input does must not depend on how fast the machine is."""
 
 
 class MemoryTransport(asyncio.Transport):
@@ -152,7 +158,14 @@ def pieces_of(data: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 @contextmanager
 def runner() -> Iterator[Runner]:
-    """One that is closed in the end."""
+    """One that is closed in the end; until then the monotonic clock goes on only as it is looked at."""
+    looks = count()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(looks) * LOOK_S)
+        yield from _runner()
+
+
+def _runner() -> Iterator[Runner]:
     loop, errors = asyncio.new_event_loop(), LoggedErrors()
     logs = [logging.getLogger(name) for name in ("travio_inventory.rpc", "asyncio")]
     for log in logs:
