@@ -139,11 +139,13 @@ class Tracing:
     def _handler(self, path: str, handler: Any) -> Any:  # noqa: ANN401 - grpclib's
         func, attributes = handler.func, _of_method(path)
 
-        async def traced_func(stream: Any) -> None:  # noqa: ANN401 - grpclib's
+        def traced_func(stream: Any) -> Awaitable[None]:  # noqa: ANN401 - grpclib's
             parent = parent_in_metadata(stream.metadata)
-            if not self._sampling.is_sampled(parent):
-                await _unrecorded(parent, func, stream)
-                return
+            if self._sampling.is_sampled(parent):
+                return recorded_func(parent, stream)
+            return func(stream) if parent is None else _unrecorded(parent, func, stream)
+
+        async def recorded_func(parent: TraceParent | None, stream: Any) -> None:  # noqa: ANN401 - grpclib's
             with self._span(path[1:], SpanKind.SERVER, parent, attributes) as span:
                 status = CANCELLED
                 try:
@@ -196,7 +198,8 @@ class Tracing:
                 return
             parent = parent_in_headers(scope["headers"])
             if not self._sampling.is_sampled(parent):
-                await _unrecorded(parent, application, scope, receive, send)
+                request = (scope, receive, send)
+                await (application(*request) if parent is None else _unrecorded(parent, application, *request))
                 return
             attributes = {
                 "http.request.method": scope["method"],
@@ -223,10 +226,13 @@ class Tracing:
             attributes["db.system.name"] = system
         kind, name = SpanKind.CLIENT if system else SpanKind.INTERNAL, f"{port}.{method}"
 
-        async def traced_call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
+        def traced_call(*args: object, **kwargs: object) -> Awaitable[Any]:
             here = CURRENT.get()
             if here is None or here is not _RECORDED.get():
-                return await call(*args, **kwargs)
+                return call(*args, **kwargs)
+            return recorded_call(here, *args, **kwargs)
+
+        async def recorded_call(here: TraceParent, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
             with self._span(name, kind, here, attributes) as span:
                 result = await call(*args, **kwargs)
                 if method in {"apply", "enter"}:
@@ -307,11 +313,8 @@ def _of_method(path: str) -> dict[str, AttributeValue]:
     return {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
 
 
-async def _unrecorded(parent: TraceParent | None, call: _Step, *args: object) -> None:
+async def _unrecorded(parent: TraceParent, call: _Step, *args: object) -> None:
     """The caller's trace is not recorded here; the log and what is sent on name it nevertheless."""
-    if parent is None:
-        await call(*args)
-        return
     token = CURRENT.set(parent)
     try:
         await call(*args)
