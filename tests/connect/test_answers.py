@@ -93,6 +93,31 @@ async def test_json_that_is_no_request_is_an_invalid_argument(both: Both, body: 
     assert "HoldSeatsRequest" in told.message
 
 
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("GetTrip", b'{"tripId": "t1", "tripId": "t2"}'),
+        ("GetTrip", b'{"trip_id": "t1", "tripId": "t2"}'),
+        ("HoldSeats", b'{"seatIds": ["A1"], "seat_ids": ["A2"]}'),
+        ("ConfirmBooking", b'{"passengers": [{"seatId": "A1"}, {"seatId": "A1", "seat_id": "A2"}]}'),
+    ],
+)
+async def test_a_field_that_json_names_twice_is_refused_however_it_is_named(
+    both: Both, method: str, body: bytes
+) -> None:
+    told = Refused.read((await both.post(method, body, form=JSON)).content)
+    assert told.code == "invalid_argument"
+    assert "twice" in told.message
+
+
+async def test_what_json_calls_by_names_of_its_own_may_be_alike(both: Both) -> None:
+    """Prices are named by classes, of which one may be `first_class` and another `firstClass`."""
+    prices = {"first_class": 1, "firstClass": 2}
+    body = json.dumps({"tripId": "t2", "classPrices": prices}).encode()
+    told = Refused.read((await both.post("ChangeTrip", body, form=JSON)).content)
+    assert "twice" not in told.message
+
+
 async def test_protobuf_that_is_no_request_is_an_invalid_argument(both: Both) -> None:
     told = Refused.read((await both.post("HoldSeats", b"\xff\xff")).content)
     assert told == Refused("invalid_argument", "the body is no HoldSeatsRequest in protobuf", [])

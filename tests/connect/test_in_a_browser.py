@@ -142,6 +142,16 @@ async def test_a_watch_that_is_refused_says_why(shop: Shop, ride: dict[str, str]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_a_shop_is_told_that_it_is_not_served(protocol: str, shops: Shops) -> None:
+    without = settings_of(http_host="127.0.0.1", http_port=0, cors_origin="*", connect="off")
+    async with running(without) as app, replace(shops, app=app).speaking(protocol) as shop:
+        told = await shop.call("getTrip")
+        assert told["refused"]["code"] == "Unimplemented"
+        assert told["refused"]["message"] == "Connect and gRPC-Web are not served here: TRAVIO_CONNECT=off"
+        assert await shop.watch("watchSeatMap", 1, between=("getTrip", {})) == [told]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_a_shop_shows_a_token(protocol: str, shops: Shops) -> None:
     tokens: dict[str, Any] = {"auth": "jwt", "jwt_secret": SECRET, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
     settings = settings_of(http_host="127.0.0.1", http_port=0, cors_origin="*", **tokens)

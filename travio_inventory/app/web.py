@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
 from travio_inventory.api.auth.port import Authentication
+from travio_inventory.api.connect.not_served import not_served
 from travio_inventory.api.grpc.service import InventoryService
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.sockets import LiveSockets
@@ -125,19 +126,20 @@ def routers(web: Web) -> Iterator[APIRouter]:
 
 
 def connect_routes(web: Web, callers: Callers, limits: BodyLimits) -> Iterator[BaseRoute]:
-    """The contract's methods over Connect and gRPC-Web, where they are served. Raises StartFailed if they are asked for
-    and their library is not installed.
+    """The contract's methods over Connect and gRPC-Web, or what says why they are not served. Raises StartFailed if
+    they are asked for and their library is not installed.
     """
     settings = web.settings
     if settings.http.connect == "off":
+        yield not_served("TRAVIO_CONNECT=off")
         return
     try:
         from travio_inventory.api.connect.application import ConnectMethods  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as missing:
+        needed = f"{missing.name}: pip install 'travio-inventory[connect]'"
         if settings.http.connect == "on":
-            raise StartFailed(
-                f"TRAVIO_CONNECT=on needs {missing.name}: pip install 'travio-inventory[connect]'"
-            ) from None
+            raise StartFailed(f"TRAVIO_CONNECT=on needs {needed}") from None
+        yield not_served(f"the service lacks {needed}")
         return
     methods = ConnectMethods(
         web.contract,

@@ -28,13 +28,14 @@ class EndedEarly(Exception):
 class ServiceProcess:
     """One data folder, one port, and one process after the other on them.
 
-    `role` is the command, with its options; `variables` are settings, by their names.
+    `role` is the command, with its options; `variables` are settings, by their names; `python` runs it.
     """
 
-    def __init__(self, folder: Path, role: str = "serve", **variables: str) -> None:
+    def __init__(self, folder: Path, role: str = "serve", *, python: str = sys.executable, **variables: str) -> None:
         self.data = folder / "data"
         self.port = free_port()
         self._role = role
+        self._python = python
         self._log = folder / f"{role}-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
@@ -78,7 +79,7 @@ class ServiceProcess:
 
     def launch(self) -> None:
         """Start the process; it is not ready yet."""
-        command = [sys.executable, "-m", "travio_inventory.cli", *self._role.split()]
+        command = [self._python, "-m", "travio_inventory.cli", *self._role.split()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self.environment, stderr=log, stdin=subprocess.DEVNULL)
 
@@ -131,9 +132,11 @@ class ServiceProcess:
 
 
 @asynccontextmanager
-async def serving(folder: Path, role: str = "serve", **variables: str) -> AsyncIterator[ServiceProcess]:
+async def serving(
+    folder: Path, role: str = "serve", *, python: str = sys.executable, **variables: str
+) -> AsyncIterator[ServiceProcess]:
     """The service, ready; it is killed in the end if it still runs. Nothing in it may break down."""
-    service = ServiceProcess(folder, role, **variables)
+    service = ServiceProcess(folder, role, python=python, **variables)
     try:
         await service.start()
         yield service

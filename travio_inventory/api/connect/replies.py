@@ -1,16 +1,19 @@
 """Messages of the contract as Connect's codecs read and write them: a reply may be bytes already."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import betterproto2
 from connectrpc.code import Code
 from connectrpc.codec import Codec
 from connectrpc.errors import ConnectError
-from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
 
 from travio_inventory.api.grpc.large_messages import AT_ONCE_BYTES, read_large
+from travio_inventory.kernel.json_members import NamedTwice, members_once
 from travio_inventory.kernel.off_loop import off_loop
 
 JSON_BYTES_MAX = 65_536
@@ -96,13 +99,31 @@ class _Json(Codec[Any, Any]):
                 f"a request in JSON has at most {JSON_BYTES_MAX} bytes, this one has {len(data)}: send protobuf",
             )
         try:
-            if not data.lstrip().startswith(b"{"):  # the parser takes a text for an object without names
+            members = json.loads(data.decode(), object_pairs_hook=members_once)
+            if not isinstance(members, dict):  # the parser takes a text for an object without names
                 raise ParseError("not an object")
-            return Parse(bytes(data), message_class(), ignore_unknown_fields=True, max_recursion_depth=10)
-        except (ParseError, UnicodeDecodeError, RecursionError) as error:
+            _fields_once(members, message_class.DESCRIPTOR)  # type: ignore[arg-type]    # of its C implementation
+            return ParseDict(members, message_class(), ignore_unknown_fields=True, max_recursion_depth=10)
+        except (ParseError, ValueError, RecursionError) as error:
             raise ConnectError(
                 Code.INVALID_ARGUMENT, f"the body is no {message_class.DESCRIPTOR.name} in JSON: {str(error)[:200]}"
             ) from None
+
+
+def _fields_once(members: Mapping[str, Any], form: Descriptor) -> None:
+    """A field may be named in two ways, `tripId` and `trip_id`. Raises NamedTwice where an object has both."""
+    named = set()
+    for name, value in members.items():
+        field = form.fields_by_camelcase_name.get(name) or form.fields_by_name.get(name)
+        if field is None:
+            continue
+        if field.name in named:
+            raise NamedTwice(name)
+        named.add(field.name)
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, dict):
+                    _fields_once(each, field.message_type)
 
 
 CODECS: Sequence[Codec[Any, Any]] = (_Protobuf(), _Json())
