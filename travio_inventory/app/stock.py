@@ -29,6 +29,7 @@ from travio_inventory.stock.records.approvals import Approvals
 from travio_inventory.stock.records.counted_entries import CountedEntries
 from travio_inventory.stock.records.entries import Entries
 from travio_inventory.stock.records.failures import Failures
+from travio_inventory.stock.records.known_reservations import KnownReservations
 from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.movement_days import MovementDays
@@ -91,13 +92,14 @@ def assemble_stock(
     known = KnownWarehouses(sender.clock.elapsed_ms)
     marks = ShardMarks(steps.in_background, sender.clock, sender.rules.retention)
     known_stock = KnownStock(sender.clock.elapsed_ms)
-    sender = sender.through(NotedBatches(sender.batches, sold_out, known, known_stock, marks))
+    made = KnownReservations(known_stock, views)
+    sender = sender.through(NotedBatches(sender.batches, sold_out, known, known_stock, marks, made))
     entries, warehouses = Entries(sender, known_stock), Warehouses(sender.batches, sender.clock, sender.rules.retention)
     marks.shards = entries.shards
     shown = sender.through(Shown(sender.batches, sender.batches if views is None else views))
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
-    reservations = Reservations(sender, steps.in_background, known_stock)
+    reservations = Reservations(sender, steps.in_background, known_stock, made)
     lapses, transfers = reservations.lapses, Transfers(sender)
     reserve = ReserveStock(reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out)
     notes = OrderNotes(sender.batches, sender.clock, kept_s=ORDER_NOTES_KEPT_S)

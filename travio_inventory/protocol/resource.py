@@ -324,6 +324,12 @@ class Resource(Protocol[H]):
     def remembered(self, partition: Partition) -> Rows | None:
         """Those of `depends_on` as seen last, if that is known: a claim on them is refused if they changed."""
 
+    async def glance(self, home: Partition, hold_id: str) -> Rows | None:
+        """The row of the hold in its home and those `beside` it, as they were of late, if that is known, or can be read
+        for less than a read that decides: a step that is computed from them is refused if they changed. Raises
+        StoreUnavailable.
+        """
+
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
         """The writes that take the claim, on conditions that only a free one meets; None if nothing is free."""
 

@@ -223,6 +223,10 @@ class Units:
         """See Resource: nothing is."""
         return None
 
+    async def glance(self, _home: Partition, _hold_id: str) -> Rows | None:
+        """See Resource."""
+        return None
+
     def take(self, claim: Claim[UnitHold], seen: Rows) -> Sequence[Write] | None:
         """See Resource."""
         counter = seen.get(COUNTER)
@@ -231,11 +235,8 @@ class Units:
         if counter is None or rows.number(counter, "available") < wanted:
             return None
         is_kept = claim.is_intent or isinstance(claim.holds[0].state, Held)
-        values: Row = {
-            "status": "reserved" if is_kept else "committed",
-            "since_ms": claim.at_ms,
-            "until_ms": claim.until_ms,
-        }
+        status = "reserved" if is_kept else "committed"
+        values: Row = {"status": status, "since_ms": claim.at_ms, "until_ms": claim.until_ms}
         return [
             counted(counter, available=-wanted, reserved=wanted if is_kept else 0),
             *(

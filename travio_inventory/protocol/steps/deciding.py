@@ -4,9 +4,19 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor, ActorKind
-from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
+from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Applied, Row, Rows, StoreUnavailable, Write
+from travio_inventory.protocol.batches import (
+    Applied,
+    NotDone,
+    Refused,
+    Row,
+    Rows,
+    StoreUnavailable,
+    Unknown,
+    Write,
+    is_met,
+)
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.fencing import ABANDONED
 from travio_inventory.protocol.hold import (
@@ -32,6 +42,8 @@ from travio_inventory.protocol.steps.aims import aim_at
 TRIES_MAX = 4
 COUNTED_TRIES_MAX = 24
 """Of a step on a counter: each other step there makes it computed again."""
+GLANCES_MAX = 2
+"""So often a step that is computed from what was seen of late: as that was, and by what the refusal brought."""
 
 
 class Deciding(Generic[H]):
@@ -72,6 +84,9 @@ class Deciding(Generic[H]):
         may be already. Raises as `decide`.
         """
         failed = FailedBatches()
+        at_once = await self._at_a_glance(actor, hold_id, aim, beside, towards, failed)
+        if at_once is not None:
+            return at_once
         for _ in range(COUNTED_TRIES_MAX if self._resource.depends_on else TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
@@ -87,17 +102,68 @@ class Deciding(Generic[H]):
                     if isinstance(hold.state, Confirmed):
                         await writing.list_again(self._sender, self._resource, hold)
                 return hold
-            as_of_ms = self._sender.clock.now_ms()
-            change, with_it = (hold, after, as_seen(hold)), beside if type(after.state) is towards else ()
-            outcome = await writing.step(
-                self._sender, self._resource, change, seen=seen, at_ms=as_of_ms, beside=with_it
-            )
-            if isinstance(outcome, Applied):
-                await self._rolling.changed(hold, after, as_of_ms=as_of_ms)
-                return after.stepped_at(as_of_ms)
-            failed.add(outcome)
+            with_it = beside if type(after.state) is towards else ()
+            stepped = await self._step(hold, after, seen, with_it)
+            if not isinstance(stepped, Unknown | NotDone | Refused):
+                return stepped
+            failed.add(stepped)
             await self._sender.pause()
         raise failed.refusal()
+
+    async def at_once(self, actor: Actor, hold_id: str, state: HoldState, parts: Collection[str] | None) -> H | None:
+        """Decide by what was seen of late alone; None if no batch of ours did it: whether that is possible at all only
+        `decide` says. Raises BackendUnavailable, OutcomeUnknown.
+        """
+        failed = FailedBatches()
+        after = await self._at_a_glance(
+            actor, hold_id, lambda hold: aim_at(hold, state, parts), (), type(state), failed
+        )
+        if after is None and failed.may_land:
+            raise OutcomeUnknown
+        return after
+
+    async def _at_a_glance(
+        self,
+        actor: Actor,
+        hold_id: str,
+        aim: Callable[[H], H | None],
+        beside: Sequence[Write],
+        towards: type[HoldState],
+        failed: FailedBatches,
+    ) -> H | None:
+        """The hold after a step that is computed from what was seen of late, which the batch decides about; None if no
+        step follows from that, or it did not take effect: nobody is answered by a glance. Raises BackendUnavailable.
+        """
+        try:
+            seen = await self._resource.glance(home_of(self._resource, actor.organization, hold_id), hold_id)
+            if seen is None:
+                return None
+            hold = self._owned(actor, hold_id, seen.get(rows.hold_key(hold_id)))
+            after = aim(hold)
+        except (StoreUnavailable, FinalRefusal):
+            return None
+        if after is None:
+            return None
+        with_it = beside if type(after.state) is towards else ()
+        for _ in range(GLANCES_MAX):
+            stepped = await self._step(hold, after, seen, with_it)
+            if not isinstance(stepped, Unknown | NotDone | Refused):
+                return stepped
+            failed.add(stepped)
+            if not isinstance(stepped, Refused) or not is_met(as_seen(hold), stepped.rows.get(rows.hold_key(hold_id))):
+                return None
+            seen = {**seen, **stepped.rows}  # its claims are as they were: what they depend on has moved
+        return None
+
+    async def _step(self, hold: H, after: H, seen: Rows, beside: Sequence[Write]) -> H | Refused | Unknown | NotDone:
+        """The hold after its step, or why it did not take effect. Raises BackendUnavailable."""
+        as_of_ms = self._sender.clock.now_ms()
+        change = (hold, after, as_seen(hold))
+        outcome = await writing.step(self._sender, self._resource, change, seen=seen, at_ms=as_of_ms, beside=beside)
+        if not isinstance(outcome, Applied):
+            return outcome
+        await self._rolling.changed(hold, after, as_of_ms=as_of_ms)
+        return after.stepped_at(as_of_ms)
 
     async def own(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold. Raises HoldNotFound if it is another holder's, never existed, was fenced or closed;

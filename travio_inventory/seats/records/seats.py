@@ -96,6 +96,10 @@ class Seats:
         """See Resource: a cell depends on nothing."""
         return None
 
+    async def glance(self, _home: Partition, _hold_id: str) -> Rows | None:
+        """See Resource: a booking is answered from its row as often as it is changed."""
+        return None
+
     def take(self, claim: Claim[Hold], _seen: Rows) -> Sequence[Write] | None:
         """See Resource."""
         values: Row = {"status": _status(claim), "since_ms": claim.at_ms}

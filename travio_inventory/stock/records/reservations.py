@@ -1,23 +1,24 @@
 """Reservations, on the protocol: made, committed, given back and found."""
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from travio_inventory.kernel.actor import Actor, ActorKind
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import (
     Applied,
     Kind,
     NotDone,
     Partition,
+    Reads,
     Refused,
     RowKey,
     StoreUnavailable,
     Unknown,
 )
-from travio_inventory.protocol.hold import Confirmed, base_id
+from travio_inventory.protocol.hold import Confirmed, HoldState, Released, base_id
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.refusals import (
@@ -28,9 +29,10 @@ from travio_inventory.protocol.refusals import (
     HoldLimitReached,
     HoldNotFound,
 )
-from travio_inventory.protocol.resource import home_and_others
+from travio_inventory.protocol.resource import home_and_others, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.stock.records import reservation_rows
+from travio_inventory.stock.records.known_reservations import KnownReservations
 from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.order_books import SLOT
@@ -49,6 +51,7 @@ from travio_inventory.stock.reservation import OfReservation, Planned, Reservati
 
 TRIES_MAX = 4
 _LIVE = (Status.PENDING, Status.COMMITTED)
+_Step: TypeAlias = Callable[[str, OfReservation, ActorKind], Awaitable[Reservation]]
 
 
 class Reservations:
@@ -59,10 +62,12 @@ class Reservations:
         sender: Sender,
         background: Callable[[Coroutine[Any, Any, None]], None],
         known: KnownStock | None = None,
+        made: KnownReservations | None = None,
     ) -> None:
         self._sender = sender
-        late = LateUnits(sender, self._sweep)
-        self.protocol = HoldProtocol(sender, StockUnits(sender.rules.retention, late, known), Unheard(), background)
+        self._made = made or KnownReservations(KnownStock(sender.clock.elapsed_ms), None)
+        units = StockUnits(sender.rules.retention, LateUnits(sender, self._sweep), known, self._made)
+        self.protocol = HoldProtocol(sender, units, Unheard(), background)
         self.lapses = LapseFinder(self.protocol)
 
     async def _sweep(self, at: Partition) -> None:
@@ -119,6 +124,9 @@ class Reservations:
         StockNotFound, ReservationCancelled, ReservationExpired, StockContended, Overloaded, BackendUnavailable,
         OutcomeUnknown.
         """
+        return await self._at_once(organization, of, by, Confirmed(of.order_id), self._commit)
+
+    async def _commit(self, organization: str, of: OfReservation, by: ActorKind) -> Reservation:
         actor, reservation_id = await self._named(organization, of, by)
         try:
             return await self.protocol.confirm(actor, reservation_id, Confirmed(actor.user), of.parts)
@@ -133,6 +141,9 @@ class Reservations:
         """The reservation without these lines, or cancelled; what was committed is returned. Raises StockNotFound,
         ReservationExpired, Overloaded, BackendUnavailable, OutcomeUnknown.
         """
+        return await self._at_once(organization, of, by, Released(), self._cancel)
+
+    async def _cancel(self, organization: str, of: OfReservation, by: ActorKind) -> Reservation:
         actor, reservation_id = await self._named(organization, of, by)
         try:
             try:
@@ -181,25 +192,59 @@ class Reservations:
         except StockNotFound:
             return None
 
+    async def _at_once(
+        self, organization: str, of: OfReservation, by: ActorKind, state: HoldState, otherwise: _Step
+    ) -> Reservation:
+        """A step on what this process reserved for the order, by what it remembers of that: if it takes effect, the
+        order had no other reservation. `otherwise` is the step by what is read; it alone refuses, or says that it was
+        done before.
+        """
+        named, in_doubt = self._made.of_order(organization, of.order_id), False
+        if named:
+            try:
+                actor = replace(holder_of(organization, of.order_id), kind=by)
+                stepped = await self.protocol.deciding.at_once(actor, named, state, of.parts)
+            except OutcomeUnknown:
+                stepped, in_doubt = None, True
+            if stepped is not None:
+                return stepped
+        try:
+            return await otherwise(organization, of, by)
+        except (BackendUnavailable, Overloaded, StockContended):
+            if in_doubt:
+                raise OutcomeUnknown from None
+            raise
+
     async def _last_of(self, organization: str, order_id: str) -> str:
         """The id of the last reservation that the order asked for, "" if it never did. Raises BackendUnavailable."""
+        return await self._slot(organization, order_id, self._sender.batches)
+
+    async def _slot(self, organization: str, order_id: str, reads: Reads) -> str:
+        """By these reads. Raises BackendUnavailable."""
         ledger = self.protocol.resource.books.ledger(holder_of(organization, order_id))
         try:
-            return rows.text((await self._sender.batches.get(ledger, [SLOT])).get(SLOT, {}), "hold")
+            return rows.text((await reads.get(ledger, [SLOT])).get(SLOT, {}), "hold")
         except StoreUnavailable:
             raise BackendUnavailable from None
 
     async def _named(self, organization: str, of: OfReservation, by: ActorKind) -> tuple[Actor, str]:
-        """The holder and the id of the reservation that is meant. Raises StockNotFound, BackendUnavailable."""
+        """The holder and the id of the reservation that is meant. An order's is named by a majority: none is made
+        before its slot is known to be written. Raises StockNotFound, BackendUnavailable.
+        """
         if of.reservation_id:
             return await self._holder(organization, of.reservation_id, by), of.reservation_id
-        if not (named := await self._last_of(organization, of.order_id)):
+        views = self._made.views
+        named = "" if views is None else await self._slot(organization, of.order_id, views)
+        if not (named or (named := await self._last_of(organization, of.order_id))):
             raise StockNotFound("reservation of the order")
         return replace(holder_of(organization, of.order_id), kind=by), named
 
     async def _holder(self, organization: str, reservation_id: str, by: ActorKind) -> Actor:
+        """Whose it is: that never changes."""
+        made = base_id(reservation_id)
         try:
-            order = await self.protocol.holder(organization, base_id(reservation_id))
+            order = await self._made.order(home_of(self.protocol.resource, organization, made), made)
+            order = order or await self.protocol.holder(organization, made)
         except HoldNotFound:
             raise StockNotFound("reservation") from None
         return replace(holder_of(organization, order), kind=by)

@@ -25,6 +25,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.stock.entry import QUANTITY_MAX
+from travio_inventory.stock.records.known_reservations import KnownReservations
 from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
 from travio_inventory.stock.records.passed_on import PassedOn
@@ -103,12 +104,14 @@ class NotedBatches(PassedOn):
         known: KnownWarehouses,
         entries: KnownStock,
         marks: ShardMarks | None = None,
+        made: KnownReservations | None = None,
     ) -> None:
         super().__init__(batches)
         self._sold_out = sold_out
         self._known = known
         self._entries = entries
         self._marks = marks
+        self._made = made
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """See Reads."""
@@ -138,6 +141,8 @@ class NotedBatches(PassedOn):
                 self._note(partition, writes, is_known=isinstance(outcome, Applied))
         if isinstance(outcome, Refused) and partition.table is Table.STOCK:
             self._entries.seen(partition, outcome.rows)
+            if self._made is not None:
+                self._made.refused(partition, writes, outcome.rows)
         return outcome
 
     def _note(self, partition: Partition, writes: Sequence[Write], *, is_known: bool) -> None:
@@ -146,6 +151,8 @@ class NotedBatches(PassedOn):
             self._sold_out.forget(partition.organization)
             self._known.forget(partition.organization)
         elif partition.table is Table.STOCK:
+            if self._made is not None:
+                self._made.written(partition, writes, is_known=is_known)
             for write in writes:
                 key, _, values, _ = write
                 if key == STOCK:

@@ -42,6 +42,7 @@ from travio_inventory.stock import reservation_events
 from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.records import reservation_rows, stock_rows
 from travio_inventory.stock.records.entry_steps import EntryStep, entry_writes
+from travio_inventory.stock.records.known_reservations import KnownReservations, beside
 from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.late_units import LateUnits
 from travio_inventory.stock.records.order_books import OrderBooks
@@ -74,10 +75,17 @@ class StockUnits:
 
     refuses_contended_late = False
 
-    def __init__(self, retention: Retention, late: LateUnits | None, known: KnownStock | None = None) -> None:
+    def __init__(
+        self,
+        retention: Retention,
+        late: LateUnits | None,
+        known: KnownStock | None = None,
+        made: KnownReservations | None = None,
+    ) -> None:
         self._events_s = retention.events_s
         self._late = late
         self._known = known
+        self._made = made
         self.books = OrderBooks()
 
     def partitions(self, hold: Reservation) -> list[Partition]:
@@ -119,7 +127,7 @@ class StockUnits:
 
     def beside(self, hold_id: str) -> Sequence[RowKey]:
         """See Resource."""
-        return [STOCK, line_key(hold_id), sold_key(hold_id)]
+        return beside(hold_id)
 
     @property
     def depends_on(self) -> Sequence[RowKey]:
@@ -130,6 +138,10 @@ class StockUnits:
         """See Resource."""
         row = None if self._known is None else self._known.row(partition)
         return None if row is None else {STOCK: row}
+
+    async def glance(self, home: Partition, hold_id: str) -> Rows | None:
+        """See Resource."""
+        return None if self._made is None else await self._made.glance(home, hold_id)
 
     def take(self, claim: Claim[Reservation], seen: Rows) -> Sequence[Write] | None:
         """See Resource."""
