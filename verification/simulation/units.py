@@ -247,8 +247,7 @@ class Units:
 
     def extend(self, owned: Mapping[str, Sequence[RowKey]], until_ms: int) -> Sequence[Write]:
         """See Resource."""
-        keys = [key for keys in owned.values() for key in keys]
-        return [Write(key, {"status": "reserved"}, {"until_ms": until_ms}) for key in keys]
+        return [Write(key, {"status": "reserved"}, {"until_ms": until_ms}) for keys in owned.values() for key in keys]
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, seen: Rows, _now: Recorded
