@@ -15,7 +15,13 @@ Reply: TypeAlias = Any
 """int, bytes, None, or a list of replies, depending on the script; a redis.ResponseError if the server refuses."""
 
 LATE_S: Final = 0.005
-_NOTHING: Final = object()
+NO_ANSWER: Final = object()
+"""What a reader gives while the next answer is not there yet."""
+
+
+def new_reader() -> hiredis.Reader:
+    """Reads what a server sends. Raises InvalidResponse for what is no answer."""
+    return hiredis.Reader(protocolError=InvalidResponse, replyError=error_of, notEnoughData=NO_ANSWER)
 
 
 class Answers(asyncio.Protocol):
@@ -29,7 +35,7 @@ class Answers(asyncio.Protocol):
         self._got = got
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=error_of, notEnoughData=_NOTHING)
+        self._reader = new_reader()
         self._expected = 0
         self._timer: asyncio.TimerHandle | None = None
         self._lost: Exception | None = None
@@ -81,7 +87,7 @@ class Answers(asyncio.Protocol):
             except InvalidResponse as wrong:
                 self._end(wrong)
                 return
-            if answer is _NOTHING:
+            if answer is NO_ANSWER:
                 return
             if isinstance(answer, RedisConnectionError):
                 self._end(answer)

@@ -1,7 +1,8 @@
 """One Redis for several deployments: each has its own keys, and receives only its own invalidations."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.connection import OpenRedis, open_redis
@@ -31,10 +32,10 @@ class _OwnKeys:
         self._redis = redis
         self._prefix = prefix
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Coroutine[Any, Any, Reply]:
         """See Redis."""
         prefix = self._prefix
-        return await self._redis.run(script, [prefix + key for key in keys], *words)
+        return self._redis.run(script, [prefix + key for key in keys], *words)
 
     @property
     def is_up(self) -> bool:

@@ -8,11 +8,15 @@ from contextlib import suppress
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
+from travio_inventory.edge.answers import NO_ANSWER, Reply, new_reader
 from travio_inventory.edge.keys import INVALIDATIONS
 from travio_inventory.edge.pipelined_connection import connect
+from travio_inventory.edge.redis_internals import transport_of
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
+from travio_inventory.edge.scripts import packed
 
 _log = logging.getLogger(__name__)
+_SUBSCRIBE, _PING = packed(["SUBSCRIBE", INVALIDATIONS]), packed(["PING"])
 
 
 class Invalidations:
@@ -78,23 +82,22 @@ class Invalidations:
 
     async def _listen(self, connection: AbstractConnection) -> None:
         """Never returns. Raises what ends the connection."""
-        async with asyncio.timeout(self._connect_s_max) as patience:
+        async with asyncio.timeout(self._connect_s_max):
             await connect(connection)
-            await connection.send_command("SUBSCRIBE", INVALIDATIONS, check_health=False)
-            await connection.read_response(disable_decoding=True)
-            self.are_heard, self._complained = True, False
-            asking = asyncio.create_task(self._ask_for_signs(connection))
-            try:
-                while True:
-                    patience.reschedule(asyncio.get_running_loop().time() + 2 * self._ask_every_s)
-                    kind, *_, text = await connection.read_response(disable_decoding=True)
-                    if kind == b"message":
-                        key, *groups = text.split(b" ")
-                        self._on_change(key, list(map(int, groups)))
-            finally:
-                asking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await asking
+            messages = Messages(connection, self._changed)
+            messages.send(_SUBSCRIBE)
+            await messages.begun
+        self.are_heard, self._complained = True, False
+        while (patience_s := 2 * self._ask_every_s - messages.silent_s) > 0:
+            messages.send(_PING)
+            await asyncio.wait({messages.ended}, timeout=min(patience_s, self._ask_every_s))
+            if messages.ended.done():
+                raise messages.ended.result()
+        raise TimeoutError("the server is silent")
+
+    def _changed(self, text: bytes) -> None:
+        key, *groups = text.split(b" ")
+        self._on_change(key, list(map(int, groups)))
 
     def _complain(self, refused: ResponseError) -> None:
         """Log it, once until it has worked again."""
@@ -102,9 +105,61 @@ class Invalidations:
             self._complained = True
             _log.error("redis refuses to send invalidations: %s; the user needs %s", refused, RIGHTS)
 
-    async def _ask_for_signs(self, connection: AbstractConnection) -> None:
-        """Probes the server, to distinguish a silent one from a lost one. Ends with the connection."""
-        while connection.is_connected:
-            await asyncio.sleep(self._ask_every_s)
-            with suppress(Exception):  # the listener sees the same
-                await connection.send_command("PING", check_health=False)
+
+class Messages(asyncio.Protocol):
+    """Takes over a connection that the library has opened, and calls `on_message` with the text of each message. There
+    is no task and no timer for each. `begun` is done when the server has answered, or raises why it never will; `ended`
+    is done when the connection ends, with the reason.
+    """
+
+    def __init__(self, connection: AbstractConnection, on_message: Callable[[bytes], None]) -> None:
+        self._on_message = on_message
+        self._loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[Exception] = self._loop.create_future()
+        self._heard_at = self._loop.time()
+        self._reader = new_reader()
+        self._transport = transport_of(connection)
+        self._before = self._transport.get_protocol()
+        self._transport.set_protocol(self)
+
+    @property
+    def silent_s(self) -> float:
+        """Since when nothing has come."""
+        return self._loop.time() - self._heard_at
+
+    def send(self, command: bytes) -> None:
+        """Send it; its answer is a sign of life."""
+        self._transport.write(command)
+
+    def _take(self, answer: Reply) -> None:
+        """Raises ResponseError if the server refuses."""
+        if isinstance(answer, Exception):
+            raise answer
+        if answer[0] == b"message":
+            self._on_message(answer[-1])
+        elif not self.begun.done():
+            self.begun.set_result(None)
+
+    def _end(self, why: Exception) -> None:
+        if not self.begun.done():
+            self.begun.set_exception(why)
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    # ---- asyncio.Protocol
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        self._heard_at = self._loop.time()
+        self._reader.feed(data)
+        try:
+            while not self.ended.done() and (answer := self._reader.gets(False)) is not NO_ANSWER:
+                self._take(answer)
+        except Exception as wrong:  # noqa: BLE001 - whatever came, another connection is tried
+            self._end(wrong)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol. The library's own protocol waits for it too."""
+        self._before.connection_lost(exc)
+        self._end(exc or ConnectionError("the server closed the connection"))

@@ -1,8 +1,7 @@
 """A gate that asks a distant one, and remembers for a moment what it said, so that a crowd on one seat asks once."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol
 
 from travio_inventory.edge.lapsing import Lapsing
@@ -34,11 +33,11 @@ class AskedGate(Protocol):
         ...
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
-        """See Gate."""
+        """See Gate. Waits for nothing: no answer comes in between."""
         ...
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        """See TakenSeats."""
+        """See TakenSeats. Waits for nothing, as `leave`."""
         ...
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
@@ -61,7 +60,7 @@ class GateMemory:
         self._now_ms = now_ms
         self._said: Lapsing[Cell, Found | None] = Lapsing(CELLS_MAX)
         """None: the cell was free, or the asker's own."""
-        self._asking: dict[SeatGroupKey, list[_Asking]] = {}
+        self._asking: dict[SeatGroupKey, list[Asking]] = {}
 
     def refusal(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> Sequence[Found]:
         """What is remembered of the cells that another has; nothing unless all of them were asked about."""
@@ -100,49 +99,70 @@ class GateMemory:
             for asking in asked:
                 asking.cells.clear()
 
-    def asked_about(self, group: SeatGroupKey, cells: Sequence[Cell]) -> asyncio.Event | None:
-        """Set once a question about one of the cells is answered; None if there is none."""
-        return next((each.answered for each in self._asking.get(group, ()) if each.is_about(cells)), None)
+    def asked_about(self, group: SeatGroupKey, cells: Sequence[Cell]) -> "Asking | None":
+        """A question about one of the cells that is under way; None if there is none."""
+        for each in self._asking.get(group, ()):
+            if each.is_about(cells):
+                return each
+        return None
 
-    @contextmanager
-    def asking(self, group: SeatGroupKey, cells: Sequence[Cell]) -> Iterator[Callable[[Sequence[Found]], None]]:
-        """While a question about the cells is under way; to be called with a refusal.
+    def asking(self, group: SeatGroupKey, cells: Sequence[Cell]) -> "Asking":
+        """A question about the cells is under way from now on, until it has `ended`."""
+        asking = Asking(group, cells, self._now_ms())
+        self._asking.setdefault(group, []).append(asking)
+        return asking
 
-        It is remembered from when it was asked for, so that nothing is remembered for longer than it counts.
+    def ended(self, asking: "Asking") -> None:
+        """It is answered, or nobody asks any more."""
+        asked = self._asking[asking.group]
+        asked.remove(asking)
+        if not asked:
+            del self._asking[asking.group]
+        asking.end()
+
+    def remember(self, asking: "Asking", found: Sequence[Found]) -> None:
+        """It was answered by a refusal, which counts from when it was asked for, so that nothing is remembered for
+        longer than it counts.
         """
-        asking, asked_at_ms = _Asking(cells), self._now_ms()
-        asked = self._asking.setdefault(group, [])
-        asked.append(asking)
-        try:
-            yield lambda found: self._remember(group, asking.cells, found, asked_at_ms)
-        finally:
-            asking.answered.set()
-            asked.remove(asking)
-            if not asked:
-                del self._asking[group]
-
-    def _remember(self, group: SeatGroupKey, cells: Collection[Cell], found: Sequence[Found], at_ms: int) -> None:
         by_cell = {each.cell: each for each in found}
-        for cell in cells:
+        for cell in asking.cells:
             each = by_cell.get(cell)
-            self._said.put(group, [cell], each, at_ms, kept_ms(each.left_ms if each else MEMORY_MS))
+            left_ms = kept_ms(each.left_ms if each else MEMORY_MS)
+            self._said.put(asking.group, [cell], each, asking.at_ms, left_ms)
 
 
-class _Asking:
+class Asking:
     """A question under way. `cells` are those whose answer may be remembered."""
 
-    def __init__(self, cells: Collection[Cell]) -> None:
-        self.answered = asyncio.Event()
-        self.cells = set(cells)
-        self._about = frozenset(cells)
+    __slots__ = ("_about", "_ended", "at_ms", "cells", "group")
 
-    def is_about(self, cells: Collection[Cell]) -> bool:
-        return not self._about.isdisjoint(cells)
+    def __init__(self, group: SeatGroupKey, cells: Sequence[Cell], at_ms: int) -> None:
+        self.group = group
+        self.at_ms = at_ms
+        self.cells = set(cells)
+        self._about = cells
+        self._ended: asyncio.Event | None = None
+        """For those who wait, where there are any."""
+
+    def is_about(self, cells: Sequence[Cell]) -> bool:
+        """Whether it asks about one of these, too."""
+        return not set(self._about).isdisjoint(cells)
+
+    async def answered(self) -> None:
+        """Wait until it has ended."""
+        if self._ended is None:
+            self._ended = asyncio.Event()
+        await self._ended.wait()
+
+    def end(self) -> None:
+        """Tell those who wait."""
+        if self._ended is not None:
+            self._ended.set()
 
 
 class RememberingGate:
-    """Gate and TakenSeats. Only refusals are given from memory. What this process locks is forgotten; what it leaves,
-    marks or clears is forgotten before and after, since answers may come in between.
+    """Gate and TakenSeats. Only refusals are given from memory. What this process locks, leaves or marks is forgotten;
+    what it clears is forgotten before and after, since answers may come in between.
     """
 
     def __init__(self, gate: AskedGate, memory: GateMemory) -> None:
@@ -161,12 +181,15 @@ class RememberingGate:
                     self.hits.found += 1
                     return told(refusal)
         self.hits.missed += 1
-        with self._memory.asking(group, cells) as remember:
+        asking = self._memory.asking(group, cells)
+        try:
             found = await self._gate.ask(group, cells, attempt, ttl_ms=ttl_ms)
             if found:
-                remember(found)
+                self._memory.remember(asking, found)
             else:
                 self._memory.forget(group, cells)
+        finally:
+            self._memory.ended(asking)
         return told(found)
 
     def recall(self, group: SeatGroupKey, cells: Sequence[Cell], last: Recalled | None) -> Recalled | None:
@@ -178,13 +201,11 @@ class RememberingGate:
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """See Gate."""
-        self._memory.forget(group, cells)
         await self._gate.leave(group, cells, token=token)
         self._memory.forget(group, cells)
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """See TakenSeats."""
-        self._memory.forget(group, cells)
         await self._gate.mark(group, cells, occupancy)
         self._memory.forget(group, cells)
 
@@ -197,10 +218,10 @@ class RememberingGate:
     async def _wait_for_others(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> None:
         """Return when there is a refusal, or nobody asks about one of the cells; after two answers in any case."""
         for _ in range(WAITS_MAX):
-            answered = self._memory.asked_about(group, cells)
-            if answered is None or self._memory.refusal(group, cells, attempt):
+            asking = self._memory.asked_about(group, cells)
+            if asking is None or self._memory.refusal(group, cells, attempt):
                 return
-            await answered.wait()
+            await asking.answered()
 
     async def _is_known(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
         """Whether an attempt that would be refused was let in before; others need not know."""

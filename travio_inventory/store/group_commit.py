@@ -38,6 +38,7 @@ from travio_inventory.protocol.batches import (
     Outcome,
     Partition,
     Refused,
+    Row,
     RowKey,
     Rows,
     Unknown,
@@ -84,8 +85,7 @@ class Member:
 
     def __post_init__(self) -> None:
         self.keys = frozenset([write.key for write in self.writes])
-        values = [write.values.values() for write in self.writes]
-        self.chars = len("".join([value for row in values for value in row if isinstance(value, str)]))
+        self.chars = _chars_of(self.writes)
 
     def end(self, outcome: Outcome) -> None:
         """Answer the caller, if it still waits."""
@@ -101,6 +101,17 @@ class Member:
     def is_refused_by(self, rows: Rows) -> bool:
         """Whether a condition of its own is not met by these rows."""
         return not all(is_met(write.condition, rows.get(write.key)) for write in self.writes)
+
+
+def _chars_of(writes: Sequence[Write]) -> int:
+    """How much text they write: each row of several that are given the same, as the cells of a hold are.."""
+    chars = last = 0
+    before: Row | None = None
+    for _, _, values, _ in writes:
+        if values is not before:
+            before, last = values, len("".join([value for value in values.values() if isinstance(value, str)]))
+        chars += last
+    return chars
 
 
 class _Company:

@@ -36,6 +36,8 @@ SINK = "sink"
 HOLDS = "holds"
 PORTS = {"store", HOLDS, "gate", "taken", "seat_maps", SINK}
 """Called by use cases, rounds too: not reported alone either."""
+TOLD = {"leave", "mark"}
+"""Methods of ports that wait for nothing and have no outcome: they are not counted."""
 
 
 def _answer_of_gate(answer: object) -> str:
@@ -106,13 +108,15 @@ class CallWatch:
         self._log_throttle = LogThrottle()
 
     def port(self, name: str, port: T) -> T:
-        """The same port, each call counted under `name.method`.
+        """The same port, each call of it that waits for something counted under `name.method`.
 
         Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, the reason of a refusal, error,
         and cancelled.
         """
 
         def counted(method: str, call: _Step) -> _Step:
+            if method in TOLD:
+                return call
             return _counted(f"{name}.{method}", call, self._figures, decided=ANSWERING.get(method))
 
         return cast(T, _with_methods_of(port, counted))
