@@ -13,6 +13,7 @@ INVALIDATIONS: Final = b"travio:invalidations"
 """The channel for the names of changed trips' hashes."""
 
 _KEYS_REMEMBERED_MAX = 4_096
+_CELLS_REMEMBERED_MAX = 16_384
 _IS_PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*", re.ASCII).fullmatch
 """Whether escaping would change nothing; most ids are so."""
 
@@ -71,5 +72,11 @@ def _trip(trip: TripKey) -> bytes:
 
 
 def _cell_keys(prefix: bytes, cells: Sequence[Cell]) -> list[bytes]:
-    """The number comes first, so that no two names can be equal."""
-    return [b"%b%d:%b" % (prefix, segment, seat.encode(errors="surrogatepass")) for seat, segment in cells]
+    return [prefix + _name_of(cell) for cell in cells]
+
+
+@lru_cache(_CELLS_REMEMBERED_MAX)
+def _name_of(cell: Cell) -> bytes:
+    """The number comes first, so that no two names can be equal. Cells are few: trips name their seats alike."""
+    seat, segment = cell
+    return b"%d:%b" % (segment, seat.encode(errors="surrogatepass"))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from secrets import token_hex
 from types import MappingProxyType
@@ -87,7 +87,8 @@ class RedisSeatMapCache:
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """Drop the groups and revoke their leases, in every process. Not certain if Redis does not answer in time."""
-        return all([await self._invalidate(map_key(trip), portion) for portion in _portions(groups)])
+        key = map_key(trip)
+        return all([await self._invalidate(key, portion) for portion in _portions(groups)])
 
     async def _invalidate(self, key: bytes, groups: Sequence[int]) -> bool:
         try:
@@ -136,10 +137,12 @@ class RedisSeatMapCache:
         return groups
 
 
-def _portions(groups: Collection[int]) -> Iterator[Sequence[int]]:
+def _portions(groups: Collection[int]) -> Sequence[Sequence[int]]:
     """The seat groups, in portions small enough not to block Redis."""
     ordered = list(groups)
-    return (ordered[start : start + GROUPS_PER_SCRIPT_MAX] for start in range(0, len(ordered), GROUPS_PER_SCRIPT_MAX))
+    if len(ordered) <= GROUPS_PER_SCRIPT_MAX:
+        return [ordered] if ordered else []
+    return [ordered[start : start + GROUPS_PER_SCRIPT_MAX] for start in range(0, len(ordered), GROUPS_PER_SCRIPT_MAX)]
 
 
 class _Copy(NamedTuple):

@@ -1,7 +1,6 @@
 """One Redis server: commands to it, and the invalidations that it publishes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -86,9 +85,11 @@ class Server:
 
         def send() -> None:
             command = script.by_digest if script in self._told else script.in_full
-            with suppress(RedisDown):
+            try:
                 self.line.send(command(keys, words), answered)
-                self._told.add(script)
+            except RedisDown:
+                return
+            self._told.add(script)
 
         send()
 

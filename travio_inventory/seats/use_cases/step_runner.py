@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from travio_inventory.kernel.answer_deadline import a_step_begins, only_reading
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
@@ -26,8 +26,8 @@ class StepRunner:
         self._free = in_flight_max
         self._waiting: deque[asyncio.Future[None]] = deque()
         """Nobody waits while there are free turns."""
-        self._steps: dict[asyncio.Task[None], tuple[Coroutine[Any, Any, Any], asyncio.Future[Any]]] = {}
-        """Each with what it runs, and whom it tells the result."""
+        self._steps: dict[asyncio.Future[Any], tuple[asyncio.Task[None], Coroutine[Any, Any, Any]]] = {}
+        """By whom they tell their result: the task of each, and what it runs."""
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -57,8 +57,7 @@ class StepRunner:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         a_step_begins()
-        task = loop.create_task(self._to_its_end(step, result))
-        self._steps[task] = step, result
+        self._steps[result] = loop.create_task(self._to_its_end(step, result)), step
         return await result
 
     async def _turn(self) -> None:
@@ -91,7 +90,7 @@ class StepRunner:
             if not result.done():
                 result.set_result(done)
         finally:
-            del self._steps[cast("asyncio.Task[None]", asyncio.current_task())]
+            del self._steps[result]
             self._give_turn()
 
     def _give_turn(self) -> None:
@@ -111,7 +110,7 @@ class StepRunner:
     async def drain(self, seconds: float) -> None:
         """Wait for everything that runs, at most `seconds`, then cancel the rest."""
         deadline = asyncio.get_running_loop().time() + seconds
-        while tasks := [*self._steps, *self._background]:
+        while tasks := [*(task for task, _ in self._steps.values()), *self._background]:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 for task in tasks:
@@ -123,7 +122,7 @@ class StepRunner:
 
     def _refuse_the_rest(self) -> None:
         """Those that were cut off before their first line."""
-        for step, result in self._steps.values():
+        for result, (_, step) in self._steps.items():
             step.close()
             _refuse(result, BackendUnavailable("the service stops"))
             self._give_turn()

@@ -39,6 +39,7 @@ TEXTS_CACHED = 1_024
 KEYS_PER_READ_MAX = 100
 """As many rows as one SELECT may name on ScyllaDB (max_clustering_key_restrictions_per_query)."""
 PLACES_CACHED = 20_000
+CELLS_CACHED = 16_384
 ID_BYTES_MAX = 65_535
 
 _Shape: TypeAlias = tuple[str, Table, Kind]
@@ -178,8 +179,16 @@ def _row_key_of(table: Table) -> Callable[[RowKey], bytes]:
 
 
 def _key_with_segment(key: RowKey) -> bytes:
+    return _known_cell(key) if key.kind is Kind.CELL else _packed_key(key)
+
+
+def _packed_key(key: RowKey) -> bytes:
     kind, row_id, segment = key
     return _KINDS[kind] + _id(row_id) + _number(segment)
+
+
+_known_cell = lru_cache(maxsize=CELLS_CACHED)(_packed_key)
+"""Cells are few, and trips name their seats alike."""
 
 
 def _key_without_segment(table: Table, key: RowKey) -> bytes:
