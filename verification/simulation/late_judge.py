@@ -5,6 +5,7 @@ What an entry has is counted over all of its shards, with what is on its way bet
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
 from travio_inventory.protocol.fencing import REFUSED
@@ -50,8 +51,9 @@ class LateJudge:
                 self.given_up.add(key.id)
 
     def judged(self, calls: Sequence[Told], organization: str) -> Iterator[str]:
-        """What is wrong with refusals that were decided while somebody asked."""
+        """What is wrong with refusals that were decided while somebody asked, and nobody reserved anew."""
         begun: dict[str, float] = {}
+        anew_s = _reserved_anew_s(calls)
         for call in (each for each in calls if each.what.startswith("commit")):
             begin_s = begun.setdefault(call.order, call.begun_s)
             named = base_id(call.reservation_id)
@@ -60,8 +62,20 @@ class LateJudge:
                 yield f"S8 {call.order} was refused for good, and its late commit was only given up"
             if call.answer != "ReservationExpired" or fenced_s is None or fenced_s < begin_s:
                 continue
+            if anew_s.get(call.order, inf) <= fenced_s:
+                continue
             lines = self._lines[named]
             homes = [home_of(Partition(Table.STOCK, organization, line.sku, line.place)) for line in lines]
             least = [self._wholes.least_at(home, begin_s, fenced_s) for home in homes]
             if all(count >= line.quantity for count, line in zip(least, lines, strict=True)):
                 yield f"S8 {call.order} was refused for good, and of its {lines} there were {least} all the time"
+
+
+def _reserved_anew_s(calls: Sequence[Told]) -> Mapping[str, float]:
+    """Since when another reservation was asked for, under another key than the first one of its order."""
+    first: dict[str, str] = {}
+    anew_s: dict[str, float] = {}
+    for call in sorted(calls, key=lambda each: each.begun_s):
+        if call.what == "reserve" and first.setdefault(call.order, call.key) != call.key:
+            anew_s.setdefault(call.order, call.begun_s)
+    return anew_s

@@ -199,7 +199,7 @@ class StockWorld:
 
     async def _ask(self, what: str, request: Reserve) -> Told:
         call = Told(what, request.order_id, request.key, request.merged, is_split=request.allow_split, begun_s=now_s())
-        process = self.random.choice(self.processes)
+        process, last = self.random.choice(self.processes), self._last_of(request.order_id)
         task = process.start(self._do(process.stock, what, request))
         if self.random.random() < self.plan.kills:
             asyncio.get_running_loop().call_later(self.random.uniform(0, 0.3), process.kill)
@@ -215,7 +215,7 @@ class StockWorld:
                 call.answer = "ask again"
             elif isinstance(error, Refusal):
                 call.answer = type(error).__name__
-                call.reservation_id = self._last_of(request.order_id)
+                call.reservation_id = last
             else:
                 raise error
         self.answers[f"{what} {call.answer}"] += 1
