@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from grpclib.client import Channel
+from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -18,6 +19,7 @@ from tests.app.collector import WITHIN_S, Collector, collector, traced
 from travio_inventory.app.service import App, running
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
+from travio_inventory.client.stock import InsufficientStock, Site
 from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
 from travio_inventory.telemetry.sampling import Sampling, sampling
 from travio_inventory.wire.inventory.v1 import GetTripRequest, HoldSeatsRequest, InventoryServiceStub
@@ -69,6 +71,32 @@ async def test_a_call_is_one_trace_down_to_the_store(collector: Collector, tmp_p
     assert attributes(of_hold["store.apply"]).items() > {"db.system.name": "sqlite", "travio.answer": "Applied"}.items()
     assert collector.services == {"seats"}
     assert collector.named("send json-lines")
+
+
+async def test_a_call_about_stock_is_one_trace_down_to_the_store_whatever_its_face(
+    collector: Collector, tmp_path: Path
+) -> None:
+    """Over gRPC and over HTTP, done and refused; over HTTP within the caller's own trace."""
+    async with running(traced(collector.address, tmp_path)) as app, client_of(app) as client:
+        await client.stock.add_warehouse("west", Site("West"))
+        await client.stock.add("cup", "west", "cup", quantity=5)
+        await client.stock.reserve("o1", [("cup", 2)])
+        with pytest.raises(InsufficientStock):
+            await client.stock.reserve("o2", [("cup", 9)])
+        headers = {"traceparent": PARENT, "x-organization-id": ORGANIZATION}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", headers=headers) as web:
+            asked = {"orderId": "o3", "items": [{"sku": "cup", "quantity": 1}]}
+            assert (await web.post("/api/v1/reservations", json=asked)).status_code == 201
+    reserved, refused = collector.named("stock.v1.StockService/ReserveStock")
+    [over_http] = collector.named("POST /api/v1/reservations")
+    assert (over_http.trace_id.hex(), over_http.parent_span_id.hex()) == (TRACE, CALLER)
+    assert attributes(refused)["rpc.grpc.status_code"] == Status.FAILED_PRECONDITION.value
+    for call in (reserved, over_http):
+        steps = [span for span in collector.spans if span.trace_id == call.trace_id and span.name == "store.apply"]
+        assert call.kind == Span.SPAN_KIND_SERVER
+        assert steps
+        assert {span.parent_span_id for span in steps} == {call.span_id}
+        assert {attributes(span)["db.system.name"] for span in steps} == {"sqlite"}
 
 
 @pytest.mark.parametrize(("ratio", "spans"), [("0", 0), ("1", 3)])
