@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from travio_inventory.protocol import judging
-from verification.crash_points.stock_scenes import SCENES, Scene, visit
+from verification.crash_points.places import Embedded
+from verification.crash_points.stock_playing import visit
+from verification.crash_points.stock_scenes import SCENES, Scene
 from verification.simulation.broken_purchases import BROKEN_PURCHASES
 from verification.simulation.broken_shards import BROKEN_SHARDS
 from verification.simulation.broken_shop import BROKEN_SHOP
@@ -23,7 +25,7 @@ STRIDES = {"transfer": 1, "approval": 1, "orders": 3, "purchases": 3, "shards": 
 def test_whatever_call_a_process_is_killed_at_the_next_one_ends_as_if_it_had_not_been(
     members: Executor, tmp_path: Path, scene: Scene
 ) -> None:
-    points, wrong = members.submit(visit, tmp_path, scene, stride=STRIDES[scene.name]).result()
+    points, wrong = members.submit(visit, Embedded(tmp_path), scene, stride=STRIDES[scene.name]).result()
     assert wrong == []
     assert points > 20
 
@@ -52,4 +54,4 @@ def visit_broken(folder: Path, name: str, scene: Scene) -> tuple[int, list[str]]
             patch.setattr(judging, "LATE_MAX", 1)
         else:
             (BROKEN_SHOP | BROKEN_PURCHASES | BROKEN_SHARDS)[name].plant(patch)
-        return visit(folder, scene, stride=3)
+        return visit(Embedded(folder), scene, stride=3)

@@ -1,7 +1,6 @@
-"""Scenes of stock whose process is killed at any call (transfers, approvals, orders, purchases, shards, late commits),
-then repeated.
+"""Scenes of stock: transfers, approvals, orders, purchases, shards, late commits.
 
-Each step has its key, so a next process repeats the whole scene, and it must end as if nobody had been killed.
+Each step has its key, so that a next process may repeat the whole scene.
 """
 
 import asyncio
@@ -9,9 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from uuid import uuid4
 
 from travio_inventory.api.inbound.stock_reactions import with_stock
 from travio_inventory.events.inbound.message import Message
@@ -19,8 +16,10 @@ from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import RetryableRefusal
-from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.batches import ABSENT, Batches, Index, Write
 from travio_inventory.protocol.inbox import Inbox
+from travio_inventory.protocol.index_entries import minute_of
+from travio_inventory.protocol.minute_cursor import cursor_of
 from travio_inventory.stock.approval import ApprovalLimits, ApprovalsQuery, DecideAdjustment
 from travio_inventory.stock.commands import AdjustStock, ChangeEntry, MovementsQuery, Why
 from travio_inventory.stock.movement import MovementType
@@ -33,8 +32,6 @@ from travio_inventory.stock.restocking import SuggestionsQuery
 from travio_inventory.stock.supplier import AddSupplier, Contact
 from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnTheWay, ReceiveTransfer, TransfersQuery
 from travio_inventory.stock.use_cases.settle_order import TOLD
-from travio_inventory.store.sqlite import SqliteBatches
-from verification.crash_points.processes import Failed, Say, kill_myself, live
 from verification.stock_load.shelves import Shop
 
 T = TypeVar("T")
@@ -42,13 +39,10 @@ T = TypeVar("T")
 LIMITS = ApprovalLimits(3)
 OPENING = 10
 RETENTION_S = 7 * 86_400
-LATER_MS = 60_000
-"""The next process comes so much later: what the dead one had begun has had its grace."""
 LATE_TTL_S = 10
 LATE_MS = 12_000
 """So much later it is paid."""
 TRIES_MAX = 100
-POINTS_MAX = 400
 
 
 class LaterClock:
@@ -65,31 +59,6 @@ class LaterClock:
     def elapsed_ms(self) -> int:
         """See Clock."""
         return self._clock.elapsed_ms()
-
-
-class Mortal:
-    """A way to the store on which this process is killed, at its call of that number."""
-
-    def __init__(self, store: Batches, calls: int, *, is_after: bool) -> None:
-        self._store = store
-        self._left = calls
-        self._is_after = is_after
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
-        call = getattr(self._store, name)
-        if not asyncio.iscoroutinefunction(call):
-            return call
-
-        async def limited(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the store's
-            self._left -= 1
-            if self._left < 0 and not self._is_after:
-                kill_myself()
-            answer = await call(*args, **options)
-            if self._left < 0:
-                kill_myself()
-            return answer
-
-        return limited
 
 
 async def insist(ask: Callable[[], Awaitable[T]]) -> T:
@@ -262,40 +231,11 @@ def shop_on(store: Batches, organization: str, *, later_ms: int = 0) -> Shop:
     return Shop(store, organization, clock=LaterClock(later_ms), limits=LIMITS)
 
 
-async def _doomed(say: Say, folder: Path, scene: Scene, calls: int, *, is_after: bool) -> None:
-    async with SqliteBatches.open(folder) as store:
-        shop = shop_on(store, "org")
-        north, south = await shop.warehouses(2)
-        await shop.shelve("cup", north, OPENING)
-        await shop.shelve("cup", south, 0)
-        await shop.stock.suppliers.add(shop.actor, AddSupplier("acme", Contact("Acme")))
-        await scene.play(shop_on(Mortal(store, calls, is_after=is_after), "org"))
-        await shop.settled()
-        say("over")
-
-
-async def _next(say: Say, folder: Path, scene: Scene) -> None:
-    async with SqliteBatches.open(folder) as store:
-        shop = shop_on(store, "org", later_ms=LATER_MS)
-        await scene.play(shop)
-        await shop.settled()
-        say(await picture(shop))
-
-
-def visit(folder: Path, scene: Scene, *, stride: int = 1) -> tuple[int, list[str]]:
-    """How many points were visited, every `stride`th call, before it and after; and what was wrong. To be called where
-    a process can fork.
-    """
-    expected, wrong, points = None, list[str](), 0
-    for calls in (POINTS_MAX, *range(0, POINTS_MAX, stride)):
-        for is_after in (False, True):
-            own = folder / uuid4().hex
-            life = live(partial(_doomed, folder=own, scene=scene, calls=calls, is_after=is_after))
-            said = live(partial(_next, folder=own, scene=scene)).said
-            expected = expected or said
-            if said != expected or any(isinstance(each, Failed) for each in [*life.said, *said]):
-                wrong.append(f"{scene.name}, call {calls}, after: {is_after}: {[*life.said, *said]}, not {expected}")
-            points += life.was_killed
-            if calls < POINTS_MAX and not life.was_killed:
-                return points, wrong
-    return points, wrong
+async def prepare(shop: Shop) -> None:
+    """Ten cups in the north, none in the south, and a supplier. Sweepers need not search a whole day before."""
+    cursor, row = cursor_of(Index.STOCK_EXPIRY, "")
+    await shop.store.apply(cursor, [Write(row, ABSENT, {"reached": minute_of(shop.clock.now_ms()) - 1})])
+    north, south = await shop.warehouses(2)
+    await shop.shelve("cup", north, OPENING)
+    await shop.shelve("cup", south, 0)
+    await shop.stock.suppliers.add(shop.actor, AddSupplier("acme", Contact("Acme")))
