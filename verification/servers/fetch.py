@@ -17,6 +17,13 @@ FROM_MAVEN: tuple[FromMaven, ...] = ("cassandra", "kafka")
 ROOT = Path(__file__).parent.parent.parent
 WEB_CLIENT = Path(__file__).with_name("web_client")
 """What a web shop would build, for tests in a browser."""
+BUILT_FOR_USE = {
+    "process.env.NODE_ENV": '"production"',
+    "__VUE_OPTIONS_API__": "true",
+    "__VUE_PROD_DEVTOOLS__": "false",
+    "__VUE_PROD_HYDRATION_MISMATCH_DETAILS__": "false",
+}
+"""What the frameworks ask of whoever builds them."""
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
 
 KIND_VARIABLE = "TRAVIO_TEST_REDIS"
@@ -136,14 +143,14 @@ def chromium_missing() -> str | None:
 
 
 def web_client() -> Path:
-    """The script with the npm clients of Connect and gRPC-Web, whether it exists or not."""
+    """The script with the npm clients of Connect and gRPC-Web and pages of frameworks, whether it exists or not."""
     sources = sorted(WEB_CLIENT.glob("*.js*"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
     return cache_folder() / f"web-client-{digest}.js"
 
 
 def web_client_missing() -> str | None:
-    """Why the npm clients are not here, None if they are."""
+    """Why they are not here, None if they are."""
     return None if web_client().is_file() else f"the npm clients are not in {cache_folder()}: run `make servers`"
 
 
@@ -225,6 +232,8 @@ def _build_web_client() -> None:
             "client.js",
             "--bundle",
             "--format=iife",
+            "--jsx=automatic",
+            *(f"--define:{name}={value}" for name, value in BUILT_FOR_USE.items()),
             "--log-level=warning",
         ]
         subprocess.run([*command, f"--outfile={built}"], cwd=folder, check=True)

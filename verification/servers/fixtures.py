@@ -173,7 +173,7 @@ def kubectl() -> str:
 
 @pytest.fixture(scope="session")
 def web_client() -> str:
-    """The script with the npm clients of Connect and gRPC-Web."""
+    """The script with the npm clients of Connect and gRPC-Web, and with pages of frameworks."""
     need("web client")
     return fetch.web_client().read_text()
 

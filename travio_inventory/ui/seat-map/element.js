@@ -4,15 +4,21 @@ const TEXT_ATTRIBUTES = ["trip", "from", "to", "section", "organization", "user"
 const NUMBER_ATTRIBUTES = ["party-size", "party-size-max", "hold-seconds", "poll-seconds"];
 const BEGIN_ANEW = ["trip", "from", "to", "organization", "user", "service", "choose-journey", "hold-token"];
 const GIVEN = { token: null, isObjectSelectable: null, priceFormatter: null, messages: {} };
-const SET_EARLY = [...TEXT_ATTRIBUTES, "partySize", "partySizeMax", "holdToken", ...Object.keys(GIVEN)];
+const camelCase = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+const ATTRIBUTES = [...TEXT_ATTRIBUTES, ...NUMBER_ATTRIBUTES, "choose-journey", "hold-token"];
+const SET_EARLY = [...ATTRIBUTES.map(camelCase), ...Object.keys(GIVEN)];
 /** Notices that are over when the map could be read again. */
 const NOT_SHOWN = ["notAllowed", "notFound", "wrongTrip"];
 /** Notices that stay until the outcome is known. */
 const UNSETTLED = ["unknown", "bookingUnknown", "notKnown"];
 const OWN_SERVICE = new URL("..", import.meta.url).href;
 
+/** An attribute, which null and undefined take away: so frameworks say that a property is not set. */
+const setOrRemove = (element, name, value) =>
+  value === null || value === undefined ? element.removeAttribute(name) : element.setAttribute(name, value);
+
 export class TravioSeatMap extends HTMLElement {
-  static observedAttributes = [...TEXT_ATTRIBUTES, ...NUMBER_ATTRIBUTES, "choose-journey", "hold-token", "lang"];
+  static observedAttributes = [...ATTRIBUTES, "lang"];
 
   #given = { ...GIVEN };
   #words = new Words(this);
@@ -79,7 +85,7 @@ export class TravioSeatMap extends HTMLElement {
   }
 
   set partySizeMax(value) {
-    this.setAttribute("party-size-max", value);
+    setOrRemove(this, "party-size-max", value);
   }
 
   get partySize() {
@@ -88,6 +94,31 @@ export class TravioSeatMap extends HTMLElement {
 
   set partySize(value) {
     this.setAttribute("party-size", numberOf(value, 1, this.partySizeMax));
+  }
+
+  /** 0: as long as the service usually does. */
+  get holdSeconds() {
+    return secondsOf(this.getAttribute("hold-seconds"));
+  }
+
+  set holdSeconds(value) {
+    setOrRemove(this, "hold-seconds", value);
+  }
+
+  get pollSeconds() {
+    return numberOf(Number(this.getAttribute("poll-seconds") ?? 5) * 1_000, POLL_MS_MIN, POLL_MS_MAX) / 1_000;
+  }
+
+  set pollSeconds(value) {
+    setOrRemove(this, "poll-seconds", value);
+  }
+
+  get chooseJourney() {
+    return this.hasAttribute("choose-journey");
+  }
+
+  set chooseJourney(value) {
+    this.toggleAttribute("choose-journey", Boolean(value));
   }
 
   /** The id of the hold; set, the element goes on with it. */
@@ -154,7 +185,7 @@ export class TravioSeatMap extends HTMLElement {
       from_station_id: this.from,
       to_station_id: this.to,
       seat_ids: seats.map((seat) => seat.id),
-      hold_duration_seconds: secondsOf(this.getAttribute("hold-seconds")),
+      hold_duration_seconds: this.holdSeconds,
     };
     try {
       answer = await this.#service.settle("POST", ["v1", "holds"], { body, key: this.#key });
@@ -325,7 +356,7 @@ export class TravioSeatMap extends HTMLElement {
             if (this.#view.notice !== "notAllowed") this.#cannotShow(error);
             if (!mayBeAllowed) return;
           } else this.#connection(true);
-          await waiting(Math.max(backoff(attempt), mayBeAllowed ? this.#pollMs : 0));
+          await waiting(Math.max(backoff(attempt), mayBeAllowed ? this.pollSeconds * 1_000 : 0));
         }
       }
     });
@@ -364,19 +395,20 @@ export class TravioSeatMap extends HTMLElement {
 
   /** They are needed to choose a journey, or where the page names none; who may not read trips names the journey. */
   async #readStops(begun) {
-    if (this.#stops.of === this.trip) return;
-    let stops = [];
-    if (!this.from || !this.to || this.hasAttribute("choose-journey")) {
-      try {
-        stops = readStops((await this.#service.ask("GET", ["v1", "trips", this.trip])).data);
-      } catch (error) {
-        if (!(error instanceof Refused) || error.mayChange || error.status === 404) throw error;
+    if (this.#stops.of !== this.trip) {
+      let stops = [];
+      if (!this.from || !this.to || this.chooseJourney) {
+        try {
+          stops = readStops((await this.#service.ask("GET", ["v1", "trips", this.trip])).data);
+        } catch (error) {
+          if (!(error instanceof Refused) || error.mayChange || error.status === 404) throw error;
+        }
       }
+      if (begun !== this.#begun) return;
+      this.#stops = Object.assign(stops, { of: stops.length ? this.trip : null });
     }
-    if (begun !== this.#begun) return;
-    this.#stops = Object.assign(stops, { of: stops.length ? this.trip : null });
-    if (stops.length && !this.from) this.#fill("from", stops[0].id);
-    if (stops.length && !this.to) this.#fill("to", stops.at(-1).id);
+    if (this.#stops.length && !this.from) this.#fill("from", this.#stops[0].id);
+    if (this.#stops.length && !this.to) this.#fill("to", this.#stops.at(-1).id);
   }
 
   #path(last) {
@@ -440,16 +472,12 @@ export class TravioSeatMap extends HTMLElement {
   // --- live ---------------------------------------------------------------------------------------------------------
 
   #listen() {
-    this.#live = new Live(this.#service, this.#path("updates"), this.#journey, () => this.#pollMs, {
+    this.#live = new Live(this.#service, this.#path("updates"), this.#journey, () => this.pollSeconds * 1_000, {
       heard: (told) => this.#hear(told),
       read: () => this.refresh(),
       away: (isAway) => this.#connection(isAway),
       seen: () => this.#hold?.lookUp(),
     });
-  }
-
-  get #pollMs() {
-    return numberOf(Number(this.getAttribute("poll-seconds") ?? 5) * 1_000, POLL_MS_MIN, POLL_MS_MAX);
   }
 
   #hear(told) {
@@ -760,7 +788,7 @@ export class TravioSeatMap extends HTMLElement {
       stops: this.#stops,
       from: this.from,
       to: this.to,
-      choosesJourney: this.hasAttribute("choose-journey"),
+      choosesJourney: this.chooseJourney,
       partySize: this.partySize,
       partySizeMax: this.partySizeMax,
       chosen: this.#hold?.seats ?? [...this.#selected.values()],
@@ -792,7 +820,7 @@ for (const name of TEXT_ATTRIBUTES) {
       return this.getAttribute(name) ?? (name === "service" ? OWN_SERVICE : "");
     },
     set(value) {
-      this.setAttribute(name, value);
+      setOrRemove(this, name, value);
     },
     enumerable: true,
     configurable: true,

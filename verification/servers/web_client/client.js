@@ -1,8 +1,11 @@
-// What a web shop would bundle: the npm clients of Connect and gRPC-Web, for the contract as the service compiled it.
+// What a web shop would bundle: the npm clients of Connect and gRPC-Web, for the contract as the service compiled it; and
+// the seat map in pages of frameworks.
 import { createFileRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
+import { inReact } from "./react.jsx";
+import { inVue } from "./vue.js";
 
 const TRANSPORTS = {
   "connect json": (options) => createConnectTransport({ ...options, useBinaryFormat: false }),
@@ -49,3 +52,6 @@ globalThis.shopOf = (protocol, baseUrl, descriptors, token) => {
     },
   };
 };
+
+/** Pages that have the seat map, by framework. */
+globalThis.pagesOf = { React: inReact, Vue: inVue };
