@@ -10,6 +10,7 @@ import pytest
 from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import Kind, Outcome, Partition, Row, RowKey, Rows
 from travio_inventory.stock.availability import StockQuestion
+from travio_inventory.stock.records.known_stock import KNOWN_MS
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.refusals import StockNotFound
 from travio_inventory.stock.reservation import Item, OfReservation, Reserve, Status
@@ -154,6 +155,22 @@ async def test_what_can_be_had_is_shown_without_serial_reads(store: Counted) -> 
     store.so_far()
     (answer,) = await shop.stock.check(shop.actor, [StockQuestion("cup", 7)])
     assert (answer.available, store.so_far(), views.so_far()) == (7, {}, {"read": 2})
+
+
+async def test_what_was_shown_is_planned_by(store: Counted) -> None:
+    """Also of the entries from which nobody takes anything for long."""
+    views = Counted()
+    views.store = store.store
+    shop = Shop(store, views=views)
+    for code in ("north", "south"):
+        await shop.entry("cup", 4, code=code)
+    await shop.entry("jug", 1)
+    shop.clock.pass_ms(KNOWN_MS)
+    await shop.reserve("o0", ("jug", 1))  # reads where events are recorded now
+    await shop.stock.check(shop.actor, [StockQuestion("cup", 7)])
+    store.so_far()
+    await shop.reserve("o1", ("cup", 1))
+    assert store.so_far() == {"batch": 2}
 
 
 async def test_of_an_entry_is_written_what_changes(store: Counted) -> None:

@@ -96,7 +96,7 @@ def assemble_stock(
     sender = sender.through(NotedBatches(sender.batches, sold_out, known, known_stock, marks, made))
     entries, warehouses = Entries(sender, known_stock), Warehouses(sender.batches, sender.clock, sender.rules.retention)
     marks.shards = entries.shards
-    shown = sender.through(Shown(sender.batches, sender.batches if views is None else views))
+    shown = sender.through(Shown(sender.batches, sender.batches if views is None else views, known_stock))
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background, known_stock, made)
