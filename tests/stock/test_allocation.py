@@ -59,6 +59,20 @@ def test_the_first_rule_that_makes_a_difference_decides() -> None:
         assert told(allocated(asked, shelves, places)) == [f"1 cup {chosen}"], order
 
 
+def test_a_parcel_costs_what_is_said_and_its_way() -> None:
+    places = [at("a", TOKYO), at("b", PARIS), warehouse("c")]
+    shelves = {"cup": {"a": 1, "b": 1, "c": 1}}
+    rules = Rules((Rule.COST,), {"a": 1_000, "b": 5_000, "c": 2_000}, cost_per_km=2)
+    for to, chosen, said in (
+        (ShipTo(*BERLIN), "b", "a parcel costs 6755"),
+        (ShipTo(), "a", "a parcel costs 1000"),
+    ):
+        asked = Asked([Wanted("cup", 1)], to, rules=rules)
+        allocation = allocated(asked, shelves, places)
+        assert told(allocation) == [f"1 cup {chosen}"]
+        assert f"{chosen} is number 1 of 3: {said}." in reasons(asked, allocation, shelves, places)
+
+
 def test_one_parcel_goes_before_a_better_place() -> None:
     shelves = {"cup": {"a": 2, "b": 5}, "jug": {"a": 1, "b": 1}}
     asked = Asked([Wanted("cup", 3), Wanted("jug", 1)])

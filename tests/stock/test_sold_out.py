@@ -166,12 +166,12 @@ async def test_the_last_unit_is_found_wherever_it_lies_by_who_said_no_before(sho
 
 async def test_what_an_item_names_is_not_refused_by_what_others_lack(shop: Shop) -> None:
     await shop.entry("cup", 0)
-    await shop.warehouse("closed", is_active=False)
-    await shop.entry("cup", 1, code="closed")
     assert await refused(shop, "o1") == 0
-    assert (await shop.reserve("o2", ("cup", 1), at="closed")).status is Status.PENDING
+    await Shop(shop.store, shop.actor.organization).entry("cup", 1, code="south")
+    assert await refused(shop, "o2") == 0
+    assert (await shop.reserve("o3", ("cup", 1), at="south")).status is Status.PENDING
     with pytest.raises(InsufficientStock):
-        await shop.reserve("o3", ("cup", 1), at="closed")
+        await shop.reserve("o4", ("cup", 1), at="south")
 
 
 class Elapsed:

@@ -76,6 +76,8 @@ async def test_each_step_that_is_repeated_happens_once(shop: Shop) -> None:
         await way.receive(transfer, 3, key="r1")
     back = await way.cancel(transfer, OnTheWay.BACK)
     assert await way.cancel(transfer, OnTheWay.BACK) == back
+    with pytest.raises(TransferEnded, match="what was on the way went back"):
+        await way.cancel(transfer, OnTheWay.LOST)
     assert (await way.totals(), back.counts) == ((8, 2), (5, 2, 0, 0, 3))
     assert (await way.draft(5, "k")).status == "CANCELLED"
 
@@ -89,6 +91,9 @@ async def test_what_is_on_the_way_is_cancelled_by_a_choice(shop: Shop) -> None:
         await way.cancel(lost)
     lost = await way.cancel(lost, OnTheWay.LOST)
     assert (lost.counts.lost, await way.totals(), await way.everything()) == (4, (6, 0), OPENING)
+    assert await way.cancel(lost, OnTheWay.LOST) == lost
+    with pytest.raises(TransferEnded, match="what was on the way is lost"):
+        await way.cancel(lost, OnTheWay.BACK)
     for attempt in (way.ship(draft), way.receive(lost, 1)):
         with pytest.raises(TransferEnded):
             await attempt

@@ -277,7 +277,7 @@ def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Wat
     """The assembly, with stock where it is kept."""
     if not settings.stock.is_on:
         return assembly
-    from travio_inventory.app.stock import assemble_stock, limits_of, recorded_stock  # noqa: PLC0415 - only where it is kept
+    from travio_inventory.app.stock import allocation_of, assemble_stock, limits_of, recorded_stock  # noqa: PLC0415 - only where it is kept
 
     every_ms = settings.background.audit_seconds * 1_000
     stock = assemble_stock(
@@ -288,6 +288,7 @@ def _with_stock(settings: Settings, assembly: Assembly, store: Store, watch: Wat
         sinks=sinks,
         audit_round_ms=every_ms,
         limits=limits_of(settings.stock),
+        rules=allocation_of(settings.stock),
     )
     return assembly._replace(stock=recorded_stock(stock, deeds_of(settings, store)))
 

@@ -20,7 +20,8 @@ from travio_inventory.seats.records.deeds import Deeds
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.settings import Settings, StockSettings
-from travio_inventory.settings.stock import limits_in
+from travio_inventory.settings.stock import costs_in, limits_in, order_in
+from travio_inventory.stock.allocation import Rule, Rules
 from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.audit.auditing import StockAuditor, StockAuditRules
 from travio_inventory.stock.audit.rounds import StockRound
@@ -67,6 +68,7 @@ DRAIN_S = 5
 ORDER_NOTES_KEPT_S = 31 * 86_400
 """Longer than events that come in may be remembered."""
 UNLIMITED = ApprovalLimits()
+BY_PLACE = Rules()
 
 
 def limits_of(stock: StockSettings) -> ApprovalLimits:
@@ -74,13 +76,19 @@ def limits_of(stock: StockSettings) -> ApprovalLimits:
     return ApprovalLimits(*limits_in(stock.approval_above))
 
 
-def assemble_stock(
+def allocation_of(stock: StockSettings) -> Rules:
+    """What puts one warehouse before another."""
+    return Rules(list(map(Rule, order_in(stock.allocation))), costs_in(stock.parcel_costs), stock.parcel_cost_per_km)
+
+
+def assemble_stock(  # noqa: PLR0913 - the keyword-only ones are what operators set
     sender: Sender,
     steps: StepRunner,
     *,
     watch: Watch,
     views: Reads | None = None,
     limits: ApprovalLimits = UNLIMITED,
+    rules: Rules = BY_PLACE,
     sinks: Collection[str] = (),
     audit: StockAuditRules | None = None,
     audit_round_ms: int = 86_400_000,
@@ -101,7 +109,9 @@ def assemble_stock(
     adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background, known_stock, made)
     lapses, transfers = reservations.lapses, Transfers(sender)
-    reserve = ReserveStock(reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out)
+    reserve = ReserveStock(
+        reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out, rules=rules
+    )
     notes = OrderNotes(sender.batches, sender.clock, kept_s=ORDER_NOTES_KEPT_S)
     settle = SettleOrder(reserve, reservations, notes, Failures(sender), steps)
     round_ = StockRound(sender.batches, sender.clock, every_ms=audit_round_ms)
@@ -132,7 +142,7 @@ def assemble_stock(
         watch.use_case("reserve_stock", reserve),
         ExpireHolds(StockLapses(lapses, transfers, entries.shards)),
         watch.use_case("transfer_stock", TransfersStock(transfers, warehouses, steps)),
-        watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses)),
+        watch.use_case("preview_allocation", PreviewAllocation(entries, warehouses, rules)),
         watch.use_case("settle_order", settle),
         watch.use_case("audit_stock", AuditStock(auditor)),
         watch.use_case("keep_suppliers", KeepSuppliers(suppliers)),
@@ -191,7 +201,8 @@ async def stock_on(batches: Batches, settings: Settings, views: Reads | None = N
     background, clock = steps.in_background, SystemClock()
     sender = Sender(batches, clock=clock, background=background, rules=rules.protocol, random=SystemRandom())
     try:
-        yield assemble_stock(sender, steps, watch=Unwatched(), views=views, limits=limits_of(settings.stock))
+        limits, allocation = limits_of(settings.stock), allocation_of(settings.stock)
+        yield assemble_stock(sender, steps, watch=Unwatched(), views=views, limits=limits, rules=allocation)
     finally:
         with anyio.CancelScope(shield=True):
             await steps.drain(DRAIN_S)

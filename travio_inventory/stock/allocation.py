@@ -68,6 +68,11 @@ class Rules:
         found.number("cost_per_km", self.cost_per_km, 0, COST_MAX)
         found.finish()
 
+    @property
+    def go_by_priority(self) -> bool:
+        """Whether nothing else tells warehouses apart where it is not known where an order goes."""
+        return [rule for rule in self.order if rule not in (Rule.REGION, Rule.NEAREST)] == [Rule.PRIORITY]
+
 
 @dataclass(frozen=True, slots=True)
 class ShipTo:
@@ -187,8 +192,7 @@ def _rank(rule: Rule, warehouse: Warehouse, asked: Asked) -> float:
         case Rule.PRIORITY:
             return warehouse.site.priority
         case Rule.COST:
-            way = asked.rules.cost_per_km * distance_km(warehouse, asked.ship_to) if asked.rules.cost_per_km else 0
-            return asked.rules.parcel_costs.get(warehouse.code, 0) + way
+            return parcel_cost(warehouse, asked)
         case _:
             assert_never(rule)
 
@@ -199,6 +203,15 @@ def distance_km(warehouse: Warehouse, to: ShipTo) -> float:
     if site.latitude is None or site.longitude is None or to.latitude is None or to.longitude is None:
         return inf
     return great_circle_km((site.latitude, site.longitude), (to.latitude, to.longitude))
+
+
+def parcel_cost(warehouse: Warehouse, asked: Asked) -> float:
+    """What a parcel costs from there; the way costs nothing where it is not known where it goes, and infinitely much
+    from where the place is unknown.
+    """
+    has_way = asked.rules.cost_per_km and asked.ship_to.latitude is not None
+    way = asked.rules.cost_per_km * distance_km(warehouse, asked.ship_to) if has_way else 0
+    return asked.rules.parcel_costs.get(warehouse.code, 0) + way
 
 
 def _named(item: Wanted, left: Mapping[str, dict[str, int]]) -> Taken:

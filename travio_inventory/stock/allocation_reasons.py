@@ -4,7 +4,16 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Final, assert_never
 
-from travio_inventory.stock.allocation import WORK_MAX, Allocation, Asked, Rule, Shelves, distance_km, ranked
+from travio_inventory.stock.allocation import (
+    WORK_MAX,
+    Allocation,
+    Asked,
+    Rule,
+    Shelves,
+    distance_km,
+    parcel_cost,
+    ranked,
+)
 from travio_inventory.stock.warehouse import Warehouse
 
 LEFT_OUT_MAX: Final = 10
@@ -46,9 +55,8 @@ def _fact(rule: Rule, warehouse: Warehouse, asked: Asked) -> str:
         case Rule.PRIORITY:
             return f"priority {warehouse.site.priority}"
         case Rule.COST:
-            return (
-                f"a parcel costs {asked.rules.parcel_costs.get(warehouse.code, 0)} and {asked.rules.cost_per_km} a km"
-            )
+            cost = parcel_cost(warehouse, asked)
+            return f"a parcel costs {cost:.0f}" if isfinite(cost) else "cost unknown"
         case _:
             assert_never(rule)
 

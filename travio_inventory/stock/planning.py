@@ -1,10 +1,10 @@
-"""Chooses the warehouses that serve a request: as few as can, by priority or by where it goes; a pure rule."""
+"""Chooses the warehouses that serve a request: as few as can, by the rules of `allocation`; a pure rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from travio_inventory.stock.allocation import Asked, ShipTo, Wanted, allocated
+from travio_inventory.stock.allocation import Asked, Rules, ShipTo, Wanted, allocated
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.refusals import InsufficientStock, StockNotFound
 from travio_inventory.stock.reservation import Item, Reserve, ReservedLine
@@ -28,12 +28,13 @@ def planned(
     asked: Reserve,
     entries: Mapping[str, Sequence[InventoryEntry]],
     warehouses: Sequence[Warehouse],
+    rules: Rules,
     own_shard: int = 0,
 ) -> Plan:
-    """The plan: entries are by stock keeping unit, warehouses in order. Where nothing is to be chosen nothing is judged
-    here: the batch decides. Raises StockNotFound, InsufficientStock, Scattered.
+    """The plan: entries are by stock keeping unit, warehouses by priority. Where nothing is to be chosen nothing is
+    judged here: the batch decides. Raises StockNotFound, InsufficientStock, Scattered.
     """
-    lines, is_chosen = _by_entry(asked, entries, warehouses)
+    lines, is_chosen = _by_entry(asked, entries, warehouses, rules)
     of = {entry.id: entry for each in entries.values() for entry in each if entry.sharing is not None}
     if not of:
         return lines, is_chosen
@@ -48,20 +49,36 @@ def _in_shard(line: ReservedLine, entry: InventoryEntry, own: int) -> ReservedLi
     return line._replace(place=line.place + number)
 
 
-def _by_entry(asked: Reserve, entries: Mapping[str, Sequence[InventoryEntry]], warehouses: Sequence[Warehouse]) -> Plan:
-    lines: dict[str, ReservedLine] = {}
-    left = {entry.id: entry.quantities.available for each in entries.values() for entry in each}
+def _by_entry(
+    asked: Reserve,
+    entries: Mapping[str, Sequence[InventoryEntry]],
+    warehouses: Sequence[Warehouse],
+    rules: Rules,
+) -> Plan:
     served_by = {item: _candidates(item, entries[item.sku], warehouses) for item in asked.merged}
-    is_chosen = any(len(each) > 1 or any(entry.sharing is not None for entry, _ in each) for each in served_by.values())
-    if is_chosen and asked.ship_to is not None:
-        return _allocated(asked, asked.ship_to, served_by, warehouses), True
-    for item in sorted(asked.merged, key=lambda item: not item.warehouse_id):  # what has no choice goes first
-        chosen = _served(item, served_by[item], left, allow_split=asked.allow_split) if is_chosen else None
-        for entry, number, count in chosen or [(*served_by[item][0], item.quantity)]:
-            had = lines[entry.id].quantity if entry.id in lines else 0
-            lines[entry.id] = ReservedLine(entry.id, entry.sku, entry.warehouse_id, number * SHARDS_MAX, had + count)
-            left[entry.id] -= count
-    return _in_order(lines.values()), is_chosen
+    if any(len(each) > 1 or any(entry.sharing is not None for entry, _ in each) for each in served_by.values()):
+        first = _first(served_by) if asked.ship_to is None and rules.go_by_priority else None
+        return first or _allocated(asked, rules, served_by, warehouses), True
+    lines: dict[str, ReservedLine] = {}
+    for item, ((entry, number),) in served_by.items():
+        had = lines[entry.id].quantity if entry.id in lines else 0
+        lines[entry.id] = _line(entry, number, had + item.quantity)
+    return _in_order(lines.values()), False
+
+
+def _line(entry: InventoryEntry, warehouse_number: int, quantity: int) -> ReservedLine:
+    return ReservedLine(entry.id, entry.sku, entry.warehouse_id, warehouse_number * SHARDS_MAX, quantity)
+
+
+def _first(served_by: Mapping[Item, Sequence[tuple[InventoryEntry, int]]]) -> tuple[ReservedLine, ...] | None:
+    """What `allocated` says of an order of one item where one warehouse has all of it, as most have, for less work."""
+    if len(served_by) > 1:
+        return None
+    ((item, candidates),) = served_by.items()
+    for entry, number in candidates:
+        if entry.quantities.available >= item.quantity:
+            return (_line(entry, number, item.quantity),)
+    return None
 
 
 def _in_order(lines: Iterable[ReservedLine]) -> tuple[ReservedLine, ...]:
@@ -70,7 +87,7 @@ def _in_order(lines: Iterable[ReservedLine]) -> tuple[ReservedLine, ...]:
 
 def _allocated(
     asked: Reserve,
-    to: ShipTo,
+    rules: Rules,
     served_by: Mapping[Item, Sequence[tuple[InventoryEntry, int]]],
     warehouses: Sequence[Warehouse],
 ) -> tuple[ReservedLine, ...]:
@@ -88,7 +105,8 @@ def _allocated(
             left[sku][warehouse] -= count
     if free:
         used = {item.warehouse_id for item in named}
-        wanted = Asked([Wanted(*item) for item in free], to, asked.allow_split, used=used)
+        to = asked.ship_to or ShipTo()
+        wanted = Asked([Wanted(*item) for item in free], to, asked.allow_split, rules, used)
         for sku, warehouse, count in allocated(wanted, left, warehouses).taken:
             counts[sku, warehouse] = counts.get((sku, warehouse), 0) + count
     return _in_order(
@@ -101,33 +119,12 @@ def _candidates(
 ) -> Sequence[tuple[InventoryEntry, int]]:
     """The entries that may serve the item, in the order of their warehouses, with the number of each."""
     by_warehouse = {entry.warehouse_id: entry for entry in entries if not entry.is_deleted}
-    if item.warehouse_id:
-        number = next((each.number for each in warehouses if each.id == item.warehouse_id), None)
-        if number is None or item.warehouse_id not in by_warehouse:
-            raise StockNotFound(f"entry of {item.sku} in warehouse {item.warehouse_id}")
-        return [(by_warehouse[item.warehouse_id], number)]
     found = [
-        (by_warehouse[each.id], each.number) for each in warehouses if each.site.is_active and each.id in by_warehouse
+        (by_warehouse[each.id], each.number)
+        for each in warehouses
+        if each.site.is_active and each.id in by_warehouse and item.warehouse_id in ("", each.id)
     ]
     if not found:
-        raise StockNotFound(f"entry of {item.sku} in an active warehouse")
+        where = f"warehouse {item.warehouse_id}, or it is not active" if item.warehouse_id else "an active warehouse"
+        raise StockNotFound(f"entry of {item.sku} in {where}")
     return found
-
-
-def _served(
-    item: Item, candidates: Sequence[tuple[InventoryEntry, int]], left: Mapping[str, int], *, allow_split: bool
-) -> Sequence[tuple[InventoryEntry, int, int]]:
-    """How many come from where. Raises InsufficientStock."""
-    for entry, number in candidates:
-        if left[entry.id] >= item.quantity:
-            return [(entry, number, item.quantity)]
-    there = {entry.id: max(left[entry.id], 0) for entry, _ in candidates}
-    if not allow_split or sum(there.values()) < item.quantity:
-        raise InsufficientStock(sum(there.values()) if allow_split else max(there.values()), item.sku)
-    wanted, taken = item.quantity, []
-    for entry, number in sorted(candidates, key=lambda each: -there[each[0].id]):  # the fewest parcels
-        count = min(wanted, there[entry.id])
-        if count:
-            taken.append((entry, number, count))
-            wanted -= count
-    return taken

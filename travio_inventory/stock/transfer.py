@@ -105,6 +105,16 @@ class Transfer:
         return TransferStatus.PARTLY_RECEIVED if self.counts.in_transit else TransferStatus.CLOSED
 
     @property
+    def went(self) -> OnTheWay | None:
+        """What became of what was on the way when it was cancelled; None if nothing was."""
+        if not self.is_cancelled or not self.counts.shipped:
+            return None
+        if self.counts.returned:
+            return OnTheWay.BACK
+        told_lost = sum(int(said.split()[2]) for said in self.receipts.values())
+        return OnTheWay.LOST if self.counts.lost > told_lost else None
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing will happen to it any more."""
         return self.status in (TransferStatus.CLOSED, TransferStatus.CANCELLED)
@@ -262,7 +272,8 @@ def cancelled(transfer: Transfer, choice: OnTheWay | None) -> Transfer:
     missing.
     """
     if transfer.is_over:
-        raise TransferEnded(transfer.status)
+        said = {None: "", OnTheWay.BACK: "what was on the way went back", OnTheWay.LOST: "what was on the way is lost"}
+        raise TransferEnded(transfer.status, said[transfer.went])
     had = transfer.counts
     if had.in_transit and choice is None:
         raise NotInTransit(had.in_transit, "say whether what is in transit goes BACK or is LOST")

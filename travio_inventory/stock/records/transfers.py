@@ -156,7 +156,7 @@ class Transfers:
 
         def make(transfer: Transfer) -> Next | None:
             choice = command.on_the_way
-            if transfer.is_cancelled:
+            if transfer.is_cancelled and choice in (None, transfer.went):
                 return None
             back = transfer.counts.in_transit if choice is OnTheWay.BACK else 0
             return Next(cancelled(transfer, choice), back, "cancelled on the way")

@@ -1,9 +1,10 @@
 """Says which warehouses would serve an order, and why; reserves nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.stock.allocation import Allocation, Asked, allocated
+from travio_inventory.stock.allocation import Allocation, Asked, Rule, Rules, allocated
 from travio_inventory.stock.allocation_reasons import reasons
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.records.entries import Entries
@@ -13,13 +14,19 @@ from travio_inventory.stock.records.warehouses import Warehouses
 class PreviewAllocation:
     """By what is seen: a moment later it may be otherwise."""
 
-    def __init__(self, entries: Entries, warehouses: Warehouses) -> None:
+    def __init__(self, entries: Entries, warehouses: Warehouses, rules: Rules) -> None:
         self._entries = entries
         self._warehouses = warehouses
+        self._rules = rules
 
-    async def __call__(self, actor: Actor, asked: Asked) -> tuple[Allocation, Sequence[str]]:
-        """What comes from where, and why. Raises PermissionDenied, InsufficientStock, BackendUnavailable."""
+    async def __call__(
+        self, actor: Actor, asked: Asked, *, order: Sequence[Rule] = ()
+    ) -> tuple[Allocation, Sequence[str]]:
+        """What comes from where, and why: by the rules that orders are served by, or by these in this order. Raises
+        PermissionDenied, InvalidRequest, InsufficientStock, BackendUnavailable.
+        """
         actor.needs(Scope.STOCK_READ)
+        asked = replace(asked, rules=replace(self._rules, order=order) if order else self._rules)
         warehouses = await self._warehouses.all(actor.organization)
         shelves = {item.sku: await self._shelf(actor.organization, item.sku) for item in asked.merged}
         allocation = allocated(asked, shelves, warehouses)

@@ -8,6 +8,7 @@ from random import Random
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal
 from travio_inventory.protocol.batches import Partition
+from travio_inventory.stock.allocation import Rules as AllocationRules
 from travio_inventory.stock.commands import EntriesQuery
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.planning import Plan, Scattered, planned
@@ -31,7 +32,7 @@ READ_AT_ONCE_MAX = 8
 class ReserveStock:
     """Each order has one reservation that lives; each step of it happens once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what each step of an order asks
         self,
         reservations: Reservations,
         entries: Entries,
@@ -41,6 +42,8 @@ class ReserveStock:
         sweep: Callable[[Partition], Awaitable[None]],
         random: Random,
         sold_out: SoldOut,
+        *,
+        rules: AllocationRules,
     ) -> None:
         self._reservations = reservations
         self._entries = entries
@@ -50,6 +53,7 @@ class ReserveStock:
         self._sweep = sweep
         self._random = random
         self._sold_out = sold_out
+        self._rules = rules
         self._refilling: set[Partition] = set()
         self._shard: int | None = None
 
@@ -118,11 +122,11 @@ class ReserveStock:
             return await self._steps.run(self._reservations.reserve(request))
         entries = {sku: await self._of(organization, sku) for sku in sorted({item.sku for item in command.items})}
         own = self._own_shard(entries)
-        plan = None if known.is_fresh else _by_memory(command, entries, known.warehouses, own)
+        plan = None if known.is_fresh else self._by_memory(command, entries, known.warehouses, own)
         if plan is None and not known.is_fresh:
             known = await self._known.fresh(organization, self._warehouses.all)
         try:
-            lines, is_chosen = plan or planned(command, entries, known.warehouses, own)
+            lines, is_chosen = plan or planned(command, entries, known.warehouses, self._rules, own)
         except Scattered as apart:
             home = place(organization, apart.entry.sku, apart.warehouse_number)
             into = own % apart.entry.shards
@@ -152,7 +156,7 @@ class ReserveStock:
         if entries is None:
             return None
         try:
-            return planned(command, entries, warehouses)[0]
+            return planned(command, entries, warehouses, self._rules)[0]
         except (InsufficientStock, StockNotFound, Scattered):
             return None
 
@@ -245,18 +249,18 @@ class ReserveStock:
             after, is_more = page.after, bool(page.after)
         return entries
 
-
-def _by_memory(
-    command: Reserve,
-    entries: Mapping[str, Sequence[InventoryEntry]],
-    warehouses: Sequence[Warehouse],
-    own_shard: int,
-) -> Plan | None:
-    """As `planned`, by warehouses that are only remembered; None if others could turn a no into a yes: where nothing
-    is chosen the batch says the final no.
-    """
-    try:
-        plan = planned(command, entries, warehouses, own_shard)
-    except (InsufficientStock, StockNotFound, Scattered):
-        return None
-    return plan if plan[1] or all(len(each) == 1 for each in entries.values()) else None
+    def _by_memory(
+        self,
+        command: Reserve,
+        entries: Mapping[str, Sequence[InventoryEntry]],
+        warehouses: Sequence[Warehouse],
+        own_shard: int,
+    ) -> Plan | None:
+        """As `planned`, by warehouses that are only remembered; None if others could turn a no into a yes: where
+        nothing is chosen the batch says the final no.
+        """
+        try:
+            plan = planned(command, entries, warehouses, self._rules, own_shard)
+        except (InsufficientStock, StockNotFound, Scattered):
+            return None
+        return plan if plan[1] or all(len(each) == 1 for each in entries.values()) else None

@@ -8,7 +8,7 @@ from pydantic import Field
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.json_types import Int64, Shown
 from travio_inventory.api.rest.stock.models import MS, WAREHOUSE, Sku, StockBody, StockTold
-from travio_inventory.stock.allocation import ITEMS_MAX, Allocation, Asked, Rule, Rules, ShipTo, Wanted
+from travio_inventory.stock.allocation import ITEMS_MAX, Allocation, Asked, Rule, ShipTo, Wanted
 from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnTheWay, ReceiveTransfer, Transfer
 
 Said: TypeAlias = Literal["DRAFT", "SHIPPED", "PARTLY_RECEIVED", "CLOSED", "CANCELLED"]
@@ -125,7 +125,7 @@ class ShipToRequest(StockBody):
 
 
 class AllocationRequest(StockBody):
-    """An order that is to be served; rules in the order in which they decide."""
+    """An order that is to be served; rules in the order in which they decide, else those of the service."""
 
     items: Annotated[list[WantedRequest], Field(min_length=1, max_length=ITEMS_MAX)]
     ship_to: ShipToRequest = Field(default_factory=ShipToRequest)
@@ -135,8 +135,7 @@ class AllocationRequest(StockBody):
     def asked(self) -> Asked:
         """Raises InvalidRequest."""
         items = [Wanted(each.sku, each.quantity, each.warehouse_id) for each in self.items]
-        rules = Rules([Rule(each) for each in self.rules]) if self.rules else Rules()
-        return Asked(items, self.ship_to.value(), self.allow_split, rules)
+        return Asked(items, self.ship_to.value(), self.allow_split)
 
 
 class TakenShown(StockTold):
