@@ -18,6 +18,8 @@ from travio_inventory.events.targets.kafka import TOPICS
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.trace_context import STATE_BYTES_MAX
 from travio_inventory.seats.events import VERSION, Data, EventType
+from travio_inventory.stock import event_data
+from travio_inventory.stock import events as stock_events
 from travio_inventory.stock.events import StockEvent
 from verification.pages.architecture import ROOT
 
@@ -30,7 +32,7 @@ SAID: Final[Mapping[Shape, str]] = {
     Shape.CLOUDEVENTS: "Every event, as CloudEvents 1.0 in binary mode.",
     Shape.TRIPS: "Which seats of a trip are held, free again or booked.",
     Shape.SHOWTIMES: "What was done to seats of a showtime.",
-    Shape.STOCK: "What happened to stock, flat; docs/stock.md says what each type has besides.",
+    Shape.STOCK: "What happened to stock, flat: the data of each event beside what all have.",
 }
 
 Schema: TypeAlias = dict[str, Any]
@@ -79,27 +81,42 @@ def _of_message(kind: type[Any], **known: type[Any]) -> Schema:
 
 def schemas() -> dict[str, Schema]:
     """The schema of each type's data, by type and version."""
-    return {f"{kind.type.value}.v{VERSION}": _of_data(kind) for kind in Data.__args__}
+    of_seats = {f"{kind.type.value}.v{VERSION}": _of_data(kind) for kind in Data.__args__}
+    return of_seats | {_named(kind): _of_stock_data(data) for kind, data in event_data.DATA.items()}
 
 
-def _native(kind: EventType) -> Schema:
+def _named(kind: EventType | StockEvent) -> str:
+    return f"{kind.value}.v{VERSION if isinstance(kind, EventType) else stock_events.VERSION}"
+
+
+def _of_stock_data(kind: type[Any]) -> Schema:
+    """The schema of the data of an event of stock, whole: the lines of a reservation inside it."""
+    hints: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(event_data.LineTold).items()}
+    line: Any = create_model(event_data.LineTold.__name__, **hints)
+    made = _of_message(kind, **({"lines": list[line]} if "lines" in kind.__annotations__ else {}))
+    for lines in made.pop("$defs", {}).values():
+        made["properties"]["lines"]["items"] = lines
+    return made
+
+
+def _native(kind: EventType | StockEvent) -> Schema:
     text, number = {"type": "string"}, {"type": "integer", "minimum": 0}
     properties = {
         "id": text,
         "type": {"const": kind.value},
-        "version": {"const": VERSION},
+        "version": {"const": int(_named(kind).rpartition(".v")[2])},
         "at_ms": number,
         "actor": {"enum": [each.value for each in ActorKind]},
         "organization": text,
         "subject": text,
         "ordinal": number,
         "partition_key": text,
-        "data": {"$ref": f"{REF}{kind.value}.v{VERSION}"},
+        "data": {"$ref": f"{REF}{_named(kind)}"},
     }
     return {"type": "object", "properties": {**properties, **TRACE}, "required": [*properties]}
 
 
-def _attributes(kind: EventType) -> Schema:
+def _attributes(kind: EventType | StockEvent) -> Schema:
     """The attributes of a CloudEvent, by the names that they have without a broker's prefix."""
     text = {"type": "string"}
     properties = {
@@ -120,8 +137,14 @@ def _attributes(kind: EventType) -> Schema:
 def _of_stock(kind: StockEvent) -> Schema:
     text = {"type": "string"}
     always: Schema = {"eventId": text, "type": {"const": kind.value}, "organizationId": text}
-    properties = {**always, "timestamp": {"type": "string", "format": "date-time"}}
-    return {"type": "object", "properties": properties, "required": [*properties]}
+    envelope: Schema = {**always, "timestamp": {"type": "string", "format": "date-time"}}
+    data = _of_stock_data(event_data.DATA[kind])
+    return {
+        "description": data["description"],
+        "type": "object",
+        "properties": envelope | data["properties"],
+        "required": [*envelope, *data["required"]],
+    }
 
 
 def _older(kinds: type[StrEnum], message: type[Any], headers: Schema) -> Iterator[tuple[str, Schema]]:
@@ -138,11 +161,11 @@ def _messages(shape: Shape) -> Iterator[tuple[str, Schema]]:
     }
     match shape:
         case Shape.NATIVE:
-            for kind in EventType:
+            for kind in (*EventType, *StockEvent):
                 yield kind.value, {"headers": headers, "payload": _native(kind)}
         case Shape.CLOUDEVENTS:
-            for kind in EventType:
-                data = {"$ref": f"{REF}{kind.value}.v{VERSION}"}
+            for kind in (*EventType, *StockEvent):
+                data = {"$ref": f"{REF}{_named(kind)}"}
                 yield cloud_type(kind, VERSION), {"headers": _attributes(kind), "payload": data}
         case Shape.TRIPS:
             yield from _older(TripsType, TripMessage, headers)
@@ -182,7 +205,8 @@ def document() -> Schema:
             "title": "Events of travio_inventory",
             "version": str(VERSION),
             "description": "What docs/events.md says, for machines. An address is that of Kafka, unless an operator "
-            "names another; the key of a message is its trip. Attributes of CloudEvents have the prefix of the "
+            "names another; the key of a message is its trip, or its stock keeping unit. "
+            "Attributes of CloudEvents have the prefix of the "
             "broker's binding: ce_ on Kafka, cloudEvents: on AMQP, ce- elsewhere.",
         },
         "defaultContentType": "application/json",

@@ -90,8 +90,8 @@ class Approvals:
             return entry, [Write(_key(named), ABSENT, _row_of(asked), KEPT_S)]
 
         said: Mapping[str, int | str] = {
-            "approvalId": named, "quantity": command.quantity, "type": command.type.value, "reason": command.why.reason,
-            "requestedBy": actor.user,
+            "approvalId": named, "quantity": command.quantity, "movementType": command.type.value,
+            "reason": command.why.reason, "requestedBy": actor.user,
         }  # fmt: skip
         change = Change(
             actor, make, cause, fingerprint, listed=_listed(at, named, asked_ms),
