@@ -78,7 +78,7 @@ def limits_of(stock: StockSettings) -> ApprovalLimits:
 
 def allocation_of(stock: StockSettings) -> Rules:
     """What puts one warehouse before another."""
-    return Rules(list(map(Rule, order_in(stock.allocation))), costs_in(stock.parcel_costs), stock.parcel_cost_per_km)
+    return Rules(tuple(map(Rule, order_in(stock.allocation))), costs_in(stock.parcel_costs), stock.parcel_cost_per_km)
 
 
 def assemble_stock(  # noqa: PLR0913 - the keyword-only ones are what operators set
