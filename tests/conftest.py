@@ -5,14 +5,14 @@ import logging
 from collections.abc import Generator, Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from travio_inventory.app.run import GARBAGE_THRESHOLDS
 from verification.pages.architecture import modules
 
-settings.register_profile("patient", settings(), deadline=None)
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-"""On a busy machine an example may take long."""
+"""On a busy machine an example may take long, to make as to try."""
 
 pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
 

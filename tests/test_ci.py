@@ -67,7 +67,7 @@ def ci(folder: Path, *, failing: str = "", pythons: dict[str, str]) -> Ran:
     environment = {"PATH": str(found), "HOME": str(folder), "LC_ALL": os.environ.get("LC_ALL", "C.UTF-8")}
     ran = subprocess.run(
         [str(folder / ".ci" / "run")], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        check=False, timeout=50,
+        check=False, timeout=200,
     )  # fmt: skip
     return Ran(ran.returncode, ran.stdout)
 

@@ -43,7 +43,7 @@ PORT = ServerSettings.model_fields["port"].default
 HTTP_PORT = HttpSettings.model_fields["port"].default
 METRICS_PORT = MetricsSettings.model_fields["port"].default
 SECONDS = {"s": 1, "m": 60}
-PROBE_SECONDS_MAX = 30
+PROBE_SECONDS_MAX = 60
 
 
 class Instruction(NamedTuple):

@@ -15,7 +15,7 @@ from verification.kit.service_process import ServiceProcess, serving
 ROOT = Path(__file__).parent.parent
 TARGET = "localhost:9083"
 SAMPLES = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-SECONDS_MAX = 50
+SECONDS_MAX = 200
 
 
 def run(sample: str, service: ServiceProcess, folder: Path) -> str:

@@ -14,7 +14,7 @@ from travio_inventory.settings import KEYS, PREFIX, LimitSettings, names
 FOLDER = Path(__file__).parent.parent / "deploy" / "systemd"
 UNIT = (FOLDER / "travio-inventory.service").read_text()
 OPERATIONS = (FOLDER.parent.parent / "docs" / "operations.md").read_text()
-TOOL_SECONDS_MAX = 50
+TOOL_SECONDS_MAX = 200
 EXPOSURE_MAX = 1.5
 """Of 10. What is left is that it talks to the network, and may use the machine's own files read-only."""
 

@@ -256,8 +256,10 @@ async def test_an_answer_that_goes_on_ends_when_its_token_expires() -> None:
             yield number
             await asyncio.sleep(0.04)
 
-    rules = RULES._replace(leeway_s=0)
-    caller = await identified(token(exp=int(time.time()) + 1), rules)
+    expires_at_s = int(time.time()) + 60
+    lasting = await identified(token(exp=expires_at_s), RULES._replace(leeway_s=0))
+    assert lasting.expires_at_s == expires_at_s
+    caller = replace(lasting, expires_at_s=int(time.time()) + 1)
     got: list[int] = []
 
     async def take() -> None:

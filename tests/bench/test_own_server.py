@@ -41,7 +41,7 @@ async def test_of_two_that_want_a_port_at_once_both_serve() -> None:
         assert servers[0].port == wanted != servers[1].port
         for server in servers:
             os.kill(server.pid, signal.SIGTERM)
-            await asyncio.wait_for(server.ended(), 20)
+            await asyncio.wait_for(server.ended(), 60)
 
 
 @pytest.mark.parametrize(

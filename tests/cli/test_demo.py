@@ -10,7 +10,7 @@ import pytest
 
 from verification.kit.child_process import child
 
-SECONDS_MAX = 50.0
+SECONDS_MAX = 200.0
 
 
 @pytest.mark.once

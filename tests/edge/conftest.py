@@ -51,12 +51,12 @@ def options(redis_node: RedisServer) -> RedisOptions:
 
 @pytest.fixture
 async def here(options: RedisOptions) -> AsyncIterator[EdgeUnderTest]:
-    async with redis_edge(options, stale_ms_max=STALE_MS_MAX) as opened:
+    async with redis_edge(options, taken_ttl_ms=LASTING_MS, stale_ms_max=STALE_MS_MAX) as opened:
         yield opened
 
 
 @pytest.fixture
 async def there(options: RedisOptions) -> AsyncIterator[EdgeUnderTest]:
     """The edge of another process: it shares nothing with `here` but the server."""
-    async with redis_edge(options, stale_ms_max=STALE_MS_MAX) as opened:
+    async with redis_edge(options, taken_ttl_ms=LASTING_MS, stale_ms_max=STALE_MS_MAX) as opened:
         yield opened

@@ -20,8 +20,9 @@ from verification.kit.edges import redis_options
 from verification.servers.fixtures import need
 from verification.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
 
-REPLY_MS_MAX = 250
-CALL_S_MAX = 3
+REPLY_MS_MAX = 2_000
+CONNECT_MS_MAX = 4_000
+CALL_S_MAX = 20
 """Without our limits, redis-py waits longer for a dead server, and longer still for a stopped one."""
 BACK_S_MAX = 60
 FAILOVER_S_MAX = 40
@@ -41,7 +42,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 async def edge(server: RedisServer) -> AsyncIterator[EdgeUnderTest]:
     """The edge on it, with short timeouts."""
-    options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
+    options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=CONNECT_MS_MAX)
     async with redis_edge(options) as opened:
         yield opened
 
@@ -60,6 +61,15 @@ async def holds(gate: GroupGate) -> bool:
     return kept
 
 
+async def passes_at_once(gate: GroupGate) -> bool:
+    """Whether an attempt passes without any wait; if not, it has passed when this returns."""
+    entering = asyncio.ensure_future(gate.enter("ann", "A1:0"))
+    await asyncio.sleep(0)
+    at_once = entering.done()
+    assert await entering == Passed()
+    return at_once
+
+
 async def until_holds(gate: GroupGate, *, limit_s: float) -> None:
     began = time.monotonic()
     while not await holds(gate):
@@ -73,7 +83,7 @@ class Traffic:
     def __init__(self, edge: EdgeUnderTest) -> None:
         self._edge = edge
         self._on = True
-        self.seconds: list[float] = []
+        self.slowest_s = 0.0
         self.answers: set[GateAnswer] = set()
 
     async def __aenter__(self) -> "Traffic":
@@ -84,16 +94,12 @@ class Traffic:
         self._on = False
         await asyncio.gather(*self._tasks)
 
-    def forget(self) -> None:
-        """Measure from now on."""
-        self.seconds.clear()
-
     async def _work(self, number: int) -> None:
         while self._on:
             gate, trip = self._edge.group_gate(), self._edge.trip()
             began = time.monotonic()
             self.answers.add(await gate.enter(f"claimant-{number}", "A1:0 A2:0"))
-            self.seconds.append(time.monotonic() - began)
+            self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             await gate.mark("ann", "A3:0")
             leases = await self._edge.seat_maps.lease(trip, [0])
             await self._edge.seat_maps.fill(trip, {0: (leases[0], b"map")})
@@ -109,19 +115,18 @@ async def test_redis_gone_in_the_middle_of_traffic(edge: EdgeUnderTest, server: 
     assert await guards(edge)
     async with Traffic(edge) as traffic:
         await asyncio.sleep(0.3)
-        traffic.forget()
         getattr(server, fault)()
-        await asyncio.sleep(2)
-        slowest_while_noticing = max(traffic.seconds)
-        traffic.forget()
-        await asyncio.sleep(0.5)
-        usual = sorted(traffic.seconds)[len(traffic.seconds) // 2]
+        async with asyncio.timeout(BACK_S_MAX):
+            while not await passes_at_once(edge.group_gate()):
+                pass
+        for _ in range(100):
+            assert await passes_at_once(edge.group_gate()), "everyone waits for an answer"
+            await asyncio.sleep(0.001)
         (server.restart if fault == "kill" else server.resume)()
         await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
         await asyncio.sleep(0.2)
     assert traffic.answers == {Passed()}
-    assert slowest_while_noticing < CALL_S_MAX
-    assert usual < REPLY_MS_MAX / 1_000, "everyone waits for an answer"
+    assert traffic.slowest_s < CALL_S_MAX
     assert await guards(edge)
 
 
@@ -132,7 +137,9 @@ async def test_the_log_says_once_that_redis_is_gone_and_once_that_it_is_back(
     caplog.set_level("INFO")
     server.kill()
     async with Traffic(edge):
-        await asyncio.sleep(1)
+        async with asyncio.timeout(BACK_S_MAX):
+            while not any(" is down: " in said for said in caplog.messages):  # noqa: ASYNC110 - a log sets no event
+                await asyncio.sleep(0.02)
         server.start()
         await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
     went, back = (said for said in caplog.messages if said.startswith("redis "))
@@ -169,7 +176,7 @@ async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: EdgeUnd
 
 async def test_no_copy_is_read_while_redis_says_nothing(server: RedisServer) -> None:
     """A process that gets no messages about writes must not go on reading a map while it is fresh."""
-    options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
+    options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=CONNECT_MS_MAX)
     async with redis_edge(options, stale_ms_max=4_000 * BACK_S_MAX) as edge:
         trip = edge.trip()
         leases = await edge.seat_maps.lease(trip, [0])
@@ -274,7 +281,7 @@ def gate_at(edge: EdgeUnderTest, nodes: tuple[RedisServer, ...], number: int) ->
 
 @pytest.mark.cluster
 async def test_a_dead_node_of_a_cluster_opens_its_own_gates_only(nodes: tuple[RedisServer, ...]) -> None:
-    options = redis_options(Cluster(((HOST, nodes[0].port),)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
+    options = redis_options(Cluster(((HOST, nodes[0].port),)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=CONNECT_MS_MAX)
     for node in nodes:
         node.ask("CONFIG SET", "cluster-require-full-coverage", "no")
     async with redis_edge(options) as edge:
@@ -334,7 +341,7 @@ async def test_the_edge_follows_a_failover(redis_with_sentinel: RedisSentinels) 
     """Without a master all attempts pass; with a new one the gate guards again."""
     servers = redis_with_sentinel
     address = Sentinels(tuple((HOST, sentinel.port) for sentinel in servers.sentinels), MASTER_NAME)
-    async with redis_edge(redis_options(address, reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)) as edge:
+    async with redis_edge(redis_options(address, reply_ms_max=REPLY_MS_MAX, connect_ms_max=CONNECT_MS_MAX)) as edge:
         assert await guards(edge)
         servers.master.kill()
         assert not await guards(edge)

@@ -36,7 +36,7 @@ def reset_flood(pairs: int) -> bytes:
     return bytes(flood)
 
 
-FLOOD_SECONDS_MAX = 10
+FLOOD_SECONDS_MAX = 60
 """On a busy machine."""
 FLOODS = {
     "resets of what is over": reset(1) * 30_000,
@@ -74,10 +74,10 @@ async def test_a_flood_is_not_read_to_its_end() -> None:
         flooder.send_bytes(FLOODS["pings"])
         flooder.send_bytes(bytes(30_000_000))
         await until(lambda: bool(flooder.goaways))
-        await asyncio.sleep(0.1)
-        unsent_bytes = flooder.unsent_bytes
-        await asyncio.sleep(0.2)
-        assert flooder.unsent_bytes == unsent_bytes > 0
+        unsent_bytes = -1
+        while unsent_bytes != (unsent_bytes := flooder.unsent_bytes):  # noqa: ASYNC110 - a transport tells nobody
+            await asyncio.sleep(0.2)
+        assert unsent_bytes > 0
         await flooder.ends()
 
 

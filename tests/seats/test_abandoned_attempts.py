@@ -26,7 +26,7 @@ async def dies_before_rolling_forward(sale: Sale, hold: Hold, *steps: str) -> No
     stall = doomed.store.stall(cells_alone)
     for step in steps:
         await getattr(doomed, step)(hold)
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     await doomed.process.steps.drain(0)
 
 
@@ -164,7 +164,7 @@ async def test_what_an_expired_hold_left_is_freed(single_seats: Sale) -> None:
     doomed = sale.elsewhere()
     stall = doomed.store.stall(cells_alone)
     round_ = asyncio.ensure_future(doomed.sweep())
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     round_.cancel()
     await asyncio.wait([round_])
     await doomed.process.steps.drain(0)

@@ -77,7 +77,7 @@ async def test_a_trip_that_is_half_opened_goes_too_and_no_other_one(market: Mark
     doomed = half.elsewhere()
     stall = doomed.store.stall(everything_after(1, seeds))
     dying = asyncio.ensure_future(doomed.open_trip())
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     dying.cancel()
     await visit_ended(half)
     assert await statuses(half) == {"forgotten"}

@@ -114,7 +114,7 @@ async def test_another_process_goes_on_where_one_was_killed(venue: Market, after
     doomed = sale.elsewhere()
     stall = doomed.store.stall(everything_after(after, seeds))
     dying = asyncio.ensure_future(doomed.go_on_opening())
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     dying.cancel()
     before = await progress(sale)
     assert before.cells_done < CELLS
@@ -146,7 +146,7 @@ async def test_while_one_process_notes_what_it_made_the_others_wait(venue: Marke
     first, second = sale.elsewhere(), sale.elsewhere()
     stall = first.store.stall(everything_after(4, seeds))
     running = asyncio.ensure_future(first.go_on_opening())
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     done = await progress(sale)
     assert done.cells_done
     await second.go_on_opening()

@@ -91,7 +91,7 @@ async def opening_dies(market: Market, per_group: PerGroup, *, batches: int) -> 
     doomed = sale.elsewhere()
     opening = asyncio.ensure_future(doomed.open_trip())
     stall: Stall = doomed.store.stall(everything_after(batches, seeds))
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     await asyncio.sleep(0.05)
     opening.cancel()
     await asyncio.wait([opening])
@@ -162,7 +162,7 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
             Portions(),
         )(_house(sale), sale.trip)
     )
-    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.wait_for(stall.reached.wait(), 60)
     dying.cancel()
     early = await sale.hold("A1", "A-C")
     for portion in (5, 4):

@@ -186,7 +186,7 @@ async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale:
     sale.store.spoil(Spoil.LATE, commits, times=1)
     again = sale.store.stall(everything_after(1, commits))
     confirming = asyncio.ensure_future(sale.confirm(hold))
-    await asyncio.wait_for(again.reached.wait(), 5)
+    await asyncio.wait_for(again.reached.wait(), 60)
     thief = await sale.elsewhere().hold("A1", by="bob")
     again.go.set()
     with pytest.raises(HoldExpired):

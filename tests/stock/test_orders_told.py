@@ -187,7 +187,7 @@ async def is_killed(doomed: Shop, came: Message, at: Ending) -> bool:
     """Whether the process gets as far as that, where it is killed."""
     taking = asyncio.ensure_future(Arrivals(doomed).take(came))
     reached = asyncio.ensure_future(at.reached.wait())
-    await asyncio.wait([taking, reached], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([taking, reached], timeout=60, return_when=asyncio.FIRST_COMPLETED)
     reached.cancel()
     is_there = at.reached.is_set() and not taking.done()
     taking.cancel()

@@ -69,7 +69,7 @@ def test_nobody_waits_for_a_process_of_the_same_machine(tmp_path: Path, before: 
         name(tmp_path, ourselves()._replace(pid=77))
     began_s = time.monotonic()
     with locked_folder(tmp_path, beat_s=60):
-        assert time.monotonic() - began_s < 10
+        assert time.monotonic() - began_s < 60
 
 
 def test_a_machine_is_another_one_after_each_start_whatever_its_name(
@@ -87,7 +87,7 @@ def test_a_machine_is_another_one_after_each_start_whatever_its_name(
 def test_the_holder_of_the_folder_shows_every_beat_that_it_runs(tmp_path: Path) -> None:
     with locked_folder(tmp_path, beat_s=0.01):
         first = holder_of(tmp_path / "lock")
-        until_s = time.monotonic() + 10
+        until_s = time.monotonic() + 60
         while holder_of(tmp_path / "lock") in (first, None):
             assert time.monotonic() < until_s
             time.sleep(0.01)

@@ -1,14 +1,35 @@
 """How long the turns of an event loop are."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
+from selectors import DefaultSelector, SelectorKey
 from time import sleep
 
+import pytest
 import uvloop
 
 from travio_inventory.telemetry.turns import TICK_NS, TimedTurns
 
-LONG_S = 0.3
+LONG_S = 2.0
+"""A busy machine leaves no process waiting for so long."""
+LONG_US = round(LONG_S * 1_000_000)
+
+
+class ByHand:
+    """A clock that goes on only in what takes its time."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+
+    def __call__(self) -> int:
+        return self.now_us * 1_000
+
+    async def long_turn(self) -> None:
+        """Keep the loop busy."""
+        await asyncio.sleep(0)
+        self.now_us += LONG_US
+        await asyncio.sleep(0)
 
 
 async def long_turn() -> None:
@@ -18,13 +39,22 @@ async def long_turn() -> None:
     await asyncio.sleep(0)
 
 
-def test_the_longest_turn_is_told_once_and_waiting_is_none() -> None:
+def test_the_longest_turn_is_told_once_and_waiting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, select = ByHand(), DefaultSelector.select
+
+    def long_wait(self: DefaultSelector, timeout: float | None = None) -> Sequence[tuple[SelectorKey, int]]:
+        clock.now_us += 3 * LONG_US
+        return select(self, timeout)
+
+    monkeypatch.setattr("travio_inventory.telemetry.turns.perf_counter_ns", clock)
+    monkeypatch.setattr(DefaultSelector, "select", long_wait)
     turns = TimedTurns()
     with asyncio.Runner(loop_factory=partial(asyncio.SelectorEventLoop, turns)) as runner:
-        runner.run(long_turn())
-        assert turns.longest_us() >= LONG_S * 1_000_000
-        runner.run(asyncio.sleep(LONG_S))
-        assert turns.longest_us() < LONG_S * 1_000_000
+        runner.run(clock.long_turn())
+        assert turns.longest_us() == LONG_US
+        runner.run(asyncio.sleep(0.01))
+        assert turns.longest_us() == 0
+        assert turns.busy_ns == LONG_US * 1_000
 
 
 def test_turns_of_a_loop_without_our_selector_are_timed_by_how_late_a_timer_is() -> None:
@@ -34,7 +64,7 @@ def test_turns_of_a_loop_without_our_selector_are_timed_by_how_late_a_timer_is()
         runner.run(asyncio.sleep(2 * TICK_NS / 1e9))
         runner.run(long_turn())
         runner.run(asyncio.sleep(2 * TICK_NS / 1e9))
-        assert turns.longest_us() >= LONG_S * 1_000_000 - TICK_NS // 1_000
+        assert turns.longest_us() >= LONG_US - TICK_NS // 1_000
         assert turns.busy_ns > 0
-        runner.run(asyncio.sleep(LONG_S))
-        assert turns.longest_us() < LONG_S * 1_000_000
+        runner.run(asyncio.sleep(2 * TICK_NS / 1e9))
+        assert turns.longest_us() < LONG_US

@@ -28,7 +28,7 @@ DATACENTER = "datacenter1"
 LOCAL = "127.0.0.1"
 """Where JMX listens, whatever the address of the node."""
 START_S_MAX = 120
-REQUEST_S_MAX = 10
+REQUEST_S_MAX = 30
 COMMAND_S_MAX = 300
 
 Nodes: TypeAlias = Literal[1, 2, 3]

@@ -151,10 +151,10 @@ class WebhookReceiver:
         return [one["id"] for one in self.got(path) if one["status"] < 300]
 
     def _ask(self, method: str, path: str, body: str = "") -> bytes:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
         if made := self.certificates:
             context = ssl.create_default_context(cafile=made.authority)
-            connection = http.client.HTTPSConnection(HOST, self.port, timeout=10, context=context)
+            connection = http.client.HTTPSConnection(HOST, self.port, timeout=60, context=context)
         try:
             connection.request(method, path, body)
             return connection.getresponse().read()

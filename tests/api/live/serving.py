@@ -30,4 +30,4 @@ def client_of(app: App) -> InventoryClient:
 
 def browser_of(app: App) -> httpx.AsyncClient:
     """A client over HTTP, not yet open."""
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", timeout=10)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", timeout=60)

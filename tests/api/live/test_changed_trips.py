@@ -164,7 +164,7 @@ async def a_call(app: App, position: str = "") -> AsyncIterator[Tells]:
     told = v1.InventoryServiceStub(channel).watch_seat_map(asked)
 
     async def next_told() -> Any:  # noqa: ANN401 - JSON
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return (await anext(told)).to_dict()
 
     yield next_told
