@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partialmethod
@@ -12,6 +13,7 @@ import pytest
 from travio_inventory.app.backends import OwnCertificate, Renewals, StartFailed
 from travio_inventory.app.service import running
 from travio_inventory.client import InventoryClient
+from travio_inventory.events.targets.broker_url import Tls
 from verification.kit.in_process import settings_of
 from verification.servers.certificates import Certificates, make_certificates
 
@@ -128,6 +130,36 @@ async def test_files_that_do_not_match_change_nothing_until_they_do(
         assert await is_trusted(port, first.authority)
         renewed.key.replace(first.key)
         await until_trusted(port, renewed.authority)
+
+
+async def test_a_key_with_a_password_changes_nothing_and_nobody_is_asked_for_it(
+    first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """OpenSSL would ask at the terminal, and the service answer nobody until it is told."""
+    locked_key(renewed.key)
+    async with serving(first.certificate, first.key) as port:
+        renewed.key.replace(first.key)
+        renewed.certificate.replace(first.certificate)
+        await until_complained(caplog)
+        assert await is_trusted(port, first.authority)
+    assert "pass phrase" not in capfd.readouterr().err
+
+
+def test_a_broker_is_shown_no_certificate_whose_key_has_a_password(
+    first: Certificates, capfd: pytest.CaptureFixture[str]
+) -> None:
+    locked_key(first.key)
+    with pytest.raises(OSError, match="PEM lib"):
+        Tls(None, first.certificate, first.key).context()
+    assert "pass phrase" not in capfd.readouterr().err
+
+
+def locked_key(key: Path) -> None:
+    """The same key, with a password."""
+    locked = key.with_suffix(".locked")
+    command = ["openssl", "pkey", "-in", str(key), "-out", str(locked), "-aes256", "-passout", "pass:hush-hush"]
+    subprocess.run(command, check=True, capture_output=True)
+    locked.replace(key)
 
 
 def test_a_key_of_another_certificate_stops_the_start(first: Certificates, renewed: Certificates) -> None:

@@ -1,12 +1,15 @@
 """Backups of the embedded store, taken beside a sale and restored into another folder, which an audit finds whole."""
 
 import asyncio
+import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
 import anyio
+import pytest
 
+from tests.store.disk import files_of_at_most
 from tests.typed import Type, Typed
 from travio_inventory.app.service import open_assembly, open_inventory
 from travio_inventory.app.stock import open_stock
@@ -114,6 +117,49 @@ def test_a_store_that_is_there_is_replaced_only_if_asked_and_kept(typed: Type, t
     (aside,) = (other / "data").glob("*.replaced")
     with closing(sqlite3.connect(aside)) as connection:
         assert connection.execute("SELECT count(*) FROM seat_groups").fetchone() > (0,)
+
+
+@pytest.mark.parametrize("words", [(), ("--replace",)])
+def test_a_journal_whose_database_is_gone_is_no_part_of_what_is_restored(
+    typed: Type, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """An operator removed a database and left what its process had written beside it."""
+    file, other = tmp_path / "copy.db", tmp_path / "other" / "data"
+    anyio.run(sell_and_copy, tmp_path, typed, file)
+    other.mkdir(parents=True)
+
+    async def killed() -> None:
+        async with open_inventory(settings_of(tmp_path)) as inventory:
+            await open_trip(inventory, a_trip("t2", organization="default"))
+            for name in ("inventory.db-wal", "inventory.db-shm"):
+                shutil.copy(tmp_path / "data" / name, other / name)
+
+    anyio.run(killed)
+    assert (other / "inventory.db-wal").stat().st_size
+    assert typed("restore", str(file), *words, **data(tmp_path / "other")).status == 0
+    audited = typed("audit", "t2", **data(tmp_path / "other"))
+    assert "1 trips" not in audited.out
+    (aside,) = other.glob("*-wal.*.replaced")
+    assert aside.stat().st_size
+
+
+async def test_the_store_of_a_service_that_runs_is_no_backup(typed: Type, tmp_path: Path) -> None:
+    """Most of it is beside its file, and it changes while it is copied."""
+    async with open_inventory(settings_of(tmp_path)) as inventory:
+        await open_trip(inventory, a_trip(organization="default"))
+        words = ("restore", str(tmp_path / "data" / "inventory.db"))
+        refused = await anyio.to_thread.run_sync(lambda: typed(*words, **data(tmp_path / "other")))
+    assert (refused.status, "is in use" in refused.err, refused.err.count("\n")) == (1, True, 1)
+    assert not (tmp_path / "other" / "data" / "inventory.db").exists()
+
+
+def test_a_disk_without_room_keeps_no_part_of_a_restore(typed: Type, tmp_path: Path) -> None:
+    file, other = tmp_path / "copy.db", tmp_path / "other"
+    anyio.run(sell_and_copy, tmp_path, typed, file)
+    with files_of_at_most(file.stat().st_size // 2):
+        refused = typed("restore", str(file), **data(other))
+    assert (refused.status, "has no room for it" in refused.err) == (1, True)
+    assert [each.name for each in (other / "data").iterdir()] == ["lock"]
 
 
 def test_no_backup_and_no_restore_are_told_in_one_line(typed: Type, tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ import anyio
 import pytest
 
 from tests.typed import Type, Typed
+from travio_inventory.app.replaying import Progress
 from travio_inventory.app.service import open_inventory
+from travio_inventory.events.choice import parse_sink
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.recorded_events import Position, Wanted
 from travio_inventory.seats.trip import Ends
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.in_process import settings_of
@@ -85,15 +88,39 @@ def test_nothing_on_standard_input_is_no_sink(typed: Type, tmp_path: Path, monke
     ("words", "said"),
     [
         (["--from", "yesterday", "--to-sink", "json-lines"], "--from yesterday: write a moment"),
-        (["--from", "2027-06-01", "--to", "2027-05-01", "--to-sink", "json-lines"], "--to: it must be later"),
-        (["--from", "2027-06-01", "--to-sink", "shop"], "names no sink of TRAVIO_EVENTS, which has json-lines"),
-        (["--from", "2027-06-01", "--to-sink", "ftp://x"], "has a sink of no known kind"),
+        (["--from", "2020-06-01", "--to", "2020-05-01", "--to-sink", "json-lines"], "--to: it must be later"),
+        (
+            ["--from", "2020-06-01", "--to", "1970-01-01", "--to-sink", "json-lines"],
+            "--to 1970-01-01: it must be after",
+        ),
+        (["--from", "0001-01-01", "--to-sink", "json-lines"], "--from 0001-01-01: it must be after 1970"),
+        (["--from", "9999-12-31T23:59:59-23:59", "--to-sink", "json-lines"], "write a moment as"),
+        (["--from", "3027-06-01T10:00:00+06:00", "--to-sink", "json-lines"], "--from 3027-06-01 04:00:00 UTC is still"),
+        (["--from", "2020-06-01", "--to-sink", "shop"], "names no sink of TRAVIO_EVENTS, which has json-lines"),
+        (["--from", "2020-06-01", "--to-sink", "ftp://x"], "has a sink of no known kind"),
     ],
 )
 def test_what_cannot_be_replayed_is_said_at_once(typed: Type, tmp_path: Path, words: list[str], said: str) -> None:
     answer = typed("events", "replay", *words, TRAVIO_DATA=str(tmp_path), TRAVIO_EVENTS="json-lines")
     assert answer.status == 2
     assert said in answer.err
+
+
+def test_a_replay_goes_on_only_where_the_same_one_was_stopped(tmp_path: Path) -> None:
+    """One that was begun in a wrong shape is begun anew in the right one."""
+    written = [
+        "shop=kafka://broker?topic=t&shape=native",
+        "shop=kafka://broker?topic=t&shape=trips",
+        "shop=kafka://broker?topic=u&shape=trips",
+        "copy=json-lines:a.jsonl",
+    ]
+    begun = [Progress(tmp_path, parse_sink(sink), wanted) for sink in written for wanted in (Wanted(1), Wanted(1, 2))]
+    begun[0].path.parent.mkdir()
+    for number, progress in enumerate(begun, 1):
+        assert progress.read() == Position()
+        progress.write(Position(number))
+    again = Progress(tmp_path, parse_sink("shop=kafka://broker?topic=t&shape=trips&compression=gzip"), Wanted(1))
+    assert again.read() == Position(3)
 
 
 def test_the_lag_of_no_sink_is_no_table(typed: Type, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Progress:
     """Where an unfinished replay is, in a file that is replaced as a whole."""
 
     def __init__(self, folder: Path, chosen: ChosenSink, wanted: Wanted) -> None:
-        what = json.dumps([chosen.target.place, *wanted])
+        what = json.dumps([chosen.target.place, chosen.shape, *wanted])
         digest = sha256(what.encode()).hexdigest()[:DIGEST_LENGTH]
         self.path = folder / FOLDER / f"{chosen.name}-{digest}.json"
 

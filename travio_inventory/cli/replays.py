@@ -17,6 +17,7 @@ from travio_inventory.cli.server import settings_or_none
 from travio_inventory.cli.starting import cannot_start
 from travio_inventory.events.choice import ChosenSink, parse_sink, parse_sinks
 from travio_inventory.events.replay import Replayed, ReplayStopped
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.protocol.recorded_events import Wanted
@@ -31,7 +32,12 @@ GOES_ON = "the same command goes on from here"
 
 def replay_events(
     *,
-    from_: Annotated[str, Parameter(name="--from", help="The first moment: 2027-06-01T10:00:00Z, or a day.")],
+    from_: Annotated[
+        str,
+        Parameter(
+            name="--from", help="The first moment: 2027-06-01T10:00:00Z, or a day; in UTC unless it says otherwise."
+        ),
+    ],
     to_sink: Annotated[
         str,
         Parameter(
@@ -55,6 +61,8 @@ def replay_events(
     screen = Screen(as_json=as_json)
     try:
         wanted = Wanted(_moment_ms("--from", from_), _moment_ms("--to", to) if to else 0, trip)
+        if wanted.from_ms > SystemClock().now_ms():
+            raise ValueError(f"--from {_time(wanted.from_ms)} UTC is still to come: nothing is recorded of it")
         if wanted.to_ms and wanted.to_ms <= wanted.from_ms:
             raise ValueError("--to: it must be later than --from")
     except ValueError as wrong:
@@ -169,9 +177,13 @@ def _moment_ms(option: str, text: str) -> int:
     """The moment; without an offset it is in UTC. Raises ValueError."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{option} {text}: write a moment as 2027-06-01T10:00:00Z, or a day") from None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+    at_ms = round(at.timestamp() * 1_000)
+    if at_ms <= 0:
+        raise ValueError(f"{option} {text}: it must be after 1970")
+    return at_ms
 
 
 def _time(at_ms: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
+from travio_inventory.events.shapes import Shape
 from travio_inventory.events.targets import kafka, nats, rabbitmq, redis_stream, webhook
 from travio_inventory.events.targets.files import JsonLinesFile, parse_json_lines
 from travio_inventory.events.targets.kafka import KafkaTopic, parse_kafka
@@ -50,6 +51,11 @@ class ChosenSink(NamedTuple):
 
     name: str
     target: Target
+
+    @property
+    def shape(self) -> Shape:
+        """What a message of it is; a line of a file is the event as it is."""
+        return Shape.NATIVE if isinstance(self.target, JsonLinesFile) else self.target.shape
 
     @property
     def is_shared(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from travio_inventory.app.backends.failures import StartFailed
 from travio_inventory.app.backends.renewed import Renewals
+from travio_inventory.kernel.key_files import show_certificate
 
 
 def trusting(ca_file: Path | None, renewals: Renewals) -> ssl.SSLContext:
@@ -64,7 +65,7 @@ class OwnCertificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         certificate, key = self._files
         try:
-            context.load_cert_chain(certificate, key)
+            show_certificate(context, certificate, key)
         except OSError as failed:
             is_unfit = isinstance(failed, ssl.SSLError)
             why = f"no certificate and its key, in PEM form ({failed})" if is_unfit else failed.strerror

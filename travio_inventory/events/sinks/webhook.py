@@ -37,9 +37,9 @@ RETRY_AFTER_S_MAX = 3_600.0
 LATER = frozenset({408, 409, 425, 429})
 """Of the statuses 4xx, those that say: not now."""
 IN_HEADERS = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"
+"""Signs that the HTTP binding of CloudEvents has as they are; others are %XX."""
 TRACE = ("traceparent", "tracestate")
 """Headers that are printable ASCII, and have a form of their own."""
-"""Signs that the HTTP binding of CloudEvents has as they are; others are %XX."""
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from travio_inventory.kernel.addresses import Address, parse_address
+from travio_inventory.kernel.key_files import show_certificate
 
 BETWEEN_SERVERS = ";"
 """A comma begins the next sink."""
@@ -54,7 +55,7 @@ class Tls:
         """With the files as they are now. Raises OSError."""
         made = ssl.create_default_context(cafile=self.ca_file)
         if self.cert_file:
-            made.load_cert_chain(self.cert_file, self.key_file)
+            show_certificate(made, self.cert_file, self.key_file)
         return made
 
 

@@ -14,6 +14,7 @@ from travio_inventory.store.sqlite.folder import locked_folder
 from travio_inventory.store.sqlite.migrations import check
 
 DATABASE = "inventory.db"
+JOURNALS = ("-wal", "-shm", "-journal")
 PAGES_AT_ONCE = 1_024
 PAUSE_S = 0.005
 """Between two portions: the writer goes on meanwhile."""
@@ -70,30 +71,46 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Path | None:
     if not file.exists():
         raise NoCopy(f"there is no file {file}")
     _check_whole(file)
+    if _journal(file, "-wal").exists():
+        raise NoCopy(f"{file} is in use, with a part of it in {file.name}-wal: `travio-inventory backup` copies it")
     with locked_folder(folder):
         path, part = folder / DATABASE, folder / f"{DATABASE}.restore.part"
         if path.exists() and not replace:
             raise NoCopy(f"{path.absolute()} exists: --replace puts it aside, under another name")
-        _copy(file, part)
-        aside = _put_aside(path) if path.exists() else None
+        try:
+            _copy(file, part)
+        except OSError as failed:
+            part.unlink(missing_ok=True)
+            raise NoCopy(f"{folder.absolute()} has no room for it, or cannot be written: {failed.strerror}") from failed
+        aside = _put_aside(path)
         part.rename(path)
         _sync(folder)
     return aside
 
 
-def _put_aside(path: Path) -> Path:
-    """Whole, with what its journal has; under another name."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("PRAGMA journal_mode = DELETE")
-    aside = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.replaced")
-    path.rename(aside)
-    for left in ("-wal", "-shm"):
-        path.with_name(path.name + left).unlink(missing_ok=True)
-    return aside
+def _put_aside(path: Path) -> Path | None:
+    """What is there, whole with what its journal has, under another name; None if there is nothing. A journal whose
+    database is gone goes too: SQLite would write what it has into the next one.
+    """
+    ending = f".{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.replaced"
+    is_there = path.exists()
+    if is_there:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode = DELETE")
+    for each in (path, *(_journal(path, kind) for kind in JOURNALS)):
+        if each.exists():
+            each.rename(f"{each}{ending}")
+    return path.with_name(f"{path.name}{ending}") if is_there else None
+
+
+def _journal(path: Path, kind: str) -> Path:
+    """The file beside a database in which SQLite has a part of it."""
+    return path.with_name(path.name + kind)
 
 
 def _copy(file: Path, part: Path) -> None:
+    """Raises OSError."""
     part.unlink(missing_ok=True)
     target = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with file.open("rb") as source, os.fdopen(target, "wb") as copy:
