@@ -5,10 +5,13 @@ import errno
 import os
 import signal
 import socket
+from itertools import chain, count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from travio_inventory.bench import free_ports
 from travio_inventory.bench.free_ports import LOOPBACK, RANGE_FILE, free_port
 from travio_inventory.bench.own_server import STARTS_MAX, OwnServer, ServerFailed
 
@@ -29,6 +32,15 @@ def test_a_wanted_port_is_given_unless_somebody_listens_there() -> None:
 def test_an_address_that_this_machine_does_not_have_is_named() -> None:
     with pytest.raises(OSError, match=r"no free port on 192\.0\.2\.1: does this machine have"):
         free_port("192.0.2.1")
+
+
+def test_a_port_is_given_to_one_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even though nobody listens there yet."""
+    given = free_port()
+    tried = chain([given], count(10_000))
+    monkeypatch.setattr(free_ports, "_ports", SimpleNamespace(randrange=lambda *_: next(tried)))
+    monkeypatch.setattr(free_ports, "_is_unused", lambda *_: True)
+    assert free_port() != given
 
 
 @pytest.mark.once

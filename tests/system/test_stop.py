@@ -225,7 +225,7 @@ async def test_legacy_refusals_are_the_words_that_old_clients_know(
     await service.start()
     async with service.client() as client:
         await client.open_trip(trip_of("t", seats=5))
-        first = await client.stub.hold_seats(hold_request("u1", "seat-1", seconds=1))
+        first = await client.stub.hold_seats(hold_request("u1", "seat-1", seconds=8))
         assert first.success
         contended = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
         assert (contended.success, contended.hold_id, contended.expires_at) == (False, "", 0)
@@ -246,6 +246,7 @@ async def test_legacy_refusals_are_the_words_that_old_clients_know(
         )
         assert await refused(client.stub.confirm_booking(asked)) == (Status.FAILED_PRECONDITION, "hold not found")
         asked.user_id = "u1"
+        await asyncio.sleep(max(0.0, first.expires_at + 1.5 - time.time()))
         await client.acting_for("u3").hold("t", "S0", "S1", ["seat-1"], retry_contended_s=5)
         assert await refused(client.stub.confirm_booking(asked)) == (Status.FAILED_PRECONDITION, "hold has expired")
     assert await service.stop() == 0

@@ -29,7 +29,7 @@ WEB_EVERY: Final = 7
 """Every n-th visit is over HTTP."""
 MOVER_EVERY: Final = 12
 """Every n-th visit moves what it holds to another seat, if one is left."""
-SETTLE_SECONDS_MAX: Final = 45.0
+SETTLE_SECONDS_MAX: Final = 120.0
 SEAT_SECONDS_MAX: Final = 30.0
 HOLD_SECONDS: Final = 120
 """A hold outlasts every visit: a slow answer is a long wait, not a hold that has lapsed meanwhile."""

@@ -26,7 +26,7 @@ WAIT_SECONDS_MAX: Final = 5.0
 LOG_BYTES_MAX: Final = 1_000_000
 """The most log lines that one attack may cause."""
 SAMPLE_SECONDS: Final = 0.05
-LATE_SECONDS_MAX: Final = 40.0
+LATE_SECONDS_MAX: Final = 120.0
 TOKENS: Final = {
     "TRAVIO_AUTH": "jwt",
     "TRAVIO_JWT_ISSUER": ISSUER,
