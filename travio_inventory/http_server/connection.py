@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade
@@ -19,6 +19,8 @@ from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 HEADER_OVERHEAD_BYTES: Final = 4
 """Of each header: ": " and the end of its line."""
 
+CHUNKS_KEPT: Final = 8
+"""Many who follow a map are told the same bytes one after the other: so many chunks are written once."""
 
 CERTIFICATE: Final = "certificate"
 """The name under which the state of a request has the verified certificate of its peer, as `ssl` describes it."""
@@ -371,8 +373,14 @@ def _write_now(request: RequestResponseCycle, body: bytes) -> bool:
         return False
     if request.disconnected or request.flow.write_paused or len(body) > PIECE_BYTES:
         return False
-    request.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+    request.transport.write(_chunk(body))
     return True
+
+
+@lru_cache(CHUNKS_KEPT)
+def _chunk(body: bytes) -> bytes:
+    """The part of an answer as a chunk."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
 
 
 def _is_over(since: float | None, seconds_max: float, now: float) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from travio_inventory.api.live.bell import Bell
-from travio_inventory.api.live.told import Because, Position, Told
+from travio_inventory.api.live.told import Because, Position, Snapshot, Told
 from travio_inventory.api.live.view import View
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.off_loop import off_loop
@@ -159,13 +159,13 @@ class Feed:
         def sleeps_on() -> bool:
             """Whether there is nothing to tell, or it is told."""
             view = watched.view
-            if self.over is not None or view is None or view.position.epoch != reached.position.epoch:
+            if self.over is not None or view is None:
                 return False
             told = self._next(view, reached)
             if told is None:
                 return True
             try:
-                is_told = at_once is not None and at_once(told)
+                is_told = at_once is not None and not isinstance(told, Snapshot) and at_once(told)
             except Exception:  # noqa: BLE001 - it is woken, and fails alone; the others go on
                 return False
             if is_told:
