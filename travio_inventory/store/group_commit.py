@@ -104,7 +104,7 @@ class Member:
 
 
 def _chars_of(writes: Sequence[Write]) -> int:
-    """How much text they write: each row of several that are given the same, as the cells of a hold are.."""
+    """How much text they write: each row of several that are given the same, as the cells of a hold are."""
     chars = last = 0
     before: Row | None = None
     for _, _, values, _ in writes:
