@@ -6,7 +6,7 @@ import time
 import pytest
 from grpclib.const import Status
 
-from tests.grpc_server.probe import SEVEN, WAIT, WATCH, serving
+from tests.grpc_server.probe import SEVEN, WAIT, WATCH, serving, until
 from travio_inventory.grpc_server.lean.deadlines import AHEAD_S_MAX, MOMENT_S, Deadlines
 
 
@@ -77,3 +77,14 @@ async def test_a_deadline_beyond_the_furthest_timer_is_kept(monkeypatch: pytest.
         stream_id = caller.call(method, SEVEN, replacing=[("grpc-timeout", "400m")])
         answer = await caller.answer(stream_id)
     assert (answer.status, answer.message) == (Status.DEADLINE_EXCEEDED, "deadline exceeded")
+
+
+async def test_calls_that_watch_and_name_a_far_deadline_share_few_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, and no two at the same moment; `verification.attack` makes as many as it may."""
+    monkeypatch.setattr("travio_inventory.grpc_server.lean.deadlines.AHEAD_S_MAX", 0.05)
+    century_minutes = 52_560_000
+    async with serving(streams_concurrent_max=300) as served, served.caller() as caller:
+        for number in range(300):
+            caller.call(WATCH, SEVEN, replacing=[("grpc-timeout", f"{century_minutes + number}M")])
+        await until(lambda: served.server.calls_open == 300)
+        assert served.server._context.deadlines.moments <= 0.05 / MOMENT_S + 1

@@ -41,6 +41,11 @@ ATTACKS: Final = (
         floods.calls_never_made,
         told(CALM, CLOSED, "RST REFUSED_STREAM", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"),
     ),
+    Attack(
+        "calls that watch, with far deadlines",
+        floods.watching_calls,
+        told(NOTHING, CALM, CLOSED, "RESOURCE_EXHAUSTED", "RST STREAM_CLOSED"),
+    ),
     Attack("oversized", messages.oversized, told("RESOURCE_EXHAUSTED")),
     Attack("compressed", messages.compressed, told("UNIMPLEMENTED")),
     Attack("truncated", messages.truncated, told("INVALID_ARGUMENT")),

@@ -2,12 +2,12 @@
 
 import asyncio
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from typing import Final
 
 from verification.attack.assault import Assault, spread
 from verification.attack.raw_connection import RawConnection
-from verification.attack.targets import hold_of
+from verification.attack.targets import hold_of, watch_request
 from verification.kit.frames import (
     DATA,
     INITIAL_WINDOW_SIZE,
@@ -34,6 +34,9 @@ LOTS_AT_ONCE_MAX: Final = 1_000
 CALLS_OPEN: Final = 200
 HEADERS_BEYOND: Final = 2_000
 END_SECONDS_MAX: Final = 20.0
+HEALTH: Final = "/grpc.health.v1.Health/Watch"
+MINUTES_OF_A_CENTURY: Final = 52_560_000
+"""As many digits as a deadline may have."""
 
 
 async def resets_at_once(assault: Assault) -> None:
@@ -136,3 +139,27 @@ async def calls_never_made(assault: Assault) -> None:
             group.create_task(begin(connection, CALLS_OPEN))
         for connection in greedy:
             group.create_task(begin(connection, HEADERS_BEYOND))
+
+
+async def watching_calls(assault: Assault) -> None:
+    """20,000 calls that watch and name deadlines in a hundred years, no two alike: 200 on each connection, which is
+    then left. Nine of ten watch the health, which is cheap, the others a large map.
+
+    The service keeps a timer for each hundredth of a second of the next minute at most, 6,001 in all, however many
+    calls there are (`grpc_server/lean/deadlines.py`).
+    """
+    minutes = count(MINUTES_OF_A_CENTURY)
+    watched = [(HEALTH, b"")] * 9 + [(path_of("WatchSeatMap"), watch_request())]
+
+    def call(number: int) -> bytes:
+        path, message = watched[number % len(watched)]
+        return asked(2 * number + 1, path, message, ("grpc-timeout", f"{next(minutes)}M"))
+
+    async def watch(_: int) -> None:
+        async with assault.connection() as connection:
+            await connection.send(b"".join(map(call, range(CALLS_OPEN))))
+            await connection.begins(CALLS_OPEN, within_s=END_SECONDS_MAX)
+            assault.did("calls that watched", len(connection.begun))
+
+    connections = assault.times(20_000) // CALLS_OPEN
+    await spread(watch, range(connections), at_once=min(connections, LINES))

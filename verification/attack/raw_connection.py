@@ -25,6 +25,8 @@ class RawConnection(asyncio.Protocol):
     def __init__(self, heard: Counter[str]) -> None:
         self.ended = asyncio.Event()
         self.answered: set[int] = set()
+        self.begun: set[int] = set()
+        """Calls whose answer has begun and not ended yet."""
         self._heard = heard
         self._buffer = bytearray()
         self._decoder = Decoder()
@@ -89,6 +91,13 @@ class RawConnection(asyncio.Protocol):
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while len(self.answered) < count and not self.ended.is_set():
+                    await self._hear()
+
+    async def begins(self, count: int, *, within_s: float) -> None:
+        """As `answers`; a call counts as soon as its answer begins."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while len(self.answered) + len(self.begun) < count and not self.ended.is_set():
                     await self._hear()
 
     async def end(self, *, within_s: float) -> None:
@@ -166,10 +175,13 @@ class RawConnection(asyncio.Protocol):
             self._note(stream_id, Status(int(said["grpc-status"])).name)
         elif ended or said.get(":status") != "200":
             self._note(stream_id, f"HTTP {said.get(':status')}")
+        else:
+            self.begun.add(stream_id)
 
     def _note(self, stream_id: int, said: str) -> None:
         self._heard[said] += 1
         self.answered.add(stream_id)
+        self.begun.discard(stream_id)
 
 
 def name_of(code: int) -> str:

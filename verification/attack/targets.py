@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Final
 
+from travio_inventory.bench import calls
 from travio_inventory.bench.calls import Contest
 from travio_inventory.bench.web import map_request as map_of
 from travio_inventory.client import Trip
@@ -37,6 +38,15 @@ def map_over_http(trip: str, token: str) -> bytes:
     """The map of a trip, on a connection that is kept; whoever has a token shows it."""
     shown = {"Authorization": f"Bearer {token}"} if token else {}
     return map_of(Contest(ORGANIZATION, trip, "S0", "S2", ""), **{"Accept-Encoding": "gzip"}, **shown)
+
+
+@cache
+def watch_request() -> bytes:
+    """WatchSeatMap of the attackers' trip."""
+    return calls.write(
+        "WatchSeatMapRequest",
+        trip_id=ATTACKED_TRIP, organization_id=ORGANIZATION, from_station_id="S0", to_station_id="S2",
+    )  # fmt: skip
 
 
 @cache
