@@ -17,12 +17,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.app.collector import WITHIN_S, Collector, collector, traced
 from travio_inventory.app.service import App, running
+from travio_inventory.app.traces import brokers
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 from travio_inventory.client.stock import InsufficientStock, Site
 from travio_inventory.kernel.trace_context import TraceParent, read_trace_parent
 from travio_inventory.telemetry.sampling import Sampling, sampling
 from travio_inventory.wire.inventory.v1 import GetTripRequest, HoldSeatsRequest, InventoryServiceStub
+from verification.kit.in_process import settings_of
 from verification.kit.service_process import ORGANIZATION
 from verification.kit.trips import trip_of
 
@@ -70,7 +72,23 @@ async def test_a_call_is_one_trace_down_to_the_store(collector: Collector, tmp_p
     }
     assert attributes(of_hold["store.apply"]).items() > {"db.system.name": "sqlite", "travio.answer": "Applied"}.items()
     assert collector.services == {"seats"}
-    assert collector.named("send json-lines")
+    said = {"messaging.system": "json_lines", "messaging.operation.name": "send", "messaging.operation.type": "send"}
+    assert attributes(collector.named("send json-lines")[0]).items() > said.items()
+
+
+def test_each_sink_and_source_is_of_a_system_as_the_standard_names_it() -> None:
+    events = "json-lines,kafka://a,two=amqp://a,nats://a,redis://a,https://a/b#secret_file=/s"
+    systems = brokers(settings_of(events=events, events_in="kafka://a,two=amqp://a"))
+    assert systems == {
+        "send json-lines": "json_lines",
+        "send kafka": "kafka",
+        "send two": "rabbitmq",
+        "send nats": "nats",
+        "send redis": "redis",
+        "send https": "webhook",
+        "process kafka": "kafka",
+        "process two": "rabbitmq",
+    }
 
 
 async def test_a_call_about_stock_is_one_trace_down_to_the_store_whatever_its_face(

@@ -3,9 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from travio_inventory.app.backends import StartFailed
+from travio_inventory.events.choice import Target, parse_sinks
+from travio_inventory.events.inbound.choice import Source, parse_sources
+from travio_inventory.events.targets.files import JsonLinesFile
+from travio_inventory.events.targets.kafka import KafkaServers
+from travio_inventory.events.targets.nats import NatsStream
+from travio_inventory.events.targets.rabbitmq import RabbitServers
+from travio_inventory.events.targets.redis_stream import RedisStreams
+from travio_inventory.events.targets.webhook import WebhookUrl
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry.sampling import sampling
 
@@ -25,12 +33,41 @@ async def tracing_of(settings: Settings) -> AsyncIterator["Tracing | None"]:
     except ImportError as missing:
         said = f"TRAVIO_TRACES=otlp: {missing.name} is not installed: pip install 'travio-inventory[tracing]'"
         raise StartFailed(said) from missing
-    store = {"embedded": "sqlite", "scylla": "cassandra"}.get(settings.store.kind, "")
-    edge = "redis" if settings.edge.kind == "redis" else ""
-    systems = {"store": store, "gate": edge, "taken": edge, "seat_maps": edge}
+    systems = brokers(settings) | _databases(settings)
     chosen = sampling(traces.sampler, float(traces.sampler_arg))
     async with opened(chosen, endpoint=traces.endpoint, service=traces.service, systems=systems) as tracing:
         yield tracing
+
+
+def _databases(settings: Settings) -> dict[str, str]:
+    """Those behind the ports, as the semantic conventions name them."""
+    store = {"embedded": "sqlite", "scylla": "cassandra"}.get(settings.store.kind, "")
+    edge = "redis" if settings.edge.kind == "redis" else ""
+    return {"store": store, "gate": edge, "taken": edge, "seat_maps": edge}
+
+
+def brokers(settings: Settings) -> dict[str, str]:
+    """Those that events are sent to and come from, by what the spans say of them."""
+    sent = {f"send {each.name}": _system(each.target) for each in parse_sinks(settings.events.sinks)}
+    return sent | {f"process {each.name}": _system(each.source) for each in parse_sources(settings.events_in.sources)}
+
+
+def _system(place: Target | Source) -> str:
+    match place:
+        case KafkaServers():
+            return "kafka"
+        case RabbitServers():
+            return "rabbitmq"
+        case NatsStream():
+            return "nats"
+        case RedisStreams():
+            return "redis"
+        case WebhookUrl():
+            return "webhook"
+        case JsonLinesFile():
+            return "json_lines"
+        case _:
+            assert_never(place)
 
 
 def _import_tracing() -> Any:  # noqa: ANN401 - its type would have to be imported

@@ -79,7 +79,8 @@ async def open_tracing(
     sampling: Sampling, *, endpoint: str, service: str, systems: Mapping[str, str]
 ) -> AsyncIterator["Tracing"]:
     """Record traces, and send them to the collector at that base address. All else is as the variables of OpenTelemetry
-    say (OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*). `systems` are the databases behind the ports.
+    say (OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*). `systems` are the databases behind the ports,
+    and the brokers by the names of their spans.
     """
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # an outage is told once, below
     exporter = ToldExporter(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"), endpoint)
@@ -246,6 +247,7 @@ class Tracing:
         events are of: it is recorded with them.
         """
         tracing = self
+        span, said = self._messages("send", name)
 
         class TracedSink:
             async def publish(self, events: Sequence[Event]) -> None:
@@ -253,32 +255,35 @@ class Tracing:
                 if not (links or tracing._sampling.is_sampled(None)):
                     await sink.publish(events)
                     return
-                attributes: dict[str, AttributeValue] = {
-                    "messaging.operation.type": "send",
-                    "messaging.destination.name": name,
-                    "messaging.batch.message_count": len(events),
-                }
-                with tracing._span(f"send {name}", SpanKind.PRODUCER, None, attributes, links):
+                attributes = {**said, "messaging.batch.message_count": len(events)}
+                with tracing._span(span, SpanKind.PRODUCER, None, attributes, links):
                     await sink.publish(events)
 
         return TracedSink()
 
     def receiving(self, name: str, see_through: Callable[[M], Awaitable[None]]) -> Callable[[M], Awaitable[None]]:
         """What sees messages of that source through; each has a span, whose parent its sender names."""
+        span, said = self._messages("process", name)
 
         async def traced_message(message: M) -> None:
             parent = CURRENT.get()
             if not self._sampling.is_sampled(parent):
                 await see_through(message)
                 return
-            attributes: dict[str, AttributeValue] = {
-                "messaging.operation.type": "process",
-                "messaging.destination.name": name,
-            }
-            with self._span(f"process {name}", SpanKind.CONSUMER, parent, attributes):
+            with self._span(span, SpanKind.CONSUMER, parent, said):
                 await see_through(message)
 
         return traced_message
+
+    def _messages(self, operation: str, name: str) -> tuple[str, dict[str, AttributeValue]]:
+        """The name of the spans of a sink or a source, and what they say of it."""
+        span = f"{operation} {name}"
+        return span, {
+            "messaging.system": self._systems.get(span, ""),
+            "messaging.operation.name": operation,
+            "messaging.operation.type": operation,
+            "messaging.destination.name": name,
+        }
 
     @contextmanager
     def _span(
