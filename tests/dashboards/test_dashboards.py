@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from verification.dashboards.deployment import deployed
 from verification.dashboards.grafana import FOLDER, files
 from verification.dashboards.load import sell
 from verification.dashboards.panels import BOARDS
-from verification.kit.charts import UNITS, Chart, Line, sheet
+from verification.kit.charts import LINES_MAX, UNITS, Chart, Line, sheet
 from verification.servers.fixtures import need
 
 SALE_S = 10
@@ -114,6 +115,23 @@ def test_a_chart_has_its_largest_lines_within_its_frame() -> None:
     assert max(heights) <= 170
     assert ">0 s<" in picture
     assert ">40 s<" in picture
+
+
+def test_no_legend_touches_the_title_below_it() -> None:
+    """However many lines it names: the rows of a picture are as high as they must be, and no higher."""
+    heights = []
+    for lines in (0, 1, 9, 10, 20):
+        named = Chart("with lines", "s", [Line(f"line {number}", [(0, number)]) for number in range(lines)])
+        picture = sheet([Chart("beside", "s", []), named, Chart("below", "s", [])], columns=2)
+        places = {title: int(y) for y, title in re.findall(r'translate\(\d+ (\d+)\)"><text[^>]*>(\w+)', picture)}
+        rows = [float(y) for y in re.findall(r'<text x="\d+" y="(\d+)" font-size="9"', picture)]
+        assert len(rows) == min(lines, LINES_MAX)
+        assert all(later - earlier in (0, 11) for earlier, later in pairwise(rows))
+        title_y, title_font = 17, 12
+        assert max(rows, default=0) + 8 <= places["below"] + title_y - title_font
+        heights.append(places["below"])
+    assert heights == sorted(heights)
+    assert heights[0] < heights[2] == heights[3] == heights[4]
 
 
 def test_a_chart_without_figures_is_empty() -> None:

@@ -121,7 +121,7 @@ SETTLED = Family(
     "travio_unknown_outcomes_settled_total",
     C,
     "how these were settled: applied (when sent again), found (a row shows that it had been applied), refused, fenced "
-    "(it can never be applied any more), open (given up: the caller was told that it is unknown)",
+    "(it can never be applied any more), open (nobody tried it again within a minute)",
     ("settled",),
 )
 UNSETTLED = Family("travio_unknown_outcomes_open", G, "those that are not settled yet")

@@ -32,16 +32,18 @@ Action = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def sell(deployment: Deployment, seconds: float) -> None:
-    """Sell on both services for so long; in the middle the database stops for a moment, and then Redis."""
+    """Sell on both services for so long. After a third of it the database stops for a moment, and then Redis: what has
+    no answer then is given up a minute later, which a sale of two minutes shows.
+    """
     over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for number, service in enumerate(deployment.services):
             tasks.create_task(_sale(service, Random(number), over))
         tasks.create_task(_payments(deployment, over))
         tasks.create_task(_shop(deployment.cluster, over))
-        await asyncio.sleep(seconds / 2)
+        await asyncio.sleep(seconds / 3)
         await _bad_moment(deployment)
-        await asyncio.sleep(seconds / 2)
+        await asyncio.sleep(2 * seconds / 3)
         over.set()
 
 

@@ -178,14 +178,14 @@ STORE = Row(
         panel(
             "Unknown outcomes",
             "reqps",
-            "Batches without an answer, and how they were settled; open ones were told to callers.",
+            "Batches without an answer, and how they were settled; open: nobody tried again within a minute.",
             (rate(f.UNKNOWN), "unknown"),
             (rate(f.SETTLED, ["settled"]), "settled: {{settled}}"),
         ),
         panel(
             "Not settled yet",
             "short",
-            "Batches without an answer that are being looked for.",
+            "Batches without an answer: until their step is tried again and finds out, for a minute at most.",
             (gauge("sum", f.UNSETTLED), "open"),
         ),
         panel(

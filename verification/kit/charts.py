@@ -5,7 +5,7 @@ from html import escape
 from math import floor, log10
 from typing import Final, NamedTuple
 
-WIDTH, HEIGHT = 400, 236
+WIDTH = 400
 LEFT, RIGHT, TOP, PLOT_HEIGHT = 62, 12, 30, 140
 COLOURS: Final = (
     "#3366cc",
@@ -22,7 +22,9 @@ COLOURS: Final = (
 LINES_MAX: Final = len(COLOURS)
 """A chart shows so many lines, the largest ones."""
 TICKS: Final = 4
-LEGEND_COLUMNS, LEGEND_ROWS, NAME_CHARS = 2, 5, 27
+LEGEND_TOP, LEGEND_COLUMNS, LEGEND_ROW, NAME_CHARS = 24, 2, 11, 27
+GAP: Final = 14
+"""Between what a chart says and the title below it."""
 
 
 class Line(NamedTuple):
@@ -64,16 +66,20 @@ UNITS: Final[Mapping[str, Callable[[float], str]]] = {
 
 
 def sheet(charts: Sequence[Chart], *, columns: int) -> str:
-    """One picture of all of them."""
-    rows = -(-len(charts) // columns)
-    width, height = columns * WIDTH, rows * HEIGHT
-    placed = [
-        f'<g transform="translate({at % columns * WIDTH} {at // columns * HEIGHT})">{_chart(chart)}</g>'
-        for at, chart in enumerate(charts)
-    ]
+    """One picture of all of them; a row is as high as its longest legend needs."""
+    width, height = columns * WIDTH, 0
+    placed = []
+    for row in (charts[at : at + columns] for at in range(0, len(charts), columns)):
+        placed += [f'<g transform="translate({at * WIDTH} {height})">{_chart(each)}</g>' for at, each in enumerate(row)]
+        height += max(map(_height, row))
     box = f'viewBox="0 0 {width} {height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="11">'
     return "\n".join([head, f'<rect width="{width}" height="{height}" fill="#fff"/>', *placed, "</svg>", ""])
+
+
+def _height(chart: Chart) -> int:
+    rows = -(-min(len(chart.lines), LINES_MAX) // LEGEND_COLUMNS)
+    return TOP + PLOT_HEIGHT + LEGEND_TOP + rows * LEGEND_ROW + GAP
 
 
 def _chart(chart: Chart) -> str:
@@ -111,7 +117,7 @@ def _label(x: float, y: float, anchor: str, text: str) -> str:
 
 def _legend(number: int, name: str) -> str:
     column, row = number % LEGEND_COLUMNS, number // LEGEND_COLUMNS
-    x, y = LEFT + column * (WIDTH - LEFT) // LEGEND_COLUMNS, TOP + PLOT_HEIGHT + 24 + row * 9
+    x, y = LEFT + column * (WIDTH - LEFT) // LEGEND_COLUMNS, TOP + PLOT_HEIGHT + LEGEND_TOP + row * LEGEND_ROW
     short = name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 1]}…"
     return (
         f'<rect x="{x}" y="{y}" width="8" height="3" fill="{COLOURS[number]}"/>'
