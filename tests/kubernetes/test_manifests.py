@@ -200,11 +200,11 @@ def test_ports_are_those_that_the_service_listens_on(
             assert [port["port"] for port in each["spec"]["ports"] if named[port["targetPort"]] != port["port"]] == []
 
 
-def test_one_process_publishes_the_events(documents: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two relays publish every event twice."""
+def test_one_process_publishes_to_what_has_one_writer_and_all_to_brokers(documents: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that relay to a file or a webhook publish every event twice."""
     running = [each for each in inventory(documents) if each.owner["kind"] == "Deployment"]
     of = {each.name: seen(manifests.environment(documents, each), monkeypatch).background.relay for each in running}
-    assert [name for name, relay in of.items() if relay == "on"] == [f"{OURS}-worker"]
+    assert of == {OURS: "shared", f"{OURS}-worker": "on"}
     assert of_kind(documents, "Deployment")[f"{OURS}-worker"]["spec"].get("replicas", 1) == 1
 
 
