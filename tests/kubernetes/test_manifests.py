@@ -200,7 +200,9 @@ def test_ports_are_those_that_the_service_listens_on(
             assert [port["port"] for port in each["spec"]["ports"] if named[port["targetPort"]] != port["port"]] == []
 
 
-def test_one_process_publishes_to_what_has_one_writer_and_all_to_brokers(documents: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_publishes_to_what_has_one_writer_and_all_to_brokers(
+    documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two that relay to a file or a webhook publish every event twice."""
     running = [each for each in inventory(documents) if each.owner["kind"] == "Deployment"]
     of = {each.name: seen(manifests.environment(documents, each), monkeypatch).background.relay for each in running}
