@@ -62,6 +62,7 @@ class PartResult(NamedTuple):
 
 def parts(asked: argparse.Namespace) -> list[Part]:
     """All parts, with the requested durations."""
+    nodeless = ",".join(name for name in FAULTS if "node" not in name)
     seeds = ("--seeds", str(asked.seeds), "--from", str(asked.seed * 1_000_000))
     return [
         _chaos("a good day: one database node and no fault", asked.seed, 60, "--nodes", "1", "--faults", ""),
@@ -70,7 +71,21 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             "crowds: one database node and Redis, every fault but those of its nodes",
             asked.seed,
             asked.crowd_seconds,
-            *("--nodes", "1", "--faults", ",".join(name for name in FAULTS if "node" not in name)),
+            *("--nodes", "1", "--faults", nodeless),
+        ),
+        Part(
+            "stock on a bad day: one database node, Redis and a broker of orders, every fault but those of its nodes",
+            (
+                *("chaos", "--stock", "--seconds", str(asked.seconds), "--seed", str(asked.seed)),
+                *("--nodes", "1", "--faults", nodeless),
+            ),
+        ),
+        *(
+            Part(
+                f"crowds that want 100 units of stock, one of twenty batches fails, on {name}",
+                ("stock_load", "contended", "--on", on, "--rounds", str(rounds), "--seed", str(asked.seed)),
+            )
+            for on, name, rounds in (("sqlite", "SQLite", 40), ("cql", "a CQL server", 4))
         ),
         Part("attacks on the gRPC server", ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS))),
         Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),

@@ -8,7 +8,7 @@ import pytest
 from travio_inventory.stock.records import stock_units
 from travio_inventory.store.memory import MemoryBatches
 from verification.pages.performance import _stock
-from verification.stock_load.__main__ import paced
+from verification.stock_load.__main__ import paced, verdict
 from verification.stock_load.contended import contended
 
 CROWD = 150
@@ -39,6 +39,13 @@ async def test_units_that_are_sold_twice_are_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(stock_units, "_available", lambda _entry: 1_000)
     found = await crowds()
     assert found["wrong"], found
+
+
+def test_the_last_line_says_what_was_wrong() -> None:
+    said = {"reservations asked for": 200, "faults": {"lost": 3, "late": 4}, "wrong": {}}
+    begin = "200 reservations asked for, 7 batches and reads failed: "
+    assert verdict(said) == begin + "0 units oversold or lost"
+    assert verdict({**said, "wrong": {"oversold": 2, "negative": 1}}) == begin + "2 oversold, 1 negative"
 
 
 async def test_calls_are_paced_beside_live_reservations_and_make_a_table() -> None:

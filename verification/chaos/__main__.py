@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import secrets
 import sys
 import time
@@ -11,6 +12,8 @@ from tempfile import TemporaryDirectory
 from verification.chaos.nemesis import FAULTS
 from verification.chaos.page import page, verdict_line
 from verification.chaos.run import HOLDS_MAX, Options, run
+from verification.chaos.shop import Day
+from verification.chaos.shop import run as run_shop
 
 SEED_MAX = 1_000_000
 BEGAN_S = time.monotonic()
@@ -24,12 +27,15 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=3, help="of the database; default 3")
     parser.add_argument("--faults", default=",".join(FAULTS), help="some of: %(default)s")
     parser.add_argument("--holds-max", type=int, default=HOLDS_MAX, help="of one holder; 0: any; default %(default)s")
+    parser.add_argument("--stock", action="store_true", help="of a shop, with orders over Kafka, instead of seats")
     parser.add_argument("--page", type=Path, default=None, help="the page to write; default data/chaos/SEED.md")
     typed = parser.parse_args()
     faults = [name for name in typed.faults.split(",") if name]
     if unknown := set(faults) - set(FAULTS):
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     seed = secrets.randbelow(SEED_MAX) if typed.seed is None else typed.seed
+    if typed.stock:
+        sys.exit(_sell_stock(Day(seconds=typed.seconds, seed=seed, nodes=typed.nodes, faults=faults)))
     options = Options(seconds=typed.seconds, seed=seed, faults=faults, nodes=typed.nodes, holds_max=typed.holds_max)
     with TemporaryDirectory(prefix="travio-chaos-", ignore_cleanup_errors=True) as folder:
         result = asyncio.run(run(options, Path(folder), _say))
@@ -41,6 +47,17 @@ def main() -> None:
     _say(f"{where} tells all of it")
     sys.stdout.write(f"{verdict_line(result)}\n")
     sys.exit(bool(result.verdict.violations or result.too_late))
+
+
+def _sell_stock(day: Day) -> bool:
+    """A bad day of a shop; whether a promise was broken."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells each time that the broker is away
+    with TemporaryDirectory(prefix="travio-chaos-", ignore_cleanup_errors=True) as folder:
+        found = asyncio.run(run_shop(day, Path(folder), _say))
+    for violation in found.violations:
+        _say(violation)
+    sys.stdout.write(f"seed {day.seed}: {found.verdict}\n")
+    return bool(found.violations)
 
 
 def _say(line: str) -> None:

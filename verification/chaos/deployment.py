@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
@@ -20,6 +21,7 @@ SERVICES = 2
 KEYSPACE = "chaos"
 GRACE_S = 3
 HOLD_TTL_S = 2
+NONE: Mapping[str, str] = MappingProxyType({})
 SKEWED = Path(sitecustomize.__file__).parent
 
 
@@ -105,17 +107,19 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(folder: Path, nodes: Nodes, *, holds_max: int) -> AsyncIterator[Deployment]:
+async def deployed(
+    folder: Path, nodes: Nodes, *, holds_max: int = 0, variables: Mapping[str, str] = NONE
+) -> AsyncIterator[Deployment]:
     """Start everything in the folder; all of it ends with the block. `holds_max` is the limit of live holds for each
-    holder; 0 = none. Raises ServersMissingError, ServerFailedError.
+    holder; 0 = none. The services have these variables too. Raises ServersMissingError, ServerFailedError.
     """
     with ExitStack() as stack:
         cluster = stack.enter_context(cassandra(folder / "cassandra", nodes))
         redis = stack.enter_context(redis_server(folder))
         with scylla_session(_options(cluster.hosts, cluster.port, nodes)) as session:
             schema.apply(session, _options(cluster.hosts, cluster.port, nodes), replication=nodes)
-        limits = {"TRAVIO_HOLDS_PER_HOLDER_MAX": str(holds_max)}
-        services = [_service(stack, folder / f"service-{n}", cluster, redis, limits) for n in range(SERVICES)]
+        more = {"TRAVIO_HOLDS_PER_HOLDER_MAX": str(holds_max), **variables}
+        services = [_service(stack, folder / f"service-{n}", cluster, redis, more) for n in range(SERVICES)]
         for service in services:
             stack.callback(service.process.kill)
         await asyncio.gather(*(service.start() for service in services))
@@ -124,7 +128,7 @@ async def deployed(folder: Path, nodes: Nodes, *, holds_max: int) -> AsyncIterat
 
 
 def _service(
-    stack: ExitStack, folder: Path, cluster: Cassandra, redis: RedisServer, limits: Mapping[str, str]
+    stack: ExitStack, folder: Path, cluster: Cassandra, redis: RedisServer, more: Mapping[str, str]
 ) -> Service:
     folder.mkdir()
     clock = folder / "clock"
@@ -142,7 +146,7 @@ def _service(
         "PYTHONPATH": str(SKEWED),
         sitecustomize.VARIABLE: str(clock),
     }
-    return Service(ServiceProcess(folder, **settings, **limits), proxy, clock)
+    return Service(ServiceProcess(folder, **settings, **more), proxy, clock)
 
 
 def _options(hosts: Sequence[str], port: int, nodes: int) -> ScyllaOptions:

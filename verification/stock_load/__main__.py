@@ -99,8 +99,16 @@ def main() -> None:
     ask, names = OPTIONS[asked.what]
     said = ask(asked.on, **{name: getattr(asked, name) for name in names})
     print(json.dumps({"on": asked.on, "machine": machine(), **said}, indent=2, default=str))  # noqa: T201 - its output
-    if said.get("wrong"):
-        raise SystemExit("units were sold twice, or lost")
+    if "wrong" in said:
+        print(verdict(said))  # noqa: T201 - its output
+        raise SystemExit(bool(said["wrong"]))
+
+
+def verdict(said: dict[str, Any]) -> str:
+    """What crowds were told, and what was wrong, in a line."""
+    faults, wrong = sum(said["faults"].values()), said["wrong"]
+    asked = f"{said['reservations asked for']} reservations asked for, {faults} batches and reads failed"
+    return f"{asked}: {', '.join(f'{count} {what}' for what, count in wrong.items()) or '0 units oversold or lost'}"
 
 
 if __name__ == "__main__":
