@@ -6,9 +6,8 @@ Every promise is checked over all of it: what was acknowledged by whichever vers
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -20,7 +19,6 @@ from tests.system.test_kill import (
     every_hold_is_as_it_was_acknowledged,
     every_seat_that_is_not_sold_can_be_won,
     every_step_has_its_event,
-    has_holds,
     holds_of,
     nobody_had_a_seat_that_another_had,
     nothing_is_held,
@@ -28,6 +26,8 @@ from tests.system.test_kill import (
     the_same_key_gives_the_same_answer,
 )
 from tests.typed import ROOT
+from travio_inventory.client.stock import Site
+from verification.kit.buyers import Buyer, nothing_is_reserved, orders_of, untrue_of_stock
 from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.shoppers import Attempt, Shopper
 from verification.servers.cassandra import Cassandra
@@ -40,6 +40,10 @@ RELEASE = "c68638fe5ef7b3dcb07f36e360d876806f0e177c"
 BEFORE_THE_SCHEMA = "the last one of the schema before this one"
 SHOPPERS = 4
 HOLDS_PER_STAGE = 10
+BUYERS = 3
+ORDERS_PER_STAGE = 10
+GOODS = {"ape": 4_000, "bee": 3_000}
+"""What lies in two warehouses, half of it in each."""
 STAGE_S_MAX = 120
 TOLD_S_MAX = 180
 
@@ -105,6 +109,32 @@ asyncio.run(sell())
 STOCK_TOLD = {"inventory.reserved", "inventory.committed", "inventory.released"}
 
 
+class Selling:
+    """Shoppers of seats, and buyers of stock where the version before has it."""
+
+    def __init__(self, shoppers: Sequence[Shopper], buyers: Sequence[Buyer]) -> None:
+        self.shoppers = shoppers
+        self.buyers = buyers
+
+    async def goes_on(self) -> None:
+        """Wait until each kind has had some more answers. Raises TimeoutError."""
+        holds, orders = self._counts()
+
+        async def is_enough() -> bool:
+            now = self._counts()
+            return now[0] >= holds + HOLDS_PER_STAGE and (not self.buyers or now[1] >= orders + ORDERS_PER_STAGE)
+
+        await eventually(is_enough, within_s=STAGE_S_MAX)
+
+    def _counts(self) -> tuple[int, int]:
+        return holds_of(self.shoppers), len(orders_of(self.buyers))
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """What the shoppers noted."""
+        return [attempt for shopper in self.shoppers for attempt in shopper.attempts]
+
+
 class Rolled(ServiceProcess):
     """A service that is started anew with the code of another version, on the same port."""
 
@@ -153,23 +183,38 @@ async def services(
         second.kill()
 
 
-async def shop_while_it_is_rolled(first: Rolled, second: Rolled, base: Path) -> list[Attempt]:
-    """What shoppers noted while one process after the other got the new version, and then the old one again."""
+async def sell_while_it_is_rolled(first: Rolled, second: Rolled, base: Path) -> Selling:
+    """What was told while one process after the other got the new version, and then the old one again."""
     is_over = asyncio.Event()
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as shopping:
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         clients = [await stack.enter_async_context((first, second)[n % 2].client()) for n in range(SHOPPERS)]
         shoppers = [Shopper(f"s{n}", client, TRIPS, Random(n)) for n, client in enumerate(clients)]
-        tasks = [shopping.create_task(shopper.shop(is_over)) for shopper in shoppers]
+        buyers = [Buyer(f"b{n}", clients[:2], [*GOODS], Random(n)) for n in range(BUYERS if knows_stock(base) else 0)]
+        selling = Selling(shoppers, buyers)
+        tasks = [group.create_task(shopper.shop(is_over)) for shopper in shoppers]
+        tasks += [group.create_task(buyer.buy(is_over)) for buyer in buyers]
         for service, folder in ((first, ROOT), (second, ROOT), (second, base), (first, base)):
-            enough = holds_of(shoppers) + HOLDS_PER_STAGE
-            await eventually(partial(has_holds, shoppers, enough), within_s=STAGE_S_MAX)
+            await selling.goes_on()
             await service.with_code(folder)
         await asyncio.to_thread(run, ROOT, first.environment, "-c", SELL_STOCK)  # both processes are old ones
-        enough = holds_of(shoppers) + HOLDS_PER_STAGE
-        await eventually(partial(has_holds, shoppers, enough), within_s=STAGE_S_MAX)
+        await selling.goes_on()
         is_over.set()
         await asyncio.wait(tasks)
-    return [attempt for shopper in shoppers for attempt in shopper.attempts]
+    return selling
+
+
+def knows_stock(folder: Path) -> bool:
+    """Whether that version sells stock."""
+    return (folder / "travio_inventory" / "wire" / "stock").is_dir()
+
+
+async def open_goods(service: Rolled) -> None:
+    """Half of them in each of two warehouses."""
+    async with service.client() as client:
+        for code in ("east", "west"):
+            await client.stock.add_warehouse(code, Site(code))
+            for sku, units in GOODS.items():
+                await client.stock.add(sku, code, sku, quantity=units // 2)
 
 
 async def test_two_versions_sell_beside_each_other_forward_and_back(
@@ -184,8 +229,11 @@ async def test_two_versions_sell_beside_each_other_forward_and_back(
     async with first.client() as client:
         for trip in TRIPS:
             await client.open_trip(trip)
+    if knows_stock(base):
+        await open_goods(first)
     run(ROOT, first.environment, *schema)  # before the first process of the new version; the old ones go on
-    attempts = await shop_while_it_is_rolled(first, second, base)
+    selling = await sell_while_it_is_rolled(first, second, base)
+    attempts = selling.attempts
     held = [attempt for attempt in attempts if attempt.hold_id]
     nobody_had_a_seat_that_another_had(held)
 
@@ -196,10 +244,14 @@ async def test_two_versions_sell_beside_each_other_forward_and_back(
         await every_hold_is_as_it_was_acknowledged(client, attempts)
         await the_maps_show_the_bookings_and_nothing_else(client, held)
         await the_same_key_gives_the_same_answer(client, attempts)
+        orders = orders_of(selling.buyers)
+        if orders:
+            await eventually(lambda: nothing_is_reserved(client), within_s=STAGE_S_MAX)
+            assert await untrue_of_stock(client, orders, GOODS) == []
     audit = ("-m", "travio_inventory.cli", "audit", "--groups-per-second", "1000")
     said = run(ROOT, first.environment, *audit)
     assert "0 found" in said
-    assert "1 entries of stock" in said
+    assert f"{5 if orders else 1} entries of stock" in said
 
     async def all_told() -> bool:
         try:
