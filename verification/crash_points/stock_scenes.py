@@ -112,7 +112,7 @@ async def orders(shop: Shop) -> None:
     """One is paid and then cancelled, one paid before it comes, one unpaid, one too large."""
     inbox = Inbox(shop.store, shop.clock, retention_s=RETENTION_S)
     reception = Reception(inbox, with_stock({}, shop.stock), shop.clock, default=shop.actor.organization)
-    at_ms = SystemClock().now_ms()
+    at_ms, by = SystemClock().now_ms(), shop.actor.organization
     for number, (kind, order, quantity) in enumerate(
         (
             ("order.created", "o1", 2), ("payment.successful", "o1", 0), ("order.cancelled", "o1", 0),
@@ -120,7 +120,7 @@ async def orders(shop: Shop) -> None:
             ("payment.failed", "o3", 0), ("order.created", "o4", 99),
         )
     ):  # fmt: skip
-        said: dict[str, Any] = {"eventId": f"e{number}", "type": kind, "time": at_ms, "orderId": order}
+        said: dict[str, Any] = {"eventId": f"{by} {number}", "type": kind, "time": at_ms, "orderId": order}
         items = {"items": [{"sku": "cup", "quantity": quantity}]} if quantity else {}
         message = Message("order.events", "", json.dumps(said | items).encode())
         outcome = (await insist(partial(reception.receive, message))).outcome
