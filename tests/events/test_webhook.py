@@ -145,6 +145,34 @@ async def test_trips_arrive_in_order_side_by_side_whatever_fails(
     assert receiver.got("/elsewhere") == []
 
 
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+async def test_an_answer_without_a_body_takes_the_message(
+    hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters, status: int
+) -> None:
+    receiver.plan(path, {"status": status, "is_empty": True})
+    async with hook() as opened:
+        await opened.publish(of_trip("a", "1", "2"))
+    assert receiver.taken(path) == ["a.1", "a.2"]
+    assert await letters.lists() == []
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+async def test_a_redirection_is_not_followed_and_the_message_is_sent_again(
+    hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters, status: int
+) -> None:
+    """Wherever it leads: what is signed for one receiver is for no other."""
+    elsewhere = f"{path}-elsewhere"
+    receiver.plan(path, {"times": 1, "status": status, "headers": {"location": receiver.url + elsewhere}})
+    async with hook() as opened:
+        with pytest.raises(SinkDown, match=f"answered {status}"):
+            await opened.publish([event("1")])
+        await opened.publish([event("1")])
+    assert [one["status"] for one in receiver.got(path)] == [status, 204]
+    assert receiver.got(elsewhere) == []
+    assert await letters.lists() == []
+
+
 async def test_what_is_refused_for_good_is_a_dead_letter_and_the_next_goes_on(
     hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters
 ) -> None:

@@ -27,6 +27,8 @@ START_S_MAX = 120
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 TAKEN = "taken.jsonl"
 TOLERANCE_S = 300
+WITHOUT_BODY = frozenset({204, 304})
+"""By HTTP, answers with these statuses have none."""
 
 
 class Rule(TypedDict, total=False):
@@ -37,6 +39,8 @@ class Rule(TypedDict, total=False):
     status: int
     headers: dict[str, str]
     delay_s: float
+    is_empty: bool
+    """Without a body, whatever the status."""
 
 
 class Got(TypedDict):
@@ -85,7 +89,8 @@ class _Receiver(BaseHTTPRequestHandler):
                 file.write(json.dumps(got) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-        self._answer(status, b"" if status == 204 else f"answer {status}".encode(), rule.get("headers", {}))
+        says_nothing = status in WITHOUT_BODY or rule.get("is_empty", False)
+        self._answer(status, b"" if says_nothing else f"answer {status}".encode(), rule.get("headers", {}))
 
     def _rule(self, message_id: str) -> Rule:
         with self.lock:
@@ -110,7 +115,7 @@ class _Receiver(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, text in (headers or {}).items():
             self.send_header(name, text)
-        if status != 204:
+        if status not in WITHOUT_BODY:
             self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
