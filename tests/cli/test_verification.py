@@ -1,13 +1,20 @@
-"""The command that verifies a cluster and a Redis, against real ones, right and wrong."""
+"""The command that verifies a cluster and a Redis, against real ones, right and wrong, and cut off."""
 
+import asyncio
 import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
+from cassandra.cluster import Session
 
 from tests.typed import Type, Typed
 from travio_inventory.app.verifying import ANSWERS, REQUIRED, SUFFIX
 from travio_inventory.stock.promises import PROMISES as STOCK_PROMISES
+from verification.kit.child_process import child
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import HOST, RedisServer
 
@@ -57,10 +64,7 @@ def test_a_cluster_and_a_redis_are_held_to_every_promise(
     assert {promise.says for promise in STOCK_PROMISES} <= set(found)
     assert set(found.values()) == {"kept"}, found
     with cassandra_node.session() as session:
-        assert (
-            session.execute("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = %s", [keyspace + SUFFIX]).one()
-            is None
-        )
+        assert not is_there(session, keyspace + SUFFIX)
         session.execute(
             f"CREATE KEYSPACE {keyspace}{SUFFIX} WITH replication = "
             "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
@@ -68,4 +72,52 @@ def test_a_cluster_and_a_redis_are_held_to_every_promise(
         session.execute(f"CREATE TABLE {keyspace}{SUFFIX}.somebodys (id int PRIMARY KEY)")
         refused = typed("verify", "--replication", "1", **where)
         assert (refused.status, "is there, and not empty" in refused.err) == (2, True)
+        assert f'drop it with `cqlsh -e "DROP KEYSPACE {keyspace}{SUFFIX}"`' in refused.err
         assert session.execute(f"SELECT * FROM {keyspace}{SUFFIX}.somebodys").one() is None  # noqa: S608 - names of ours
+
+
+CUT_OFF_S_MAX = 240
+Moment = Callable[[asyncio.subprocess.Process, Session, str], Awaitable[None]]
+
+
+def is_there(session: Session, keyspace: str) -> bool:
+    """Whether there is such a keyspace."""
+    asked = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+    return session.execute(asked, [keyspace]).one() is not None
+
+
+async def while_it_makes_the_keyspace(_: asyncio.subprocess.Process, session: Session, keyspace: str) -> None:
+    while not await asyncio.to_thread(is_there, session, keyspace):  # noqa: ASYNC110 - the cluster tells nobody
+        await asyncio.sleep(0.01)
+
+
+async def while_it_tries_promises(process: asyncio.subprocess.Process, _: Session, __: str) -> None:
+    assert process.stdout
+    for _line in range(3):
+        assert await process.stdout.readline()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("moment", "told"),
+    [(while_it_makes_the_keyspace, signal.SIGTERM), (while_it_tries_promises, signal.SIGINT)],
+)
+async def test_a_trial_that_is_cut_off_leaves_no_keyspace(
+    cassandra_node: Cassandra, moment: Moment, told: signal.Signals
+) -> None:
+    keyspace = f"trial_{uuid4().hex[:12]}"
+    where = {
+        "SCYLLA_HOSTS": f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
+        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
+        "TRAVIO_ENVIRONMENT": "development",
+        "TRAVIO_EDGE": "absent",
+        "PYTHONUNBUFFERED": "1",
+    }
+    words = (sys.executable, "-m", "travio_inventory.cli", "verify", "--replication", "1", "--json")
+    with cassandra_node.session() as session:
+        async with asyncio.timeout(CUT_OFF_S_MAX), child(words, os.environ | where) as process:
+            await moment(process, session, keyspace + SUFFIX)
+            process.send_signal(told)
+            said, _ = await process.communicate()
+        assert (process.returncode, b"INTERRUPTED" in said) == (130, True)
+        assert not is_there(session, keyspace + SUFFIX)

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 from functools import partial
 from secrets import token_hex
 from statistics import quantiles
 from typing import Any, NamedTuple, TypeVar
 
-from travio_inventory.app.backends import NotAsRequired, NotReached, open_edge
+from travio_inventory.app.backends import NotAsRequired, NotReached, StartFailed, open_edge
 from travio_inventory.app.stock import stock_on
 from travio_inventory.edge.redis_options import HostPort, RedisOptions, Standalone
 from travio_inventory.kernel.promises import Promise, PromiseBroken, PromiseUnchecked
@@ -71,32 +72,56 @@ class Verdict(NamedTuple):
     why: str = ""
 
 
-async def verify_store(settings: Settings, *, replication: int) -> AsyncIterator[Verdict]:
-    """The verdicts on the cluster, in a keyspace of its own, which is dropped in the end. Raises StartFailed if that
-    keyspace has something in it, or a file is of no use.
+async def verify_store(settings: Settings, *, replication: int) -> AsyncGenerator[Verdict]:
+    """The verdicts on the cluster, in a keyspace of its own, which is dropped in the end, also if it is cut off. Raises
+    StartFailed if that keyspace has something in it, or a file is of no use, or it is cut off and the keyspace is left.
     """
     from travio_inventory.app.backends import scylla  # noqa: PLC0415 - the driver is slow to import
 
     own = settings.model_copy(
         update={"scylla": settings.scylla.model_copy(update={"keyspace": settings.scylla.keyspace[:40] + SUFFIX})}
     )
+    begun = asyncio.ensure_future(asyncio.to_thread(scylla.begin_trial, own, replication=replication))
     try:
-        await asyncio.to_thread(scylla.begin_trial, own, replication=replication)
-    except NotAsRequired as wrong:
-        yield Verdict("store", REQUIRED, Kept.NO, str(wrong))
-    except NotReached as silent:
-        yield Verdict("store", REQUIRED, Kept.UNSURE, str(silent))
-        return
-    else:
-        try:
-            async for verdict in _of_store(own):
+        async with aclosing(_of_trial(own, begun)) as verdicts:
+            async for verdict in verdicts:
                 yield verdict
-        except NotReached as silent:
-            yield Verdict("store", "the cluster can be reached", Kept.UNSURE, str(silent))
+    except BaseException as cut_off:
+        if silent := await _dropped(own, begun):
+            raise StartFailed(silent) from cut_off
+        raise
+    if silent := await _dropped(own, begun):
+        yield Verdict("store", DROPPED, Kept.UNSURE, silent)
+
+
+async def _dropped(own: Settings, begun: asyncio.Task[None]) -> str:
+    """Drop the keyspace if the trial made it, once that is over, for a thread cannot be stopped. Why it is still there,
+    and what to do; "" if it is not.
+    """
+    from travio_inventory.app.backends import scylla  # noqa: PLC0415 - the driver is slow to import
+
+    await asyncio.wait([begun])
+    failed = begun.exception()
+    if failed is not None and not isinstance(failed, NotAsRequired):
+        return ""
     try:
         await asyncio.to_thread(scylla.end_trial, own)
     except NotReached as silent:
-        yield Verdict("store", DROPPED, Kept.UNSURE, f"drop {own.scylla.keyspace} yourself: {silent}")
+        return f"{scylla.how_to_drop(own.scylla.keyspace)}: {silent}"
+    return ""
+
+
+async def _of_trial(own: Settings, begun: asyncio.Task[None]) -> AsyncGenerator[Verdict]:
+    """Raises StartFailed."""
+    try:
+        await asyncio.shield(begun)
+        async for verdict in _of_store(own):
+            yield verdict
+    except NotAsRequired as wrong:
+        yield Verdict("store", REQUIRED, Kept.NO, str(wrong))
+    except NotReached as silent:
+        says = "the cluster can be reached" if begun.exception() is None else REQUIRED
+        yield Verdict("store", says, Kept.UNSURE, str(silent))
 
 
 async def _of_store(own: Settings) -> AsyncIterator[Verdict]:

@@ -1,6 +1,8 @@
 """The command that verifies an operator's own cluster and Redis."""
 
 import asyncio
+import signal
+from contextlib import aclosing
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -29,9 +31,10 @@ def verify(
     """Hold the cluster at SCYLLA_HOSTS and the Redis at REDIS_ADDR to what the service rests on, promise by promise.
 
     The cluster is tried in a keyspace made for that (the name of TRAVIO_SCYLLA_KEYSPACE with _verify), which must not
-    have anything in it and is dropped in the end; Redis under keys that lapse. What has no definite answer breaks no
-    promise: it is tried once more, and then told as not checked. Status 0: all is kept; 1: something is broken; 2: that
-    keyspace has something in it, or a setting is wrong; 3: nothing is broken, but something could not be checked.
+    have anything in it and is dropped in the end, also after Ctrl-C; Redis under keys that lapse. What has no definite
+    answer breaks no promise: it is tried once more, and then told as not checked. Status 0: all is kept; 1: something
+    is broken; 2: that keyspace has something in it, or a setting is wrong; 3: nothing is broken, but something could
+    not be checked; 130: it was interrupted.
     """
     screen = Screen(as_json=as_json)
     settings = settings_or_none()
@@ -44,10 +47,25 @@ def verify(
         return asyncio.run(_verify(screen, settings, replication=replication))
     except StartFailed as failed:
         return fail(screen, Failure(Exit.WRONG, "NOT_VERIFIED", str(failed)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return fail(screen, Failure(Exit.INTERRUPTED, "INTERRUPTED", "interrupted"))
+
+
+def _end_at_sigterm() -> None:
+    """End in order at the first SIGTERM, as at Ctrl-C; a second one kills."""
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end() -> None:
+        loop.remove_signal_handler(signal.SIGTERM)
+        if running is not None:
+            running.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
 
 
 async def _verify(screen: Screen, settings: Settings, *, replication: int) -> Exit:
     found: set[Kept] = set()
+    _end_at_sigterm()
 
     def tell(verdict: Verdict) -> None:
         found.add(verdict.kept)
@@ -58,8 +76,9 @@ async def _verify(screen: Screen, settings: Settings, *, replication: int) -> Ex
         screen.say(f"{verdict.kept:12}{verdict.part:7}{verdict.says}{because}", STYLES[verdict.kept])
 
     if settings.store.kind == "scylla":
-        async for verdict in verify_store(settings, replication=replication):
-            tell(verdict)
+        async with aclosing(verify_store(settings, replication=replication)) as verdicts:
+            async for verdict in verdicts:
+                tell(verdict)
     if settings.edge.kind == "redis":
         async for verdict in verify_edge(settings):
             tell(verdict)

@@ -77,10 +77,15 @@ def begin_trial(settings: Settings, *, replication: int) -> None:
     options = options_of(settings)
     with _failing_start(), session(options) as opened:
         if schema.has_rows(opened, options.keyspace):
-            said = f"keyspace {options.keyspace} is there, and not empty: drop it if it is left of an earlier trial"
-            raise StartFailed(said)
+            said = f"keyspace {options.keyspace} is there, and not empty: if it is left of an earlier trial"
+            raise StartFailed(f"{said}, {how_to_drop(options.keyspace)}")
         schema.apply(opened, options, replication=replication)
         watch.check_start(opened, options)
+
+
+def how_to_drop(keyspace: str) -> str:
+    """What an operator types to drop the keyspace of a trial."""
+    return f'drop it with `cqlsh -e "DROP KEYSPACE {keyspace}"`'
 
 
 def end_trial(settings: Settings) -> None:
