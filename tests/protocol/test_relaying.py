@@ -185,6 +185,26 @@ async def test_a_sink_that_fails_in_the_middle_of_a_round_has_all_events_of_a_ho
     assert set(map(tuple, ordinals.values())) == {("0", "1")}
 
 
+async def test_a_relay_whose_slice_may_be_anothers_hands_nothing_more_over(sale: Sale) -> None:
+    """Though a sink was so slow that the lease ended meanwhile; and that is no failure of the sink."""
+    await opens(sale, OPEN)
+    for number in range(EVENTS_AT_ONCE + 1):
+        await recorded(sale, "A1", number)
+    sink, left = OddSink([]), 1
+    relay = EventRelay(
+        EventJournal(sale.process.sender, "told"),
+        sink,
+        sale.clock,
+        kept_s=KEPT.events_s,
+        may_go_on=lambda: left > len(sink.had),
+    )
+    assert await relay() == EVENTS_AT_ONCE
+    assert await relay() == 0
+    left = 2 * EVENTS_AT_ONCE
+    assert await relay() == 1
+    assert len(sink.had) == len(set(sink.had)) == EVENTS_AT_ONCE + 1
+
+
 async def test_a_sink_that_accepts_no_single_events_has_them_soon_after_it_was_down(sale: Sale) -> None:
     await opens(sale, OPEN)
     relay = relay_to(sale, sink := OddSink(least=2, is_down_after=0))

@@ -58,6 +58,19 @@ async def test_a_relay_that_stood_still_for_longer_than_a_lease_has_none(sale: S
     assert await still.keep() == frozenset()
 
 
+async def test_a_slice_is_mine_until_another_may_have_taken_it(sale: Sale) -> None:
+    still, other = leases(sale), leases(sale)
+    share, taken = await settled(sale, still, other)
+    assert [still.is_mine(part) for part in sorted(share | taken)] == [part in share for part in sorted(share | taken)]
+    sale.clock.pass_ms(LEASE_MS - 1)
+    assert all(map(still.is_mine, share))
+    await still.renew()
+    sale.clock.pass_ms(LEASE_MS - 1)
+    assert all(map(still.is_mine, share))
+    sale.clock.pass_ms(1)
+    assert not any(map(still.is_mine, ALL))
+
+
 async def test_what_is_given_back_is_free_at_once(sale: Sale) -> None:
     first, second = leases(sale), leases(sale)
     await settled(sale, first)

@@ -92,7 +92,7 @@ class Relaying(NamedTuple):
         def of_slice(part: int) -> EventRelay:
             journals[part] = EventJournal(self.sender, name, part=Part(part, told, partial(leases.fence, part)))
             slow = OfSlice(self._slow_round(f"the relay to {name}, {part:02d}"), part)
-            return self._of(self._with_late_ones(journals[part], name, slow), listing)
+            return self._of(self._with_late_ones(journals[part], name, slow), listing, partial(leases.is_mine, part))
 
         def missed_s() -> int:
             return max((journal.missed_s() for journal in journals.values()), default=0)
@@ -116,8 +116,8 @@ class Relaying(NamedTuple):
         """One for each that calls it one round after the other."""
         return sink if self.lists_are_whole else ListingSink(self.sender.batches, sink, self._retention)
 
-    def _of(self, journal: Journal, sink: Sink) -> EventRelay:
-        return EventRelay(journal, sink, self.sender.clock, kept_s=self._retention.events_s)
+    def _of(self, journal: Journal, sink: Sink, may_go_on: Callable[[], bool] = lambda: True) -> EventRelay:
+        return EventRelay(journal, sink, self.sender.clock, kept_s=self._retention.events_s, may_go_on=may_go_on)
 
     def _with_late_ones(self, journal: EventJournal, sink: str, everywhere: Everywhere) -> LateEvents:
         every_ms = self.slow_round_ms

@@ -3,7 +3,8 @@
 Each sink has its own relay, with its own journal and position: a slow or absent sink delays no other.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from travio_inventory.events.event_order import in_order
@@ -40,9 +41,14 @@ class Journal(Protocol):
 
 
 class EventRelay:
-    """One round over all events that were recorded and not yet published to the sink. They are kept for `kept_s`."""
+    """One round over all events that were recorded and not yet published to the sink, or over as many as `may_go_on`
+    allows. They are kept for `kept_s`.
+    """
 
-    def __init__(self, journal: Journal, sink: Sink, clock: Clock, *, kept_s: int) -> None:
+    def __init__(
+        self, journal: Journal, sink: Sink, clock: Clock, *, kept_s: int, may_go_on: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._may_go_on = may_go_on
         self._journal = journal
         self._sink = sink
         self._clock = clock
@@ -61,9 +67,11 @@ class EventRelay:
 
         Raises BackendUnavailable, and what the sink raises if it accepts none: the rest follows in the next round.
         """
+        if not self._may_go_on():
+            return 0
         events = self._in_turn(in_order(await self._journal.unpublished()))
         round_ = _Round(self._journal, self._sink)
-        error = await round_.publish_all(self._parts(events))
+        error = await round_.publish_all(takewhile(lambda _: self._may_go_on(), self._parts(events)))
         self._note(round_, events)
         await round_.set_aside()
         if error is not None:
@@ -91,7 +99,7 @@ class EventRelay:
         """
         if round_.published:
             self._suspects, self._failed_rounds = set(), 0
-        elif events:
+        elif round_.attempts:
             self._suspects |= round_.subjects
             self._failed_rounds += 1
         tried = {event.id for event in events}
@@ -119,7 +127,7 @@ class _Round:
         self.refused: dict[Event, Exception] = {}
         self.subjects: set[str] = set()
         """The subjects of refused events; later events of the same subjects wait for them."""
-        self._attempts = 0
+        self.attempts = 0
 
     async def publish_all(self, parts: Iterable[Sequence[Event]]) -> Exception | None:
         """Publish part by part, until the sink counts as failed; what it raised if so. Raises BackendUnavailable."""
@@ -137,7 +145,7 @@ class _Round:
         events = self._in_order(events)
         if not events:
             return
-        self._attempts += 1
+        self.attempts += 1
         try:
             await self._sink.publish(events)
         except Exception as error:
@@ -146,7 +154,7 @@ class _Round:
                 raise
             is_told = isinstance(error, PublishRefused) or len(events) == 1
             events = await self._note(events, error)
-            if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.published):
+            if self.attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.published):
                 raise
             if is_told:
                 return

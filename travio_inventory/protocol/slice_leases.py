@@ -76,6 +76,10 @@ class SliceLeases:
             self._mine = set()
         return frozenset(self._mine)
 
+    def is_mine(self, part: int) -> bool:
+        """Whether the slice is ours still: nobody else may have taken it."""
+        return part in self._mine and self._clock.elapsed_ms() - self._sure_ms < LEASE_MS
+
     async def renew(self) -> None:
         """Renew what is ours, while work on it takes long."""
         began_ms = self._clock.elapsed_ms()
