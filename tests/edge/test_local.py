@@ -174,6 +174,25 @@ async def test_a_seat_group_goes_stale_to_the_millisecond_even_if_it_is_read_all
     assert await shelf.read() is None
 
 
+async def test_what_was_read_slowly_is_as_old_as_its_lease() -> None:
+    """Whoever is shown it may be told that nothing is missing from before `stale_ms_max`."""
+    shelf = Shelf(trips_max=1)
+    lease = await shelf.cache.lease(TRIP, [0])
+    await shelf.clock.wait(999)
+    assert await shelf.cache.lease(TRIP, [0]) == lease, "who comes meanwhile joins the same read"
+    await shelf.cache.fill(TRIP, {0: (lease[0], b"slow")})
+    await shelf.clock.wait(1_001)
+    assert await shelf.read() == b"slow"
+    await shelf.clock.wait(1)
+    assert await shelf.read() is None
+    later = await shelf.cache.lease(TRIP, [0])
+    assert later != lease, "another read, since the old one is too old to be filled again"
+    await shelf.cache.fill(TRIP, {0: (lease[0], b"slow")})
+    assert await shelf.read() is None
+    await shelf.cache.fill(TRIP, {0: (later[0], b"new")})
+    assert await shelf.read() == b"new"
+
+
 async def test_a_large_trip_whose_reading_takes_long_is_cached_for_longer() -> None:
     shelf, groups = Shelf(trips_max=1), range(1_025)
     leases = await shelf.cache.lease(TRIP, groups)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from math import inf
 from types import MappingProxyType
+from typing import NamedTuple
 
 from travio_inventory.edge.lapsing import Entry as Kept
 from travio_inventory.edge.lapsing import Lapsing
@@ -139,8 +140,9 @@ def _others(
 class LocalSeatMapCache:
     """SeatMapCache. Keeps the `trips_max` most recently used trips; dropping a trip revokes its leases.
 
-    Seat groups filled more than `stale_ms_max` ago are not read, of a large trip more than `seat_map.stale_ms`. A seat
-    group filled again with equal bytes stays the same object. `now_ms` is a monotonic clock.
+    A seat group is as old as its lease: what was read under it is not older. Those leased more than `stale_ms_max` ago
+    are not read, of a large trip more than `seat_map.stale_ms`; a lease serves for half that time. A seat group filled
+    again with equal bytes stays the same object. `now_ms` is a monotonic clock.
     """
 
     def __init__(self, now_ms: Callable[[], int], *, trips_max: int, stale_ms_max: int = 2_000) -> None:
@@ -160,21 +162,23 @@ class LocalSeatMapCache:
 
     async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
         """A lease for each seat group: the current one, or a new one."""
-        leases = self._trip(trip).leases
+        leases, now_ms, found = self._trip(trip).leases, self._now_ms(), dict[int, Lease]()
         for group in groups:
-            if group not in leases:
-                leases[group] = str(next(self._lease_numbers))
-        return {group: leases[group] for group in groups}
+            standing = leases.get(group)
+            if standing is None or now_ms - standing.since_ms >= self._stale_ms_max // 2:
+                standing = leases[group] = _Leased(str(next(self._lease_numbers)), now_ms)
+            found[group] = standing.lease
+        return found
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         """Store each seat group whose lease is still valid. The lease stays valid."""
         groups = self._trips.get(trip)
         if groups is None:
             return
-        now_ms = self._now_ms()
         for group, (lease, content) in packed.items():
-            if groups.leases.get(group) == lease:
-                groups.put(group, content, now_ms)
+            standing = groups.leases.get(group)
+            if standing is not None and standing.lease == lease:
+                groups.put(group, content, standing.since_ms)
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """Drop the seat groups and revoke their leases."""
@@ -195,38 +199,45 @@ class LocalSeatMapCache:
         return groups
 
 
+class _Leased(NamedTuple):
+    """A lease, and when it began."""
+
+    lease: Lease
+    since_ms: int
+
+
 class _TripGroups:
     """One trip's seat groups and leases."""
 
     def __init__(self) -> None:
-        self.leases: dict[int, Lease] = {}
+        self.leases: dict[int, _Leased] = {}
         self._contents: dict[int, bytes] = {}  # the stale and the dropped too, to recognise equal bytes
-        self._filled_at_ms: dict[int, int] = {}
+        self._leased_at_ms: dict[int, int] = {}
         self._fresh: Mapping[int, bytes] = _NO_GROUPS
         self._fresh_until_ms: float = inf
 
     def fresh(self, now_ms: int, stale_ms_max: int) -> Mapping[int, bytes]:
         """The seat groups that are not stale: the same answer until one changes or goes stale."""
         if now_ms > self._fresh_until_ms:
-            old_ms = stale_ms(stale_ms_max, len(self._filled_at_ms))
-            self._filled_at_ms = {
-                group: at_ms for group, at_ms in self._filled_at_ms.items() if now_ms - at_ms <= old_ms
+            old_ms = stale_ms(stale_ms_max, len(self._leased_at_ms))
+            self._leased_at_ms = {
+                group: at_ms for group, at_ms in self._leased_at_ms.items() if now_ms - at_ms <= old_ms
             }
-            self._fresh = MappingProxyType({group: self._contents[group] for group in self._filled_at_ms})
-            self._fresh_until_ms = min(self._filled_at_ms.values(), default=inf) + old_ms
+            self._fresh = MappingProxyType({group: self._contents[group] for group in self._leased_at_ms})
+            self._fresh_until_ms = min(self._leased_at_ms.values(), default=inf) + old_ms
         return self._fresh
 
-    def put(self, group: int, content: bytes, now_ms: int) -> None:
-        """Store the content, as the former object if it is equal."""
+    def put(self, group: int, content: bytes, leased_at_ms: int) -> None:
+        """Store the content that was read under a lease since then, as the former object if it is equal."""
         if self._contents.get(group) != content:
             self._contents[group] = content
-        self._filled_at_ms[group] = now_ms
+        self._leased_at_ms[group] = leased_at_ms
         self._fresh_until_ms = -inf
 
     def drop(self, group: int) -> None:
         """Drop the seat group and its lease."""
         self.leases.pop(group, None)
-        if self._filled_at_ms.pop(group, None) is not None:
+        if self._leased_at_ms.pop(group, None) is not None:
             self._fresh_until_ms = -inf
 
 
