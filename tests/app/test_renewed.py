@@ -13,6 +13,7 @@ from grpclib.exceptions import StreamTerminatedError
 
 from tests.app.test_authentication import TOKENS, client_tls, status
 from travio_inventory.app.backends import Renewals, SecretFile, StartFailed
+from travio_inventory.app.backends.certificates import trusting
 from travio_inventory.app.service import running
 from verification.kit.child_process import child
 from verification.kit.in_process import settings_of
@@ -81,6 +82,56 @@ async def test_who_signs_callers_certificates_may_be_changed(tmp_path: Path) -> 
         assert (await status(app, tls=client_tls(theirs, theirs))).name == "NOT_FOUND"
         with pytest.raises((OSError, StreamTerminatedError)):
             await status(app, tls=client_tls(theirs, ours))
+
+
+def broken(pem: str) -> list[str]:
+    """A block of a file of certificates, broken in all ways: cut off in its middle, with a wrong sign, with a line
+    that is not there, and without its end.
+    """
+    first, second, *others = pem.splitlines(keepends=True)
+    wrong = f"!{second[1:]}"
+    return [first + second, "".join((first, wrong, *others)), "".join((first, *others)), pem[: pem.index("-----END")]]
+
+
+async def test_authorities_of_callers_are_changed_whole_or_not_at_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second block that is broken has the first one not counted either, and nobody shut out."""
+    ours, theirs = two_authorities(tmp_path)
+    file, (our_block, their_block) = tmp_path / "callers", (made.authority.read_text() for made in (ours, theirs))
+    file.write_text(our_block)
+    mtls: dict[str, Any] = {"auth": "mtls", "mtls_callers": "localhost=acme read", "mtls_ca_file": file}
+    async with running(settings_of(**mtls, tls_cert=ours.certificate, tls_key=ours.key)) as app:
+        for block in broken(our_block):
+            caplog.clear()
+            file.write_text(their_block + block)
+            app.renewals.look()
+            assert "the old certificate stays in use" in caplog.text
+            assert (await status(app, tls=client_tls(ours, ours))).name == "NOT_FOUND"
+            with pytest.raises((OSError, StreamTerminatedError)):
+                await status(app, tls=client_tls(ours, theirs))
+        file.write_text(their_block + our_block)
+        app.renewals.look()
+        for made in (ours, theirs):
+            assert (await status(app, tls=client_tls(ours, made))).name == "NOT_FOUND"
+
+
+def test_authorities_of_servers_are_added_whole_or_not_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ours, theirs = (made.authority.read_text() for made in two_authorities(tmp_path))
+    file, renewals = tmp_path / "servers", Renewals()
+    file.write_text(ours)
+    context = trusting(file, renewals)
+    for block in broken(ours):
+        caplog.clear()
+        file.write_text(theirs + block)
+        renewals.look()
+        assert f"the old CA stays in use: {file} is not a certificate in PEM form" in caplog.text
+        assert len(context.get_ca_certs()) == 1
+        with pytest.raises(StartFailed, match="is not a certificate in PEM form"):
+            trusting(file, Renewals())
+    file.write_text(theirs + ours)
+    renewals.look()
+    assert len(context.get_ca_certs()) == 2
 
 
 @pytest.mark.parametrize(
