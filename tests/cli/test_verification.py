@@ -5,7 +5,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,6 +18,7 @@ from travio_inventory.app.verifying import ANSWERS, REQUIRED, SUFFIX
 from travio_inventory.stock.promises import PROMISES as STOCK_PROMISES
 from verification.kit.child_process import child
 from verification.servers.cassandra import Cassandra
+from verification.servers.cql_proxy import CqlProxy, cql_proxy
 from verification.servers.redis import HOST, RedisServer
 
 
@@ -46,7 +49,7 @@ def test_a_cluster_and_a_redis_are_held_to_every_promise(
     typed: Type, cassandra_node: Cassandra, redis_node: RedisServer
 ) -> None:
     """The test's Redis may fill up, which is told; nothing else is wrong, and nothing is left behind."""
-    keyspace = f"trial_{uuid4().hex[:12]}"
+    keyspace = new_keyspace()
     where = {
         "SCYLLA_HOSTS": f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
         "TRAVIO_SCYLLA_KEYSPACE": keyspace,
@@ -97,6 +100,26 @@ async def while_it_tries_promises(process: asyncio.subprocess.Process, _: Sessio
         assert await process.stdout.readline()
 
 
+def new_keyspace() -> str:
+    """Its name, of nobody else."""
+    return f"trial_{uuid4().hex[:12]}"
+
+
+@asynccontextmanager
+async def verifying(cluster: Cassandra | CqlProxy, keyspace: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that verifies the cluster, which ends in time."""
+    where = {
+        "SCYLLA_HOSTS": f"{cluster.hosts[0]}:{cluster.port}",
+        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
+        "TRAVIO_ENVIRONMENT": "development",
+        "TRAVIO_EDGE": "absent",
+        "PYTHONUNBUFFERED": "1",
+    }
+    words = (sys.executable, "-m", "travio_inventory.cli", "verify", "--replication", "1", "--json")
+    async with asyncio.timeout(CUT_OFF_S_MAX), child(words, os.environ | where) as process:
+        yield process
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("moment", "told"),
@@ -105,19 +128,29 @@ async def while_it_tries_promises(process: asyncio.subprocess.Process, _: Sessio
 async def test_a_trial_that_is_cut_off_leaves_no_keyspace(
     cassandra_node: Cassandra, moment: Moment, told: signal.Signals
 ) -> None:
-    keyspace = f"trial_{uuid4().hex[:12]}"
-    where = {
-        "SCYLLA_HOSTS": f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
-        "TRAVIO_SCYLLA_KEYSPACE": keyspace,
-        "TRAVIO_ENVIRONMENT": "development",
-        "TRAVIO_EDGE": "absent",
-        "PYTHONUNBUFFERED": "1",
-    }
-    words = (sys.executable, "-m", "travio_inventory.cli", "verify", "--replication", "1", "--json")
+    keyspace = new_keyspace()
     with cassandra_node.session() as session:
-        async with asyncio.timeout(CUT_OFF_S_MAX), child(words, os.environ | where) as process:
+        async with verifying(cassandra_node, keyspace) as process:
             await moment(process, session, keyspace + SUFFIX)
             process.send_signal(told)
             said, _ = await process.communicate()
         assert (process.returncode, b"INTERRUPTED" in said) == (130, True)
         assert not is_there(session, keyspace + SUFFIX)
+
+
+@pytest.mark.once
+async def test_a_trial_that_is_cut_off_while_the_cluster_is_away_says_what_drops_its_keyspace(
+    cassandra_node: Cassandra, tmp_path: Path
+) -> None:
+    keyspace = new_keyspace()
+    with cassandra_node.session() as session:
+        with cql_proxy(tmp_path, cassandra_node.hosts, cassandra_node.port) as proxy:
+            async with verifying(proxy, keyspace) as process:
+                await while_it_tries_promises(process, session, keyspace)
+                await asyncio.to_thread(proxy.process.kill)
+                process.send_signal(signal.SIGTERM)
+                said, _ = await process.communicate()
+        drop = f"DROP KEYSPACE {keyspace}{SUFFIX}"
+        told = json.dumps(f'interrupted, and its keyspace is left: drop it with `cqlsh -e "{drop}"`')
+        assert (process.returncode, told.strip('"') in said.decode()) == (130, True)
+        session.execute(drop)

@@ -10,7 +10,7 @@ from secrets import token_hex
 from statistics import quantiles
 from typing import Any, NamedTuple, TypeVar
 
-from travio_inventory.app.backends import NotAsRequired, NotReached, StartFailed, open_edge
+from travio_inventory.app.backends import NotAsRequired, NotReached, open_edge
 from travio_inventory.app.stock import stock_on
 from travio_inventory.edge.redis_options import HostPort, RedisOptions, Standalone
 from travio_inventory.kernel.promises import Promise, PromiseBroken, PromiseUnchecked
@@ -72,9 +72,13 @@ class Verdict(NamedTuple):
     why: str = ""
 
 
+class TrialLeft(Exception):
+    """A trial was cut off, and could not drop its keyspace; the message is one line that says what drops it."""
+
+
 async def verify_store(settings: Settings, *, replication: int) -> AsyncGenerator[Verdict]:
     """The verdicts on the cluster, in a keyspace of its own, which is dropped in the end, also if it is cut off. Raises
-    StartFailed if that keyspace has something in it, or a file is of no use, or it is cut off and the keyspace is left.
+    StartFailed if that keyspace has something in it, or a file is of no use; TrialLeft.
     """
     from travio_inventory.app.backends import scylla  # noqa: PLC0415 - the driver is slow to import
 
@@ -88,7 +92,7 @@ async def verify_store(settings: Settings, *, replication: int) -> AsyncGenerato
                 yield verdict
     except BaseException as cut_off:
         if silent := await _dropped(own, begun):
-            raise StartFailed(silent) from cut_off
+            raise TrialLeft(f"its keyspace is left: {silent}") from cut_off
         raise
     if silent := await _dropped(own, begun):
         yield Verdict("store", DROPPED, Kept.UNSURE, silent)

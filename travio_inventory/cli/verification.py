@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
-from travio_inventory.app.verifying import Kept, Verdict, verify_edge, verify_store
+from travio_inventory.app.verifying import Kept, TrialLeft, Verdict, verify_edge, verify_store
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
@@ -47,6 +47,8 @@ def verify(
         return asyncio.run(_verify(screen, settings, replication=replication))
     except StartFailed as failed:
         return fail(screen, Failure(Exit.WRONG, "NOT_VERIFIED", str(failed)))
+    except TrialLeft as left:
+        return fail(screen, Failure(Exit.INTERRUPTED, "INTERRUPTED", f"interrupted, and {left}"))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return fail(screen, Failure(Exit.INTERRUPTED, "INTERRUPTED", "interrupted"))
 
