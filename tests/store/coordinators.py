@@ -16,7 +16,8 @@ from travio_inventory.store.scylla.connecting import session as scylla_session
 from verification.servers.cassandra import DATACENTER
 
 KEYSPACE = "store_tests"
-PARTITIONS = [Partition(Table.SEAT_GROUPS, "affinity", f"trip-{number}", number % 3) for number in range(12)]
+PARTITIONS = [Partition(Table.SEAT_GROUPS, "affinity", f"trip-{number}", number % 3) for number in range(40)]
+"""So many that each of three nodes has some, whatever ids the nodes have drawn."""
 BATCHES = 4
 POLL_S = 0.05
 
