@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
+from functools import partial
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
 from typing import Any, Final, TypeVar
 
 from travio_inventory.kernel.answer_deadline import a_step_begins, only_reading
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, Refusal
 
 T = TypeVar("T")
 
@@ -26,8 +29,9 @@ class StepRunner:
         self._free = in_flight_max
         self._waiting: deque[asyncio.Future[None]] = deque()
         """Nobody waits while there are free turns."""
-        self._steps: dict[asyncio.Future[Any], tuple[asyncio.Task[None], Coroutine[Any, Any, Any]]] = {}
-        """By whom they tell their result: the task of each, and what it runs."""
+        self._steps: set[asyncio.Task[Any]] = set()
+        self._never_begun: Collection[asyncio.Task[Any]] = ()
+        """Those that `drain` has cut off before their first line."""
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -57,7 +61,9 @@ class StepRunner:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         a_step_begins()
-        self._steps[result] = loop.create_task(self._to_its_end(step, result)), step
+        task = loop.create_task(step)
+        self._steps.add(task)
+        task.add_done_callback(partial(self._ended, result))
         return await result
 
     async def _turn(self) -> None:
@@ -77,21 +83,20 @@ class StepRunner:
                 raise Overloaded from None
             raise
 
-    async def _to_its_end(self, step: Coroutine[Any, Any, T], result: "asyncio.Future[T]") -> None:
-        """Run it, tell whoever still waits for it, and let the next one begin."""
-        try:
-            done = await step
-        except asyncio.CancelledError:
-            _refuse(result, OutcomeUnknown())
-            raise
-        except Exception as error:  # noqa: BLE001 - it is told to whoever waits
-            _refuse(result, error)
+    def _ended(self, result: "asyncio.Future[T]", step: "asyncio.Task[T]") -> None:
+        """Tell whoever still waits for it, and let the next one begin."""
+        self._steps.discard(step)
+        self._give_turn()
+        error = self._cut_off(step) if step.cancelled() else step.exception()
+        if result.done():
+            return
+        if error is None:
+            result.set_result(step.result())
         else:
-            if not result.done():
-                result.set_result(done)
-        finally:
-            del self._steps[result]
-            self._give_turn()
+            result.set_exception(error)
+
+    def _cut_off(self, step: "asyncio.Task[Any]") -> Refusal:
+        return BackendUnavailable("the service stops") if step in self._never_begun else OutcomeUnknown()
 
     def _give_turn(self) -> None:
         while self._waiting:
@@ -110,25 +115,18 @@ class StepRunner:
     async def drain(self, seconds: float) -> None:
         """Wait for everything that runs, at most `seconds`, then cancel the rest."""
         deadline = asyncio.get_running_loop().time() + seconds
-        while tasks := [*(task for task, _ in self._steps.values()), *self._background]:
+        while tasks := [*self._steps, *self._background]:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
+                self._never_begun = {task for task in self._steps if _is_untouched(task)}
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                self._refuse_the_rest()
                 return
             await asyncio.wait(tasks, timeout=left)
 
-    def _refuse_the_rest(self) -> None:
-        """Those that were cut off before their first line."""
-        for result, (_, step) in self._steps.items():
-            step.close()
-            _refuse(result, BackendUnavailable("the service stops"))
-            self._give_turn()
-        self._steps.clear()
 
-
-def _refuse(result: "asyncio.Future[Any]", why: Exception) -> None:
-    if not result.done():
-        result.set_exception(why)
+def _is_untouched(step: asyncio.Task[Any]) -> bool:
+    """Whether it has not come to its first line."""
+    coroutine = step.get_coro()
+    return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
