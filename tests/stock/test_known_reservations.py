@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from tests.stock.in_memory import other, shop
 from tests.stock.shop import Shop
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
@@ -33,21 +34,11 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import Clock
 from verification.kit.passing import Batch, Passing, Send
 
+__all__ = ["other", "shop"]
 AT = Partition(Table.STOCK, "acme", "cup", 64)
 HELD: Row = {"status": "held", "holder": "o1", "extensions": 0, "expires_at_ms": 9}
 LINE: Row = {"status": "reserved", "owner": "r1", "quantity": 1, "performed_by": None}
 MADE = [Write(rows.hold_key("r1"), ABSENT, HELD), Write(line_key("r1"), ABSENT, LINE)]
-
-
-@pytest.fixture
-def shop() -> Shop:
-    return Shop(MemoryBatches(None, Random(1), asyncio.sleep))
-
-
-@pytest.fixture
-def other(shop: Shop) -> Shop:
-    """Another process of the same organization."""
-    return Shop(shop.store, shop.actor.organization, seed=8)
 
 
 async def test_an_order_that_reserved_anew_elsewhere_is_committed_with_that(shop: Shop, other: Shop) -> None:

@@ -1,28 +1,16 @@
 """What a process remembers of entries saves reads, and never says no."""
 
-import asyncio
-from random import Random
-
 import pytest
 
+from tests.stock.in_memory import other, shop
 from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import ABSENT, Partition, Row, Table, Write
 from travio_inventory.stock.records import known_stock
 from travio_inventory.stock.records.known_stock import KNOWN_MS, SHORT_MS, KnownStock
 from travio_inventory.stock.records.stock_rows import STOCK
-from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import Clock
 
-
-@pytest.fixture
-def shop() -> Shop:
-    return Shop(MemoryBatches(None, Random(1), asyncio.sleep))
-
-
-@pytest.fixture
-def other(shop: Shop) -> Shop:
-    """Another process of the same organization."""
-    return Shop(shop.store, shop.actor.organization, seed=8)
+__all__ = ["other", "shop"]
 
 
 async def test_what_another_process_brings_is_sold_at_once(shop: Shop, other: Shop) -> None:
