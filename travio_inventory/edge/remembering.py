@@ -33,11 +33,11 @@ class AskedGate(Protocol):
         ...
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
-        """See Gate. Waits for nothing: no answer comes in between."""
+        """See Gate."""
         ...
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        """See TakenSeats. Waits for nothing, as `leave`."""
+        """See TakenSeats."""
         ...
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
@@ -161,8 +161,8 @@ class Asking:
 
 
 class RememberingGate:
-    """Gate and TakenSeats. Only refusals are given from memory. What this process locks, leaves or marks is forgotten;
-    what it clears is forgotten before and after, since answers may come in between.
+    """Gate and TakenSeats. Only refusals are given from memory. What this process locks is forgotten; what it leaves,
+    marks or clears is forgotten before and after, since answers may come in between.
     """
 
     def __init__(self, gate: AskedGate, memory: GateMemory) -> None:
@@ -201,11 +201,13 @@ class RememberingGate:
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """See Gate."""
+        self._memory.forget(group, cells)
         await self._gate.leave(group, cells, token=token)
         self._memory.forget(group, cells)
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """See TakenSeats."""
+        self._memory.forget(group, cells)
         await self._gate.mark(group, cells, occupancy)
         self._memory.forget(group, cells)
 
