@@ -119,7 +119,7 @@ def _overlook_late(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "an extension that was made is refused since its hold has ended",
     "I5",
-    Plan(353, seats=12, popular=12, faults=0.5, kills=0.0),
+    Plan(30, seats=12, popular=12, faults=0.5, kills=0.0),
 )
 def _refuse_made(patch: pytest.MonkeyPatch) -> None:
     async def over(self: Extending[Hold], hold: Hold, _until_ms: int, _in_doubt: Hold | None) -> Hold:
