@@ -31,9 +31,7 @@ from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
     Batches,
-    Index,
     IndexEntry,
-    Kind,
     NotDone,
     Outcome,
     Partition,
@@ -46,6 +44,7 @@ from travio_inventory.protocol.batches import (
     is_met,
     split,
 )
+from travio_inventory.protocol.passed_on import PassedOn
 
 ROWS_MAX = 256
 """Rows of a batch with company."""
@@ -169,7 +168,7 @@ class Lane:
         return company.members
 
 
-class GroupCommit:
+class GroupCommit(PassedOn):
     """Batches, in company: see above. At most `under_way_max` batches of a partition are under way, of `company_max`
     callers each; who waits longer than `wait_s` is NotDone.
     """
@@ -177,8 +176,8 @@ class GroupCommit:
     def __init__(
         self, batches: Batches, *, under_way_max: int = 1, company_max: int = 32, wait_s: float = 10.0
     ) -> None:
+        super().__init__(batches)
         self.counts = Counts()
-        self._batches = batches
         self._under_way_max = under_way_max
         self._company_max = company_max
         self._wait_s = wait_s
@@ -215,20 +214,6 @@ class GroupCommit:
         finally:
             self._left(partition, lane)
         return await first.outcome
-
-    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        """See Batches."""
-        return await self._batches.get(partition, keys)
-
-    async def read(
-        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
-    ) -> Rows:
-        """See Batches."""
-        return await self._batches.read(partition, kind, start=start, end=end, most=most)
-
-    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        """See Batches."""
-        return await self._batches.read_index(index, bucket, after=after, most=most)
 
     async def _in_company(
         self,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Reads, RowKey, Rows, Table
+from travio_inventory.protocol.passed_on import PassedOn
 from travio_inventory.stock.records.known_stock import KnownStock
-from travio_inventory.stock.records.passed_on import PassedOn
 
 
 class Shown(PassedOn):

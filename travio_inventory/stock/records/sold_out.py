@@ -24,11 +24,11 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.passed_on import PassedOn
 from travio_inventory.stock.entry import QUANTITY_MAX
 from travio_inventory.stock.records.known_reservations import KnownReservations
 from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.known_warehouses import KnownWarehouses
-from travio_inventory.stock.records.passed_on import PassedOn
 from travio_inventory.stock.records.shard_marks import ShardMarks
 from travio_inventory.stock.records.stock_rows import STOCK
 from travio_inventory.stock.warehouse import SHARDS_MAX
