@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.settings.stock import ALLOCATION_RULES
 from travio_inventory.stock.allocation import (
     Allocation,
     Asked,
@@ -196,3 +197,8 @@ def test_the_same_question_has_the_same_answer(shelves: Shelves, items: list[Wan
         except InsufficientStock as few:
             answers.append(few.available)
     assert answers[0] == answers[1]
+
+
+def test_every_rule_can_be_set() -> None:
+    assert [*ALLOCATION_RULES] == [*dict.fromkeys(ALLOCATION_RULES)]
+    assert {*ALLOCATION_RULES} == {rule.value for rule in Rule}
