@@ -377,5 +377,6 @@ async def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(
     async with asyncio.timeout(60):
         async with SqliteBatches.open(tmp_path, wait_ms_max=2_000) as store:
             assert isinstance(await store.apply(PARTITION, birth("a")), Unknown)
-    disk_works.set()
-    await asyncio.sleep(0.1)  # the thread ends with this test, not in another
+        disk_works.set()
+        while any(thread.name == "sqlite-commit" for thread in threading.enumerate()):
+            await asyncio.sleep(0.01)  # the thread ends with this test, not in another

@@ -276,6 +276,7 @@ class SqliteBatches(CommittedRows):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self._idle.wait()
         except TimeoutError:
+            self._committer.leave()
             return False
         self._committer.close()
         return True

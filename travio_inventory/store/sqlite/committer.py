@@ -17,6 +17,7 @@ class Committer:
         self._connection = connection
         self._loop = loop
         self._inbox: SimpleQueue[Done | None] = SimpleQueue()
+        self._is_left = False
         self._thread = threading.Thread(target=self._run, name="sqlite-commit", daemon=True)
         self._thread.start()
 
@@ -31,9 +32,18 @@ class Committer:
         self._inbox.put(None)
         self._thread.join()
 
+    def leave(self) -> None:
+        """Once the disk answers the thread closes the connection and ends, and tells nobody."""
+        self._is_left = True
+        self._inbox.put(None)
+
     def _run(self) -> None:
         while done := self._inbox.get():
-            self._loop.call_soon_threadsafe(done, self._commit())
+            error = self._commit()
+            if not self._is_left:
+                self._loop.call_soon_threadsafe(done, error)
+        if self._is_left:
+            self._connection.close()
 
     def _commit(self) -> Exception | None:
         try:
