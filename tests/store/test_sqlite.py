@@ -378,5 +378,5 @@ async def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(
         async with SqliteBatches.open(tmp_path, wait_ms_max=2_000) as store:
             assert isinstance(await store.apply(PARTITION, birth("a")), Unknown)
         disk_works.set()
-        while any(thread.name == "sqlite-commit" for thread in threading.enumerate()):
-            await asyncio.sleep(0.01)  # the thread ends with this test, not in another
+        (left,) = [thread for thread in threading.enumerate() if thread.name == "sqlite-commit"]
+        await asyncio.to_thread(left.join)
