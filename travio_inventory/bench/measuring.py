@@ -107,10 +107,28 @@ def channels_for(workers: int) -> int:
 
 def cpu_seconds(pid: int | None) -> float | None:
     """CPU time that the process has used, by all its threads; None for a process that is not ours."""
+    used = cpu_time(pid)
+    return used and sum(used)
+
+
+class CpuTime(NamedTuple):
+    """What a process has used itself, and what the kernel has used for it."""
+
+    own_s: float
+    kernel_s: float
+
+    def since(self, before: "CpuTime") -> "CpuTime":
+        """What was used since then."""
+        return CpuTime(self.own_s - before.own_s, self.kernel_s - before.kernel_s)
+
+
+def cpu_time(pid: int | None) -> CpuTime | None:
+    """As `cpu_seconds`, by who used it."""
     if pid is None:
         return None
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    ticks = os.sysconf("SC_CLK_TCK")
+    return CpuTime(int(fields[11]) / ticks, int(fields[12]) / ticks)
 
 
 class Connections(Protocol):

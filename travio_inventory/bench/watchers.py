@@ -16,6 +16,7 @@ from grpclib.const import Status
 
 from travio_inventory.bench import calls
 from travio_inventory.bench.lean_channel import LeanChannel, Reply
+from travio_inventory.bench.quick_reader import read_quickly
 from travio_inventory.client import SeatStatus
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.seats.trip import TripKey
@@ -153,8 +154,14 @@ class StreamWatcher(Watcher, asyncio.Protocol):
 
     def __init__(self, http: Address, trip: TripKey) -> None:
         super().__init__(of_json)
+        self._loop = asyncio.get_running_loop()
         self._opening = self._request(http, trip).encode()
         self._buffer = b""
+
+    def fileno(self) -> int:
+        """Its connection, which the event loop reads no more; -1 where it has ended."""
+        self.stop_reading()
+        return cast(int, self.transport.get_extra_info("socket").fileno()) if self.transport else -1
 
     def _request(self, http: Address, trip: TripKey) -> str:
         path = f"/v1/trips/{trip.trip}/updates?shape=native&org_id={trip.organization}"
@@ -201,7 +208,8 @@ class SocketWatcher(StreamWatcher):
             if kind == TEXT:
                 self.hear(message)
             elif kind == PING and self.transport is not None:
-                self.transport.write(bytes((PONG, 0x80 | len(message), 0, 0, 0, 0)) + message)
+                pong = bytes((PONG, 0x80 | len(message), 0, 0, 0, 0)) + message
+                self._loop.call_soon_threadsafe(self.transport.write, pong)
 
 
 def _end_of_frame(buffer: bytes) -> tuple[int, int] | None:
@@ -284,6 +292,8 @@ async def watching(
             watchers += more
             async with asyncio.timeout(BEGIN_S_MAX):
                 await asyncio.gather(*(watcher.began for watcher in more))
+        if alone := [each for each in watchers if isinstance(each, StreamWatcher) and not may_lag]:
+            leaving.enter_context(read_quickly(alone))
         yield watchers
     await asyncio.sleep(0)
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final, NamedTuple, TypeAlias
 
 from travio_inventory.bench import bench_trips
-from travio_inventory.bench.measuring import cpu_seconds, latency_ms, rounded
+from travio_inventory.bench.measuring import CpuTime, cpu_time, latency_ms, rounded
 from travio_inventory.bench.session import Session
 from travio_inventory.bench.watchers import Over, Update, Watcher, allow_files, watching
 from travio_inventory.client.client import InventoryClient
@@ -72,7 +72,7 @@ class Watching:
             self.numbers["seconds until all have the map"] = round(perf_counter() - began, 2)
             if pid is not None:
                 self.numbers["memory per watcher, KB"] = rounded((_resident_kb(pid) - before_kb) / load.watchers)
-            cpu_before, began = cpu_seconds(pid), perf_counter()
+            before, began = cpu_time(pid), perf_counter()
             lagging = asyncio.ensure_future(self._lag())
             try:
                 await self._sell(load)
@@ -80,7 +80,8 @@ class Watching:
                 await _end(lagging)
             wall_s = perf_counter() - began
             await self._until_told()
-            self._note(None if cpu_before is None else (cpu_seconds(pid) or 0.0) - cpu_before, wall_s)
+            used = cpu_time(pid)
+            self._note(used.since(before) if used and before else None, wall_s)
             self._compare(await self._map())
 
     @property
@@ -166,7 +167,7 @@ class Watching:
                     while watcher.position != self._watchers[0].position:  # noqa: ASYNC110 - it reads what waits
                         await asyncio.sleep(POLL_S)
 
-    def _note(self, cpu_s: float | None, wall_s: float) -> None:
+    def _note(self, used: CpuTime | None, wall_s: float) -> None:
         wrong_count = 0
         told_s, after_s, last_s = list[float](), list[float](), dict[tuple[str, int], float]()
         for number, watcher in enumerate(self._watchers):
@@ -190,16 +191,18 @@ class Watching:
         self.numbers["from a change's request to a watcher, ms"] = each
         self.numbers["from a change's request to the last watcher, ms"] = last
         self.numbers["from a change's answer to a watcher, ms"] = latency_ms(after_s)
-        per_core = self._note_cost(cpu_s)
+        per_core = self._note_cost(used)
         shown = (each.get("p50"), each.get("p99"), last.get("p50"), last.get("p99"))
         self._show(len(self._watchers), self._changes, *shown, per_core)
 
-    def _note_cost(self, cpu_s: float | None) -> float | None:
-        if cpu_s is None:
+    def _note_cost(self, used: CpuTime | None) -> float | None:
+        if used is None:
             return None
-        per_watcher_us = cpu_s / (self._changes * len(self._watchers)) * 1e6
+        own_us, kernel_us = (each / (self._changes * len(self._watchers)) * 1e6 for each in used)
+        per_watcher_us = own_us + kernel_us
         per_core = rounded(1e6 / (10 * per_watcher_us))
         self.numbers["CPU per change and watcher, us"] = rounded(per_watcher_us)
+        self.numbers["of which in the kernel, us"] = rounded(kernel_us)
         self.numbers["watchers per core at 10 changes a second"] = per_core
         return per_core
 
