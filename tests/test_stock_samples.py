@@ -27,7 +27,7 @@ IDS |= {"SUPPLIER": "supplierId", "PURCHASE": "purchaseOrderId"}
 
 @pytest.mark.once
 def test_every_sample_does_what_it_says(portal: BlockingPortal, typed: Type, tmp_path: Path) -> None:
-    assert len(COMMANDS) == 26
+    assert len(COMMANDS) == 27
     assert len(CURL) >= 10
     settings = settings_of(None, http_host="127.0.0.1", http_port=0, stock_approval_above="50")
     with portal.wrap_async_context_manager(running(settings)) as app, httpx.Client() as client:

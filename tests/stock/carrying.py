@@ -1,6 +1,7 @@
 """Words for transfers between two warehouses of a shop, and the sum that must stay the same."""
 
 from tests.stock.shop import Shop
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, RowKey
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records import stock_rows
@@ -37,13 +38,22 @@ class Carrying:
         return await self.shop.stock.transfers.ship(self.shop.actor, transfer.id)
 
     async def receive(
-        self, transfer: Transfer, received: int, *, rejected: int = 0, lost: int = 0, key: str = ""
+        self,
+        transfer: Transfer,
+        received: int,
+        *,
+        rejected: int = 0,
+        lost: int = 0,
+        key: str = "",
+        by: Actor | None = None,
     ) -> Transfer:
         command = ReceiveTransfer(transfer.id, received, rejected, lost, key)
-        return await self.shop.stock.transfers.receive(self.shop.actor, command)
+        return await self.shop.stock.transfers.receive(by or self.shop.actor, command)
 
-    async def cancel(self, transfer: Transfer, choice: OnTheWay | None = None) -> Transfer:
-        return await self.shop.stock.transfers.cancel(self.shop.actor, CancelTransfer(transfer.id, choice))
+    async def cancel(
+        self, transfer: Transfer, choice: OnTheWay | None = None, *, by: Actor | None = None
+    ) -> Transfer:
+        return await self.shop.stock.transfers.cancel(by or self.shop.actor, CancelTransfer(transfer.id, choice))
 
     async def listed(self) -> list[Transfer]:
         """All transfers, in pages of two."""

@@ -33,12 +33,15 @@ async def test_each_line_is_done_or_refused_alone(shop: Shop) -> None:
         StockLine(sku="cup", quantity=1, reason="x"),
         line("cup", 1, "LOST"),
         line("cup", -8),
+        StockLine(inventory_id=cup.id, total=9, reason="counted"),
     ]
     outcomes = await shop.stock.update_many(shop.actor, UpdateMany(lines, "k"), within_s=60)
     assert [each.reason for each in outcomes] == [
         "", "INSUFFICIENT_STOCK", "NOT_FOUND", "", "INVALID_REQUEST", "INVALID_REQUEST", "",
+        "INVALID_REQUEST",
     ]  # fmt: skip
-    assert counted(outcomes) == {"DONE": 3, "WAITING": 0, "REFUSED": 4, "UNKNOWN": 0, "NOT_DONE": 0}
+    assert outcomes[-1].detail == "version: must be the one at which the total was counted"
+    assert counted(outcomes) == {"DONE": 3, "WAITING": 0, "REFUSED": 5, "UNKNOWN": 0, "NOT_DONE": 0}
     assert [(await shop.now(each)).quantities.total for each in (cup, jug)] == [0, 7]
     assert outcomes[3].movement is not None
     assert outcomes[3].movement.quantity == 5
@@ -61,6 +64,7 @@ async def test_what_there_was_no_time_for_is_done_with_the_same_key(shop: Shop) 
     command = UpdateMany([line("cup", 2), line("cup", -1)], "k")
     none = await shop.stock.update_many(shop.actor, command, within_s=-1)
     assert [each.state for each in none] == [LineState.NOT_DONE] * 2
+    assert {each.detail for each in none} == {"this request had no time left for it: send it again with the same key"}
     done = await shop.stock.update_many(shop.actor, command, within_s=60)
     assert [each.entry.quantities.total for each in done if each.entry] == [7, 6]
 

@@ -41,6 +41,14 @@ async def test_units_that_are_sold_twice_are_told(monkeypatch: pytest.MonkeyPatc
     assert found["wrong"], found
 
 
+@pytest.mark.once
+async def test_a_run_says_how_far_it_is_and_begins_no_round_when_its_time_is_over() -> None:
+    said: list[str] = []
+    found = await contended(store(), rounds=3, units=2, crowd=5, faults=0.0, seed=1, minutes=1e-9, say=said.append)
+    assert (found["rounds"], found["reservations asked for"]) == (1, 5)
+    assert said == ["5 of 15: 0 failed, wrong: nothing"]
+
+
 def test_the_last_line_says_what_was_wrong() -> None:
     said = {"reservations asked for": 200, "faults": {"lost": 3, "late": 4}, "wrong": {}}
     begin = "200 reservations asked for, 7 batches and reads failed: "

@@ -77,7 +77,7 @@ async def test_all_that_the_page_loads_is_there_and_no_other_file(web: httpx.Asy
 
 def test_no_text_is_ever_taken_for_html_or_code() -> None:
     scripts = [file.data.decode() for name, file in web_files().items() if name.endswith(".js")]
-    assert len(scripts) == 6
+    assert len(scripts) == 7
     unsafe = (
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(\"(?:on|style)"
     )

@@ -108,7 +108,7 @@ def assemble_stock(  # noqa: PLR0913 - the keyword-only ones are what operators 
     approvals = Approvals(sender)
     adjust = AdjustsStock(entries, approvals, limits, steps)
     reservations = Reservations(sender, steps.in_background, known_stock, made)
-    lapses, transfers = reservations.lapses, Transfers(sender)
+    lapses, transfers = reservations.lapses, Transfers(sender, limits)
     reserve = ReserveStock(
         reservations, entries, warehouses, known, steps, lapses.sweep, sender.random, sold_out, rules=rules
     )

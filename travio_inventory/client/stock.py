@@ -10,6 +10,8 @@ from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account
 from travio_inventory.client.messages import large_number, large_number_or_none, number
 from travio_inventory.client.stock_answers import (
+    StockAllocated,
+    StockAllocation,
     StockApproval,
     StockAvailability,
     StockEntry,
@@ -23,13 +25,13 @@ from travio_inventory.client.stock_answers import (
     StockWarehouse,
 )
 from travio_inventory.client.stock_purchases import (
-    PurchaseCalls,
     StockOrdered,
     StockPurchase,
     StockPurchaseLine,
     StockSuggestion,
     StockSupplier,
 )
+from travio_inventory.client.stock_reservations import ReservationCalls
 from travio_inventory.client.stock_transfers import StockTransfer
 from travio_inventory.stock.allocation import ShipTo
 from travio_inventory.stock.approval import ApprovalStatus
@@ -89,6 +91,8 @@ __all__ = [
     "ReservationExpired",
     "ShipTo",
     "Site",
+    "StockAllocated",
+    "StockAllocation",
     "StockApproval",
     "StockAvailability",
     "StockCalls",
@@ -122,7 +126,7 @@ __all__ = [
 MOST_DEFAULT = 100_000
 
 
-class StockCalls(PurchaseCalls):
+class StockCalls(ReservationCalls):
     """Stock of one organization, on behalf of one user: what `InventoryClient.stock` gives.
 
     Warehouses are named by their codes; `version` is the one that was seen. What changes something is safe to repeat:
@@ -243,6 +247,11 @@ class StockCalls(PurchaseCalls):
                 return tuple(found[:most])
             request = replace(request, page_token=reply.next_page_token)
 
+    async def approval(self, approval: str) -> StockApproval:
+        """The change with that id, which waits for another person, or did. Raises StockNotFound."""
+        request = self._whose(wire.GetApprovalRequest(approval_id=approval))
+        return answers.read_approval((await self._connection.read(self.stub.get_approval, request)).approval)
+
     async def approve(self, approval: str, *, note: str = "") -> StockApproval:
         """Do what another person asked for. Raises OwnAdjustment, ApprovalEnded, StockNotFound, InsufficientStock,
         StockFull.
@@ -311,57 +320,6 @@ class StockCalls(PurchaseCalls):
         request = self._whose(wire.CheckAvailabilityRequest(items=items))
         reply = await self._connection.read(self.stub.check_availability, request)
         return tuple(map(answers.read_availability, reply.results))
-
-    async def reserve(
-        self,
-        order: str,
-        items: Sequence[tuple[str, int]],
-        *,
-        warehouse: str = "",
-        seconds: int = 0,
-        allow_split: bool = True,
-        ship_to: ShipTo | None = None,
-        key: str = "",
-    ) -> StockReservation:
-        """Reserve every item for the order, each a stock keeping unit and how many, or nothing; for so many seconds (0:
-        900). With `ship_to` the warehouses are chosen for it. An order has one reservation that lives. Raises
-        InsufficientStock, OrderReserved, StockNotFound, ReservationEnded, StockContended, IdempotencyKeyReused.
-        """
-        request = wire.ReserveStockRequest(
-            order_id=order,
-            items=[
-                wire.ReservedItem(sku=sku, quantity=large_number("quantity", quantity), warehouse_code=warehouse)
-                for sku, quantity in items
-            ],
-            ttl_seconds=number("ttl_seconds", seconds),
-            allow_split=allow_split,
-            ship_to=wire.ShipTo(ship_to.latitude, ship_to.longitude, ship_to.region) if ship_to else None,
-            idempotency_key=key or token_hex(16),
-        )
-        reply = await self._connection.write(self.stub.reserve_stock, self._whose(request))
-        return answers.read_reservation(reply.reservation)
-
-    async def reservation(self, reservation: str = "", *, order: str = "") -> StockReservation:
-        """The reservation with that id, or the last one of an order. Raises StockNotFound."""
-        request = wire.GetReservationRequest(reservation_id=reservation, order_id=order)
-        reply = await self._connection.read(self.stub.get_reservation, self._whose(request))
-        return answers.read_reservation(reply.reservation)
-
-    async def commit(self, reservation: str = "", *, order: str = "", entries: Sequence[str] = ()) -> StockReservation:
-        """What was reserved leaves the stock, or only the lines of these entries: the others are given back. Raises
-        StockNotFound, ReservationExpired, ReservationCancelled, ReservationCommitted.
-        """
-        request = wire.CommitReservationRequest(reservation_id=reservation, order_id=order, inventory_ids=list(entries))
-        reply = await self._connection.write(self.stub.commit_reservation, self._whose(request))
-        return answers.read_reservation(reply.reservation)
-
-    async def cancel(self, reservation: str = "", *, order: str = "", entries: Sequence[str] = ()) -> StockReservation:
-        """Give back what was reserved, or only the lines of these entries; what was committed is returned. Raises
-        StockNotFound, ReservationExpired.
-        """
-        request = wire.CancelReservationRequest(reservation_id=reservation, order_id=order, inventory_ids=list(entries))
-        reply = await self._connection.write(self.stub.cancel_reservation, self._whose(request))
-        return answers.read_reservation(reply.reservation)
 
     async def report(
         self, *, region: str = "", first: date | None = None, last: date | None = None

@@ -159,6 +159,24 @@ class StockReservation:
     cancelled_at: datetime | None
 
 
+class StockAllocated(NamedTuple):
+    """So many of a stock keeping unit, from there."""
+
+    sku: str
+    warehouse_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockAllocation:
+    """Which warehouses would serve an order, and why, in sentences; `is_fewest` if fewer parcels are not enough."""
+
+    lines: Sequence[StockAllocated]
+    parcels: int
+    is_fewest: bool
+    reasons: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class StockMoved:
     """What moved on a day, of one type."""
@@ -223,6 +241,12 @@ def read_availability(answer: wire.StockAnswer) -> StockAvailability:
     """How many can be had as plain values."""
     there = [(each.warehouse_id, each.available) for each in answer.warehouses]
     return StockAvailability(answer.sku, answer.requested, answer.available, answer.is_available, there)
+
+
+def read_allocation(reply: wire.PreviewAllocationResponse) -> StockAllocation:
+    """A choice of warehouses as plain values."""
+    lines = [StockAllocated(each.sku, each.warehouse_id, each.quantity) for each in reply.lines]
+    return StockAllocation(lines, reply.parcels, reply.is_fewest, list(reply.reasons))
 
 
 def read_movement(movement: wire.StockMovement) -> StockMovement:

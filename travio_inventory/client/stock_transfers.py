@@ -37,6 +37,7 @@ class StockTransfer:
     version: int
     created_at: datetime
     updated_at: datetime
+    written_off_by: str
 
 
 class TransferCalls:
@@ -77,7 +78,7 @@ class TransferCalls:
         self, transfer: str, received: int, *, rejected: int = 0, lost: int = 0, key: str = ""
     ) -> StockTransfer:
         """A part of it came, was rejected or is lost. Raises StockNotFound, TransferEnded, NotInTransit, StockFull,
-        IdempotencyKeyReused.
+        IdempotencyKeyReused, and OwnAdjustment where more than one person may change are written off.
         """
         request = wire.ReceiveTransferRequest(
             transfer_id=transfer,
@@ -90,7 +91,7 @@ class TransferCalls:
 
     async def cancel_transfer(self, transfer: str, *, on_the_way: OnTheWay | None = None) -> StockTransfer:
         """End it; what is in transit goes back or is lost, as is said. Raises StockNotFound, TransferEnded,
-        NotInTransit, StockFull.
+        NotInTransit, StockFull, OwnAdjustment.
         """
         request = wire.CancelTransferRequest(transfer_id=transfer, in_transit=on_the_way or "")
         return read_transfer((await self._connection.write(self.stub.cancel_transfer, self._whose(request))).transfer)
@@ -139,4 +140,5 @@ def read_transfer(said: wire.Transfer | None) -> StockTransfer:
         told.version,
         moment(told.created_at),
         moment(told.updated_at),
+        told.written_off_by,
     )

@@ -14,7 +14,7 @@ be more parcels than needed: `Allocation.is_fewest` says whether it is proven th
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 from math import asin, cos, inf, radians, sin, sqrt
@@ -49,6 +49,15 @@ class Rule(StrEnum):
     """By what a parcel costs from there."""
 
 
+def rules_named(names: Sequence[str]) -> tuple[Rule, ...]:
+    """Rules as a request names them, none for those of the service. Raises InvalidRequest."""
+    found = Faults()
+    if len(set(names)) != len(names) or not set(names) <= set(Rule):
+        found.wrong("rules", f"must be some of {', '.join(Rule)}, each once")
+    found.finish()
+    return tuple(map(Rule, names))
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules, the first one that makes a difference decides; the code of the warehouse does in the end. A parcel
@@ -67,6 +76,10 @@ class Rules:
             found.number(f"parcel_costs[{code}]", cost, 0, COST_MAX)
         found.number("cost_per_km", self.cost_per_km, 0, COST_MAX)
         found.finish()
+
+    def by(self, order: Sequence[Rule]) -> "Rules":
+        """The same costs by these rules in this order, as they are if there are none. Raises InvalidRequest."""
+        return replace(self, order=order) if order else self
 
     @property
     def go_by_priority(self) -> bool:

@@ -124,6 +124,14 @@ class DecideAdjustment:
         return ApprovalStatus.APPROVED if self.is_approved else ApprovalStatus.REJECTED
 
 
+def approval_named(named: str) -> str:
+    """The id of an approval. Raises InvalidRequest."""
+    found = Faults()
+    found.id("approval_id", named)
+    found.finish()
+    return named
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovalsQuery:
     """Adjustments that were asked for, oldest first: those that wait, or all. Raises InvalidRequest."""

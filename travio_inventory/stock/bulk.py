@@ -55,6 +55,8 @@ class StockLine(NamedTuple):
             named = self.named(organization)
         if (self.quantity is None) == (self.total is None):
             found.wrong("quantity", "must be there, or a total, and not both")
+        if self.total is not None and not self.version:
+            found.wrong("version", "must be the one at which the total was counted")
         if self.type not in set(MovementType):
             found.wrong("type", f"must be one of {', '.join(MovementType)}")
         found.finish()

@@ -34,7 +34,7 @@ def planned(
     """The plan: entries are by stock keeping unit, warehouses by priority. Where nothing is to be chosen nothing is
     judged here: the batch decides. Raises StockNotFound, InsufficientStock, Scattered.
     """
-    lines, is_chosen = _by_entry(asked, entries, warehouses, rules)
+    lines, is_chosen = _by_entry(asked, entries, warehouses, rules.by(asked.rules) if asked.rules else rules)
     of = {entry.id: entry for each in entries.values() for entry in each if entry.sharing is not None}
     if not of:
         return lines, is_chosen

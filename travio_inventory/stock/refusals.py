@@ -227,8 +227,8 @@ class OwnAdjustment(FinalRefusal):
 
     reason = "OWN_ADJUSTMENT"
 
-    def __init__(self) -> None:
-        super().__init__("who asked for an adjustment does not decide about it: another person has to")
+    def __init__(self, said: str = "who asked for an adjustment does not decide about it") -> None:
+        super().__init__(f"{said}: another person has to")
 
 
 class OverReceived(FinalRefusal):

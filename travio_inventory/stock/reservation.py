@@ -35,7 +35,7 @@ from travio_inventory.protocol.hold import (
     claimant_of,
     digest_of,
 )
-from travio_inventory.stock.allocation import ShipTo
+from travio_inventory.stock.allocation import Rule, ShipTo
 from travio_inventory.stock.entry import NOWHERE, QUANTITY_MAX
 from travio_inventory.stock.refusals import StockNotFound
 
@@ -60,8 +60,8 @@ class Reserve:
     """Reserve these items for an order: every one, or nothing. Items of the same kind are added up.
 
     An order has one reservation that lives. A repetition with the same `key`, or of the same items for the order, is
-    answered by it. Where `allow_split`, one item may come from several warehouses. With `ship_to` the warehouses are
-    chosen as `allocation` says, else the first by priority. Raises InvalidRequest.
+    answered by it. Where `allow_split`, one item may come from several warehouses. Which ones, `allocation` says: by
+    `ship_to`, and by these `rules` in their order, by those of the service if there are none. Raises InvalidRequest.
     """
 
     order_id: str
@@ -70,6 +70,7 @@ class Reserve:
     ttl_s: int = TTL_S_DEFAULT
     allow_split: bool = True
     ship_to: ShipTo | None = None
+    rules: Sequence[Rule] = ()
 
     def __post_init__(self) -> None:
         found = Faults()
@@ -97,7 +98,8 @@ class Reserve:
         """Equal for two that ask for the same."""
         to = () if self.ship_to is None else ("ship_to", *map(str, astuple(self.ship_to)))
         parts = (str(part) for item in self.merged for part in item)
-        return digest_of("reserve", str(self.allow_split), *parts, *to)
+        by = ("rules", *self.rules) if self.rules else ()
+        return digest_of("reserve", str(self.allow_split), *parts, *to, *by)
 
 
 @dataclass(frozen=True, slots=True)

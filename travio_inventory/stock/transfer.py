@@ -1,7 +1,8 @@
 """A transfer of stock between two warehouses: drafted, shipped, received in parts, or cancelled on the way.
 
 At every moment shipped = received + rejected + lost + returned + in transit. What a receipt brings is in transit until
-the destination has it; `pending` is that receipt.
+the destination has it; `pending` is that receipt. What is rejected or lost is written off: more of one transfer than
+one person may change needs another person than the one who asked for it.
 """
 
 from collections.abc import Mapping
@@ -10,11 +11,13 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.protocol.hold import digest_of
+from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.commands import PAGE_MAX, REASON_BYTES_MAX
 from travio_inventory.stock.entry import QUANTITY_MAX
-from travio_inventory.stock.refusals import NotInTransit, TransferEnded
+from travio_inventory.stock.refusals import NotInTransit, OwnAdjustment, TransferEnded
 
 RECEIPTS_MAX: Final = 100
 """Of one transfer."""
@@ -50,9 +53,14 @@ class Receipt(NamedTuple):
     key: str
 
     @property
+    def written_off(self) -> int:
+        """What of it is in no warehouse afterwards."""
+        return self.rejected + self.lost
+
+    @property
     def quantity(self) -> int:
         """All of it."""
-        return self.received + self.rejected + self.lost
+        return self.received + self.written_off
 
 
 class Counts(NamedTuple):
@@ -63,6 +71,11 @@ class Counts(NamedTuple):
     rejected: int = 0
     lost: int = 0
     returned: int = 0
+
+    @property
+    def written_off(self) -> int:
+        """What is in no warehouse and not on the way."""
+        return self.rejected + self.lost
 
     @property
     def in_transit(self) -> int:
@@ -92,6 +105,8 @@ class Transfer:
     version: int
     created_at_ms: int
     updated_at_ms: int
+    written_off_by: str = ""
+    """Who said last that some were rejected or are lost."""
 
     @property
     def status(self) -> TransferStatus:
@@ -264,10 +279,12 @@ def settled(transfer: Transfer, receipt: Receipt, *, has_arrived: bool) -> Trans
         lost=had.lost + receipt.lost,
     )
     said = f"{receipt.received} {receipt.rejected} {receipt.lost}"
-    return replace(transfer, counts=counts, pending=None, receipts={**transfer.receipts, receipt.key: said})
+    by = receipt.performed_by if receipt.written_off else transfer.written_off_by
+    receipts = {**transfer.receipts, receipt.key: said}
+    return replace(transfer, counts=counts, pending=None, receipts=receipts, written_off_by=by)
 
 
-def cancelled(transfer: Transfer, choice: OnTheWay | None) -> Transfer:
+def cancelled(transfer: Transfer, choice: OnTheWay | None, user: str) -> Transfer:
     """Cancelled, and what was in transit returned or lost. Raises TransferEnded, and NotInTransit where a choice is
     missing.
     """
@@ -277,8 +294,24 @@ def cancelled(transfer: Transfer, choice: OnTheWay | None) -> Transfer:
     had = transfer.counts
     if had.in_transit and choice is None:
         raise NotInTransit(had.in_transit, "say whether what is in transit goes BACK or is LOST")
-    if choice is OnTheWay.BACK:
+    if choice is OnTheWay.BACK or not had.in_transit:
         had = had._replace(returned=had.returned + had.in_transit)
-    else:
-        had = had._replace(lost=had.lost + had.in_transit)
-    return replace(transfer, counts=had, is_cancelled=True)
+        return replace(transfer, counts=had, is_cancelled=True)
+    had = had._replace(lost=had.lost + had.in_transit)
+    return replace(transfer, counts=had, is_cancelled=True, written_off_by=user)
+
+
+def check_written_off(transfer: Transfer, more: int, actor: Actor, limits: ApprovalLimits) -> None:
+    """Whether the actor may say that so many more of the transfer are rejected or lost: what is written off of it is
+    added up, so that no number of small parts passes. Raises PermissionDenied, InvalidRequest where nobody is named,
+    OwnAdjustment.
+    """
+    if not more or not limits.need(transfer.organization, transfer.counts.written_off + more):
+        return
+    actor.needs(Scope.STOCK_APPROVE)
+    found = Faults()
+    if not actor.user:
+        found.wrong("user_id", f"must name who says that {transfer.counts.written_off + more} are written off")
+    found.finish()
+    if actor.user == transfer.requested_by:
+        raise OwnAdjustment("who asked for the transfer does not say that so many are rejected or lost")

@@ -28,6 +28,7 @@ OTHERS: Final = (
     "demo.css",
     "stock.js",
     "stock-desk.js",
+    "stock-preview.js",
     "stock-page.js",
     "icon.svg",
 )

@@ -1,6 +1,6 @@
 // Hands what the form says to the elements.
 
-const elements = document.querySelectorAll("travio-stock, travio-stock-desk");
+const elements = document.querySelectorAll("travio-stock, travio-stock-desk, travio-stock-preview");
 const form = document.querySelector("#caller");
 form.elements.organization.value = new URLSearchParams(location.search).get("org_id") ?? "";
 for (const each of elements) each.setAttribute("organization", form.elements.organization.value);
@@ -10,7 +10,7 @@ form.addEventListener("submit", (event) => {
     each.token = form.elements.token.value;
     each.setAttribute("organization", form.elements.organization.value);
     each.setAttribute("user", form.elements.user.value);
-    void each.show();
+    void each.show?.();
   }
 });
 document.addEventListener("travio-stock-done", () => void document.querySelector("travio-stock").show());

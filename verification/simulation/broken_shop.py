@@ -90,6 +90,10 @@ def _nobody_is_asked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ApprovalLimits, "need", lambda *_: False)
 
 
+def _written_off_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transfers, "check_written_off", lambda *_: None)
+
+
 def _written_without(patch: pytest.MonkeyPatch, kind: Kind) -> None:
     """What is transferred is written without its movement, or without its events."""
     writes = Changing.writes
@@ -137,6 +141,7 @@ BROKEN_SHOP = {
     "what comes before its order is forgotten": BrokenUnits("O4", CALM_SHOP, _not_noted),
     "approval by oneself": BrokenUnits("A1", CALM_SHOP, _by_oneself),
     "above the limit nobody is asked": BrokenUnits("A2", CALM_SHOP, _nobody_is_asked),
+    "units written off by who sent them": BrokenUnits("T4", CALM_SHOP, _written_off_alone),
     "event without movement": BrokenUnits("S3", CALM_SHOP, _without_movement),
     "movement without event": BrokenUnits("S3", CALM_SHOP, _without_event),
     "reservation of several lines torn": BrokenUnits("I2", CALM_SHOP, _torn),

@@ -20,7 +20,7 @@ class ShopOracle(StockOracle):
 
     def __init__(self, limit: int) -> None:
         super().__init__()
-        self.transfers, self.approvals, self.orders = TransferJudge(), ApprovalJudge(limit), OrderJudge()
+        self.transfers, self.approvals, self.orders = TransferJudge(limit), ApprovalJudge(limit), OrderJudge()
         self.purchases = PurchaseJudge()
 
     def applied(self, now_s: float, partition: Partition, changes: Sequence[Change]) -> None:

@@ -137,7 +137,8 @@ class ShopWorld(StockWorld):
             received, rejected, lost = (random.choice((0, 0, 1)) for _ in range(3))
             receive = ReceiveTransfer(named, max(received, int(not rejected + lost)), rejected, lost, f"part {part}")
             twice = 1 + (random.random() < self.plan.twins)
-            asking += [self._receive(receive, random) for _ in range(twice)]
+            who = Actor(ORGANIZATION, PEOPLE[part])
+            asking += [self._receive(receive, random, who if part else SHOP) for _ in range(twice)]
             if random.random() < 0.5:
                 await asyncio.gather(*asking)
                 asking = []
@@ -150,9 +151,9 @@ class ShopWorld(StockWorld):
         if random.random() < 0.5:
             await self._receive(ReceiveTransfer(named, shipped, key="the rest"), random)
 
-    async def _receive(self, receive: ReceiveTransfer, random: Random) -> bool:
+    async def _receive(self, receive: ReceiveTransfer, random: Random, who: Actor = SHOP) -> bool:
         def work(on: ShopProcess) -> Coroutine[Any, Any, object]:
-            return on.stock.transfers.receive(SHOP, receive)
+            return on.stock.transfers.receive(who, receive)
 
         return await self._step("receive", receive.transfer_id, receive.key, work, random)
 

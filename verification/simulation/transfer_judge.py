@@ -16,7 +16,10 @@ from travio_inventory.store.memory import Change
 AllRows = Mapping[Partition, Mapping[RowKey, Row]]
 TOLD = {"shipped": "inventory.transfer_shipped", "received": "inventory.transfer_received"}
 """What a movement by a transfer is told as, by its reason."""
-FINAL = {"TransferEnded", "NotInTransit", "StockFull", "StockNotFound", "IdempotencyKeyReused", "InsufficientStock"}
+FINAL = {
+    "TransferEnded", "NotInTransit", "StockFull", "StockNotFound", "IdempotencyKeyReused", "InsufficientStock",
+    "OwnAdjustment",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,12 @@ class Step:
 
 
 class TransferJudge:
-    """Knows every transfer as it was at any moment, and what each moved where."""
+    """Knows every transfer as it was at any moment, and what each moved where. Who asked for one does not write off
+    more than `limit` units of it.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._known: defaultdict[str, list[tuple[float, Transfer]]] = defaultdict(list)
         self._moved: defaultdict[str, defaultdict[Partition, int]] = defaultdict(lambda: defaultdict(int))
 
@@ -66,6 +72,8 @@ class TransferJudge:
         self._known[key.id].append((now_s, is_now))
         if min(is_now.counts) < 0 or is_now.counts.in_transit < 0 or is_now.counts.shipped > is_now.quantity:
             yield f"T1 {key.id} of {is_now.quantity} has {is_now.counts}"
+        if is_now.counts.written_off > self._limit and is_now.written_off_by in ("", is_now.requested_by):
+            yield f"T4 {key.id} of {is_now.requested_by} has {is_now.counts}, written off by {is_now.written_off_by!r}"
         if before:
             was = read_transfer(at.organization, key, before)
             if was.is_over and (was.counts, was.status) != (is_now.counts, is_now.status):

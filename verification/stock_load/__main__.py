@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,7 +71,7 @@ def sold(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options
 
     async def run(folder: Path) -> dict[str, Any]:
         async with opened(on, folder) as (store, _):
-            return await contended(store, **asked)
+            return await contended(store, say=lambda line: print(line, file=sys.stderr, flush=True), **asked)  # noqa: T201 - how far it is
 
     with TemporaryDirectory(prefix="travio-stock-load-", ignore_cleanup_errors=True) as name:
         return asyncio.run(run(Path(name)))
@@ -77,7 +79,7 @@ def sold(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options
 
 OPTIONS = {
     "paced": (found, ("live", "per_second", "seconds", "lines")),
-    "contended": (sold, ("rounds", "units", "crowd", "faults", "seed")),
+    "contended": (sold, ("rounds", "units", "crowd", "faults", "seed", "minutes")),
 }
 
 
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=10_000, help="of the bulk update (%(default)s)")
     parser.add_argument("--rounds", type=int, default=40, help="crowds, one after the other (%(default)s)")
     parser.add_argument("--crowd", type=int, default=5_000, help="buyers in each (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=inf, help="no round begins later (no limit)")
     parser.add_argument("--units", type=int, default=100, help="units in each (%(default)s)")
     parser.add_argument("--faults", type=float, default=0.05, help="the share of batches that fail (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the faults (%(default)s)")

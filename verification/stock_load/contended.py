@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import Any
 
@@ -113,19 +115,33 @@ class Round:
         return +wrong
 
 
-async def contended(store: Batches, *, rounds: int, units: int, crowd: int, faults: float, seed: int) -> dict[str, Any]:
-    """So many rounds; what was told and what was wrong in all of them."""
+async def contended(
+    store: Batches,
+    *,
+    rounds: int,
+    units: int,
+    crowd: int,
+    faults: float,
+    seed: int,
+    minutes: float = inf,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """So many rounds, none that would begin after so many minutes; what was told and what was wrong in all of them.
+    `say` hears of each round when it is over.
+    """
     random, began = Random(seed), time.perf_counter()
-    told, failed, wrong = Counter[str](), Counter[str](), Counter[str]()
-    for _ in range(rounds):
+    told, failed, wrong, done = Counter[str](), Counter[str](), Counter[str](), 0
+    while done < rounds and (not done or time.perf_counter() - began < minutes * 60):
         one = Round(store, units=units, crowd=crowd, faults=faults, random=random)
         wrong += await one.run()
         told += one.told
         failed += one.faults
+        done += 1
+        say(f"{done * crowd} of {rounds * crowd}: {sum(failed.values())} failed, wrong: {dict(wrong) or 'nothing'}")
     return {
-        "rounds": rounds,
+        "rounds": done,
         "units": units,
-        "reservations asked for": rounds * crowd,
+        "reservations asked for": done * crowd,
         "told": dict(told),
         "faults": dict(failed),
         "wrong": dict(wrong),

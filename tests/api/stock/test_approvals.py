@@ -46,6 +46,8 @@ async def waits_for_another_person(stub: v1.StockServiceStub) -> None:
     for _ in range(2):
         decided = (await stub.decide_adjustment(decision)).approval or v1.Approval()
         assert (decided.status, decided.decided_by) == ("APPROVED", "bob")
+    named = v1.GetApprovalRequest(approval_id=decided.approval_id, organization_id="org", user_id="ann")
+    assert (await stub.get_approval(named)).approval == decided
     again = await stub.update_stock(asked)
     assert again.movement is not None
     assert (again.movement.movement_id, again.movement.balance_after) == (decided.movement_id, 12)

@@ -242,6 +242,38 @@ async def test_an_order_is_served_by_the_region_that_it_goes_to(stub: v1.StockSe
         await stub.reserve_stock(wrong)
 
 
+async def test_a_preview_says_why_and_an_order_that_names_these_rules_gets_what_it_says(
+    stub: v1.StockServiceStub,
+) -> None:
+    north = await shop(stub)
+    site = v1.Site(name="South", region="us", priority=2)
+    await stub.add_warehouse(v1.AddWarehouseRequest(code="south", site=site, **ORG))
+    south = (
+        await stub.add_inventory(
+            v1.AddInventoryRequest(sku="cup", warehouse_code="south", product_id="p", quantity=2, **ORG)
+        )
+    ).inventory
+    assert south is not None
+    items, to = [v1.ReservedItem(sku="cup", quantity=2)], v1.ShipTo(region="us")
+    for number, (rules, entry) in enumerate(((["priority"], north), (["region", "priority"], south), ([], south))):
+        told = await stub.preview_allocation(
+            v1.PreviewAllocationRequest(items=items, ship_to=to, rules=rules, **ORG)
+        )
+        assert told.lines == [v1.AllocatedLine(sku="cup", warehouse_id=entry.warehouse_id, quantity=2)]
+        assert (told.parcels, told.is_fewest, "1 parcel: fewer are not enough." in told.reasons) == (1, True, True)
+        asked = v1.ReserveStockRequest(order_id=f"o{number}", items=items, ship_to=to, rules=rules, **ORG)
+        made = (await stub.reserve_stock(asked)).reservation
+        assert made is not None
+        assert [line.inventory_id for line in made.lines] == [entry.inventory_id]
+        await stub.cancel_reservation(v1.CancelReservationRequest(order_id=f"o{number}", **ORG))
+    named = [v1.ReservedItem(sku="cup", quantity=3, warehouse_code="south")]
+    refused = await refusal(stub, "PreviewAllocation", "", items=named, **ORG)
+    assert refused == (Status.FAILED_PRECONDITION, "INSUFFICIENT_STOCK", {"available": "2"})
+    for name, order in (("PreviewAllocation", {}), ("ReserveStock", {"order_id": "o"})):
+        status, reason, _ = await refusal(stub, name, "", items=items, rules=["luck"], **order, **ORG)
+        assert (status, reason) == (Status.INVALID_ARGUMENT, "INVALID_REQUEST")
+
+
 async def test_an_order_is_reserved_committed_and_cancelled(stub: v1.StockServiceStub) -> None:
     entry = await shop(stub)
     items = [v1.ReservedItem(sku="cup", quantity=2, warehouse_code="north")]

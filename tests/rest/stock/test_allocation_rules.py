@@ -24,8 +24,21 @@ async def test_orders_come_from_where_a_parcel_costs_least_and_a_preview_says_so
                 await entry(web, "cup", 5, warehouseId=await warehouse(web, code, priority=priority))
             told = (await web.post("/allocations/preview", json={"items": CUPS})).json()
             made = (await web.post("/reservations", json={"orderId": "o", "items": CUPS})).json()
+            by_priority = {"orderId": "p", "items": CUPS, "rules": ["priority"]}
+            first, again = [
+                (await web.post("/reservations", json=by_priority, headers={"idempotency-key": "k"})).json()
+                for _ in range(2)
+            ]
+            wrong = await web.post(
+                "/reservations", json=by_priority | {"rules": ["cost"]}, headers={"idempotency-key": "k"}
+            )
+            twice = await web.post("/reservations", json=by_priority | {"rules": ["cost", "cost"]})
             other = (await web.post("/allocations/preview", json={"items": CUPS, "rules": ["priority"]})).json()
     assert [line["warehouseId"] for line in made["lines"]] == [line["warehouseId"] for line in told["lines"]]
+    assert [line["warehouseId"] for line in first["lines"]] == [line["warehouseId"] for line in other["lines"]]
+    assert again == first
+    assert (wrong.status_code, wrong.json()["reason"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert (twice.status_code, twice.json()["errors"][0]["field"]) == (422, "rules")
     assert "south is number 1 of 2: a parcel costs 390; distance unknown." in told["reasons"]
     assert "2 of 2 cup come from north." in other["reasons"]
 

@@ -28,6 +28,7 @@ async def test_each_line_is_told_and_the_same_key_does_nothing_twice(web: httpx.
         (3, "DONE", ""),
         (4, "REFUSED", "INVALID_REQUEST"),
     ]
+    assert told["results"][3]["detail"] == "inventoryId: must be named, or a sku with its warehouse"
     assert [each["quantityTotal"] for each in told["results"]] == [8, None, 4, None]
     assert (told["done"], told["refused"], told["unknown"], told["notDone"]) == (2, 2, 0, 0)
     again = await web.post("/inventory/bulk", json={"lines": lines}, headers={"idempotency-key": "k"})

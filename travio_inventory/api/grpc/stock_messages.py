@@ -1,6 +1,6 @@
 """Turns messages about stock into an actor and a request; the values check themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from travio_inventory.api.auth.identity import Identity
@@ -10,8 +10,9 @@ from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.api.page_tokens import place
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.stock.allocation import ShipTo
+from travio_inventory.stock.allocation import Asked, Rule, ShipTo, Wanted, rules_named
 from travio_inventory.stock.approval import ApprovalsQuery, DecideAdjustment
+from travio_inventory.stock.approval import approval_named as named_approval
 from travio_inventory.stock.availability import QUESTIONS_MAX, StockQuestion, StockQuestions
 from travio_inventory.stock.bulk import LINES_MAX, StockLine, UpdateMany
 from travio_inventory.stock.commands import (
@@ -74,6 +75,11 @@ def entries_asked(caller: Identity, message: Fields) -> tuple[Actor, EntriesQuer
 def approvals_asked(caller: Identity, message: Fields) -> tuple[Actor, ApprovalsQuery]:
     """Read ListApprovalsRequest."""
     return asked(caller, message, member_of, lambda message: paged(message, lambda after: _approvals(message, after)))
+
+
+def approval_named(caller: Identity, message: Fields) -> tuple[Actor, str]:
+    """Read GetApprovalRequest."""
+    return asked(caller, message, member_of, lambda message: named_approval(message.approval_id))
 
 
 def decision_made(caller: Identity, message: Fields) -> tuple[Actor, DecideAdjustment]:
@@ -143,6 +149,12 @@ def reserve_asked(caller: Identity, message: Fields) -> tuple[Actor, Reserve]:
     return asked(caller, message, member_of, lambda message: _reserve(message, organization))
 
 
+def allocation_asked(caller: Identity, message: Fields) -> tuple[Actor, tuple[Asked, Sequence[Rule]]]:
+    """Read PreviewAllocationRequest: what an order wants, and the rules that it goes by, if it names any."""
+    organization = caller.organization_for(message.organization_id)
+    return asked(caller, message, member_of, lambda message: _allocation(message, organization))
+
+
 def reservation_named(caller: Identity, message: Fields) -> tuple[Actor, OfReservation]:
     """Read GetReservationRequest."""
     return asked(caller, message, member_of, lambda message: OfReservation(message.reservation_id, message.order_id))
@@ -161,18 +173,24 @@ def lines_named(caller: Identity, message: Fields) -> tuple[Actor, OfReservation
 
 
 def _reserve(message: Fields, organization: str) -> Reserve:
-    items = [
-        Item(
-            each.sku,
-            each.quantity,
-            each.warehouse_id or (each.warehouse_code and warehouse_id(organization, each.warehouse_code)),
-        )
-        for each in message.items[: ITEMS_MAX + 1]
-    ]
+    items = [Item(*each) for each in _items(message, organization)]
     may_split = message.allow_split if message.HasField("allow_split") else True
     ttl_s = message.ttl_seconds or TTL_S_DEFAULT
     to = _ship_to(message.ship_to) if message.HasField("ship_to") else None
-    return Reserve(message.order_id, items, message.idempotency_key, ttl_s, may_split, to)
+    rules = rules_named(message.rules)
+    return Reserve(message.order_id, items, message.idempotency_key, ttl_s, may_split, to, rules)
+
+
+def _allocation(message: Fields, organization: str) -> tuple[Asked, Sequence[Rule]]:
+    items = [Wanted(*each) for each in _items(message, organization)]
+    may_split = message.allow_split if message.HasField("allow_split") else True
+    return Asked(items, _ship_to(message.ship_to), may_split), rules_named(message.rules)
+
+
+def _items(message: Fields, organization: str) -> Iterator[tuple[str, int, str]]:
+    for each in message.items[: ITEMS_MAX + 1]:
+        code = each.warehouse_code
+        yield each.sku, each.quantity, each.warehouse_id or (code and warehouse_id(organization, code))
 
 
 def _ship_to(message: Fields) -> ShipTo:

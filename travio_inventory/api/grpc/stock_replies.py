@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from travio_inventory.stock.allocation import Allocation
 from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.availability import StockAnswer
 from travio_inventory.stock.bulk import LineOutcome, counted
@@ -176,6 +177,19 @@ def reservation(found: Reservation) -> v1.Reservation:
         cancelled_at=updated_at if status is Status.CANCELLED else 0,
         created_at=created_at,
         updated_at=updated_at,
+    )
+
+
+def allocation(found: Allocation, reasons: Sequence[str]) -> v1.PreviewAllocationResponse:
+    """Which warehouses would serve an order, and why."""
+    return v1.PreviewAllocationResponse(
+        lines=[
+            v1.AllocatedLine(sku=sku, warehouse_id=warehouse, quantity=quantity)
+            for sku, warehouse, quantity in found.taken
+        ],
+        parcels=found.parcels,
+        is_fewest=found.is_fewest,
+        reasons=list(reasons),
     )
 
 

@@ -54,6 +54,7 @@ class StockService:
             "UpdateStock": (Grant.STOCK_ADJUST, self.update_stock),
             "UpdateStockBulk": (Grant.STOCK_ADJUST, self.update_stock_bulk),
             "ListApprovals": (Grant.STOCK_READ, self.list_approvals),
+            "GetApproval": (Grant.STOCK_READ, self.get_approval),
             "DecideAdjustment": (Grant.STOCK_APPROVE, self.decide_adjustment),
             "ListInventory": (Grant.STOCK_READ, self.list_inventory),
             "AddInventory": (Grant.STOCK_ADMIN, self.add_inventory),
@@ -66,6 +67,7 @@ class StockService:
             "GetReservation": (Grant.STOCK_READ, self.get_reservation),
             "CommitReservation": (Grant.STOCK_RESERVE, self.commit_reservation),
             "CancelReservation": (Grant.STOCK_RESERVE, self.cancel_reservation),
+            "PreviewAllocation": (Grant.STOCK_READ, self.preview_allocation),
             "GetStockReport": (Grant.STOCK_READ, self.get_stock_report),
             **self._transfers.answers(),
             **self._purchases.answers(),
@@ -94,6 +96,10 @@ class StockService:
         found = await self._stock.approvals.page(*messages.approvals_asked(caller, message))
         more = token_of(found.after) if found.after else ""
         return v1.ListApprovalsResponse(items=list(map(replies.approval, found.approvals)), next_page_token=more)
+
+    async def get_approval(self, caller: Identity, message: Message) -> v1.GetApprovalResponse:
+        found = await self._stock.approvals.one(*messages.approval_named(caller, message))
+        return v1.GetApprovalResponse(approval=replies.approval(found))
 
     async def decide_adjustment(self, caller: Identity, message: Message) -> v1.DecideAdjustmentResponse:
         decided = await self._stock.approvals.decide(*messages.decision_made(caller, message))
@@ -154,6 +160,10 @@ class StockService:
     async def cancel_reservation(self, caller: Identity, message: Message) -> v1.CancelReservationResponse:
         cancelled = await self._stock.reserve.cancel(*messages.lines_named(caller, message))
         return v1.CancelReservationResponse(reservation=replies.reservation(cancelled))
+
+    async def preview_allocation(self, caller: Identity, message: Message) -> v1.PreviewAllocationResponse:
+        actor, (asked, order) = messages.allocation_asked(caller, message)
+        return replies.allocation(*await self._stock.preview(actor, asked, order=order))
 
     async def get_stock_report(self, caller: Identity, message: Message) -> v1.GetStockReportResponse:
         actor, query = messages.report_asked(caller, message, day_of(self._clock.now_ms()))

@@ -129,4 +129,5 @@ def told(transfer: Transfer) -> v1.Transfer:
         version=transfer.version,
         created_at=transfer.created_at_ms // MS,
         updated_at=transfer.updated_at_ms // MS,
+        written_off_by=transfer.written_off_by,
     )

@@ -46,6 +46,17 @@ def show_all(
     return ask(reach, work)
 
 
+def show(approval: ApprovalName, /, *, reach: ConnectionOptions = HERE) -> Exit:
+    """Show a change that waits for another person, or did, as it is now."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        said = plain_approval(await client.stock.approval(approval))
+        shown = {name.replace("_", " "): value for name, value in said.items() if value}
+        screen.answer(said, lambda: screen.fields(shown))
+
+    return ask(reach, work)
+
+
 def approve(approval: ApprovalName, /, *, note: Note = "", reach: ConnectionOptions = HERE) -> Exit:
     """Do what another person asked for. Nobody approves what they asked for themselves: see --user."""
 

@@ -37,6 +37,12 @@ STOCK_COMMANDS = (
     ),
     Command("stock approvals", "stock.approvals:show_all", "List the changes that wait for another person."),
     Command(
+        "stock approval",
+        "stock.approvals:show",
+        "Show a change that waits for another person, or did.",
+        "8f6f1a52-3c0e-5d3c-8a74-1f6b7a0c5e11",
+    ),
+    Command(
         "stock approve",
         "stock.approvals:approve",
         "Do what another person asked for.",
@@ -74,9 +80,27 @@ STOCK_COMMANDS = (
         "Reserve stock for an order, every item or nothing.",
         "order-1 cup-blue=2",
     ),
+    Command(
+        "stock preview",
+        "stock.reservations:preview",
+        "Show which warehouses would serve an order, and why.",
+        "cup-blue=2 --to 48.1,11.6,eu",
+    ),
     Command("stock reservation", "stock.reservations:show", "Show a reservation.", "order-1 --order"),
-    Command("stock commit", "stock.reservations:commit", "What was reserved leaves the stock.", "order-1 --order"),
-    Command("stock cancel", "stock.reservations:cancel", "Give back what was reserved.", "order-1 --order"),
+    Command(
+        "stock commit",
+        "stock.reservations:commit",
+        "What was reserved leaves the stock, or some lines of it.",
+        "order-1 cup-blue@north --order",
+        usage="[OPTIONS] RESERVATION [LINES]",
+    ),
+    Command(
+        "stock cancel",
+        "stock.reservations:cancel",
+        "Give back what was reserved, or some lines of it.",
+        "order-1 --order",
+        usage="[OPTIONS] RESERVATION [LINES]",
+    ),
     Command(
         "stock transfer",
         "stock.transfers:draft",

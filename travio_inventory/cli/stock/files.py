@@ -19,7 +19,7 @@ from travio_inventory.cli.stock.entries import codes_of
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import LineState, StockEntry, StockExists, StockLine, StockLineResult
 from travio_inventory.kernel.formulas import no_formula
-from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
 
 EXPORTED = (
     "sku", "warehouse", "product", "variant", "available", "reserved", "total", "reorder_point", "reorder_quantity",
@@ -31,8 +31,15 @@ GUARD = "'"
 LINES_MAX = 1_000_000
 WHOLE = re.compile("[+-]?[0-9]{1,18}")
 """As many digits as an integer of 64 bits always has room for."""
-TOLD_MAX = 20
-"""Lines that were not done are told one by one, so many of them."""
+SHOWN_MAX = 20
+"""Lines that were not done are shown one by one, so many of them; with --json all are."""
+SAID = {
+    LineState.DONE: ("is done", "are done"),
+    LineState.WAITING: ("waits for another person", "wait for another person"),
+    LineState.REFUSED: ("was refused", "were refused"),
+    LineState.UNKNOWN: ("may be done or not", "may be done or not"),
+    LineState.NOT_DONE: ("was not done yet", "were not done yet"),
+}
 
 
 class FileLine(NamedTuple):
@@ -125,22 +132,26 @@ class Importing:
             **{name.lower(): count for name, count in left.items()},
             "not_done_lines": self._told,
         }
-        done = self._counts[LineState.DONE]
-        if done == len(lines):
-            self._screen.answer(value, lambda: self._screen.say(f"{done} lines are done", "bold"))
-            return
-        self._screen.answer(value, lambda: self._show(done))
-        if done + self._counts[LineState.WAITING] == len(lines):
-            return
+        self._screen.answer(value, self._show)
         refused = self._counts[LineState.REFUSED]
-        if refused == len(lines) - done - self._counts[LineState.WAITING]:
+        unsettled = self._counts[LineState.UNKNOWN] + self._counts[LineState.NOT_DONE]
+        if unsettled:
+            said = f"{unsettled} of {len(lines)} lines are not known to be done"
+            again = "run the same command again with the same file"
+            raise Failed(Failure(Exit.ASK_AGAIN, "LINES_NOT_DONE", said, again))
+        if refused:
             raise Failed(Failure(Exit.NO, "LINES_REFUSED", f"{refused} of {len(lines)} lines were refused"))
-        said = f"{len(lines) - done} of {len(lines)} lines are not known to be done"
-        raise Failed(Failure(Exit.ASK_AGAIN, "LINES_NOT_DONE", said, "run the same command again with the same file"))
 
-    def _show(self, done: int) -> None:
-        self._screen.say(f"{done} lines are done; these are not:", "bold")
-        self._screen.table(("line", "sku", "warehouse", "status", "why"), [list(each.values()) for each in self._told])
+    def _show(self) -> None:
+        counts = [(self._counts[state], SAID[state]) for state in LineState if self._counts[state]]
+        said = [f"{count} {'line' if count == 1 else 'lines'} {words[count != 1]}" for count, words in counts]
+        self._screen.say("; ".join(said) + (":" if self._told else ""), "bold")
+        if not self._told:
+            return
+        rows = [list(each.values()) for each in self._told[:SHOWN_MAX]]
+        self._screen.table(("line", "sku", "warehouse", "status", "why"), rows)
+        if len(self._told) > SHOWN_MAX:
+            self._screen.say(f"and {len(self._told) - SHOWN_MAX} more: --json tells all of them")
 
     async def _some(self, lines: Sequence[FileLine], key: str) -> None:
         new, changes = [each for each in lines if each.product], [each for each in lines if not each.product]
@@ -168,14 +179,14 @@ class Importing:
         except StockExists:
             state, said = LineState.REFUSED, "there is such an entry: say its version to set its total"
         except Refusal as refusal:
-            if refusal.reason in ("OVERLOADED", "BACKEND_UNAVAILABLE", "OUTCOME_UNKNOWN", "RATE_LIMITED"):
+            if isinstance(refusal, RetryableRefusal):
                 raise
             state, said = LineState.REFUSED, str(refusal)
         self._count(line, StockLineResult(state, "", 0, 0, "", "", said))
 
     def _count(self, line: FileLine, result: StockLineResult) -> None:
         self._counts[result.state] += 1
-        if result.state is not LineState.DONE and len(self._told) < TOLD_MAX:
+        if result.state is not LineState.DONE:
             change = line.change
             self._told.append(
                 {
@@ -183,7 +194,7 @@ class Importing:
                     "sku": change.sku,
                     "warehouse": change.warehouse_code,
                     "status": result.state.value,
-                    "why": f"approval {result.approval}" if result.approval else result.detail,
+                    "why": f"waits as approval {result.approval}" if result.approval else result.detail,
                 }
             )
 

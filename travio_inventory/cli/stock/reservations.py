@@ -1,6 +1,6 @@
 """Commands about reservations: reserve stock for an order, show, commit and cancel a reservation."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -14,10 +14,26 @@ from travio_inventory.cli.stock.entries import Key, codes_of
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import ShipTo, StockReservation
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.stock.allocation import Rule, rules_named
 from travio_inventory.stock.reservation import TTL_S_DEFAULT, TTL_S_MAX
 
 ReservationId = Annotated[str, Parameter(help="The id of the reservation, or of its order with --order.")]
 ByOrder = Annotated[bool, Parameter(name="--order", negative="", help="It is the id of an order: its last one.")]
+
+
+def _told_apart(_kind: type[str], said: str) -> None:
+    line_of(said)
+
+
+Lines = Annotated[str, Parameter(help="SKU@WAREHOUSE; all lines if none is named.", validator=_told_apart)]
+
+
+def line_of(said: str) -> tuple[str, str]:
+    """The sku and the code of the warehouse. Raises ValueError."""
+    sku, _, warehouse = said.rpartition("@")
+    if not (sku and warehouse):
+        raise ValueError("Must be SKU@WAREHOUSE, as in cup-blue@north.")
+    return sku, warehouse
 
 
 def _counted(_kind: type[str], said: str) -> None:
@@ -55,18 +71,40 @@ def place_of(said: str) -> ShipTo:
         raise ValueError("Must be REGION, or LATITUDE,LONGITUDE,REGION, as in 48.1,11.6,eu.") from None
 
 
+FromWarehouse = Annotated[str, Parameter(help="The code of the warehouse that it is to come from.")]
+To = Annotated[str, Parameter(help="Where the order goes: REGION, or LATITUDE,LONGITUDE,REGION.", validator=_placed)]
+Whole = Annotated[bool, Parameter(negative="", help="Each item from one warehouse.")]
+
+
+def rules_of(said: str) -> Sequence[Rule]:
+    """The rules, in their order. Raises ValueError."""
+    try:
+        return rules_named([each.strip() for each in said.split(",")] if said else ())
+    except InvalidRequest as refusal:
+        raise ValueError(str(refusal)) from None
+
+
+def _ruled(_kind: type[str], said: str) -> None:
+    rules_of(said)
+
+
+Rules = Annotated[
+    str,
+    Parameter(help="What puts a warehouse before others, as cost,nearest; else by its settings.", validator=_ruled),
+]
+
+
 def reserve(
     order: Annotated[str, Parameter(help="The order that it is for.")],
     /,
     *items: Items,
-    warehouse: Annotated[str, Parameter(help="The code of the warehouse that it is to come from.")] = "",
+    warehouse: FromWarehouse = "",
     seconds: Annotated[
         int, Parameter(help="How long it lasts.", validator=Number(gte=1, lte=TTL_S_MAX))
     ] = TTL_S_DEFAULT,
-    to: Annotated[
-        str, Parameter(help="Where the order goes: REGION, or LATITUDE,LONGITUDE,REGION.", validator=_placed)
-    ] = "",
-    whole: Annotated[bool, Parameter(negative="", help="Each item from one warehouse.")] = False,
+    to: To = "",
+    whole: Whole = False,
+    rules: Rules = "",
     key: Key = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
@@ -80,6 +118,7 @@ def reserve(
             seconds=seconds,
             allow_split=not whole,
             ship_to=place_of(to) if to else None,
+            rules=rules_of(rules),
             key=key,
         )
         await _tell(client, screen, made)
@@ -87,19 +126,74 @@ def reserve(
     return ask(reach, work, again=f"with --key {key}" if key else "")
 
 
+def preview(
+    *items: Items,
+    warehouse: FromWarehouse = "",
+    to: To = "",
+    whole: Whole = False,
+    rules: Rules = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Show which warehouses would serve an order, and why. Nothing is reserved."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        codes = codes_of(await client.stock.warehouses())
+        found = await client.stock.preview(
+            [item_of(item) for item in items],
+            warehouse=warehouse,
+            allow_split=not whole,
+            ship_to=place_of(to) if to else None,
+            rules=rules_of(rules),
+        )
+        lines = [
+            {"sku": sku, "warehouse": codes.get(there, there), "quantity": quantity}
+            for sku, there, quantity in found.lines
+        ]
+
+        def show_it() -> None:
+            screen.table(("sku", "warehouse", "quantity"), [list(line.values()) for line in lines])
+            screen.table(("why",), [(reason,) for reason in found.reasons])
+
+        value = {"lines": lines, "parcels": found.parcels, "is_fewest": found.is_fewest, "reasons": found.reasons}
+        screen.answer(value, show_it)
+
+    return ask(reach, work)
+
+
 def show(reservation: ReservationId, /, *, order: ByOrder = False, reach: ConnectionOptions = HERE) -> Exit:
     """Show a reservation as it is now."""
     return _step(reservation, order, reach, lambda client, named: client.stock.reservation(**named))
 
 
-def commit(reservation: ReservationId, /, *, order: ByOrder = False, reach: ConnectionOptions = HERE) -> Exit:
-    """What was reserved leaves the stock. Repeated, it is answered alike."""
-    return _step(reservation, order, reach, lambda client, named: client.stock.commit(**named))
+def commit(
+    reservation: ReservationId, /, *lines: Lines, order: ByOrder = False, reach: ConnectionOptions = HERE
+) -> Exit:
+    """What was reserved leaves the stock; of some lines, where they are named: the others are given back. Repeated, it
+    is answered alike.
+    """
+
+    async def step(client: InventoryClient, named: Mapping[str, str]) -> StockReservation:
+        return await client.stock.commit(**named, entries=await _entries(client, lines))
+
+    return _step(reservation, order, reach, step)
 
 
-def cancel(reservation: ReservationId, /, *, order: ByOrder = False, reach: ConnectionOptions = HERE) -> Exit:
-    """Give back what was reserved, or return what was committed. Repeated, it is answered alike."""
-    return _step(reservation, order, reach, lambda client, named: client.stock.cancel(**named))
+def cancel(
+    reservation: ReservationId, /, *lines: Lines, order: ByOrder = False, reach: ConnectionOptions = HERE
+) -> Exit:
+    """Give back what was reserved, or return what was committed; some lines of it, where they are named. Repeated, it
+    is answered alike.
+    """
+
+    async def step(client: InventoryClient, named: Mapping[str, str]) -> StockReservation:
+        return await client.stock.cancel(**named, entries=await _entries(client, lines))
+
+    return _step(reservation, order, reach, step)
+
+
+async def _entries(client: InventoryClient, lines: Sequence[str]) -> Sequence[str]:
+    """The ids of the entries that the lines are of."""
+    return [(await client.stock.entry(*line_of(line))).id for line in lines]
 
 
 def _step(

@@ -142,6 +142,7 @@ def _plain(transfer: StockTransfer, codes: Mapping[str, str]) -> dict[str, objec
         "returned": transfer.returned,
         "reason": transfer.reason,
         "by": transfer.by,
+        "written_off_by": transfer.written_off_by,
         "created_at": stamp(transfer.created_at),
         "updated_at": stamp(transfer.updated_at),
     }

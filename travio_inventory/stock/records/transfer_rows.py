@@ -67,6 +67,7 @@ def row_of(transfer: Transfer) -> Row:
         "pending": None if transfer.pending is None else list(transfer.pending),
         "receipts": dict(transfer.receipts),
         "numbered": transfer.numbered,
+        "writtenOffBy": transfer.written_off_by,
     }
     return {
         "status": transfer.status.lower(),
@@ -99,6 +100,7 @@ def read_transfer(organization: str, key: RowKey, row: Row) -> Transfer:
         rows.number(row, "version"),
         rows.number(row, "created_at_ms"),
         rows.number(row, "updated_at_ms"),
+        said.get("writtenOffBy", ""),  # rows of before have none
     )
 
 

@@ -36,6 +36,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.until_known import until_known
 from travio_inventory.stock import changes
+from travio_inventory.stock.approval import ApprovalLimits
 from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.events import Said, StockEvent
@@ -73,6 +74,7 @@ from travio_inventory.stock.transfer import (
     TransfersQuery,
     announced,
     cancelled,
+    check_written_off,
     settled,
     shipped,
     transfer_id,
@@ -104,8 +106,9 @@ class Next(NamedTuple):
 class Transfers:
     """The transfers of every organization."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, limits: ApprovalLimits) -> None:
         self._sender = sender
+        self._limits = limits
         self._changing = Changing(sender)
         self._shards = Shards(sender)
 
@@ -146,7 +149,9 @@ class Transfers:
                 if transfer.receipts[key] != command.fingerprint:
                     raise IdempotencyKeyReused
                 return None
-            return Next(announced(transfer, command, key, actor.user))
+            after = announced(transfer, command, key, actor.user)
+            check_written_off(transfer, command.rejected + command.lost, actor, self._limits)
+            return Next(after)
 
         announcing = await self._step(actor, command.transfer_id, make)
         return await self._gone_on(actor, announcing, key)
@@ -159,7 +164,9 @@ class Transfers:
             if transfer.is_cancelled and choice in (None, transfer.went):
                 return None
             back = transfer.counts.in_transit if choice is OnTheWay.BACK else 0
-            return Next(cancelled(transfer, choice), back, "cancelled on the way")
+            after = cancelled(transfer, choice, actor.user)
+            check_written_off(transfer, transfer.counts.in_transit - back, actor, self._limits)
+            return Next(after, back, "cancelled on the way")
 
         return await self._moving(actor, command.transfer_id, make)
 

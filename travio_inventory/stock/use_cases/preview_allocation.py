@@ -26,7 +26,7 @@ class PreviewAllocation:
         PermissionDenied, InvalidRequest, InsufficientStock, BackendUnavailable.
         """
         actor.needs(Scope.STOCK_READ)
-        asked = replace(asked, rules=replace(self._rules, order=order) if order else self._rules)
+        asked = replace(asked, rules=self._rules.by(order))
         warehouses = await self._warehouses.all(actor.organization)
         shelves = {item.sku: await self._shelf(actor.organization, item.sku) for item in asked.merged}
         allocation = allocated(asked, shelves, warehouses)

@@ -32,16 +32,18 @@ class TransfersStock:
         return await self._steps.run(self._transfers.ship(actor, transfer))
 
     async def receive(self, actor: Actor, command: ReceiveTransfer) -> Transfer:
-        """A part came, or did not. What the destination refuses stays in transit. Raises PermissionDenied,
-        StockNotFound, TransferEnded, NotInTransit, StockFull, IdempotencyKeyReused, Overloaded, BackendUnavailable,
-        OutcomeUnknown.
+        """A part came, or did not. What the destination refuses stays in transit, and so does what is written off above
+        the limit, until another person than the one who asked for the transfer says so. Raises PermissionDenied,
+        StockNotFound, TransferEnded, NotInTransit, StockFull, OwnAdjustment, IdempotencyKeyReused, Overloaded,
+        BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_ADJUST)
         return await self._steps.run(self._transfers.receive(actor, command))
 
     async def cancel(self, actor: Actor, command: CancelTransfer) -> Transfer:
-        """What is on the way goes back, or is lost, as the command says. Raises PermissionDenied, StockNotFound,
-        TransferEnded, NotInTransit, StockFull, Overloaded, BackendUnavailable, OutcomeUnknown.
+        """What is on the way goes back, or is lost, as the command says; above the limit as another person says. Raises
+        PermissionDenied, StockNotFound, TransferEnded, NotInTransit, StockFull, OwnAdjustment, Overloaded,
+        BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_ADJUST)
         return await self._steps.run(self._transfers.cancel(actor, command))

@@ -13,7 +13,8 @@ from travio_inventory.stock.use_cases.adjust_stock import AdjustsStock
 ENTRIES_AT_ONCE = 128
 KNOWN_MAX = 50_000
 """Lines whose outcome is remembered: so a bulk that is sent again and again comes to its end."""
-OUT_OF_TIME = LineOutcome(LineState.NOT_DONE, "NOT_TRIED", "not its turn in time, in this call: repeat with this key")
+AGAIN = "send it again with the same key"
+OUT_OF_TIME = LineOutcome(LineState.NOT_DONE, "NOT_TRIED", f"this request had no time left for it: {AGAIN}")
 
 
 class UpdatesMany:
@@ -64,7 +65,9 @@ class UpdatesMany:
             else:
                 changed = await self._adjust.by(actor, command)
         except Refusal as refusal:
-            return LineOutcome(_state_of(refusal), refusal.reason, str(refusal))
+            state = _state_of(refusal)
+            again = f": {AGAIN}" if state is LineState.NOT_DONE else ""
+            return LineOutcome(state, refusal.reason, f"{refusal}{again}")
         if changed.waits is not None:
             return LineOutcome(LineState.WAITING, entry=changed.entry, waits=changed.waits)
         done = LineOutcome(LineState.DONE, entry=changed.entry, movement=changed.movement)

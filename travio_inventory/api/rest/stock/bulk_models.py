@@ -9,6 +9,8 @@ from travio_inventory.api.rest.json_text import written
 from travio_inventory.api.rest.json_types import Int64
 from travio_inventory.api.rest.large_forms import read_forms
 from travio_inventory.api.rest.stock.models import StockBody, StockTold, Type
+from travio_inventory.api.rest.stock.routing import in_camel_case
+from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.stock.bulk import LINES_MAX, LineOutcome, StockLine, counted
 
 EXAMPLE: Final = [{"sku": "cup-blue", "warehouseCode": "north", "quantity": -2, "type": "DAMAGE", "reason": "fell"}]
@@ -87,7 +89,7 @@ def bulk_written(outcomes: Sequence[LineOutcome]) -> bytes:
             "movementId": each.movement and each.movement.movement_id,
             "approvalId": each.waits and each.waits.id,
             "reason": each.reason,
-            "detail": each.detail,
+            "detail": in_camel_case(each.detail) if each.reason == InvalidRequest.reason else each.detail,
         }
         for line, each in enumerate(outcomes, 1)
     ]

@@ -7,7 +7,8 @@ from pydantic import Field
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.json_types import Int32, Int64, Shown
 from travio_inventory.api.rest.stock.models import MS, Sku, StockBody, StockTold
-from travio_inventory.api.rest.stock.transfer_models import ShipToRequest
+from travio_inventory.api.rest.stock.transfer_models import RulesSaid, ShipToRequest
+from travio_inventory.stock.allocation import rules_named
 from travio_inventory.stock.reservation import ITEMS_MAX, LINES_MAX, TTL_S_DEFAULT, Item, Reservation, Reserve, Status
 
 Said: TypeAlias = Literal["PENDING", "COMMITTED", "CANCELLED", "EXPIRED"]
@@ -31,12 +32,13 @@ class ReserveRequest(StockBody):
     ship_to: Annotated[ShipToRequest | None, Field(description="Chooses the warehouses; by priority without it.")] = (
         None
     )
+    rules: RulesSaid = Field(default_factory=list)
 
     def command(self, key: str) -> Reserve:
         """Raises InvalidRequest."""
         items = [Item(each.sku, each.quantity, each.warehouse_id) for each in self.items]
         to = self.ship_to.value() if self.ship_to else None
-        return Reserve(self.order_id, items, key, self.ttl_seconds, self.allow_split, to)
+        return Reserve(self.order_id, items, key, self.ttl_seconds, self.allow_split, to, rules_named(self.rules))
 
 
 class LinesRequest(StockBody):

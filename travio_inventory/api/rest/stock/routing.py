@@ -47,7 +47,7 @@ class StockRoute(Route):
             try:
                 return await handle(request)
             except InvalidRequest as refusal:
-                refusal.rename(lambda field: _WORD.sub(lambda word: _camel(word[0]), field))
+                refusal.rename(in_camel_case)
                 raise
 
         return handle_in_camel_case
@@ -55,6 +55,11 @@ class StockRoute(Route):
 
 class LargeStockRoute(StockRoute, LargeBodyRoute):
     """The same, for a body that may be large."""
+
+
+def in_camel_case(text: str) -> str:
+    """The text, whose names of fields are those of requests."""
+    return _WORD.sub(lambda word: _camel(word[0]), text)
 
 
 def _camel(word: str) -> str:

@@ -13,6 +13,12 @@ from travio_inventory.stock.transfer import CancelTransfer, DraftTransfer, OnThe
 
 Said: TypeAlias = Literal["DRAFT", "SHIPPED", "PARTLY_RECEIVED", "CLOSED", "CANCELLED"]
 RuleSaid: TypeAlias = Literal["region", "nearest", "priority", "cost"]
+RulesSaid: TypeAlias = Annotated[
+    list[RuleSaid],
+    Field(
+        max_length=len(Rule), description="What decides first named first; the rules of the service if there are none."
+    ),
+]
 
 
 class TransferRequest(StockBody):
@@ -61,6 +67,7 @@ class TransferShown(StockTold):
     quantity: int
     reason: str
     requested_by: str
+    written_off_by: Annotated[str, Field(description="Who said last that some were rejected or are lost.")]
     status: Said
     quantity_shipped: int
     quantity_received: int
@@ -91,6 +98,7 @@ def transfer_shown(transfer: Transfer) -> TransferShown:
         quantity=transfer.quantity,
         reason=transfer.reason,
         requested_by=transfer.requested_by,
+        written_off_by=transfer.written_off_by,
         status=transfer.status.value,
         quantity_shipped=counts.shipped,
         quantity_received=counts.received,
@@ -125,12 +133,12 @@ class ShipToRequest(StockBody):
 
 
 class AllocationRequest(StockBody):
-    """An order that is to be served; rules in the order in which they decide, else those of the service."""
+    """An order that is to be served."""
 
     items: Annotated[list[WantedRequest], Field(min_length=1, max_length=ITEMS_MAX)]
     ship_to: ShipToRequest = Field(default_factory=ShipToRequest)
     allow_split: bool = True
-    rules: Annotated[list[RuleSaid], Field(max_length=len(Rule))] = Field(default_factory=list)
+    rules: RulesSaid = Field(default_factory=list)
 
     def asked(self) -> Asked:
         """Raises InvalidRequest."""

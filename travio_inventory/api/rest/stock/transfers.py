@@ -13,7 +13,7 @@ from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.api.rest.stock import transfer_models as models
 from travio_inventory.api.rest.stock.inventory import PageSize
 from travio_inventory.api.rest.stock.routing import PREFIX, StockRoute
-from travio_inventory.stock.allocation import Rule
+from travio_inventory.stock.allocation import rules_named
 from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.transfer import TransfersQuery
 from travio_inventory.stock.use_cases import Stock
@@ -100,5 +100,5 @@ class TransferRoutes:
 
     async def preview(self, caller: StockReading, body: models.AllocationRequest) -> models.AllocationShown:
         return models.allocation_shown(
-            *await self._preview(caller.as_member(), body.asked(), order=[Rule(each) for each in body.rules])
+            *await self._preview(caller.as_member(), body.asked(), order=rules_named(body.rules))
         )

@@ -10,6 +10,7 @@ __all__ = (
     "AddSupplierResponse",
     "AddWarehouseRequest",
     "AddWarehouseResponse",
+    "AllocatedLine",
     "Approval",
     "AvailableThere",
     "CancelPurchaseOrderRequest",
@@ -33,6 +34,8 @@ __all__ = (
     "DecideAdjustmentResponse",
     "DraftTransferRequest",
     "DraftTransferResponse",
+    "GetApprovalRequest",
+    "GetApprovalResponse",
     "GetInventoryRequest",
     "GetInventoryResponse",
     "GetPurchaseOrderRequest",
@@ -62,6 +65,8 @@ __all__ = (
     "OrderedLine",
     "PlacePurchaseOrderRequest",
     "PlacePurchaseOrderResponse",
+    "PreviewAllocationRequest",
+    "PreviewAllocationResponse",
     "PurchaseLine",
     "PurchaseOrder",
     "PurchaseSuggestion",
@@ -297,6 +302,33 @@ class AddWarehouseResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "AddWarehouseResponse", AddWarehouseResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class AllocatedLine(betterproto2.Message):
+    """
+    So many of a sku, from there.
+    """
+
+    sku: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    warehouse_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    quantity: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    def __init__(
+        self,
+        sku: "str" = "",
+        warehouse_id: "str" = "",
+        quantity: "int" = 0,
+    ) -> None:
+        self.sku = sku
+        self.warehouse_id = warehouse_id
+        self.quantity = quantity
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "AllocatedLine", AllocatedLine)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1002,6 +1034,48 @@ class DraftTransferResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("stock.v1", "DraftTransferResponse", DraftTransferResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetApprovalRequest(betterproto2.Message):
+    """GetApprovalRequest."""
+
+    approval_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        approval_id: "str" = "",
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.approval_id = approval_id
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetApprovalRequest", GetApprovalRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class GetApprovalResponse(betterproto2.Message):
+    """GetApprovalResponse."""
+
+    approval: "Approval | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+
+    def __init__(
+        self,
+        approval: "Approval | None" = None,
+    ) -> None:
+        self.approval = approval
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "GetApprovalResponse", GetApprovalResponse)
 
 
 @dataclass(eq=False, repr=False, init=False)
@@ -1911,6 +1985,84 @@ default_message_pool.register_message("stock.v1", "PlacePurchaseOrderResponse", 
 
 
 @dataclass(eq=False, repr=False, init=False)
+class PreviewAllocationRequest(betterproto2.Message):
+    """PreviewAllocationRequest."""
+
+    items: "list[ReservedItem]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    ship_to: "ShipTo | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+
+    allow_split: "bool | None" = betterproto2.field(3, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether an item may come from several warehouses; true if unset.
+    """
+
+    rules: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    """
+    As of ReserveStockRequest.
+    """
+
+    organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+
+    def __init__(
+        self,
+        items: "list[ReservedItem] | None" = None,
+        ship_to: "ShipTo | None" = None,
+        allow_split: "bool | None" = None,
+        rules: "list[str] | None" = None,
+        organization_id: "str" = "",
+        user_id: "str" = "",
+    ) -> None:
+        self.items = [] if items is None else items
+        self.ship_to = ship_to
+        self.allow_split = allow_split
+        self.rules = [] if rules is None else rules
+        self.organization_id = organization_id
+        self.user_id = user_id
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PreviewAllocationRequest", PreviewAllocationRequest)
+
+
+@dataclass(eq=False, repr=False, init=False)
+class PreviewAllocationResponse(betterproto2.Message):
+    """PreviewAllocationResponse."""
+
+    lines: "list[AllocatedLine]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    parcels: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+
+    is_fewest: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    Whether it is proven that fewer parcels are not enough.
+    """
+
+    reasons: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    """
+    In words: what comes from where, why from there, and why not from the others.
+    """
+
+    def __init__(
+        self,
+        lines: "list[AllocatedLine] | None" = None,
+        parcels: "int" = 0,
+        is_fewest: "bool" = False,
+        reasons: "list[str] | None" = None,
+    ) -> None:
+        self.lines = [] if lines is None else lines
+        self.parcels = parcels
+        self.is_fewest = is_fewest
+        self.reasons = [] if reasons is None else reasons
+        self.__post_init__()
+
+
+default_message_pool.register_message("stock.v1", "PreviewAllocationResponse", PreviewAllocationResponse)
+
+
+@dataclass(eq=False, repr=False, init=False)
 class PurchaseLine(betterproto2.Message):
     """
     A line of a purchase order; of one that is cancelled nothing is outstanding.
@@ -2365,6 +2517,11 @@ class ReserveStockRequest(betterproto2.Message):
     Chooses the warehouses: the fewest parcels, then the region, the way, the priority. Unset: by priority.
     """
 
+    rules: "list[str]" = betterproto2.field(7, betterproto2.TYPE_STRING, repeated=True)
+    """
+    region, nearest, priority or cost, what decides first named first; as the service says if empty.
+    """
+
     organization_id: "str" = betterproto2.field(14, betterproto2.TYPE_STRING)
 
     user_id: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -2377,6 +2534,7 @@ class ReserveStockRequest(betterproto2.Message):
         allow_split: "bool | None" = None,
         idempotency_key: "str" = "",
         ship_to: "ShipTo | None" = None,
+        rules: "list[str] | None" = None,
         organization_id: "str" = "",
         user_id: "str" = "",
     ) -> None:
@@ -2386,6 +2544,7 @@ class ReserveStockRequest(betterproto2.Message):
         self.allow_split = allow_split
         self.idempotency_key = idempotency_key
         self.ship_to = ship_to
+        self.rules = [] if rules is None else rules
         self.organization_id = organization_id
         self.user_id = user_id
         self.__post_init__()
@@ -2992,6 +3151,11 @@ class Transfer(betterproto2.Message):
 
     updated_at: "int" = betterproto2.field(17, betterproto2.TYPE_INT64)
 
+    written_off_by: "str" = betterproto2.field(18, betterproto2.TYPE_STRING)
+    """
+    Who said last that some were rejected or are lost. Of more than one person may change, another one than requested_by.
+    """
+
     def __init__(
         self,
         transfer_id: "str" = "",
@@ -3011,6 +3175,7 @@ class Transfer(betterproto2.Message):
         version: "int" = 0,
         created_at: "int" = 0,
         updated_at: "int" = 0,
+        written_off_by: "str" = "",
     ) -> None:
         self.transfer_id = transfer_id
         self.sku = sku
@@ -3029,6 +3194,7 @@ class Transfer(betterproto2.Message):
         self.version = version
         self.created_at = created_at
         self.updated_at = updated_at
+        self.written_off_by = written_off_by
         self.__post_init__()
 
 
@@ -3309,6 +3475,27 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
             "/stock.v1.StockService/ListApprovals",
             message,
             ListApprovalsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_approval(
+        self,
+        message: "GetApprovalRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetApprovalResponse":
+        """
+        A change that waits for another person, or did, as it is now.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/GetApproval",
+            message,
+            GetApprovalResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,
@@ -3885,6 +4072,27 @@ class StockServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def preview_allocation(
+        self,
+        message: "PreviewAllocationRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "PreviewAllocationResponse":
+        """
+        Which warehouses would serve an order at this moment, and why; nothing is reserved.
+        """
+
+        return await self._unary_unary(
+            "/stock.v1.StockService/PreviewAllocation",
+            message,
+            PreviewAllocationResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_stock_report(
         self,
         message: "GetStockReportRequest",
@@ -3944,6 +4152,13 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
     async def list_approvals(self, message: "ListApprovalsRequest") -> "ListApprovalsResponse":
         """
         Changes that wait for another person, oldest first.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def get_approval(self, message: "GetApprovalRequest") -> "GetApprovalResponse":
+        """
+        A change that waits for another person, or did, as it is now.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -4141,6 +4356,13 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def preview_allocation(self, message: "PreviewAllocationRequest") -> "PreviewAllocationResponse":
+        """
+        Which warehouses would serve an order at this moment, and why; nothing is reserved.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def get_stock_report(self, message: "GetStockReportRequest") -> "GetStockReportResponse":
         """
         The stock of each region, and its movements by day and type.
@@ -4186,6 +4408,14 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
         request = await stream.recv_message()
         assert request is not None
         response = await self.list_approvals(request)
+        await stream.send_message(response)
+
+    async def __rpc_get_approval(
+        self, stream: "grpclib.server.Stream[GetApprovalRequest, GetApprovalResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_approval(request)
         await stream.send_message(response)
 
     async def __rpc_decide_adjustment(
@@ -4404,6 +4634,14 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.suggest_purchases(request)
         await stream.send_message(response)
 
+    async def __rpc_preview_allocation(
+        self, stream: "grpclib.server.Stream[PreviewAllocationRequest, PreviewAllocationResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.preview_allocation(request)
+        await stream.send_message(response)
+
     async def __rpc_get_stock_report(
         self, stream: "grpclib.server.Stream[GetStockReportRequest, GetStockReportResponse]"
     ) -> None:
@@ -4443,6 +4681,12 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ListApprovalsRequest,
                 ListApprovalsResponse,
+            ),
+            "/stock.v1.StockService/GetApproval": grpclib.const.Handler(
+                self.__rpc_get_approval,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetApprovalRequest,
+                GetApprovalResponse,
             ),
             "/stock.v1.StockService/DecideAdjustment": grpclib.const.Handler(
                 self.__rpc_decide_adjustment,
@@ -4605,6 +4849,12 @@ class StockServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 SuggestPurchasesRequest,
                 SuggestPurchasesResponse,
+            ),
+            "/stock.v1.StockService/PreviewAllocation": grpclib.const.Handler(
+                self.__rpc_preview_allocation,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                PreviewAllocationRequest,
+                PreviewAllocationResponse,
             ),
             "/stock.v1.StockService/GetStockReport": grpclib.const.Handler(
                 self.__rpc_get_stock_report,
