@@ -50,9 +50,7 @@ class Carrying:
         command = ReceiveTransfer(transfer.id, received, rejected, lost, key)
         return await self.shop.stock.transfers.receive(by or self.shop.actor, command)
 
-    async def cancel(
-        self, transfer: Transfer, choice: OnTheWay | None = None, *, by: Actor | None = None
-    ) -> Transfer:
+    async def cancel(self, transfer: Transfer, choice: OnTheWay | None = None, *, by: Actor | None = None) -> Transfer:
         return await self.shop.stock.transfers.cancel(by or self.shop.actor, CancelTransfer(transfer.id, choice))
 
     async def listed(self) -> list[Transfer]:

@@ -256,9 +256,7 @@ async def test_a_preview_says_why_and_an_order_that_names_these_rules_gets_what_
     assert south is not None
     items, to = [v1.ReservedItem(sku="cup", quantity=2)], v1.ShipTo(region="us")
     for number, (rules, entry) in enumerate(((["priority"], north), (["region", "priority"], south), ([], south))):
-        told = await stub.preview_allocation(
-            v1.PreviewAllocationRequest(items=items, ship_to=to, rules=rules, **ORG)
-        )
+        told = await stub.preview_allocation(v1.PreviewAllocationRequest(items=items, ship_to=to, rules=rules, **ORG))
         assert told.lines == [v1.AllocatedLine(sku="cup", warehouse_id=entry.warehouse_id, quantity=2)]
         assert (told.parcels, told.is_fewest, "1 parcel: fewer are not enough." in told.reasons) == (1, True, True)
         asked = v1.ReserveStockRequest(order_id=f"o{number}", items=items, ship_to=to, rules=rules, **ORG)

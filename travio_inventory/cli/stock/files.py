@@ -158,9 +158,20 @@ class Importing:
         for start in range(0, len(new), ADDED_AT_ONCE):
             await asyncio.gather(*(self._add(line, key) for line in new[start : start + ADDED_AT_ONCE]))
         if changes:
-            results = await self._stock.update_many([line.change for line in changes], key=key)
+            results = await self._changed([line.change for line in changes], key)
             for line, result in zip(changes, results, strict=True):
                 self._count(line, result)
+
+    async def _changed(self, changes: Sequence[StockLine], key: str) -> Sequence[StockLineResult]:
+        """What came of each: those that a request had no time for go again, while that does any of them."""
+        results = await self._stock.update_many(changes, key=key)
+        left = _not_done(results)
+        while left:
+            results = await self._stock.update_many(changes, key=key)
+            before, left = left, _not_done(results)
+            if left >= before:
+                break
+        return results
 
     async def _add(self, line: FileLine, key: str) -> None:
         change = line.change
@@ -197,6 +208,10 @@ class Importing:
                     "why": f"waits as approval {result.approval}" if result.approval else result.detail,
                 }
             )
+
+
+def _not_done(results: Sequence[StockLineResult]) -> int:
+    return sum(each.state is LineState.NOT_DONE for each in results)
 
 
 def read_lines(file: Path, reason: str) -> list[FileLine]:
