@@ -20,6 +20,12 @@ LANDS_WITHIN_MS = SENT_WITHIN_MS + TRAVELS_MS
 _SHARED = frozenset({Index.EXPIRY, Index.STOCK_EXPIRY, Index.JOURNAL})
 
 
+class Repeated(IndexEntry):
+    """An entry that many batches carry: who has written it does not write it again for a while."""
+
+    __slots__ = ()
+
+
 def minute_of(at_ms: int) -> int:
     """The minute of the time buckets that this moment is in."""
     return at_ms // MINUTE_MS
@@ -73,9 +79,9 @@ class DurableEntries:
 
     def remember(self, entries: Sequence[IndexEntry], *, sent_ms: int) -> None:
         """Note that a batch with these entries was sent at that time of the stopwatch, and answered. A listing's
-        entries are written only once anyway.
+        entries are written only once anyway, if they are not `Repeated`.
         """
-        kept = [index_entry for index_entry in entries if index_entry.of in _SHARED]
+        kept = [each for each in entries if each.of in _SHARED or isinstance(each, Repeated)]
         if len(self._durable) + len(kept) > self._entries_max:
             self._forget()
         if sent_ms >= self._since_ms:

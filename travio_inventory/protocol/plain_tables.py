@@ -115,11 +115,11 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
     Index.STOCK: DeclaredIndex(
         PlainTable.LISTINGS,
         "the entries of an organization: all, those of a product, of a stock keeping unit or of a warehouse, and the "
-        "one of an id; and the movements of a day",
+        "one of an id; and where something moved on a day",
         "organization, which list, of what",
-        "the stock keeping unit, the number of the warehouse; of a movement: the stock keeping unit, its place, its "
-        "version",
-        "for ever; movements 400 days",
+        "the stock keeping unit, the number of the warehouse; of movements: the stock keeping unit, their place, the "
+        "first of 64 versions",
+        "for ever; movements 401 days",
     ),
     Index.DEEDS: DeclaredIndex(
         PlainTable.LISTINGS,

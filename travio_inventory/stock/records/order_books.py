@@ -47,7 +47,7 @@ class OrderBooks:
         self, partition: Partition, writes: Sequence[Write], now: Recorded, retention: Retention
     ) -> Sequence[IndexEntry]:
         """See Books: its events, and its movements by their day."""
-        moved = [each.key.id for each in writes if each.key.kind is Kind.MOVEMENT]
+        moved = [int(each.key.id) for each in writes if each.key.kind is Kind.MOVEMENT]
         return [
             index_entries.recorded(partition, now.epoch, retention),
             *(movement_days.listed_at(partition, each, now.at_ms) for each in moved),
