@@ -115,7 +115,7 @@ async def test_a_trip_that_changes_between_the_map_and_its_first_update_is_drawn
 
 @pytest.mark.once
 @pytest.mark.parametrize("is_coloured", [True, False])
-async def test_a_real_terminal_has_colours_unless_that_is_forbidden_and_may_be_interrupted(
+async def test_a_real_terminal_is_drawn_live_in_colours_unless_that_is_forbidden_and_may_be_interrupted(
     app: App, *, is_coloured: bool
 ) -> None:
     words = ["map", "t1", "A", "D", "--watch", "--target", f"127.0.0.1:{app.port}"]
@@ -128,13 +128,16 @@ async def test_a_real_terminal_has_colours_unless_that_is_forbidden_and_may_be_i
     os.set_blocking(ours, False)
     seen = bytearray()
 
-    def ends_with_how_to_end_it() -> bool:
+    def is_drawn(counted: bytes, last: bytes) -> bool:
         with suppress(BlockingIOError):
             seen.extend(os.read(ours, 65_536))
-        return b"Ctrl-C ends it" in seen
+        return last in seen.rpartition(counted)[2]
 
     try:
-        await until(ends_with_how_to_end_it)
+        await until(lambda: is_drawn(b"4 free", b"Ctrl-C ends it"))
+        async with InventoryClient(f"127.0.0.1:{app.port}", user="u1") as client:
+            await client.hold("t1", "A", "D", ["A2"])
+        await until(lambda: is_drawn(b"3 free", b"A2 held"))
         assert (re.search(rb"\x1b\[[0-9;]*3[0-9]m", seen) is not None) is is_coloured
         typed.send_signal(signal.SIGINT)
         async with asyncio.timeout(60):

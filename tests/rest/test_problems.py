@@ -98,10 +98,13 @@ def failing(error: Exception) -> Any:  # noqa: ANN401 - stands for any use case
 
 async def test_a_bug_is_told_as_no_more_than_that() -> None:
     broken = failing(RuntimeError("a secret"))
-    async with web_of(changed=lambda inventory: replace(inventory, list_trips=broken)) as web:
-        answer = await web.client.get("/v1/trips")
+    shop = "https://shop.example"
+    async with web_of(origins=(shop,), changed=lambda inventory: replace(inventory, list_trips=broken)) as web:
+        answer = await web.client.get("/v1/trips", headers={"origin": shop})
         assert (answer.status_code, answer.json()["reason"]) == (500, "INTERNAL")
         assert "secret" not in answer.text
+        assert answer.headers["access-control-allow-origin"] == shop, "its page would be told that nobody answered"
+        assert SAFE.items() <= dict(answer.headers).items()
 
 
 @pytest.mark.parametrize("sent", ["", "null", "[]", "{"])

@@ -66,25 +66,57 @@ async def half_sold(sale: Sale, visits: Visits, text: str, width: int, query: st
 
 
 @pytest.mark.parametrize(
-    ("state", "scheme"),
+    ("state", "scheme", "width"),
     [
-        (choosing, "light"),
-        (listing, "light"),
-        pytest.param(holding, "light", marks=pytest.mark.thorough),
-        (holding, "dark"),
-        pytest.param(booked, "light", marks=pytest.mark.thorough),
-        (losing, "light"),
-        pytest.param(losing, "dark", marks=pytest.mark.thorough),
+        (choosing, "light", 1_440),
+        pytest.param(choosing, "light", 360, marks=pytest.mark.thorough),
+        (listing, "light", 360),
+        pytest.param(listing, "light", 1_440, marks=pytest.mark.thorough),
+        pytest.param(holding, "light", 1_440, marks=pytest.mark.thorough),
+        (holding, "dark", 360),
+        pytest.param(booked, "light", 360, marks=pytest.mark.thorough),
+        pytest.param(booked, "light", 1_440, marks=pytest.mark.thorough),
+        (losing, "light", 1_440),
+        pytest.param(losing, "dark", 360, marks=pytest.mark.thorough),
     ],
 )
 async def test_axe_finds_nothing(
-    sale: Sale, visits: Visits, state: Callable[[Visitor], Awaitable[None]], scheme: Literal["light", "dark"]
+    sale: Sale,
+    visits: Visits,
+    state: Callable[[Visitor], Awaitable[None]],
+    scheme: Literal["light", "dark"],
+    width: int,
 ) -> None:
-    async with half_sold(sale, visits, TRAIN, 1_280) as visitor:
+    async with half_sold(sale, visits, TRAIN, width) as visitor:
         await visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await state(visitor)
         found = await Axe().run(visitor.page)
         assert [(each["id"], each["nodes"]) for each in found.response["violations"]] == []
+
+
+SHAPES = """(map) => Object.fromEntries([...map.shadowRoot.querySelectorAll("[role=gridcell]")].map((cell) => {
+    const [box, mark] = [getComputedStyle(cell), getComputedStyle(cell, "::after")];
+    const isReadable = box.color.match(/[\\d.]+/g)[3] !== "0";
+    return [cell.dataset.state, [box.borderRadius, box.borderStyle, mark.content, isReadable].join(" ")];
+}))"""
+"""Of each state that is to be seen, all that differs where there are no colours."""
+FILLS = """(map) => Object.fromEntries([...map.shadowRoot.querySelectorAll("[role=gridcell]")].map((cell) => {
+    const box = getComputedStyle(cell);
+    return [cell.dataset.state, [box.backgroundColor, box.backgroundImage, box.borderColor].join(" ")];
+}))"""
+
+
+async def test_states_differ_in_shape_and_in_colour(sale: Sale, visits: Visits) -> None:
+    async with half_sold(sale, visits, COACH, 1_280) as visitor:
+        await visitor.page.emulate_media(reduced_motion="reduce")
+        for chosen, choose in (("selected", choosing), ("yours", holding)):
+            await choose(visitor)
+            for look in (SHAPES, FILLS):
+                seen = await visitor.map.evaluate(look)
+                assert seen.keys() == {"available", chosen, "held", "booked", "blocked"}
+                assert len(set(seen.values())) == len(seen), seen
+            if chosen == "selected":
+                await visitor.button("Remove 1A").click()
 
 
 @pytest.mark.parametrize("width", [360, 1_440])

@@ -25,7 +25,7 @@ from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.errors import ErrorProblem
 from travio_inventory.api.rest.events import EventRoutes
-from travio_inventory.api.rest.guard import BodyLimits
+from travio_inventory.api.rest.guard import DEFAULT_HEADERS, BodyLimits
 from travio_inventory.api.rest.health import health_router
 from travio_inventory.api.rest.json_text import written
 from travio_inventory.api.rest.native import PROBLEM_FORMS, native_routers
@@ -74,7 +74,7 @@ SOCKET_PING_SECONDS = 20.0
 
 
 def _of_server(status: int, said: str, reason: str) -> OwnAnswer:
-    return OwnAnswer(status, MEDIA_TYPE.encode(), written(members(status, said, reason=reason)))
+    return OwnAnswer(status, MEDIA_TYPE.encode(), written(members(status, said, reason=reason)), DEFAULT_HEADERS)
 
 
 SERVER_REFUSALS = HttpRefusals(
@@ -87,6 +87,7 @@ SERVER_REFUSALS = HttpRefusals(
     stopping=_of_server(503, "the service is stopping; retry", BackendUnavailable.reason),
     incomplete=_of_server(400, "the request ended before it was whole", "BAD_REQUEST"),
     too_slow=_of_server(408, "the request did not arrive in time", "REQUEST_TIMEOUT"),
+    failed=_of_server(500, "the service failed, which is a bug", "INTERNAL"),
 )
 """The answers of the server itself."""
 
@@ -114,7 +115,7 @@ def routers(web: Web) -> Iterator[APIRouter]:
     yield health_router(lambda: web.readiness.problems)
     yield from native_routers(web.inventory, web.clock)
     yield LiveStreams(web.inventory, web.feeds, Random()).router()  # noqa: S311 - spreads waits, guards nothing
-    yield LiveSockets(web.inventory, web.feeds, origins_in(web.settings.http.cors_origin)).router()
+    yield LiveSockets(web.inventory, web.feeds).router()
     yield pages_router(with_stock=web.stock is not None)
     reservations = Reservations(web.inventory, web.versions, web.clock)
     yield EventRoutes(web.inventory, reservations, is_ready=lambda: not web.readiness.problems).router()

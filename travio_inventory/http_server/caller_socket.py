@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 
 from uvicorn.config import Config
@@ -10,13 +11,16 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
 
 from travio_inventory.http_server.connection import WRITE_NOW, tell
-from travio_inventory.http_server.limits import HttpLimits, OwnAnswer
+from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
 from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
 
 PARSED_BYTES_MAX: Final = 2_048
 """Of what has arrived, so much is parsed before it is known whether that are too many frames."""
+REFUSED: Final = "websocket.http.response.body"
+"""The message with which an application ends its answer to a handshake that it does not take."""
 FRAMES_KEPT: Final = 8
 """Many sockets are told the same texts one after the other: so many frames are written once."""
 
@@ -24,7 +28,7 @@ FRAMES_KEPT: Final = 8
 class CallerSocket(WebSocketsSansIOProtocol):
     """Ends the connection where the peer leaves unread what it was sent for so long, whatever the application does; and
     where it sends more frames than it may, more parts of a message than its message may have bytes, or text that is no
-    UTF-8. `left` is told when it is over. A handshake that cannot be understood is answered by `no_handshake`.
+    UTF-8. `left` is told when it is over. A handshake that comes to nothing is answered by `refusals`.
     """
 
     def __init__(
@@ -34,13 +38,13 @@ class CallerSocket(WebSocketsSansIOProtocol):
         app_state: dict[str, Any],
         *,
         limits: HttpLimits,
-        no_handshake: OwnAnswer,
+        refusals: HttpRefusals,
         left: Callable[[asyncio.BaseTransport], None],
         unsent: Unsent,
     ) -> None:
         super().__init__(config, server_state, {**app_state, WRITE_NOW: self._write_now})
         self._limits = limits
-        self._no_handshake = no_handshake
+        self._refusals = refusals
         self._left = left
         self._unsent = unsent
         self._speaking = asyncio.Lock()
@@ -65,6 +69,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
             said = message.get("text") or message.get("bytes") or ""
             if len(said) <= PIECE_BYTES or not self.handshake_complete:
                 await super().send(message)
+                self.handshake_complete |= message["type"] == REFUSED  # uvicorn would log that it is not
                 return
         sending = self.loop.create_task(self._send_parts(said))
         self._large.add(sending)
@@ -91,7 +96,23 @@ class CallerSocket(WebSocketsSansIOProtocol):
                 return
             super().data_received(data[start : start + PARSED_BYTES_MAX])
             if self.conn.handshake_exc is not None and not self.handshake_initiated:
-                tell(self.transport, self.default_headers, self._no_handshake)
+                tell(self.transport, self.default_headers, self._refusals.not_http)
+
+    def handle_connect(self, event: Request) -> None:
+        """One that asks for a version or a coding that is not ours is told what is, in the words of the library."""
+        told = self.conn.accept(event)
+        if told.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
+            return
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        told.headers.update((name.decode(), value.decode()) for name, value in self._refusals.not_http.headers)
+        self.conn.send_response(told)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def send_500_response(self) -> None:
+        if self.initial_response is None and not self.handshake_complete:
+            tell(self.transport, self.default_headers, self._refusals.failed)
 
     def handle_events(self) -> None:
         now, limits = self.loop.time(), self._limits

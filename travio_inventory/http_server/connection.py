@@ -359,7 +359,7 @@ def tell(transport: asyncio.Transport, headers: Iterable[tuple[bytes, bytes]], a
     """Answer a request that the application never sees, and close."""
     head = [
         STATUS_LINE[answer.status],
-        *(b"%b: %b\r\n" % header for header in headers),
+        *(b"%b: %b\r\n" % header for header in (*headers, *answer.headers)),
         b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         % (answer.content_type, len(answer.body)),
     ]

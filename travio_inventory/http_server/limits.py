@@ -1,5 +1,6 @@
 """The limits of the HTTP server, for one caller and for all together, and what it answers where one is reached."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -58,11 +59,12 @@ class HttpLimits:
 
 
 class OwnAnswer(NamedTuple):
-    """What the server answers itself: a status, a content type and a body."""
+    """What the server answers itself: a status, a content type, a body, and headers besides."""
 
     status: int
     content_type: bytes
     body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 def _plain(status: int, said: str) -> OwnAnswer:
@@ -81,3 +83,4 @@ class HttpRefusals(NamedTuple):
     stopping: OwnAnswer = _plain(503, "the server is stopping")
     incomplete: OwnAnswer = _plain(400, "the request ended before it was whole")
     too_slow: OwnAnswer = _plain(408, "the request did not arrive in time")
+    failed: OwnAnswer = _plain(500, "the server failed")

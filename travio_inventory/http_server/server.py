@@ -52,7 +52,7 @@ class HttpServer:
                 partial(
                     CallerSocket,
                     limits=limits,
-                    no_handshake=refusals.not_http,
+                    refusals=refusals,
                     left=self._room.stays_no_more,
                     unsent=self._unsent,
                 ),

@@ -21,7 +21,7 @@ async def leave_unseen(app: App) -> int:
     """A watcher of several journeys, whom its server finds gone when the first is told of; returns how often."""
     web, found_gone, said = FastAPI(), 0, asyncio.Queue[dict[str, Any]]()
     setattr(web.state, CALLERS, Callers(AuthenticationOff(), default_organization=TRIP.key.organization))
-    web.include_router(LiveSockets(app.inventory, app.feeds, ()).router())
+    web.include_router(LiveSockets(app.inventory, app.feeds).router())
     said.put_nowait({"type": "websocket.connect"})
     for start, end in JOURNEYS:
         wanted = {"type": "subscribe", "tripId": TRIP.key.trip, "from": start, "to": end}

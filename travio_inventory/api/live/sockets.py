@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from starlette.types import Message
@@ -36,7 +35,6 @@ from travio_inventory.seats.use_cases import Inventory
 
 BEARER: Final = "bearer"
 """The subprotocol that is followed by the token: a browser can send no header."""
-EVERY_ORIGIN: Final = "*"
 SUBSCRIPTIONS_MAX: Final = 16
 """Of one socket."""
 MESSAGES_MAX: Final = 64
@@ -52,12 +50,11 @@ REFUSED: Final = 1008
 
 
 class LiveSockets:
-    """The route of sockets. Pages of `origins` may connect, and of the service's own host."""
+    """The route of sockets."""
 
-    def __init__(self, inventory: Inventory, feeds: Feeds, origins: Sequence[str]) -> None:
+    def __init__(self, inventory: Inventory, feeds: Feeds) -> None:
         self._inventory = inventory
         self._feeds = feeds
-        self._origins = frozenset(origins)
 
     def router(self) -> APIRouter:
         """A socket at `/` and at `/ws`."""
@@ -67,19 +64,9 @@ class LiveSockets:
         return router
 
     async def _serve(self, websocket: WebSocket) -> None:
-        if not self._may_come(websocket):
-            await websocket.close(REFUSED)
-            return
         offered = websocket.scope["subprotocols"]
         await websocket.accept(subprotocol=BEARER if offered[:1] == [BEARER] else None)
         await _Conversation(websocket, self._inventory, self._feeds).hold()
-
-    def _may_come(self, websocket: WebSocket) -> bool:
-        """A browser says which page connects; other programs say nothing."""
-        origin = websocket.headers.get("origin")
-        if origin is None or EVERY_ORIGIN in self._origins or origin in self._origins:
-            return True
-        return urlsplit(origin).netloc == websocket.headers.get("host")
 
 
 class _Over(Exception):

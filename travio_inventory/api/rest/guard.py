@@ -29,6 +29,9 @@ DEFAULT_HEADERS: Final = (
 
 SECURE_HEADERS: Final = (*DEFAULT_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
 """The same over TLS: browsers are to use nothing else."""
+SECURE_SCHEMES: Final = frozenset({"https", "wss"})
+STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
+"""Messages that begin an answer: also a handshake that is refused has one."""
 
 FOREIGN: Final = answer(
     members(403, "pages of this origin may not call: see TRAVIO_CORS_ORIGIN", reason="ORIGIN_NOT_ALLOWED")
@@ -37,6 +40,7 @@ FOREIGN: Final = answer(
 
 
 NO_UTF_8: Final = answer(members(400, "the path must be UTF-8", reason="BAD_REQUEST"))
+NO_SOCKET: Final = answer(members(404, "no WebSocket is served here", reason="NOT_FOUND"))
 
 
 class BodyLimits(NamedTuple):
@@ -57,20 +61,23 @@ class Guard:
         self._unread_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal_of_path(scope)
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        send = _with_default_headers(send, scope["scheme"])
+        if refusal := _refusal_of_path(scope) or self._refusal_of_origin(scope):
+            await refusal(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._app(scope, receive, _or_answer(scope, receive, send))
+        else:
+            await self._request(scope, receive, send)
+
+    def _refusal_of_origin(self, scope: Scope) -> Response | None:
+        """The answer to what pages of other origins may not do: ask for more than to read, and open sockets."""
+        only_reads = scope.get("method") in SAFE_METHODS
+        return None if only_reads or self._origins.may_call(scope["headers"]) else FOREIGN
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = scope
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", HEAD_ONLY: True}  # the server sends no body: it knows what was asked
-        send = _with_default_headers(send, scope["scheme"])
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
-        if scope["method"] not in SAFE_METHODS and not self._origins.may_call(scope["headers"]):
-            await FOREIGN(scope, receive, send)
-            return
         body_bytes = 0
 
         async def receive_within_limits() -> Message:
@@ -104,8 +111,7 @@ class Guard:
 def _refusal_of_path(scope: Scope) -> Response | None:
     """Prepare the path for the routes; the answer to one that is no text."""
     try:
-        if "path" in scope:
-            keep_slashes(scope)
+        keep_slashes(scope)
     except UnicodeDecodeError:
         return NO_UTF_8
     return None
@@ -117,13 +123,28 @@ def _declared(scope: Scope) -> int:
 
 
 def _with_default_headers(send: Send, scheme: str) -> Send:
-    defaults = SECURE_HEADERS if scheme == "https" else DEFAULT_HEADERS
+    defaults = SECURE_HEADERS if scheme in SECURE_SCHEMES else DEFAULT_HEADERS
 
     async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in STARTS:
             headers = message.setdefault("headers", [])
             said = {name for name, _ in headers}
             message["headers"] = [*headers, *(header for header in defaults if header[0] not in said)]
         await send(message)
 
     return send_with_headers
+
+
+def _or_answer(scope: Scope, receive: Receive, send: Send) -> Send:
+    """A handshake that nobody takes is answered as any other request."""
+    is_taken = False
+
+    async def send_or_answer(message: Message) -> None:
+        nonlocal is_taken
+        is_taken = is_taken or message["type"] == "websocket.accept"
+        if message["type"] == "websocket.close" and not is_taken:
+            await NO_SOCKET(scope, receive, send)
+        else:
+            await send(message)
+
+    return send_or_answer

@@ -740,7 +740,7 @@ export class TravioSeatMap extends HTMLElement {
     const booking = {
       bookingId: textOf(data?.booking_id),
       tickets: tickets.map((each) => ({ seatId: textOf(each.seat_id), ticketId: textOf(each.ticket_id) })),
-      seats: hold.seats.map((seat) => this.#object(seat)),
+      seats: hold.seats.map((seat) => this.#object(seat, "booked")),
     };
     if (hold !== this.#hold) return booking;
     for (const seat of hold.seats) seat.state = "booked";
