@@ -22,7 +22,7 @@ from travio_inventory.events.inbound.message import Message
 from travio_inventory.events.inbound.rabbitmq import RabbitConsumer
 from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.kernel.clock import SystemClock
-from travio_inventory.protocol.dead_letter_rows import LetterList, Way
+from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, Way
 from travio_inventory.protocol.dead_letters import DeadLetters
 from verification.servers.kafka import Kafka
 from verification.servers.rabbitmq import RabbitServer
@@ -57,10 +57,14 @@ class Broker:
         assert isinstance(source, RabbitSource)
         return RabbitConsumer(name, source, delivery)
 
+    async def kept(self) -> list[DeadLetter]:
+        """Its dead letters, without their bodies."""
+        [(name, _)] = parse_sources(self.url)
+        return [told.letter async for told in self.letters.each(LetterList(Way.IN, name))]
+
     async def reasons(self) -> list[str]:
         """Why each of its dead letters is one."""
-        [(name, _)] = parse_sources(self.url)
-        return sorted([told.letter.reason async for told in self.letters.each(LetterList(Way.IN, name))])
+        return sorted(letter.reason for letter in await self.kept())
 
     async def drained(self, *, within_s: float = 180) -> None:
         """Return when everything is acknowledged."""

@@ -17,7 +17,8 @@ class Header(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Message:
     """`topic` is the topic or queue that it came by, `place` where in it, for people. `at_ms` is when the broker says
-    that it was sent, 0 where it does not say. `key` is what the broker keeps in order, None where it has none.
+    that it was sent, 0 where it does not say. `key` is what the broker keeps in order, None where it has none. `fault`
+    is why what the message says beside its body cannot be read, "" where it can.
     """
 
     topic: str
@@ -27,6 +28,7 @@ class Message:
     content_type: str = ""
     at_ms: int = 0
     key: bytes | None = None
+    fault: str = ""
 
 
 class Unfit(Exception):

@@ -14,6 +14,7 @@ import anyio
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aiormq.exceptions import AMQPError, InvalidFrameError
 
+from travio_inventory.events.brokers.amqp_properties import UNREADABLE, read_any_properties
 from travio_inventory.events.brokers.rabbitmq import first_of, silence
 from travio_inventory.events.inbound.choice import RabbitSource
 from travio_inventory.events.inbound.delivery import Delivery
@@ -35,6 +36,7 @@ class RabbitConsumer:
         self._log_throttle = LogThrottle()
         self._taking: set[asyncio.Task[None]] = set()
         silence()
+        read_any_properties()
 
     async def run(self) -> None:
         """Take events in until cancelled."""
@@ -106,6 +108,7 @@ def _message(incoming: AbstractIncomingMessage, queue: str) -> Message:
     """Where the property `type` is set, so is the id that is meant; libraries make up one for every other message."""
     properties = {"event_id": incoming.message_id, "event_type": incoming.type} if incoming.type else {}
     told = properties | {**incoming.headers}
+    fault = str(told.pop(UNREADABLE, ""))
     headers = tuple(Header(name, _bytes(value)) for name, value in told.items() if value is not None)
     sent: datetime | None = incoming.timestamp
     return Message(
@@ -115,6 +118,7 @@ def _message(incoming: AbstractIncomingMessage, queue: str) -> Message:
         headers,
         content_type=incoming.content_type or "",
         at_ms=round(sent.timestamp() * 1_000) if sent else 0,
+        fault=fault,
     )
 
 
