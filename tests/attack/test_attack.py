@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from verification.attack import floods
 from verification.attack.assault import Assault, Attack
 from verification.attack.attacks import ATTACKS, NOT_TAKEN
 from verification.attack.siege import Outcome, Siege, siege
-from verification.kit.frames import opened
+from verification.kit.frames import asked, opened
 from verification.kit.requests import path_of
 
 pytestmark = pytest.mark.long
@@ -68,6 +69,15 @@ async def test_a_forbidden_answer_to_an_attack_is_noticed(besieged: Siege) -> No
     assert any("was told closed" in said for said in outcome.broken)
 
 
+async def test_a_call_that_is_never_answered_is_noticed(besieged: Siege, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of the calls that watch only begins to be made: so it is waited for in vain."""
+    monkeypatch.setattr(floods, "BEGIN_SECONDS_MAX", 2.0)
+    monkeypatch.setattr(floods, "asked", all_but_the_last)
+    [attack] = [each for each in ATTACKS if each.run is floods.watching_calls]
+    outcome = await besieged.bear(attack, scale=SCALE, quiet_seconds=QUIET_SECONDS)
+    assert any("was told no answer, 1 times" in said for said in outcome.broken)
+
+
 @pytest.mark.once
 async def test_harm_to_others_is_noticed(tmp_path: Path) -> None:
     """A service that dies during an attack: its old callers, its new ones, and its exit status."""
@@ -78,6 +88,13 @@ async def test_harm_to_others_is_noticed(tmp_path: Path) -> None:
     assert "log: the service died" in outcome.broken
     assert any("a well-behaved caller was told connection lost during" in said for said in outcome.broken)
     assert any("new callers" in said and "were not served during" in said for said in outcome.broken)
+
+
+def all_but_the_last(stream_id: int, path: str, message: bytes, *headers: tuple[str, str]) -> bytes:
+    """The call; the last one on its connection without its message."""
+    if stream_id == 2 * floods.CALLS_OPEN - 1:
+        return opened(stream_id, path, *headers)
+    return asked(stream_id, path, message, *headers)
 
 
 async def bear_a_deadly_attack(folder: Path, outcomes: list[Outcome]) -> None:

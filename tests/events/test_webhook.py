@@ -333,6 +333,34 @@ async def test_over_tls_only_a_receiver_of_the_authority_that_is_named_gets_anyt
         assert await letters.lists() == []
 
 
+@pytest.mark.once
+@pytest.mark.usefixtures("soon")
+async def test_renewed_files_of_tls_are_used_without_a_restart(tmp_path: Path, letters: DeadLetters) -> None:
+    """Its authority is another one from now on; a file that is of no use for a moment stops it for that moment."""
+    for name in ("first", "then"):
+        (tmp_path / name).mkdir()
+    first, then = (make_certificates(tmp_path / name) for name in ("first", "then"))
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(first.authority.read_bytes())
+    with webhook_receiver(tmp_path / "first", first) as receiver:
+        made = target(f"{receiver.url}/x", tmp_path, f"&ca_file={trusted}")
+        async with Webhook(made, SinkLetters(letters, "shop")) as opened:
+            await opened.publish(of_trip("a", "1"))
+            receiver.process.kill()
+            for old, new in ((first.certificate, then.certificate), (first.key, then.key)):
+                old.write_bytes(new.read_bytes())
+            receiver.certificates = then
+            receiver.start()
+            with pytest.raises(SinkDown, match="CERTIFICATE_VERIFY_FAILED"):
+                await opened.publish(of_trip("a", "2"))
+            trusted.write_text("nothing")
+            with pytest.raises(SinkDown, match="files of TLS"):
+                await opened.publish(of_trip("a", "2"))
+            trusted.write_bytes(then.authority.read_bytes())
+            await opened.publish(of_trip("a", "2"))
+        assert receiver.taken("/x") == ["a.1", "a.2"]
+
+
 async def test_an_event_that_is_refused_again_is_the_same_letter(
     hook: Hook, receiver: WebhookReceiver, path: str, letters: DeadLetters
 ) -> None:

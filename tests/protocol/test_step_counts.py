@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
 from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Partition, Refused, RowKey, Table, Unknown, Write
 from travio_inventory.protocol.hold import NEVER_MS, Confirmed, Held, Released
-from travio_inventory.protocol.step_counts import OPEN_MAX, Doubts, LiveHolds, StepCounts
+from travio_inventory.protocol.step_counts import OPEN_MAX, Doubts, LiveHolds, ReadsThatSettle, StepCounts
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.sale import TTL_S, Market, Sale
@@ -100,6 +100,55 @@ async def test_an_attempt_that_is_given_up_is_fenced(sale: Sale) -> None:
     settled = counts_of(sale).doubts.settled()
     assert settled["fenced"] == 1
     assert settled["open"] == settled["applied"] == settled["found"] == 0
+
+
+async def test_a_later_read_settles_what_was_unknown(sale: Sale) -> None:
+    """The release was applied each time, and no answer came back; who repeats it later is told by the hold's row."""
+    hold = await sale.hold("A1")
+    sale.store.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.release(hold)
+    doubts = counts_of(sale).doubts
+    assert (doubts.count, doubts.open_count()) == (1, 1)
+    sale.store.mend()
+    await sale.store.deliver_late()
+    assert doubts.open_count() == 1
+    await sale.release(hold)
+    assert doubts.open_count() == 0
+    assert {how: count for how, count in doubts.settled().items() if count} == {"found": 1}
+
+
+async def test_only_reads_that_show_how_it_ended_settle_it() -> None:
+    store, doubts = MemoryBatches(None, Random(0), asyncio.sleep), Doubts(lambda: 0)
+    reads, row = ReadsThatSettle(store, doubts), hold_row()
+    end = Write(row.key, {"status": "held"}, {"status": "released"})
+    await store.apply(PLACE, [row])
+    doubts.note(PLACE, [end], Unknown("no answer"))
+    doubts.note(PLACE, [hold_row("other")], Unknown("no answer"))
+    for _ in range(2):
+        await reads.get(PLACE, [row.key, hold_row("other").key])
+        await reads.read(PLACE, Kind.HOLD)
+        await reads.read(PLACE._replace(name="t2"), Kind.HOLD)
+        assert doubts.open_count() == 2, "the batches may still be applied"
+    await store.apply(PLACE, [end])
+    await reads.read(PLACE, Kind.HOLD)
+    assert (doubts.open_count(), doubts.settled()["found"]) == (1, 1)
+    await store.apply(PLACE, [hold_row("other")._replace(values={"status": "aborted"})])
+    await reads.get(PLACE, [hold_row("other").key])
+    assert (doubts.open_count(), doubts.settled()["refused"]) == (0, 1)
+
+
+async def test_a_read_that_began_before_says_nothing_of_it() -> None:
+    """What it found is older than the batch."""
+    doubts = Doubts(lambda: 0)
+    row = hold_row()
+    end = Write(row.key, {"status": "held"}, {"status": "released"})
+    doubts.note(PLACE, [end], Unknown("no answer"))
+    old = {row.key: {"status": "aborted"}}
+    doubts.saw(PLACE, old, since=0)
+    assert doubts.open_count() == 1
+    doubts.saw(PLACE, old, since=1)
+    assert doubts.open_count() == 0
 
 
 def test_a_refusal_by_another_row_settles_it_too() -> None:

@@ -209,7 +209,7 @@ def assemble(
     signals, stale_ms_max = ports.signals or MapSignals(), rules.map_stale_ms_max
     maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=stale_ms_max, signals=signals)
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
-    views = watch.port("store", ports.views) if ports.views else batches
+    views = watch.port("store", ports.views) if ports.views else sender.batches
     upkeep, sells_departed = EdgeUpkeep(taken, maps), rules.times.sells_departed
     seat_holds = SeatHolds(sender, upkeep, steps.in_background, views=views, sells_departed=sells_departed)
     holds = watch.port("holds", seat_holds)

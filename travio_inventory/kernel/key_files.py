@@ -1,7 +1,19 @@
-"""Loads a certificate and its key without asking anybody for a password."""
+"""Files of certificates, keys and secrets: whether one was renewed, and a key without asking anybody for a password."""
 
 import ssl
 from pathlib import Path
+from typing import TypeAlias
+
+FileVersion: TypeAlias = tuple[int, int, int]
+
+
+def version_of(file: Path) -> FileVersion:
+    """Another value after each change of the file; of one that is not there too."""
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0, 0)
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def show_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

@@ -23,7 +23,7 @@ from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.hold import DIGEST_CHARS, Recorded
 from travio_inventory.protocol.local_signals import LocalSignals
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.protocol.step_counts import StepCounts
+from travio_inventory.protocol.step_counts import ReadsThatSettle, StepCounts
 
 PAUSE_S = (0.005, 0.050)
 
@@ -44,13 +44,13 @@ class Sender:
         rules: Rules,
         random: Random,
     ) -> None:
-        self.batches = batches
+        self.counts = StepCounts(now_ms=clock.now_ms, elapsed_ms=clock.elapsed_ms)
+        self.batches: Batches = ReadsThatSettle(batches, self.counts.doubts)
         self.clock = clock
         self.rules = rules
         self.random = random
         self.epochs = Epochs(batches, clock, background)
         self.signals = LocalSignals()
-        self.counts = StepCounts(now_ms=clock.now_ms, elapsed_ms=clock.elapsed_ms)
         self._entries = index_entries.DurableEntries(clock, known_s=rules.retention.known_s)
 
     def through(self, batches: Batches) -> "Sender":
@@ -71,8 +71,10 @@ class Sender:
         outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
         if missing and isinstance(outcome, Applied | Refused):
             self._entries.remember(missing, sent_ms=sent_ms)
-        self.counts.doubts.note(partition, writes, outcome)
-        if isinstance(outcome, Applied):
+        is_applied, doubts = isinstance(outcome, Applied), self.counts.doubts
+        if doubts.open or not is_applied:
+            doubts.note(partition, writes, outcome)
+        if is_applied:
             for key, _, values, _ in writes:
                 if key.kind is Kind.EVENT:
                     self.counts.event(values)

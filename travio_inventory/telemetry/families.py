@@ -120,8 +120,8 @@ UNKNOWN = Family("travio_unknown_outcomes_total", C, "batches without an answer:
 SETTLED = Family(
     "travio_unknown_outcomes_settled_total",
     C,
-    "how these were settled: applied (when sent again), found (a row shows that it had been applied), refused, fenced "
-    "(it can never be applied any more), open (nobody tried it again within a minute)",
+    "how these were settled: applied (when sent again), found (a row shows that it had been applied), refused (a row "
+    "shows that another step came), fenced (it can never be applied any more), open (nobody asked within a minute)",
     ("settled",),
 )
 UNSETTLED = Family("travio_unknown_outcomes_open", G, "those that are not settled yet")

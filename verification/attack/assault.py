@@ -40,6 +40,11 @@ class Assault:
     def did(self, what: str, count: int) -> None:
         self.facts[what] = self.facts.get(what, 0) + count
 
+    def missed(self, what: str, count: int) -> None:
+        """So often it waited in vain: that counts as an answer, which no attack allows."""
+        if count:
+            self.heard[what] += count
+
     @asynccontextmanager
     async def connection(
         self, *, preface: bool = True, settings: Iterable[tuple[int, int]] = ()
@@ -88,6 +93,8 @@ async def spread(work: Callable[[int], Awaitable[None]], numbers: Iterable[int],
             group.create_task(worker())
 
 
+NO_ANSWER: Final = "no answer"
+"""Calls that were neither answered nor refused, on a connection that lasts."""
 NOTHING: Final = "nothing"
 """What an attacker is told if the service neither answers nor needs to close the connection during the attack."""
 

@@ -45,6 +45,7 @@ ATTACKS: Final = (
         "calls that watch, with far deadlines",
         floods.watching_calls,
         told(NOTHING, CALM, CLOSED, "RESOURCE_EXHAUSTED", "RST STREAM_CLOSED"),
+        seconds_max=600,
     ),
     Attack("oversized", messages.oversized, told("RESOURCE_EXHAUSTED")),
     Attack("compressed", messages.compressed, told("UNIMPLEMENTED")),

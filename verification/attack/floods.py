@@ -5,7 +5,7 @@ from functools import partial
 from itertools import count, islice
 from typing import Final
 
-from verification.attack.assault import Assault, spread
+from verification.attack.assault import NO_ANSWER, Assault, spread
 from verification.attack.raw_connection import RawConnection
 from verification.attack.targets import hold_of, watch_request
 from verification.kit.frames import (
@@ -34,6 +34,8 @@ LOTS_AT_ONCE_MAX: Final = 1_000
 CALLS_OPEN: Final = 200
 HEADERS_BEYOND: Final = 2_000
 END_SECONDS_MAX: Final = 20.0
+BEGIN_SECONDS_MAX: Final = 60.0
+"""Nobody waits for so long but where a call is forgotten."""
 HEALTH: Final = "/grpc.health.v1.Health/Watch"
 MINUTES_OF_A_CENTURY: Final = 52_560_000
 """As many digits as a deadline may have."""
@@ -143,7 +145,7 @@ async def calls_never_made(assault: Assault) -> None:
 
 async def watching_calls(assault: Assault) -> None:
     """20,000 calls that watch and name deadlines in a hundred years, no two alike: 200 on each connection, which is
-    then left. Nine of ten watch the health, which is cheap, the others a large map.
+    left once each of them watches or is refused. Nine of ten watch the health, which is cheap, the others a large map.
 
     The service keeps a timer for each hundredth of a second of the next minute at most, 6,001 in all, however many
     calls there are (`grpc_server/lean/deadlines.py`).
@@ -158,8 +160,10 @@ async def watching_calls(assault: Assault) -> None:
     async def watch(_: int) -> None:
         async with assault.connection() as connection:
             await connection.send(b"".join(map(call, range(CALLS_OPEN))))
-            await connection.begins(CALLS_OPEN, within_s=END_SECONDS_MAX)
+            await connection.begins(CALLS_OPEN, within_s=BEGIN_SECONDS_MAX)
             assault.did("calls that watched", len(connection.begun))
+            if not connection.ended.is_set():
+                assault.missed(NO_ANSWER, CALLS_OPEN - len(connection.begun | connection.answered))
 
     connections = assault.times(20_000) // CALLS_OPEN
     await spread(watch, range(connections), at_once=min(connections, LINES))

@@ -178,7 +178,7 @@ STORE = Row(
         panel(
             "Unknown outcomes",
             "reqps",
-            "Batches without an answer, and how they were settled; open: nobody tried again within a minute.",
+            "Batches without an answer, and how they were settled; open: nobody asked again within a minute.",
             (rate(f.UNKNOWN), "unknown"),
             (rate(f.SETTLED, ["settled"]), "settled: {{settled}}"),
         ),

@@ -6,18 +6,22 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import anyio
 import pytest
 
 from tests.events.inbound.arriving import Arrivals, message
-from tests.events.inbound.brokers import Broker, broker, on_rabbitmq
+from tests.events.inbound.brokers import Broker, broker, on_kafka, on_rabbitmq
 from travio_inventory.events.inbound.envelope import BYTES_MAX
 from travio_inventory.events.inbound.message import Message
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Market, Sale
+from verification.servers.certificates import make_certificates
+from verification.servers.fixtures import need
+from verification.servers.kafka import Protection, kafka
 from verification.servers.rabbitmq import RabbitServer
 
 __all__ = ["broker"]
@@ -182,3 +186,32 @@ async def test_a_rabbitmq_short_of_memory_hands_over_what_it_has(rabbitmq_node: 
             with anyio.fail_after(60):
                 while "NOT_JSON" not in await broker.reasons():  # noqa: ASYNC110 - the store has to be asked
                     await anyio.sleep(0.1)
+
+
+@pytest.mark.once
+@pytest.mark.kafka
+async def test_kafka_is_reached_with_a_renewed_file_without_a_restart(
+    sale: Sale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node shows a certificate of another authority from now on: the library would go by the old one for ever."""
+    need("kafka")
+    monkeypatch.setattr("travio_inventory.events.inbound.kafka.LOOK_EVERY_S", 0.2)
+    for name in ("first", "then"):
+        (tmp_path / name).mkdir()
+    first, then = (make_certificates(tmp_path / name) for name in ("first", "then"))
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(first.authority.read_bytes())
+    came = await payments(sale, seats=2)
+    with kafka(tmp_path, Protection(certificates=first)) as node:
+        async with on_kafka(node) as opened:
+            protected = replace(opened, url=f"{opened.url}&tls=on&ca_file={trusted}")
+            async with taking(protected, sale):
+                await opened.send(came[0])
+                await opened.drained()
+                shown = tmp_path / "kafka" / "server.pem"
+                shown.write_text(then.key.read_text() + then.certificate.read_text())
+                node.restart()
+                trusted.write_bytes(then.authority.read_bytes())
+                await opened.send(came[1])
+                await opened.drained()
+    await is_all_booked_once(sale, seats=2)

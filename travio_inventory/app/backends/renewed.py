@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.kernel.key_files import version_of
 
 LOOK_EVERY_S = 10.0
 SECRET_BYTES_MAX = 65_536
@@ -59,7 +60,7 @@ class _Watched:
 
     def _state(self) -> tuple[object, ...]:
         """A value that changes with each change of a file."""
-        return tuple(map(_version, self._files))
+        return tuple(map(version_of, self._files))
 
 
 class SecretFile:
@@ -102,11 +103,3 @@ class SecretFile:
         self._value = said
         for call in self._when_renewed:
             call()
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -29,6 +29,8 @@ POLL_MS = 500
 PARTITION_BYTES = 1_048_576
 """What is fetched of a partition ahead; a larger event is fetched alone."""
 AGAIN_S = 1.0
+LOOK_EVERY_S = 10.0
+"""How soon a renewed password or certificate is used."""
 NEVER_MS = 2**31 - 1
 """A partition that waits stays ours: heartbeats go on, however long nothing is fetched."""
 
@@ -56,7 +58,10 @@ class KafkaConsumer:
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:
-        """One connection, until something is wrong with it. Raises KafkaError, OSError."""
+        """One connection, until something is wrong with it, or a file of it is renewed: the library goes by those that
+        it began with, also where it connects again. Raises KafkaError, OSError.
+        """
+        versions = self._source.versions()
         consumer = AIOKafkaConsumer(
             group_id=self._source.group,
             enable_auto_commit=False,
@@ -70,7 +75,11 @@ class KafkaConsumer:
         try:
             consumer.subscribe(self._source.topics, listener=assignments)
             await consumer.start()
-            await assignments.failed
+            while not assignments.failed.done() and self._source.versions() == versions:
+                await asyncio.wait([assignments.failed], timeout=LOOK_EVERY_S)
+            if assignments.failed.done():
+                await assignments.failed
+            log.info("events of %s: a file of its connection was renewed; connecting again", self._name)
         finally:
             with anyio.CancelScope(shield=True):
                 assignments.failed.cancel()

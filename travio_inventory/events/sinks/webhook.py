@@ -84,13 +84,8 @@ class Webhook:
         self._clock = clock or SystemClock()
         self._messages = SHAPES[target.shape]
         secrets_of(target.secrets.read())
-        self._client = httpx.AsyncClient(
-            verify=target.tls.context() if target.tls else False,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(target.publish_seconds_max, connect=CONNECT_S_MAX),
-            limits=httpx.Limits(max_connections=target.at_once, max_keepalive_connections=target.at_once),
-        )
+        self._versions = target.tls.versions() if target.tls else ()
+        self._client = _client_of(target)
         self._one_at_a_time = asyncio.Lock()
         self._failed_calls = 0
         """In a row."""
@@ -131,6 +126,7 @@ class Webhook:
             secrets = secrets_of(self._target.secrets.read())
         except (OSError, ValueError) as wrong:
             raise SinkDown(f"secret_file: {wrong}") from wrong
+        await self._renew()
         made, refused = shaped(events, self._messages, bytes_max=self._target.message_bytes_max)
         call = _Call(self, secrets, self._failing, now + self._target.publish_seconds_max / 2)
         try:
@@ -138,6 +134,18 @@ class Webhook:
         finally:
             self._failing = call.failing_now([event.id for event in events])
         self._judge(events, call, refused)
+
+    async def _renew(self) -> None:
+        """Connect anew if a file of TLS was renewed. Raises SinkDown if they are of no use."""
+        versions = self._target.tls.versions() if self._target.tls else ()
+        if versions == self._versions:
+            return
+        try:
+            former, self._client = self._client, _client_of(self._target)
+        except OSError as wrong:
+            raise SinkDown(f"files of TLS: {wrong}") from wrong
+        self._versions = versions
+        await former.aclose()
 
     def _judge(self, events: Sequence[Event], call: "_Call", refused: dict[str, str]) -> None:
         """Raise what the call came to, if not all events were published."""
@@ -311,6 +319,17 @@ class _Call:
         """In how many calls those events failed that are not published."""
         known = {name: self._failing.get(name, 0) + (name in self._failed_now) for name in events}
         return {name: times for name, times in known.items() if times and name not in self.accepted}
+
+
+def _client_of(target: WebhookUrl) -> httpx.AsyncClient:
+    """With the files of TLS as they are now. Raises OSError."""
+    return httpx.AsyncClient(
+        verify=target.tls.context() if target.tls else False,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(target.publish_seconds_max, connect=CONNECT_S_MAX),
+        limits=httpx.Limits(max_connections=target.at_once, max_keepalive_connections=target.at_once),
+    )
 
 
 async def _beginning(response: httpx.Response) -> str:

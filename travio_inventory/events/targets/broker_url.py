@@ -8,7 +8,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from travio_inventory.kernel.addresses import Address, parse_address
-from travio_inventory.kernel.key_files import show_certificate
+from travio_inventory.kernel.key_files import FileVersion, show_certificate, version_of
 
 BETWEEN_SERVERS = ";"
 """A comma begins the next sink."""
@@ -38,6 +38,10 @@ class Login:
     user: str
     password: str | SecretFile = field(repr=False)
 
+    def versions(self) -> tuple[FileVersion, ...]:
+        """What changes when the password is renewed."""
+        return (version_of(self.password.path),) if isinstance(self.password, SecretFile) else ()
+
     def secret(self) -> str:
         """The password as it is now. Raises OSError."""
         return self.password.read() if isinstance(self.password, SecretFile) else self.password
@@ -50,6 +54,10 @@ class Tls:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+
+    def versions(self) -> tuple[FileVersion, ...]:
+        """What changes when a file is renewed."""
+        return tuple(version_of(file) for file in (self.ca_file, self.cert_file, self.key_file) if file)
 
     def context(self) -> ssl.SSLContext:
         """With the files as they are now. Raises OSError."""

@@ -8,6 +8,7 @@ from typing import TypedDict
 from travio_inventory.events.shapes import Shape
 from travio_inventory.events.targets.broker_url import BrokerUrl, Login, Tls
 from travio_inventory.kernel.addresses import Address
+from travio_inventory.kernel.key_files import FileVersion
 
 PORT = 9092
 FORM = "kafka://HOST:PORT;HOST:PORT?topic=TOPIC&shape=SHAPE"
@@ -55,6 +56,10 @@ class KafkaServers:
     login: Login | None
     sasl: Sasl
     tls: Tls | None
+
+    def versions(self) -> tuple[FileVersion, ...]:
+        """What changes when a file of the login or of TLS is renewed."""
+        return tuple(version for of in (self.login, self.tls) if of for version in of.versions())
 
 
 def parse_servers(url: BrokerUrl) -> KafkaParts:
