@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-from ast import literal_eval
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -16,14 +15,12 @@ from secrets import token_hex
 import pytest
 from grpclib.const import Status
 
-from tests.app.test_metrics import asking, figures
 from tests.system.test_kill import (
     LAST_EVENT,
     every_hold_is_as_it_was_acknowledged,
     every_step_has_its_event,
     nobody_had_a_seat_that_another_had,
 )
-from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import (
     HoldStatus,
     InventoryClient,
@@ -33,7 +30,6 @@ from travio_inventory.client import (
     SeatTaken,
     Trip,
 )
-from travio_inventory.telemetry import families
 from verification.kit import requests
 from verification.kit.frames import framed
 from verification.kit.raw_caller import raw_caller
@@ -57,8 +53,6 @@ BACK_SECONDS_MAX = READY_SECONDS_MAX
 TOLD_SECONDS_MAX = 100.0
 """The relay looks for events of other processes every ten seconds, and once more when their minute is over."""
 
-OF_GROUPS = (families.GROUPS, families.GROUP_MEMBERS, families.GROUPS_REFUSED, families.GROUP_AGAIN)
-"""Of batches of several steps, of which there may be none."""
 READY_LINE = re.compile(r"ready: 2 processes on \S+ with pid (\d+), (\d+); supervisor pid \d+$", re.MULTILINE)
 
 
@@ -92,8 +86,7 @@ async def pair(
 @pytest.fixture(scope="module")
 async def group(backends: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
     """One service of two processes with one port, which relays the events of all."""
-    told_at = {"TRAVIO_METRICS_PORT": str(free_port())}
-    async with serving(tmp_path_factory.mktemp("group"), "serve --workers 2", **told_at, **backends) as service:
+    async with serving(tmp_path_factory.mktemp("group"), "serve --workers 2", **backends) as service:
         yield service
         assert await service.stop() == 0
 
@@ -176,41 +169,6 @@ async def test_the_gate_of_each_knows_what_another_took_and_gave_back(doors: lis
         assert await has_won(rival, trip, "seat-1")
         (won,) = await rival.list_holds()
         await rival.release(won.id)
-
-
-async def test_one_port_tells_what_all_processes_did(group: ServiceProcess) -> None:
-    """Each of many connections leads to one of them; a seat is won over each, and refused to a rival."""
-    seats = 2 * CONNECTIONS
-    trip = new_trip(seats=seats)
-    async with AsyncExitStack() as stack:
-        doors = [await stack.enter_async_context(group.client(f"u{n}", attempts_max=1)) for n in range(CONNECTIONS)]
-        metrics = await stack.enter_async_context(asking(int(group.environment["TRAVIO_METRICS_PORT"])))
-        await doors[0].open_trip(trip)
-        before = await figures(metrics)
-        for number, seat in enumerate(trip.seats):
-            door, rival = doors[number % CONNECTIONS], doors[(number + 1) % CONNECTIONS]
-            await door.hold(trip.key.trip, "S0", "S2", [seat.id])
-            assert not await has_won(rival, trip, seat.id)
-        after = await figures(metrics)
-
-    def moved(name: str, **labels: str) -> float:
-        wanted = {*labels.items()}
-        return sum(
-            value - before.get(told, 0)
-            for told, value in after.items()
-            if told.startswith(f"{name}[") and wanted <= {*literal_eval(told.removeprefix(name))}
-        )
-
-    assert moved("grpc_server_handled_total", grpc_method="HoldSeats") == 2 * seats
-    assert moved("grpc_server_handled_total", grpc_method="HoldSeats", grpc_code="OK") == seats
-    assert moved("travio_use_case_duration_seconds_count", use_case="hold_seats", outcome="ok") == seats
-    assert moved("travio_gate_duration_seconds_count", answer="passed") == seats
-    assert moved("travio_gate_duration_seconds_count", answer="held") == seats
-    assert moved("travio_store_batch_duration_seconds_count", outcome="applied") >= seats
-    assert {f"{family.name}[]" for family in OF_GROUPS} <= after.keys()
-    assert moved("travio_events_recorded_total", type="hold.created") == seats
-    assert after["travio_edge_up[]"] == 1
-    assert {after[f"travio_worker_up[('worker', '{number}')]"] for number in range(2)} == {1}
 
 
 async def has_won(client: InventoryClient, trip: Trip, seat: str) -> bool:
