@@ -1,13 +1,20 @@
 """Orders are planned by warehouses that are remembered for a moment, and nobody is refused by them."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
 from tests.stock.shop import Shop
+from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Kind, Partition, Rows, Table
 from travio_inventory.stock.commands import ChangeWarehouse
-from travio_inventory.stock.records.known_warehouses import KNOWN_MS, ORGANIZATIONS_MAX, KnownWarehouses
+from travio_inventory.stock.records.known_warehouses import (
+    KNOWN_MS,
+    ORGANIZATIONS_MAX,
+    Known,
+    KnownWarehouses,
+)
 from travio_inventory.stock.refusals import InsufficientStock
 from travio_inventory.stock.reservation import Status
 from travio_inventory.stock.warehouse import Site, Warehouse
@@ -81,6 +88,62 @@ async def test_what_changes_while_it_is_read_is_not_remembered() -> None:
     assert (await known.of("o", changed_meanwhile)).is_fresh
     assert (await known.of("o", none)).is_fresh
     assert not (await known.of("o", none)).is_fresh
+
+
+class Slow:
+    """A read that is answered when it is told so."""
+
+    def __init__(self) -> None:
+        self.answers: list[asyncio.Future[Sequence[Warehouse]]] = []
+
+    async def __call__(self, _organization: str) -> Sequence[Warehouse]:
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return await self.answers[-1]
+
+
+async def asked(known: KnownWarehouses, read: Slow, many: int) -> list[asyncio.Task[Known]]:
+    """So many who ask at once, and wait."""
+    tasks = [asyncio.ensure_future(known.of("o", read)) for _ in range(many)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_a_crowd_waits_for_one_read_however_long_it_takes() -> None:
+    clock, read = Clock(), Slow()
+    known = KnownWarehouses(clock.elapsed_ms)
+    crowd = await asked(known, read, 9)
+    clock.pass_ms(2 * KNOWN_MS)
+    crowd += await asked(known, read, 9)
+    read.answers[0].set_result([])
+    assert [each.is_fresh for each in await asyncio.gather(*crowd)] == [True, *[False] * 17]
+    assert len(read.answers) == 1
+
+
+async def test_who_comes_after_a_change_does_not_wait_for_a_read_from_before_it() -> None:
+    known, read = KnownWarehouses(Clock().elapsed_ms), Slow()
+    before = await asked(known, read, 1)
+    known.forget("o")
+    after = await asked(known, read, 2)
+    assert len(read.answers) == 2
+    for answer in read.answers:
+        answer.set_result([])
+    assert [(await each).is_fresh for each in (*before, *after)] == [True, True, False]
+
+
+@pytest.mark.parametrize("why", ["failed", "cancelled"])
+async def test_if_nothing_came_of_the_read_each_reads(why: str) -> None:
+    known, read = KnownWarehouses(Clock().elapsed_ms), Slow()
+    first, *others = await asked(known, read, 3)
+    if why == "failed":
+        read.answers[0].set_exception(BackendUnavailable())
+    else:
+        first.cancel()
+    with pytest.raises((BackendUnavailable, asyncio.CancelledError)):
+        await first
+    await asyncio.sleep(0)
+    for answer in read.answers[1:]:
+        answer.set_result([])
+    assert [(await each).is_fresh for each in others] == [True, True]
 
 
 async def test_there_is_a_bound_on_what_is_remembered() -> None:

@@ -150,7 +150,7 @@ BROKEN_STOCK = {
     "too little is remembered, so nobody has": BrokenUnits("S5", CALM, _no_by_memory),
     "the first warehouse has none, so nobody has": BrokenUnits("S5", CALM, _first_place_only),
     "steal an intent without fencing it": BrokenUnits(
-        "I2", SPARSE.with_seed(1), BROKEN["steal an intent without fencing it"].plant
+        "I2", SPARSE.with_seed(104), BROKEN["steal an intent without fencing it"].plant
     ),
     **{
         name: _own(name, promises, seed)
