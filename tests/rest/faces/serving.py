@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jwt
 
+from tests.rest.described import Checked, Described
 from travio_inventory.app.service import running
 from verification.kit.in_process import settings_of
 
@@ -40,10 +41,12 @@ class Client:
 async def serving(**settings: object) -> AsyncIterator[Client]:
     """A service that listens for HTTP, and a client."""
     chosen = settings_of(None, **{"http_host": "127.0.0.1", "http_port": 0} | settings)
+    checked = Checked(httpx.AsyncHTTPTransport())
     async with (
         running(chosen) as app,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", timeout=30) as http,
+        httpx.AsyncClient(transport=checked, base_url=f"http://127.0.0.1:{app.http_port}", timeout=30) as http,
     ):
+        checked.described = Described((await http.get("/openapi.json")).json())
         yield Client(http)
 
 

@@ -23,6 +23,7 @@ VERSION: Final = "1.0"
 PATH: Final = "/openapi.json"
 FRESH_SECONDS: Final = 300
 BEARER: Final = "bearer"
+FOR_EVERYBODY: Final = "Needs no caller."
 REFERENCE: Final = "#/components/schemas/{model}"
 
 
@@ -72,11 +73,13 @@ def _answers(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _add_callers(made: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
     """What each call reads of whom it is for, and the grant that it needs."""
     for route in routes:
-        if isinstance(route, APIRoute) and (grant := grant_of(route)) is not None:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            grant = grant_of(route)
             for method in route.methods or ():
                 operation = made["paths"][route.path_format][method.lower()]
-                operation.setdefault("parameters", []).extend(NAMED)
-                operation["description"] = f"Needs the scope `{grant.word}`."
+                operation["description"] = f"Needs the scope `{grant.word}`." if grant else FOR_EVERYBODY
+                if grant is not None:
+                    operation.setdefault("parameters", []).extend(NAMED)
 
 
 def _add_security(made: dict[str, Any]) -> None:

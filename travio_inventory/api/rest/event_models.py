@@ -87,10 +87,11 @@ class Seats(CamelAnswer):
 
 
 class Reservation(CamelAnswer):
-    """A seat that is kept for a user. Once it is booked it does not expire."""
+    """A seat that is kept for a user, or all seats of a call of gRPC. Once it is booked it does not expire."""
 
     reservation_id: str
     seat_id: str = ""
+    seat_ids: list[str] = Field(default_factory=list, description="Instead of `seatId`, where the id names all seats.")
     event_id: int
     user_id: str
     expires_at: Shown | None

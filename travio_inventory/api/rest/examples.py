@@ -1,10 +1,31 @@
 """Examples of requests and answers for the description: made of its schemas, a name has the same value everywhere."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
 from travio_inventory.api.map_colors import STATUS_COLORS
+from travio_inventory.api.rest.problems import MEDIA_TYPE, members, members_of, title_of
+from travio_inventory.api.rest.routes import Problem
+from travio_inventory.kernel.refusals import (
+    BackendUnavailable,
+    InvalidRequest,
+    PermissionDenied,
+    RateLimited,
+    Refusal,
+    Unauthenticated,
+    Violation,
+)
+from travio_inventory.seats.refusals import (
+    HoldExpired,
+    HoldNotFound,
+    SeatHeld,
+    SeatPlanNotFound,
+    TakenCell,
+    TripNotFound,
+)
+from travio_inventory.stock.refusals import InsufficientStock, StockNotFound, VersionConflict
 
 MOMENT_MS: Final = 1_811_842_200_000
 HOLD: Final = "dhaka-chattogram-0605~0~3190a7a4afb35fe2b8ef0ce463a471db"
@@ -94,14 +115,59 @@ VALUES: Final[Mapping[str, object]] = MappingProxyType(
 """By the name of a member. Others are examples of their schema, or what they are by default."""
 
 
+REFUSED: Final[Mapping[int, Refusal]] = MappingProxyType(
+    {
+        400: InvalidRequest([Violation("body", "must be JSON")]),
+        401: Unauthenticated("invalid_token", "the token has expired"),
+        403: PermissionDenied("hold"),
+        409: SeatHeld([TakenCell("seat-A1", 0, "held")]),
+        410: HoldExpired(MOMENT_MS),
+        412: VersionConflict(7),
+        422: InvalidRequest([Violation("page_size", "must be 0 to 100")]),
+        429: RateLimited("holder", retry_after_ms=1_500),
+        503: BackendUnavailable(),
+    }
+)
+"""A refusal of each status; what has no status here is told by HTTP itself."""
+NOT_FOUND: Final = (
+    ("/api/v1/", StockNotFound()),
+    ("/seat-plans/", SeatPlanNotFound()),
+    *((part, HoldNotFound()) for part in ("{hold_id", "{booking_id", "{reservationId", "/release", "/purchase")),
+    ("", TripNotFound()),
+)
+"""What is not there, by a part of the path of what is asked for: the first that is in it."""
+
+
 def add_examples(made: dict[str, Any]) -> None:
     """Give each body and each answer of the description an example, where it has none."""
     examples = _Examples(made.get("components", {}).get("schemas", {}))
-    for path in made["paths"].values():
-        for operation in path.values():
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
             _add(operation.get("requestBody", {}), examples.asked)
-            for answer in operation["responses"].values():
+            for status, answer in operation["responses"].items():
+                _add_problem(answer, path, int(status), examples)
                 _add(answer, examples.told)
+
+
+def _add_problem(answer: dict[str, Any], path: str, status: int, examples: "_Examples") -> None:
+    """Of an answer that is a refusal, one that it may be; and what its form has besides."""
+    if (form := answer.get("content", {}).get(MEDIA_TYPE)) is None:
+        return
+    said = title_of(status)
+    told = members(status, said.lower(), reason=said.upper().replace(" ", "_")) | {"metadata": {}}
+    if (refusal := _refusal_of(path, status)) is not None:
+        told = members_of(refusal, status=status)
+    whole = examples.told(form["schema"])
+    besides = {name: value for name, value in whole.items() if name not in Problem.model_fields}
+    form["example"] = told | besides | ({"error": told["detail"]} if "error" in besides else {})
+
+
+def _refusal_of(path: str, status: int) -> Refusal | None:
+    if status == HTTPStatus.NOT_FOUND:
+        return next(refusal for part, refusal in NOT_FOUND if part in path)
+    if status == HTTPStatus.CONFLICT and path.startswith("/api/v1/"):
+        return InsufficientStock(3)
+    return REFUSED.get(status)
 
 
 def _add(message: dict[str, Any], make: Callable[[Mapping[str, Any]], object]) -> None:
@@ -120,7 +186,7 @@ class _Examples:
         """A request: with the members that it must have, and those that are shown."""
         return self._example(schema, "", is_asked=True)
 
-    def told(self, schema: Mapping[str, Any]) -> object:
+    def told(self, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
         """An answer, with all its members."""
         return self._example(schema, "", is_asked=False)
 

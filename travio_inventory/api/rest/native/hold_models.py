@@ -63,14 +63,14 @@ class Held(BaseModel):
 
 
 class NotHeld(Problem):
-    """No seat is held: a problem, and beside it what old clients read."""
+    """No seat is held: a problem, and beside it what old clients read, unless nobody looked at the seats (429)."""
 
-    hold_id: Literal[""]
-    success: Literal[False]
-    held_seat_ids: list[str]
-    failed_seat_ids: list[str]
-    expires_at: None
-    failure_reason: str
+    hold_id: Literal[""] = ""
+    success: Literal[False] = False
+    held_seat_ids: list[str] = Field(default_factory=list)
+    failed_seat_ids: list[str] = Field(default_factory=list)
+    expires_at: None = None
+    failure_reason: str = ""
 
 
 class ExtendRequest(Body):

@@ -34,6 +34,7 @@ JSON = "application/json"
 HOLDERS = Needs(Grant.HOLD)
 NOT_HELD = (409, 429)
 """The statuses of refusals that also have what old clients read."""
+NO_HOLD = {status: told for each in NOT_HELD for status, told in problem_of(each, models.NotHeld).items()}
 
 
 class HoldRoutes:
@@ -51,7 +52,7 @@ class HoldRoutes:
             methods=["POST"],
             status_code=201,
             summary="Hold seats, all of them or none.",
-            responses={201: {"model": models.Held}, **problems_of(404, 410), **problem_of(409, models.NotHeld)},
+            responses={201: {"model": models.Held}, **problems_of(404, 410), **NO_HOLD},
             route_class_override=quick_route(self._usual_hold),
         )
         router.add_api_route("", self.page, summary="The holds of a user.", responses=problems_of())

@@ -51,6 +51,9 @@ class StockReport(StockTold):
     regions: list[RegionShown]
 
 
+AS_CSV = {"text/csv": {"example": report_csv([])}}
+
+
 class ReportRoutes:
     """One use case."""
 
@@ -64,7 +67,7 @@ class ReportRoutes:
             "/stock",
             self.stock,
             summary="The stock of each region, and its movements by day and type.",
-            responses={200: {"model": StockReport, "content": {"text/csv": {}}}, **problems_of()},
+            responses={200: {"model": StockReport, "content": AS_CSV}, **problems_of()},
         )
         return router
 
