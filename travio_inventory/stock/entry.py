@@ -1,6 +1,7 @@
 """An entry of the inventory: what lies of a stock keeping unit in one warehouse."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,10 +10,12 @@ from travio_inventory.protocol.hold import Recorded, digest_of
 QUANTITY_MAX = 10**12
 REORDER_POINT_DEFAULT = 10
 REORDER_QUANTITY_DEFAULT = 50
+IDS_CACHED = 20_000
 NOWHERE = Recorded(0, 0)
 """Where the last event is of what has none."""
 
 
+@lru_cache(maxsize=IDS_CACHED)
 def inventory_id(organization: str, sku: str, warehouse: str) -> str:
     """The id of the entry; so there is one for each stock keeping unit and warehouse."""
     return str(UUID(digest_of("stock", organization, sku, warehouse)))

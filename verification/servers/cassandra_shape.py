@@ -114,9 +114,10 @@ class Shape:
             "cas_contention_timeout": "1000ms",
             "write_request_timeout": "2000ms",
             "prepared_statements_cache_size": "128MiB",
-            # Small, because three of them and the tests run on one machine.
+            # Small, because three of them and the tests run on one machine: what measures may ask for a larger heap, of
+            # which new rows have the same part.
             "commitlog_segment_size": "8MiB",
-            "commitlog_total_space": "64MiB",
+            "commitlog_total_space": f"{self.heap_mb // 6}MiB",
             "concurrent_compactors": 1,
             "concurrent_reads": 8,
             # A thread waits for the disk with each step of a conditional batch; 32 are the servers' default.
@@ -125,7 +126,7 @@ class Shape:
             "file_cache_size": "32MiB",
             "key_cache_size": "1MiB",
             "memtable_allocation_type": "heap_buffers",
-            "memtable_heap_space": "64MiB",
+            "memtable_heap_space": f"{self.heap_mb // 6}MiB",
             "memtable_offheap_space": "0MiB",
             "auto_snapshot": False,
             **(_protected(self.protected_by, folder) if self.protected_by else {}),

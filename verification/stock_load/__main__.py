@@ -22,6 +22,8 @@ from verification.stock_load.paced import Paced
 
 ARTICLES = 500
 KEYSPACE = "stock_load"
+HEAP_MB = 1_536
+"""Of Cassandra: with that of tests it would write what is new to files every six seconds."""
 STORES = ("sqlite", "cql")
 
 
@@ -32,7 +34,7 @@ async def opened(on: str, folder: Path) -> AsyncIterator[tuple[Batches, Reads | 
         async with SqliteBatches.open(folder) as store:
             yield store, None
     else:
-        with cassandra(folder, optimized=True) as node:
+        with cassandra(folder, optimized=True, heap_mb=HEAP_MB) as node:
             async with scylla_store(scylla_options(node, KEYSPACE)) as scylla:
                 yield GroupCommit(scylla), scylla.views
 

@@ -50,6 +50,7 @@ from travio_inventory.store.scylla.statements import (
     entry_of,
     place_of,
 )
+from travio_inventory.store.scylla.views import Views
 from travio_inventory.store.threads import switching_fast
 
 _APPLIED = Applied()
@@ -90,7 +91,7 @@ class ScyllaBatches:
         self._page = options.rows_per_read_max
         self._levels = levels = levels_of(is_global=options.serial == "global")
         self._rows = RowReads(self._keyspace, levels.serial_read, self._read, page=self._page)
-        self.views: Reads = RowReads(self._keyspace, levels.plain, self._view, page=self._page)
+        self.views: Reads = Views(self._keyspace, levels.plain, self._view, page=self._page)
         """For what is shown and not decided by: without the rounds of a serial read, and in nobody's way."""
         self.path = DataPath(
             session.cluster, options.keyspace, affinity=affinity_of(session), request_s=options.request_ms_max / 1000

@@ -309,6 +309,17 @@ def reads_of(keyspace: str, place: Place, keys: Sequence[RowKey]) -> Iterator[St
         yield _statement(text, place.packed, _tuples(place.table, keys[start : start + KEYS_PER_READ_MAX]))
 
 
+def neighbours_of(keyspace: str, partition: Partition, numbers: Sequence[int], key: RowKey) -> Statement:
+    """The statement that reads one row of each partition with these numbers beside the one given, and its number."""
+    table = partition.table
+    *names, number = _PARTITION[table]
+    columns = (number, *_ROW_KEY[table], *COLUMNS[key.kind])
+    text = f"SELECT {', '.join(columns)} FROM {keyspace}.{table} WHERE {_equal(*names)} AND {number} IN ? AND "  # noqa: S608 - ours
+    several = _sized(_int32(len(numbers)) + b"".join(map(_number, numbers)))
+    name = b"".join(_text(str(part)) for part in names_of(partition)[:-1])
+    return _statement(text + _equal(*_ROW_KEY[table]), name, several, _row_key_of(table)(key))
+
+
 @lru_cache(maxsize=TEXTS_CACHED)
 def _select(keyspace: str, table: Table, kind: Kind | None = None) -> str:
     """The rows of a partition, with the columns of that kind, or of all kinds."""
