@@ -12,6 +12,7 @@ from travio_inventory.protocol.batches import (
     Applied,
     Kind,
     Partition,
+    Row,
     RowKey,
     Rows,
     StoreUnavailable,
@@ -43,7 +44,9 @@ def places(many: int, name: str = "cup") -> Sequence[Partition]:
 
 async def written(store: ScyllaBatches, at: Partition, available: int, key: RowKey = STOCK) -> None:
     """A row there."""
-    values = {"status": "active", "available": available} if key is STOCK else {"status": "reserved", "quantity": 1}
+    values: Row = (
+        {"status": "active", "available": available} if key is STOCK else {"status": "reserved", "quantity": 1}
+    )
     assert await store.apply(at, [Write(key, ABSENT, values)]) == Applied()
 
 
