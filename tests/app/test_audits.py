@@ -72,6 +72,7 @@ def test_each_fault_is_counted_and_logged_once_a_minute(caplog: pytest.LogCaptur
         "audit: cannot check: trip t1 of acme, group 3: no answer",
         "audit: cannot check: trip t1 of acme: the edge does not say what it remembers",
     ]
+    assert [vars(record).get("trip") for record in caplog.records] == [None, ODD.trip.trip, "t1", "t1"]
 
 
 def test_what_cannot_be_checked_is_counted_and_that_it_is_again_is_logged(caplog: pytest.LogCaptureFixture) -> None:

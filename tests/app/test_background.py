@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from itertools import pairwise
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -134,8 +135,11 @@ async def test_each_seat_group_that_fails_is_logged_once(caplog: pytest.LogCaptu
 
 async def test_a_place_that_fails_is_logged_under_its_name(caplog: pytest.LogCaptureFixture) -> None:
     rounds = Rounds(BackendUnavailable(), last=Visited(2, {TripKey("acme", "t1"): ArchiveFailed("/full: no space")}))
-    job = VisitJob("forget trips", rounds, named="/".join, interval_ms=INTERVAL_MS, jitter=Random(1))
+    job = VisitJob(
+        "forget trips", rounds, named="/".join, trip=itemgetter(1), interval_ms=INTERVAL_MS, jitter=Random(1)
+    )
     await while_running(job.run, lambda: rounds.reached(5))
+    assert [vars(record)["trip"] for record in caplog.records] == ["", "t1"]
     assert caplog.messages == [
         "cannot forget trips, retrying: BackendUnavailable: the store is unavailable; retry",
         "cannot forget trips, retrying: acme/t1: ArchiveFailed: /full: no space",

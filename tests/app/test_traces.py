@@ -14,6 +14,7 @@ from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Status as OtlpStatus
 
 from tests.app.collector import WITHIN_S, Collector, collector, traced
 from travio_inventory.app.service import App, running
@@ -70,10 +71,23 @@ async def test_a_call_is_one_trace_down_to_the_store(collector: Collector, tmp_p
         "rpc.method": "HoldSeats",
         "rpc.grpc.status_code": 0,
     }
-    assert attributes(of_hold["store.apply"]).items() > {"db.system.name": "sqlite", "travio.answer": "Applied"}.items()
+    assert of_hold["store.apply"].kind == Span.SPAN_KIND_CLIENT
+    assert attributes(of_hold["store.apply"]) == {
+        "db.system.name": "sqlite",
+        "db.operation.name": "apply",
+        "travio.port": "store",
+        "travio.answer": "Applied",
+    }
     assert collector.services == {"seats"}
-    said = {"messaging.system": "json_lines", "messaging.operation.name": "send", "messaging.operation.type": "send"}
-    assert attributes(collector.named("send json-lines")[0]).items() > said.items()
+    sent = collector.named("send json-lines")[0]
+    assert sent.kind == Span.SPAN_KIND_PRODUCER
+    assert attributes(sent) == {
+        "messaging.system": "json_lines",
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": "json-lines",
+        "messaging.batch.message_count": 1,
+    }
 
 
 def test_each_sink_and_source_is_of_a_system_as_the_standard_names_it() -> None:
@@ -146,13 +160,25 @@ async def test_a_caller_s_trace_goes_on_here(collector: Collector) -> None:
         await ask_with(app, PARENT)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as web:
             await web.get("/livez", headers={"traceparent": PARENT})
+            await web.request("PURGE", "/livez", headers={"traceparent": PARENT})
+            app.readiness.note("store", "no answer")
+            assert (await web.get("/readyz", headers={"traceparent": PARENT})).status_code == 503
             await web.get("/v1/trips/nowhere", headers={"traceparent": UNSAMPLED})
         await ask_with(app, UNSAMPLED)
     (asked,) = collector.named("inventory.v1.InventoryService/GetTrip")
     (alive,) = collector.named("GET /livez")
     for span in (asked, alive):
         assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, CALLER)
-    assert attributes(alive).items() > {"http.route": "/livez", "http.response.status_code": 200}.items()
+    of_livez = {"url.scheme": "http", "url.path": "/livez", "http.route": "/livez"}
+    assert attributes(alive) == {**of_livez, "http.request.method": "GET", "http.response.status_code": 200}
+    assert (alive.kind, alive.status.code) == (Span.SPAN_KIND_SERVER, OtlpStatus.STATUS_CODE_UNSET)
+    (odd,) = [span for span in collector.spans if "http.request.method_original" in attributes(span)]
+    said = {"http.request.method": "_OTHER", "http.request.method_original": "PURGE", "url.path": "/livez"}
+    assert odd.name.split()[0] == "HTTP"
+    assert attributes(odd).items() > said.items()
+    (away,) = collector.named("GET /readyz")
+    assert attributes(away).items() > {"http.response.status_code": 503, "error.type": "503"}.items()
+    assert away.status.code == OtlpStatus.STATUS_CODE_ERROR
 
 
 @pytest.mark.parametrize(("ratio", "share"), [("0", 0), ("1", 1)])

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.app.collector import WITHIN_S, Collector, collector, traced
 from tests.events.brokers import in_nats, in_queue, in_redis, nats_sink, own_name, rabbit_queue, rabbit_sink, redis_sink
@@ -252,6 +253,13 @@ async def test_an_event_that_comes_in_goes_on_in_its_sender_s_trace(
         told = await of_seats(kafka_node, topic, most=2)
     (taken,) = collector.named("process payments")
     assert (taken.trace_id.hex(), taken.parent_span_id.hex()) == (TRACE, SPAN)
+    assert taken.kind == Span.SPAN_KIND_CONSUMER
+    assert {each.key: each.value.string_value for each in taken.attributes} == {
+        "messaging.system": "kafka",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": "payments",
+    }
     of_taking = {span.name for span in collector.spans if span.parent_span_id == taken.span_id}
     assert "store.apply" in of_taking
     headers = headers_of(told["seat-1 purchased"])

@@ -1,5 +1,6 @@
 """Metrics of a service of several processes: one port tells what all of them did together."""
 
+import json
 from ast import literal_eval
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,7 +22,8 @@ OF_GROUPS = (families.GROUPS, families.GROUP_MEMBERS, families.GROUPS_REFUSED, f
 async def test_one_port_tells_what_all_processes_did(backends: dict[str, str], tmp_path: Path) -> None:
     """Each of many connections leads to one of them; a seat is won over each, and refused to a rival."""
     port = free_port()
-    async with serving(tmp_path, "serve --workers 2", TRAVIO_METRICS_PORT=str(port), **backends) as group:
+    variables = {"TRAVIO_METRICS_PORT": str(port), "TRAVIO_LOG_FORMAT": "json", **backends}
+    async with serving(tmp_path, "serve --workers 2", **variables) as group:
         seats = 2 * CONNECTIONS
         trip = new_trip(seats=seats)
         async with AsyncExitStack() as stack:
@@ -35,6 +37,7 @@ async def test_one_port_tells_what_all_processes_did(backends: dict[str, str], t
                 assert not await has_won(rival, trip, seat.id)
             after = await figures(metrics)
         assert await group.stop() == 0
+        assert {json.loads(line)["worker"] for line in group.log.splitlines()} == {0, 1}
 
     def moved(name: str, **labels: str) -> float:
         wanted = {*labels.items()}

@@ -60,7 +60,11 @@ class WatchedTrips:
                     self._seats.pop(trip, None)
                     if self._log_throttle.may_log((trip, refusal.reason)):
                         log.warning(
-                            "the seats of trip %s of %s are not known: %s", trip.trip, trip.organization, refusal
+                            "the seats of trip %s of %s are not known: %s",
+                            trip.trip,
+                            trip.organization,
+                            refusal,
+                            extra={"trip": trip.trip},
                         )
             await anyio.sleep(self._every_s)
 

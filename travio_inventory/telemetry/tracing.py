@@ -27,7 +27,7 @@ from opentelemetry.util.types import AttributeValue
 from travio_inventory.kernel.events import Event, Sink
 from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
-from travio_inventory.telemetry.http_requests import Application, Message, Receive, Scope, Send
+from travio_inventory.telemetry.http_requests import METHODS, OTHER, Application, Message, Receive, Scope, Send
 from travio_inventory.telemetry.outages import Outages
 from travio_inventory.telemetry.sampling import Sampling
 from travio_inventory.telemetry.trace_parents import (
@@ -45,6 +45,8 @@ OK, CANCELLED, INTERNAL = 0, 1, 13
 FAULTS: Final = frozenset({2, 4, 12, 13, 14, 15})
 """Status codes of gRPC that are the server's fault, as the semantic conventions have it."""
 HTTP_FAULT: Final = 500
+NO_METHOD: Final = "HTTP"
+"""In the name of a span, for a method that is none of the standard."""
 NOT_FOLLOWED: Final = ("holds",)
 """Ports whose calls are made of calls of the store."""
 
@@ -202,15 +204,14 @@ class Tracing:
                 request = (scope, receive, send)
                 await (application(*request) if parent is None else _unrecorded(parent, application, *request))
                 return
-            attributes = {
-                "http.request.method": scope["method"],
-                "url.scheme": scope["scheme"],
-                "url.path": scope["path"],
-            }
-            with self._span(scope["method"], SpanKind.SERVER, parent, attributes) as span:
+            method, attributes = scope["method"], {"url.scheme": scope["scheme"], "url.path": scope["path"]}
+            if method not in METHODS:  # callers send what they like, and names of spans are few
+                method, attributes["http.request.method_original"] = NO_METHOD, method
+            attributes["http.request.method"] = OTHER if method == NO_METHOD else method
+            with self._span(method, SpanKind.SERVER, parent, attributes) as span:
                 await application(scope, receive, _noting_status(span, send))
                 if route := getattr(scope.get("route"), "path", ""):
-                    span.update_name(f"{scope['method']} {route}")
+                    span.update_name(f"{method} {route}")
                     span.set_attribute("http.route", route)
 
         return traced_application
@@ -332,6 +333,7 @@ def _noting_status(span: Span, send: Send) -> Send:
         if message["type"] == "http.response.start":
             span.set_attribute("http.response.status_code", message["status"])
             if message["status"] >= HTTP_FAULT:
+                span.set_attribute("error.type", str(message["status"]))
                 span.set_status(Status(StatusCode.ERROR))
         await send(message)
 

@@ -117,7 +117,7 @@ class Feeds:
             with self._signals.listening(key, feed.signal):
                 await feed.run()
         except Exception:  # noqa: BLE001 - whatever it was, its watchers are told, and the others go on
-            _log.exception("the live feed of trip %s failed", key.trip)
+            _log.exception("the live feed of trip %s failed", key.trip, extra={"trip": key.trip})
         finally:
             if self._feeds.get(key) is feed:
                 del self._feeds[key]

@@ -15,6 +15,7 @@ from travio_inventory.app.background.supervision import Job, Supervision
 from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.protocol.batches import Partition, Table
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.visited import Visited
@@ -51,12 +52,18 @@ def background_jobs(
     sweep, forget = partial(inventory.expire_holds, HOUSE), partial(inventory.forget_trips, HOUSE)
     go_on = partial(inventory.go_on_opening, HOUSE)
     jobs: dict[str, Job] = {
-        "sweeper": VisitJob("sweep", sweep, interval_ms=sweep_interval_ms, jitter=jitter).run,
+        "sweeper": VisitJob("sweep", sweep, trip=_trip_of_group, interval_ms=sweep_interval_ms, jitter=jitter).run,
         "opening of trips": VisitJob(
-            "open trips", go_on, named=_trip_named, interval_ms=OPEN_INTERVAL_MS, jitter=jitter
+            "open trips", go_on, named=_trip_named, trip=_trip_of, interval_ms=OPEN_INTERVAL_MS, jitter=jitter
         ).run,
         "forgetting of trips": VisitJob(
-            "forget trips", forget, named=_trip_named, count=forgot, interval_ms=FORGET_INTERVAL_MS, jitter=jitter
+            "forget trips",
+            forget,
+            named=_trip_named,
+            trip=_trip_of,
+            count=forgot,
+            interval_ms=FORGET_INTERVAL_MS,
+            jitter=jitter,
         ).run,
     }
     for name, relay in relays.items():
@@ -68,3 +75,11 @@ def background_jobs(
 
 def _trip_named(trip: TripKey) -> str:
     return f"{trip.trip} of {trip.organization}"
+
+
+def _trip_of(trip: TripKey) -> str:
+    return trip.trip
+
+
+def _trip_of_group(group: Partition) -> str:
+    return group.name if group.table is Table.SEAT_GROUPS else ""

@@ -50,10 +50,10 @@ class AuditJob:
         for finding in audited.left:
             self._count(finding.fault)
             if self._log_throttle.may_log(finding.fault):
-                log.error("audit: %s: %s", finding, ADVICE)
+                log.error("audit: %s: %s", finding, ADVICE, extra={"trip": finding.trip.trip})
         if not audited.groups:
             return
-        trip = f"trip {audited.trip.trip} of {audited.trip.organization}"
+        trip, about = f"trip {audited.trip.trip} of {audited.trip.organization}", audited.trip.trip
         group, why = next(iter(audited.unread.items()), (0, ""))
-        self._groups.note(len(audited.unread), f"{trip}, group {group}: {why}")
-        self._edge.note(audited.edge_unseen, f"{trip}: the edge does not say what it remembers")
+        self._groups.note(len(audited.unread), f"{trip}, group {group}: {why}", trip=about)
+        self._edge.note(audited.edge_unseen, f"{trip}: the edge does not say what it remembers", trip=about)

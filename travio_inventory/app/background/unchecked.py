@@ -34,14 +34,14 @@ class Unchecked:
         self._is_told = False
         self._count = 0
 
-    def note(self, count: int, why: str) -> None:
+    def note(self, count: int, why: str, *, trip: str = "") -> None:
         """So many of those that were looked at just now were not checked; 0 = all of them were."""
         if count:
             self._missed(self._what, count)
             self._count += count
             if not self._is_told and self._log_throttle.may_log(self._what):
                 self._is_told = True
-                self._log.warning("audit: cannot check: %s", why)
+                self._log.warning("audit: cannot check: %s", why, extra={"trip": trip})
         elif self._is_told:
             self._log.info("audit: checks each %s again; %d were not checked", self._what, self._count)
             self._is_told, self._count = False, 0

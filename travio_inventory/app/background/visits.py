@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 class VisitJob(Generic[K]):
     """No error ends it; `count` hears of each round. Each place that fails is logged at most once a minute, with its
-    trace if it is a bug.
+    trace if it is a bug, and with the `trip` that it is of.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class VisitJob(Generic[K]):
         visit: Callable[[], Awaitable[Visited[K]]],
         *,
         named: Callable[[K], str] = str,
+        trip: Callable[[K], str] = lambda _: "",
         count: Callable[[Visited[K]], None] = lambda _: None,
         interval_ms: int,
         jitter: Random,
@@ -33,6 +34,7 @@ class VisitJob(Generic[K]):
         self._verb = verb
         self._visit = visit
         self._named = named
+        self._trip = trip
         self._count = count
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._log_throttle = LogThrottle()
@@ -50,11 +52,11 @@ class VisitJob(Generic[K]):
             return False
         self._count(visited)
         for place, failure in visited.failures.items():
-            self._say(f"{self._named(place)}: ", failure)
+            self._say(f"{self._named(place)}: ", failure, trip=self._trip(place))
         return not visited.failures or len(visited.failures) < visited.count
 
-    def _say(self, place: str, error: Exception) -> None:
+    def _say(self, place: str, error: Exception, *, trip: str = "") -> None:
         if self._log_throttle.may_log(place or type(error).__name__):
             trace = None if isinstance(error, Refusal | OSError) else error
             said = self._verb, place, type(error).__name__, error
-            log.warning("cannot %s, retrying: %s%s: %s", *said, exc_info=trace)
+            log.warning("cannot %s, retrying: %s%s: %s", *said, exc_info=trace, extra={"trip": trip})
