@@ -19,9 +19,10 @@ from travio_inventory.api.auth.keys import SharedSecret
 from travio_inventory.api.auth.tokens import WORDS, TokenAuthentication, TokenRules
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.refusals import SerializedDetails
-from travio_inventory.api.grpc.service import SERVICE, InventoryService, services
+from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE, InventoryService, services
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.app.service import open_inventory
+from travio_inventory.app.serving import SERVICES
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.map_signals import MapSignals
@@ -122,6 +123,11 @@ def unnamed(request: betterproto2.Message) -> betterproto2.Message:
             if hasattr(part, field):
                 setattr(part, field, "")
     return same
+
+
+def test_every_service_has_a_table_of_its_calls() -> None:
+    """This one, and that of stock."""
+    assert {*SERVICES} == {SERVICE, STOCK_SERVICE}
 
 
 def test_every_call_has_an_example_and_names_what_its_caller_needs() -> None:

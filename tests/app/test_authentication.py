@@ -1,5 +1,6 @@
 """The service as the settings say who may call: nobody by accident, and no secret in anything that it says."""
 
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,11 +15,14 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from tests.api.test_issuer_keys import ONE, TWO, issued
 from travio_inventory.app.authentication import UNSAFE
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running
+from travio_inventory.bench.free_ports import free_port
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory import v1
 from verification.kit.in_process import settings_of
@@ -94,17 +98,44 @@ async def test_in_production_it_must_be_said_who_may_call() -> None:
         assert await is_healthy(app)
 
 
+async def told_over_http(port: int, shown: str) -> AsyncIterator[str]:
+    """What the service answers to who shows that, wherever one may show it, and where nobody may."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        for path in ("/v1/trips/T", "/api/inventory/reservations/T", "/v1/trips/T/updates"):
+            answer = await client.get(path, headers={"authorization": f"Bearer {shown}"})
+            yield f"{answer.headers} {answer.text}"
+            in_query = await client.get(path, params={"access_token": shown, "token": shown})
+            assert in_query.status_code == 401
+            yield f"{in_query.headers} {in_query.text}"
+    address = f"ws://127.0.0.1:{port}/ws?tripId=T"
+    for query, offered in (("", [Subprotocol("bearer"), Subprotocol(shown)]), (f"&access_token={shown}", None)):
+        async with connect(address + query, subprotocols=offered) as socket:
+            if offered is None:
+                await socket.send(json.dumps({"type": "subscribe", "tripId": "T"}))
+            said = str(await socket.recv())
+            assert "UNAUTHENTICATED" in said or offered
+            yield said
+    async with connect(address) as socket:
+        await socket.send(json.dumps({"type": "authenticate", "token": shown}))
+        yield str(await socket.recv())
+
+
 async def test_what_is_secret_is_not_in_what_the_service_says(tmp_path: Path) -> None:
+    """A token in a query is none: queries are in the logs of everything on the way."""
     variables = {f"TRAVIO_{name.upper()}": str(value) for name, value in TOKENS.items()}
+    variables |= {"TRAVIO_LOG_LEVEL": "DEBUG", "TRAVIO_HTTP_PORT": str(free_port())}
     shown = [token(), token(exp=0), token(secret="x" * 32), f"{token()}x"]
-    async with serving(tmp_path, TRAVIO_LOG_LEVEL="DEBUG", **variables) as service:
+    told: list[str] = []
+    async with serving(tmp_path, **variables) as service:
         app = App(None, None, None, None, None, None, service.port)  # type: ignore[arg-type]
         for each in shown:
             await status(app, f"Bearer {each}")
+            told += [said async for said in told_over_http(service.web_port, each)]
         await service.stop()
     assert UNSAFE not in service.log
     for secret in (SECRET, *shown, *(part for each in shown for part in each.split("."))):
         assert secret not in service.log
+        assert all(secret not in said for said in told)
 
 
 # Client certificates.

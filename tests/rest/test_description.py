@@ -18,6 +18,7 @@ from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE
 from travio_inventory.api.refusals import TABLE
 from travio_inventory.api.rest.problems import title_of
 from travio_inventory.app.service import running
+from travio_inventory.cli.commands import COMMANDS
 from verification.kit.in_process import settings_of
 
 ROUTES = {
@@ -100,6 +101,52 @@ STOCK_ROUTES = {
     "GetStockReport": "GET /reports/stock",
 }
 """By call of gRPC, under `/api/v1`."""
+AT_THE_MACHINE = {
+    "serve", "demo", "work", "settings", "schema", "backup", "restore", "verify", "audit", "token", "completion",
+    "bench", "events", "trip example", "plan example", "plan show", "plan convert", "import example", "stock demo",
+}  # fmt: skip
+"""Commands, and groups of them, that ask no service: they have files, a data folder or a cluster before them."""
+OF_COMMANDS = {
+    "trip open": ["InitializeTripInventory"],
+    "trip show": ["GetTrip"],
+    "trip export": ["GetTrip", "ListTripSeats"],
+    "trip manifest": ["GetManifest"],
+    "trip swap": ["SwapVehicle"],
+    "trip list": ["ListTrips"],
+    "trip prices": ["ChangeTrip"],
+    "trip times": ["ChangeTrip"],
+    "trip close": ["ControlSales"],
+    "trip reopen": ["ControlSales"],
+    "trip freeze": ["ControlSales"],
+    "trip unfreeze": ["ControlSales"],
+    "trip cancel": ["CancelTrip"],
+    "plan put": ["PutSeatPlan"],
+    "plan list": ["ListSeatPlans"],
+    "plan delete": ["DeleteSeatPlan"],
+    "plan export": ["GetTrip", "ListTripSeats"],
+    "import gtfs": ["InitializeTripInventory"],
+    "map": ["GetSeatMap", "WatchSeatMap"],
+    "summary": ["GetTripSummary"],
+    "availability": ["CheckAvailability"],
+    "hold": ["HoldSeats"],
+    "confirm": ["ConfirmBooking"],
+    "extend": ["ExtendHold"],
+    "release": ["ReleaseSeats"],
+    "cancel": ["CancelBooking"],
+    "explain": ["ExplainSeat"],
+    "move": ["MoveHold"],
+    "erase": ["ErasePassengers"],
+    "block": ["UpdateInventory"],
+    "unblock": ["UpdateInventory"],
+    "holds list": ["ListHolds"],
+    "holds show": ["GetHold"],
+    "waitlist join": ["JoinWaitlist"],
+    "waitlist leave": ["LeaveWaitlist"],
+    "waitlist list": ["GetUserWaitlist"],
+    "health": ["HealthCheck"],
+    "deeds": ["ListDeeds"],
+}
+"""Of each other command, which calls do what it does. Those about stock are a face of `stock.v1` alone."""
 FOR_EVERYBODY = {"GET /livez", "GET /readyz", "GET /api/inventory/health"}
 
 
@@ -140,6 +187,14 @@ def test_every_call_of_grpc_has_its_route(description: dict[str, Any]) -> None:
     assert (set(ROUTES), set(STOCK_ROUTES)) == (calls_of(SERVICE), calls_of(STOCK_SERVICE))
     of_stock = {route.replace(" ", " /api/v1", 1) for route in STOCK_ROUTES.values()}
     assert set(ROUTES.values()) | of_stock <= set(described)
+
+
+def test_every_command_does_what_calls_do() -> None:
+    """So each has its route, as these have."""
+    asking = {each.words for each in COMMANDS if not {each.words, each.words.split()[0]} & AT_THE_MACHINE}
+    of_stock = {words for words in asking if words.startswith("stock ")}
+    assert asking - of_stock == set(OF_COMMANDS)
+    assert {call for calls in OF_COMMANDS.values() for call in calls} <= set(ROUTES)
 
 
 def test_every_operation_says_what_it_does_what_it_needs_and_what_it_may_answer(description: dict[str, Any]) -> None:

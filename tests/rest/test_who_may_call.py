@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
+from tests.api.live.test_who_may_watch import SOCKETS
 from tests.rest.serving import BODIES
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
 from travio_inventory.api.auth.keys import SharedSecret
@@ -23,7 +24,7 @@ from travio_inventory.api.rest.callers import Callers, grant_of
 from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.readiness import Readiness
 from travio_inventory.app.service import open_assembly
-from travio_inventory.app.web import Web, routers
+from travio_inventory.app.web import Web, connect_routes, routers
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.telemetry.meters import Meters
@@ -32,6 +33,8 @@ from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token, unsigned
 
 FOR_EVERYBODY = re.compile(r"/(livez|readyz|api/inventory/health|openapi\.json|ui/.*|docs|stock|)")
 """Health, the page that sells, what it consists of, and the description."""
+CONNECT = "/inventory.v1.InventoryService/{method}"
+"""The path of the calls of gRPC over Connect: its own tests have a table of them."""
 EVERY_WORD = " ".join(sorted(WORDS))
 NOW = int(time.time())
 NOT_BELIEVED = {
@@ -73,6 +76,7 @@ class Face(NamedTuple):
 
     client: httpx.AsyncClient
     routes: list[BaseRoute]
+    """Of the application as it is served, whoever has added them."""
 
     def calls(self) -> Iterator[Call]:
         """Those that need a caller."""
@@ -84,6 +88,12 @@ class Face(NamedTuple):
         """The calls that are answered otherwise than expected."""
         found = {call.named: await call.status(self.client, authorization, **query) for call in self.calls()}
         return {named: status for named, status in found.items() if status not in expected}
+
+
+def _routes_of(app: Any) -> list[BaseRoute]:  # noqa: ANN401 - private parts of it
+    """All routes, wherever they come from."""
+    routes: list[BaseRoute] = app._app.routes
+    return routes
 
 
 @asynccontextmanager
@@ -99,10 +109,10 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[Face]:
         web = Web(inventory, feeds, readiness, authentication, clock, settings, versions, contract, Meters())
         made = list(routers(replace(web, stock=assembly.stock)))
         callers = Callers(authentication, default_organization="default")
-        app = application(made, callers, WebRules(BODIES, deadline_s=10))
+        app = application(made, callers, WebRules(BODIES, deadline_s=10), others=connect_routes(web, callers, BODIES))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            yield Face(client, [route for router in made for route in router.routes])
+            yield Face(client, _routes_of(app))
         await feeds.close()
 
 
@@ -113,6 +123,14 @@ async def face() -> AsyncIterator[Face]:
 
 
 async def test_every_route_says_who_may_call_it_or_is_for_everybody(face: Face) -> None:
+    sockets = {route.path for route in face.routes if isinstance(route, WebSocketRoute | APIWebSocketRoute)}
+    assert sockets == set(SOCKETS)
+    others = {
+        getattr(route, "path", repr(route))
+        for route in face.routes
+        if not isinstance(route, APIRoute | WebSocketRoute | APIWebSocketRoute)
+    }
+    assert others == {"/openapi.json", CONNECT}, "calls of another kind need such a table of their own"
     undeclared = {
         route.path
         for route in face.routes

@@ -9,8 +9,10 @@ from traceback import walk_tb
 import pytest
 
 from tests.api.live.conftest import RULES
+from travio_inventory.api.live.feed import FeedRules
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.told import NOWHERE, Because, Delta, Heartbeat, Position, Snapshot, parse_position
+from travio_inventory.app.service import running
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded, PermissionDenied, WrongRequest
 from travio_inventory.protocol.batches import Kind
@@ -21,6 +23,7 @@ from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Ends, TripKey
 from travio_inventory.seats.use_cases.follow_maps import MapPart
 from verification.kit.asking import control_sales
+from verification.kit.in_process import settings_of
 from verification.kit.sale import Sale
 from verification.kit.trips import SEATS
 from verification.kit.watching import Watcher, crowd
@@ -124,6 +127,16 @@ async def test_heartbeats_come_while_nothing_changes(sale: Sale) -> None:
     assert ann.told[-1].as_of_ms == sale.clock.at_ms - 2_000
     assert ann.wrong == []
     await feeds.close()
+
+
+def test_a_service_looks_again_each_2_s_and_says_that_it_is_there_each_15() -> None:
+    """Clients of streams of old expect a comment each 30 s at least."""
+    assert (FeedRules().look_again_s, FeedRules().heartbeat_s) == (2.0, 15.0)
+
+
+async def test_a_service_has_those_rules() -> None:
+    async with running(settings_of(), only="grpc") as app:
+        assert app.feeds._rules == FeedRules()
 
 
 async def test_a_heartbeat_needs_no_look(sale: Sale) -> None:

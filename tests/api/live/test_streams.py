@@ -82,6 +82,18 @@ async def test_a_stream_tells_what_changes_in_the_words_of_old() -> None:
     assert app.feeds.watchers == 0
 
 
+async def test_watchers_do_not_come_back_all_at_once() -> None:
+    """Each is told another time to wait: that twenty are told the same one by chance happens to nobody."""
+    waits_ms = set()
+    async with selling() as app:
+        for _ in range(20):
+            async with streaming(app, shape="native") as stream:
+                await stream.next()
+                waits_ms.add(stream.retry_ms)
+    assert len(waits_ms) > 1
+    assert all(1_000 <= each <= 5_000 for each in waits_ms)
+
+
 async def test_a_watcher_that_leaves_is_noticed() -> None:
     async with selling() as app:
         async with streaming(app, shape="native") as stream:

@@ -18,6 +18,8 @@ from verification.kit.tokens import token
 
 ORGANIZATION = "default"
 FACES = {"native": {"tripId": "t1"}, "showtimes": {"showtimeId": "t1"}}
+SOCKETS = ("/ws", "/")
+"""The paths of sockets."""
 SHOWN_IN = ("header", "subprotocol", "first message")
 TOO_FEW = " ".join(sorted(WORDS - {"read"}))
 
@@ -55,8 +57,8 @@ async def showing(app: App, authorization: str, shown_in: str, path: str) -> Asy
 
 
 def asking(named: dict[str, str], **more: str) -> str:
-    """The path that names it."""
-    return "/ws?" + "&".join(f"{name}={value}" for name, value in (named | more).items())
+    """The path that names it, of those that there are."""
+    return SOCKETS["showtimeId" in named] + "?" + "&".join(f"{name}={value}" for name, value in (named | more).items())
 
 
 async def told(opened: ClientConnection) -> dict[str, Any]:
