@@ -74,10 +74,10 @@ class Broker:
 
 
 @asynccontextmanager
-async def on_kafka(node: Kafka) -> AsyncIterator[Broker]:
-    """A new topic of three partitions and a new group."""
+async def on_kafka(node: Kafka, *, compression: str = "producer") -> AsyncIterator[Broker]:
+    """A new topic of three partitions, whose records are compressed so, and a new group."""
     topic = f"t{token_hex(4)}"
-    await node.create(topic)
+    await node.create(topic, compression_type=compression)
     producer = AIOKafkaProducer(bootstrap_servers=node.internal, acks="all", enable_idempotence=True)
     await producer.start()
 

@@ -7,12 +7,16 @@ from random import Random
 
 import aio_pika
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from pamqp.commands import Basic
 
-from tests.events.inbound.brokers import Broker, on_rabbitmq
+from tests.events.inbound.brokers import Broker, on_kafka, on_rabbitmq
 from tests.events.inbound.test_brokers import is_all_booked_once, payments, taking
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.sale import Market, Sale
+from verification.servers.kafka import Kafka
 from verification.servers.rabbitmq import RabbitServer
 
 SEATS = 6
@@ -89,4 +93,74 @@ async def test_properties_that_nobody_can_read_make_dead_letters_and_stop_no_que
         assert sorted(letter.size for letter in kept) == sorted(map(len, UNREADABLE))
         assert {letter.reason for letter in kept} == {"NOT_READABLE"}
         assert any("year 55840" in letter.said for letter in kept)
+        await is_all_booked_once(sale, seats=SEATS)
+
+
+async def test_a_queue_that_was_deleted_is_taken_from_once_it_is_there_again(
+    rabbitmq_node: RabbitServer, sale: Sale
+) -> None:
+    """The broker ends the consumer alone, as it does where a queue gets another leader; the connection stays."""
+    async with on_rabbitmq(rabbitmq_node) as broker, taking(broker, sale):
+        before, *after = await payments(sale, seats=SEATS)
+        await broker.send(before)
+        await broker.drained()
+        rabbitmq_node.control("delete_queue", broker.name)
+        async with await aio_pika.connect(rabbitmq_node.url) as connection:
+            queue = await (await connection.channel()).declare_queue(broker.name, durable=True)
+            await queue.bind(f"{broker.name}.events", "#")
+        for each in after:
+            await broker.send(each)
+        await broker.drained()
+        await is_all_booked_once(sale, seats=SEATS)
+
+
+NAME, NO_UTF8 = b"a-name-of-a-header", b"\xff" * 18
+
+
+class Spoilt(_DefaultRecordBatchBuilderPy):  # type: ignore[misc]  # the library has no types
+    """Writes batches as a sender of another library may."""
+
+    def append(self, *record: object, **named: object) -> object:
+        """A record; the name of its header is no text."""
+        told = super().append(*record, **named)
+        self._buffer[:] = self._buffer.replace(NAME, NO_UTF8)
+        return told
+
+
+async def test_records_that_nobody_can_read_make_dead_letters_and_stop_no_partition(
+    kafka_node: Kafka, sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what is behind one in its batch, which cannot be read without it; what is before it takes effect."""
+    async with on_kafka(kafka_node) as broker:
+        first, second, *others = await payments(sale, seats=SEATS)
+        await broker.send(first)
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_node.internal)
+        await producer.start()
+        with monkeypatch.context() as spoiling:
+            spoiling.setattr(message_accumulator, "DefaultRecordBatchBuilder", Spoilt)
+            for partition in range(3):
+                batch = producer.create_batch()
+                batch.append(key=b"k", value=second.body, timestamp=None)
+                batch.append(key=b"k", value=b"{}", timestamp=None, headers=[(NAME.decode(), b"")])
+                batch.append(key=b"k", value=b"{}", timestamp=None)
+                batch.close()
+                await (await producer.send_batch(batch, broker.name, partition=partition))
+        await producer.stop()
+        for each in others:
+            await broker.send(each)
+        async with taking(broker, sale):
+            await broker.drained()
+        kept = await broker.kept()
+        assert [letter.reason for letter in kept] == ["NOT_READABLE"] * 6
+        assert len({letter.place for letter in kept}) == 6
+        await is_all_booked_once(sale, seats=SEATS)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+async def test_events_are_read_however_their_sender_compresses_them(kafka_node: Kafka, sale: Sale, codec: str) -> None:
+    async with on_kafka(kafka_node, compression=codec) as broker, taking(broker, sale):
+        for each in await payments(sale, seats=SEATS):
+            await broker.send(each)
+        await broker.drained()
+        assert await broker.reasons() == []
         await is_all_booked_once(sale, seats=SEATS)

@@ -22,4 +22,4 @@ def _read_or_say_why(properties: Basic.Properties, flags: int, data: bytes) -> N
     except Exception as wrong:  # noqa: BLE001 - a text that is no UTF-8, a moment beyond all years, a table too deep
         for name in properties.__slots__:
             setattr(properties, name, None)
-        properties.headers = {UNREADABLE: f"{type(wrong).__name__}: {wrong}"}
+        properties.headers = {UNREADABLE: f"its properties cannot be read: {type(wrong).__name__}: {wrong}"}

@@ -44,7 +44,7 @@ class Envelope:
         """Raises Unfit."""
         self._message = message
         if message.fault:
-            raise Unfit("NOT_READABLE", f"what it says beside its body: {message.fault}")
+            raise Unfit("NOT_READABLE", message.fault)
         if len(message.body) > BYTES_MAX:
             raise Unfit("TOO_LARGE", f"the message has {len(message.body)} bytes; at most {BYTES_MAX}")
         headers = {header.name.lower(): header.value for header in message.headers}

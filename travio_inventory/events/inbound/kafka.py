@@ -3,7 +3,8 @@
 Each partition has a task of its own, so that one which waits stops no other. Within a partition events of one key are
 taken one after the other, others at once; a part of it is committed when all of it is done. A process that ends, or
 loses the partition, before that leaves it to the next one, which takes the part again and finds in the inbox what is
-done.
+done. A record that the library cannot read, and what is behind it in its batch, are dead letters that say where they
+are.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from contextlib import suppress
 
 import anyio
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalStateError, KafkaError
 
 from travio_inventory.events.brokers.kafka import connection_options
 from travio_inventory.events.inbound.choice import KafkaSource
@@ -28,6 +29,11 @@ AT_ONCE_MAX = 16
 POLL_MS = 500
 PARTITION_BYTES = 1_048_576
 """What is fetched of a partition ahead; a larger event is fetched alone."""
+READS_MAX = 3
+"""After so many more attempts a record that cannot be read is a dead letter: a packet may have been damaged."""
+UNREADABLE = (CorruptRecordException, ValueError, IndexError)
+"""What the library raises of such a record: a header whose name is no UTF-8, a batch that is cut."""
+PLACE = "travio-place"
 AGAIN_S = 1.0
 LOOK_EVERY_S = 10.0
 """How soon a renewed password or certificate is used."""
@@ -35,6 +41,10 @@ NEVER_MS = 2**31 - 1
 """A partition that waits stays ours: heartbeats go on, however long nothing is fetched."""
 
 log = logging.getLogger(__name__)
+
+
+class _UnreadableError(Exception):
+    """The record at the position of the partition, or one soon after it, cannot be read."""
 
 
 class KafkaConsumer:
@@ -103,15 +113,31 @@ class KafkaConsumer:
         await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
-        while True:
-            part = (await consumer.getmany(place, timeout_ms=POLL_MS, max_records=PART_MAX)).get(place, [])
-            if not part:
-                continue
-            await self._take(part)
-            try:
-                await consumer.commit({place: part[-1].offset + 1})
-            except (CommitFailedError, IllegalStateError):
-                return  # it was given to another process meanwhile
+        unread = 0
+        try:
+            while True:
+                try:
+                    part = await _fetched(consumer, place, at_most=1 if unread else PART_MAX)
+                except _UnreadableError as why:
+                    unread += 1
+                    if unread > READS_MAX:
+                        await self._set_aside(consumer, place, str(why))
+                    continue
+                if part:
+                    unread = 0
+                    await self._take(part)
+                    await consumer.commit({place: part[-1].offset + 1})
+        except (CommitFailedError, IllegalStateError):
+            return  # it was given to another process meanwhile
+
+    async def _set_aside(self, consumer: AIOKafkaConsumer, place: TopicPartition, why: str) -> None:
+        """The record at the position is a dead letter: it stays where it is, and the partition goes on behind it."""
+        at = await consumer.position(place)
+        where = f"{place.topic}/{place.partition}@{at}"
+        header = Header(PLACE, where.encode())  # by which its letter is told from others without a body
+        await self._delivery.see_through(Message(place.topic, where, b"", (header,), fault=why))
+        await consumer.commit({place: at + 1})
+        consumer.seek(place, at + 1)
 
     async def _take(self, part: Sequence[ConsumerRecord]) -> None:
         by_key: dict[bytes | None, list[ConsumerRecord]] = {}
@@ -152,6 +178,21 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
     def _ended(self, worker: asyncio.Task[None]) -> None:
         if not worker.cancelled() and (error := worker.exception()) and not self.failed.done():
             self.failed.set_exception(error)
+
+
+async def _fetched(consumer: AIOKafkaConsumer, place: TopicPartition, *, at_most: int) -> Sequence[ConsumerRecord]:
+    """What comes next of the partition, at most so many records. Raises _UnreadableError, with nothing taken, and
+    KafkaError.
+    """
+    try:
+        found: Sequence[ConsumerRecord] = (await consumer.getmany(place, timeout_ms=POLL_MS, max_records=at_most)).get(
+            place, []
+        )
+    except UNREADABLE as wrong:
+        consumer.seek(place, await consumer.position(place))  # what it had read before is read again
+        said = f"the record cannot be read, and stays in its topic: {type(wrong).__name__}: {wrong}"
+        raise _UnreadableError(said) from wrong
+    return found
 
 
 def _message(record: ConsumerRecord) -> Message:

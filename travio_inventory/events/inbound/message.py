@@ -18,7 +18,7 @@ class Header(NamedTuple):
 class Message:
     """`topic` is the topic or queue that it came by, `place` where in it, for people. `at_ms` is when the broker says
     that it was sent, 0 where it does not say. `key` is what the broker keeps in order, None where it has none. `fault`
-    is why what the message says beside its body cannot be read, "" where it can.
+    is why the broker's library cannot read the whole of it, "" where it can.
     """
 
     topic: str

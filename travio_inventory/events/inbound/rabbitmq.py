@@ -56,6 +56,8 @@ class RabbitConsumer:
             channel = await connection.channel()
             for ends in (connection, channel):
                 ends.close_callbacks.add(lambda *_: _set(closed))
+            line = await channel.get_underlay_channel()
+            line.on_consumer_cancel_callbacks.add(lambda _: _set(closed))  # the queue was deleted, or is led elsewhere
             await channel.set_qos(prefetch_count=self._source.at_once)
             queue = await _queue(channel, self._source)
             await queue.consume(partial(self._begin, closed))
