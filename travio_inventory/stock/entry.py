@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
+from travio_inventory.kernel.quick import quick
 from travio_inventory.protocol.hold import Recorded, digest_of
 
 QUANTITY_MAX = 10**12
@@ -61,6 +62,7 @@ class Sharing:
     """Of each row that gave units to this one, its number, and that of its last move that came here."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class InventoryEntry:
     """An entry as it stands; `version` counts its changes, those of quantities too."""

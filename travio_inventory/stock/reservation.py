@@ -19,6 +19,7 @@ from typing import NamedTuple, assert_never
 
 from travio_inventory.kernel.actor import Actor, ActorKind
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.quick import quick
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.hold import (
     Aborted,
@@ -145,6 +146,7 @@ class ReservedLine(NamedTuple):
     quantity: int
 
 
+@quick
 @dataclass(frozen=True)
 class Reservation:
     """A hold of the protocol. Its holder is its order; the first line's partition is its home."""
@@ -247,6 +249,7 @@ class Reservation:
         return StockNotFound(f"line of the reservation as {', '.join(sorted(parts))}")
 
 
+@quick
 @dataclass(frozen=True)
 class Planned:
     """A request of the protocol: the lines that were chosen for what was asked for."""
@@ -299,6 +302,6 @@ class Planned:
         )
 
 
-def holder_of(organization: str, order_id: str) -> Actor:
+def holder_of(organization: str, order_id: str, by: ActorKind = ActorKind.SERVICE) -> Actor:
     """The order, as the protocol knows a holder."""
-    return Actor(organization, order_id, frozenset(), ActorKind.SERVICE)
+    return Actor(organization, order_id, frozenset(), by)

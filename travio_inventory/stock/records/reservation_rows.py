@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Kind, Row, RowKey, Write
@@ -42,8 +43,8 @@ def hold_row(reservation: Reservation) -> Row:
     }
 
 
-def read_reservation(organization: str, reservation_id: str, row: Row) -> Reservation:
-    """The reservation that its row says."""
+def read_reservation(organization: str, reservation_id: str, row: Row, by: ActorKind) -> Reservation:
+    """The reservation that its row says, for a step by these."""
     recorded = Recorded(rows.number(row, "event_epoch"), rows.number(row, "event_at_ms"))
     return Reservation(
         reservation_id,
@@ -59,6 +60,7 @@ def read_reservation(organization: str, reservation_id: str, row: Row) -> Reserv
         rows.number(row, "extensions"),
         recorded,
         tuple(json.loads(rows.text(row, "given_up") or "[]")),
+        by=by,
     )
 
 

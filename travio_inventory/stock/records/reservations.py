@@ -1,7 +1,6 @@
 """Reservations, on the protocol: made, committed, given back and found."""
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from travio_inventory.kernel.actor import Actor, ActorKind
@@ -202,7 +201,7 @@ class Reservations:
         named, in_doubt = self._made.of_order(organization, of.order_id), False
         if named:
             try:
-                actor = replace(holder_of(organization, of.order_id), kind=by)
+                actor = holder_of(organization, of.order_id, by)
                 stepped = await self.protocol.deciding.at_once(actor, named, state, of.parts)
             except OutcomeUnknown:
                 stepped, in_doubt = None, True
@@ -237,7 +236,7 @@ class Reservations:
         named = "" if views is None else await self._slot(organization, of.order_id, views)
         if not (named or (named := await self._last_of(organization, of.order_id))):
             raise StockNotFound("reservation of the order")
-        return replace(holder_of(organization, of.order_id), kind=by), named
+        return holder_of(organization, of.order_id, by), named
 
     async def _holder(self, organization: str, reservation_id: str, by: ActorKind) -> Actor:
         """Whose it is: that never changes."""
@@ -247,7 +246,7 @@ class Reservations:
             order = order or await self.protocol.holder(organization, made)
         except HoldNotFound:
             raise StockNotFound("reservation") from None
-        return replace(holder_of(organization, order), kind=by)
+        return holder_of(organization, order, by)
 
     async def _reopen(self, found: Reservation, parts: Collection[str] | None) -> None:
         """Open again, in other partitions than its home, what was committed: sweepers find it there, whatever happens

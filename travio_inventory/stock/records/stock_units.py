@@ -18,7 +18,6 @@ is returned: were it closed while the row says committed, a cancel under way wou
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.protocol import rows
@@ -98,7 +97,7 @@ class StockUnits:
 
     def read(self, organization: str, hold_id: str, row: Row, *, by: ActorKind = ActorKind.SERVICE) -> Reservation:
         """See Resource."""
-        return replace(reservation_rows.read_reservation(organization, hold_id, row), by=by)
+        return reservation_rows.read_reservation(organization, hold_id, row, by)
 
     def columns(self, hold: Reservation) -> Row:
         """See Resource."""
