@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tests.settings.conftest import Environment
 from tests.settings.reading import values
 from travio_inventory import settings as module
-from travio_inventory.settings import COMPONENTS, KEYS, listed, load_settings, names
+from travio_inventory.settings import COMPONENTS, KEYS, SettingsError, listed, load_settings, names
 from verification.pages.architecture import PACKAGE
 from verification.pages.settings_page import DOCUMENT, page
 
@@ -86,6 +86,10 @@ OTHER_VALUES = MappingProxyType(
         "stock_approval_above": "100,acme=20",
         "stock_automatic_orders_seconds": "60",
         "stock_allocation": "cost,region",
+        "kafka_brokers": "kafka-1:9092,kafka-2:9092",
+        "kafka_group_id": "shop",
+        "kafka_topic_inventory_events": "stock",
+        "kafka_topic_order_events": "orders",
         "stock_parcel_costs": "north=450,south=390",
         "stock_parcel_cost_per_km": "2",
         "trip_change_seconds": "11",
@@ -167,6 +171,7 @@ TOGETHER = MappingProxyType(
         "redis_addr": {"TRAVIO_EDGE": "local"},
         "traces": {"TRAVIO_OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"},
         "otel_exporter_otlp_endpoint": {"TRAVIO_TRACES": "off"},
+        "kafka_brokers": {"TRAVIO_EVENTS": "json-lines", "TRAVIO_EVENTS_IN": "none"},
         "redis_user": {"TRAVIO_REDIS_PASSWORD": "word"},
         "redis_ca_file": {"TRAVIO_REDIS_TLS": "on"},
     }
@@ -200,7 +205,8 @@ def test_the_composition_root_uses_every_setting() -> None:
         for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Attribute)
     }
-    assert {(name, field) for name, component in COMPONENTS.items() for field in component.model_fields} - used == set()
+    every = {(name, field) for name, component in COMPONENTS.items() for field in component.model_fields}
+    assert {name for name, _ in every - used} == {"kafka"}, "others are chosen by these when settings are loaded"
 
 
 def named(node: ast.expr) -> str:
@@ -260,6 +266,35 @@ def test_an_address_chooses_its_backend_unless_another_is_named(
     assert (line.value, line.source) == (chosen, variable)
     environment[names(field)[0]] = "memory" if field == "store" else "absent"
     assert values(load_settings())[field] in {"memory", "absent"}
+
+
+def test_brokers_of_a_shop_choose_where_orders_come_from_and_stock_is_told(environment: Environment) -> None:
+    assert values(load_settings())["events_in"] == "none"
+    environment["KAFKA_BROKERS"] = "kafka-1:9092, kafka-2:9092"
+    chosen = values(load_settings())
+    servers = "kafka://kafka-1:9092;kafka-2:9092"
+    assert chosen["events"] == f"json-lines,stock={servers}?topic=inventory.events&shape=stock"
+    assert chosen["events_in"] == f"{servers}?topics=order.events&group=inventory-service"
+    assert chosen["events_in_organization"] == "default"
+    sources = {line.name: line.source for line in listed(load_settings())}
+    assert sources["TRAVIO_EVENTS"] == sources["TRAVIO_EVENTS_IN"] == "KAFKA_BROKERS"
+    environment.update(
+        {
+            "KAFKA_GROUP_ID": "shop",
+            "KAFKA_TOPIC_ORDER_EVENTS": "orders",
+            "KAFKA_TOPIC_INVENTORY_EVENTS": "stock",
+            "TRAVIO_DEFAULT_ORGANIZATION": "acme",
+        }
+    )
+    chosen = values(load_settings())
+    assert chosen["events"] == f"json-lines,stock={servers}?topic=stock&shape=stock"
+    assert (chosen["events_in"], chosen["events_in_organization"]) == (f"{servers}?topics=orders&group=shop", "acme")
+    environment.update({"EVENTS": "none", "EVENTS_IN": "none"})
+    chosen = values(load_settings())
+    assert (chosen["events"], chosen["events_in"], chosen["events_in_organization"]) == ("none", "none", "")
+    environment["KAFKA_TOPIC_ORDER_EVENTS"] = "no topic"
+    with pytest.raises(SettingsError, match="KAFKA_BROKERS=.*, its topics and its group: has a source that is wrong"):
+        load_settings()
 
 
 @pytest.mark.usefixtures("environment")

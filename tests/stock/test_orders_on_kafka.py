@@ -144,6 +144,28 @@ async def test_orders_that_come_in_are_reserved_committed_and_told_of(
     }
 
 
+async def test_brokers_alone_are_enough_for_orders_that_name_no_organization(kafka_node: Kafka, tmp_path: Path) -> None:
+    orders, stock = (f"{name}{token_hex(3)}" for name in ("orders", "stock"))
+    for topic in (orders, stock):
+        await kafka_node.create(topic)
+    settings = settings_of(
+        tmp_path, background=True, default_organization=SHOP.organization, kafka_brokers=kafka_node.address,
+        kafka_group_id=token_hex(3), kafka_topic_order_events=orders, kafka_topic_inventory_events=stock,
+    )  # fmt: skip
+    async with working(settings) as app, sending_to(kafka_node, orders) as send:
+        await opened(app, 5)
+        for said in ({"type": "order.created", "items": [{"sku": "cup", "quantity": 2}]}, {"type": PAID}):
+            body = json.dumps({"eventId": token_hex(4), "orderId": "o1", **said}).encode()
+            await send(Message(orders, "", body, key=b"o1"))
+
+        async def is_committed() -> bool:
+            kinds = {each["type"] for each in await told(kafka_node, stock)}
+            return {"inventory.reserved", "inventory.committed"} <= kinds
+
+        await until(is_committed)
+        assert await quantities(app) == {"cup": (3, 0)}
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(3))
 async def test_while_consumers_are_killed_each_order_is_reserved_once_and_none_is_oversold(

@@ -134,6 +134,10 @@ def _say_ready(settings: Settings, app: App) -> None:
         log.warning("SCYLLA_HOSTS=%s is ignored: TRAVIO_STORE=%s", scylla.hosts, store.kind)
     if "addr" in redis.model_fields_set and edge.kind != "redis":
         log.warning("REDIS_ADDR=%s is ignored: TRAVIO_EDGE=%s", redis.addr, edge.kind)
+    if settings.kafka.brokers and not settings.kafka.chosen.items() & {
+        ("events", settings.events.sinks), ("events_in", settings.events_in.sources),
+    }:  # fmt: skip
+        log.warning("KAFKA_BROKERS=%s is ignored: TRAVIO_EVENTS and TRAVIO_EVENTS_IN are set", settings.kafka.brokers)
     if (app.port or app.http_port) and settings.auth.kind == "off":
         log.warning(UNSAFE)
     tls = " with TLS" if server.tls_cert else ""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from travio_inventory.settings.component import Component
 from travio_inventory.settings.environment import is_set, name_used, names
-from travio_inventory.settings.loading import CHOSEN_BY, COMPONENTS, Settings
+from travio_inventory.settings.loading import CHOSEN_BY, CHOSEN_BY_BROKERS, COMPONENTS, Settings
 from travio_inventory.settings.words import plain
 
 
@@ -50,6 +50,6 @@ def _listed(settings: Settings, component: Component, field: str) -> Setting:
 
 def _source(settings: Settings, key: str) -> str:
     """What set it: its own variable, or the address that selects it."""
-    address, _ = CHOSEN_BY.get(key, (key, ""))
+    address = "kafka_brokers" if key in CHOSEN_BY_BROKERS else CHOSEN_BY.get(key, (key, ""))[0]
     decided_by = key if key in settings.given or is_set(key) else address
     return "given" if decided_by in settings.given else name_used(decided_by)

@@ -16,6 +16,7 @@ from travio_inventory.settings.events import EventSettings
 from travio_inventory.settings.events_in import EventInSettings
 from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.http import HttpSettings
+from travio_inventory.settings.kafka import KafkaSettings
 from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.logs import LogSettings
 from travio_inventory.settings.metrics import MetricsSettings
@@ -38,6 +39,8 @@ CHOSEN_BY = MappingProxyType(
     }
 )
 """An address selects its backend unless another one is set; otherwise the address would be ignored silently."""
+CHOSEN_BY_BROKERS = ("events", "events_in", "events_in_organization")
+"""Settings that KAFKA_BROKERS selects, unless they are set."""
 
 MASK = "**********"
 """Shown instead of a secret."""
@@ -60,6 +63,7 @@ class Settings(BaseModel):
     scylla: ScyllaSettings = Field(default_factory=ScyllaSettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     events_in: EventInSettings = Field(default_factory=EventInSettings)
     trips: TripSettings = Field(default_factory=TripSettings)
@@ -92,7 +96,7 @@ def load_settings(**given: object) -> Settings:
 
     Raises SettingsError with everything that is wrong, on one line.
     """
-    values = _chosen_by_address(given) | given
+    values = _chosen_by_address(given) | _chosen_by_brokers(given) | given
     wrong = [f"{key}: no such setting" for key in given if key not in KEYS]
     components: dict[str, Component] = {}
     for name, component in COMPONENTS.items():
@@ -119,6 +123,18 @@ def _chosen_by_address(given: Mapping[str, object]) -> dict[str, object]:
         for key, (address, backend) in CHOSEN_BY.items()
         if (address in given or is_set(address)) and not is_set(key)
     }
+
+
+def _chosen_by_brokers(given: Mapping[str, object]) -> dict[str, object]:
+    try:
+        kafka = KafkaSettings(**{f: given[key] for f, key in KafkaSettings.keys().items() if key in given})
+        server = ServerSettings(**{f: given[key] for f, key in ServerSettings.keys().items() if key in given})
+    except ValidationError:
+        return {}  # what is wrong is told with the rest
+    chosen = {key: value for key, value in kafka.chosen.items() if key not in given and not is_set(key)}
+    if "events_in" in chosen and not is_set("events_in_organization"):
+        chosen["events_in_organization"] = server.default_organization
+    return chosen
 
 
 def _wrong(component: type[Component], error: Any, given: Mapping[str, object]) -> str:  # noqa: ANN401 - pydantic's own
