@@ -293,7 +293,7 @@ def test_brokers_of_a_shop_choose_where_orders_come_from_and_stock_is_told(envir
     chosen = values(load_settings())
     assert (chosen["events"], chosen["events_in"], chosen["events_in_organization"]) == ("none", "none", "")
     environment["KAFKA_TOPIC_ORDER_EVENTS"] = "no topic"
-    with pytest.raises(SettingsError, match="KAFKA_BROKERS=.*, its topics and its group: has a source that is wrong"):
+    with pytest.raises(SettingsError, match="its topics and its group: has a source that is wrong"):
         load_settings()
 
 
