@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 
@@ -30,6 +30,8 @@ from travio_inventory.settings.store import StoreSettings
 from travio_inventory.settings.traces import TraceSettings
 from travio_inventory.settings.trips import TripSettings
 from travio_inventory.settings.words import shown
+
+C = TypeVar("C", bound=Component)
 
 CHOSEN_BY = MappingProxyType(
     {
@@ -101,7 +103,7 @@ def load_settings(**given: object) -> Settings:
     components: dict[str, Component] = {}
     for name, component in COMPONENTS.items():
         try:
-            components[name] = component(**{f: values[key] for f, key in component.keys().items() if key in values})
+            components[name] = _read(component, values)
         except ValidationError as failed:
             wrong += dict.fromkeys(_wrong(component, error, given) for error in failed.errors())
     wrong += unknown_variables(_VARIABLES)
@@ -117,6 +119,11 @@ def shadowed() -> Mapping[str, str]:
     return shadowed_variables(_VARIABLES)
 
 
+def _read(component: type[C], given: Mapping[str, object]) -> C:
+    """The component with the values of these keys. Raises ValidationError."""
+    return component(**{field: given[key] for field, key in component.keys().items() if key in given})
+
+
 def _chosen_by_address(given: Mapping[str, object]) -> dict[str, object]:
     return {
         key: backend
@@ -127,11 +134,12 @@ def _chosen_by_address(given: Mapping[str, object]) -> dict[str, object]:
 
 def _chosen_by_brokers(given: Mapping[str, object]) -> dict[str, object]:
     try:
-        kafka = KafkaSettings(**{f: given[key] for f, key in KafkaSettings.keys().items() if key in given})
-        server = ServerSettings(**{f: given[key] for f, key in ServerSettings.keys().items() if key in given})
+        kafka, server = _read(KafkaSettings, given), _read(ServerSettings, given)
     except ValidationError:
         return {}  # what is wrong is told with the rest
-    chosen = {key: value for key, value in kafka.chosen.items() if key not in given and not is_set(key)}
+    chosen: dict[str, object] = {
+        key: value for key, value in kafka.chosen.items() if key not in given and not is_set(key)
+    }
     if "events_in" in chosen and not is_set("events_in_organization"):
         chosen["events_in_organization"] = server.default_organization
     return chosen
