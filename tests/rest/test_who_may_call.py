@@ -2,10 +2,11 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 import httpx
 import pytest
@@ -48,6 +49,10 @@ NOT_BELIEVED = {
 }
 USERS = " ".join(sorted(WORDS - {Grant.DELEGATE}))
 
+Named: TypeAlias = Mapping[str, str]
+NOBODY: Named = MappingProxyType({})
+"""Headers that name whom a call is for: none."""
+
 
 class Call(NamedTuple):
     """One method of a route, and what its caller needs."""
@@ -60,10 +65,10 @@ class Call(NamedTuple):
     def named(self) -> str:
         return f"{self.method} {self.path}"
 
-    async def status(self, client: httpx.AsyncClient, authorization: str, **query: str) -> int:
+    async def status(self, client: httpx.AsyncClient, authorization: str, named: Named = NOBODY, **query: str) -> int:
         """The status of the answer; of a problem of authentication it is checked that HTTP says what is missing."""
         path = re.sub(r"\{[^}]*\}", "1", self.path)
-        headers = {"authorization": authorization} if authorization else {}
+        headers = {**named} | ({"authorization": authorization} if authorization else {})
         body: dict[str, object] | None = None if self.method in ("GET", "DELETE") else {}
         async with client.stream(self.method, path, params=query, headers=headers, json=body) as answer:
             if answer.status_code == 401:
@@ -84,9 +89,11 @@ class Face(NamedTuple):
             if isinstance(route, APIRoute) and (grant := grant_of(route)) is not None:
                 yield from (Call(method, route.path, grant) for method in sorted(route.methods or ()))
 
-    async def not_answered(self, *expected: int, authorization: str, **query: str) -> dict[str, int]:
+    async def not_answered(
+        self, *expected: int, authorization: str, named: Named = NOBODY, **query: str
+    ) -> dict[str, int]:
         """The calls that are answered otherwise than expected."""
-        found = {call.named: await call.status(self.client, authorization, **query) for call in self.calls()}
+        found = {call.named: await call.status(self.client, authorization, named, **query) for call in self.calls()}
         return {named: status for named, status in found.items() if status not in expected}
 
 
@@ -161,6 +168,9 @@ async def test_a_caller_with_that_scope_alone_may_make_it(face: Face) -> None:
 async def test_a_caller_asks_nothing_of_another_organization_and_for_no_other_user(face: Face) -> None:
     assert await face.not_answered(403, authorization=f"Bearer {token(scope=EVERY_WORD)}", org_id="other") == {}
     assert await face.not_answered(403, authorization=f"Bearer {token(scope=USERS)}", user_id="bob") == {}
+    for header, words in (("x-organization-id", EVERY_WORD), ("x-user-id", USERS)):
+        shown = f"Bearer {token(scope=words)}"
+        assert await face.not_answered(403, authorization=shown, named={header: "other"}) == {}
 
 
 async def test_where_anybody_may_look_nobody_does_more_without_a_token() -> None:
