@@ -15,7 +15,7 @@ SEEDS_MAX = 10
 """The number of seeds that are searched from the one that is known to catch a design."""
 ANSWERS = {
     "draft ok", "ship ok", "ship InsufficientStock", "receive ok", "receive NotInTransit", "receive unknown",
-    "receive OwnAdjustment",
+    "cancel transfer OwnAdjustment",
     "cancel transfer ok", "cancel transfer TransferEnded", "adjust many ok", "decide ok", "decide OwnAdjustment",
     "decide ApprovalEnded", "order.created ok", "order.created unknown", "payment.successful ok", "payment.failed ok",
     "order.cancelled ok", "reserve ok", "reserve InsufficientStock", "commit ok", "cancel ok",
