@@ -18,7 +18,8 @@ RULES: list[dict[str, Any]] = [
 ]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
-SCENES = [each["name"] for each in yaml.safe_load((FOLDER / "alerts_test.yaml").read_text())["tests"]]
+TESTS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts_test.yaml").read_text())["tests"]
+SCENES = [each["name"] for each in TESTS]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 TARGET_LABELS = {"namespace", "pod", "instance", "job"}
 """What Prometheus adds to every series of a target."""
@@ -62,6 +63,16 @@ def test_each_alert_fires_and_does_not_in_its_scenes() -> None:
     assert {name.split()[0] for name in SCENES if " fires: " in name} == ALERTS.keys()
     assert {name.split()[0] for name in SCENES if " does not fire: " in name} == ALERTS.keys()
     ran("promtool", "test", "rules", "alerts_test.yaml")
+
+
+@pytest.mark.parametrize("scene", TESTS, ids=lambda scene: str(scene["name"]))
+def test_a_scene_says_whether_the_alert_of_its_name_is_told_of(scene: dict[str, Any]) -> None:
+    """Else a scene could pass whatever becomes of the rule."""
+    alert, said = scene["name"].split(maxsplit=1)
+    asked = f'(ALERTS{{alertname="{alert}",alertstate="firing"}})'
+    found = {bool(each["exp_samples"]) for each in scene["promql_expr_test"] if each["expr"].endswith(asked)}
+    assert said.startswith("fires: " if True in found else "does not fire: ")
+    assert found
 
 
 @pytest.mark.thorough

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import cast
 
 import httpx
 import pytest
@@ -18,9 +17,8 @@ from travio_inventory.app.backends.opening import Edge
 from travio_inventory.app.background import dead_letters
 from travio_inventory.app.background.unchecked import What
 from travio_inventory.app.letter_desk import open_letter_desk
-from travio_inventory.app.relaying import Relay
 from travio_inventory.app.service import App, running, working
-from travio_inventory.app.told_figures import OF_RELAYS, OF_STORE, VISITS, count_visits, tell_backends, tell_calls
+from travio_inventory.app.told_figures import OF_STORE, VISITS, count_visits, tell_backends, tell_calls
 from travio_inventory.bench.free_ports import free_port
 from travio_inventory.client import InventoryClient
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
@@ -322,28 +320,6 @@ def test_the_figures_of_backends_are_told() -> None:
     assert {name: figure for name, _, (figure,) in meters.snapshot()} == {**expected, families.EDGE_UP.name: 1}
     is_up = False
     assert [figure for name, _, (figure,) in meters.snapshot() if name == families.EDGE_UP.name] == [0]
-
-
-class Behind:
-    """A relay that tells three different figures."""
-
-    def lag_ms(self) -> int:
-        return 1_000
-
-    def forgotten_in_s(self) -> int:
-        return 2
-
-    def missed_s(self) -> int:
-        return 3
-
-
-def test_each_figure_of_a_relay_is_the_one_that_its_name_says() -> None:
-    relay = cast(Relay, Behind())
-    assert {family: read(relay) for family, read in OF_RELAYS.items()} == {
-        families.RELAY_LAG: 1,
-        families.RELAY_LEFT: 2,
-        families.RELAY_MISSED: 3,
-    }
 
 
 @pytest.mark.once
