@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from travio_inventory.api.live.bell import Sleeper
 from travio_inventory.api.live.feed import Feed, FeedRules
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.told import Snapshot
@@ -218,8 +219,8 @@ async def _reads_then_takes_its_place(feed: Any) -> None:  # noqa: ANN401 - priv
 async def _answers_from_what_is_there(feed: Any, part: Any, position: Any) -> Any:  # noqa: ANN401 - see above
     """A watcher does not wait for the look that is due."""
     while feed._parts[part].view is None:
-        await feed._bell.wait()
-    return feed._view(part).begin(position)
+        await feed._looked.wait(Sleeper())
+    return feed._view(feed._parts[part]).begin(position)
 
 
 def _knows_everything(view: Any, position: Any) -> Any:  # noqa: ANN401 - see above

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from travio_inventory.api.live.bell import Bell
+from travio_inventory.api.live.bell import Bell, Sleeper
 from travio_inventory.api.live.told import Because, Position, Snapshot, Told
 from travio_inventory.api.live.view import View
 from travio_inventory.kernel.actor import Actor
@@ -51,19 +51,6 @@ AtOnce: TypeAlias = Callable[[Told], bool]
 """Tells a watcher without waiting; returns whether it could."""
 
 
-class Reached:
-    """What a watcher was told last."""
-
-    __slots__ = ("beat", "position")
-
-    def __init__(self, first: Told, beat: int) -> None:
-        self.take(first, beat)
-
-    def take(self, told: Told, beat: int) -> None:
-        """It is told this, after so many heartbeats."""
-        self.position, self.beat = told.position, beat
-
-
 class _Watched:
     """A part of the trip's map, and who watches it."""
 
@@ -73,6 +60,22 @@ class _Watched:
         """Why there is no view of it, as the last look says."""
         self.watchers = 0
         self.unwatched_since_s = 0.0
+
+
+class Reached(Sleeper):
+    """What a watcher of a part was told last, and `at_once`, which may take what it is told next while it waits."""
+
+    __slots__ = ("at_once", "beat", "position", "watched")
+
+    def __init__(self, watched: _Watched, first: Told, beat: int, at_once: AtOnce | None) -> None:
+        super().__init__()
+        self.watched = watched
+        self.at_once = at_once
+        self.take(first, beat)
+
+    def take(self, told: Told, beat: int) -> None:
+        """It is told this, after so many heartbeats."""
+        self.position, self.beat = told.position, beat
 
 
 class Feed:
@@ -109,7 +112,10 @@ class Feed:
         self._next_look_s = self._now_s()
         self._next_beat_s = self._now_s() + rules.heartbeat_s
         self._beats = 0
-        self._bell = Bell()
+        self._bell = Bell[Reached]()
+        self._looked = Bell[Sleeper]()
+        self._has_news = False
+        """Whether anything is to be told that was not when the bell rang last."""
         self.over: Refusal | None = None
         """Why it tells nothing any more."""
         self.is_open = True
@@ -145,53 +151,49 @@ class Feed:
             self._changed.set()
         wanted = self._looks_begun + self._changed.is_set()
         while self._looks_done < wanted and self.over is None:
-            await self._bell.wait()
+            await self._looked.wait(Sleeper())
         if watched.refusal is not None:
             raise watched.refusal.with_traceback(None)
-        return self._view(part).begin(position)
+        return self._view(watched).begin(position)
 
-    async def after(self, part: MapPart, reached: Reached, at_once: AtOnce | None = None) -> Told:
-        """What a watcher of the part is told next who has reached that. While it waits, `at_once` is offered whatever
-        comes, and what it takes is told. Raises why nothing is told any more.
+    def reached(self, part: MapPart, first: Told, at_once: AtOnce | None) -> Reached:
+        """Where a watcher of the part is who was told that first."""
+        return Reached(self._parts[part], first, self._beats, at_once)
+
+    async def after(self, reached: Reached) -> Told:
+        """What a watcher is told next who has reached that. While it waits, its `at_once` is offered what comes, and
+        what that takes is told. Raises why nothing is told any more.
         """
-        watched = self._parts[part]  # as long as it has a watcher
-
-        def sleeps_on() -> bool:
-            """Whether there is nothing to tell, or it is told."""
-            view = watched.view
-            if self.over is not None or view is None:
-                return False
-            told = self._next(view, reached)
-            if told is None:
-                return True
-            try:
-                is_told = at_once is not None and not isinstance(told, Snapshot) and at_once(told)
-            except Exception:  # noqa: BLE001 - it is woken, and fails alone; the others go on
-                return False
-            if is_told:
-                reached.take(told, self._beats)
-            return is_told
-
         while True:
-            told = self._next(self._view(part), reached)
+            told = self._next(self._view(reached.watched), reached)
             if told is not None:
                 reached.take(told, self._beats)
                 return told
-            await self._bell.wait(sleeps_on)
+            await self._bell.wait(reached)
+
+    def _sleeps_on(self, reached: Reached) -> bool:
+        """Whether there is nothing to tell a watcher, or it is told."""
+        view = reached.watched.view
+        if self.over is not None or view is None:
+            return False
+        told = self._next(view, reached)
+        if told is None:
+            return True
+        try:
+            is_told = reached.at_once is not None and not isinstance(told, Snapshot) and reached.at_once(told)
+        except Exception:  # noqa: BLE001 - it is woken, and fails alone; the others go on
+            return False
+        if is_told:
+            reached.take(told, self._beats)
+        return is_told
 
     def _next(self, view: View, reached: Reached) -> Told | None:
         if reached.position.epoch != view.position.epoch:
             return view.snapshot(Because.TRIP_CHANGED)
         return view.since(reached.position) or (view.heartbeat() if reached.beat != self._beats else None)
 
-    @property
-    def beats(self) -> int:
-        """How many heartbeats there were."""
-        return self._beats
-
-    def _view(self, part: MapPart) -> View:
+    def _view(self, watched: _Watched) -> View:
         """What is known of the part. Raises why nothing is."""
-        watched = self._parts[part]
         if self.over is not None:
             raise self.over.with_traceback(None)  # it would grow with each watcher
         if watched.view is None:
@@ -208,18 +210,25 @@ class Feed:
                 if self._changed.is_set() or self._now_s() >= self._next_look_s:
                     await self._look()
                 self._beat_if_due()
-                began_s = self._now_s()
-                await self._bell.ring()
-                self._telling_s = self._now_s() - began_s
+                await self._looked.ring()
+                if self._has_news:
+                    await self._tell()
         finally:
             self.is_open = False
-            self.over = self.over or BackendUnavailable("the live feed has failed")
-            self._bell.ring_at_once()
+            self.stop(self.over or BackendUnavailable("the live feed has failed"))
 
     def stop(self, why: Refusal) -> None:
         """Tell nobody anything any more, but why."""
         self.over = why
+        self._looked.ring_at_once()
         self._bell.ring_at_once()
+
+    async def _tell(self) -> None:
+        """Tell all who watch."""
+        self._has_news = False
+        began_s = self._now_s()
+        await self._bell.ring(self._sleeps_on)
+        self._telling_s = self._now_s() - began_s
 
     def _is_watched(self) -> bool:
         """Forget the parts that nobody came back to; returns whether any is left."""
@@ -259,6 +268,7 @@ class Feed:
         if self._now_s() >= self._next_beat_s:
             self._next_beat_s = self._now_s() + self._rules.heartbeat_s
             self._beats += 1
+            self._has_news = True
 
     def _refuse(self, parts: Sequence[MapPart], refusal: Refusal) -> None:
         """Watchers wait for a better answer; who comes new is told."""
@@ -273,7 +283,7 @@ class Feed:
         changes = [await off_loop(view.much(found), view.differences, found) for view, found in views]
         position, now_ms = self._position._replace(offset=self._position.offset + 1), self._now_ms()
         if any(changes):
-            self._position = position
+            self._position, self._has_news = position, True
         for (view, seat_map), changed in zip(views, changes, strict=True):
             view.update(seat_map, changed, position, now_ms)
         for part, found in maps.items():
@@ -283,6 +293,7 @@ class Feed:
         watched.refusal = None
         if not isinstance(found, SeatMap):
             watched.refusal, watched.view = found, None  # the trip has no such part any more
+            self._has_news = True
         elif watched.view is None:
             seats = len(found.trip.places_in(found.section))
             watched.view = await off_loop(seats, View, found, self._position, now_ms)
@@ -291,7 +302,7 @@ class Feed:
         """Another definition of the trip is another epoch: no watcher's offset means anything in it."""
         for trip in trips[:1]:
             if self._trip is not None and self._trip is not trip and self._trip != trip:
-                self._position = Position(self._new_epoch(), 0)
+                self._position, self._has_news = Position(self._new_epoch(), 0), True
                 for watched in self._parts.values():
                     watched.view = None
             self._trip = trip

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from secrets import token_hex
 
-from travio_inventory.api.live.feed import AtOnce, Feed, FeedRules, Maps, Reached
+from travio_inventory.api.live.feed import AtOnce, Feed, FeedRules, Maps
 from travio_inventory.api.live.told import Position, Snapshot, Told
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
@@ -71,12 +71,12 @@ class Feeds:
         try:
             with feed.watching(part):
                 told = await feed.begin(part, position)
-                reached = Reached(told, feed.beats)
+                reached = feed.reached(part, told, at_once)
                 while True:
                     if isinstance(told, Snapshot) and write is not None:
                         await told.prepare(write)
                     yield told
-                    told = await feed.after(part, reached, at_once)
+                    told = await feed.after(reached)
         finally:
             self.watchers -= 1
 
