@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 
+from travio_inventory.http_server.at_once import AtOnce, DirectLine
 from travio_inventory.http_server.connection import WRITE_NOW, tell
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals
 from travio_inventory.http_server.unsent import PIECE_BYTES, Unsent
@@ -42,7 +43,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
         left: Callable[[asyncio.BaseTransport], None],
         unsent: Unsent,
     ) -> None:
-        super().__init__(config, server_state, {**app_state, WRITE_NOW: self._write_now})
+        super().__init__(config, server_state, app_state)
         self._limits = limits
         self._refusals = refusals
         self._left = left
@@ -53,13 +54,27 @@ class CallerSocket(WebSocketsSansIOProtocol):
         self._frames_left = float(limits.socket_frames_at_once_max)
         self._counted_at = self.loop.time()
 
-    def _write_now(self, texts: Sequence[str]) -> bool:
-        if not self.handshake_complete or self.close_sent or self.disconnected or not self.writable.is_set():
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]    # as uvicorn has it
+        self._at_once = AtOnce(transport)
+        self.app_state = {**self.app_state, WRITE_NOW: DirectLine(self._at_once, self._may_write, _frames)}
+        super().connection_made(transport)
+
+    def _may_write(self) -> bool:
+        """Whether texts are written as soon as we are told them."""
+        if not self.handshake_complete or self.close_sent or self.disconnected:
             return False
-        if self._speaking.locked() or sum(map(len, texts)) > PIECE_BYTES:
-            return False
-        self.transport.write(b"".join(map(_frame, texts)))
-        return True
+        return self.writable.is_set() and not self._speaking.locked()
+
+    @property
+    def close_sent(self) -> bool:
+        """Whether we have said that it ends: nothing is said after that."""
+        return self._has_ended
+
+    @close_sent.setter
+    def close_sent(self, has_ended: bool) -> None:
+        self._has_ended = has_ended
+        if has_ended:
+            self._at_once.end()
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - as ASGI has them
         """One message after the other; of a large one the parts, each when the one before is read. Whoever does not
@@ -80,6 +95,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
 
     async def _send_parts(self, said: str | bytes) -> None:
         async with self._speaking:
+            self._at_once.end()
             with self._unsent.sending(said):
                 for start in range(0, len(said), PIECE_BYTES):
                     await self.writable.wait()
@@ -159,6 +175,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
     # What it leaves unread.
 
     def pause_writing(self) -> None:
+        self._at_once.end()
         self._stalled = self.loop.call_later(self._limits.write_stalled_seconds_max, self.transport.abort)
         super().pause_writing()
         self._unsent.stalls(self.transport)
@@ -168,6 +185,7 @@ class CallerSocket(WebSocketsSansIOProtocol):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._at_once.end()
         self._forget()
         self._left(self.transport)
         super().connection_lost(exc)
@@ -182,6 +200,11 @@ class CallerSocket(WebSocketsSansIOProtocol):
 def _frame(text: str) -> bytes:
     """The text as a frame."""
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+def _frames(texts: Sequence[str]) -> bytes:
+    """The texts as frames."""
+    return _frame(texts[0]) if len(texts) == 1 else b"".join(map(_frame, texts))
 
 
 def _part(said: str | bytes, start: int) -> bytes:

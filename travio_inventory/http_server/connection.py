@@ -11,6 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from travio_inventory.http_server.at_once import AtOnce, DirectLine
 from travio_inventory.http_server.bodies import UNASKED_BYTES_MAX, Bodies, Body
 from travio_inventory.http_server.heads import NEWEST, body_of, refusal_of
 from travio_inventory.http_server.limits import HttpLimits, HttpRefusals, OwnAnswer
@@ -114,6 +115,7 @@ class CallerConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]    # as uvicorn has it
         super().connection_made(transport)
+        self._at_once = AtOnce(transport)
         if certificate := transport.get_extra_info("peercert"):
             self.app_state = {**self.app_state, CERTIFICATE: certificate}
         if hasattr(transport, "max_size"):
@@ -123,6 +125,7 @@ class CallerConnection(HttpToolsProtocol):
             self._answer(self._refusals.crowded)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._at_once.end()
         self._room.remove(self)
         self._room.stays_no_more(self.transport)
         self._unsent.goes_on(self.transport)
@@ -281,7 +284,7 @@ class CallerConnection(HttpToolsProtocol):
         self._is_handshake = self._request is before
         if self._request is not None and not self._is_handshake:
             self._is_body_to_come = self.parser.should_upgrade() and bool(body_of(self.headers))
-            self.scope["state"][WRITE_NOW] = partial(_write_now, self._request)
+            self.scope["state"][WRITE_NOW] = DirectLine(self._at_once, partial(_may_write, self._request), _chunk)
             self.scope["state"][MAY_STAY] = self._may_stay
             body = Body(self._bodies, is_asked_for=self._request.waiting_for_100_continue)
             self._unanswered.append((self._request, body))
@@ -325,6 +328,7 @@ class CallerConnection(HttpToolsProtocol):
         return not self._reads_no_more and self._room.may_stay(self.transport)
 
     def on_response_complete(self) -> None:
+        self._at_once.end()
         if self._unanswered:
             self._forget_body()
         self._room.stays_no_more(self.transport)
@@ -345,6 +349,7 @@ class CallerConnection(HttpToolsProtocol):
         tell(self.transport, self.server_state.default_headers, answer)
 
     def pause_writing(self) -> None:
+        self._at_once.end()
         self._stalled_since = self.loop.time()
         super().pause_writing()
         self._unsent.stalls(self.transport)
@@ -367,14 +372,11 @@ def tell(transport: asyncio.Transport, headers: Iterable[tuple[bytes, bytes]], a
     transport.close()
 
 
-def _write_now(request: RequestResponseCycle, body: bytes) -> bool:
-    """Write a part of the answer to the request, whose length is not known in advance, as uvicorn would."""
+def _may_write(request: RequestResponseCycle) -> bool:
+    """Whether a part of the answer, whose length is not known in advance, is written as soon as uvicorn is told it."""
     if not request.response_started or request.response_complete or not request.chunked_encoding:
         return False
-    if request.disconnected or request.flow.write_paused or len(body) > PIECE_BYTES:
-        return False
-    request.transport.write(_chunk(body))
-    return True
+    return not request.disconnected and not request.flow.write_paused
 
 
 @lru_cache(CHUNKS_KEPT)

@@ -15,6 +15,7 @@ from travio_inventory.api.auth.off import AuthenticationOff
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.api.grpc.service import SERVICE, InventoryService
 from travio_inventory.api.live import writing
+from travio_inventory.api.live.feed import Feed
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.told import Delta, Told
 from travio_inventory.api.rest import callers, guard
@@ -79,6 +80,29 @@ async def test_many_who_watch_are_told_of_changes_together(sale: Sale) -> None:
         await ann.sees("A1 A2 A3 A4", "held")
         assert len([told for told in ann.told if isinstance(told, Delta)]) <= 2
     await feeds.close()
+
+
+async def test_a_look_that_finds_nothing_asks_nobody_who_watches(
+    feeds: Feeds, sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell, told = Feed._tell, list[Feed]()
+
+    async def tell_and_note(feed: Feed) -> None:
+        told.append(feed)
+        await tell(feed)
+
+    monkeypatch.setattr(Feed, "_tell", tell_and_note)
+    async with Watcher(feeds, sale.trip.key, takes=lambda _: True).following() as ann, asyncio.timeout(60):
+        await sale.hold("A1")
+        await ann.sees("A1", "held")
+        (feed,) = set(told)
+        before = len(told)
+        for _ in range(3):
+            done = feed._looks_done
+            feed.signal()
+            while feed._looks_done == done:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        assert len(told) == before
 
 
 def test_the_faces_find_what_the_server_leaves_them_under_its_names() -> None:

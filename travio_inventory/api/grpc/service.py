@@ -11,7 +11,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 
 from travio_inventory.api.auth.identity import Grant, Identity
-from travio_inventory.api.auth.lasting import is_known
+from travio_inventory.api.auth.lasting import ToldAtOnce
 from travio_inventory.api.auth.port import Authentication
 from travio_inventory.api.grpc import change_messages, descriptors, life_messages, messages, plan_messages, replies
 from travio_inventory.api.grpc.at_once import HoldsRefusedAtOnce
@@ -24,7 +24,6 @@ from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.api.holds_told import expires_at_s, given_back
 from travio_inventory.api.live.feeds import Feeds
-from travio_inventory.api.live.told import Told
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.api.reservations import Reservations
 from travio_inventory.api.seat_versions import SeatVersions
@@ -200,10 +199,7 @@ class InventoryService:
 
     async def watch_seat_map(self, caller: Identity, message: Message, send_now: SendNow) -> AsyncGenerator[bytes]:
         asked = messages.watch_asked(caller, message)
-
-        def at_once(told: Told) -> bool:
-            return is_known(caller) and send_now(live_reply(told))
-
+        at_once = ToldAtOnce(caller, live_reply, send_now)
         async with aclosing(self._feeds.subscribe(*asked, write=live_reply, at_once=at_once)) as feed:
             async for told in feed:
                 yield live_reply(told)

@@ -10,7 +10,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
-from travio_inventory.api.auth.lasting import is_known, seconds_known, unknown, while_still_known
+from travio_inventory.api.auth.lasting import ToldAtOnce, is_known, seconds_known, unknown, while_still_known
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text, native
 from travio_inventory.api.live.showtimes_told import showtime_messages
@@ -87,6 +87,7 @@ class _Conversation:
         self._feeds = feeds
         self._caller = ANYONE
         self._following: dict[Watched, asyncio.Task[None]] = {}
+        self._at_once: list[ToldAtOnce[Told]] = []
         self._budget = _Budget(asyncio.get_running_loop().time())
 
     async def hold(self) -> None:
@@ -117,7 +118,7 @@ class _Conversation:
             while True:
                 said = await self._next_said()
                 if isinstance(said, Authenticate):
-                    self._caller = await self._authenticated(said)
+                    self._renew(await self._authenticated(said))
                     actor = self._actor(self._caller)
                 elif said is not None:
                     await self._do(tasks, actor, said)
@@ -156,6 +157,13 @@ class _Conversation:
     async def _identify(self, token: str) -> Identity:
         callers: Callers = getattr(self._websocket.app.state, CALLERS)
         return await callers.identify(self._websocket, Grant.VIEW, token=token)
+
+    def _renew(self, identity: Identity) -> None:
+        """It is that one from now on; of the same one what is watched already lasts as long as the new token."""
+        self._caller = identity
+        for at_once in self._at_once:
+            if at_once.caller == identity:
+                at_once.know(identity)
 
     def _actor(self, identity: Identity) -> Actor:
         return identity.as_organization(self._websocket.query_params.get("org_id", ""))
@@ -215,21 +223,15 @@ class _Conversation:
         self._following[wanted.watched] = tasks.create_task(self._follow(actor, wanted))
 
     async def _follow(self, actor: Actor, wanted: Subscribe) -> None:
-        watched, caller = wanted.watched, self._caller
-
-        def present() -> Identity:
-            return self._caller if self._caller == caller else caller
-
+        watched = wanted.watched
         write = showtime_messages if watched.is_showtime else _as_one
+        at_once = ToldAtOnce(self._caller, write, writer_of(self._websocket.scope))
+        self._at_once.append(at_once)
         try:
             query = await query_of(self._inventory, actor, watched.part)
-            position, write_now = parse_position(wanted.position), writer_of(self._websocket.scope)
-
-            def at_once(told: Told) -> bool:
-                return is_known(present()) and write_now(write(told))
-
+            position = parse_position(wanted.position)
             feed = self._feeds.subscribe(actor, query, position, write=write, at_once=at_once)
-            async with aclosing(while_still_known(present, feed)) as known:
+            async with aclosing(while_still_known(lambda: at_once.caller, feed)) as known:
                 first = await anext(known)
                 await self._send(as_text({"type": "subscribed", **watched.named}))
                 await self._tell(write(first))
@@ -238,6 +240,8 @@ class _Conversation:
         except Refusal as refusal:
             self._following.pop(watched, None)
             await self._send(_error(refusal.reason, str(refusal), watched))
+        finally:
+            self._at_once.remove(at_once)
 
     async def _tell(self, messages: Sequence[str]) -> None:
         for message in messages:

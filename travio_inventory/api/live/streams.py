@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from travio_inventory.api.auth.lasting import is_known, while_known
+from travio_inventory.api.auth.lasting import ToldAtOnce, while_known
 from travio_inventory.api.live.events_told import events_by_status, own_events
 from travio_inventory.api.live.feeds import Feeds
 from travio_inventory.api.live.json_told import as_text
@@ -93,11 +93,7 @@ class LiveStreams:
         query = await query_of(self._inventory, actor, part)
         needs_room(request.scope)
         write = own_events if shape == "native" else events_by_status
-        write_now = writer_of(request.scope)
-
-        def at_once(told: Told) -> bool:
-            return is_known(caller.identity) and write_now(write(told))
-
+        at_once = ToldAtOnce(caller.identity, write, writer_of(request.scope))
         told = self._feeds.subscribe(actor, query, position, write=write, at_once=at_once)
         feed = while_known(caller.identity, told)
         first = await anext(feed)
