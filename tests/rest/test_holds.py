@@ -105,6 +105,13 @@ async def test_what_the_edge_said_is_no_keys_answer(web: Web) -> None:
     assert (await web.hold("1A", key="k1")).status_code == 201
 
 
+async def test_a_key_whose_outcome_is_unknown_is_settled_by_the_store(web: Web) -> None:
+    await web.held("1A", BOB)
+    for settles, decides in ((False, "edge"), (True, "store")):
+        refused = await web.hold("1A", key="k1", settle=settles)
+        assert refused.json()["metadata"]["decided_by"] == decides
+
+
 async def test_a_hold_is_released_once_and_only_by_its_holder(web: Web) -> None:
     path = await web.held("1A")
     answers = [await web.client.delete(path, headers=who) for who in (BOB, ALICE, BOB)]
