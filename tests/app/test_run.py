@@ -133,6 +133,14 @@ async def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) ->
 
 
 @pytest.mark.once
+async def test_brokers_that_nothing_goes_by_are_told(tmp_path: Path) -> None:
+    both = {"TRAVIO_EVENTS": "none", "TRAVIO_EVENTS_IN": "none"}
+    async with serving(tmp_path, KAFKA_BROKERS="kafka-1:9092", **both) as service:
+        await service.stop()
+    assert "KAFKA_BROKERS=kafka-1:9092 is ignored: TRAVIO_EVENTS and TRAVIO_EVENTS_IN are set" in service.log
+
+
+@pytest.mark.once
 async def test_on_uvloop_it_serves_over_grpc_and_http_and_ends_when_told(tmp_path: Path) -> None:
     web_port = free_port()
     async with serving(tmp_path, TRAVIO_LOOP="uvloop", TRAVIO_HTTP_PORT=str(web_port)) as service:
