@@ -15,26 +15,30 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth, clientAuth
-subjectAltName = DNS:localhost, IP:127.0.0.1, IP:127.0.0.2, IP:127.0.0.3
+subjectAltName = NAMES
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 """
+LOOPBACK = "DNS:localhost, IP:127.0.0.1, IP:127.0.0.2, IP:127.0.0.3"
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """The files, all PEM: whom clients trust, what the server shows, and its key."""
+    """The files, all PEM: whom clients trust, what the server shows, and its key. `of_clients`: brokers admit only who
+    shows a certificate of the same authority.
+    """
 
     authority: Path
     certificate: Path
     key: Path
+    of_clients: bool = False
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Write them into the folder, good for one day. Needs OpenSSL 3."""
+def make_certificates(folder: Path, *, names: str = LOOPBACK) -> Certificates:
+    """Write them into the folder, good for one day, for a server of these names. Needs OpenSSL 3."""
     made = Certificates(folder / "authority.pem", folder / "server.pem", folder / "server.key")
     authority_key = folder / "authority.key"
-    (folder / "openssl.cnf").write_text(CONFIGURATION)
+    (folder / "openssl.cnf").write_text(CONFIGURATION.replace("NAMES", names))
     _certify(folder, "authority", authority_key, made.authority)
     _certify(folder, "server", made.key, made.certificate, "-CA", str(made.authority), "-CAkey", str(authority_key))
     return made

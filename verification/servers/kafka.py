@@ -93,6 +93,9 @@ class Protection:
             store.touch(mode=0o600)
             store.write_text(made.key.read_text() + made.certificate.read_text())
             yield from (("ssl.keystore.type", "PEM"), ("ssl.keystore.location", str(store)))
+            if made.of_clients:
+                yield from (("ssl.truststore.type", "PEM"), ("ssl.truststore.location", str(made.authority)))
+                yield "listener.name.client.ssl.client.auth", "required"
         if account := self.account:
             own, others = f'username="{account.name}" password="{account.password}"', ""
             if account.mechanism == "PLAIN":

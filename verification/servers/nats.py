@@ -26,7 +26,9 @@ jetstream {{ store_dir: "{folder}/data", max_memory_store: 16MB, max_file_store:
 authorization {{ user: "{user}", password: "{password}" }}
 """
 TLS = """
-tls {{ cert_file: "{made.certificate}", key_file: "{made.key}", ca_file: "{made.authority}", timeout: 5 }}
+tls {{
+  cert_file: "{made.certificate}", key_file: "{made.key}", ca_file: "{made.authority}", verify: {verify}, timeout: 5
+}}
 """
 
 
@@ -81,7 +83,9 @@ def nats_server(
     )
     configuration = own / "nats.conf"
     configuration.touch(mode=0o600)
-    configuration.write_text(text + (TLS.format(made=certificates) if certificates else ""))
+    configuration.write_text(
+        text + (TLS.format(made=certificates, verify=str(certificates.of_clients).lower()) if certificates else "")
+    )
     process = ServerProcess(f"nats {port}", ["nats-server", "--config", str(configuration)], own)
     server = NatsServer(port, password, process, certificates)
     try:

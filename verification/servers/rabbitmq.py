@@ -142,7 +142,8 @@ def _listeners(port: int, certificates: Certificates | None) -> list[str]:
         f"ssl_options.cacertfile = {certificates.authority}",
         f"ssl_options.certfile = {certificates.certificate}",
         f"ssl_options.keyfile = {certificates.key}",
-        "ssl_options.verify = verify_none",
+        f"ssl_options.verify = verify_{'peer' if certificates.of_clients else 'none'}",
+        f"ssl_options.fail_if_no_peer_cert = {str(certificates.of_clients).lower()}",
     ]
 
 

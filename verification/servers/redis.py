@@ -53,7 +53,10 @@ class Protection:
         lines = []
         if made := self.certificates:
             lines += [("tls-cert-file", str(made.certificate)), ("tls-key-file", str(made.key))]
-            lines += [("tls-ca-cert-file", str(made.authority)), ("tls-auth-clients", "no")]
+            lines += [
+                ("tls-ca-cert-file", str(made.authority)),
+                ("tls-auth-clients", "yes" if made.of_clients else "no"),
+            ]
             lines += [("tls-replication", "yes"), ("tls-cluster", "yes")]
         if self.account:
             allowed = EVERYTHING if sentinel else self.account.rules
@@ -69,7 +72,10 @@ class Protection:
     def arguments(self) -> dict[str, Any]:
         """The arguments of a redis-py client that logs in as this process."""
         login = self.login()
-        trust = {"ssl": True, "ssl_ca_certs": str(self.certificates.authority)} if self.certificates else {}
+        trust: dict[str, Any] = {}
+        if made := self.certificates:
+            trust = {"ssl": True, "ssl_ca_certs": str(made.authority)}
+            trust |= {"ssl_certfile": str(made.certificate), "ssl_keyfile": str(made.key)} if made.of_clients else {}
         return trust | ({"username": login[0], "password": login[1]} if login else {})
 
 
