@@ -8,6 +8,7 @@ const headers = asked.get("org") ? { "X-Organization-Id": asked.get("org") } : {
 const TRIPS_MAX = 100;
 const DAY = { weekday: "long", day: "numeric", month: "long" };
 const DAY_AND_TIME = { ...DAY, hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const SOME_NAME = { pattern: ".*\\S.*", title: "A name" };
 const AHEAD_MS = 400 * 24 * 3_600_000;
 
 /** Whether this tab has been here before: then seats may be held that it does not know of. */
@@ -81,7 +82,7 @@ function ask(seats) {
     ...seats.map((seat) => {
       const label = document.createElement("label");
       const name = document.createElement("input");
-      Object.assign(name, { name: seat.id, required: true, maxLength: 100, autocomplete: "off" });
+      Object.assign(name, { name: seat.id, required: true, maxLength: 100, autocomplete: "off", ...SOME_NAME });
       label.append(`Name of the passenger in ${seat.label}`, name);
       return label;
     }),
@@ -106,6 +107,7 @@ for (const over of ["holdreleased", "holdtokenexpired", "booked"]) {
   map.addEventListener(over, () => {
     sessionStorage.removeItem(keyOf(map.trip));
     at("trip").disabled = false;
+    if (at("passengers").contains(document.activeElement)) at("title").focus();
     at("passengers").hidden = true;
   });
 }

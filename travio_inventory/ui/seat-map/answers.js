@@ -80,6 +80,10 @@ function readSections(data) {
   return [...sections.values()];
 }
 
+/** Why nothing of the trip is on sale, by a summary of it; "" if nothing stands in the way. */
+const whyNotOnSale = (data) =>
+  data?.departed === true ? "departed" : Object.hasOwn(NOT_ON_SALE, data?.state) ? NOT_ON_SALE[data.state] : "";
+
 /** An id as people read it, where nothing has a name: "shin-osaka" is "Shin Osaka". */
 const readable = (id) => id.replace(/[-_]+/g, " ").replace(/(^| )\p{Ll}/gu, (letter) => letter.toUpperCase());
 

@@ -37,6 +37,7 @@ export class TravioSeatMap extends HTMLElement {
   /** What is heard while a map is on its way, for each of these: it may be older. */
   #heard = new Set();
   #sections = [];
+  #notOnSale = "";
   #stops = [];
   #selected = new Map();
   #hold = null;
@@ -421,7 +422,9 @@ export class TravioSeatMap extends HTMLElement {
 
   async #readSections(begun) {
     const { data } = await this.#service.ask("GET", this.#path("summary"), { query: this.#journey });
-    if (begun === this.#begun) this.#sections = readSections(data);
+    if (begun !== this.#begun) return;
+    this.#sections = readSections(data);
+    this.#notOnSale = whyNotOnSale(data);
   }
 
   /** The section of the attribute, else the first one with a free seat. */
@@ -541,7 +544,7 @@ export class TravioSeatMap extends HTMLElement {
   /** What was asked for before the connection was lost, and has no outcome yet, gets one. */
   #settle() {
     if (this.#phase === "unknown") this.holdSelected();
-    else if (this.#hold?.mayBeBooked) this.#hold.lookUp();
+    else if (this.#hold?.mayBeBooked || this.#view.notice === "notKnown") this.#hold?.lookUp();
   }
 
   #apply(states) {
@@ -555,6 +558,7 @@ export class TravioSeatMap extends HTMLElement {
     this.#lose(lost);
     this.#view.update(changed);
     this.#compare(states);
+    if (changed.length && this.#nothingFree() !== this.#view.nothingFree) this.#show();
     for (const seat of changed) this.#emit("ObjectStatusChanged", this.#object(seat));
   }
 
@@ -563,11 +567,12 @@ export class TravioSeatMap extends HTMLElement {
     if (states.some(([id, state]) => state !== "held" && this.#hold?.has({ id }))) this.#hold.lookUp();
   }
 
-  /** Seats that were chosen, and that somebody else has now. */
+  /** Seats that were chosen, and that somebody else has now, or nobody may have any more. */
   #lose(seats) {
     if (!seats.length || this.#phase !== "choosing") return;
     for (const seat of seats) this.#deselect(seat);
-    this.#view.tell("taken", "bad", { n: seats.length, seats: this.#words.names(seats) });
+    const why = seats.every((seat) => seat.state === "blocked") ? "withdrawn" : "taken";
+    this.#view.tell(why, "bad", { n: seats.length, seats: this.#words.names(seats) });
     this.#emit("Conflict", { seats: seats.map((seat) => this.#object(seat)) });
     this.#show();
   }
@@ -636,6 +641,7 @@ export class TravioSeatMap extends HTMLElement {
       left: (seconds) => this.#view.left(seconds),
       mark: (seconds) => this.#mark(seconds),
       extended: () => this.#isExtended(),
+      held: () => this.#isStillHeld(),
       lapsed: () => this.#lapsed(),
       ended: () => this.#ended(),
       booked: (data) => this.#isBooked(this.#hold, data),
@@ -711,6 +717,12 @@ export class TravioSeatMap extends HTMLElement {
 
   #isExtended() {
     this.#emit("HoldExtended", { holdToken: this.#hold.id, expiresAt: this.expiresAt });
+  }
+
+  /** What was asked for with an unknown outcome has changed nothing so far. */
+  #isStillHeld() {
+    if (!UNSETTLED.includes(this.#view.notice)) return;
+    this.#view.tell("stillHeld", "bad", { seats: this.#words.names(this.#hold.seats) });
   }
 
   /** It was released elsewhere, or with the trip. */
@@ -793,8 +805,16 @@ export class TravioSeatMap extends HTMLElement {
       partySizeMax: this.partySizeMax,
       chosen: this.#hold?.seats ?? [...this.#selected.values()],
       isHeld: this.#hold !== null,
+      nothingFree: this.#nothingFree(),
       isAsked: this.#hold?.isAsked ?? false,
     });
+  }
+
+  /** The text that says why there is nothing to choose, "" if there is. */
+  #nothingFree() {
+    const others = this.#sections.filter((each) => each.id !== this.#section?.id);
+    const isFree = [...this.#seats.values()].some((seat) => seat.state === "available");
+    return isFree || others.some((each) => each.free) || !this.#map ? "" : this.#notOnSale || "noneFree";
   }
 
   /** The seat as pages are told of it. */

@@ -1,8 +1,8 @@
 // --- holding ---------------------------------------------------------------------------------------------------------
 
 /**
- * Seats that are held, and how long they are. `on`: left(seconds), mark(seconds), extended(), and what it ends with:
- * lapsed(), ended(), booked(data).
+ * Seats that are held, and how long they are. `on`: left(seconds), mark(seconds), extended(), held() where it was asked
+ * how it stands, and what it ends with: lapsed(), ended(), booked(data).
  */
 class Hold {
   #timer;
@@ -114,6 +114,7 @@ class Hold {
       const isLonger = leftMs - this.#leftMs > CLOCK_MS_MAX;
       this.#mayBeBooked = false;
       this.lasts(leftMs);
+      this.on.held();
       return isLonger && this.on.extended();
     }
     return ["HOLD_STATUS_HELD", "HOLD_STATUS_EXPIRED"].includes(status) ? this.on.lapsed() : this.on.ended();

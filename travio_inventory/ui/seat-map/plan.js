@@ -12,11 +12,15 @@ function make(tag, properties = {}, ...children) {
   return made;
 }
 
+/** Whether it is the second click of a double one, which many make where one is enough. */
+const isAgain = (event) => event.detail > 1;
+
 /** A button keeps the focus while it cannot be pressed, so it is not `disabled` but says so. */
-const button = (act, properties = {}) => {
+const stepButton = (act, properties = {}) => {
   const click = (event) => event.currentTarget.ariaDisabled === "true" || act(event);
   return make("button", { type: "button", ...properties, on: { click } });
 };
+const button = (act, properties) => stepButton((event) => isAgain(event) || act(event), properties);
 
 /** Numbers of rows or columns as tracks of a grid: one that has nothing is narrow, and many of them are one. */
 function tracksOf(used) {
@@ -45,7 +49,7 @@ class Plan {
     this.words = words;
     this.acts = acts;
     this.element = make("div", { className: "scroll", part: "map" });
-    this.#on("click", (seat) => acts.toggle(seat));
+    this.#on("click", (seat, event) => isAgain(event) || acts.toggle(seat));
     this.#on("pointerover", (seat) => acts.point(seat));
     this.#on("focusin", (seat) => {
       this.#focus(seat, false);
@@ -154,7 +158,7 @@ class Plan {
   #on(name, act) {
     this.element.addEventListener(name, (event) => {
       const seat = event.composedPath().map((each) => this.#seats.get(each)).find(Boolean);
-      if (seat) act(seat);
+      if (seat) act(seat, event);
     });
   }
 

@@ -45,7 +45,10 @@ export const TEXTS = {
   asList: "Choose from a list",
   asMap: "Show the map",
   together: { one: "Choose a seat for me", other: "Choose {n} seats together for me" },
-  noneTogether: "There are no {n} free seats next to one another here. Try another section, or choose them one by one.",
+  noneTogether: {
+    one: "No seat is free here.",
+    other: "There are no {n} free seats next to one another here. Try another section, or choose them one by one.",
+  },
   sections: "Sections",
   free: { one: "{n} free", other: "{n} free" },
   map: "Seat map",
@@ -68,6 +71,7 @@ export const TEXTS = {
   exit: "exit row",
   yourSeats: "Your seats",
   noneChosen: { one: "Choose a seat on the map.", other: "Choose {n} seats on the map." },
+  noneFree: "No seat is free on this journey.",
   chosenOf: "{chosen} of {n} chosen",
   remove: "Remove {seat}",
   total: "Total",
@@ -98,6 +102,10 @@ export const TEXTS = {
     one: "Someone else was faster: {seats} has just been taken. Please choose another seat.",
     other: "Someone else was faster: {seats} have just been taken. Please choose other seats.",
   },
+  withdrawn: {
+    one: "{seats} is not on sale any more. Please choose another seat.",
+    other: "{seats} are not on sale any more. Please choose other seats.",
+  },
   contended: "Many people want these seats right now, and you were not first. Try again, or choose others.",
   lapsed: {
     one: "Time is up: {seats} is on sale again. If it is still free, you can choose it once more.",
@@ -108,6 +116,7 @@ export const TEXTS = {
   bookingUnknown:
     "The connection broke, so we do not know yet whether your seats are booked. Confirm again: none is booked twice.",
   notKnown: "The connection broke, so we do not know yet whether that was done. Please try again.",
+  stillHeld: "Your seats are still held: {seats}. Please try again.",
   askAgain: "Ask again",
   startOver: "Start over",
   busy: "Very many people are buying right now: nothing was done yet. Please try again.",
@@ -132,6 +141,15 @@ const STATES = Object.fromEntries(
     [state.toUpperCase(), state],
   ]),
 );
+
+/** Why nothing of a trip is on sale, by its state. */
+const NOT_ON_SALE = {
+  TRIP_STATE_CLOSED: "notSold",
+  TRIP_STATE_FREEZING: "notSold",
+  TRIP_STATE_FROZEN: "notSold",
+  TRIP_STATE_CANCELLING: "isCancelled",
+  TRIP_STATE_CANCELLED: "isCancelled",
+};
 
 const AHEAD = { DIRECTION_OF_TRAVEL_FIRST_ROW_AHEAD: "first", DIRECTION_OF_TRAVEL_LAST_ROW_AHEAD: "last" };
 

@@ -22,6 +22,11 @@ class View {
     root.append(this.#bar(), this.#sections(), this.#notices(), this.#main(), this.#parts.status, this.#parts.alert);
   }
 
+  /** The text that says so where there is nothing to choose, as it is shown. */
+  get nothingFree() {
+    return this.#shown?.nothingFree ?? "";
+  }
+
   /** Draws what has changed; `shown` is all that there is to show. */
   show(shown) {
     const focused = this.root.activeElement;
@@ -128,8 +133,8 @@ class View {
       toLabel: make("span"),
       partyLabel: make("span"),
       party: make("strong"),
-      fewer: button(() => acts.party(-1), { textContent: "−" }),
-      more: button(() => acts.party(1), { textContent: "+" }),
+      fewer: stepButton(() => acts.party(-1), { textContent: "−" }),
+      more: stepButton(() => acts.party(1), { textContent: "+" }),
       together: button(() => acts.together()),
       view: button(() => this.#toggleList(), { part: "view" }),
     });
@@ -325,11 +330,11 @@ class View {
 
   #showChoice() {
     const parts = this.#parts;
-    const { phase, chosen, isHeld, isAsked, partySize } = this.#shown;
+    const { phase, chosen, isHeld, isAsked, partySize, nothingFree } = this.#shown;
     const sum = chosen.reduce((total, seat) => total + seat.price, 0);
     this.#say("title", "yourSeats");
     if (chosen.length) this.#say("none", "chosenOf", { chosen: chosen.length, n: partySize });
-    else this.#say("none", "noneChosen", { n: partySize });
+    else this.#say("none", nothingFree || "noneChosen", { n: partySize });
     parts.none.hidden = isHeld;
     parts.jump.hidden = isHeld || !chosen.length;
     parts.jump.textContent = [parts.none.textContent, this.words.price(sum)].filter(Boolean).join(" · ");
