@@ -13,6 +13,7 @@ from anyio.from_thread import BlockingPortal
 from jsonschema import Draft202012Validator
 
 from tests.rest.serving import web_of
+from travio_inventory.api.auth.tokens import WORDS
 from travio_inventory.api.grpc import descriptors
 from travio_inventory.api.grpc.service import SERVICE, STOCK_SERVICE
 from travio_inventory.api.refusals import TABLE
@@ -20,6 +21,7 @@ from travio_inventory.api.rest.problems import title_of
 from travio_inventory.app.service import running
 from travio_inventory.cli.commands import COMMANDS
 from verification.kit.in_process import settings_of
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, token
 
 ROUTES = {
     "CheckAvailability": "GET /v1/trips/{trip_id}/availability",
@@ -260,6 +262,20 @@ def reasons_of(status: int) -> set[str]:
     return ours | {title_of(status).upper().replace(" ", "_")} | ({"INVALID_REQUEST"} if status == 400 else set())
 
 
+TOKENS: dict[str, Any] = {"auth": "jwt", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_secret": SECRET}
+OPERATOR = token(org="default", sub="alice", scope=" ".join(sorted(WORDS - {"delegate"})))
+
+
+@pytest.fixture(scope="module", params=["off", "jwt"])
+def asking(request: pytest.FixtureRequest, portal: BlockingPortal) -> Iterator[list[str]]:
+    """Where a service listens for HTTP and who asks it, as schemathesis is told; without tokens and with them."""
+    with_tokens = request.param == "jwt"
+    settings = settings_of(None, http_host="127.0.0.1", http_port=0, **(TOKENS if with_tokens else {}))
+    with portal.wrap_async_context_manager(running(settings, only="http")) as app:
+        who = f"Authorization: Bearer {OPERATOR}" if with_tokens else "X-User-Id: alice"
+        yield [f"http://127.0.0.1:{app.http_port}/openapi.json", "--header", who]
+
+
 @pytest.mark.parametrize(
     "much",
     [
@@ -270,10 +286,10 @@ def reasons_of(status: int) -> set[str]:
     ],
 )
 @pytest.mark.timeout(SECONDS_MAX)
-def test_no_answer_is_an_error_of_ours_or_is_not_described(address: str, tmp_path: Path, much: list[str]) -> None:
+def test_no_answer_is_an_error_of_ours_or_is_not_described(asking: list[str], tmp_path: Path, much: list[str]) -> None:
     """A request that the description allows may be refused: ids and journeys have rules that a schema cannot tell."""
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", "--seed", "1", "--no-color"]
-    others = ["--exclude-checks", "positive_data_acceptance", "--header", "X-User-Id: alice"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", *asking, "--seed", "1", "--no-color"]
+    others = ["--exclude-checks", "positive_data_acceptance"]
     others += ["--exclude-path-regex", ENDLESS, "--suppress-health-check"]
     done = subprocess.run(
         [*command, *others, "all", *much],
