@@ -268,7 +268,7 @@ OPERATOR = token(org="default", sub="alice", scope=" ".join(sorted(WORDS - {"del
 
 @pytest.fixture(scope="module", params=["off", "jwt"])
 def asking(request: pytest.FixtureRequest, portal: BlockingPortal) -> Iterator[list[str]]:
-    """Where a service listens for HTTP and who asks it, as schemathesis is told; without tokens and with them."""
+    """Where a service listens, and its caller, as schemathesis is told them; without tokens and with them."""
     with_tokens = request.param == "jwt"
     settings = settings_of(None, http_host="127.0.0.1", http_port=0, **(TOKENS if with_tokens else {}))
     with portal.wrap_async_context_manager(running(settings, only="http")) as app:
