@@ -169,7 +169,7 @@ def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
 
 def of_stock(typist: Typist, words: str, example: str) -> str:
     """The example, after what it needs was done."""
-    if words in {"stock approve", "stock reject"}:
+    if words in {"stock approval", "stock approve", "stock reject"}:
         waits = typist.read(f"stock adjust cup-blue north {WAITS_ABOVE + 1} --reason found")["approval"]
         return re.sub(r"^\S+", waits["id"], example)
     if words == "stock transfer":
