@@ -134,14 +134,15 @@ async def test_a_partition_with_many_events_is_read_in_portions(sale: Sale, monk
         return await read(partition, kind, start=start, end=end, most=most)
 
     asked: list[str] = []
-    read_index = sale.store.read_index
+    batches = sale.process.sender.batches
+    read_index = batches.read_index
 
     async def listed(index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         asked.extend([bucket] * (index is Index.TOLD))
         return await read_index(index, bucket, after=after, most=most)
 
     monkeypatch.setattr(sale.store, "read", counted)
-    monkeypatch.setattr(sale.store, "read_index", listed)
+    monkeypatch.setattr(batches, "read_index", listed)
     names = [await record(sale, "A1", n) for n in range(501)]
     visit = [sale.group_partition("A1")]
     late = await late_events(sale, visit, visit)
