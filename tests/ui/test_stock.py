@@ -56,16 +56,16 @@ async def test_stock_and_its_movements_are_shown_by_warehouse_and_follow_what_ha
 
 async def test_a_preview_shows_where_an_order_would_come_from_and_why(browser: Browser, sale: Sale) -> None:
     stock = sale.client.stock
-    for code, region, cups in (("north", "eu", 2), ("south", "us", 3)):
+    for code, region, mugs in (("east", "eu", 2), ("west", "us", 3)):
         await stock.add_warehouse(code, Site(f"The {code}", region=region))
-        await stock.add("cup", code, "p", quantity=cups)
+        await stock.add("mug", code, "p", quantity=mugs)
     page = await browser.new_page(base_url=sale.http)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.set_default_timeout(SOON_MS)
     await page.goto("/stock")
     preview = page.locator("travio-stock-preview")
-    for order, region, served in (("cup=4", "us", ["cupsouth3", "cupnorth1"]), ("cup", "eu", ["cupnorth1"])):
+    for order, region, served in (("mug=4", "us", ["mugwest3", "mugeast1"]), ("mug", "eu", ["mugeast1"])):
         await preview.get_by_label("An order of").fill(order)
         await preview.get_by_label("to the region").fill(region)
         await preview.get_by_role("button", name="Preview").click()
@@ -73,10 +73,10 @@ async def test_a_preview_shows_where_an_order_would_come_from_and_why(browser: B
         await expect(lines).to_have_text(served, timeout=SOON_MS)
     why = preview.get_by_role("table", name="Why")
     await expect(why).to_contain_text("1 parcel: fewer are not enough.")
-    await expect(why).to_contain_text("south is not used: it would be a further parcel, or others come first.")
-    await preview.get_by_label("An order of").fill("cup=6")
+    await expect(why).to_contain_text("west is not used: it would be a further parcel, or others come first.")
+    await preview.get_by_label("An order of").fill("mug=6")
     await preview.get_by_role("button", name="Preview").click()
-    await expect(preview.get_by_role("status")).to_contain_text("only 5 of cup are available", timeout=SOON_MS)
+    await expect(preview.get_by_role("status")).to_contain_text("only 5 of mug are available", timeout=SOON_MS)
     await expect(why).to_have_count(0)
     assert faults == []
     await page.close()
