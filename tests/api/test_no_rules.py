@@ -25,6 +25,7 @@ MAY_REFUSE = {
     "travio_inventory/api/grpc/callers.py",  # two callers of one request
     "travio_inventory/api/grpc/large_messages.py",  # a message of more parts than any value has
     "travio_inventory/api/rest/routes.py",  # a member that an object names twice
+    "travio_inventory/api/rest/examples.py",  # the examples of refusals
     "travio_inventory/api/rest/single_values.py",  # two values of what has one
     "travio_inventory/api/rest/native/map_models.py",  # how many questions come together
     "travio_inventory/api/rest/native/trip_requests.py",  # what can be wrong with JSON before it is a value

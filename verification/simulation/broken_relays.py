@@ -63,7 +63,7 @@ def _note_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OwnEvents, "unpublished", noted)
 
 
-@broken("a lease is trusted: whoever takes a slice over begins with what is to come", "I8", LONG)
+@broken("a lease is trusted: whoever takes a slice over begins with what is to come", "I8", LONG.with_seed(112))
 def _begin_now(patch: pytest.MonkeyPatch) -> None:
     take_up = MinuteCursor._take_up
 

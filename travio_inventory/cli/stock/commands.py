@@ -83,7 +83,7 @@ STOCK_COMMANDS = (
     Command(
         "stock preview",
         "stock.reservations:preview",
-        "Show which warehouses would serve an order, and why.",
+        "Show from which warehouses an order would come, and why.",
         "cup-blue=2 --to 48.1,11.6,eu",
     ),
     Command("stock reservation", "stock.reservations:show", "Show a reservation.", "order-1 --order"),

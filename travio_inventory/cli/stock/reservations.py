@@ -134,7 +134,7 @@ def preview(
     rules: Rules = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Show which warehouses would serve an order, and why. Nothing is reserved."""
+    """Show from which warehouses an order would come, and why. Nothing is reserved."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         codes = codes_of(await client.stock.warehouses())
