@@ -18,11 +18,10 @@ from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases import Inventory
-from travio_inventory.stock.commands import AddEntry, AddWarehouse, MovementsQuery
-from travio_inventory.stock.entry import inventory_id
-from travio_inventory.stock.reservation import Item, OfReservation, Reserve
+from travio_inventory.stock.commands import AddEntry, AddWarehouse
+from travio_inventory.stock.reservation import Item, OfReservation, Reserve, Status
 from travio_inventory.stock.use_cases import Stock
-from travio_inventory.stock.warehouse import Site, warehouse_id
+from travio_inventory.stock.warehouse import Site
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
@@ -54,15 +53,11 @@ async def buy(stock: Stock, order: str, *skus: str) -> None:
     await stock.reserve.commit(ANN, OfReservation(order_id=order))
 
 
-async def orders_of_stock(folder: Path) -> set[str]:
-    """The orders that were committed in both warehouses."""
+async def orders_of_stock(folder: Path, *orders: str) -> set[str]:
+    """Those of the orders whose reservations are committed."""
     async with open_stock(settings_of(folder)) as stock:
-        found = [
-            await stock.read.movements(ANN, MovementsQuery(inventory_id("default", sku, warehouse_id("default", sku))))
-            for sku in ("cup", "jug")
-        ]
-    cups, jugs = ({each.reference for each in movements if each.quantity < 0} for movements in found)
-    return cups & jugs
+        found = [await stock.reserve.of_order(ANN, order) for order in orders]
+    return {each.order_id for each in found if each.status is Status.COMMITTED}
 
 
 async def sell_and_copy(folder: Path, typed: Type, file: Path, *skus: str) -> Typed:
@@ -102,8 +97,9 @@ def test_a_backup_beside_a_sale_is_restored_and_audited(typed: Type, tmp_path: P
     assert "travio-inventory audit --repair" in restored.out
     audited = typed("audit", "--groups-per-second", "1000", **data(other))
     assert (audited.status, "0 found" in audited.out, "2 entries of stock" in audited.out) == (0, True, True)
-    assert anyio.run(orders_of_stock, other) >= {f"order-{seat}" for seat in range(1, AHEAD + 1)}
-    assert anyio.run(orders, other) >= {f"order-{seat}" for seat in range(1, AHEAD + 1)}
+    ahead = {f"order-{seat}" for seat in range(1, AHEAD + 1)}
+    assert anyio.run(orders_of_stock, other, *ahead) == ahead
+    assert anyio.run(orders, other) >= ahead
     assert len(anyio.run(orders, tmp_path)) == 18
 
 
