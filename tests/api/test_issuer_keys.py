@@ -138,12 +138,16 @@ async def test_before_the_issuer_has_answered_nobody_is_refused_for_good() -> No
         assert await keys.find("one") is not None
 
 
-async def test_an_issuer_that_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_issuer_that_does_not_answer_is_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(issuer_keys, "FETCH_S_MAX", 0.05)
     async with issuing() as (issuer, keys, _):
         issuer.wait_s = 0.2
         with pytest.raises(BackendUnavailable):
             await keys.find("one")
+    (said,) = caplog.messages
+    assert said.endswith("TimeoutError: no answer within 0.05 s")
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:

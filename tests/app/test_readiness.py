@@ -1,6 +1,7 @@
 """Whether calls should be sent to a process, apart from whether it runs: stores that come and go, jobs, a stop."""
 
 import resource
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
@@ -195,6 +196,17 @@ async def test_a_process_whose_store_is_gone_is_alive_but_not_ready_until_it_is_
                 assert capsys.readouterr().err == "not well: NOT_SERVING\n"
             await until("SERVING")
             assert (await status(SERVICE), await probed("readiness")) == ("SERVING", 0)
+
+
+async def test_a_probe_says_how_long_it_waited_for_a_service_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(probe, "ANSWER_SECONDS_MAX", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("TRAVIO_GRPC_HOST", "127.0.0.1")
+        monkeypatch.setenv("TRAVIO_GRPC_PORT", str(silent.getsockname()[1]))
+        assert await anyio.to_thread.run_sync(probe.probe, ["liveness"]) == 1
+    assert capsys.readouterr().err == "not well: no answer within 0.2 s\n"
 
 
 @pytest.mark.breakdown

@@ -83,7 +83,7 @@ BROKEN, SILENT = PromiseBroken("3 instead of 1"), PromiseUnchecked("a batch had 
         (Case(SILENT, BROKEN), Kept.NO, "3 instead of 1", 0),
         (Case(BROKEN, BROKEN, missed=2), Kept.UNSURE, "2 had no definite answer: 3 instead of 1", 0),
         (Case(None, None, missed=1), Kept.UNSURE, "1 had no definite answer", 0),
-        (Case(StoreUnavailable("late"), StoreUnavailable("late")), Kept.UNSURE, "StoreUnavailable late", 0),
+        (Case(StoreUnavailable("late"), StoreUnavailable("late")), Kept.UNSURE, "StoreUnavailable: late", 0),
     ],
     ids=[*"abcdefgh"],
 )

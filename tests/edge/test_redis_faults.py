@@ -18,7 +18,17 @@ from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from verification.kit.edges import redis_options
 from verification.servers.fixtures import need
-from verification.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
+from verification.servers.redis import (
+    HOST,
+    MASTER_NAME,
+    Account,
+    Protection,
+    RedisSentinels,
+    RedisServer,
+    form,
+    redis_cluster,
+    redis_server,
+)
 
 REPLY_MS_MAX = 2_000
 CONNECT_MS_MAX = 4_000
@@ -145,6 +155,24 @@ async def test_the_log_says_once_that_redis_is_gone_and_once_that_it_is_back(
     went, back = (said for said in caplog.messages if said.startswith("redis "))
     assert " is down: " in went
     assert re.search(r" is back after [\d.]+ s: \d+ requests went without$", back)
+
+
+@pytest.mark.parametrize("account", [None, Account(name="edge", password="secret")], ids=["open", "login"])  # noqa: S106
+async def test_the_log_says_how_long_was_waited_for_a_redis_that_stands_still(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, account: Account | None
+) -> None:
+    """It accepts connections and answers nothing on them: with a password the login is what is waited for."""
+    need("redis")
+    login = {"user": account.name, "password": account.password} if account else {}
+    with redis_server(tmp_path, Protection(account=account)) as server:
+        options = redis_options(Standalone((HOST, server.port)), reply_ms_max=300, **login)
+        async with redis_edge(options) as edge:
+            server.pause()
+            async with asyncio.timeout(BACK_S_MAX):
+                while not any(" is down: " in said for said in caplog.messages):
+                    await edge.group_gate().enter("ann", "A1:0")
+    (went,) = (said for said in caplog.messages if " is down: " in said)
+    assert went.endswith(" is down: TimeoutError: no answer within 0.3 s")
 
 
 async def test_a_lock_whose_answer_was_lost_does_not_lock_its_claimant_out(

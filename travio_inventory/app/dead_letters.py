@@ -17,6 +17,7 @@ from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.events.sinks.dead_letters import Letter, event_of
 from travio_inventory.events.targets.webhook import WebhookUrl
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, Way
@@ -84,7 +85,7 @@ class _Receiving(NamedTuple):
         except RetryableRefusal:
             raise
         except Exception as bug:  # noqa: BLE001 - as for any message: whatever it is, it must stop no other
-            return StillDead(INTERNAL, f"{type(bug).__name__}: {bug}")
+            return StillDead(INTERNAL, error_in_words(bug))
         return Ended(received.outcome or received.fate.value)
 
 
@@ -98,7 +99,7 @@ class _Posting(NamedTuple):
         try:
             event = event_of(letter)
         except (ValueError, KeyError, TypeError) as wrong:
-            return StillDead(NOT_READABLE, f"{type(wrong).__name__}: {wrong}")
+            return StillDead(NOT_READABLE, error_in_words(wrong))
         again = _Again()
         try:
             async with open_webhook(self.target, self.sink, again) as webhook:

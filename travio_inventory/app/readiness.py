@@ -8,6 +8,7 @@ from types import MappingProxyType
 import anyio
 
 from travio_inventory.app.backends import Store
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.protocol.probe import StoreProbe
 
 LOOK_EVERY_S, LOOK_AGAIN_S = 2.0, 0.5
@@ -89,4 +90,4 @@ async def _answer(problem: Callable[[], Awaitable[str]]) -> str:
     except TimeoutError:
         return f"no answer within {ANSWER_S_MAX:g} s"
     except Exception as error:  # noqa: BLE001 - whatever it was, the store did not do what was asked
-        return f"{type(error).__name__}: {error}"
+        return error_in_words(error)

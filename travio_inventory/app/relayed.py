@@ -7,6 +7,7 @@ import anyio
 
 from travio_inventory.app.relaying import Relay
 from travio_inventory.events.choice import parse_sinks
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.settings import Settings
 
 FLUSH_SECONDS_MAX = 5
@@ -47,4 +48,4 @@ async def _flush_one(name: str, relay: Relay) -> None:
             await relay.own.note()
             await relay.release()
     except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
-        log.warning("events for %s are left for the next start: %s: %s", name, type(failed).__name__, failed)
+        log.warning("events for %s are left for the next start: %s", name, error_in_words(failed))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from travio_inventory.app.backends import NotAsRequired, NotReached, open_edge
 from travio_inventory.app.stock import stock_on
 from travio_inventory.edge.redis_options import HostPort, RedisOptions, Standalone
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.promises import Promise, PromiseBroken, PromiseUnchecked
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol import promises
@@ -192,7 +193,7 @@ async def _tried(part: str, promise: Promise[P], subject: P) -> Verdict:
     except TimeoutError:
         return Verdict(part, promise.says, Kept.UNSURE, f"not done within {PROMISE_S_MAX:g} s")
     except (StoreUnavailable, Refusal) as failed:
-        return Verdict(part, promise.says, Kept.UNSURE, f"{type(failed).__name__} {failed}".strip())
+        return Verdict(part, promise.says, Kept.UNSURE, error_in_words(failed))
     return Verdict(part, promise.says, Kept.YES)
 
 

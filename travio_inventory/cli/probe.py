@@ -14,6 +14,7 @@ from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from travio_inventory.cli import not_imported
 from travio_inventory.client.client import LIVENESS, READINESS
+from travio_inventory.kernel.error_words import error_in_words
 
 if TYPE_CHECKING:  # see `probe`
     from travio_inventory.settings import ServerSettings
@@ -36,8 +37,11 @@ def probe(words: Sequence[str]) -> int:
         return EXIT_WRONG
     try:
         answer = asyncio.run(_asked(load_settings().server, QUESTIONS[words[0]]))
+    except TimeoutError:
+        sys.stderr.write(f"not well: no answer within {ANSWER_SECONDS_MAX:g} s\n")
+        return EXIT_NOT_WELL
     except (SettingsError, GRPCError, StreamTerminatedError, OSError) as failed:
-        sys.stderr.write(f"not well: {type(failed).__name__}: {failed}\n")
+        sys.stderr.write(f"not well: {error_in_words(failed)}\n")
         return EXIT_NOT_WELL
     if answer.status != HealthCheckResponse.SERVING:
         sys.stderr.write(f"not well: {HealthCheckResponse.ServingStatus.Name(answer.status)}\n")

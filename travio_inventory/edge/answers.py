@@ -67,7 +67,7 @@ class Answers(asyncio.Protocol):
         if again and self._loop.time() - until > LATE_S:
             self._wait(within_s, again=False)
         else:
-            self._end(TimeoutError(f"no answer within {within_s:g} s"))
+            self._end(TimeoutError(f"no answer within {within_s:.3g} s"))
 
     def _end(self, why: Exception | None) -> None:
         self.forget()

@@ -21,6 +21,7 @@ from travio_inventory.edge.pipelined_connection import RedisDown, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
 from travio_inventory.edge.server import Listener, Server, connector, named, traits
+from travio_inventory.kernel.error_words import answered_within
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 SLOTS = 16_384
@@ -306,7 +307,7 @@ class _ClusterRedis:
         """The slots as that node knows them, read on a separate connection."""
         connection = connector(node, self._options)()
         try:
-            async with asyncio.timeout(self._options.connect_ms_max / 1_000):
+            async with answered_within(self._options.connect_ms_max / 1_000):
                 await connect(connection)
                 await connection.send_packed_command(_CLUSTER_SLOTS, check_health=False)
                 return await connection.read_response(disable_decoding=True)

@@ -14,6 +14,7 @@ from travio_inventory.edge.pipelined_connection import connect
 from travio_inventory.edge.redis_internals import transport_of
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 from travio_inventory.edge.scripts import packed
+from travio_inventory.kernel.error_words import answered_within, error_in_words
 
 _log = logging.getLogger(__name__)
 _SUBSCRIBE, _PING = packed(["SUBSCRIBE", INVALIDATIONS]), packed(["PING"])
@@ -67,7 +68,7 @@ class Invalidations:
             except ResponseError as refused:
                 self._complain(refused)
             except Exception as failed:  # noqa: BLE001 - whatever it was, another connection is tried
-                _log.debug("redis sends no invalidations: %s: %s", type(failed).__name__, failed)
+                _log.debug("redis sends no invalidations: %s", error_in_words(failed))
             await asyncio.sleep(self._ask_every_s)
 
     async def _listen_once(self) -> None:
@@ -82,7 +83,7 @@ class Invalidations:
 
     async def _listen(self, connection: AbstractConnection) -> None:
         """Never returns. Raises what ends the connection."""
-        async with asyncio.timeout(self._connect_s_max):
+        async with answered_within(self._connect_s_max):
             await connect(connection)
             messages = Messages(connection, self._changed)
             messages.send(_SUBSCRIBE)

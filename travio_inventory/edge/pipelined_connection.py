@@ -15,6 +15,7 @@ from travio_inventory.edge.answers import Answers, Reply
 from travio_inventory.edge.breaker import Breaker
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 from travio_inventory.edge.scripts import packed
+from travio_inventory.kernel.error_words import answered_within, error_in_words
 from travio_inventory.telemetry.outages import Outages
 
 Answered: TypeAlias = Callable[[Reply | Exception], None]
@@ -112,8 +113,8 @@ class PipelinedConnection:
         now = asyncio.get_running_loop().time()
         if now >= self._complain_at:
             self._complain_at = now + COMPLAINT_SECONDS
-            index_entry = f"; the user needs {RIGHTS}" if isinstance(refused, NoPermissionError) else ""
-            _log.error("redis %s refuses a command: %s: %s%s", self._name, type(refused).__name__, refused, index_entry)
+            needed = f"; the user needs {RIGHTS}" if isinstance(refused, NoPermissionError) else ""
+            _log.error("redis %s refuses a command: %s%s", self._name, error_in_words(refused), needed)
 
     def _go_on(self) -> None:
         if self._answers is None:
@@ -125,7 +126,7 @@ class PipelinedConnection:
         """Connect, and send what waits."""
         until = asyncio.get_running_loop().time() + self._reply_s
         try:
-            async with asyncio.timeout_at(until):
+            async with answered_within(self._reply_s):
                 await connect(self._connection)
             self._answers = Answers(self._connection, self._got, self._ended)
         except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
@@ -166,7 +167,7 @@ class PipelinedConnection:
         with suppress(Exception):  # no error may prevent the answers below
             await self._connection.disconnect(nowait=True)
         self._breaker.failed()
-        self._fail_all(f"{type(failed).__name__}: {failed}")
+        self._fail_all(error_in_words(failed))
         self._is_busy = False
         if self._breaker.is_open:
             self._went_down(failed)
@@ -180,7 +181,7 @@ class PipelinedConnection:
             each(RedisDown(f"redis {self._name}: {why}"))
 
     def _went_down(self, failed: Exception) -> None:
-        self._outages.went(f"{type(failed).__name__}: {failed}")
+        self._outages.went(error_in_words(failed))
         self._prober = asyncio.create_task(self._probe_until_answered())
         self._on_down()
 
@@ -195,7 +196,7 @@ class PipelinedConnection:
     async def _probe(self) -> None:
         """One probe. Raises whatever goes wrong."""
         try:
-            async with asyncio.timeout(self._options.connect_ms_max / 1_000):
+            async with answered_within(self._options.connect_ms_max / 1_000):
                 await connect(self._connection)
                 await self._connection.send_packed_command(_PING, check_health=False)
                 await self._connection.read_response(disable_decoding=True)

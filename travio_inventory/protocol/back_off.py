@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 THINGS_MAX = 10_000
@@ -43,8 +44,8 @@ class BackOff(Generic[K]):
             self._failed.popitem(last=False)
         if self._log_throttle.may_log(type(error).__name__):
             log.warning(
-                "%s: %d set aside, retried within %d s, the others go on; %s: %s: %s",
-                self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, type(error).__name__, error,
+                "%s: %d set aside, retried within %d s, the others go on; %s: %s",
+                self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, error_in_words(error),
             )  # fmt: skip
 
     def succeeded(self, thing: K) -> None:

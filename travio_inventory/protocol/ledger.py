@@ -174,7 +174,7 @@ class Ledger(Generic[H]):
                 request.actor.organization, bound, since_ms=rows.number(row, "since_ms")
             )
         except OutcomeUnknown as error:
-            raise StoreUnavailable from error
+            raise StoreUnavailable(str(error)) from error
         if home_row is None:
             return Proceed(bound)
         if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
@@ -213,7 +213,7 @@ class Ledger(Generic[H]):
             except (StoreUnavailable, OutcomeUnknown) as error:
                 unjudged = error
         if unjudged is not None:
-            raise StoreUnavailable from unjudged
+            raise StoreUnavailable(str(unjudged)) from unjudged
         raise HoldLimitReached(len(slots))
 
     async def _is_free(self, request: Request[H], owner: str, *, since_ms: int) -> bool:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.telemetry.meters import Snapshot
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ async def asked(path: Path) -> ProcessTold | None:
             snapshot, problems = json.loads(await _all(reader))
             return ProcessTold(snapshot, problems)
     except (OSError, TimeoutError, ValueError) as failed:
-        log.debug("no figures from %s: %s: %s", path.name, type(failed).__name__, failed)
+        log.debug("no figures from %s: %s", path.name, error_in_words(failed))
         return None
     finally:
         if writer is not None:

@@ -11,6 +11,7 @@ import httpx
 
 from travio_inventory.api.auth.keys import Key, public_key
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.error_words import answered_within, error_in_words
 from travio_inventory.kernel.refusals import BackendUnavailable
 
 FETCH_S_MAX: Final = 5.0
@@ -58,10 +59,10 @@ class IssuerKeys:
                 return
             self._asked_at_ms = now_ms
             try:
-                async with asyncio.timeout(FETCH_S_MAX):
+                async with answered_within(FETCH_S_MAX):
                     self._keys = read_key_set(await self._body())
             except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as failed:
-                self._note(f"{type(failed).__name__}: {failed}")
+                self._note(error_in_words(failed))
             else:
                 self._answered_at_ms = self._clock.elapsed_ms()
                 self._note("")

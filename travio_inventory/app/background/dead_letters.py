@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import anyio
 
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, StoredLetter
@@ -68,7 +69,7 @@ class DeadLetterJob:
             await self._count()
         except Exception as failed:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._log_throttle.may_log(type(failed).__name__):
-                log.warning("dead letters cannot be seen to now: %s: %s", type(failed).__name__, failed)
+                log.warning("dead letters cannot be seen to now: %s", error_in_words(failed))
             return False
         return True
 

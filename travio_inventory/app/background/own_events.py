@@ -7,6 +7,7 @@ import anyio
 
 from travio_inventory.app.background.pace import Pace
 from travio_inventory.app.relaying import OwnRelay
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 INTERVAL_MS = 20
@@ -35,8 +36,8 @@ class OwnEventsJob:
         except Exception as error:  # noqa: BLE001 - nothing is lost; it is logged
             if self._log_throttle.may_log(type(error).__name__):
                 log.warning(
-                    "cannot publish own events to %s at once, its relays will: %s: %s",
-                    self._sink, type(error).__name__, error,
+                    "cannot publish own events to %s at once, its relays will: %s",
+                    self._sink, error_in_words(error),
                 )  # fmt: skip
             return False
         return True

@@ -7,6 +7,7 @@ import anyio
 
 from travio_inventory.app.background.pace import Pace
 from travio_inventory.app.relaying import Relay
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 LATE_MS = 60_000
@@ -37,7 +38,7 @@ class RelayJob:
             await self._relay.round()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._log_throttle.may_log(type(error).__name__):
-                log.warning("cannot relay events to %s, retrying: %s: %s", self._sink, type(error).__name__, error)
+                log.warning("cannot relay events to %s, retrying: %s", self._sink, error_in_words(error))
             return False
         finally:
             self._say_lag()

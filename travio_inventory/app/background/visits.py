@@ -6,6 +6,7 @@ from random import Random
 from typing import Generic, TypeVar
 
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.use_cases.visited import Visited
@@ -58,5 +59,5 @@ class VisitJob(Generic[K]):
     def _say(self, place: str, error: Exception, *, trip: str = "") -> None:
         if self._log_throttle.may_log(place or type(error).__name__):
             trace = None if isinstance(error, Refusal | OSError) else error
-            said = self._verb, place, type(error).__name__, error
-            log.warning("cannot %s, retrying: %s%s: %s", *said, exc_info=trace, extra={"trip": trip})
+            said = self._verb, place, error_in_words(error)
+            log.warning("cannot %s, retrying: %s%s", *said, exc_info=trace, extra={"trip": trip})

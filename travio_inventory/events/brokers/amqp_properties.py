@@ -5,6 +5,8 @@ Then the broker hands the message over again, to each process in turn, and nothi
 
 from pamqp.commands import Basic
 
+from travio_inventory.kernel.error_words import error_in_words
+
 UNREADABLE = "travio-unreadable"
 """The one header of a message whose properties cannot be read: why."""
 
@@ -22,4 +24,4 @@ def _read_or_say_why(properties: Basic.Properties, flags: int, data: bytes) -> N
     except Exception as wrong:  # noqa: BLE001 - a text that is no UTF-8, a moment beyond all years, a table too deep
         for name in properties.__slots__:
             setattr(properties, name, None)
-        properties.headers = {UNREADABLE: f"its properties cannot be read: {type(wrong).__name__}: {wrong}"}
+        properties.headers = {UNREADABLE: f"its properties cannot be read: {error_in_words(wrong)}"}

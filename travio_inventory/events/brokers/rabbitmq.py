@@ -11,6 +11,7 @@ from aiormq.exceptions import AMQPError, InvalidFrameError
 
 from travio_inventory.events.targets.rabbitmq import RabbitServers
 from travio_inventory.kernel.addresses import Address
+from travio_inventory.kernel.error_words import error_in_words
 
 APP_ID = "travio-inventory"
 HEARTBEAT_S = 20
@@ -45,7 +46,7 @@ async def first_of(to: RabbitServers, begin: Callable[[AbstractConnection], Awai
         except InvalidFrameError:
             said.append(f"{server}: it does not open {to.virtual_host}: is it there, and may the user use it?")
         except (AMQPError, OSError) as failed:
-            said.append(f"{server}: {type(failed).__name__}: {failed}")
+            said.append(f"{server}: {error_in_words(failed)}")
     raise NoServerAdmits("; ".join(said))
 
 

@@ -11,6 +11,7 @@ import anyio
 from travio_inventory.events.inbound.letters import SourceLetters
 from travio_inventory.events.inbound.message import Message, Unfit
 from travio_inventory.events.inbound.reception import Fate, Reception
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
@@ -92,10 +93,10 @@ class Delivery:
                 try:
                     return await attempt()
                 except (RetryableRefusal, NoRoom) as refusal:
-                    why = f"{type(refusal).__name__}: {refusal}"
+                    why = error_in_words(refusal)
                 except Exception as bug:
                     bugs += 1
-                    why = f"{type(bug).__name__}: {bug}"
+                    why = error_in_words(bug)
                     if self._log_throttle.may_log(type(bug).__name__):
                         log.exception("events of %s: unexpected error", self._name)
                     if bugs >= BUGS_MAX and given_up is not None:

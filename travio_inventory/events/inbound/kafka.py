@@ -20,6 +20,7 @@ from travio_inventory.events.brokers.kafka import connection_options
 from travio_inventory.events.inbound.choice import KafkaSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import Header, Message
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 PART_MAX = 100
@@ -64,7 +65,7 @@ class KafkaConsumer:
                 await self._once()
             except (KafkaError, OSError) as failed:
                 if self._log_throttle.may_log(type(failed).__name__):
-                    log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
+                    log.warning("events of %s: %s; connecting again", self._name, error_in_words(failed))
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:
@@ -190,7 +191,7 @@ async def _fetched(consumer: AIOKafkaConsumer, place: TopicPartition, *, at_most
         )
     except UNREADABLE as wrong:
         consumer.seek(place, await consumer.position(place))  # what it had read before is read again
-        said = f"the record cannot be read, and stays in its topic: {type(wrong).__name__}: {wrong}"
+        said = f"the record cannot be read, and stays in its topic: {error_in_words(wrong)}"
         raise _UnreadableError(said) from wrong
     return found
 

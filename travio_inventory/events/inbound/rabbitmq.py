@@ -19,6 +19,7 @@ from travio_inventory.events.brokers.rabbitmq import first_of, silence
 from travio_inventory.events.inbound.choice import RabbitSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import Header, Message
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 AGAIN_S = 1.0
@@ -45,7 +46,7 @@ class RabbitConsumer:
                 await self._once()
             except (AMQPError, InvalidFrameError, OSError, TimeoutError) as failed:
                 if self._log_throttle.may_log(type(failed).__name__):
-                    log.warning("events of %s: %s: %s; connecting again", self._name, type(failed).__name__, failed)
+                    log.warning("events of %s: %s; connecting again", self._name, error_in_words(failed))
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:

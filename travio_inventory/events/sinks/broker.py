@@ -9,6 +9,7 @@ from typing import Protocol, Self, TypeAlias
 from travio_inventory.events.shapes import ToMessages
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.waves import BEHIND, Shaped, in_waves, shaped
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.events import Event, PublishRefused, SinkDown
 
 RECONNECT_S = 0.5
@@ -196,7 +197,7 @@ class Broker:
             again_at = asyncio.get_running_loop().time() + failed.again_in_s
             self._reopen_at = max(self._reopen_at, again_at)
         else:
-            self._down = f"{type(failed).__name__}: {failed}"
+            self._down = error_in_words(failed)
 
     async def _give_up(self) -> None:
         """Close the line, within CLOSE_S_MAX."""

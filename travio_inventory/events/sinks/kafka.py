@@ -27,6 +27,7 @@ from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.aiokafka_internals import abandon
 from travio_inventory.events.sinks.waves import Shaped, shaped
 from travio_inventory.events.targets.kafka import Compression, KafkaTopic
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, SinkDown
 
 CLIENT = "travio-inventory"
@@ -93,7 +94,7 @@ class Kafka:
             if made:
                 await self._deliver(made, sent)
         except ABOUT_MESSAGES as failed:
-            why = f"{self._target.topic}: {type(failed).__name__}: {failed}"
+            why = f"{self._target.topic}: {error_in_words(failed)}"
             if len(made) > 1:
                 raise PublishFailed(why, _acknowledged(sent)) from failed
             refused[made[0].event.id] = why
@@ -123,7 +124,7 @@ class Kafka:
             await self._give_up(producer)
             if isinstance(failed, ABOUT_MESSAGES):
                 raise
-            raise _DownError(f"{type(failed).__name__}: {failed}") from failed
+            raise _DownError(error_in_words(failed)) from failed
 
     async def _send(self, producer: AIOKafkaProducer, message: Message) -> Future[Any]:
         """Hand the message to the producer, unless it has it; the future says that it was acknowledged. Raises

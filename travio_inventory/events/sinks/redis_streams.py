@@ -16,6 +16,7 @@ from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.broker import EVENTS_MAX, Broker, LineFailed
 from travio_inventory.events.targets.redis_stream import RedisStreams
+from travio_inventory.kernel.error_words import error_in_words
 
 ATTRIBUTE_PREFIX = "ce-"
 CONNECT_S_MAX = 3
@@ -67,7 +68,7 @@ async def _connect(target: RedisStreams) -> "_Streams":
             await line.close()
         if isinstance(failed, RedisError | OSError):
             where = ", ".join(map(str, target.servers))
-            raise LineFailed(f"{where}: {type(failed).__name__}: {failed}") from failed
+            raise LineFailed(f"{where}: {error_in_words(failed)}") from failed
         raise
     return line
 
@@ -100,11 +101,11 @@ class _Streams:
         try:
             answers = await commands.execute(raise_on_error=False)
         except (RedisError, OSError) as failed:
-            raise LineFailed(f"{type(failed).__name__}: {failed}") from failed
+            raise LineFailed(error_in_words(failed)) from failed
         appended = answers[len(messages) + 1]
         for answer in (*answers, *(appended if isinstance(appended, list) else ())):
             if isinstance(answer, Exception):
-                raise LineFailed(f"{type(answer).__name__}: {answer}")
+                raise LineFailed(error_in_words(answer))
         if target.replicas and answers[-1] < target.replicas:
             raise LineFailed(f"{answers[-1]} of {target.replicas} replicas have it")
         return [None] * len(messages)

@@ -18,6 +18,7 @@ from travio_inventory.events.sinks.signing import secrets_of, signature
 from travio_inventory.events.sinks.waves import BEHIND, Shaped, shaped
 from travio_inventory.events.targets.webhook import WebhookUrl
 from travio_inventory.kernel.clock import Clock, SystemClock
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, SinkDown
 from travio_inventory.kernel.log_throttle import LogThrottle
 
@@ -182,7 +183,7 @@ class Webhook:
             return _Failed(f"no answer within {self._target.publish_seconds_max / 2:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failed:
             is_away = isinstance(failed, httpx.ConnectError | httpx.ConnectTimeout)
-            return _Failed(f"{self._target.server}: {type(failed).__name__}: {failed}", is_no_cause=is_away)
+            return _Failed(f"{self._target.server}: {error_in_words(failed)}", is_no_cause=is_away)
         status = response.status_code
         if response.is_success:
             self._refused_in_a_row = 0

@@ -15,6 +15,7 @@ person.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, StoreUnavailable, Write
@@ -82,7 +83,7 @@ class Repairs:
                     try:
                         await self._by_fault[fault](offer, finding)
                     except (Refusal, StoreUnavailable) as error:
-                        failed[finding] = f"{type(error).__name__}: {error}"
+                        failed[finding] = error_in_words(error)
         return failed
 
     async def _expire(self, offer: Offer, finding: Finding) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, cast
 
 from cassandra.auth import AuthProvider
 
+from travio_inventory.kernel.error_words import answered_within
 from travio_inventory.store.scylla import codec
 from travio_inventory.store.scylla.codec import HEADER, PROTOCOL, Frame, Message, Shards
 from travio_inventory.store.scylla.failures import Failure
@@ -120,7 +121,7 @@ class CqlConnection(asyncio.Protocol):
         """
         connection: CqlConnection | None = None
         try:
-            async with asyncio.timeout(within_s):
+            async with answered_within(within_s):
                 loop = asyncio.get_running_loop()
                 _, connection = await loop.create_connection(
                     lambda: cls(endpoint, closed, request_s=request_s),

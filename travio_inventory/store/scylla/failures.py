@@ -7,6 +7,7 @@ from cassandra import ConsistencyLevel, RateLimitReached, RequestValidationExcep
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import PreparedQueryNotFound, SyntaxException
 
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.protocol.batches import NotDone, StoreUnavailable, Unknown
 
 CAUSE_CHARS_MAX = 300
@@ -57,4 +58,4 @@ def _said(error: Exception) -> str:
     """The system's own words of a connection that failed; the driver's repeat the address."""
     if isinstance(error, ConnectionError) and error.errno:
         return os.strerror(error.errno)
-    return f"{type(error).__name__}: {error}"
+    return error_in_words(error)
