@@ -232,6 +232,8 @@ async def test_a_page_of_another_origin_does_nothing_with_what_browsers_send_una
     assert refused.headers["x-content-type-options"] == "nosniff"
     assert (await web.do("GET", TRIP))["state"] == "TRIP_STATE_OPEN"
     assert (await web.client.get(TRIP, headers=EVIL)).status_code == 200
+    no_address = await web.client.post(f"{TRIP}/close", headers={"origin": "http://["})
+    assert (no_address.status_code, no_address.json()["reason"]) == (403, "ORIGIN_NOT_ALLOWED")
     assert (await web.client.post(f"{TRIP}/close", headers=OWN)).status_code == 200
     async with web_of(origins=("https://evil.example",)) as friend:
         assert (await friend.open()).status_code == 201

@@ -88,7 +88,7 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
         (
             {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_JWKS_URL": "http://login.example/keys", **ISSUED},
             (
-                "TRAVIO_JWT_JWKS_URL='http://login.example/keys' is not such an address: "
+                "TRAVIO_JWT_JWKS_URL='http://login.example/keys' is no such address: "
                 "allowed is an address with https://; http:// only on this machine"
             ),
         ),
@@ -142,6 +142,56 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
         ({"HOLD_TTL_SECONDS": "６０"}, "HOLD_TTL_SECONDS='６０' is wrong: allowed is a whole number from 1 to 86400"),  # noqa: RUF001
         ({"travio_data": "x"}, "travio_data: no such setting; did you mean TRAVIO_DATA?"),
         (
+            {"TRAVIO_EVENTS_IN_ORGANIZATIONS": " , "},
+            "TRAVIO_EVENTS_IN_ORGANIZATIONS=' , ' says nothing: allowed is a list of ids, as acme,globex",
+        ),
+        (
+            {"TRAVIO_EVENTS_IN_ORGANIZATIONS": "acme,gl\u200bobex"},
+            (
+                "TRAVIO_EVENTS_IN_ORGANIZATIONS='acme,gl\\u200bobex' has an organization that must not have control "
+                "characters or other invisible ones: allowed is a list of ids, as acme,globex"
+            ),
+        ),
+        (
+            {"TRAVIO_STOCK_APPROVAL_ABOVE": ","},
+            (
+                "TRAVIO_STOCK_APPROVAL_ABOVE=',' says nothing: "
+                "allowed is a number for all organizations, others by their ids, as 100,acme=20; empty for none"
+            ),
+        ),
+        (
+            {"TRAVIO_STOCK_PARCEL_COSTS": f"north={'1' * 5_000}"},
+            (
+                f"TRAVIO_STOCK_PARCEL_COSTS='north={'1' * 114}...' must have numbers from 0 to 1000000000, as "
+                "north=450,south=390: allowed is codes of warehouses with numbers from 0 to 1000000000, as "
+                "north=450,south=390"
+            ),
+        ),
+        *(
+            (
+                {"OTEL_EXPORTER_OTLP_ENDPOINT": address},
+                (
+                    f"OTEL_EXPORTER_OTLP_ENDPOINT={address!r} is no such address: "
+                    "allowed is an address with http:// or https://"
+                ),
+            )
+            for address in ("collector:4318", "http://[", "http://collector:99999", "http://collector:http")
+        ),
+        *(
+            (
+                {"OTEL_TRACES_SAMPLER_ARG": share},
+                f"OTEL_TRACES_SAMPLER_ARG={share!r} is no such share: allowed is a number from 0 to 1",
+            )
+            for share in ("most", "1.1", "0_1", "nan")
+        ),
+        (
+            {"TRAVIO_AUTH": "jwt", "TRAVIO_JWT_JWKS_URL": "https://login.example:99999/keys", **ISSUED},
+            (
+                "TRAVIO_JWT_JWKS_URL='https://login.example:99999/keys' is no such address: "
+                "allowed is an address with https://; http:// only on this machine"
+            ),
+        ),
+        (
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
             (
                 "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
@@ -190,6 +240,14 @@ def test_passwords_of_sinks_are_shown_nowhere(environment: Environment) -> None:
 def test_a_password_in_a_wrong_list_of_sinks_is_shown_nowhere(sinks: str, environment: Environment) -> None:
     environment["TRAVIO_EVENTS"] = sinks
     assert "secret" not in refused()
+
+
+@pytest.mark.parametrize("variable", ["TRAVIO_TLS_CERT", "TRAVIO_TLS_KEY", "TRAVIO_REDIS_CA_FILE"])
+def test_what_is_in_a_file_in_place_of_its_path_is_refused_and_not_shown(
+    variable: str, environment: Environment
+) -> None:
+    environment[variable] = f"-----BEGIN PRIVATE KEY-----\n{'hush' * 2_000}"
+    assert refused() == f"{variable}='-----BEGIN...' is wrong: allowed is the path of an existing file"
 
 
 def test_a_secret_that_signs_tokens_is_not_shown(environment: Environment) -> None:

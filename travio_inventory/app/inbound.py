@@ -14,6 +14,7 @@ from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.protocol.dead_letters import DeadLetters
 from travio_inventory.protocol.inbox import Inbox
 from travio_inventory.settings import EventInSettings
+from travio_inventory.settings.events_in import organizations_in
 from travio_inventory.telemetry.metrics import Figures
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def inbound(
         Inbox(sender.batches, sender.clock, retention_s=events_in.seconds),
         takes,
         sender.clock,
-        organizations=[each.strip() for each in events_in.organizations.split(",") if each.strip()],
+        organizations=organizations_in(events_in.organizations),
         default=events_in.organization,
     )
 

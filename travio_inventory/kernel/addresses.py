@@ -3,6 +3,7 @@
 import re
 from ipaddress import ip_address
 from typing import Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 _ADDRESS: Final = re.compile(
     r"(\[(?P<v6>[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?)\]|(?P<name>[\w.-]+))(:(?P<port>\d{1,5}))?", re.ASCII | re.IGNORECASE
@@ -28,6 +29,18 @@ def parse_address(text: str, *, port_default: int = 0) -> Address:
     if found is None or not 0 < port < 65_536:
         raise ValueError("is not an address")
     return Address(found["v6"] or found["name"], port)
+
+
+def parse_web_address(text: str) -> SplitResult:
+    """The parts of an address with http:// or https://, a host, and a port that there is, if any. Raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError("is no such address")
+    return parts
 
 
 def plain_host(text: str) -> str:

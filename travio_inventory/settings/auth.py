@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import FilePath, SecretStr, field_validator
 
 from travio_inventory.api.auth.certificates import FORM, parse_callers
+from travio_inventory.kernel.addresses import parse_web_address
 from travio_inventory.settings.component import Component, setting
 from travio_inventory.settings.environment import names
 
@@ -69,11 +69,13 @@ class AuthSettings(Component):
     @field_validator("jwt_jwks_url")
     @classmethod
     def _cannot_be_forged_on_the_way(cls, value: str) -> str:
-        parts = urlsplit(value)
+        if not value:
+            return value
+        parts = parse_web_address(value)
         if parts.username is not None:
             raise ValueError("has a user, but keys are public")
-        if value and not (parts.hostname and (parts.scheme == "https" or _is_here(parts.scheme, parts.hostname))):
-            raise ValueError("is not such an address")
+        if parts.scheme != "https" and not _is_here(str(parts.hostname)):
+            raise ValueError("is no such address")
         return value
 
     @field_validator("mtls_callers")
@@ -109,9 +111,9 @@ class AuthSettings(Component):
                 yield f"{self.said('kind')} needs {names(field)[0]}"
 
 
-def _is_here(scheme: str, host: str) -> bool:
+def _is_here(host: str) -> bool:
     """Whether nobody else's machine is on the way."""
     try:
-        return scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

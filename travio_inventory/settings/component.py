@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
@@ -89,6 +90,26 @@ class Component(BaseSettings):
         said = value.strip() if is_number and isinstance(value, str) else ""
         if any(map(str.isdigit, said)) and not _DIGITS.fullmatch(said):
             raise ValueError("is wrong")
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _says_something(cls, value: object, info: ValidationInfo) -> object:
+        """A list without a member would be the same as no list, which may mean all: that is said by an empty value."""
+        is_secret = cls.model_fields[str(info.field_name)].annotation is SecretStr
+        if isinstance(value, str) and value and not is_secret and not value.replace(",", "").strip():
+            raise ValueError("says nothing")
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_a_file(cls, value: object, info: ValidationInfo) -> object:
+        """Who puts what is in the file in place of its path is told so: for the system the path is too long."""
+        if cls.model_fields[str(info.field_name)].annotation == FilePath | None and isinstance(value, str):
+            try:
+                Path(value).stat()
+            except (OSError, ValueError):
+                raise ValueError("is wrong") from None
         return value
 
     @model_validator(mode="after")

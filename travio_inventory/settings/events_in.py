@@ -1,5 +1,6 @@
 """Where events of other services come from."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from pydantic import field_validator
@@ -48,9 +49,23 @@ class EventInSettings(Component):
         parse_sources(value)
         return value
 
+    @field_validator("organizations")
+    @classmethod
+    def _are_ids(cls, value: str) -> str:
+        organizations_in(value)
+        return value
+
     @field_validator("seat_plan", "organization")
     @classmethod
     def _is_an_id(cls, value: str) -> str:
         if value and (fault := fault_of(value)):
             raise ValueError(fault)
         return value
+
+
+def organizations_in(text: str) -> Sequence[str]:
+    """The organizations in the text. Raises ValueError."""
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    if fault := next(filter(None, map(fault_of, named)), ""):
+        raise ValueError(f"has an organization that {fault}")
+    return named

@@ -78,7 +78,7 @@ def limits_in(text: str) -> tuple[int | None, Mapping[str, int]]:
     of_some: dict[str, int] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         organization, is_named, number = part.rpartition("=")
-        if not (number.isascii() and number.isdecimal()) or int(number) > UNITS_MAX:
+        if not _is_number(number, most=UNITS_MAX):
             raise ValueError(f"must have numbers of units from 0 to {UNITS_MAX}, as 100,acme=20")
         if not is_named:
             if for_all is not None:
@@ -89,6 +89,10 @@ def limits_in(text: str) -> tuple[int | None, Mapping[str, int]]:
         else:
             of_some[organization] = int(number)
     return for_all, MappingProxyType(of_some)
+
+
+def _is_number(text: str, *, most: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most
 
 
 def order_in(text: str) -> Sequence[str]:
@@ -104,7 +108,7 @@ def costs_in(text: str) -> Mapping[str, int]:
     costs: dict[str, int] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         code, _, number = part.rpartition("=")
-        if not (number.isascii() and number.isdecimal()) or int(number) > COST_MAX:
+        if not _is_number(number, most=COST_MAX):
             raise ValueError(f"must have numbers from 0 to {COST_MAX}, as north=450,south=390")
         if (fault := fault_of(code)) or code in costs:
             raise ValueError(f"warehouse {fault or 'is named twice'}")

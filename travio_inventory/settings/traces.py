@@ -1,14 +1,17 @@
 """Whether traces are recorded, which, and where they go."""
 
+import re
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import field_validator
 
+from travio_inventory.kernel.addresses import parse_web_address
 from travio_inventory.settings.component import Component, setting
 from travio_inventory.telemetry.sampling import Sampler
+
+_SHARE = re.compile(r"[0-9]*\.?[0-9]+(e-[0-9]+)?", re.IGNORECASE)
 
 
 class TraceSettings(Component):
@@ -37,15 +40,14 @@ class TraceSettings(Component):
     @field_validator("endpoint")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and not (parts.scheme in {"http", "https"} and parts.hostname):
-            raise ValueError("is no such address")
+        if value:
+            parse_web_address(value)
         return value
 
     @field_validator("sampler_arg")
     @classmethod
     def _is_share(cls, value: str) -> str:
-        if not 0 <= float(value) <= 1:
+        if not _SHARE.fullmatch(value) or float(value) > 1:
             raise ValueError("is no such share")
         return value
 

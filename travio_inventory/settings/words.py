@@ -4,6 +4,7 @@ import re
 
 SHOWN_CHARS_MAX = 120
 
+_OF_A_FILE = "-----BEGIN"
 _NEXT_URL = r"(?!,\s*[\w=.+-]+://)"
 _HEAD = re.compile(r"^((?!://).)*@", re.DOTALL)
 _LOGIN = re.compile(rf"://(?:{_NEXT_URL}.)*@", re.DOTALL)
@@ -11,7 +12,9 @@ _SECRET_OPTION = re.compile(rf"([?&][^=&]*(?:password|secret|token)(?!_file)[^=&
 
 
 def shown(value: object) -> str:
-    """The value on one line, in quotes if it is text."""
+    """The value on one line, in quotes if it is text. What is in a file of certificates or keys is not shown."""
+    if isinstance(value, str) and _OF_A_FILE in value:
+        return repr(f"{_OF_A_FILE}...")
     return one_line(plain(value)) if isinstance(value, int) else repr(plain(value))
 
 

@@ -18,5 +18,13 @@ class Origins:
         said = {name: value for name, value in headers if name in (b"origin", b"host")}
         if b"origin" not in said or EVERY_ORIGIN in self._allowed:
             return True
-        origin = said[b"origin"].decode("latin1")
-        return origin in self._allowed or urlsplit(origin).netloc == said.get(b"host", b"").decode("latin1")
+        origin, host = said[b"origin"].decode("latin1"), said.get(b"host", b"").decode("latin1")
+        return origin in self._allowed or (bool(host) and _host_of(origin) == host)
+
+
+def _host_of(origin: str) -> str:
+    """Host and port of the origin; "" where it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # as of `http://[`
+        return ""
