@@ -1,5 +1,6 @@
 """A real receiver of OTLP, which keeps the spans that it is sent; and a service that sends to it."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +22,7 @@ WITHIN_S = 60
 class Collector:
     """Keeps the spans that it is sent; while `go_on` is not set it answers nobody."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.spans: list[Span] = []
         self.services: set[str] = set()
         self.go_on = threading.Event()
@@ -44,7 +45,9 @@ class Collector:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.address = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def keep(self, request: ExportTraceServiceRequest) -> None:

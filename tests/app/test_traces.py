@@ -34,6 +34,7 @@ TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{CALLER}-01"
 UNSAMPLED = f"00-{TRACE}-{CALLER}-00"
 HOLD = "inventory.v1.InventoryService/HoldSeats"
+LOG = "travio_inventory.telemetry.span_exports"
 
 
 @asynccontextmanager
@@ -230,13 +231,13 @@ def test_a_later_version_of_trace_parents_is_read_as_far_as_it_is_known() -> Non
 
 @pytest.mark.once
 async def test_a_collector_that_is_away_costs_nothing_but_spans(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "travio_inventory.telemetry.tracing")
+    caplog.set_level("INFO", LOG)
     began_s = time.monotonic()
     async with running(traced(f"http://127.0.0.1:{free_port()}")) as app, client_of(app) as client:
         await client.open_trip(trip_of("t", seats=2))
         await client.hold("t", "S0", "S1", ["seat-1"])
     assert time.monotonic() - began_s < WITHIN_S
-    assert len([record for record in caplog.records if record.name == "travio_inventory.telemetry.tracing"]) <= 1
+    assert len([record for record in caplog.records if record.name == LOG]) <= 1
 
 
 @pytest.mark.once

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.background import Job
+from travio_inventory.app.extras import extra
 from travio_inventory.events.inbound.choice import ChosenSource, KafkaSource, RabbitSource, parse_sources
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.letters import SourceLetters
@@ -74,24 +75,25 @@ def inbound(
 
 def _job(chosen: ChosenSource, delivery: Delivery) -> Job:
     name, source = chosen
+    asked = f"events of {name}"
     try:
         match source:
             case KafkaSource():
-                from travio_inventory.events.brokers.kafka import connection_options  # noqa: PLC0415 - see below
-                from travio_inventory.events.inbound import kafka  # noqa: PLC0415 - imported only where it is used
+                with extra("kafka", asked):
+                    import cramjam  # noqa: F401, PLC0415 - the library misses it at the first event that needs it
+
+                    from travio_inventory.events.brokers.kafka import connection_options  # noqa: PLC0415 - see below
+                    from travio_inventory.events.inbound import kafka  # noqa: PLC0415 - imported only where it is used
 
                 connection_options(source)
                 return kafka.KafkaConsumer(name, source, delivery).run
             case RabbitSource():
-                from travio_inventory.events.inbound import rabbitmq  # noqa: PLC0415 - imported only where it is used
+                with extra("rabbitmq", asked):
+                    from travio_inventory.events.inbound import rabbitmq  # noqa: PLC0415 - see above
 
                 return rabbitmq.RabbitConsumer(name, source, delivery).run
             case _:
                 assert_never(source)
-    except ImportError as missing:
-        extra = "kafka" if isinstance(source, KafkaSource) else "rabbitmq"
-        install = f"pip install travio-inventory[{extra}]"
-        raise StartFailed(f"events of {name} need {missing.name}, which is not installed: {install}") from missing
     except OSError as failed:
         said = f"{failed.filename}: {failed.strerror}" if failed.filename else f"a file of its TLS is wrong: {failed}"
-        raise StartFailed(f"events of {name}: {said}: name files that the service may read") from failed
+        raise StartFailed(f"{asked}: {said}: name files that the service may read") from failed

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.extras import extra
 from travio_inventory.events.choice import NONE, ChosenSink, Target, parse_sinks
 from travio_inventory.events.sinks.broker import Broker
 from travio_inventory.events.sinks.dead_letters import SinkLetters
@@ -49,7 +50,7 @@ async def open_sink(chosen: ChosenSink, folder: Path, letters: DeadLetters) -> A
             with _json_lines(folder / file) as lines:
                 yield lines
         case KafkaTopic():
-            with _extra("kafka", chosen.name), _files(chosen.name):
+            with extra("kafka", f"events for {chosen.name}"), _files(chosen.name):
                 from travio_inventory.events.sinks.kafka import Kafka  # noqa: PLC0415 - imported only where it is used
 
                 kafka = Kafka(target)
@@ -69,7 +70,8 @@ async def open_sink(chosen: ChosenSink, folder: Path, letters: DeadLetters) -> A
 
 def open_webhook(target: WebhookUrl, sink: str, letters: "Letters") -> "Webhook":
     """The sink; no request is made yet. Raises StartFailed."""
-    from travio_inventory.events.sinks.webhook import Webhook  # noqa: PLC0415 - imported only where it is used
+    with extra("server", f"events for {sink}"):
+        from travio_inventory.events.sinks.webhook import Webhook  # noqa: PLC0415 - imported only where it is used
 
     with _files(sink):
         try:
@@ -88,29 +90,19 @@ def _broker(target: RabbitExchange | NatsStream | RedisStreams, sink: str) -> Br
         target.tls.context()
     match target:
         case RabbitExchange():
-            with _extra("rabbitmq", sink):
+            with extra("rabbitmq", f"events for {sink}"):
                 from travio_inventory.events.sinks.rabbitmq import rabbitmq  # noqa: PLC0415 - see above
             return rabbitmq(target)
         case NatsStream():
-            with _extra("nats", sink):
+            with extra("nats", f"events for {sink}"):
                 from travio_inventory.events.sinks.nats import nats_stream  # noqa: PLC0415 - see above
             return nats_stream(target)
         case RedisStreams():
-            from travio_inventory.events.sinks.redis_streams import redis_streams  # noqa: PLC0415 - see above
-
+            with extra("server", f"events for {sink}"):
+                from travio_inventory.events.sinks.redis_streams import redis_streams  # noqa: PLC0415 - see above
             return redis_streams(target)
         case _:
             assert_never(target)
-
-
-@contextmanager
-def _extra(name: str, sink: str) -> Iterator[None]:
-    """Say how to install what is missing."""
-    try:
-        yield
-    except ImportError as missing:
-        install = f"pip install travio-inventory[{name}]"
-        raise StartFailed(f"events for {sink} need {missing.name}, which is not installed: {install}") from missing
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, assert_never
 
-from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.extras import extra
 from travio_inventory.events.choice import Target, parse_sinks
 from travio_inventory.events.inbound.choice import Source, parse_sources
 from travio_inventory.events.targets.files import JsonLinesFile
@@ -28,11 +28,8 @@ async def tracing_of(settings: Settings) -> AsyncIterator["Tracing | None"]:
     if traces.kind == "off":
         yield None
         return
-    try:
+    with extra("tracing", "TRAVIO_TRACES=otlp"):
         opened = await asyncio.to_thread(_import_tracing)
-    except ImportError as missing:
-        said = f"TRAVIO_TRACES=otlp: {missing.name} is not installed: pip install 'travio-inventory[tracing]'"
-        raise StartFailed(said) from missing
     systems = brokers(settings) | _databases(settings)
     chosen = sampling(traces.sampler, float(traces.sampler_arg))
     async with opened(chosen, endpoint=traces.endpoint, service=traces.service, systems=systems) as tracing:

@@ -10,9 +10,14 @@ from typing import NoReturn
 
 SERVICE_PACKAGES = frozenset(
     {
+        "cachetools",
         "cassandra",
         "fastapi",
+        "hiredis",
         "httptools",
+        "httpx",
+        "jwt",
+        "prometheus_client",
         "pydantic",
         "pydantic_settings",
         "redis",

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -10,10 +9,9 @@ from contextvars import ContextVar
 from time import time_ns
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
     Link,
@@ -28,8 +26,8 @@ from travio_inventory.kernel.events import Event, Sink
 from travio_inventory.kernel.trace_context import CURRENT, TraceParent
 from travio_inventory.seats.use_cases.turn_away import RefusesAtOnce
 from travio_inventory.telemetry.http_requests import METHODS, OTHER, Application, Message, Receive, Scope, Send
-from travio_inventory.telemetry.outages import Outages
 from travio_inventory.telemetry.sampling import Sampling
+from travio_inventory.telemetry.span_exports import exporter_to
 from travio_inventory.telemetry.trace_parents import (
     TRACEPARENT,
     context_of,
@@ -37,8 +35,6 @@ from travio_inventory.telemetry.trace_parents import (
     parent_in_headers,
     parent_in_metadata,
 )
-
-log = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS_MAX: Final = 2.0
 OK, CANCELLED, INTERNAL = 0, 1, 13
@@ -84,11 +80,9 @@ async def open_tracing(
     say (OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*). `systems` are the databases behind the ports,
     and the brokers by the names of their spans.
     """
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # an outage is told once, below
-    exporter = ToldExporter(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"), endpoint)
     resource = Resource.create({"service.name": service})
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(BatchSpanProcessor(exporter_to(endpoint)))
     try:
         yield Tracing(provider, sampling, systems)
     finally:
@@ -100,31 +94,6 @@ async def _shut_down(provider: TracerProvider) -> None:
     stopping = threading.Thread(target=provider.shutdown, daemon=True)
     stopping.start()
     await asyncio.to_thread(stopping.join, SHUTDOWN_SECONDS_MAX)
-
-
-class ToldExporter(SpanExporter):
-    """Exports by another one, in the thread of the processor, and logs an outage once, not each batch."""
-
-    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
-        self._exporter = exporter
-        self._outages = Outages(log, f"the collector of traces at {endpoint}")
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send the spans; those that cannot be sent are lost."""
-        result = self._exporter.export(spans)
-        if result is SpanExportResult.SUCCESS:
-            self._outages.came()
-        else:
-            self._outages.went("spans are lost")
-            self._outages.missed()
-            self._outages.look()
-        return result
-
-    def shutdown(self) -> None:
-        self._exporter.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._exporter.force_flush(timeout_millis)
 
 
 class Tracing:
