@@ -207,11 +207,17 @@ def test_a_file_may_say_the_same_twice_and_more_than_one_request_has_room_for(sh
         ('sku,warehouse,quantity\na,b,1\n"a,b,1\n', "line 3: unexpected end of data"),
         ("sku,warehouse,quantity\na,b\n", "line 2: has another number of values than the first line"),
         ("sku,warehouse,quantity\n", "has no lines"),
+        ("sku,warehouse,quantity\n\n \n", "line 3: has another number of values than the first line"),
+        ('"sku";"warehouse";"quantity"\n"a";"b";1\n', "line 1: the columns must be parted by commas"),
+        ('"sku"x,warehouse,quantity\na,b,1\n', "line 1: ',' expected after '\"'"),
+        ("", "line 1: the column sku is missing"),
+        ("sku,warehouse,quantity\na,b,1\n\udce9t\udce9,b,1\n", "line 3: is no text in UTF-8"),
+        ("\udcff\udcfes\0k\0u\0", "line 1: is no text in UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_its_line(shop: Type, tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "stock.csv"
-    file.write_text(text)
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
     told = shop("import", str(file))
     assert (told.status, told.out) == (2, "")
     assert f"{file}: {said}" in told.err

@@ -1,11 +1,12 @@
 """Shops on every store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.stock.shop import Shop
 from travio_inventory.protocol.batches import Batches
+from verification.kit.judged_stock import JudgedStock
 from verification.kit.stores import STORES, store_of
 
 IMPORTANT_ON_SERVERS = (
@@ -40,7 +41,17 @@ def _is_here(item: pytest.Item) -> bool:
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
     """Every store; many tests share it, each with an organization of its own."""
     async with store_of(request, tmp_path_factory) as opened:
-        yield opened
+        yield JudgedStock(opened)
+
+
+@pytest.fixture(autouse=True)
+def every_quantity_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test writes a quantity without its movement and its event, whatever it looks at."""
+    store = request.getfixturevalue("store") if "store" in request.fixturenames else None
+    yield
+    if isinstance(store, JudgedStock):
+        wrong, store.wrong = store.wrong, []
+        assert wrong == []
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The auditor of stock finds each planted fault, repairs it as far as a step can, and finds nothing that is right."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.stock.purchasing import Purchasing
 from tests.stock.shop import Shop
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.refusals import PermissionDenied
-from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.batches import Index, Kind
 from travio_inventory.protocol.unpublished import LATE_MS
 from travio_inventory.stock.audit.auditing import StockAuditRules
 from travio_inventory.stock.audit.findings import ADVICE, AuditedStock, StockFault, StockFinding
@@ -16,6 +17,7 @@ from travio_inventory.stock.audit.rounds import LEASE_MS, StockRound, all_places
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.records.entries import ORGANIZATIONS
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
+from verification.kit.judged_stock import unjudged
 from verification.kit.planted_order_faults import PLANTED_IN_ORDERS
 from verification.kit.planted_shard_faults import PLANTED_IN_SHARDS
 from verification.kit.planted_stock_faults import PLANTED_IN_STOCK, Shelves
@@ -49,7 +51,7 @@ async def shelves(shop: Shop) -> Shelves:
     await shop.reserve("o3", ("cup", 2), at="north")
     reservation = await shop.reserve("o1", ("cup", 3), ("jug", 2))
     await shop.settled()
-    return Shelves(shop.store, reservation, shop.clock.now_ms())
+    return Shelves(unjudged(shop.store), reservation, shop.clock.now_ms())
 
 
 async def test_nothing_is_wrong_with_stock_that_is_right(shop: Shop) -> None:
@@ -125,6 +127,9 @@ async def test_a_repair_offers_nothing_that_may_not_be_there(
     assert entry.quantities == quantities
     movements = await shop.movements(entry)
     assert sum(each.quantity for each in movements) == movements[-1].balance_after == sum(quantities)
+    events = (await shop.store.read(of.cups, Kind.EVENT)).values()
+    told = [json.loads(str(row["data"])) for row in events if row["type"] == "inventory.stock_updated"]
+    assert sum(each["newStock"] - each["oldStock"] for each in told) == sum(quantities), "a movement is told"
 
 
 async def test_a_fault_that_is_gone_at_the_second_look_is_not_told(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from travio_inventory.stock.audit.auditing import StockAuditRules
 from travio_inventory.stock.audit.findings import AuditedStock, StockFault
 from travio_inventory.stock.records.stock_rows import shard_of
 from travio_inventory.stock.use_cases.audit_stock import AuditStock
+from verification.kit.judged_stock import unjudged
 from verification.kit.planted_shard_faults import PLANTED_IN_SHARDS, InShards
 
 
@@ -24,7 +25,7 @@ async def in_shards(shop: Shop) -> tuple[Spread, InShards]:
     await spread.lies(4, 4)
     await shop.settled()
     shop.clock.pass_ms(200_000)
-    return spread, InShards(shop.store, spread.home, shop.clock.now_ms() - 190_000)
+    return spread, InShards(unjudged(shop.store), spread.home, shop.clock.now_ms() - 190_000)
 
 
 async def test_nothing_is_wrong_with_shards_that_are_right(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from travio_inventory.protocol.batches import Kind, Partition, Write
 from travio_inventory.stock.entry import ShardMove
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import shard_of
+from verification.kit.judged_stock import unjudged
 
 GONE_WITHIN_S = 60
 
@@ -42,7 +43,7 @@ async def expired(shop: Shop, at: Partition) -> None:
     """Their retention is over: no cause is known there any more."""
     causes = await shop.store.read(at, Kind.CAUSE)
     assert causes
-    await shop.store.apply(at, [Write(key, {}, row, 1) for key, row in causes.items()])
+    await unjudged(shop.store).apply(at, [Write(key, {}, row, 1) for key, row in causes.items()])
     async with asyncio.timeout(GONE_WITHIN_S):
         while await shop.store.read(at, Kind.CAUSE):  # noqa: ASYNC110 - a store tells nobody
             await asyncio.sleep(0.1)

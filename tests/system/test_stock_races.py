@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.thorough, pytest.mark.timeout(480)]
 
 TRIES_MAX = 200
 ROUNDS = 8
-LINES = 4_000
+LINES = 10_000
 ENTRIES = 200
 SETTINGS = {"TRAVIO_STOCK_APPROVAL_ABOVE": "1000"}
 
@@ -182,6 +182,7 @@ async def test_a_bulk_whose_service_is_killed_goes_on_where_it_was(
         told = await web("POST", "/inventory/bulk", body, key="k")
     assert (told["notDone"], told["unknown"]) == (0, 0)
     statuses = {1: "DONE", -100: "REFUSED", 5_000: "WAITING"}
+    assert [each["line"] for each in told["results"]] == [*range(1, LINES + 1)]
     assert [each["status"] for each in told["results"]] == [statuses[int(line["quantity"])] for line in lines]
     added = Counter(line["sku"] for line in lines if line["quantity"] == 1)
     entries = {each["sku"]: each["quantityTotal"] for each in await web.every("/inventory")}

@@ -1,7 +1,8 @@
 """What tests and verification share: trips, stores and edges, services, and who calls them.
 
 - What is sold: `trips`; ids of any kind: `legal_ids`.
-- What it is kept in: `stores` and `edges`; `passing` and `faulty_batches` stand before a store and watch it or fail.
+- What it is kept in: `stores` and `edges`; `passing` and `faulty_batches` stand before a store and watch it or fail,
+  and `judged_stock` says which batch writes a quantity otherwise than it should.
 - A sale over the use cases, without a server: `sale`, on `clocks` that a test moves; `legal` is what its rows must say,
   `scenes` are its steps, `pictures` what they leave, `life` closes and freezes it, `ended_sale` is its end long after;
   `asking` asks any inventory, `watching` follows its live maps. `commands` are valid ones of every kind.

@@ -68,7 +68,7 @@ class ShopWorld(StockWorld):
         return ShopOracle(LIMIT)
 
     def _open(self, edge: FaultyEdge) -> Sequence[StockProcess]:
-        self.shops = [ShopProcess(self.plan, self.batches, edge, self.random) for _ in range(3)]
+        self.shops = [ShopProcess(self.plan, self.judged, edge, self.random) for _ in range(3)]
         return self.shops
 
     def _besides(self) -> Sequence[Coroutine[Any, Any, None]]:

@@ -22,6 +22,7 @@ from travio_inventory.stock.reservation import Item, OfReservation, Reservation,
 from travio_inventory.stock.use_cases import Stock
 from travio_inventory.stock.warehouse import Site
 from travio_inventory.store.memory import Faults, MemoryBatches
+from verification.kit.judged_stock import JudgedStock
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import ORGANIZATION, START_MS
 from verification.simulation.plan import LAPSES_S, TTL_S, Plan
@@ -61,6 +62,7 @@ class StockWorld:
         self.random = Random(plan.seed)
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = lambda partition, changes: self.oracle.applied(now_s(), partition, changes)
+        self.judged = JudgedStock(self.batches)
         self.calls: list[Told] = []
         self.answers: Counter[str] = Counter()
         self.entries: dict[tuple[str, str], str] = {}
@@ -70,7 +72,7 @@ class StockWorld:
         return StockOracle()
 
     def _open(self, edge: FaultyEdge) -> Sequence[StockProcess]:
-        return [StockProcess(self.plan, self.batches, edge, self.random) for _ in range(3)]
+        return [StockProcess(self.plan, self.judged, edge, self.random) for _ in range(3)]
 
     def _besides(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What goes on all day, besides orders."""
@@ -103,6 +105,7 @@ class StockWorld:
     def _reckon(self) -> None:
         self.oracle.judge_leftovers()
         self.oracle.judge(self.calls)
+        self.oracle.violations += (f"S9 {each}" for each in self.judged.wrong)
 
     async def _prepare(self) -> None:
         stock = self.processes[0].stock

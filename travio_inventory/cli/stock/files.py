@@ -99,7 +99,7 @@ def import_file(
     """
     try:
         lines = read_lines(file, reason)
-    except (WrongStockFile, OSError, UnicodeDecodeError) as wrong:
+    except (WrongStockFile, OSError) as wrong:
         said = wrong.strerror if isinstance(wrong, OSError) else str(wrong)
         return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "WRONG_FILE", f"{file}: {said}"))
 
@@ -215,26 +215,36 @@ def _not_done(results: Sequence[StockLineResult]) -> int:
 
 
 def read_lines(file: Path, reason: str) -> list[FileLine]:
-    """The lines of the file. Raises WrongStockFile, OSError, UnicodeDecodeError."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text, strict=True)
-        columns = reader.fieldnames or ()
-        _check(columns)
-        try:
-            lines = list(_lines(reader, reason))
-        except csv.Error as wrong:
-            raise WrongStockFile(f"line {reader.reader.line_num}: {wrong}") from None
+    """The lines of the file. Raises WrongStockFile, OSError."""
+    text = _text(file)
+    columns, _, _ = text.partition("\n")
+    if "," not in columns and re.search("[;\t]", columns):
+        raise WrongStockFile("line 1: the columns must be parted by commas")
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        _check(reader.fieldnames or ())
+        lines = list(_lines(reader, reason))
+    except csv.Error as wrong:
+        raise WrongStockFile(f"line {reader.reader.line_num}: {wrong}") from None
     if not lines:
         raise WrongStockFile("has no lines")
     return lines
+
+
+def _text(file: Path) -> str:
+    """What it says. Raises WrongStockFile, OSError."""
+    said = file.read_bytes()
+    try:
+        return said.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        line = said.count(b"\n", 0, wrong.start) + 1
+        raise WrongStockFile(f"line {line}: is no text in UTF-8") from None
 
 
 def _check(columns: Sequence[str]) -> None:
     """Raises WrongStockFile."""
     missing, unknown = {"sku", "warehouse"} - {*columns}, [each for each in columns if each not in KNOWN]
     twice = [each for each in columns if columns.count(each) > 1]
-    if missing and len(columns) == 1 and re.search("[;\t]", columns[0]):
-        raise WrongStockFile("line 1: the columns must be parted by commas")
     if missing or unknown:
         said = f"the column {min(missing)} is missing" if missing else f"there is no column {unknown[0]!r}"
         raise WrongStockFile(f"line 1: {said}; known are {', '.join(sorted(KNOWN))}")

@@ -5,7 +5,8 @@
     leftover line          given back, or taken out, as its home row says, IF reserved
     without its units      reserved again IF so many are available, beside its unchanged home row
     wrong reserved         what the lines say, IF the entry is at the version that was seen
-    wrong total            the smaller of the two, with a movement where that is the entry's, IF as it was seen
+    wrong total            the smaller of the two, where that is the entry's with a movement and its event, IF as it
+                           was seen
     wrong received         what the movements say, and on order what is outstanding then, IF both are as they were seen
     lost line of an order  placed again, with what came of it; likewise
     line of no order       closed; likewise
@@ -39,6 +40,7 @@ from travio_inventory.stock.audit.mending_orders import OrderRepairs
 from travio_inventory.stock.entry import InventoryEntry, Quantities
 from travio_inventory.stock.movement import Movement, MovementType
 from travio_inventory.stock.records import movement_days, reservation_rows, stock_rows
+from travio_inventory.stock.records.entry_steps import EntryStep, entry_writes, with_events
 from travio_inventory.stock.records.order_books import SLOT, OrderBooks
 from travio_inventory.stock.records.reservation_rows import ENDED, line_key, sold_key
 from travio_inventory.stock.records.stock_rows import STOCK
@@ -75,6 +77,7 @@ class StockRepairs:
     def __init__(self, protocol: HoldProtocol[Reservation], outbox: Unpublished) -> None:
         self._sender = protocol.sender
         self._batches = protocol.sender.batches
+        self._retention = protocol.sender.rules.retention
         self._judging = protocol.judging
         self._rolling = protocol.rolling
         self._resource = protocol.resource
@@ -143,8 +146,12 @@ class StockRepairs:
         if total < lines or (Quantities(total - lines, lines) == before.quantities and total == balance):
             return
         now = await self._sender.now()
+        available = before.quantities.available
+        told = replace(before, quantities=Quantities(available, balance - available))
         after = replace(_next(before, now), quantities=Quantities(total - lines, lines))
-        writes, listed = [Write(STOCK, _as_seen(seen[STOCK]), stock_rows.entry_row(after))], []
+        after, writes = with_events(told, after, now, self._retention.events_s)
+        writes.append(Write(STOCK, _as_seen(seen[STOCK]), stock_rows.entry_row(after)))
+        listed = [index_entries.recorded(at, now.epoch, self._retention)]
         if total != balance:
             made = Movement(
                 after.id, after.version, MovementType.ADJUSTMENT, total - balance, total, REASON, "", "", now.at_ms
@@ -172,21 +179,23 @@ class StockRepairs:
         self, reservation: Reservation, line: ReservedLine, at: Partition, seen: Rows, home: Row
     ) -> None:
         now, before = await self._sender.now(), stock_rows.read_entry(at, seen[STOCK])
-        available, reserved = before.quantities
-        if before.is_deleted or available < line.quantity:
+        if before.is_deleted or before.quantities.available < line.quantity:
             return
         until_ms, key = reservation.expires_at_ms, line_key(reservation.id)
-        after = replace(_next(before, now), quantities=Quantities(available - line.quantity, reserved + line.quantity))
         row = reservation_rows.line_of(reservation, line, at_ms=now.at_ms, until_ms=until_ms)
+        taken = EntryStep(-line.quantity, line.quantity)
+        entry, *told = entry_writes(before, [taken], now, self._retention.events_s)
         writes = [
-            Write(STOCK, _as_seen(seen[STOCK]), stock_rows.entry_row(after)),
+            entry._replace(condition=_as_seen(seen[STOCK])),
+            *told,
             Write(key, {"status": ENDED} if key in seen else ABSENT, row, FOR_EVER),
         ]
         if self._is_home(reservation, at):
             said: Row = {name: home.get(name) for name in ("status", "extensions", "expires_at_ms")}
             writes.append(Write(rows.hold_key(reservation.id), said, {"status": home.get("status")}))
-        due = [index_entries.due(at, until_ms, self._sender.rules.retention)]
-        await self._sender.apply(at, writes, due, at_ms=now.at_ms)
+        listed = [index_entries.due(at, until_ms, self._retention)]
+        listed.append(index_entries.recorded(at, now.epoch, self._retention))
+        await self._sender.apply(at, writes, listed, at_ms=now.at_ms)
         if not self._is_home(reservation, at):
             await self._end_line(StockFinding(StockFault.LEFTOVER, at, reservation.id))
 

@@ -39,14 +39,23 @@ def entry_writes(
             version=entry.version + 1,
             updated_at_ms=now.at_ms,
         )
-        for told in events.told(entry, after, ActorKind.SERVICE):
-            event = stock_rows.event_write(after, told, now, after.recorded)
-            writes.append(event._replace(keep_s=events_kept_s))
-            after = replace(after, events=told.ordinal + 1, recorded=now)
+        after, told = with_events(entry, after, now, events_kept_s)
+        writes += told
         if step.type is not None:
             writes.append(_movement(after, step, step.type, now))
         entry = after
     return [Write(STOCK, {"version": before.version}, stock_rows.changed_row(before, entry)), *writes]
+
+
+def with_events(
+    before: InventoryEntry, after: InventoryEntry, now: Recorded, kept_s: int
+) -> tuple[InventoryEntry, list[Write]]:
+    """The entry with the events that tell how it differs, and these."""
+    writes = list[Write]()
+    for told in events.told(before, after, ActorKind.SERVICE):
+        writes.append(stock_rows.event_write(after, told, now, after.recorded)._replace(keep_s=kept_s))
+        after = replace(after, events=told.ordinal + 1, recorded=now)
+    return after, writes
 
 
 def _movement(entry: InventoryEntry, step: EntryStep, kind: MovementType, now: Recorded) -> Write:
