@@ -81,23 +81,23 @@ async def test_however_many_ask_at_once_the_issuer_is_asked_once() -> None:
     async with issuing() as (issuer, keys, _):
         issuer.wait_s = 0.05
         found = await asyncio.gather(*(keys.find("one") for _ in range(50)))
-        assert found == [public_key(ONE.published())] * 50
+        assert found == [[public_key(ONE.published())]] * 50
         assert issuer.asked == 1
 
 
 async def test_a_new_key_is_found_when_a_token_names_it() -> None:
     async with issuing() as (issuer, keys, clock):
-        assert await keys.find("two") is None
+        assert not await keys.find("two")
         issuer.keys = [ONE.published(), TWO.published()]
         clock.later(issuer_keys.PAUSE_S)
-        assert await keys.find("two") == public_key(TWO.published())
+        assert await keys.find("two") == [public_key(TWO.published())]
 
 
 async def test_keys_that_nobody_has_do_not_make_us_ask_all_the_time() -> None:
     async with issuing() as (issuer, keys, _):
         for number in range(20):
-            assert await keys.find(f"made up {number}") is None
-        assert await keys.find("one") is not None
+            assert not await keys.find(f"made up {number}")
+        assert await keys.find("one")
         assert issuer.asked == 1
 
 
@@ -111,7 +111,7 @@ async def test_keys_are_kept_while_the_issuer_is_down_but_not_for_ever(body: byt
         clock.later(issuer_keys.PAUSE_S)
         await keys.fetch()
         assert issuer.asked == 2
-        assert await keys.find("one") is not None
+        assert await keys.find("one")
         clock.later(issuer_keys.KEPT_S_MAX)
         with pytest.raises(BackendUnavailable):
             await keys.find("one")
@@ -123,7 +123,7 @@ async def test_a_key_that_the_issuer_has_withdrawn_is_gone_at_the_next_look() ->
         issuer.keys = [TWO.published()]
         clock.later(issuer_keys.REFRESH_S)
         await keys.fetch()
-        assert await keys.find("one") is None
+        assert not await keys.find("one")
 
 
 async def test_before_the_issuer_has_answered_nobody_is_refused_for_good() -> None:
@@ -135,7 +135,7 @@ async def test_before_the_issuer_has_answered_nobody_is_refused_for_good() -> No
         with pytest.raises(BackendUnavailable):
             await keys.find("one")  # asked a moment ago
         clock.later(issuer_keys.PAUSE_S)
-        assert await keys.find("one") is not None
+        assert await keys.find("one")
 
 
 async def test_an_issuer_that_does_not_answer_is_not_waited_for_long(
@@ -167,7 +167,7 @@ async def test_one_who_gives_up_does_not_take_the_keys_from_the_others() -> None
         await asyncio.sleep(0.01)
         first.cancel()
         clock.later(issuer_keys.PAUSE_S)
-        assert await second is not None
+        assert await second
 
 
 async def test_the_keys_are_kept_up_to_date_meanwhile() -> None:
@@ -181,11 +181,27 @@ async def test_the_keys_are_kept_up_to_date_meanwhile() -> None:
 
 async def test_a_token_that_names_no_key_means_the_only_one() -> None:
     async with issuing() as (issuer, keys, clock):
-        assert await keys.find("") == public_key(ONE.published())
+        assert await keys.find("") == [public_key(ONE.published())]
         issuer.keys = [ONE.published(), TWO.published()]
         clock.later(issuer_keys.PAUSE_S)
         await keys.fetch()
-        assert await keys.find("") is None
+        assert not await keys.find("")
+
+
+async def test_an_id_that_an_issuer_gave_to_several_keys_means_each_of_them() -> None:
+    same = [ONE.published(kid="same"), TWO.published(kid="same")]
+    nameless = [{name: value for name, value in each.items() if name != "kid"} for each in same]
+    both = [public_key(each) for each in same]
+    async with issuing() as (issuer, keys, clock):
+        for published, kid in ((same, "same"), (same, ""), (nameless, "")):
+            issuer.keys = published
+            clock.later(issuer_keys.PAUSE_S)
+            await keys.fetch()
+            assert await keys.find(kid) == both
+
+
+def test_a_key_that_may_verify_is_one() -> None:
+    assert public_key(ONE.published(key_ops=["verify"])) == public_key(ONE.published())
 
 
 WEAK = IssuerKey("RS256", "weak", rsa_bits=1_024)
@@ -197,6 +213,9 @@ WEAK = IssuerKey("RS256", "weak", rsa_bits=1_024)
         WEAK.published(),
         ONE.private(),
         ONE.published(use="enc"),
+        ONE.published(use=None),
+        ONE.published(key_ops=["encrypt", "wrapKey"]),
+        ONE.published(key_ops="verify"),
         ONE.published(alg="RS256"),
         ONE.published(crv="P-521"),
         ONE.published(x="?"),

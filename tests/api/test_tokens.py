@@ -1,7 +1,6 @@
 """Who has a token of the issuer for this service is whom it names; nobody else is anybody."""
 
 import asyncio
-import json
 import time
 import traceback
 from collections.abc import AsyncGenerator, Sequence
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jwt.utils import base64url_encode
 
 from travio_inventory.api.auth import tokens
 from travio_inventory.api.auth.identity import ANYONE, Grant, Identity
@@ -21,7 +19,7 @@ from travio_inventory.api.auth.port import Credentials, bearer_token
 from travio_inventory.api.auth.tokens import TokenAuthentication, TokenRules
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import Unauthenticated
-from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, IssuerKey, token, unsigned
+from verification.kit.tokens import AUDIENCE, ISSUER, SECRET, IssuerKey, hashed_with, token, unsigned
 
 RULES = TokenRules(ISSUER, AUDIENCE, organization_claim="org", organization_default="default", leeway_s=10)
 NOW = int(time.time())
@@ -45,7 +43,7 @@ class Counted:
         self._keys = keys
         self.asked = 0
 
-    async def find(self, kid: str) -> Key | None:
+    async def find(self, kid: str) -> Sequence[Key]:
         self.asked += 1
         return await self._keys.find(kid)
 
@@ -54,10 +52,10 @@ class Published:
     """Keys: those of the issuer, without an address."""
 
     def __init__(self, keys: Sequence[IssuerKey]) -> None:
-        self._keys = {each.kid: public_key(each.published()) for each in keys}
+        self._keys = [(each.kid, public_key(each.published())) for each in keys]
 
-    async def find(self, kid: str) -> Key | None:
-        return self._keys.get(kid)
+    async def find(self, kid: str) -> Sequence[Key]:
+        return [key for named, key in self._keys if named == kid and key is not None]
 
 
 def by_secret(rules: TokenRules = RULES, **options: Identity) -> TokenAuthentication:
@@ -164,14 +162,35 @@ async def test_a_public_key_verifies_what_its_private_key_signed_and_nothing_els
     assert "does not have" in await refused(authentication, key.token(kid="two"))
 
 
-async def test_a_token_that_a_public_key_signed_as_a_secret_is_not_believed() -> None:
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+async def test_a_token_that_a_public_key_signed_as_a_secret_is_not_believed(algorithm: str) -> None:
     """The attack on libraries that let the token choose: HS256 with the public key, which everybody knows."""
-    authentication = TokenAuthentication(Published([RSA]), RULES, clock=SystemClock())
-    forged = token(secret=json.dumps(RSA.published()) + "=" * 32)
-    header = '{"alg":"HS256","kid":"rsa"}'
-    encoded = base64url_encode(header.encode()).decode()
-    for shown in (forged, ".".join([encoded, *forged.split(".")[1:]])):
-        await refused(authentication, shown)
+    key = IssuerKey(algorithm, "one")
+    authentication = TokenAuthentication(Published([key]), RULES, clock=SystemClock())
+    for secret in key.known_to_all():
+        for hashed in ("HS256", "HS384", "HS512"):
+            said = await refused(authentication, hashed_with(secret, alg=hashed, kid="one"))
+            assert said == "the token is signed with an algorithm that its key does not have"
+
+
+async def test_a_token_is_signed_by_the_key_that_it_names_and_by_no_other_of_the_issuer() -> None:
+    one, two = IssuerKey("ES256", "one"), IssuerKey("ES256", "two")
+    authentication = TokenAuthentication(Published([one, two]), RULES, clock=SystemClock())
+    for key, other in ((one, two), (two, one)):
+        assert (await authentication.identify(Credentials(token=key.token()))).user == "ann"
+        assert await refused(authentication, key.token(kid=other.kid)) == "the token is not valid"
+
+
+async def test_each_key_of_an_id_verifies_what_it_signed_with_its_own_algorithm() -> None:
+    keys = [IssuerKey(algorithm, "same") for algorithm in ("RS256", "ES256", "ES256", "EdDSA")]
+    authentication = TokenAuthentication(Published(keys), RULES, clock=SystemClock())
+    for key in keys:
+        assert (await authentication.identify(Credentials(token=key.token()))).user == "ann"
+        assert await refused(authentication, key.token(exp=NOW - 60)) == "the token has expired"
+        for secret in key.known_to_all():
+            await refused(authentication, hashed_with(secret, alg="HS256", kid="same"))
+    await refused(authentication, IssuerKey("ES256", "same").token())
+    await refused(authentication, unsigned(kid="same"))
 
 
 async def test_a_secret_is_never_shorter_than_its_algorithm_needs() -> None:
@@ -222,7 +241,7 @@ async def test_no_more_tokens_are_known_than_there_is_room_for(monkeypatch: pyte
 class Broken:
     """Keys with a bug."""
 
-    async def find(self, kid: str) -> Key | None:
+    async def find(self, kid: str) -> Sequence[Key]:
         raise RuntimeError(f"no {kid}")
 
 

@@ -1,9 +1,11 @@
 """The service as the settings say who may call: nobody by accident, and no secret in anything that it says."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partialmethod
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -19,6 +21,8 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from tests.api.test_issuer_keys import ONE, TWO, issued
+from travio_inventory.api.auth import tokens
+from travio_inventory.api.auth.issuer_keys import IssuerKeys
 from travio_inventory.app.authentication import UNSAFE
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running
@@ -87,6 +91,24 @@ async def test_with_an_issuer_its_keys_are_fetched_and_verify_its_tokens() -> No
             assert await status(app, f"Bearer {TWO.token()}") is Status.UNAUTHENTICATED
             assert await status(app, f"Bearer {token()}") is Status.UNAUTHENTICATED
         assert issuer.asked == 1
+
+
+async def test_a_key_that_its_issuer_withdraws_is_of_no_use_to_a_service_that_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No token names a key that is not known: it is the service that asks its issuer, again and again."""
+    monkeypatch.setattr(tokens, "KNOWN_S_MAX", 0)
+    monkeypatch.setattr(IssuerKeys, "__init__", partialmethod(IssuerKeys.__init__, pause_s=0.0))
+    monkeypatch.setattr(IssuerKeys, "keep_up", partialmethod(IssuerKeys.keep_up, every_s=0.02))
+    by_keys = TOKENS | {"jwt_secret": ""}
+    async with issued() as (issuer, url), running(settings_of(**by_keys, jwt_jwks_url=url)) as app:
+        assert await status(app, f"Bearer {ONE.token()}") is Status.NOT_FOUND
+        issuer.keys = [TWO.published()]
+        async with asyncio.timeout(60):
+            while await status(app, f"Bearer {ONE.token()}") is Status.NOT_FOUND:
+                pass
+        assert await status(app, f"Bearer {ONE.token()}") is Status.UNAUTHENTICATED
+        assert await status(app, f"Bearer {TWO.token()}") is Status.NOT_FOUND
 
 
 async def test_in_production_it_must_be_said_who_may_call() -> None:

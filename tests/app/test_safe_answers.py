@@ -1,6 +1,7 @@
 """Each answer over HTTP tells browsers to be careful, whoever gives it: a face, a file, a stream, or the server."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.api.live.serving import selling
 from travio_inventory.app.service import App
 from travio_inventory.ui import MODULE, web_files
 from verification.kit.tokens import AUDIENCE, ISSUER, SECRET
+from verification.servers.certificates import Certificates, make_certificates
 
 SHOP = "https://shop.example"
 TOKENS: dict[str, Any] = {"auth": "jwt", "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_secret": SECRET}
@@ -17,6 +19,7 @@ ONE_REQUEST: dict[str, Any] = {"requests_per_address_max": 1, "request_burst_sec
 ASKED_MAX = 50
 """A busy machine may take a second for the first ones."""
 SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+ONLY_TLS = "strict-transport-security"
 NAMED = {"content-security-policy", "cross-origin-resource-policy", "cache-control"}
 JSON = "Content-Type: application/json"
 UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket"
@@ -68,9 +71,24 @@ GIVEN = {
 }
 
 
-async def answer(app: App, asked: bytes) -> tuple[int, Mapping[str, str]]:
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("ours"))
+
+
+def over(ours: Certificates | None) -> dict[str, Any]:
+    """The settings of a service that shows this certificate, if any."""
+    return {} if ours is None else {"tls_cert": ours.certificate, "tls_key": ours.key}
+
+
+async def opened(app: App, ours: Certificates | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    tls = None if ours is None else ssl.create_default_context(cafile=ours.authority)
+    return await asyncio.open_connection("127.0.0.1", app.http_port, ssl=tls)
+
+
+async def answer(app: App, asked: bytes, ours: Certificates | None = None) -> tuple[int, Mapping[str, str]]:
     """The status and the headers of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", app.http_port)
+    reader, writer = await opened(app, ours)
     try:
         writer.write(asked)
         async with asyncio.timeout(60):
@@ -82,30 +100,44 @@ async def answer(app: App, asked: bytes) -> tuple[int, Mapping[str, str]]:
     return int(head[0].split()[1]), {name.lower(): value for name, _, value in pairs}
 
 
-def is_safe(headers: Mapping[str, str]) -> bool:
-    return SAFE.items() <= headers.items() and headers.keys() >= NAMED and not headers.keys() & {"set-cookie", "server"}
+def is_safe(headers: Mapping[str, str], ours: Certificates | None) -> bool:
+    """Only over TLS browsers are told to use nothing else: whoever is on the way could say it too (RFC 6797, 7.2)."""
+    is_kept = headers.get(ONLY_TLS) == ("max-age=31536000" if ours else None)
+    named = SAFE.items() <= headers.items() and headers.keys() >= NAMED
+    return is_kept and named and not headers.keys() & {"set-cookie", "server"}
 
 
-async def test_every_answer_tells_browsers_to_be_careful(caplog: pytest.LogCaptureFixture) -> None:
-    async with selling(cors_origin=SHOP) as app:
-        found = {name: await answer(app, asked) for name, (_, asked) in GIVEN.items()}
+over_both = pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "TLS"])
+
+
+@over_both
+async def test_every_answer_tells_browsers_to_be_careful(
+    caplog: pytest.LogCaptureFixture, ours: Certificates, *, is_secure: bool
+) -> None:
+    shown = ours if is_secure else None
+    async with selling(cors_origin=SHOP, **over(shown)) as app:
+        found = {name: await answer(app, asked, shown) for name, (_, asked) in GIVEN.items()}
     told = {name: status for name, (status, _) in found.items()}
     assert told == {name: status for name, (status, _) in GIVEN.items()}
-    assert {name: headers for name, (_, headers) in found.items() if not is_safe(headers)} == {}
+    assert {name: headers for name, (_, headers) in found.items() if not is_safe(headers, shown)} == {}
     assert caplog.messages == []
 
 
+@over_both
 @pytest.mark.parametrize(
     ("status", "settings"), [(401, TOKENS), (429, ONE_REQUEST), (503, {"http_connections_max": 1})], ids=str
 )
-async def test_who_is_turned_away_is_told_so_too(status: int, settings: dict[str, Any]) -> None:
-    async with selling(**settings) as app:
-        reader, writer = await asyncio.open_connection("127.0.0.1", app.http_port)
+async def test_who_is_turned_away_is_told_so_too(
+    status: int, settings: dict[str, Any], ours: Certificates, *, is_secure: bool
+) -> None:
+    shown = ours if is_secure else None
+    async with selling(**settings, **over(shown)) as app:
+        reader, writer = await opened(app, shown)
         writer.write(GIVEN["a stream"][1])
         await reader.readuntil(b"\r\n\r\n")
-        told, headers = await answer(app, GIVEN["a map"][1])
+        told, headers = await answer(app, GIVEN["a map"][1], shown)
         for _ in range(ASKED_MAX):
             if told == 200:
-                told, headers = await answer(app, GIVEN["a map"][1])
+                told, headers = await answer(app, GIVEN["a map"][1], shown)
         writer.close()
-    assert (told, is_safe(headers)) == (status, True)
+    assert (told, is_safe(headers, shown)) == (status, True)

@@ -5,7 +5,7 @@ A face is a router: it is made in `routers`, from the use cases and from what `W
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -25,7 +25,7 @@ from travio_inventory.api.rest.application import WebRules, application
 from travio_inventory.api.rest.callers import Callers
 from travio_inventory.api.rest.errors import ErrorProblem
 from travio_inventory.api.rest.events import EventRoutes
-from travio_inventory.api.rest.guard import DEFAULT_HEADERS, BodyLimits
+from travio_inventory.api.rest.guard import DEFAULT_HEADERS, SECURE_HEADERS, BodyLimits
 from travio_inventory.api.rest.health import health_router
 from travio_inventory.api.rest.json_text import written
 from travio_inventory.api.rest.native import PROBLEM_FORMS, native_routers
@@ -73,23 +73,24 @@ SOCKET_FRAMES_AT_ONCE_MAX, SOCKET_FRAMES_PER_SECOND = 256, 16.0
 SOCKET_PING_SECONDS = 20.0
 
 
-def _of_server(status: int, said: str, reason: str) -> OwnAnswer:
-    return OwnAnswer(status, MEDIA_TYPE.encode(), written(members(status, said, reason=reason)), DEFAULT_HEADERS)
+def server_refusals(headers: Sequence[tuple[bytes, bytes]]) -> HttpRefusals:
+    """The answers of the server itself, with these headers."""
 
+    def of_server(status: int, said: str, reason: str) -> OwnAnswer:
+        return OwnAnswer(status, MEDIA_TYPE.encode(), written(members(status, said, reason=reason)), headers)
 
-SERVER_REFUSALS = HttpRefusals(
-    not_http=_of_server(400, "this is no HTTP request that can be understood", "BAD_REQUEST"),
-    no_host=_of_server(400, "a request names its host in one Host header", "BAD_REQUEST"),
-    other_version=_of_server(505, "the versions of HTTP are 1.0 and 1.1 here", "HTTP_VERSION_NOT_SUPPORTED"),
-    other_coding=_of_server(501, "the only transfer coding is chunked", "NOT_IMPLEMENTED"),
-    headers_too_large=_of_server(431, "the path or the headers are too large", "REQUEST_HEADER_FIELDS_TOO_LARGE"),
-    crowded=_of_server(503, "too many connections; retry in a moment", Overloaded.reason),
-    stopping=_of_server(503, "the service is stopping; retry", BackendUnavailable.reason),
-    incomplete=_of_server(400, "the request ended before it was whole", "BAD_REQUEST"),
-    too_slow=_of_server(408, "the request did not arrive in time", "REQUEST_TIMEOUT"),
-    failed=_of_server(500, "the service failed, which is a bug", "INTERNAL"),
-)
-"""The answers of the server itself."""
+    return HttpRefusals(
+        not_http=of_server(400, "this is no HTTP request that can be understood", "BAD_REQUEST"),
+        no_host=of_server(400, "a request names its host in one Host header", "BAD_REQUEST"),
+        other_version=of_server(505, "the versions of HTTP are 1.0 and 1.1 here", "HTTP_VERSION_NOT_SUPPORTED"),
+        other_coding=of_server(501, "the only transfer coding is chunked", "NOT_IMPLEMENTED"),
+        headers_too_large=of_server(431, "the path or the headers are too large", "REQUEST_HEADER_FIELDS_TOO_LARGE"),
+        crowded=of_server(503, "too many connections; retry in a moment", Overloaded.reason),
+        stopping=of_server(503, "the service is stopping; retry", BackendUnavailable.reason),
+        incomplete=of_server(400, "the request ended before it was whole", "BAD_REQUEST"),
+        too_slow=of_server(408, "the request did not arrive in time", "REQUEST_TIMEOUT"),
+        failed=of_server(500, "the service failed, which is a bug", "INTERNAL"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
         lambda: application(routers(web), callers, rules, forms, connect_routes(web, callers, bodies))
     )
     requests = HttpRequests(served if web.tracing is None else web.tracing.application(served))
-    server = HttpServer(requests, limits=_http_limits(http, limits), refusals=SERVER_REFUSALS)
+    own = DEFAULT_HEADERS if tls is None else SECURE_HEADERS
+    server = HttpServer(requests, limits=_http_limits(http, limits), refusals=server_refusals(own))
     address = Address(http.host, int(http.port))
     await listen(server, address, tls, named=HTTP, reuse_port=http.reuse_port)
     requests.tell(web.meters)

@@ -1,12 +1,15 @@
 """Makes the tokens of tests: those of an issuer, and others that look like them."""
 
 import base64
+import hmac
 import json
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 SECRET: Final = "of the issuer and the service, and of nobody else"  # noqa: S105 - of tests
@@ -34,10 +37,15 @@ def token(secret: str = SECRET, algorithm: str = "HS256", **changed: object) -> 
     return jwt.encode(claims(**changed), secret, algorithm)
 
 
-def unsigned(alg: str = "none", **changed: object) -> str:
+def unsigned(alg: str = "none", kid: str = "", **changed: object) -> str:
     """A token that says that it needs no signature."""
-    parts = ({"alg": alg, "typ": "JWT"}, claims(**changed))
-    return ".".join(_encoded(json.dumps(part).encode()) for part in parts) + "."
+    return f"{_written({'alg': alg, 'typ': 'JWT'} | ({'kid': kid} if kid else {}), **changed)}."
+
+
+def hashed_with(secret: bytes, *, alg: str, kid: str) -> str:
+    """A token signed with any secret, also one that no library would take: a public key."""
+    signed = _written({"alg": alg, "typ": "JWT", "kid": kid})
+    return f"{signed}.{_encoded(hmac.digest(secret, signed.encode(), alg.replace('HS', 'sha')))}"
 
 
 class IssuerKey:
@@ -63,6 +71,12 @@ class IssuerKey:
         """The public key as a JWK."""
         return self._described(self._private.public_key()) | {"kid": self.kid, "use": "sig", **changed}
 
+    def known_to_all(self) -> Sequence[bytes]:
+        """The public key in every form in which it is passed on."""
+        public, info = self._private.public_key(), PublicFormat.SubjectPublicKeyInfo
+        pem, der = (public.public_bytes(each, info) for each in (Encoding.PEM, Encoding.DER))
+        return pem, pem.rstrip(), der, json.dumps(self.published()).encode()
+
     def private(self) -> dict[str, Any]:
         """The private key as a JWK, which no issuer should publish."""
         return self._described(self._private) | {"kid": self.kid}
@@ -71,6 +85,11 @@ class IssuerKey:
         kinds: dict[str, Any] = {"ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
         described: dict[str, Any] = json.loads(kinds.get(self.algorithm, RSAAlgorithm).to_jwk(key))
         return described
+
+
+def _written(header: dict[str, str], **changed: object) -> str:
+    """What is signed of a token."""
+    return ".".join(_encoded(json.dumps(part).encode()) for part in (header, claims(**changed)))
 
 
 def _encoded(data: bytes) -> str:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -36,15 +37,15 @@ class IssuerKeys:
         self._client = client
         self._clock = clock
         self._pause_ms = pause_s * 1_000
-        self._keys: Mapping[str, Key] = {}
+        self._keys: Mapping[str, Sequence[Key]] = {}
         self._fetching = asyncio.Lock()
         self._asked_at_ms: float = -self._pause_ms
         self._answered_at_ms = 0
         self._is_down = False
 
-    async def find(self, kid: str) -> Key | None:
-        """The key; without an id the only one. Raises BackendUnavailable if no key is known, or only old ones are."""
-        if (found := self._named(kid)) is None:
+    async def find(self, kid: str) -> Sequence[Key]:
+        """See Keys; without an id the only ones. Raises BackendUnavailable if no key is known, or only old ones are."""
+        if not (found := self._named(kid)):
             await self.fetch(unless_known=kid)
             found = self._named(kid)
         if not self._keys or self._clock.elapsed_ms() - self._answered_at_ms > KEPT_S_MAX * 1_000:
@@ -73,10 +74,14 @@ class IssuerKeys:
             await self.fetch()
             await asyncio.sleep((PAUSE_S if self._is_down else every_s) * jitter.uniform(1.0, 1.2))
 
-    def _named(self, kid: str) -> Key | None:
+    def _named(self, kid: str) -> Sequence[Key]:
         if not kid and len(self._keys) == 1:
             return next(iter(self._keys.values()))
-        return self._keys.get(kid)
+        return self._keys.get(kid, ())
+
+    @property
+    def _count(self) -> int:
+        return sum(map(len, self._keys.values()))
 
     async def _body(self) -> bytes:
         """What is at the address. Raises HTTPError, ValueError for more than a key set has."""
@@ -91,23 +96,22 @@ class IssuerKeys:
 
     def _note(self, problem: str) -> None:
         if problem and not self._is_down:
-            log.warning("the issuer's keys could not be fetched; known are %d: %s", len(self._keys), problem)
+            log.warning("the issuer's keys could not be fetched; known are %d: %s", self._count, problem)
         elif self._is_down and not problem:
-            log.info("the issuer's keys are fetched again: %d", len(self._keys))
+            log.info("the issuer's keys are fetched again: %d", self._count)
         self._is_down = bool(problem)
 
 
-def read_key_set(body: bytes) -> Mapping[str, Key]:
+def read_key_set(body: bytes) -> Mapping[str, Sequence[Key]]:
     """The keys of a JWK set by their ids, those that are of use. Raises ValueError if there is none."""
     described = json.loads(body)
     listed = described.get("keys") if isinstance(described, dict) else None
     if not isinstance(listed, list):
         raise ValueError("not a JWK set")
-    found = {
-        str(each.get("kid", "")): key
-        for each in listed[:KEYS_MAX]
-        if isinstance(each, dict) and (key := public_key(each)) is not None
-    }
+    found = defaultdict[str, list[Key]](list)
+    for each in listed[:KEYS_MAX]:
+        if isinstance(each, dict) and (key := public_key(each)) is not None:
+            found[str(each.get("kid", ""))].append(key)
     if not found:
         raise ValueError("a JWK set without a key of RS256, ES256 or EdDSA")
-    return found
+    return dict(found)

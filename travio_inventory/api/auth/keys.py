@@ -1,6 +1,6 @@
 """The keys with which tokens are verified: each has one algorithm, which no token can choose."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -26,9 +26,9 @@ class Key(NamedTuple):
 class Keys(Protocol):
     """Where keys are found."""
 
-    async def find(self, kid: str) -> Key | None:
-        """The key of that id, "" if the token names none; None if there is none. Raises BackendUnavailable if no key is
-        known.
+    async def find(self, kid: str) -> Sequence[Key]:
+        """The keys of that id, "" if the token names none: an issuer may have given it to several. Raises
+        BackendUnavailable if no key is known.
         """
         ...
 
@@ -41,9 +41,9 @@ class SharedSecret:
         self._secret = secret
         check_secret(secret if isinstance(secret, bytes) else secret().encode())
 
-    async def find(self, kid: str) -> Key | None:
+    async def find(self, kid: str) -> Sequence[Key]:
         """The secret."""
-        return Key("HS256", self._secret if isinstance(self._secret, bytes) else self._secret().encode())
+        return (Key("HS256", self._secret if isinstance(self._secret, bytes) else self._secret().encode()),)
 
 
 def check_secret(secret: bytes) -> None:
@@ -56,8 +56,10 @@ def public_key(described: Mapping[str, Any]) -> Key | None:
     """The key that a JWK describes (RFC 7517); None if it is of no use here: another kind, for encryption, too weak."""
     if "d" in described:  # a private key: whoever publishes it has lost it
         return None
+    if not _is_for_signatures(described):
+        return None
     algorithm = ALGORITHMS.get((str(described.get("kty", "")), str(described.get("crv", ""))))
-    if algorithm is None or described.get("alg", algorithm) != algorithm or described.get("use", "sig") != "sig":
+    if algorithm is None or described.get("alg", algorithm) != algorithm:
         return None
     try:
         material = jwt.PyJWK(dict(described), algorithm).key
@@ -66,3 +68,9 @@ def public_key(described: Mapping[str, Any]) -> Key | None:
     if isinstance(material, RSAPublicKey) and material.key_size < RSA_BITS_MIN:
         return None
     return Key(algorithm, material)
+
+
+def _is_for_signatures(described: Mapping[str, Any]) -> bool:
+    """Whether it may verify, as far as its issuer says (RFC 7517, 4.2 and 4.3)."""
+    may = described.get("key_ops", ["verify"])
+    return described.get("use", "sig") == "sig" and isinstance(may, list) and "verify" in may

@@ -1,6 +1,7 @@
 """Authentication by bearer tokens: JWTs (RFC 7519) of one issuer, for one audience."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -68,7 +69,7 @@ class TokenAuthentication:
         digest, now_ms = sha256(token.encode()).digest(), self._clock.now_ms()
         if (known := self._believed(digest, now_ms)) is not None:
             return known
-        claims = self._verified(token, await self._key_of(token))
+        claims = self._verified(token, await self._keys_of(token))
         identity = identity_of(claims, self._rules)
         self._remember(digest, identity, min(identity.expires_at_s, now_ms // 1_000 + KNOWN_S_MAX))
         return identity
@@ -93,32 +94,42 @@ class TokenAuthentication:
             raise Unauthenticated
         return self._anonymous
 
-    async def _key_of(self, token: str) -> Key:
-        """The key that the token names. Raises Unauthenticated, BackendUnavailable."""
+    async def _keys_of(self, token: str) -> Sequence[Key]:
+        """The keys that the token names, one at least. Raises Unauthenticated, BackendUnavailable."""
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise Unauthenticated(INVALID, MALFORMED) from None
-        if (key := await self._keys.find(kid)) is None:
+        if not (keys := await self._keys.find(kid)):
             raise Unauthenticated(INVALID, "the token is signed with a key that the issuer does not have")
-        return key
+        return keys
 
-    def _verified(self, token: str, key: Key) -> Mapping[str, Any]:
-        """The claims of the token. Raises Unauthenticated, without the token in what is told or in its cause."""
-        rules = self._rules
+    def _verified(self, token: str, keys: Sequence[Key]) -> Mapping[str, Any]:
+        """The claims of the token, which one of the keys has signed. Raises Unauthenticated, without the token in what
+        is told or in its cause.
+        """
+        *others, last = keys
         try:
-            return jwt.decode(
-                token,
-                key.material,
-                algorithms=[key.algorithm],
-                audience=rules.audience,
-                issuer=rules.issuer,
-                leeway=rules.leeway_s,
-                options={"require": list(REQUIRED)},
-            )
+            for key in others:
+                with suppress(jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+                    return self._claims(token, key)
+            return self._claims(token, last)
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError) as wrong:
             said = next((said for kind, said in SAID if isinstance(wrong, kind)), MALFORMED)
             raise Unauthenticated(INVALID, said) from None
+
+    def _claims(self, token: str, key: Key) -> Mapping[str, Any]:
+        """As PyJWT verifies them. Raises PyJWTError, ValueError, TypeError, ArithmeticError."""
+        rules = self._rules
+        return jwt.decode(
+            token,
+            key.material,
+            algorithms=[key.algorithm],
+            audience=rules.audience,
+            issuer=rules.issuer,
+            leeway=rules.leeway_s,
+            options={"require": list(REQUIRED)},
+        )
 
     def _remember(self, digest: bytes, identity: Identity, until_s: float) -> None:
         if len(self._known) >= TOKENS_KNOWN_MAX:
