@@ -26,9 +26,9 @@ from travio_inventory.settings import load_settings
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer
 
-HOLD_CALLS_MAX = 1_340
+HOLD_CALLS_MAX = 1_300
 """Of a hold that nothing else is beside: each turn of the event loop is its own."""
-STORE_CALLS_MAX = 218
+STORE_CALLS_MAX = 214
 """Of the store, group commit included, and of what it calls itself; 288 before requests were packed by us."""
 HOLDS = 36
 

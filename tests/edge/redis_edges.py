@@ -59,3 +59,15 @@ async def until_answering(edge: EdgeUnderTest) -> None:
             if await gate.enter("bob", "A1:0") == Locked(("A1",)):
                 return
             await asyncio.sleep(0.02)
+
+
+def commands_run(server: RedisServer) -> int:
+    """How many commands of the edge Redis has run, as it counts them."""
+    counted = server.ask("INFO", "commandstats")
+    return sum(counted.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha", "mget"))
+
+
+def scripts_run(server: RedisServer) -> int:
+    """How many scripts Redis has run, as it counts them."""
+    counted = server.ask("INFO", "commandstats")
+    return sum(counted.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))

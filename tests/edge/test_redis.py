@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from tests.edge.edges import LASTING_MS, EdgeUnderTest, GroupGate, in_redis, redis_edge, who_has
-from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill, until_answering
+from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, commands_run, fill, scripts_run, until_answering
 from travio_inventory.edge import remembering
 from travio_inventory.edge.keys import gate_prefix, known_key, left_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.redis_options import RedisOptions
@@ -214,18 +214,6 @@ async def test_a_seat_that_is_free_again_elsewhere_is_forgotten_when_redis_tells
     async with asyncio.timeout(SEEN_S_MAX / 2):
         while await theirs.enter("bob", "A1:0") != Passed():  # noqa: ASYNC110 - Redis sets no event of this process
             await asyncio.sleep(0.001)
-
-
-def commands_run(server: RedisServer) -> int:
-    """How many commands of the edge Redis has run, as it counts them."""
-    counted = server.ask("INFO", "commandstats")
-    return sum(counted.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha", "mget"))
-
-
-def scripts_run(server: RedisServer) -> int:
-    """How many scripts Redis has run, as it counts them."""
-    counted = server.ask("INFO", "commandstats")
-    return sum(counted.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
 
 
 async def test_a_caller_who_leaves_takes_no_answer_from_others(here: EdgeUnderTest) -> None:

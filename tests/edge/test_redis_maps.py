@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
 import pytest
 
 from tests.edge.edges import DEPLOYMENT, EdgeUnderTest, now_ms, redis_edge
-from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill, until, until_copied, until_gone
+from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill, scripts_run, until, until_copied, until_gone
 from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.deployments import open_own
@@ -108,17 +109,17 @@ class LateReads:
         self.read = asyncio.Event()
         self.let_go = asyncio.Event()
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Reply:
         """See Redis."""
-        reply = await self._redis.run(script, keys, *words)
+        reply = await self._redis.run(script, keys, words)
         if script is READ:
             self.read.set()
             await self.let_go.wait()
         return reply
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """See Redis."""
-        self._redis.tell(script, keys, *words)
+        self._redis.tell(script, keys, words)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -164,6 +165,50 @@ async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(
         await cache.close()
 
 
+async def test_writes_of_one_trip_at_once_are_told_by_one_command(
+    here: EdgeUnderTest, there: EdgeUnderTest, redis_node: RedisServer
+) -> None:
+    """As holds of one batch are. One that comes later has a command of its own, since the first is on its way."""
+    trip, other, many = here.trip(), here.trip(), 20
+    await fill(here, trip, b"map", groups=many + 1)
+    await fill(here, other, b"map")
+    await until_copied(there, trip, redis_node)
+    assert await here.seat_maps.invalidate(other, [1])  # Redis knows the script
+    before = scripts_run(redis_node)
+    told = [asyncio.ensure_future(here.seat_maps.invalidate(trip, [group])) for group in range(many)]
+    await asyncio.sleep(0)
+    told[0].cancel()  # nobody else is held up by who leaves
+    assert await here.seat_maps.invalidate(other, [0])
+    assert await here.seat_maps.invalidate(trip, [0])
+    with suppress(asyncio.CancelledError):
+        await told[0]
+    await asyncio.gather(*told[1:])
+    assert scripts_run(redis_node) - before == 3
+    async with asyncio.timeout(SEEN_S_MAX):
+        while (await there.seat_maps.read(trip)).keys() != {many}:  # noqa: ASYNC110 - Redis sets no event of this process
+            await asyncio.sleep(0.001)
+
+
+async def test_of_writes_that_go_together_each_is_told_whether_it_is_certain(
+    here: EdgeUnderTest, options: RedisOptions
+) -> None:
+    copies = MapCopies(trips_max=10)
+    async with open_own(options, telling(copies), DEPLOYMENT) as redis:
+        cache, trip = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000), here.trip()
+        for is_certain in (True, False):
+            told = await asyncio.gather(*(cache.invalidate(trip, [group]) for group in range(3)))
+            assert told == [is_certain] * 3
+        await cache.close()
+
+
+async def test_a_command_that_has_no_form_on_the_wire_fails_alone(options: RedisOptions) -> None:
+    async with open_own(options, telling(MapCopies(trips_max=1)), DEPLOYMENT) as redis:
+        wrong = asyncio.ensure_future(redis.run(READ, [b"map:{nobody}"], ["\ud800"]))
+        assert len(await redis.run(READ, [b"map:{nobody}"])) == 1
+        with pytest.raises(UnicodeEncodeError):
+            await wrong
+
+
 class Failing:
     """Redis, which fails from the second invalidation on."""
 
@@ -171,16 +216,16 @@ class Failing:
         self._redis = redis
         self._invalidations = 0
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Reply:
         """See Redis."""
         self._invalidations += script is INVALIDATE
         if self._invalidations > 1:
             raise RedisDown("gone")
-        return await self._redis.run(script, keys, *words)
+        return await self._redis.run(script, keys, words)
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """See Redis."""
-        self._redis.tell(script, keys, *words)
+        self._redis.tell(script, keys, words)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -202,13 +247,13 @@ class Nonsense:
         self._redis = redis
         self.is_well = False
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Reply:
         """See Redis."""
-        return await self._redis.run(script, keys, *words) if self.is_well else [0, b"a block without an entry"]
+        return await self._redis.run(script, keys, words) if self.is_well else [0, b"a block without an entry"]
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """See Redis."""
-        self._redis.tell(script, keys, *words)
+        self._redis.tell(script, keys, words)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""

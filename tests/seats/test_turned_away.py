@@ -176,6 +176,15 @@ async def test_the_gate_turns_others_away_while_an_attempt_is_running(sale: Sale
     await sale.hold("A17", by="bob")
 
 
+async def test_a_repeated_key_leaves_the_gate_open_where_its_hold_is_no_more(sale: Sale) -> None:
+    """It locks the seats that it asks for, and is answered with the hold, which has others by now."""
+    hold = await sale.hold("A1 A18", key="k")
+    await sale.move(hold, "A1>A2 A18>A17")
+    again = await sale.hold("A1 A18", key="k")
+    assert again.seats == ("A2", "A17")
+    await sale.hold("A1 A18", by="bob")
+
+
 async def test_a_released_seat_passes_the_gate_at_once(sale: Sale) -> None:
     await sale.release(await sale.hold("A1 A18"))
     await sale.hold("A1 A18", by="bob")

@@ -35,13 +35,13 @@ _CLUSTER_SLOTS = packed(["CLUSTER", "SLOTS"])
 class Redis(Protocol):
     """Runs scripts, and receives what they publish."""
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Reply:
         """The script's answer, within `reply_ms_max`. Raises RedisDown; then the script may still run later. The keys
-        share one hash tag.
+        share one hash tag; the words are taken when the command is sent.
         """
         ...
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """Run the script soon, in order with other calls. Nobody waits for it, or learns that it did not run."""
         ...
 
@@ -104,14 +104,14 @@ class _OneRedis:
         """Close the connections."""
         await self._server.close()
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Reply:
         """See Redis."""
         try:
             return await self._server.run(script, keys, words)
         except AskError as moved:
             raise RedisDown("redis is a node of a cluster: use a cluster: address") from moved
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """See Redis."""
         self._server.tell(script, keys, words)
 
@@ -189,7 +189,7 @@ class _ClusterRedis:
         for server in self._servers.values():
             await server.close()
 
-    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Reply:
         """See Redis. If the slot has moved to a known master, that one is asked at once."""
         owner = self._owners[key_slot(keys[0])]
         try:
@@ -211,7 +211,7 @@ class _ClusterRedis:
         self._unanswered += 1
         raise RedisDown("redis cluster: the slot has no known owner")
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """See Redis."""
         owner = self._owners[key_slot(keys[0])]
         if owner is None:

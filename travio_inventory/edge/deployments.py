@@ -1,6 +1,6 @@
 """One Redis for several deployments: each has its own keys, and receives only its own invalidations."""
 
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,10 +32,10 @@ class _OwnKeys:
         self._redis = redis
         self._prefix = prefix
 
-    def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Coroutine[Any, Any, Reply]:
+    def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> Coroutine[Any, Any, Reply]:
         """See Redis."""
         prefix = self._prefix
-        return self._redis.run(script, [prefix + key for key in keys], *words)
+        return self._redis.run(script, [prefix + key for key in keys], words)
 
     @property
     def is_up(self) -> bool:
@@ -47,9 +47,9 @@ class _OwnKeys:
         """See OpenRedis."""
         return self._redis.unanswered
 
-    def tell(self, script: Script, keys: Sequence[bytes], *words: Word) -> None:
+    def tell(self, script: Script, keys: Sequence[bytes], words: Iterable[Word] = ()) -> None:
         """See Redis."""
-        self._redis.tell(script, [self._prefix + key for key in keys], *words)
+        self._redis.tell(script, [self._prefix + key for key in keys], words)
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""

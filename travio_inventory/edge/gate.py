@@ -41,7 +41,7 @@ class RedisGate:
         known_ms = KNOWN_MS if attempt.has_key else 0
         words = (word(attempt.claimant), word(attempt.token), ttl_ms, known_ms, int(attempt.settles))
         try:
-            reply = await self._redis.run(scripts.ENTER, keys, *words)
+            reply = await self._redis.run(scripts.ENTER, keys, words)
         except RedisDown:
             if self._unguarded.enter(attempt.token, ttl_ms):
                 return ()
@@ -82,14 +82,14 @@ class RedisGate:
         """Unlock the cells that `token` still locks."""
         self._unguarded.leave(token)
         if cells:
-            self._redis.tell(scripts.LEAVE, lock_keys(group, cells), word(token))
+            self._redis.tell(scripts.LEAVE, lock_keys(group, cells), (word(token),))
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """Mark the cells as taken until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         hold, claimant, status, until_ms, as_of_ms = occupancy
         keys = [left_key(group, hold), *taken_keys(group, cells)]
         words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
-        self._redis.tell(scripts.MARK, keys, *words)
+        self._redis.tell(scripts.MARK, keys, words)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """Remove the hold's entries, and accept none of it there while they could have lasted. Awaited: whoever
@@ -99,7 +99,7 @@ class RedisGate:
             return
         keys = [left_key(group, hold), *taken_keys(group, cells)]
         with suppress(RedisDown):
-            await self._redis.run(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
+            await self._redis.run(scripts.CLEAR, keys, (word(hold), self._taken_ttl_ms))
 
 
 def _lock(cell: Cell, entry: bytes, left_ms: int) -> Found:

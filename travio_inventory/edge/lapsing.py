@@ -35,6 +35,10 @@ class Lapsing(Generic[K, V]):
         self._queued = 0
         """The number of keys in the queue."""
 
+    def __contains__(self, group: SeatGroupKey) -> bool:
+        """Whether there may be entries of the seat group."""
+        return group in self._groups
+
     def standing(self, group: SeatGroupKey, keys: Iterable[K], now_ms: int) -> dict[K, Entry[V]]:
         """The present entries, in the order of the keys."""
         found: dict[K, Entry[V]] = {}

@@ -19,6 +19,8 @@ from travio_inventory.kernel.error_words import answered_within, error_in_words
 from travio_inventory.telemetry.outages import Outages
 
 Answered: TypeAlias = Callable[[Reply | Exception], None]
+Packed: TypeAlias = Callable[[], bytes]
+"""Gives a command in the wire format."""
 
 COMMANDS_PER_WRITE_MAX = 256
 COMPLAINT_SECONDS = 60
@@ -49,7 +51,7 @@ class PipelinedConnection:
         """How many commands had no answer, or were not sent."""
         self._breaker = Breaker(failures_max=options.failures_max)
         self._breaker.trip()
-        self._waiting: deque[tuple[bytes, Answered]] = deque()
+        self._waiting: deque[tuple[Packed, Answered]] = deque()
         self._sent: deque[Answered] = deque()
         self._reply_s = options.reply_ms_max / 1_000
         self._answers: Answers | None = None
@@ -86,15 +88,15 @@ class PipelinedConnection:
         with suppress(RedisError, OSError):
             await self._connection.disconnect()
 
-    async def ask(self, command: bytes) -> Reply:
-        """The answer. Raises RedisDown, or redis.ResponseError if the server refuses the command."""
+    def ask(self, command: Packed) -> asyncio.Future[Reply]:
+        """The answer. Raises RedisDown, redis.ResponseError if the server refuses it, and what packing it does."""
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.send(command, partial(_hand_over, reply))
-        return await reply
+        return reply
 
-    def send(self, command: bytes, answered: Answered) -> None:
+    def send(self, command: Packed, answered: Answered) -> None:
         """`answered` is called with the answer, or with such an error. Raises RedisDown if the command is not sent at
-        all.
+        all. It is packed when it is sent: until then it may grow.
         """
         if self._breaker.is_open:
             self._outages.missed()
@@ -139,8 +141,12 @@ class PipelinedConnection:
         commands: list[bytes] = []
         while self._waiting and len(commands) < COMMANDS_PER_WRITE_MAX:
             command, answered = self._waiting.popleft()
-            commands.append(command)
-            self._sent.append(answered)
+            try:
+                commands.append(command())
+            except Exception as error:  # noqa: BLE001 - it has no form on the wire, which the others have
+                answered(error)
+            else:
+                self._sent.append(answered)
         if commands:
             answers.ask(commands, within_s=within_s)
         else:

@@ -62,6 +62,10 @@ class GateMemory:
         """None: the cell was free, or the asker's own."""
         self._asking: dict[SeatGroupKey, list[Asking]] = {}
 
+    def has_any(self, group: SeatGroupKey) -> bool:
+        """Whether anything is remembered of the seat group, or asked about it."""
+        return group in self._asking or group in self._said
+
     def refusal(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> Sequence[Found]:
         """What is remembered of the cells that another has; nothing unless all of them were asked about."""
         said = self._said.standing(group, cells, self._now_ms())
@@ -173,7 +177,7 @@ class RememberingGate:
 
     async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """See Gate. Who settles, and who was let in before, asks."""
-        if not attempt.settles:
+        if not attempt.settles and self._memory.has_any(group):
             await self._wait_for_others(group, cells, attempt)
             if not await self._is_known(group, cells, attempt):
                 await self._wait_for_others(group, cells, attempt)  # the refusal may have lapsed meanwhile

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from secrets import token_hex
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from travio_inventory.edge.answers import Reply
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
 from travio_inventory.edge.pipelined_connection import RedisDown
+from travio_inventory.edge.scripts import Word
 from travio_inventory.kernel.hits import Hits
 from travio_inventory.seats.ports import Lease
 from travio_inventory.seats.trip import TripKey
@@ -34,6 +36,8 @@ class RedisSeatMapCache:
         self._now_ms = now_ms
         self._stale_ms_max = stale_ms_max
         self._reads: set[asyncio.Task[Mapping[int, bytes]]] = set()
+        self._invalidations: dict[bytes, _Invalidation] = {}
+        """The last one of each trip that is under way."""
         self._lease_if_away = 0
         self.hits = Hits()
         """Of the copies."""
@@ -66,7 +70,8 @@ class RedisSeatMapCache:
         self._copies.changed(key, groups)  # it lacks them, and others may fill them meanwhile
         half_ms = self._stale_ms_max // 2
         try:
-            tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *groups)
+            words: list[Word] = [token_hex(8), half_ms, self._kept_ms, *groups]
+            tokens = await self._redis.run(scripts.LEASE, [key], words)
         except RedisDown:
             return dict.fromkeys(groups, f"away {self._lease_if_away}")
         return {group: token.decode() for group, token in zip(groups, tokens, strict=True)}
@@ -77,9 +82,9 @@ class RedisSeatMapCache:
             await self._fill(map_key(trip), {group: packed[group] for group in groups})
 
     async def _fill(self, key: bytes, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        words = [word for group, (lease, content) in packed.items() for word in (group, lease, content)]
+        filled = [word for group, (lease, content) in packed.items() for word in (group, lease, content)]
         try:
-            await self._redis.run(scripts.FILL, [key], self._stale_ms_max, self._kept_ms, *words)
+            await self._redis.run(scripts.FILL, [key], (self._stale_ms_max, self._kept_ms, *filled))
         except RedisDown:
             return
         finally:
@@ -91,15 +96,23 @@ class RedisSeatMapCache:
         return all([await self._invalidate(key, portion) for portion in _portions(groups)])
 
     async def _invalidate(self, key: bytes, groups: Sequence[int]) -> bool:
+        """Who comes before the command of another one is sent goes with it."""
+        under_way = self._invalidations.get(key)
+        if under_way is not None and under_way.takes(groups):
+            return await under_way.is_certain()
+        told = self._invalidations[key] = _Invalidation(groups)
+        is_certain = False  # what is cached goes stale
         try:
-            await self._redis.run(scripts.INVALIDATE, [key], INVALIDATIONS, *groups)
-        except RedisDown:
-            return False  # what is cached goes stale
-        else:
-            return True
+            with suppress(RedisDown):
+                await self._redis.run(scripts.INVALIDATE, [key], told)
+                is_certain = True
         finally:
+            if self._invalidations.get(key) is told:
+                del self._invalidations[key]
             self._lease_if_away += 1
-            self._copies.changed(key, groups)
+            self._copies.changed(key, told.groups)
+            told.end(is_certain=is_certain)
+        return is_certain
 
     @property
     def _kept_ms(self) -> int:
@@ -123,7 +136,7 @@ class RedisSeatMapCache:
             copy = _NO_COPY
         is_shared = False
         try:
-            found, age_ms = _fresh(await self._redis.run(scripts.READ, [key], *copy.changed), self._stale_ms_max)
+            found, age_ms = _fresh(await self._redis.run(scripts.READ, [key], copy.changed), self._stale_ms_max)
         except RedisDown:
             return {}
         finally:  # later callers neither wait for nor share a finished read
@@ -135,6 +148,38 @@ class RedisSeatMapCache:
             until_ms = min(copy.until_ms, asked_at_ms + self._stale_ms_max - age_ms)
             self._copies.put(key, _Copy(groups, until_ms, copy.changed - found.keys()))
         return groups
+
+
+class _Invalidation:
+    """The words of a command that waits to be sent: seat groups are added until they are taken."""
+
+    def __init__(self, groups: Sequence[int]) -> None:
+        self.groups = set(groups)
+        self._is_sent = False
+        self._waiting: list[asyncio.Future[bool]] = []
+
+    def __iter__(self) -> Iterator[Word]:
+        self._is_sent = True
+        return iter((INVALIDATIONS, *self.groups))
+
+    def takes(self, groups: Sequence[int]) -> bool:
+        """Whether these go with it too."""
+        if self._is_sent or len(self.groups) + len(groups) > GROUPS_PER_SCRIPT_MAX:
+            return False
+        self.groups.update(groups)
+        return True
+
+    def is_certain(self) -> asyncio.Future[bool]:
+        """How it ends, for one who goes with it."""
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        return answer
+
+    def end(self, *, is_certain: bool) -> None:
+        """Tell those who wait."""
+        for answer in self._waiting:
+            if not answer.done():
+                answer.set_result(is_certain)
 
 
 def _portions(groups: Collection[int]) -> Sequence[Sequence[int]]:

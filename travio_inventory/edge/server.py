@@ -55,9 +55,9 @@ class Server:
         """The script's answer, even if the server has lost the script. Raises RedisDown, AskError, MovedError."""
         try:
             try:
-                return await self.line.ask(script.by_digest(keys, words))
+                return await self.line.ask(partial(script.by_digest, keys, words))
             except NoScriptError:
-                return await self.line.ask(script.in_full(keys, words))
+                return await self.line.ask(partial(script.in_full, keys, words))
         except AskError:  # MovedError is one
             raise
         except ReadOnlyError as demoted:
@@ -68,7 +68,7 @@ class Server:
             raise RedisDown(str(refused)) from refused
 
     def tell(
-        self, script: Script, keys: Sequence[bytes], words: Sequence[Word], on_moved: Callable[[], None] = lambda: None
+        self, script: Script, keys: Sequence[bytes], words: Iterable[Word], on_moved: Callable[[], None] = lambda: None
     ) -> None:
         """See Redis. `on_moved` is called if another server has the keys; then the script does not run."""
 
@@ -86,7 +86,7 @@ class Server:
         def send() -> None:
             command = script.by_digest if script in self._told else script.in_full
             try:
-                self.line.send(command(keys, words), answered)
+                self.line.send(partial(command, keys, words), answered)
             except RedisDown:
                 return
             self._told.add(script)

@@ -31,7 +31,7 @@ class SharedRates:
             return refused
         words = [word for each in spends for word in (each.interval_us, each.burst)]
         try:
-            reply = await self._redis.run(SPEND, rate_keys(scope, [each.what for each in spends]), *words)
+            reply = await self._redis.run(SPEND, rate_keys(scope, [each.what for each in spends]), words)
         except RedisDown:
             return await self._local.spend(scope, spends)
         if not reply:
