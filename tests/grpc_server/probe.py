@@ -66,6 +66,7 @@ class Probe:
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     running: int = 0
     cancelled: int = 0
+    larges: int = 0
     seconds_left: list[float] = field(default_factory=list)
     told: list[ProbeStream] = field(default_factory=list)
     """Those who are told one message, and then whatever a test sends."""
@@ -99,6 +100,7 @@ class Probe:
         raise RuntimeError("the password is 1234")
 
     async def large(self, stream: ProbeStream) -> None:
+        self.larges += 1
         await stream.send_message(LARGE_REPLY)
 
     async def chat(self, stream: ProbeStream) -> None:
@@ -179,6 +181,17 @@ def http2_state(connection: object) -> object:
             return connection._outgoing
         case CallerConnection():
             return connection._frames
+        case _:
+            raise TypeError(connection)
+
+
+def stalled_since(connection: object) -> float | None:
+    """Since when its peer does not take what was written, by the loop's clock; None if it does."""
+    match connection:
+        case LeanConnection():
+            return connection._stalled_since
+        case CallerConnection():
+            return connection._writer.stalled_since
         case _:
             raise TypeError(connection)
 

@@ -11,11 +11,26 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-from tests.grpc_server.probe import ECHO, LARGE, SEVEN, WAIT, Served, goes_on, http2_state, is_seven, serving, until
+from tests.grpc_server.probe import (
+    ECHO,
+    LARGE,
+    SEVEN,
+    WAIT,
+    Served,
+    goes_on,
+    http2_state,
+    is_seven,
+    serving,
+    stalled_since,
+    until,
+)
 from verification.kit.frames import PREFACE, frame
 from verification.kit.raw_caller import RawCaller
 
 pytestmark = pytest.mark.usefixtures("engine")
+
+STEADY_S = 0.5
+"""A peer that took nothing for so long takes nothing any more: both its buffers are full."""
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
@@ -58,7 +73,7 @@ async def caller_that_never_reads(served: Served) -> AsyncIterator[RawCaller]:
     caller.h2.increment_flow_control_window(2**30)
     for _ in range(150):
         caller.call(LARGE, SEVEN)
-    await until(lambda: served.server.calls_open > 0)
+    await until(lambda: served.probe.larges > 0)
     yield caller
     writer.transport.abort()
 
@@ -71,7 +86,9 @@ async def test_a_caller_that_never_reads_is_dropped() -> None:
 
 async def test_a_caller_that_never_reads_is_not_read_either() -> None:
     async with serving(streams_concurrent_max=200) as served, caller_that_never_reads(served) as caller:
-        await asyncio.sleep(0.2)
+        (connection,) = served.server.connections
+        now_s = asyncio.get_running_loop().time
+        await until(lambda: (since := stalled_since(connection)) is not None and now_s() - since > STEADY_S)
         caller.call(ECHO, SEVEN)
         await asyncio.sleep(0.2)
         assert served.probe.seconds_left == []
