@@ -19,7 +19,7 @@ from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from travio_inventory.api.grpc.descriptors import pool
 from travio_inventory.api.grpc.service import BACKGROUND, LIVENESS, SERVICE
-from travio_inventory.app.background import VisitJob
+from travio_inventory.app.background import VisitJob, pace
 from travio_inventory.app.listening import ADMIN_METHODS
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.edge.local import LocalSeatMapCache
@@ -171,11 +171,15 @@ async def test_events_are_relayed_while_the_service_runs(settings: Settings) -> 
         await until_published(settings, ("hold.created", held.id))
 
 
-async def test_events_of_the_last_moment_are_relayed_before_the_end(tmp_path: Path) -> None:
+async def test_events_of_the_last_moment_are_relayed_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay has looked, and looks again in a minute."""
+    monkeypatch.setattr(pace, "GATHER_S", 60.0)
     settings = settings_of(tmp_path, relay_interval_ms=60_000)
     async with running(settings) as app:
         await open_trip(app.inventory, TRIP)
-        await anyio.sleep(0.1)
+        await until(lambda: any(each.use_case.startswith("relay_events") for each in app.figures.snapshot()))
         held = await hold(app.inventory)
         assert published(settings) == []
     assert published(settings) == [("hold.created", held.id)]
