@@ -85,11 +85,13 @@ def test_no_column_is_missing_from_any_table(shown: Callable[..., str], server: 
     booked = shown("confirm", hold, ORDER)
     assert booked.count("seat-A") == 4
     assert ORDER in shown("holds", "show", hold)
+    year = time.strftime("%Y-")
     shown("waitlist", "join", TRIP, "--class", "business", "--seats", "2")
     waits = shown("waitlist", "list")
     assert fits(waits)
-    for part in (TRIP, "business", "since", time.strftime("%Y-")):
+    for part in (TRIP, "business", "since"):
         assert part in waits
+    assert year in waits or time.strftime("%Y-") in waits  # it may be New Year
     trip = shown("trip", "show", TRIP, "--seats")
     assert fits(trip.partition("\n\n")[2])
     for part in ("segment", "arrives (UTC)", "2027-01-16 01:45", "price (minor units)", "seat-J4", "window"):
