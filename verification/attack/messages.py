@@ -113,6 +113,7 @@ async def endless(assault: Assault) -> None:
             await asyncio.sleep(0)
             if connection.ended.is_set():
                 return
+        await connection.answers(1, within_s=ANSWER_SECONDS_MAX)
         await connection.end(within_s=END_SECONDS_MAX)
 
     starts = framed(b"", declared_bytes=0xFFFF_FFFF), whole, framed(b"", declared_bytes=60_000), b""
