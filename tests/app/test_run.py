@@ -14,6 +14,7 @@ import httpx
 import pytest
 from grpclib.client import Channel
 from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest
 
 from travio_inventory.app.authentication import UNSAFE
 from travio_inventory.app.backends import StartFailed
@@ -95,7 +96,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         channel = Channel("127.0.0.1", service.port)
         async with HealthStub(channel).Check.open() as unfinished:
             await unfinished.send_request()
-            await asyncio.sleep(0.2)
+            await HealthStub(channel).Check(HealthCheckRequest())  # behind it on the same connection
             service.tell(signal.SIGTERM)
             await eventually(is_stopping, within_s=SAID_SECONDS_MAX)
             assert service.is_running
