@@ -13,12 +13,14 @@ import anyio
 import pytest
 
 from tests.events.kept_letters import SHOP_IN, memory
-from tests.typed import Type, Typed
+from tests.rest.test_description import AT_THE_MACHINE
+from tests.typed import ROOT, Type, Typed
 from travio_inventory.app import replaying
 from travio_inventory.app.backends import open_guest
 from travio_inventory.app.deeds import STOPPED, one_deed, operator_here
 from travio_inventory.app.letter_desk import CHANGED, LetterDesk
 from travio_inventory.app.service import open_inventory
+from travio_inventory.cli.commands import COMMANDS
 from travio_inventory.events.inbound.letters import SourceLetters
 from travio_inventory.events.inbound.message import Message, Unfit
 from travio_inventory.kernel.actor import Actor, ActorKind, Scope, operator
@@ -38,6 +40,7 @@ from verification.kit.trips import a_trip
 from verification.servers.cassandra import Cassandra
 
 ANN = Actor("default", "ann")
+PACKAGE = "travio_inventory"
 
 
 def at(cassandra: Cassandra) -> dict[str, str]:
@@ -217,3 +220,32 @@ def test_an_operator_is_named_as_they_logged_in(monkeypatch: pytest.MonkeyPatch)
     assert operator_here().user == f"uid-{os.getuid()}"
     monkeypatch.delenv("SUDO_USER")
     assert operator_here().user == getpwuid(os.getuid()).pw_name
+
+
+RECORDED = {
+    "schema apply": {"apply schema"},
+    "events requeue": {"requeue dead letter"},
+    "events discard": {"discard dead letter"},
+    "events replay": {"replay events"},
+    "restore": {"restore backup"},
+    "audit": {"repair trip", "repair stock"},
+}
+"""Commands that change what is in a store without a service, and what their deeds are called."""
+CHANGES_NO_STORE = {
+    "serve", "work", "settings", "token", "completion", "demo", "verify", "backup",
+    "schema check", "events show", "events dead-letters", "events lag",
+    "trip example", "plan example", "plan show", "plan convert", "import example",
+}  # fmt: skip
+"""Commands at the machine that read, write files alone, or have a store of their own."""
+
+
+def test_each_command_at_the_machine_that_changes_a_store_has_its_deed() -> None:
+    """All others ask a service, whose calls have theirs: `test_house_record`, `test_description`. A bench has a service
+    of its own, or asks one.
+    """
+    at_machine = {each.words for each in COMMANDS if {each.words, each.words.split()[0]} & AT_THE_MACHINE}
+    benches = {words for words in at_machine if words.startswith("bench ")}
+    assert at_machine - benches == RECORDED.keys() | CHANGES_NO_STORE
+    written = "".join(path.read_text() for part in ("app", "cli") for path in (ROOT / PACKAGE / part).rglob("*.py"))
+    unsaid = {verb for verbs in RECORDED.values() for verb in verbs if f'"{verb}"' not in written}
+    assert unsaid == set()

@@ -25,7 +25,7 @@ from travio_inventory.api.rest.callers import Callers, grant_of
 from travio_inventory.api.seat_versions import SeatVersions
 from travio_inventory.app.readiness import Readiness
 from travio_inventory.app.service import open_assembly
-from travio_inventory.app.web import Web, connect_routes, routers
+from travio_inventory.app.web import FORMS, Web, connect_routes, routers
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.seats.map_signals import MapSignals
 from travio_inventory.telemetry.meters import Meters
@@ -116,7 +116,8 @@ async def serving(anonymous: Identity | None = None) -> AsyncIterator[Face]:
         web = Web(inventory, feeds, readiness, authentication, clock, settings, versions, contract, Meters())
         made = list(routers(replace(web, stock=assembly.stock)))
         callers = Callers(authentication, default_organization="default")
-        app = application(made, callers, WebRules(BODIES, deadline_s=10), others=connect_routes(web, callers, BODIES))
+        others = connect_routes(web, callers, BODIES)
+        app = application(made, callers, WebRules(BODIES, deadline_s=10), FORMS, others)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             yield Face(client, _routes_of(app))

@@ -111,6 +111,10 @@ class Web:
     stock: "Stock | None" = None
 
 
+FORMS = (*PROBLEM_FORMS, ErrorProblem, SeatsNotHeld)
+"""What answers of some faces are, which no route names by itself."""
+
+
 def routers(web: Web) -> Iterator[APIRouter]:
     """The faces. A new one is a line here."""
     yield health_router(lambda: web.readiness.problems)
@@ -160,9 +164,8 @@ async def http_listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[
     bodies = _body_limits(limits)
     rules = WebRules(bodies, limits.deadline_seconds, origins=origins_in(http.cors_origin))
     callers = Callers(web.authentication, default_organization=web.settings.server.default_organization)
-    forms = (*PROBLEM_FORMS, ErrorProblem, SeatsNotHeld)
     served = await asyncio.to_thread(  # as long as an import
-        lambda: application(routers(web), callers, rules, forms, connect_routes(web, callers, bodies))
+        lambda: application(routers(web), callers, rules, FORMS, connect_routes(web, callers, bodies))
     )
     requests = HttpRequests(served if web.tracing is None else web.tracing.application(served))
     own = DEFAULT_HEADERS if tls is None else SECURE_HEADERS

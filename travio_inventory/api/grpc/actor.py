@@ -16,6 +16,11 @@ def tenant_of(caller: Identity, message: Any) -> Actor:  # noqa: ANN401 - see ab
     return caller.as_organization(message.organization_id)
 
 
+def operator_of(caller: Identity, message: Any) -> Actor:  # noqa: ANN401 - see above
+    """The caller by its own name, where a message has no user: what the house does is recorded under it."""
+    return caller.as_member(message.organization_id, "")
+
+
 def member_of(caller: Identity, message: Any) -> Actor:  # noqa: ANN401 - see above
     """A user of the organization, or the caller, doing what needs no user."""
     return caller.as_member(message.organization_id, message.user_id)

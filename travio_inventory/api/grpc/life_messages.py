@@ -2,7 +2,7 @@
 
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
-from travio_inventory.api.grpc.actor import tenant_of
+from travio_inventory.api.grpc.actor import operator_of, tenant_of
 from travio_inventory.api.grpc.decoding import limited, mapping
 from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
@@ -16,7 +16,7 @@ from travio_inventory.seats.swapping import NewVehicle
 
 def change_asked(caller: Identity, message: Fields) -> tuple[Actor, ChangeTripCommand]:
     """Read ChangeTripRequest."""
-    return asked(caller, message, tenant_of, _change)
+    return asked(caller, message, operator_of, _change)
 
 
 def trips_asked(caller: Identity, message: Fields) -> tuple[Actor, TripsQuery]:
@@ -34,14 +34,14 @@ def sales_asked(caller: Identity, message: Fields) -> tuple[Actor, ControlSalesC
     return asked(
         caller,
         message,
-        tenant_of,
+        operator_of,
         lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
     )
 
 
 def swap_asked(caller: Identity, message: Fields) -> tuple[Actor, SwapVehicleCommand]:
     """Read SwapVehicleRequest."""
-    return asked(caller, message, tenant_of, _swap)
+    return asked(caller, message, operator_of, _swap)
 
 
 def _swap(message: Fields) -> SwapVehicleCommand:

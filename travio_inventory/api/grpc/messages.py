@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from travio_inventory.api.auth.identity import Identity
 from travio_inventory.api.grpc import decoding
-from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
+from travio_inventory.api.grpc.actor import operator_of, reader_of, tenant_of, user_of
 from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.api.live.told import Position, parse_position
 from travio_inventory.definition_messages import read_feature, read_seat, read_section
@@ -121,7 +121,7 @@ def confirm_asked(caller: Identity, message: Fields) -> tuple[Actor, ConfirmHold
 
 def trip_named(caller: Identity, message: Fields) -> tuple[Actor, TripId]:
     """Read GetTripRequest."""
-    return asked(caller, message, tenant_of, lambda message: trip_id(message.trip_id))
+    return asked(caller, message, operator_of, lambda message: trip_id(message.trip_id))
 
 
 def manifest_asked(caller: Identity, message: Fields) -> tuple[Actor, ManifestQuery]:
@@ -144,12 +144,12 @@ def trip_asked(caller: Identity, message: Fields) -> tuple[Actor, Trip | TripOnP
     organization = caller.organization_for(message.organization_id)
     read = _trip_on_plan if message.seat_plan else _trip
     trip = read(TripKey(organization, message.trip_id), message)
-    return tenant_of(caller, message), trip
+    return operator_of(caller, message), trip
 
 
 def update_asked(caller: Identity, message: Fields) -> tuple[Actor, BlockSeatsCommand]:
     """Read UpdateInventoryRequest."""
-    return asked(caller, message, tenant_of, _updates)
+    return asked(caller, message, operator_of, _updates)
 
 
 def join_asked(caller: Identity, message: Fields) -> tuple[Actor, WaitlistPlace]:

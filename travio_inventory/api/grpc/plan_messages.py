@@ -3,7 +3,7 @@
 from functools import partial
 
 from travio_inventory.api.auth.identity import Identity
-from travio_inventory.api.grpc.actor import tenant_of
+from travio_inventory.api.grpc.actor import operator_of, tenant_of
 from travio_inventory.api.grpc.decoding import limited
 from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.api.page_tokens import place
@@ -23,7 +23,7 @@ def seats_asked(caller: Identity, message: Fields) -> tuple[Actor, TripId, int]:
 
 def part_put(caller: Identity, message: Fields) -> tuple[Actor, SeatPlanPart]:
     """Read PutSeatPlanRequest."""
-    return asked(caller, message, tenant_of, partial(_part, caller))
+    return asked(caller, message, operator_of, partial(_part, caller))
 
 
 def organization_named(caller: Identity, message: Fields) -> Actor:
@@ -36,7 +36,7 @@ def plan_named(caller: Identity, message: Fields) -> tuple[Actor, PlanKey]:
     return asked(
         caller,
         message,
-        tenant_of,
+        operator_of,
         partial(_plan_key, caller),
     )
 

@@ -149,7 +149,7 @@ class EventRoutes:
 
     async def open(self, caller: Administering, body: models.EventRequest) -> Response:
         with told_as(FIELDS):
-            actor = caller.as_organization()
+            actor = caller.as_member()
             trip = await body.trip(actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"eventId": body.event_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}

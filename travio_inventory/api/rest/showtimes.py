@@ -148,7 +148,7 @@ class ShowtimeRoutes:
 
     async def open(self, caller: Administering, body: models.ShowtimeRequest) -> Response:
         with told_as(FIELDS):
-            actor = caller.as_organization()
+            actor = caller.as_member()
             trip = await body.trip(actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"showtimeId": body.showtime_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}

@@ -70,7 +70,7 @@ class SellingRoutes:
     async def block(self, trip_id: TripId, caller: Administering, body: models.BlockRequest) -> models.Updated:
         updates = tuple(SeatUpdate(seat, is_blocked=True, reason=body.reason) for seat in body.seat_ids)
         command = BlockSeatsCommand(trip_id=trip_id, updates=updates)
-        return _updated(await self._inventory.block_seats(caller.as_organization(), command))
+        return _updated(await self._inventory.block_seats(caller.as_member(), command))
 
     async def unblock(
         self,
@@ -80,7 +80,7 @@ class SellingRoutes:
     ) -> models.Updated:
         updates = tuple(SeatUpdate(seat, is_blocked=False) for seat in seat_id)
         command = BlockSeatsCommand(trip_id=trip_id, updates=updates)
-        return _updated(await self._inventory.block_seats(caller.as_organization(), command))
+        return _updated(await self._inventory.block_seats(caller.as_member(), command))
 
     async def manifest(
         self, trip_id: TripId, caller: Administering, asked: Annotated[models.ManifestAsked, Query()]
@@ -110,13 +110,13 @@ class SellingRoutes:
         return models.Plans(plans=plans)
 
     async def put_plan(self, plan_id: PlanId, caller: Administering, body: models.PlanPart) -> models.PlanStored:
-        actor = caller.as_organization()
+        actor = caller.as_member()
         part = await plan_part(actor.organization, plan_id, body)
         put = await self._inventory.seat_plans.put(actor, part)
         return models.PlanStored(stored=put.is_stored, missing_parts=list(put.missing), seat_count=put.seats)
 
     async def delete_plan(self, plan_id: PlanId, caller: Administering) -> Response:
-        actor = caller.as_organization()
+        actor = caller.as_member()
         await self._inventory.seat_plans.delete(actor, plan_key(actor.organization, plan_id))
         return Response(status_code=204)
 

@@ -80,7 +80,7 @@ class TripRoutes:
         return router
 
     async def open(self, caller: Administering, body: models.TripRequest) -> models.Opened:
-        actor = caller.as_organization()
+        actor = caller.as_member()
         trip = await requests.trip(actor.organization, body)
         return answers.opened(body.trip_id, len(trip.segments), await self._inventory.open_trip(actor, trip))
 
@@ -124,23 +124,23 @@ class TripRoutes:
         return models.SeatPage(seats=seats, next_page_token=token_of(str(end)) if end < len(trip.seats) else "")
 
     async def change(self, trip_id: TripId, caller: Administering, body: models.ChangeRequest) -> models.Changed:
-        changed = await self._inventory.change_trip(caller.as_organization(), await requests.change(trip_id, body))
+        changed = await self._inventory.change_trip(caller.as_member(), await requests.change(trip_id, body))
         return models.Changed(version=changed.version)
 
     def _control(self, action: SalesAction) -> Callable[[str, Administering], Awaitable[models.Sales]]:
         async def control(trip_id: TripId, caller: Administering) -> models.Sales:
             command = ControlSalesCommand(trip_id=trip_id, action=action.name)
-            offer = await self._inventory.control_sales(caller.as_organization(), command)
+            offer = await self._inventory.control_sales(caller.as_member(), command)
             return models.Sales.model_construct(state=answers.state_of(offer), version=offer.version)
 
         return control
 
     async def cancel(self, trip_id: TripId, caller: Administering) -> models.Cancelled:
-        return answers.cancelled(await self._inventory.cancel_trip(caller.as_organization(), checked(trip_id)))
+        return answers.cancelled(await self._inventory.cancel_trip(caller.as_member(), checked(trip_id)))
 
     async def swap(self, trip_id: TripId, caller: Administering, body: models.SwapRequest) -> models.Swapped:
         command = await requests.swap(trip_id, body)
-        return answers.swapped(await self._inventory.swap_vehicle(caller.as_organization(), command))
+        return answers.swapped(await self._inventory.swap_vehicle(caller.as_member(), command))
 
 
 checked = trip_id
