@@ -12,17 +12,19 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from travio_inventory.app.background.own_events import OwnEventsJob
 from travio_inventory.app.background.pace import BACKOFF_MS_MAX, GATHER_S, Pace
 from travio_inventory.app.background.relay import LATE_MS, RelayJob
 from travio_inventory.app.background.visits import VisitJob
-from travio_inventory.app.relaying import Relay
-from travio_inventory.kernel.events import PublishFailed
+from travio_inventory.app.relaying import OwnRelay, Relay
+from travio_inventory.kernel.events import PublishFailed, SinkDown
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.seats.ports import ArchiveFailed
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.visited import Visited
+from travio_inventory.telemetry.outages import Outages
 from verification.simulation.virtual_loop import run_virtually
 
 INTERVAL_MS = 10
@@ -61,8 +63,12 @@ def sweeper(rounds: Rounds, interval_ms: int = INTERVAL_MS) -> VisitJob[Partitio
 
 def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
     return RelayJob(
-        "there", Relay(rounds, lambda: lag_ms, KEPT_S, lambda: 0), interval_ms=INTERVAL_MS, jitter=Random(1)
+        "there", Relay(rounds, lambda: lag_ms, KEPT_S, lambda: 0), outages(), interval_ms=INTERVAL_MS, jitter=Random(1)
     )
+
+
+def outages() -> Outages:
+    return Outages(logging.getLogger(__name__), "the sink there")
 
 
 async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:
@@ -103,6 +109,29 @@ async def test_a_sink_that_is_behind_is_named_once_a_minute(caplog: pytest.LogCa
     rounds = Rounds(last=0)
     await while_running(relay(rounds, lag_ms=LATE_MS).run, partial(rounds.reached, 5))
     assert caplog.messages == ["events for there are 60 s behind; other sinks go on"]
+
+
+async def test_a_sink_that_is_down_is_one_line_whatever_it_says_to_whom_and_one_when_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """To the relay, and to what publishes own events; a round without events shows nothing of it."""
+    caplog.set_level(logging.INFO)
+    shared = outages()
+    down = [SinkDown("connection refused"), SinkDown("no such host"), 0, SinkDown("time is up")]
+    relayed, own = Rounds(*down, last=0), Rounds(*down, 0, 2, last=0)
+    of_own = OwnEventsJob("there", OwnRelay(anyio.lowlevel.checkpoint, own, _nothing), shared, jitter=Random(1))
+    of_relay = Relay(relayed, lambda: 0, KEPT_S, lambda: 0)
+    relaying = RelayJob("there", of_relay, shared, interval_ms=INTERVAL_MS, jitter=Random(1))
+    await while_running(relaying.run, lambda: relayed.reached(6))
+    await while_running(of_own.run, lambda: own.reached(8))
+    assert [message.partition(" after ")[0] for message in caplog.messages] == [
+        "the sink there is down: connection refused",
+        "the sink there is back",
+    ]
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def test_a_job_that_waits_stops_at_once_when_cancelled() -> None:
@@ -258,6 +287,7 @@ def test_what_is_recorded_begins_a_round_long_before_the_interval_ends() -> None
         job = RelayJob(
             "there",
             Relay(round_, lambda: 0, KEPT_S, lambda: 0, next_news),
+            outages(),
             interval_ms=3_600_000,
             jitter=Random(1),
         )
@@ -283,6 +313,7 @@ def test_news_do_not_hurry_a_relay_whose_sink_is_down() -> None:
         job = RelayJob(
             "there",
             Relay(rounds, lambda: 0, KEPT_S, lambda: 0, anyio.lowlevel.checkpoint),
+            outages(),
             interval_ms=500,
             jitter=Random(1),
         )

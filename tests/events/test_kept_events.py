@@ -19,6 +19,7 @@ from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcom
 from travio_inventory.protocol.published_until import SLACK_MS, PublishedUntil
 from travio_inventory.protocol.retention import EVENTS_S_MIN, Retention
 from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.telemetry.outages import Outages
 from verification.kit.clocks import START_MS, Clock
 from verification.simulation.virtual_loop import run_virtually
 
@@ -64,7 +65,8 @@ async def service(store: MemoryBatches, far: RecordingSink) -> Service:
 @asynccontextmanager
 async def relaying(service: Service, sink: str = "far") -> AsyncIterator[None]:
     """Its job relays, once a minute."""
-    job = RelayJob(sink, service.assembly.relays[sink], interval_ms=60_000, jitter=Random(0))
+    outages = Outages(logging.getLogger(__name__), sink)
+    job = RelayJob(sink, service.assembly.relays[sink], outages, interval_ms=60_000, jitter=Random(0))
     running = asyncio.ensure_future(job.run())
     yield
     running.cancel()

@@ -32,6 +32,14 @@ class ByHand:
         await asyncio.sleep(0)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ByHand:
+    """The clock of turns."""
+    clock = ByHand()
+    monkeypatch.setattr("travio_inventory.telemetry.turns.perf_counter_ns", clock)
+    return clock
+
+
 async def long_turn() -> None:
     """Keep the loop busy."""
     await asyncio.sleep(0)
@@ -39,14 +47,26 @@ async def long_turn() -> None:
     await asyncio.sleep(0)
 
 
-def test_the_longest_turn_is_told_once_and_waiting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, select = ByHand(), DefaultSelector.select
+def test_slow_turns_are_one_line_a_minute_once_the_process_is_ready(
+    clock: ByHand, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns = TimedTurns()
+    with asyncio.Runner(loop_factory=partial(asyncio.SelectorEventLoop, turns)) as runner:
+        runner.run(clock.long_turn())
+        assert caplog.messages == []
+        turns.say_slow()
+        for _ in range(3):
+            runner.run(clock.long_turn())
+    assert caplog.messages == ["the event loop stood still for 2.0 s: all calls of this process waited"]
+
+
+def test_the_longest_turn_is_told_once_and_waiting_is_none(clock: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    select = DefaultSelector.select
 
     def long_wait(self: DefaultSelector, timeout: float | None = None) -> Sequence[tuple[SelectorKey, int]]:
         clock.now_us += 3 * LONG_US
         return select(self, timeout)
 
-    monkeypatch.setattr("travio_inventory.telemetry.turns.perf_counter_ns", clock)
     monkeypatch.setattr(DefaultSelector, "select", long_wait)
     turns = TimedTurns()
     with asyncio.Runner(loop_factory=partial(asyncio.SelectorEventLoop, turns)) as runner:

@@ -106,6 +106,7 @@ async def _until_told(
             app.meters.read_one(BUSY, lambda: turns.busy_ns / NS)
             app.meters.read(LOG_LINES, lambda: {(level,): count for level, count in lines.counts.items()})
             _say_ready(settings, app)
+            turns.say_slow()
             while (told := await anext(aiter(signals))) in WHILE_RUNNING:
                 if told is signal.SIGHUP:
                     app.renewals.look()

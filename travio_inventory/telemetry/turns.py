@@ -1,10 +1,15 @@
 """How long the turns of the event loop are: while one lasts, all other calls of the process wait."""
 
+import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Sequence
 from selectors import DefaultSelector, SelectorKey
 from time import perf_counter_ns, thread_time_ns
 from typing import Final
+
+from travio_inventory.kernel.log_throttle import LogThrottle
+
+log = logging.getLogger(__name__)
 
 LONGEST_TURN = "event_loop longest_turn_us"
 """The name of the figure: in the log, the longest turn since the line before."""
@@ -12,6 +17,8 @@ WINDOW_NS: Final = 30_000_000_000
 """The longest turn is told of this window and of the one before, so that any number of scrapers see it."""
 TICK_NS: Final = 20_000_000
 """How often a loop is looked at that has no selector of ours."""
+SLOW_NS: Final = 1_000_000_000
+"""A turn of so long is logged."""
 
 
 class TimedTurns(DefaultSelector):
@@ -23,6 +30,7 @@ class TimedTurns(DefaultSelector):
         self._began_ns = self._window_began_ns = perf_counter_ns()
         self._longest_ns = 0
         self._longest_in_window_ns = self._longest_before_ns = 0
+        self._slow: LogThrottle | None = None
         self.busy_ns = 0
         """All turns together."""
 
@@ -49,6 +57,10 @@ class TimedTurns(DefaultSelector):
         self.busy_ns = thread_time_ns()
         self.look_at(loop)
 
+    def say_slow(self) -> None:
+        """From now on log slow turns, at most one a minute. Those of a start are nobody's wait."""
+        self._slow = LogThrottle()
+
     def longest_us(self) -> int:
         """The longest turn since this was last asked."""
         longest_ns, self._longest_ns = self._longest_ns, 0
@@ -66,6 +78,8 @@ class TimedTurns(DefaultSelector):
             self._next_window(now_ns)
         self._longest_ns = max(self._longest_ns, took_ns)
         self._longest_in_window_ns = max(self._longest_in_window_ns, took_ns)
+        if took_ns >= SLOW_NS and self._slow is not None and self._slow.may_log(LONGEST_TURN):
+            log.warning("the event loop stood still for %.1f s: all calls of this process waited", took_ns / 1e9)
 
     def _next_window(self, now_ns: int) -> None:
         is_next = now_ns - self._window_began_ns <= 2 * self._window_ns

@@ -1,5 +1,6 @@
 """The background jobs: they decide when, the use cases decide what."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
@@ -19,6 +20,7 @@ from travio_inventory.protocol.batches import Partition, Table
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.visited import Visited
+from travio_inventory.telemetry.outages import Outages
 
 __all__ = [
     "AuditJob",
@@ -32,6 +34,8 @@ __all__ = [
     "background_jobs",
     "stock_jobs",
 ]
+
+log = logging.getLogger(__name__)
 
 FORGET_INTERVAL_MS = 5_000
 OPEN_INTERVAL_MS = 1_000
@@ -67,9 +71,10 @@ def background_jobs(
         ).run,
     }
     for name, relay in relays.items():
-        jobs[f"relay to {name}"] = RelayJob(name, relay, interval_ms=relay_interval_ms, jitter=jitter).run
+        outages = Outages(log, f"the sink {name}")
+        jobs[f"relay to {name}"] = RelayJob(name, relay, outages, interval_ms=relay_interval_ms, jitter=jitter).run
         if relay.own is not None:
-            jobs[f"own events to {name}"] = OwnEventsJob(name, relay.own, jitter=jitter).run
+            jobs[f"own events to {name}"] = OwnEventsJob(name, relay.own, outages, jitter=jitter).run
     return jobs
 
 

@@ -8,7 +8,9 @@ import anyio
 from travio_inventory.app.background.pace import Pace
 from travio_inventory.app.relaying import OwnRelay
 from travio_inventory.kernel.error_words import error_in_words
+from travio_inventory.kernel.events import SinkDown
 from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.telemetry.outages import Outages
 
 INTERVAL_MS = 20
 """Between two rounds: so long events wait for company, but not the first after a pause."""
@@ -17,11 +19,12 @@ log = logging.getLogger(__name__)
 
 
 class OwnEventsJob:
-    """No error ends it: what was not published at once is left to the relays."""
+    """No error ends it: what was not published at once is left to the relays. `outages` are those of the sink."""
 
-    def __init__(self, sink: str, own: OwnRelay, *, jitter: Random) -> None:
+    def __init__(self, sink: str, own: OwnRelay, outages: Outages, *, jitter: Random) -> None:
         self._sink = sink
         self._own = own
+        self._outages = outages
         self._pace = Pace(interval_ms=INTERVAL_MS, jitter=jitter)
         self._log_throttle = LogThrottle(now_s=anyio.current_time)
 
@@ -32,7 +35,12 @@ class OwnEventsJob:
     async def _round(self) -> bool:
         await self._own.news()
         try:
-            await self._own.round()
+            if await self._own.round():
+                self._outages.came()
+        except SinkDown as down:
+            self._outages.went(str(down))
+            self._outages.look()
+            return False
         except Exception as error:  # noqa: BLE001 - nothing is lost; it is logged
             if self._log_throttle.may_log(type(error).__name__):
                 log.warning(

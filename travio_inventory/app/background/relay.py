@@ -1,4 +1,4 @@
-"""Relays recorded events to a sink at intervals, and logs when it falls behind."""
+"""Relays recorded events to a sink at intervals, and logs when it is down or falls behind."""
 
 import logging
 from random import Random
@@ -8,7 +8,9 @@ import anyio
 from travio_inventory.app.background.pace import Pace
 from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.error_words import error_in_words
+from travio_inventory.kernel.events import SinkDown
 from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.telemetry.outages import Outages
 
 LATE_MS = 60_000
 """A sink counts as behind if an event waits for so long."""
@@ -21,11 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class RelayJob:
-    """No error ends it: what was not published is retried in the next round."""
+    """No error ends it: what was not published is retried in the next round. `outages` are those of the sink."""
 
-    def __init__(self, sink: str, relay: Relay, *, interval_ms: int, jitter: Random) -> None:
+    def __init__(self, sink: str, relay: Relay, outages: Outages, *, interval_ms: int, jitter: Random) -> None:
         self._sink = sink
         self._relay = relay
+        self._outages = outages
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._log_throttle = LogThrottle(now_s=anyio.current_time)
 
@@ -35,7 +38,12 @@ class RelayJob:
 
     async def _round(self) -> bool:
         try:
-            await self._relay.round()
+            if await self._relay.round():
+                self._outages.came()
+        except SinkDown as down:
+            self._outages.went(str(down))
+            self._outages.look()
+            return False
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._log_throttle.may_log(type(error).__name__):
                 log.warning("cannot relay events to %s, retrying: %s", self._sink, error_in_words(error))

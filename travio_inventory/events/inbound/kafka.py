@@ -21,7 +21,7 @@ from travio_inventory.events.inbound.choice import KafkaSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import Header, Message
 from travio_inventory.kernel.error_words import error_in_words
-from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.telemetry.outages import Outages
 
 PART_MAX = 100
 """Events of a partition that are taken before they are committed."""
@@ -55,7 +55,7 @@ class KafkaConsumer:
         self._name = name
         self._source = source
         self._delivery = delivery
-        self._log_throttle = LogThrottle()
+        self._outages = Outages(log, f"the source {name}")
         self._workers: dict[TopicPartition, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -64,8 +64,8 @@ class KafkaConsumer:
             try:
                 await self._once()
             except (KafkaError, OSError) as failed:
-                if self._log_throttle.may_log(type(failed).__name__):
-                    log.warning("events of %s: %s; connecting again", self._name, error_in_words(failed))
+                self._outages.went(error_in_words(failed))
+                self._outages.look()
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:
@@ -86,6 +86,7 @@ class KafkaConsumer:
         try:
             consumer.subscribe(self._source.topics, listener=assignments)
             await consumer.start()
+            self._outages.came()
             while not assignments.failed.done() and self._source.versions() == versions:
                 await asyncio.wait([assignments.failed], timeout=LOOK_EVERY_S)
             if assignments.failed.done():

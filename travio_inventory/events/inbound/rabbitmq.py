@@ -20,7 +20,7 @@ from travio_inventory.events.inbound.choice import RabbitSource
 from travio_inventory.events.inbound.delivery import Delivery
 from travio_inventory.events.inbound.message import Header, Message
 from travio_inventory.kernel.error_words import error_in_words
-from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.telemetry.outages import Outages
 
 AGAIN_S = 1.0
 
@@ -31,10 +31,9 @@ class RabbitConsumer:
     """Runs until cancelled, whatever becomes of the broker."""
 
     def __init__(self, name: str, source: RabbitSource, delivery: Delivery) -> None:
-        self._name = name
         self._source = source
         self._delivery = delivery
-        self._log_throttle = LogThrottle()
+        self._outages = Outages(log, f"the source {name}")
         self._taking: set[asyncio.Task[None]] = set()
         silence()
         read_any_properties()
@@ -45,8 +44,8 @@ class RabbitConsumer:
             try:
                 await self._once()
             except (AMQPError, InvalidFrameError, OSError, TimeoutError) as failed:
-                if self._log_throttle.may_log(type(failed).__name__):
-                    log.warning("events of %s: %s; connecting again", self._name, error_in_words(failed))
+                self._outages.went(error_in_words(failed))
+                self._outages.look()
             await anyio.sleep(AGAIN_S)
 
     async def _once(self) -> None:
@@ -62,6 +61,7 @@ class RabbitConsumer:
             await channel.set_qos(prefetch_count=self._source.at_once)
             queue = await _queue(channel, self._source)
             await queue.consume(partial(self._begin, closed))
+            self._outages.came()
             await closed
         finally:
             with anyio.CancelScope(shield=True):
