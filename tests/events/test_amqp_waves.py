@@ -13,7 +13,7 @@ from aiormq.exceptions import PublishError
 from tests.events.brokers import own_name, rabbit_queue
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.amqp_frames import Way, frames_of
-from travio_inventory.events.sinks.amqp_waves import send
+from travio_inventory.events.sinks.amqp_waves import Confirmed, send
 from verification.servers.rabbitmq import RabbitServer
 
 pytestmark = pytest.mark.thorough
@@ -32,7 +32,8 @@ async def test_a_wave_that_was_never_written_leaves_the_count_as_it_was(rabbitmq
         written = channel.write_queue
         channel.write_queue = asyncio.Queue(maxsize=1)
         channel.write_queue.put_nowait(ChannelFrame(b"", False))
-        waits = asyncio.ensure_future(send(channel, wave(a="routed", b="routed")))
+        noted: Confirmed = {}
+        waits = asyncio.ensure_future(send(channel, wave(a="routed", b="routed"), noted))
         await asyncio.sleep(0.05)
         waits.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -40,7 +41,9 @@ async def test_a_wave_that_was_never_written_leaves_the_count_as_it_was(rabbitmq
         channel.write_queue = written
         assert (channel.delivery_tag, channel.confirmations, channel.message_id_delivery_tag) == (0, {}, {})
 
-        confirmed = await send(channel, wave(a="routed", lost="to nobody", b="routed"))
+        assert all(future.cancelled() for future in noted.values())
+        confirmed: Confirmed = {}
+        await send(channel, wave(a="routed", lost="to nobody", b="routed"), confirmed)
         await asyncio.wait(confirmed.values())
         refused = {name: type(future.exception()) for name, future in confirmed.items() if future.exception()}
         assert refused == {"lost": PublishError}

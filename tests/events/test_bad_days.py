@@ -30,7 +30,6 @@ from tests.events.brokers import (
     redis_sink,
 )
 from tests.events.events import event
-from tests.events.wire import wire
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.events.sinks.broker import Broker
 from travio_inventory.events.sinks.json_lines import JsonLines
@@ -39,6 +38,7 @@ from travio_inventory.events.sinks.redis_streams import redis_streams
 from travio_inventory.events.targets.redis_stream import parse_redis_streams
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink, SinkDown
 from verification.kit.clocks import Clock
+from verification.kit.wire import wire
 from verification.servers.fixtures import need
 from verification.servers.nats import NatsServer, nats_server
 from verification.servers.rabbitmq import RabbitServer, rabbit_server
@@ -79,9 +79,9 @@ class Listed:
         self.waiting = deque([*(one for one in self.waiting if one not in events), *events])
 
 
-def numbered(subject: int, number: int, *, kind: str = "") -> Event:
+def numbered(subject: int, number: int, *, kind: str = "", user: str = "u1") -> Event:
     """Several subjects are of one trip."""
-    made = event(f"{subject}.{number}")
+    made = event(f"{subject}.{number}", user=user)
     return replace(made, subject=f"s{subject}", partition_key=f"t{subject % 2}", ordinal=number, type=kind or made.type)
 
 

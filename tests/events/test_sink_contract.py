@@ -13,10 +13,10 @@ import pytest
 
 from tests.events.brokers import Place, nats_place, rabbitmq_place, redis_place
 from tests.events.events import event
-from tests.events.wire import wire
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.kernel.events import Event, PublishFailed, Sink
+from verification.kit.wire import wire
 
 
 @dataclass

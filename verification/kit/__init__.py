@@ -10,6 +10,7 @@
   writes, for the auditor to find.
 - A service: `in_process` says what one in this process is set to, `service_process` is one as a process;
   `child_process` ends any other program with its test.
+- `wire` stands between a client and a server, and is cut, stalled or slow.
 - `charts` draws lines over time.
 - Who calls a service: `shoppers`, and `buyers` of stock, with the client; `requests` are valid and invalid
   messages, sent on streams by `raw_caller`, or as bytes by `frames`; `tokens` say who they are.

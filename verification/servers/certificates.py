@@ -24,7 +24,7 @@ LOOPBACK = "DNS:localhost, IP:127.0.0.1, IP:127.0.0.2, IP:127.0.0.3"
 
 @dataclass(frozen=True)
 class Certificates:
-    """The files, all PEM: whom clients trust, what the server shows, and its key. `of_clients`: brokers admit only who
+    """The files, all PEM: whom clients trust, what the server shows, and its key. `of_clients`: servers admit only who
     shows a certificate of the same authority.
     """
 

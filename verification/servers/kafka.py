@@ -193,11 +193,14 @@ class Kafka(OneProcess):
 
 
 @contextmanager
-def kafka(folder: Path, protection: Protection = OPEN, *, makes_topics: bool = False) -> Iterator[Kafka]:
-    """One node in a folder, ready for use; with `makes_topics` whoever publishes to a topic creates it. Raises
-    ServersMissingError if `make servers` has not been run, ServerFailedError.
+def kafka(
+    folder: Path, protection: Protection = OPEN, *, makes_topics: bool = False, seen_at: int = 0
+) -> Iterator[Kafka]:
+    """One node in a folder, ready for use; with `makes_topics` whoever publishes to a topic creates it. It sends its
+    clients to the port `seen_at`, from where somebody forwards them, if that is given. Raises ServersMissingError if
+    `make servers` has not been run, ServerFailedError.
     """
-    node = _node(folder / "kafka", protection, makes_topics=makes_topics)
+    node = _node(folder / "kafka", protection, makes_topics=makes_topics, seen_at=seen_at)
     try:
         node.start()
         yield node
@@ -223,18 +226,18 @@ def archive_classes() -> None:
     unfinished.rename(archive)
 
 
-def _node(folder: Path, protection: Protection, *archiving: str, makes_topics: bool = False) -> Kafka:
+def _node(folder: Path, protection: Protection, *archiving: str, makes_topics: bool = False, seen_at: int = 0) -> Kafka:
     """A node that is configured and formatted in the folder, not started."""
     if missing := fetch.kafka_missing():
         raise fetch.ServersMissingError(missing)
     folder.mkdir(parents=True)
     port, internal, controller = (free_port(HOST) for _ in range(3))
-    listeners = f"CLIENT://{HOST}:{port},INTERNAL://{HOST}:{internal}"
+    own = f"INTERNAL://{HOST}:{internal}"
     properties = {
         **_ALWAYS,
         "controller.quorum.voters": f"1@{HOST}:{controller}",
-        "listeners": f"{listeners},CONTROLLER://{HOST}:{controller}",
-        "advertised.listeners": listeners,
+        "listeners": f"CLIENT://{HOST}:{port},{own},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": f"CLIENT://{HOST}:{seen_at or port},{own}",
         "listener.security.protocol.map": f"CLIENT:{protection.protocol},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(folder / "data"),
         "auto.create.topics.enable": str(makes_topics).lower(),

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,15 @@ class RabbitServer(OneProcess):
     def url(self) -> str:
         """Where it is, with user and password."""
         return f"amqp{'s' if self.certificates else ''}://{USER}:{self.password}@{self.address}/"
+
+    @property
+    def trusting(self) -> ssl.SSLContext | None:
+        """How its clients connect, if it takes only TLS."""
+        if self.certificates is None:
+            return None
+        made = ssl.create_default_context(cafile=self.certificates.authority)
+        made.load_cert_chain(self.certificates.certificate, self.certificates.key)
+        return made
 
     def start(self) -> None:
         """Start it and return when it accepts connections. Raises ServerFailedError."""

@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 
 from travio_inventory.bench.free_ports import free_port
 from verification.servers.certificates import Certificates
-from verification.servers.process import ServerProcess, wait_until
+from verification.servers.process import OneProcess, ServerProcess, wait_until
 
 HOST = "127.0.0.1"
 START_S_MAX = 120
@@ -125,8 +125,10 @@ class _Receiver(BaseHTTPRequestHandler):
 
 
 @dataclass
-class WebhookReceiver:
-    """A receiver in its own process, which a test kills, pauses and starts again."""
+class WebhookReceiver(OneProcess):
+    """A receiver in its own process, which a test kills, pauses and starts again. With certificates `of_clients` it
+    asks who calls.
+    """
 
     port: int
     process: ServerProcess
@@ -159,6 +161,8 @@ class WebhookReceiver:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
         if made := self.certificates:
             context = ssl.create_default_context(cafile=made.authority)
+            if made.of_clients:
+                context.load_cert_chain(made.certificate, made.key)
             connection = http.client.HTTPSConnection(HOST, self.port, timeout=60, context=context)
         try:
             connection.request(method, path, body)
@@ -184,6 +188,7 @@ def webhook_receiver(folder: Path, certificates: Certificates | None = None) -> 
     command = [sys.executable, "-m", "verification.servers.webhook_receiver", str(port), str(folder)]
     if certificates:
         command += [str(certificates.certificate), str(certificates.key)]
+        command += [str(certificates.authority)] if certificates.of_clients else []
     process = ServerProcess("webhook receiver", command, folder, {"PYTHONPATH": str(root)})
     made = WebhookReceiver(port, process, certificates)
     try:
@@ -206,11 +211,19 @@ def main(words: Sequence[str]) -> None:
     }
     server = ThreadingHTTPServer((HOST, port), type("Receiver", (_Receiver,), shared))
     server.daemon_threads = True
-    if len(words) > 2:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(words[2], words[3])
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+    if files := words[2:]:
+        server.socket = _context(*files).wrap_socket(server.socket, server_side=True)
     server.serve_forever()
+
+
+def _context(certificate: str, key: str, of_clients: str = "") -> ssl.SSLContext:
+    """What the server shows, and of which authority its clients must be, if any."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    if of_clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(of_clients)
+    return context
 
 
 def _whole_lines(file: Path) -> Sequence[bytes]:

@@ -98,7 +98,7 @@ async def on_kafka(node: Kafka, *, compression: str = "producer") -> AsyncIterat
 async def on_rabbitmq(node: RabbitServer) -> AsyncIterator[Broker]:
     """A new queue, bound to an exchange."""
     queue = f"q{token_hex(4)}"
-    connection = await aio_pika.connect_robust(node.url, reconnect_interval=0.2)
+    connection = await aio_pika.connect_robust(node.url, reconnect_interval=0.2, ssl_context=node.trusting)
     channel = await connection.channel()
     exchange = await channel.declare_exchange(f"{queue}.events", "topic", durable=True)
     await (await channel.declare_queue(queue, durable=True)).bind(exchange, "#")

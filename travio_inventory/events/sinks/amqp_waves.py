@@ -12,15 +12,16 @@ from typing import TypeAlias
 from aiormq.abc import ChannelFrame
 from aiormq.channel import Channel
 
-Confirmed: TypeAlias = Mapping[str, "asyncio.Future[object]"]
+Confirmed: TypeAlias = dict[str, "asyncio.Future[object]"]
 """By the id of a message, what ends when the broker has it; with the library's PublishError or DeliveryError if it is
 refused, with another error when the channel closes.
 """
 
 
-async def send(channel: Channel, frames: Mapping[str, bytes]) -> Confirmed:
-    """Write the frames of each message, by its id. Raises what the library raises if the channel is closed."""
-    confirmed: dict[str, asyncio.Future[object]] = {}
+async def send(channel: Channel, frames: Mapping[str, bytes], confirmed: Confirmed) -> None:
+    """Write the frames of each message, by its id, and note it in `confirmed`, also if this is cancelled later. Raises
+    what the library raises if the channel is closed.
+    """
     async with channel.lock:
         before, is_sent = channel.delivery_tag, False
         for message_id in frames:
@@ -37,7 +38,6 @@ async def send(channel: Channel, frames: Mapping[str, bytes]) -> Confirmed:
         finally:
             if not is_sent:
                 _take_back(channel, before)
-    return confirmed
 
 
 def _take_back(channel: Channel, before: int) -> None:

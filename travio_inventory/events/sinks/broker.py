@@ -20,6 +20,7 @@ FEWER = 8
 """After a line broke, so many times fewer are handed over together; after each wave that goes well, twice as many."""
 BREAKS_MAX = 2
 """An event that breaks so many lines in a row, handed over alone, is refused by itself."""
+HELD_UP = "the broker has us wait: it is short of memory or disk"
 
 
 class LineFailed(Exception):
@@ -131,7 +132,7 @@ class Broker:
                     await self._in_waves(await self._opened(), shaped_ones, accepted, refused)
             is_over = True
         except TimeoutError:
-            self._down = f"the broker took more than {self._seconds_max:g} s"
+            self._down = HELD_UP if self._is_held_up else f"the broker took more than {self._seconds_max:g} s"
             raise SinkDown(self._down, accepted) from None
         except SinkDown:
             raise
@@ -139,11 +140,15 @@ class Broker:
             self._note(failed)
             raise SinkDown(self._down, accepted) from failed
         finally:
-            if not is_over and not (self._line and self._line.is_held_up):
+            if not is_over and not self._is_held_up:
                 self._note_break()
                 await self._give_up()
             self._handed = ()
         return refused
+
+    @property
+    def _is_held_up(self) -> bool:
+        return self._line is not None and self._line.is_held_up
 
     async def _opened(self) -> BrokerLine:
         """The line. Raises SinkDown if one failed just now, LineFailed, and what its library raises."""

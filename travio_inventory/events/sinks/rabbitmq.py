@@ -13,12 +13,14 @@ from travio_inventory.events.brokers.rabbitmq import APP_ID, NoServerAdmits, fir
 from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
 from travio_inventory.events.sinks.amqp_frames import SHORT_BYTES_MAX, Way, frames_of, is_short
-from travio_inventory.events.sinks.amqp_waves import send
-from travio_inventory.events.sinks.broker import EVENTS_MAX, Broker, LineFailed
+from travio_inventory.events.sinks.amqp_waves import Confirmed, send
+from travio_inventory.events.sinks.broker import EVENTS_MAX, HELD_UP, Broker, LineFailed
 from travio_inventory.events.targets.rabbitmq import RabbitExchange
 
 ATTRIBUTE_PREFIX = "cloudEvents:"
 BLOCKED_S_MAX = 0.2
+LEFT_MAX = 10_000
+"""Messages that were written and not answered when the broker had us wait, of one connection."""
 
 
 def rabbitmq(target: RabbitExchange, *, reconnect_s: float = 0.5) -> Broker:
@@ -65,6 +67,8 @@ class _Channel:
         frame_max = channel.connection.connection_tune.frame_max
         self._way = Way(channel.number, exchange, APP_ID, ATTRIBUTE_PREFIX, frame_max)
         self._is_blocked = False
+        self._left: Confirmed = {}
+        """What was written when the broker had us wait: it takes that in the end, so it is not written again."""
 
     @property
     def is_held_up(self) -> bool:
@@ -75,21 +79,32 @@ class _Channel:
         """See BrokerLine."""
         await self._unblocked()
         too_long = {message.id: why for message in messages if (why := _too_long(message))}
-        sent = {message.id: frames_of(message, self._way) for message in messages if message.id not in too_long}
+        confirmed: Confirmed = {one.id: self._left.pop(one.id) for one in messages if one.id in self._left}
+        known = too_long.keys() | confirmed.keys()
+        sent = {message.id: frames_of(message, self._way) for message in messages if message.id not in known}
         try:
-            confirmed = await send(self._channel, sent) if sent else {}
+            if sent:
+                await send(self._channel, sent, confirmed)
             if confirmed:
                 await asyncio.wait(confirmed.values())
         except asyncio.CancelledError:
             self._is_blocked = await self._waits()
+            if self._is_blocked:
+                self._leave(confirmed)
             raise
         return [too_long.get(message.id) or _refusal(message, confirmed[message.id]) for message in messages]
+
+    def _leave(self, written: Confirmed) -> None:
+        """The broker will answer these when it goes on."""
+        if len(self._left) + len(written) > LEFT_MAX:
+            self._left.clear()  # nobody asked for them again: others publish them
+        self._left |= {name: future for name, future in written.items() if not future.cancelled()}
 
     async def _unblocked(self) -> None:
         """Raises LineFailed if the broker still has us wait."""
         self._is_blocked = await self._waits()
         if self._is_blocked:
-            raise LineFailed("the broker is short of memory or disk and has us wait")
+            raise LineFailed(HELD_UP)
 
     async def _waits(self) -> bool:
         transport = self._connection.transport

@@ -1,4 +1,4 @@
-"""A wire between a sink and its broker, which a test cuts, stalls or slows down."""
+"""A wire to a server on this machine, which is cut, stalled or slowed down."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ CHUNK_BYTES = 65_536
 class Wire:
     """Forwards every connection to `port` at `HOST`. While it is cut, it refuses connections."""
 
-    def __init__(self, target: int) -> None:
-        self.port = 0
+    def __init__(self, target: int, port: int = 0) -> None:
+        self.port = port
         self.delay_s = 0.0
         """How late each piece arrives."""
         self._target = target
@@ -71,9 +71,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(target: int) -> AsyncIterator[Wire]:
-    """A wire to the port."""
-    made = Wire(target)
+async def wire(target: int, port: int = 0) -> AsyncIterator[Wire]:
+    """A wire to the port, from any free one unless `port` is given."""
+    made = Wire(target, port)
     await made.mend()
     try:
         yield made
