@@ -62,7 +62,7 @@ class PartResult(NamedTuple):
 
 def parts(asked: argparse.Namespace) -> list[Part]:
     """All parts, with the requested durations."""
-    nodeless = ",".join(name for name in FAULTS if "node" not in name)
+    nodeless = ",".join(name for name, fault in FAULTS.items() if "node" not in name and fault.lane != "broker")
     seeds = ("--seeds", str(asked.seeds), "--from", str(asked.seed * 1_000_000))
     return [
         _chaos("a good day: one database node and no fault", asked.seed, 60, "--nodes", "1", "--faults", ""),

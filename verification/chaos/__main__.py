@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from verification.chaos.brokers import BROKERS
 from verification.chaos.nemesis import FAULTS
 from verification.chaos.page import page, verdict_line
 from verification.chaos.run import HOLDS_MAX, Options, run
@@ -27,16 +28,23 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=3, help="of the database; default 3")
     parser.add_argument("--faults", default=",".join(FAULTS), help="some of: %(default)s")
     parser.add_argument("--holds-max", type=int, default=HOLDS_MAX, help="of one holder; 0: any; default %(default)s")
+    parser.add_argument("--brokers", default="", help=f"told events, some of {','.join(BROKERS)}; default none")
     parser.add_argument("--stock", action="store_true", help="of a shop, with orders over Kafka, instead of seats")
     parser.add_argument("--page", type=Path, default=None, help="the page to write; default data/chaos/SEED.md")
     typed = parser.parse_args()
     faults = [name for name in typed.faults.split(",") if name]
     if unknown := set(faults) - set(FAULTS):
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    brokers = [name for name in typed.brokers.split(",") if name]
+    if unknown := set(brokers) - BROKERS.keys():
+        parser.error(f"no such broker: {', '.join(sorted(unknown))}")
     seed = secrets.randbelow(SEED_MAX) if typed.seed is None else typed.seed
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells each time that the broker is away
     if typed.stock:
         sys.exit(_sell_stock(Day(seconds=typed.seconds, seed=seed, nodes=typed.nodes, faults=faults)))
-    options = Options(seconds=typed.seconds, seed=seed, faults=faults, nodes=typed.nodes, holds_max=typed.holds_max)
+    options = Options(
+        seconds=typed.seconds, seed=seed, faults=faults, nodes=typed.nodes, holds_max=typed.holds_max, brokers=brokers
+    )
     with TemporaryDirectory(prefix="travio-chaos-", ignore_cleanup_errors=True) as folder:
         result = asyncio.run(run(options, Path(folder), _say))
     where = typed.page or Path("data/chaos") / f"{seed}.md"
@@ -51,7 +59,6 @@ def main() -> None:
 
 def _sell_stock(day: Day) -> bool:
     """A bad day of a shop; whether a promise was broken."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells each time that the broker is away
     with TemporaryDirectory(prefix="travio-chaos-", ignore_cleanup_errors=True) as folder:
         found = asyncio.run(run_shop(day, Path(folder), _say))
     for violation in found.violations:

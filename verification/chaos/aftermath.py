@@ -17,6 +17,7 @@ from travio_inventory.protocol.rows import SEPARATOR, number, text
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.records.seat_rows import group_partition
+from verification.chaos.brokers import Broker, Step
 from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
 from verification.chaos.states import State, found_holds, states_of
@@ -33,6 +34,7 @@ POLL_S = 0.3
 READS_AT_ONCE = 8
 PROBES_AT_ONCE = 8
 PROBE_TRIES = 10
+MISSING_SHOWN = 5
 READ_TRIES = 10
 _GROUP = f"FROM {KEYSPACE}.seat_groups WHERE organization = %s AND trip = %s AND seat_group = %s"
 EXPIRED = f"SELECT subject, type, WRITETIME(type) AS at_us {_GROUP} AND kind = 'event'"
@@ -69,6 +71,8 @@ class Aftermath:
     remains: dict[str, Remains] = field(default_factory=dict)
     lives: list[list[dict[str, Any]]] = field(default_factory=list)
     """The events that each life of each service published, in order."""
+    brokers: dict[str, list[Step]] = field(default_factory=dict)
+    """What each broker was told, in order."""
     late_s: dict[str, float] = field(default_factory=dict)
     won: int = 0
     violations: list[str] = field(default_factory=list)
@@ -176,6 +180,22 @@ async def wait_for_events(deployment: Deployment, found: Aftermath) -> None:
         return recorded <= {(event["subject"], event["ordinal"]) for life in found.lives for event in life}
 
     await _within(TOLD_S_MAX + PER_TRIP_S_MAX * len(found.remains), all_is_told)
+
+
+async def wait_for_brokers(deployment: Deployment, found: Aftermath) -> None:
+    """Wait until each broker has all recorded events, or until the time limit; what is missing is a violation (I8)."""
+    recorded = {event for remains in found.remains.values() for event in remains.events}
+
+    async def wait_for(name: str, broker: Broker) -> None:
+        async def has_all() -> bool:
+            found.brokers[name] = await broker.told()
+            return recorded.issubset(found.brokers[name])
+
+        if not await _within(TOLD_S_MAX + PER_TRIP_S_MAX * len(found.remains), has_all):
+            missing = sorted(recorded.difference(found.brokers[name]))
+            found.violations.append(f"I8 {name} was never told {len(missing)} events: {missing[:MISSING_SHOWN]}")
+
+    await asyncio.gather(*(wait_for(name, broker) for name, broker in deployment.brokers.items()))
 
 
 def lives_of(service: Service) -> list[list[dict[str, Any]]]:

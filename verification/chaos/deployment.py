@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from verification.chaos.brokers import Broker
 from verification.chaos.skewed import sitecustomize
 from verification.kit.service_process import ServiceProcess
 from verification.servers.cassandra import Cassandra, Nodes, cassandra
@@ -22,6 +23,7 @@ KEYSPACE = "chaos"
 GRACE_S = 3
 HOLD_TTL_S = 2
 NONE: Mapping[str, str] = MappingProxyType({})
+NO_BROKERS: Mapping[str, Broker] = MappingProxyType({})
 SKEWED = Path(sitecustomize.__file__).parent
 
 
@@ -77,6 +79,7 @@ class Deployment:
     redis: RedisServer
     services: list[Service]
     batches: ScyllaBatches
+    brokers: Mapping[str, Broker] = field(default_factory=dict)
     skews: list[Skew] = field(default_factory=list)
     falls: list[Fall] = field(default_factory=list)
 
@@ -108,10 +111,16 @@ class Deployment:
 
 @asynccontextmanager
 async def deployed(
-    folder: Path, nodes: Nodes, *, holds_max: int = 0, variables: Mapping[str, str] = NONE
+    folder: Path,
+    nodes: Nodes,
+    *,
+    holds_max: int = 0,
+    variables: Mapping[str, str] = NONE,
+    brokers: Mapping[str, Broker] = NO_BROKERS,
 ) -> AsyncIterator[Deployment]:
     """Start everything in the folder; all of it ends with the block. `holds_max` is the limit of live holds for each
-    holder; 0 = none. The services have these variables too. Raises ServersMissingError, ServerFailedError.
+    holder; 0 = none. The services have these variables too, and tell these brokers, which run already, beside their
+    files. Raises ServersMissingError, ServerFailedError.
     """
     with ExitStack() as stack:
         cluster = stack.enter_context(cassandra(folder / "cassandra", nodes))
@@ -119,12 +128,14 @@ async def deployed(
         with scylla_session(_options(cluster.hosts, cluster.port, nodes)) as session:
             schema.apply(session, _options(cluster.hosts, cluster.port, nodes), replication=nodes)
         more = {"TRAVIO_HOLDS_PER_HOLDER_MAX": str(holds_max), **variables}
+        if brokers:
+            more["TRAVIO_EVENTS"] = ",".join(["json-lines", *(f"{name}={one.sink}" for name, one in brokers.items())])
         services = [_service(stack, folder / f"service-{n}", cluster, redis, more) for n in range(SERVICES)]
         for service in services:
             stack.callback(service.process.kill)
         await asyncio.gather(*(service.start() for service in services))
         async with ScyllaBatches.connect(_options(cluster.hosts, cluster.port, nodes)) as batches:
-            yield Deployment(cluster, redis, services, batches)
+            yield Deployment(cluster, redis, services, batches, brokers)
 
 
 def _service(

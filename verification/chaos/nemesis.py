@@ -17,6 +17,7 @@ import redis
 from h2.exceptions import ProtocolError
 
 from travio_inventory.protocol.batches import Table
+from verification.chaos.brokers import PUBLISH_S_MAX, Broker
 from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.kit.raw_caller import raw_caller
 from verification.kit.requests import path_of
@@ -40,7 +41,10 @@ CALM_EVERY_S = 60.0
 CALM_S = 15.0
 FALL_BEFORE_CALM_ENDS_S = 5.0
 
-Lane: TypeAlias = Literal["service", "backend", "calm"]
+SLOW_S = 0.3
+"""So much later everything comes, in both directions."""
+
+Lane: TypeAlias = Literal["service", "backend", "broker", "calm"]
 
 
 class Planned(NamedTuple):
@@ -85,7 +89,7 @@ class Nemesis:
         is repaired when this returns.
         """
         self.began_s = time.monotonic()
-        lanes: tuple[Lane, ...] = ("service", "backend", "calm")
+        lanes: tuple[Lane, ...] = ("service", "backend", "broker", "calm")
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 group.create_task(self._lane([planned for planned in plan if planned.lane == lane], until_s))
@@ -97,7 +101,7 @@ class Nemesis:
                 await asyncio.sleep(_after_calm_s(self._now_s()) - self._now_s())
             if self._now_s() + planned.lasts_s > until_s and len(self.struck) >= self.faults_min:
                 return
-            async with nullcontext() if planned.lane == "backend" else self._services:
+            async with self._services if planned.lane in {"service", "calm"} else nullcontext():
                 from_s = time.monotonic()
                 self.say(f"{self._now_s():6.1f} s  {planned.fault} ({planned.target})")
                 await FAULTS[planned.fault].act(self.deployment, planned)
@@ -107,16 +111,20 @@ class Nemesis:
         return time.monotonic() - self.began_s
 
 
-def plan(seed: int, seconds: float, faults: Sequence[str]) -> list[Planned]:
-    """The faults for this number of seconds, in order. Each fault comes once before any comes again."""
+def plan(seed: int, seconds: float, faults: Sequence[str], *, brokers: int = 0) -> list[Planned]:
+    """The faults for this number of seconds, in order; those of brokers if there are some. Each fault comes once before
+    any comes again.
+    """
     random = Random(seed)
     lanes: tuple[Lane, ...] = ("service", "backend")
     planned = [one for lane in lanes for one in _lane(random, lane, seconds, faults)]
     planned += _calm_lane(random, seconds, faults)
+    if brokers:
+        planned += _lane(Random(f"{seed} brokers"), "broker", seconds, faults, targets=brokers)
     return sorted(planned, key=lambda one: one.at_s)
 
 
-def _lane(random: Random, lane: Lane, seconds: float, faults: Sequence[str]) -> Iterator[Planned]:
+def _lane(random: Random, lane: Lane, seconds: float, faults: Sequence[str], *, targets: int = 3) -> Iterator[Planned]:
     chosen = [name for name in faults if FAULTS[name].lane == lane]
     long_s = 2.0 if seconds < 60 else 4.0
     at_s, rest = random.uniform(1, 2), list[str]()
@@ -127,7 +135,7 @@ def _lane(random: Random, lane: Lane, seconds: float, faults: Sequence[str]) -> 
             at_s = _after_calm_s(at_s + lasts_s)
         if at_s + lasts_s > seconds:
             return
-        yield Planned(lane, at_s, lasts_s, rest.pop(), random.randrange(3))
+        yield Planned(lane, at_s, lasts_s, rest.pop(), random.randrange(targets))
         at_s += lasts_s + random.uniform(0.3, long_s / 2)
 
 
@@ -306,6 +314,45 @@ def _alter_tables(deployment: Deployment, change: str) -> None:
             session.execute(f"ALTER TABLE {KEYSPACE}.{table.value} {change}", timeout=ALTER_S_MAX)
 
 
+# ---- what can be done to the brokers that they tell
+
+
+def _broker(deployment: Deployment, planned: Planned) -> Broker:
+    return [*deployment.brokers.values()][planned.target]
+
+
+async def _kill_broker(deployment: Deployment, planned: Planned) -> None:
+    server = _broker(deployment, planned).server
+    server.kill()
+    await asyncio.sleep(planned.lasts_s)
+    await asyncio.to_thread(server.start)
+
+
+async def _pause_broker(deployment: Deployment, planned: Planned) -> None:
+    """For longer than a call to publish waits."""
+    server = _broker(deployment, planned).server
+    server.pause()
+    try:
+        await asyncio.sleep(planned.lasts_s + PUBLISH_S_MAX)
+    finally:
+        server.resume()
+
+
+async def _fill_broker(deployment: Deployment, planned: Planned) -> None:
+    """Too."""
+    async with _broker(deployment, planned).full():
+        await asyncio.sleep(planned.lasts_s + PUBLISH_S_MAX)
+
+
+async def _slow_broker(deployment: Deployment, planned: Planned) -> None:
+    line = _broker(deployment, planned).line
+    line.delay_s = SLOW_S
+    try:
+        await asyncio.sleep(planned.lasts_s)
+    finally:
+        line.delay_s = 0
+
+
 class Fault(NamedTuple):
     """A fault, which is over when `act` returns."""
 
@@ -334,5 +381,9 @@ FAULTS = {
     ),
     "schema": Fault("backend", "a column comes to every table under the services, and goes", _change_schema),
     "two-nodes-pause": Fault("backend", "two database nodes are stopped and go on", partial(_pause_nodes, count=2)),
+    "broker-kill": Fault("broker", "a broker that is told events is killed (-9) and started again", _kill_broker),
+    "broker-pause": Fault("broker", "a broker is stopped (SIGSTOP) and goes on", _pause_broker),
+    "broker-full": Fault("broker", "a broker takes nothing more: its disk or its memory is full", _fill_broker),
+    "broker-slow": Fault("broker", "everything reaches a broker late, and its answers come late", _slow_broker),
 }
 ENDS_A_SERVICE = ("service-kill", "service-stop")

@@ -75,6 +75,8 @@ def command(result: Result) -> str:
     options = result.options
     said = f"python -m verification.chaos --seconds {options.seconds:g} --seed {options.seed} --nodes {options.nodes}"
     said += f" --holds-max {options.holds_max}"
+    if options.brokers:
+        said += f" --brokers {','.join(options.brokers)}"
     return said if set(options.faults) == set(FAULTS) else f'{said} --faults "{",".join(options.faults)}"'
 
 
@@ -83,6 +85,8 @@ def _setting(result: Result) -> list[str]:
     servers = (
         f"Two service processes, Cassandra 5.0 with {result.options.nodes} node(s), Redis, a CQL proxy per service"
     )
+    if result.options.brokers:
+        servers += f", told events: {', '.join(result.options.brokers)}"
     return [f"{servers}. Commit {commit()}; {of['cores']} cores of {of['cpu']}, Python {of['python']}; {made}."]
 
 
@@ -190,6 +194,8 @@ def _found(result: Result) -> Iterable[Sequence[object]]:
     if result.options.holds_max:
         yield f"holds refused because their holder had {result.options.holds_max}", told_of_limit
     yield "events told (once each; in all)", f"{len(set(told))}; {len(told)}"
+    for name, steps in result.found.brokers.items():
+        yield f"events that {name} has (once each; in all)", f"{len(set(steps))}; {len(steps)}"
     yield "free seats won in the end, all of them asked for", result.found.won
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from verification.chaos import aftermath, falls, nemesis, timeliness, verdict
 from verification.chaos.aftermath import Aftermath
+from verification.chaos.brokers import brokers
 from verification.chaos.crowds import CROWD, Crowd, ServiceConnection
 from verification.chaos.customers import Customer
 from verification.chaos.deployment import Deployment, Service, deployed
@@ -53,6 +54,8 @@ class Options:
     nodes: Nodes
     holds_max: int
     """How many live holds a holder may have; 0 = any number."""
+    brokers: Sequence[str] = ()
+    """Those that the services tell their events too."""
     faults_min: int = 0
     """The fewest faults, however long they take."""
     is_enough: IsEnough = lambda _: True
@@ -84,11 +87,15 @@ class Result(NamedTuple):
 
 async def run(options: Options, folder: Path, say: Say) -> Result:
     """Run everything. Raises ServerFailedError and the like if the machinery itself fails."""
-    plan = nemesis.plan(options.seed, options.seconds, options.faults)
+    plan = nemesis.plan(options.seed, options.seconds, options.faults, brokers=len(options.brokers))
     say(f"seed {options.seed}, {options.seconds:g} s of load, {options.nodes} database nodes; planned:")
     for planned in plan:
         say(f"  {planned}")
-    async with deployed(folder, options.nodes, holds_max=options.holds_max) as deployment, _doors(deployment) as doors:
+    async with (
+        brokers(folder, options.brokers) as told,
+        deployed(folder, options.nodes, holds_max=options.holds_max, brokers=told) as deployment,
+        _doors(deployment) as doors,
+    ):
         say("all servers run")
         shopping = Shopping(options, deployment, doors, Notebook(), say)
         await shopping.go(plan)
@@ -235,6 +242,7 @@ class Shopping:
         service = await aftermath.restart_everything(self._deployment)
         self._say("all was restarted; waiting for events")
         await aftermath.wait_for_events(self._deployment, found)
+        await aftermath.wait_for_brokers(self._deployment, found)
         await aftermath.measure_lateness(self._deployment, self.books, found)
         await aftermath.probe(service, self.books, found)
         await aftermath.find_places(service, found)

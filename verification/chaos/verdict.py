@@ -9,6 +9,7 @@ from typing import Any
 
 from travio_inventory.seats.ports import Cell
 from verification.chaos.aftermath import Aftermath, Remains
+from verification.chaos.brokers import Step
 from verification.chaos.changes import judge_changes
 from verification.chaos.deployment import Deployment
 from verification.chaos.limits import judge_limits
@@ -50,6 +51,11 @@ def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
     told = [[(event["subject"], event["ordinal"]) for event in life] for life in lives]
     by_any = set(chain.from_iterable(told))
     return [said for life in told for said in out_of_order(dict.fromkeys(life), by_any)]
+
+
+def judge_brokers(told: Mapping[str, Sequence[Step]]) -> list[str]:
+    """The first copies of a hold's events that a broker has count up (I8), whichever services brought them."""
+    return [f"{name}: {said}" for name, steps in told.items() for said in out_of_order(dict.fromkeys(steps), ())]
 
 
 def _sold_twice(history: History) -> Iterator[tuple[Cell, str]]:
@@ -97,7 +103,7 @@ def histories(
 
 def judge_all(judged: Mapping[str, History], found: Aftermath, *, holds_max: int) -> Verdict:
     """Judge everything."""
-    whole = Verdict([*found.violations, *judge_order(found.lives)])
+    whole = Verdict([*found.violations, *judge_order(found.lives), *judge_brokers(found.brokers)])
     if holds_max:
         whole.violations += judge_limits(judged.values(), holds_max)
     for trip, history in judged.items():
