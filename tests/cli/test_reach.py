@@ -100,6 +100,8 @@ def test_an_untrusted_certificate_and_a_missing_tls_option_are_reported(typed: T
         ),
         ((), {"TRAVIO_TARGET": "http://there"}, "--target (TRAVIO_TARGET) must be HOST:PORT, not 'http://there'"),
         (("--target", "::1"), {}, "--target (TRAVIO_TARGET) must be HOST:PORT, not '::1'"),
+        (("--target", "a..b:1"), {}, "--target (TRAVIO_TARGET) must be HOST:PORT, not 'a..b:1'"),
+        (("--target", f"{'x' * 64}:1"), {}, f"--target (TRAVIO_TARGET) must be HOST:PORT, not '{'x' * 64}:1'"),
     ],
 )
 def test_a_wrong_target_is_named(typed: Type, words: tuple[str, ...], variables: dict[str, str], said: str) -> None:

@@ -126,6 +126,14 @@ def test_what_was_exported_is_imported_again_line_by_line(shop: Type, tmp_path: 
     assert len(shop("movements", "=jug", "north", "--json").plain["movements"]) == 2
 
 
+def test_in_json_lines_that_are_refused_are_one_answer(shop: Type, tmp_path: Path) -> None:
+    file = tmp_path / "delivery.csv"
+    file.write_text("sku,warehouse,quantity\njug,south,1\n")
+    told = shop("import", str(file), "--json")
+    assert (told.status, told.plain["refused"]) == (1, 1)
+    assert told.err == "1 of 1 lines were refused\n"
+
+
 def test_lines_add_entries_and_change_them_and_those_that_are_refused_are_told(shop: Type, tmp_path: Path) -> None:
     shop("warehouse-add", "north", "North")
     file = tmp_path / "delivery.csv"

@@ -98,6 +98,7 @@ def test_a_password_in_a_file_is_read_each_time(tmp_path: Path) -> None:
         ("json-lines,", "no known kind, number 2"),
         ("json-lines,json-lines:other.jsonl", "two sinks of one name, json-lines"),
         ("a=json-lines,b=json-lines", "two sinks of one place, file events.jsonl"),
+        ("a=json-lines,b=json-lines:./events.jsonl", "two sinks of one place, file events.jsonl"),
         ("a=kafka://h?shape=native,b=kafka://h", "two sinks of one place, topic travio.inventory.events at h:9092"),
         ("A=json-lines", "named 'A'"),
         ("=json-lines", "named ''"),

@@ -44,6 +44,18 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
                 "allowed is host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
             ),
         ),
+        *(
+            (
+                {f"TRAVIO_{face}_HOST": host},
+                f"TRAVIO_{face}_HOST={host!r} is no host: allowed is a name or an address of this machine",
+            )
+            for face in ("GRPC", "HTTP", "METRICS")
+            for host in ("db..example", "x" * 64)
+        ),
+        (
+            {"SCYLLA_HOSTS": "db1,db..2"},
+            "SCYLLA_HOSTS='db1,db..2' is not an address: allowed is host,host or host:port,host:port",
+        ),
         (
             {"TRAVIO_SCYLLA_KEYSPACE": "Seats"},
             (
@@ -175,7 +187,13 @@ ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "
                     "allowed is an address with http:// or https://"
                 ),
             )
-            for address in ("collector:4318", "http://[", "http://collector:99999", "http://collector:http")
+            for address in (
+                "collector:4318",
+                "http://[",
+                "http://a..b",
+                "http://collector:99999",
+                "http://collector:http",
+            )
         ),
         *(
             (

@@ -124,11 +124,13 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "", deadline_s: fl
 
 
 def fail(screen: Screen, failure: Failure) -> Exit:
-    """Print the reason on standard error, and with --json as JSON on standard output."""
+    """Print the reason on standard error, and with --json as a line of JSON on standard output, after other lines or
+    where there is no answer.
+    """
     sys.stderr.write(printable(failure.line) + "\n")
-    if screen.as_json:
+    if screen.as_json and not screen.has_answered:
         words = {"reason": failure.reason, "message": failure.message, "advice": failure.advice}
-        screen.answer({"error": {**words, "exit_status": int(failure.status)}}, lambda: None)
+        screen.line({"error": {**words, "exit_status": int(failure.status)}})
     return failure.status
 
 

@@ -39,6 +39,8 @@ class Screen:
         self.is_terminal = self._out.isatty()
         self.fancy = self.is_terminal and not as_json and _has(SIGNS, self._out.encoding)
         self._console_made: Console | None = None
+        self.has_answered = False
+        """Whether a program has its answer, which is one value of JSON: nothing may follow it."""
 
     @property
     def width(self) -> int:
@@ -49,6 +51,7 @@ class Screen:
         """Write the value as JSON with --json; otherwise let `show` write it for people."""
         if self.as_json:
             self.raw(json.dumps(value, indent=JSON_INDENT))
+            self.has_answered = True
         else:
             show()
 

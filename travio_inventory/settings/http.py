@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from travio_inventory.kernel.addresses import plain_host
+from travio_inventory.kernel.addresses import HOST_FORM, plain_host
 from travio_inventory.settings.component import Component, setting
 
 EVERY_ORIGIN = "*"
@@ -16,6 +16,7 @@ class HttpSettings(Component):
 
     forms = MappingProxyType(
         {
+            "host": HOST_FORM,
             "port": "off, or a whole number from 0 to 65535",
             "cors_origin": "*, or origins as https://shop.example,https://other.example:8443",
         }

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from travio_inventory.kernel.addresses import plain_host
+from travio_inventory.kernel.addresses import HOST_FORM, plain_host
 from travio_inventory.kernel.ids import fault_of
 from travio_inventory.settings.component import Component, setting
 
@@ -19,6 +19,7 @@ class MetricsSettings(Component):
 
     forms = MappingProxyType(
         {
+            "host": HOST_FORM,
             "port": "off, or a whole number from 0 to 65535",
             "watched_trips": f"ORGANIZATION/TRIP,ORGANIZATION/TRIP,... of at most {WATCHED_MAX} trips",
         }

@@ -1,17 +1,20 @@
 """Where the gRPC server listens, and how it answers."""
 
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import FilePath, field_validator
 
-from travio_inventory.kernel.addresses import plain_host
+from travio_inventory.kernel.addresses import HOST_FORM, plain_host
 from travio_inventory.kernel.ids import fault_of
 from travio_inventory.settings.component import Component, setting
 
 
 class ServerSettings(Component):
     """The gRPC server's address, its certificate, and the form of its refusals."""
+
+    forms = MappingProxyType({"host": HOST_FORM})
 
     host: str = setting("GRPC_HOST", "0.0.0.0", "address to listen on; :: is every address, IPv6 and IPv4")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
     port: int = setting("GRPC_PORT", 9083, "port to listen on; 0 = any free one", ge=0, le=65_535)

@@ -1,6 +1,7 @@
 """A sink of JSON lines, as an operator writes it: `json-lines:FILE`."""
 
 from dataclasses import dataclass
+from os.path import normpath
 
 FILE = "events.jsonl"
 
@@ -14,7 +15,7 @@ class JsonLinesFile:
     @property
     def place(self) -> str:
         """Where the events go, which no other sink may."""
-        return f"file {self.file}"
+        return f"file {normpath(self.file)}"
 
 
 def parse_json_lines(text: str) -> JsonLinesFile:
