@@ -11,6 +11,7 @@ from grpclib.exceptions import GRPCError
 
 from tests.api.live.serving import browser_of, selling
 from tests.api.live.test_sockets import TOKENS, closed, next_of, say, socket
+from tests.api.live.watched_over import WATCH, enveloped
 from travio_inventory.api.live.feed import FeedRules
 from travio_inventory.wire.inventory import v1
 from verification.kit.tokens import token
@@ -105,3 +106,17 @@ async def test_a_call_is_told_and_ends(server: str) -> None:
             assert refused.value.status is Status.UNAUTHENTICATED
         finally:
             channel.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "end"), [("application/connect+json", b'"unauthenticated"'), ("application/grpc-web+proto", b"status: 16")]
+)
+async def test_a_call_over_connect_is_told_and_ends(form: str, end: bytes) -> None:
+    asked = v1.WatchSeatMapRequest(trip_id="t1", from_station_id="A", to_station_id="D")
+    body = asked.to_json().encode() if form.endswith("json") else bytes(asked)
+    async with selling(**SERVED) as app, browser_of(app) as web, asyncio.timeout(60):
+        headers = {"content-type": form, "authorization": f"Bearer {lasting(SOON_S)}"}
+        async with web.stream("POST", WATCH, content=enveloped(body), headers=headers) as stream:
+            told = [piece async for piece in stream.aiter_bytes()]
+    assert len(told) > 1
+    assert end in told[-1]

@@ -123,6 +123,9 @@ async def test_a_stream_goes_on_from_the_last_event() -> None:
             assert (delta["type"], delta["after"], [seat["seat_id"] for seat in delta["seats"]]) == (
                 "delta", stream.last_id, ["A3"],
             )  # fmt: skip
+        at_end = {"last-event-id": again.last_id}
+        async with streaming(app, at_end, position=stream.last_id, shape="native") as again:
+            assert (await again.next())["type"] == "heartbeat"  # a browser comes back to the address it had at first
         async with streaming(app, {"last-event-id": "of another process-3"}) as lost:
             assert await lost.next() == {"type": "inventory.resync", "data": {"trip_id": "t1", "reason": "gap"}}
             states = [(await lost.next())["data"] for _ in range(2)]

@@ -17,7 +17,7 @@ TRIP_ID: Final = TRIP.key.trip
 UPDATES: Final = f"/v1/trips/{TRIP_ID}/updates"
 WATCH: Final = "/inventory.v1.InventoryService/WatchSeatMap"
 ENVELOPE_BYTES: Final = 5
-IS_MESSAGE, IS_LAST = (0,), (2, 128)
+IS_MESSAGE, IS_LAST = (0,), frozenset((2, 128))
 """The first byte of an envelope: of a message; of what ends a stream of Connect, and one of gRPC-Web."""
 WHOLE, CHANGE, BEAT = "whole", "change", "beat"
 
@@ -146,12 +146,12 @@ async def by_grpc(app: App, position: str) -> AsyncGenerator[Seen]:
 
 async def by_connect(app: App, position: str) -> AsyncGenerator[Seen]:
     asked = _asked(position).to_json().encode()
-    async for told in _enveloped(app, asked, {"content-type": "application/connect+json"}):
+    async for told in _messages(app, asked, {"content-type": "application/connect+json"}):
         yield _of_json(json.loads(told), PROTOBUF_JSON)
 
 
 async def by_grpc_web(app: App, position: str) -> AsyncGenerator[Seen]:
-    async for told in _enveloped(app, bytes(_asked(position)), {"content-type": "application/grpc-web+proto"}):
+    async for told in _messages(app, bytes(_asked(position)), {"content-type": "application/grpc-web+proto"}):
         yield _of_protobuf(v1.WatchSeatMapResponse.FromString(told))
 
 
@@ -165,9 +165,14 @@ def _asked(position: str) -> v1.WatchSeatMapRequest:
     )
 
 
-async def _enveloped(app: App, asked: bytes, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+def enveloped(asked: bytes) -> bytes:
+    """A request in the only envelope that it has."""
+    return bytes(IS_MESSAGE) + len(asked).to_bytes(4) + asked
+
+
+async def _messages(app: App, asked: bytes, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
     """The messages of an answer that goes on."""
-    body = bytes(1) + len(asked).to_bytes(4) + asked
+    body = enveloped(asked)
     async with browser_of(app) as browser, browser.stream("POST", WATCH, content=body, headers=headers) as stream:
         assert stream.status_code == httpx.codes.OK
         rest = b""
