@@ -18,6 +18,7 @@ from travio_inventory.cli.exits import ADVICE, failure_of
 from travio_inventory.client.refusals import KINDS
 from travio_inventory.kernel.refusals import FinalRefusal, Overloaded, Refusal, RetryableRefusal
 from travio_inventory.seats.refusals import HoldNotFound, InvalidSeats
+from travio_inventory.settings import HttpSettings
 from travio_inventory.stock import refusals as stock_refusals
 from verification.kit.service_process import ServiceProcess
 
@@ -231,6 +232,8 @@ def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
     assert "B 1 booked" in after
     _, next_steps = answer.out.split("To continue with your own:\n")
     assert re.findall(r"travio.inventory(?:\.cli)? (\w+)", next_steps) == ["serve", "trip", "trip", "map"]
+    port = HttpSettings.model_fields["port"].default
+    assert next_steps.endswith(f"\nhttp://localhost:{port}/\n")
 
 
 @pytest.mark.once
