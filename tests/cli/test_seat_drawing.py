@@ -1,5 +1,7 @@
 """The drawing of seats: each one once, in its place, within the width."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +54,17 @@ def test_every_seat_is_drawn_once_in_its_state(seats: list[DrawnSeat], width: in
     assert {
         state: text.count(PAINTS[state].glyph) for state in DrawnState if state is not DrawnState.UNKNOWN
     } == counts(seats)
+
+
+def test_seats_without_places_stand_apart_in_their_order() -> None:
+    """As those of a trip that is opened over HTTP by the ids of its seats alone."""
+    nowhere = [
+        DrawnSeat(f"A{at}", f"A{at}", 0, 0, DrawnState.FREE, section=section) for section in "ab" for at in range(11)
+    ]
+    for seats in (nowhere, [replace(seat, section="") for seat in nowhere]):
+        titles = {section: section.upper() for section in "ab"} if seats is nowhere else {}
+        lines = draw(Vehicle(seats, titles=titles), width=80, fancy=False)
+        assert sum(plain(line).count(".") for line in lines) == len(seats)
 
 
 def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
+import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
@@ -189,3 +190,23 @@ async def test_a_hall_of_20_000_seats_is_usable_while_a_thousand_change_each_sec
         await visitor.button("Hold this seat").click()
         await expect(visitor.map).to_have_attribute("data-phase", "held", timeout=LONG_MS)
         print("longest task, ms:", await visitor.page.evaluate("longest"))  # noqa: T201 - a figure for who looks
+
+
+async def test_seats_without_places_can_each_be_chosen(sale: Sale, visits: Visits) -> None:
+    """As those of a trip that is opened over HTTP by the ids of its seats alone: they all are in row 0 and column 0."""
+    trip, seats = f"nowhere-{next(sale.numbers)}", [f"A{at}" for at in range(1, 13)]
+    segment = {"from_station_id": "harbour", "to_station_id": "airport"}
+    opening = {
+        "trip_id": trip,
+        "currency": "EUR",
+        "segments": [segment],
+        "seat_config": {"seats": [{"seat_id": seat, "price_paisa": 100} for seat in seats]},
+    }
+    async with httpx.AsyncClient(base_url=sale.http) as client:
+        assert (await client.post("/v1/trips", json=opening)).status_code == 201
+    async with visits.at(trip, "&seats=2") as ann:
+        places = [await ann.seat(seat).bounding_box() for seat in seats]
+        assert len({(box["x"], box["y"]) for box in places if box}) == len(seats)
+        for seat in ("A1", "A12"):
+            await ann.seat(seat).click()
+            await ann.sees(seat, "selected")

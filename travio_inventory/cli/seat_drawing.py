@@ -1,9 +1,9 @@
 """Draws a vehicle lengthways: each section's rows from left to right, folded to the width of the terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, repeat
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ WIDTH_MIN = 20
 NAME_CHARS_MAX = 6
 """Longest name of a row or column; longer ones are cut."""
 AISLE_LINES_MAX = 2
+IN_A_ROW = 10
+"""Seats that have no places of their own are drawn so many in a row."""
 SEPARATORS = "-/. "
 SECTION_WORDS = {"train": "car", "launch": "deck"}
 NO_SEAT, NO_SEAT_STYLE = "+", "dim"
@@ -121,7 +123,7 @@ def draw(vehicle: Vehicle, *, width: int, fancy: bool, marked: str = "") -> list
     """The vehicle in lines of at most `width` characters; the seat with the id `marked` is emphasised."""
     room = max(width, WIDTH_MIN)
     pen = _Pen(fancy=fancy, dense=len(vehicle.seats) >= DENSE_SEATS, width=room, marked=marked)
-    panels = [panel for part in _parts(vehicle) for panel in pen.panels(part)]
+    panels = [panel for part in _parts(vehicle._replace(seats=_apart(vehicle.seats))) for panel in pen.panels(part)]
     lines: list[Line] = []
     for band in _bands(panels, room):
         lines += [*_side_by_side(band), []]
@@ -149,6 +151,23 @@ class _Part(NamedTuple):
     title: str
     seats: Sequence[DrawnSeat]
     features: Mapping[tuple[int, int], DrawnFeature]
+
+
+def _apart(seats: Sequence[DrawnSeat]) -> list[DrawnSeat]:
+    """The seats, each at a place of its own: where two of a section have the same, as where nobody said any, all of
+    the section stand in their order.
+    """
+    apart: list[DrawnSeat] = []
+    for _, run in groupby(sorted(seats, key=lambda seat: seat.section), key=lambda seat: seat.section):
+        of_section = list(run)
+        if len({(seat.row, seat.column) for seat in of_section}) < len(of_section):
+            places = map(divmod, range(len(of_section)), repeat(IN_A_ROW))
+            of_section = [
+                replace(seat, row=row, column=column, row_label="")
+                for seat, (row, column) in zip(of_section, places, strict=False)
+            ]
+        apart += of_section
+    return apart
 
 
 def _parts(vehicle: Vehicle) -> Iterator[_Part]:

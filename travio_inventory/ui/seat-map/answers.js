@@ -35,6 +35,23 @@ function readSeat(seat, row) {
   };
 }
 
+/**
+ * The seats, each at a place of its own: where two of a section have the same, as where nobody said any, all of the
+ * section stand in their order, with a gap after each, since nobody knows which are neighbours.
+ */
+function apart(seats) {
+  return [...Map.groupBy(seats, (seat) => seat.section).values()].flatMap((ofSection) => {
+    const places = new Set(ofSection.map((seat) => `${seat.row}/${seat.column}`));
+    if (places.size === ofSection.length) return ofSection;
+    return ofSection.map((seat, at) => ({
+      ...seat,
+      row: 1 + Math.floor(at / IN_A_ROW),
+      column: 2 * (at % IN_A_ROW),
+      rowLabel: "",
+    }));
+  });
+}
+
 /** How many seats a map has, those that are too many to be shown too. */
 function countSeats(map) {
   const rows = Array.isArray(map.rows) ? map.rows : [];
@@ -51,7 +68,7 @@ function readMap(data) {
   }
   const colors = map.class_colors && typeof map.class_colors === "object" ? map.class_colors : {};
   return {
-    seats: [...seats.values()],
+    seats: apart([...seats.values()]),
     isCut: countSeats(map) > SEATS_MAX,
     features: listOf(map.features, FEATURES_MAX).map((each) => ({
       kind: textOf(each.kind),

@@ -8,6 +8,7 @@
  */
 
 const SEATS_MAX = 5_000;
+const IN_A_ROW = 10;
 const FEATURES_MAX = 500;
 const FEATURE_TRACKS_MAX = 100;
 const CLASSES_SHOWN = 12;
