@@ -12,16 +12,16 @@ from travio_inventory.client import InventoryClient, NoService, NoTls
 from verification.servers.certificates import make_certificates
 
 
-async def hold_at(target: str, tls: ssl.SSLContext | None = None) -> None:
+async def hold_at(target: str, tls: ssl.SSLContext | None = None, *, deadline_s: float = 30) -> None:
     """One attempt to take a step at the target."""
-    async with InventoryClient(target, attempts_max=1, deadline_s=1, tls=tls) as inventory:
+    async with InventoryClient(target, attempts_max=1, deadline_s=deadline_s, tls=tls) as inventory:
         await inventory.hold("t1", "A", "C", ["1A"])
 
 
 async def test_if_nobody_accepts_the_connection_nothing_was_done() -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, pytest.raises(NoService, match="no answer in time") as refused:
-        await hold_at(f"127.0.0.1:{silent.getsockname()[1]}")
+        await hold_at(f"127.0.0.1:{silent.getsockname()[1]}", deadline_s=1)
     assert refused.value.is_there
 
 
