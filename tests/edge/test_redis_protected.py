@@ -18,6 +18,8 @@ from verification.servers.fixtures import need
 from verification.servers.redis import HOST, Account, Protection, redis_cluster, redis_server
 
 SECRET, WRONG = token_hex(8), token_hex(8)
+PATIENT = {"reply_ms_max": 20_000, "connect_ms_max": 20_000}
+"""On a busy machine a handshake of TLS takes its time."""
 
 
 @pytest.mark.redis
@@ -28,7 +30,12 @@ async def test_the_edge_needs_few_rights_and_speaks_tls(tmp_path: Path) -> None:
     protection = Protection(certificates=certificates, account=account)
     with redis_server(tmp_path / "server", protection) as server:
         known = redis_options(
-            Standalone((HOST, server.port)), user="edge", password=SECRET, tls=True, ca_file=certificates.authority
+            Standalone((HOST, server.port)),
+            user="edge",
+            password=SECRET,
+            tls=True,
+            ca_file=certificates.authority,
+            **PATIENT,
         )
         async with (
             redis_edge(known, stale_ms_max=STALE_MS_MAX) as here,
@@ -73,6 +80,7 @@ async def test_a_cluster_with_tls_and_few_rights(tmp_path: Path) -> None:
             password=SECRET,
             tls=True,
             ca_file=certificates.authority,
+            **PATIENT,
         )
         async with (
             redis_edge(known, stale_ms_max=STALE_MS_MAX) as here,
