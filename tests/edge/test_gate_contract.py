@@ -179,7 +179,7 @@ async def test_a_lock_turns_others_away(present_edge: EdgeUnderTest) -> None:
 
 async def test_a_lock_stands_until_its_time_is_over(present_edge: EdgeUnderTest) -> None:
     gate = present_edge.group_gate()
-    await gate.enter("ann", "A1:0", ttl_ms=900)
+    await gate.enter("ann", "A1:0", ttl_ms=5_000)
     await present_edge.wait(300)
     assert await gate.enter("bob", "A1:0") == Locked(("A1",))
 

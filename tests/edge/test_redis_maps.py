@@ -134,7 +134,7 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(
     copies = MapCopies(trips_max=10)
     async with open_own(options, telling(copies), DEPLOYMENT) as redis:
         late, trip = LateReads(redis), here.trip()
-        cache = RedisSeatMapCache(late, copies, now_ms, stale_ms_max=1_000)
+        cache = RedisSeatMapCache(late, copies, now_ms, stale_ms_max=STALE_MS_MAX)
         await fill(here, trip, b"old")
         await until(lambda: redis.hears_of(map_key(trip)))
         overtaken = asyncio.ensure_future(cache.read(trip))
@@ -195,7 +195,7 @@ async def test_of_writes_that_go_together_each_is_told_whether_it_is_certain(
 ) -> None:
     copies = MapCopies(trips_max=10)
     async with open_own(options, telling(copies), DEPLOYMENT) as redis:
-        cache, trip = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000), here.trip()
+        cache, trip = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=STALE_MS_MAX), here.trip()
         for is_certain in (True, False):
             told = await asyncio.gather(*(cache.invalidate(trip, [group]) for group in range(3)))
             assert told == [is_certain] * 3
@@ -236,7 +236,7 @@ class Failing:
 async def test_a_write_that_redis_got_only_in_part_is_not_certain(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
     async with open_own(options, telling(copies), DEPLOYMENT) as redis:
-        cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000)
+        cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=STALE_MS_MAX)
         assert await cache.invalidate(here.trip(), range(GROUPS_PER_SCRIPT_MAX + 1)) is False
         await cache.close()
 
@@ -265,7 +265,7 @@ async def test_a_failed_read_is_not_shared_with_later_callers(here: EdgeUnderTes
     copies = MapCopies(trips_max=10)
     async with open_own(options, telling(copies), DEPLOYMENT) as redis:
         nonsense, trip = Nonsense(redis), here.trip()
-        cache = RedisSeatMapCache(nonsense, copies, now_ms, stale_ms_max=1_000)
+        cache = RedisSeatMapCache(nonsense, copies, now_ms, stale_ms_max=STALE_MS_MAX)
         await fill(here, trip, b"map")
         with pytest.raises(ValueError, match="zip"):
             await cache.read(trip)
