@@ -135,7 +135,7 @@ async def test_a_repair_offers_nothing_that_may_not_be_there(
 async def test_a_fault_that_is_gone_at_the_second_look_is_not_told(shop: Shop) -> None:
     of = await shelves(shop)
     await PLANTED_IN_STOCK["more are reserved than lines say"].plant(of)
-    audits = AuditStock(shop.auditor(StockAuditRules(second_look_ms=300, places_per_second=10_000)))
+    audits = AuditStock(shop.auditor(StockAuditRules(second_look_ms=2_000, places_per_second=10_000)))
 
     async def put_right() -> None:
         await asyncio.sleep(0.05)
