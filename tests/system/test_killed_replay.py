@@ -24,9 +24,10 @@ from verification.kit.in_process import settings_of
 from verification.kit.service_process import ServiceProcess
 from verification.kit.trips import a_trip
 
-KILLS = 4
-SAVED_EVERY, PIECE, DIES_AT = 10, 4, 8
-"""Events between two notes of the position, events of a piece, and the piece at which a replay is killed."""
+DIES = ("1", "2", "3", "1")
+"""At which piece after the second note of its position a replay is killed."""
+SAVED_EVERY, PIECE = 10, 4
+"""Events between two notes of the position, and events of a piece."""
 SEATS = 60
 RUN_S_MAX = 120
 REPLAY = f"""
@@ -36,19 +37,25 @@ from travio_inventory.cli import main
 from travio_inventory.events import replay
 from travio_inventory.protocol import recorded_events
 replaying.SAVE_EVERY, recorded_events.EVENTS_PER_READ, replaying.DOWN_S_MAX = {SAVED_EVERY}, {PIECE}, 1.0
-publish, dies_in = replay.Replay._publish, int(sys.argv[1])
+write, publish, dies_at = replaying.Progress.write, replay.Replay._publish, int(sys.argv[1])
+notes = pieces = 0
+def noting(self, position):
+    global notes
+    write(self, position)
+    notes += 1
 async def publish_or_die(self, events):
-    global dies_in
-    dies_in -= 1
-    if dies_in:
+    global pieces
+    pieces += notes >= 2
+    if not dies_at or pieces < dies_at:
         return await publish(self, events)
-    on_its_way = asyncio.ensure_future(publish(self, events))
-    await asyncio.sleep(random.uniform(0, 0.02))
+    if dies_at > 1:
+        on_its_way = asyncio.ensure_future(publish(self, events))
+        await asyncio.sleep(random.uniform(0, 0.02))
     os.kill(os.getpid(), signal.SIGKILL)
-replay.Replay._publish = publish_or_die
+replaying.Progress.write, replay.Replay._publish = noting, publish_or_die
 main(sys.argv[2:])
 """
-"""The command, whose process is killed in the middle of one of its pieces; 0: of none."""
+"""The command, whose process is killed before it publishes such a piece, or while that is on its way; 0: never."""
 
 
 class Ran(NamedTuple):
@@ -59,9 +66,9 @@ class Ran(NamedTuple):
     shown: str
 
 
-def replayed(service: ServiceProcess, sink: str, *, dies_at: int = 0) -> Ran:
+def replayed(service: ServiceProcess, sink: str, *, dies_at: str = "0") -> Ran:
     """Type the command on a terminal; the sink, which has a password, is in a variable."""
-    command = [sys.executable, "-c", REPLAY, str(dies_at), "events", "replay", "--from", "2020-01-01"]
+    command = [sys.executable, "-c", REPLAY, dies_at, "events", "replay", "--from", "2020-01-01"]
     environment = service.environment | {"TRAVIO_TO_SINK": f"shop={sink}", "TERM": "xterm"}
     ours, its = pty.openpty()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=its, text=True) as running:
@@ -95,12 +102,12 @@ async def test_a_replay_that_is_killed_goes_on_and_the_broker_has_all_in_order(
     (tmp_path / "broker").mkdir()
     async with make(tmp_path / "broker") as broker:
         sink = broker.receiver.sink
-        for _ in range(KILLS):
-            killed = await asyncio.to_thread(replayed, service, sink, dies_at=DIES_AT)
+        for dies_at in DIES:
+            killed = await asyncio.to_thread(replayed, service, sink, dies_at=dies_at)
             assert killed.status == -signal.SIGKILL, killed
             assert "events to shop, the last of 20" in killed.shown
         had = {event["id"] for event in await broker.receiver.arrived()}
-        assert DIES_AT * PIECE < len(had) < len(told), "each goes on where the last one was"
+        assert 2 * len(DIES) * SAVED_EVERY <= len(had) < len(told), "each goes on where the last one was"
 
         broker.server.kill()
         down = await asyncio.to_thread(replayed, service, sink)
@@ -116,7 +123,7 @@ async def test_a_replay_that_is_killed_goes_on_and_the_broker_has_all_in_order(
         arrived = await broker.receiver.arrived()
     assert {event["id"]: event for event in arrived} == told
     in_order_per_key(arrived)
-    assert len(arrived) - len(told) <= (KILLS + 1) * (SAVED_EVERY + 2 * PIECE)
+    assert len(arrived) - len(told) <= (len(DIES) + 1) * (SAVED_EVERY + 2 * PIECE)
 
 
 async def sell(folder: Path) -> None:
