@@ -70,8 +70,7 @@ async def open_sink(chosen: ChosenSink, folder: Path, letters: DeadLetters) -> A
 
 def open_webhook(target: WebhookUrl, sink: str, letters: "Letters") -> "Webhook":
     """The sink; no request is made yet. Raises StartFailed."""
-    with extra("server", f"events for {sink}"):
-        from travio_inventory.events.sinks.webhook import Webhook  # noqa: PLC0415 - imported only where it is used
+    from travio_inventory.events.sinks.webhook import Webhook  # noqa: PLC0415 - imported only where it is used
 
     with _files(sink):
         try:
@@ -98,8 +97,8 @@ def _broker(target: RabbitExchange | NatsStream | RedisStreams, sink: str) -> Br
                 from travio_inventory.events.sinks.nats import nats_stream  # noqa: PLC0415 - see above
             return nats_stream(target)
         case RedisStreams():
-            with extra("server", f"events for {sink}"):
-                from travio_inventory.events.sinks.redis_streams import redis_streams  # noqa: PLC0415 - see above
+            from travio_inventory.events.sinks.redis_streams import redis_streams  # noqa: PLC0415 - see above
+
             return redis_streams(target)
         case _:
             assert_never(target)
