@@ -1,6 +1,11 @@
 """The command that audits: beside the service that has the data, then alone to repair what was planted."""
 
+import asyncio
 import json
+import os
+import sqlite3
+import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +32,7 @@ from travio_inventory.stock.commands import AddEntry, AddWarehouse
 from travio_inventory.stock.records import stock_rows
 from travio_inventory.stock.warehouse import Site
 from verification.kit.asking import open_trip
+from verification.kit.child_process import child
 from verification.kit.in_process import settings_of
 from verification.kit.planted_faults import NOBODY
 from verification.kit.trips import a_trip
@@ -131,6 +137,52 @@ def test_a_fault_of_stock_is_told_and_repaired(typed: Type, tmp_path: Path) -> N
     (deed,) = (each for each in lines(typed("deeds", "--json", **data)) if each["verb"] == "repair stock")
     assert (deed["about"], deed["outcome"]) == ("cup 64", "1 repaired")
     assert deed["who"] == f"house {operator_here().user}"
+
+
+REPAIRED_S_MAX = 120
+
+
+async def plant_everywhere(settings: Settings, trip: Trip) -> None:
+    """An orphan in each seat group."""
+    async with open_batches(settings) as store:
+        for group in range(trip.group_count):
+            seat = next(seat.id for seat in trip.seats if trip.group_of(seat.id) == group)
+            write = Write(RowKey(Kind.CELL, seat, 0), {}, ORPHAN)
+            assert isinstance(await store.batches.apply(seat_rows.group_partition(trip.key, group), [write]), Applied)
+
+
+def orphans(folder: Path) -> int:
+    """How many are left, as the file says."""
+    with closing(sqlite3.connect(folder / "data" / "inventory.db")) as connection:
+        (left,) = connection.execute("SELECT count(*) FROM seat_groups WHERE owner = ?", (NOBODY,)).fetchone()
+    return int(left)
+
+
+@pytest.mark.once
+async def test_a_repair_that_is_killed_is_in_the_record_and_goes_on_when_it_is_asked_again(
+    typed: Type, tmp_path: Path
+) -> None:
+    """It is killed when it has freed one of five cells."""
+    settings, data = settings_of(tmp_path), {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "local"}
+    trip = a_trip(organization="default", seats_per_group=4)
+    async with open_inventory(settings) as inventory:
+        await open_trip(inventory, trip)
+    await plant_everywhere(settings, trip)
+    assert orphans(tmp_path) == trip.group_count > 4
+    words = sys.executable, "-m", "travio_inventory.cli", "audit", "--repair", "--groups-per-second", "0.2"
+    async with asyncio.timeout(REPAIRED_S_MAX), child(words, os.environ | data) as process:
+        while orphans(tmp_path) == trip.group_count:  # noqa: ASYNC110 - another process tells no event loop
+            await asyncio.sleep(0.05)
+        process.kill()
+        await process.wait()
+    left = orphans(tmp_path)
+    assert 0 < left < trip.group_count
+    again = await anyio.to_thread.run_sync(lambda: typed("audit", "--repair", "--json", **data))
+    (of_trip, of_all) = lines(again)
+    assert (again.status, len(of_trip["repaired"]), of_all["left"], orphans(tmp_path)) == (0, left, 0, 0)
+    told = await anyio.to_thread.run_sync(lambda: typed("deeds", "--json", **data))
+    repairs = [deed["outcome"] for deed in lines(told) if deed["verb"] == "repair trip"]
+    assert repairs == ["began", f"{left} repaired"]
 
 
 def test_what_cannot_be_audited_is_told_in_one_line(typed: Type, tmp_path: Path) -> None:
