@@ -58,7 +58,7 @@ def kafka_sink(folder: Path) -> Iterator[tuple[Broker, str]]:
 @contextmanager
 def rabbit_source(folder: Path) -> Iterator[tuple[Broker, str]]:
     with rabbit_server(folder) as server:
-        yield server, f"{server.url}?queue=told&bind=shop:%23"
+        yield server, f"{server.url}?queue=told&bind=amq.topic:%23"
 
 
 def lines(service: ServiceProcess) -> list[dict[str, Any]]:
