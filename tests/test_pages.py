@@ -40,6 +40,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert [(str(file), anchor) for file, anchor in files if anchor and anchor not in anchors(file)] == []
 
 
+def test_every_page_is_found_from_the_first_one() -> None:
+    linked = {name for name, _ in LINK.findall((ROOT / "README.md").read_text())}
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} - linked == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_table_has_a_head(page: Path) -> None:
     """A line left empty in a table ends it: what follows is shown as it is typed."""
