@@ -15,6 +15,7 @@ from threading import Timer
 from typing import Any, NamedTuple
 
 from travio_inventory.bench.report import commit, machine
+from verification.chaos.brokers import BROKERS
 from verification.chaos.nemesis import FAULTS
 from verification.chaos.page import table
 
@@ -63,6 +64,7 @@ class PartResult(NamedTuple):
 def parts(asked: argparse.Namespace) -> list[Part]:
     """All parts, with the requested durations."""
     nodeless = ",".join(name for name, fault in FAULTS.items() if "node" not in name and fault.lane != "broker")
+    of_brokers = ",".join(name for name, fault in FAULTS.items() if fault.lane == "broker")
     seeds = ("--seeds", str(asked.seeds), "--from", str(asked.seed * 1_000_000))
     return [
         _chaos("a good day: one database node and no fault", asked.seed, 60, "--nodes", "1", "--faults", ""),
@@ -79,6 +81,12 @@ def parts(asked: argparse.Namespace) -> list[Part]:
                 *("chaos", "--stock", "--seconds", str(asked.seconds), "--seed", str(asked.seed)),
                 *("--nodes", "1", "--faults", nodeless),
             ),
+        ),
+        _chaos(
+            "brokers on a bad day: every sink's broker is killed, stopped, full and slow, beside what befalls services",
+            asked.seed,
+            asked.seconds,
+            *("--nodes", "1", "--brokers", ",".join(BROKERS), "--faults", f"{nodeless},{of_brokers}"),
         ),
         *(
             Part(
