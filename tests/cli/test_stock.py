@@ -146,6 +146,8 @@ def test_lines_add_entries_and_change_them_and_those_that_are_refused_are_told(s
     assert "2 lines are done; 2 lines were refused:" in told.out
     assert "only 17 are available" in told.out
     assert "2 of 4 lines were refused" in told.err
+    plain = shop("import", str(file), "--reason", "delivery", "--json").plain
+    assert [(each["line"], each["status"]) for each in plain["not_done_lines"]] == [(4, "REFUSED"), (5, "REFUSED")]
     moved = shop("movements", "cup", "north", "--json").plain["movements"]
     assert [(each["quantity"], each["reason"], each["reference"]) for each in moved][1:] == [(-3, "delivery", "case 7")]
     assert shop("import", str(file)).status == 1

@@ -12,6 +12,7 @@ from travio_inventory.protocol.batches import Kind
 from travio_inventory.stock.commands import ChangeWarehouse
 from travio_inventory.stock.entry import InventoryEntry
 from travio_inventory.stock.records.stock_rows import shard_of
+from travio_inventory.stock.refusals import StockNotFound
 from travio_inventory.stock.warehouse import Site, warehouse_id
 
 
@@ -99,3 +100,21 @@ async def test_what_comes_back_to_an_entry_in_shards_comes_to_those_that_it_left
         rows = (await shop.store.read(shard_of(spread.home, number), Kind.MOVEMENT)).values()
         assert sum(int(row["quantity"] or 0) for row in rows if row["type"] in ("OUTBOUND", "RETURN")) == 0
     assert sum(await spread.available()) == 9
+
+
+@pytest.mark.parametrize("number", range(3))
+async def test_whichever_line_is_given_up_the_others_are_kept(shop: Shop, number: int) -> None:
+    entries = [
+        await shop.entry(sku, 5, code=code) for sku, code in (("cup", "north"), ("jug", "south"), ("pan", "west"))
+    ]
+    made = await shop.reserve("o1", ("cup", 1), ("jug", 1), ("pan", 1))
+    given_up = next(line for line in made.lines if line.inventory_id == entries[number].id)
+    with pytest.raises(StockNotFound):
+        await shop.cancel("o1", given_up.inventory_id, "another")
+    assert await shop.totals(*entries) == [(4, 1)] * 3, "of lines of which one fails none is lost"
+    left = await shop.cancel("o1", given_up.inventory_id)
+    assert left.lines == tuple(line for line in made.lines if line != given_up)
+    kept = [(5, 0) if each is entries[number] else (4, 1) for each in entries]
+    assert await shop.totals(*entries) == kept
+    await shop.commit("o1")
+    assert await shop.totals(*entries) == [(total, 0) for total, _ in kept]

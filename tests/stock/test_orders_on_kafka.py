@@ -167,6 +167,7 @@ async def test_brokers_alone_are_enough_for_orders_that_name_no_organization(kaf
 
 
 @pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore:Unclosed AIOKafkaConnection:ResourceWarning")  # who is killed while it connects
 @pytest.mark.parametrize("seed", range(3))
 async def test_while_consumers_are_killed_each_order_is_reserved_once_and_none_is_oversold(
     kafka_node: Kafka, seed: int

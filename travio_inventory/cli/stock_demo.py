@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from secrets import token_hex
-from typing import Final
+from typing import Final, TypeVar
 
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.bench.report import Board
@@ -15,6 +16,8 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.stock import InsufficientStock, Site, StockEntry, StockReservation
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal
+
+T = TypeVar("T")
 
 SKU: Final = "console-x"
 WAREHOUSES: Final = {"north": 50, "centre": 30, "south": 20}
@@ -27,6 +30,8 @@ PAUSE_S: Final = 0.05
 ROW_SOLD, ROW_CAME = 20, 1_000
 """A line is drawn when so many more are sold, or so many more buyers have their answer."""
 SECONDS_MAX: Final = 300.0
+DEADLINE_S: Final = 30.0
+"""Of a call: on a small machine a crowd waits for its turn."""
 COLUMNS: Final = ("buyers", "reserved", "sold out", *(f"left in {code}" for code in WAREHOUSES))
 
 
@@ -60,7 +65,7 @@ async def show_stock_sale(screen: Screen, buyers: int = BUYERS) -> Exit:
         screen.say(f"Three warehouses have {UNITS} units of {SKU}; {buyers:,} buyers want one each.")
         async with (
             asyncio.timeout(SECONDS_MAX),
-            InventoryClient(target, organization="demo", user="demo") as client,
+            InventoryClient(target, organization="demo", user="demo", deadline_s=DEADLINE_S) as client,
         ):
             wrong = await _sell(screen, client, Sale(buyers))
     for line in wrong:
@@ -80,7 +85,7 @@ async def _sell(screen: Screen, client: InventoryClient, sale: Sale) -> Sequence
     with Board(f"{sale.buyers:,} buyers for {UNITS} units", COLUMNS) as board:
         await asyncio.gather(*(_line(client, crowd, sale, board, list(codes)) for _ in range(AT_ONCE)))
     await _show(screen, client, "All buyers have their answer:", codes)
-    paid = [await client.stock.commit(each.id) for each in sale.reserved]
+    paid = [await _insist(partial(client.stock.commit, each.id)) for each in sale.reserved]
     await _show(screen, client, "The winners have paid:", codes)
     screen.say(f"{sale.buyers:,} buyers, {len(paid)} sold, {sale.refused:,} told that it is sold out.", "bold green")
     return list(_wrong(sale, await client.stock.entries(sku=SKU)))
@@ -101,14 +106,18 @@ async def _line(client: InventoryClient, crowd: Iterator[int], sale: Sale, board
 
 
 async def _buy(client: InventoryClient) -> StockReservation | None:
-    """One unit; None if there is none. Who is told to ask again does, as the same request."""
-    order, key = f"order-{token_hex(8)}", token_hex(16)
+    """One unit; None if there is none."""
+    return await _insist(partial(_reserved, client, f"order-{token_hex(8)}", token_hex(16)))
+
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Who is told to ask again does, as the same request."""
     for _ in range(TRIES_MAX - 1):
         try:
-            return await _reserved(client, order, key)
+            return await ask()
         except (RetryableRefusal, OutcomeUnknown):
             await asyncio.sleep(PAUSE_S)
-    return await _reserved(client, order, key)
+    return await ask()
 
 
 async def _reserved(client: InventoryClient, order: str, key: str) -> StockReservation | None:

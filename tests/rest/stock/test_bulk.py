@@ -112,3 +112,20 @@ def _with(said: Any, named: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
     if not isinstance(said, dict):
         return said
     return {name: named.get(name) or _with(each, named) for name, each in said.items()}
+
+
+async def test_too_many_lines_and_numbers_that_are_none_are_refused_by_their_field(web: httpx.AsyncClient) -> None:
+    line = {"sku": "cup", "warehouseCode": "north", "quantity": 3, "reason": "x"}
+    for lines, field in (
+        ([line] * 10_001, "lines"),
+        ([line, line | {"quantity": 2**63}], "lines[1].quantity"),
+        ([line | {"quantityTotal": 1.5}], "lines[0].quantityTotal"),
+        ([line | {"version": True}], "lines[0].version"),
+        ([line | {"amount": 1}], "lines[0].amount"),
+    ):
+        told = await web.post("/inventory/bulk", json={"lines": lines}, headers={"idempotency-key": "k"})
+        assert (told.status_code, told.json()["errors"][0]["field"]) == (422, field), told.text
+    most = await web.post("/inventory/bulk", json={"lines": [line] * 10_000}, headers={"idempotency-key": "k"})
+    results = most.json()["results"]
+    assert [each["line"] for each in results] == [*range(1, 10_001)]
+    assert {each["reason"] for each in results} <= {"NOT_FOUND", "NOT_TRIED"}, "as many as there was time for"
