@@ -234,7 +234,8 @@ def node_fault() -> Mapping[str, object]:
 
 def stock() -> Mapping[str, object]:
     """Stock beside 50,000 live reservations, at 500 calls a second, in one process on each store."""
-    return {on: stock_load.found(on, live=50_000, per_second=500, seconds=30, lines=10_000) for on in stock_load.STORES}
+    asked = {"live": 50_000, "per_second": 500, "seconds": 60, "lines": 10_000, "warm_up_s": 20}
+    return {on: stock_load.found(on, **asked) for on in stock_load.STORES}
 
 
 PARTS: dict[str, Part] = {

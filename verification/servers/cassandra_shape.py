@@ -16,6 +16,9 @@ RING_DELAY_MS = 2_000
 SUPERUSER = "cassandra"
 """The first user of a new cluster with passwords, and its password."""
 
+STEADY = {"compaction_throughput": "4MiB/s", "trickle_fsync": True, "trickle_fsync_interval": "1MiB"}
+"""Small steps of what is written to files: on two cores and one disk a large one stands in every call's way for a second."""
+
 Paxos: TypeAlias = Literal["v1", "v2"]
 
 EXPORTS = (
@@ -122,6 +125,7 @@ class Shape:
             "concurrent_reads": 8,
             # A thread waits for the disk with each step of a conditional batch; 32 are the servers' default.
             "concurrent_writes": 32 if self.optimized else 8,
+            **(STEADY if self.optimized else {}),
             "disk_access_mode": "standard",
             "file_cache_size": "32MiB",
             "key_cache_size": "1MiB",

@@ -47,14 +47,14 @@ async def paced(
     per_second: int,
     seconds: float,
     lines: int,
+    warm_up_s: float = 0,
     articles: int = ARTICLES,
 ) -> dict[str, Any]:
     """Latencies beside so many live reservations, then an update of many lines."""
     calls = Paced(store, articles=articles, live=live, views=views)
     prepared = await calls.prepare()
-    return (
-        prepared | await calls.calls(per_second=per_second, seconds=seconds) | {"bulk update": await calls.bulk(lines)}
-    )
+    called = await calls.calls(per_second=per_second, seconds=seconds, warm_up_s=warm_up_s)
+    return prepared | called | {"bulk update": await calls.bulk(lines)}
 
 
 def found(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options of `paced`
@@ -80,7 +80,7 @@ def sold(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options
 
 
 OPTIONS = {
-    "paced": (found, ("live", "per_second", "seconds", "lines")),
+    "paced": (found, ("live", "per_second", "seconds", "lines", "warm_up_s")),
     "contended": (sold, ("rounds", "units", "crowd", "faults", "seed", "minutes")),
 }
 
@@ -93,6 +93,9 @@ def main() -> None:
     parser.add_argument("--live", type=int, default=50_000, help="live reservations (%(default)s)")
     parser.add_argument("--per-second", type=int, default=500, help="calls (%(default)s)")
     parser.add_argument("--seconds", type=float, default=30, help="of calls (%(default)s)")
+    parser.add_argument(
+        "--warm-up-s", type=float, default=20, help="of calls before, in which the database compiles (%(default)s)"
+    )
     parser.add_argument("--lines", type=int, default=10_000, help="of the bulk update (%(default)s)")
     parser.add_argument("--rounds", type=int, default=40, help="crowds, one after the other (%(default)s)")
     parser.add_argument("--crowd", type=int, default=5_000, help="buyers in each (%(default)s)")

@@ -54,9 +54,12 @@ class Paced:
         took_s = time.perf_counter() - began
         return {"live reservations": len(self._orders), "prepared in seconds": round(took_s, 1)}
 
-    async def calls(self, *, per_second: int, seconds: float) -> dict[str, Any]:
-        """Latencies by kind, in milliseconds, each from the moment at which its call was to begin."""
+    async def calls(self, *, per_second: int, seconds: float, warm_up_s: float = 0) -> dict[str, Any]:
+        """Latencies by kind, in milliseconds, each from the moment at which its call was to begin; those of the first
+        `warm_up_s` apart.
+        """
         latencies: defaultdict[str, list[float]] = defaultdict(list)
+        warming: list[float] = []
         refusals: Counter[str] = Counter()
         under_way: set[asyncio.Task[None]] = set()
         kinds, began = cycle(KINDS), time.perf_counter()
@@ -66,9 +69,10 @@ class Paced:
                 await self._call(kind)
             except Refusal as refusal:
                 refusals[f"{kind}: {type(refusal).__name__}"] += 1
-            latencies[kind].append(time.perf_counter() - due)
+            into = warming if due < began + warm_up_s else latencies[kind]
+            into.append(time.perf_counter() - due)
 
-        for number in range(round(per_second * seconds)):
+        for number in range(round(per_second * (warm_up_s + seconds))):
             due = began + number / per_second
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             if len(under_way) > WAITING_MAX:
@@ -80,7 +84,8 @@ class Paced:
         took_s = time.perf_counter() - began
         return {
             "asked a second": per_second,
-            "answered a second": round(sum(map(len, latencies.values())) / took_s, 1),
+            "answered a second": round((len(warming) + sum(map(len, latencies.values()))) / took_s, 1),
+            "warming up": {"seconds": warm_up_s, "latency, ms": latency_ms(warming) if warming else {}},
             "latency, ms": {kind: latency_ms(latencies[kind]) for kind in sorted(latencies)},
             "refusals": dict(refusals),
         }
