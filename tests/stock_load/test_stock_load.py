@@ -10,6 +10,7 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.pages.performance import _stock
 from verification.stock_load.__main__ import paced, verdict
 from verification.stock_load.contended import contended
+from verification.stock_load.paced import Paced
 
 CROWD = 150
 
@@ -56,6 +57,18 @@ def test_the_last_line_says_what_was_wrong() -> None:
     assert verdict({**said, "wrong": {"oversold": 2, "negative": 1}}) == begin + "2 oversold, 1 negative"
 
 
+async def test_calls_of_the_warm_up_are_told_apart() -> None:
+    called = Paced(store(), articles=5, live=20)
+    await called.prepare()
+    found = await called.calls(per_second=50, seconds=0.2, warm_up_s=0.2)
+    assert found["warming up"]["seconds"] == 0.2
+    assert found["warming up"]["latency, ms"].keys() == found["latency, ms"]["reserve"].keys()
+    never = await called.calls(per_second=50, seconds=0.2)
+    assert never["warming up"]["latency, ms"] == {}
+    alone = await called.calls(per_second=50, seconds=0, warm_up_s=0.2)
+    assert (alone["latency, ms"], alone["answered a second"] > 0) == ({}, True)
+
+
 async def test_calls_are_paced_beside_live_reservations_and_make_a_table() -> None:
     found = await paced(store(), live=20, per_second=50, seconds=0.4, lines=30, articles=5)
     assert (found["live reservations"], found["refusals"]) == (20, {})
@@ -63,4 +76,6 @@ async def test_calls_are_paced_beside_live_reservations_and_make_a_table() -> No
     assert found["bulk update"]["outcomes"] == {"DONE": 30}
     rows = list(_stock({"memory": found}))
     assert len(rows) == 2 + 4 + 2
+    warm = {**found, "warming up": {"seconds": 20.0, "latency, ms": found["latency, ms"]["check"]}}
+    assert [row.split(" | ")[3] for row in _stock({"memory": warm}) if "before" in row] == ["all, in the 20 s before"]
     assert rows[2].startswith("| memory | 20 | ")

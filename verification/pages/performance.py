@@ -135,7 +135,9 @@ def _stock(found: Figures) -> Iterator[str]:
     yield "| store | live reservations | calls a second | call | p50, ms | p95, ms | p99, ms |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for store, one in found.items():
-        for call, latency in one["latency, ms"].items():
+        warming = one["warming up"]
+        before = {f"all, in the {warming['seconds']:g} s before": warming["latency, ms"]} if warming["seconds"] else {}
+        for call, latency in (one["latency, ms"] | before).items():
             cells = (one["live reservations"], one["answered a second"], call, *(latency[name] for name in PERCENTILES))
             yield f"| {store} | {' | '.join(map(str, cells))} |"
     yield ""

@@ -17,7 +17,7 @@ SUPERUSER = "cassandra"
 """The first user of a new cluster with passwords, and its password."""
 
 STEADY = {"compaction_throughput": "4MiB/s", "trickle_fsync": True, "trickle_fsync_interval": "1MiB"}
-"""Small steps of what is written to files: on two cores and one disk a large one stands in every call's way for a second."""
+"""On two cores and one disk a large step of what is written to files stands in every call's way for a second."""
 
 Paxos: TypeAlias = Literal["v1", "v2"]
 

@@ -85,7 +85,7 @@ class Paced:
         return {
             "asked a second": per_second,
             "answered a second": round((len(warming) + sum(map(len, latencies.values()))) / took_s, 1),
-            "warming up": {"seconds": warm_up_s, "latency, ms": latency_ms(warming) if warming else {}},
+            "warming up": {"seconds": warm_up_s, "latency, ms": latency_ms(warming)},
             "latency, ms": {kind: latency_ms(latencies[kind]) for kind in sorted(latencies)},
             "refusals": dict(refusals),
         }
