@@ -10,6 +10,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.telemetry.outages import Outages
 
 PROVIDER = "CREDENTIAL_PROVIDER"
@@ -73,4 +74,4 @@ class ToldExporter(SpanExporter):
 def _innermost(failed: BaseException) -> str:
     """What the system or TLS said, without what the libraries wrap around it."""
     inner = getattr(failed, "reason", None) or next(iter(failed.args), None)
-    return _innermost(inner) if isinstance(inner, BaseException) else f"{type(failed).__name__}: {failed}"
+    return _innermost(inner) if isinstance(inner, BaseException) else error_in_words(failed)
