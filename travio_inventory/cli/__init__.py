@@ -22,6 +22,7 @@ SERVICE_PACKAGES = frozenset(
         "pydantic_settings",
         "redis",
         "starlette",
+        "structlog",
         "uvicorn",
         "websockets",
     }

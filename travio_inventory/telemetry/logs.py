@@ -1,13 +1,13 @@
 """Log lines as text or JSON: one line per record, and no value can forge another line.
 
-Of the standard library, with two formatters of ours (docs/decisions/0082).
+Everything logs by `logging`; structlog writes the lines of JSON (docs/decisions/0082).
 """
 
-import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from travio_inventory.kernel.trace_context import CURRENT
 
@@ -53,7 +53,7 @@ def set_up_logs(
     of the process among those of one service.
     """
     handler = LogLines(stream or sys.stderr)
-    handler.setFormatter(JsonLine(worker=worker) if form == "json" else TextLine())
+    handler.setFormatter(_json_lines(worker) if form == "json" else TextLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in LOG_TOO_MUCH:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
@@ -71,33 +71,33 @@ class TextLine(logging.Formatter):
         about = ", ".join(f"{name} {value}" for name, value in _about(record).items())
         said = escaped(f"{record.getMessage()} ({about})" if about else record.getMessage())
         head = f"{_moment(record)} {record.levelname:<7} [{record.process}] {record.name}: {said}"
-        trace = _traceback(self, record)
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
         return "\n".join([head, *(f" | {escaped(line)}" for line in trace.split("\n") if trace)])
 
 
-class JsonLine(logging.Formatter):
-    """One JSON object per line: at, level, pid, worker, logger, message; and trip, hold, trace_id, span_id and
+def _json_lines(worker: int) -> logging.Formatter:
+    """One JSON object of ASCII per line: at, level, pid, worker, logger, message; and trip, hold, trace_id, span_id and
     traceback where there are any.
     """
+    import structlog  # noqa: PLC0415 - a sixteenth of a second, and lines of text do without
 
-    def __init__(self, *, worker: int = 0) -> None:
-        super().__init__()
-        self._worker = worker
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of ASCII."""
-        line = {
+    def named(_logger: object, _method: str, line: Mapping[str, Any]) -> dict[str, Any]:
+        record, traceback = line["_record"], line.get("exception")
+        return {
             "at": _moment(record),
             "level": record.levelname,
             "pid": record.process,
-            "worker": self._worker,
+            "worker": worker,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": line["event"],
             **_about(record),
+            **({"traceback": traceback} if traceback else {}),
         }
-        if trace := _traceback(self, record):
-            line["traceback"] = trace
-        return json.dumps(line)
+
+    processors = structlog.processors
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[processors.format_exc_info, named, processors.JSONRenderer()]
+    )
 
 
 def _about(record: logging.LogRecord) -> dict[str, str]:
@@ -115,8 +115,3 @@ def escaped(text: str) -> str:
 
 def _moment(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    """The record's traceback, "" where it has none."""
-    return formatter.formatException(record.exc_info) if record.exc_info else ""
