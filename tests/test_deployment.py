@@ -346,7 +346,7 @@ def test_a_service_that_does_not_answer_is_not_well(capfd: pytest.CaptureFixture
     assert health(0, TRAVIO_GRPC_HOST="127.0.0.1", GRPC_PORT="none") == 1
     said = capfd.readouterr().err.splitlines()
     assert [line.split(":")[:2] for line in said] == [
-        ["not well", " TimeoutError"],
+        ["not well", " no answer within 3 s"],
         ["not well", " ConnectionRefusedError"],
         ["not well", " SettingsError"],
     ]

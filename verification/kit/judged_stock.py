@@ -89,7 +89,8 @@ class StockJudge:
 
 
 def _of_entry(writes: Sequence[Write]) -> Write | None:
-    return next((write for write in writes if write.key == STOCK), None)
+    """What changes the entry; one without values only has it as it was."""
+    return next((write for write in writes if write.key == STOCK and write.values), None)
 
 
 def _unconditional(writes: Sequence[Write]) -> Iterator[str]:
