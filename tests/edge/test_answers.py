@@ -20,22 +20,24 @@ PINGS = [packed(["PING"]), packed(["PING"])]
 class Asker:
     """An open connection, and a server that says what it is told to, after the library has introduced itself."""
 
-    def __init__(self, connection: Connection, heard: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, connection: Connection, heard: asyncio.StreamReader, server: asyncio.StreamWriter, within_s: float
+    ) -> None:
         self.got: list[Any] = []
         self.ended: asyncio.Queue[Exception | None] = asyncio.Queue()
         self.heard = heard
         self.server = server
-        self.answers = Answers(connection, self.got.append, self.ended.put_nowait)
+        self.answers = Answers(connection, self.got.append, self.ended.put_nowait, within_s=within_s)
 
-    async def ask(self, within_s: float = PATIENT_S) -> None:
-        self.answers.ask(PINGS, within_s=within_s)
+    async def ask(self, waited_s: float = 0.0) -> None:
+        self.answers.ask(PINGS, since=asyncio.get_running_loop().time() - waited_s)
 
     async def end(self) -> Exception | None:
         return await asyncio.wait_for(self.ended.get(), PATIENT_S)
 
 
 @asynccontextmanager
-async def an_asker() -> AsyncIterator[Asker]:
+async def an_asker(within_s: float = PATIENT_S) -> AsyncIterator[Asker]:
     callers: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,7 +48,7 @@ async def an_asker() -> AsyncIterator[Asker]:
         connection = Connection(host="127.0.0.1", port=port, driver_info=None, protocol=2)
         await connect(connection)
         heard, server = await callers.get()
-        yield Asker(connection, heard, server)
+        yield Asker(connection, heard, server, within_s)
         server.close()
         await connection.disconnect(nowait=True)
 
@@ -96,11 +98,18 @@ async def test_a_server_that_hangs_up_ends_all_at_once_and_whoever_asks_later() 
 
 
 async def test_an_answer_that_is_late_ends_all() -> None:
-    async with an_asker() as asker:
-        await asker.ask(within_s=0.05)
+    async with an_asker(within_s=0.05) as asker:
+        await asker.ask()
         asker.server.write(b"+one\r\n")
         assert isinstance(await asker.end(), TimeoutError)
         assert asker.got == [b"one"]
+
+
+async def test_the_time_counts_from_when_somebody_waits_and_is_named_as_it_was_set() -> None:
+    async with an_asker(within_s=PATIENT_S) as asker:
+        await asker.ask(waited_s=PATIENT_S - 0.05)
+        late = await asker.end()
+        assert (type(late), str(late)) == (TimeoutError, "no answer within 30 s")
 
 
 async def test_what_nobody_asked_for_ends_the_connection() -> None:

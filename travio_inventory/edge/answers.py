@@ -30,10 +30,16 @@ class Answers(asyncio.Protocol):
     """
 
     def __init__(
-        self, connection: AbstractConnection, got: Callable[[Reply], None], ended: Callable[[Exception | None], None]
+        self,
+        connection: AbstractConnection,
+        got: Callable[[Reply], None],
+        ended: Callable[[Exception | None], None],
+        *,
+        within_s: float,
     ) -> None:
         self._got = got
         self._ended = ended
+        self._within_s = within_s
         self._loop = asyncio.get_running_loop()
         self._reader = new_reader()
         self._expected = 0
@@ -43,13 +49,15 @@ class Answers(asyncio.Protocol):
         self._before = self._transport.get_protocol()
         self._transport.set_protocol(self)
 
-    def ask(self, commands: Sequence[bytes], *, within_s: float) -> None:
-        """Send the commands, all of whose answers are to come within that time. The last ones must have come."""
+    def ask(self, commands: Sequence[bytes], *, since: float) -> None:
+        """Send the commands, for whose answers somebody waits since that time of the loop. The last ones must have
+        come.
+        """
         self._expected = len(commands)
         if self._lost is not None:
             self._end(self._lost)
             return
-        self._wait(within_s, again=True)
+        self._wait(since, again=True)
         self._transport.writelines(commands)
 
     def forget(self) -> None:
@@ -58,16 +66,17 @@ class Answers(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _wait(self, within_s: float, *, again: bool) -> None:
-        until = self._loop.time() + within_s
-        self._timer = self._loop.call_at(until, self._look, until, within_s, again)
+    def _wait(self, since: float, *, again: bool) -> None:
+        until = since + self._within_s
+        self._timer = self._loop.call_at(until, self._look, until, again)
 
-    def _look(self, until: float, within_s: float, again: bool) -> None:
+    def _look(self, until: float, again: bool) -> None:
         """The time is up. If this process itself was too busy to read, it reads once more first."""
-        if again and self._loop.time() - until > LATE_S:
-            self._wait(within_s, again=False)
+        now = self._loop.time()
+        if again and now - until > LATE_S:
+            self._wait(now, again=False)
         else:
-            self._end(TimeoutError(f"no answer within {within_s:.3g} s"))
+            self._end(TimeoutError(f"no answer within {self._within_s:g} s"))
 
     def _end(self, why: Exception | None) -> None:
         self.forget()

@@ -122,22 +122,22 @@ class PipelinedConnection:
         if self._answers is None:
             self._task = asyncio.create_task(self._connect())
         else:
-            self._exchange(self._answers, self._reply_s)
+            self._exchange(self._answers, asyncio.get_running_loop().time())
 
     async def _connect(self) -> None:
         """Connect, and send what waits."""
-        until = asyncio.get_running_loop().time() + self._reply_s
+        since = asyncio.get_running_loop().time()
         try:
             async with answered_within(self._reply_s):
                 await connect(self._connection)
-            self._answers = Answers(self._connection, self._got, self._ended)
+            self._answers = Answers(self._connection, self._got, self._ended, within_s=self._reply_s)
         except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
             await self._fail(failed)
         else:
-            self._exchange(self._answers, until - asyncio.get_running_loop().time())
+            self._exchange(self._answers, since)
 
-    def _exchange(self, answers: Answers, within_s: float) -> None:
-        """Send what waits, in one write."""
+    def _exchange(self, answers: Answers, since: float) -> None:
+        """Send what waits, since that time of the loop, in one write."""
         commands: list[bytes] = []
         while self._waiting and len(commands) < COMMANDS_PER_WRITE_MAX:
             command, answered = self._waiting.popleft()
@@ -148,7 +148,7 @@ class PipelinedConnection:
             else:
                 self._sent.append(answered)
         if commands:
-            answers.ask(commands, within_s=within_s)
+            answers.ask(commands, since=since)
         else:
             self._is_busy = False
 
@@ -167,7 +167,7 @@ class PipelinedConnection:
             return
         self._breaker.succeeded()
         if self._answers is not None:
-            self._exchange(self._answers, self._reply_s)
+            self._exchange(self._answers, asyncio.get_running_loop().time())
 
     async def _fail(self, failed: Exception) -> None:
         with suppress(Exception):  # no error may prevent the answers below
