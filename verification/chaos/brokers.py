@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import aio_pika
 import nats
+from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 
 from travio_inventory.bench.free_ports import free_port
 from verification.kit.wire import Wire, wire
@@ -150,9 +151,12 @@ async def _nats(folder: Path) -> AsyncIterator[Broker]:
             finally:
                 await limit(is_full=False)
 
+        async with streams() as manager:
+            config = StreamConfig(PLACE, subjects=[f"{PLACE}.>"], storage=StorageType.FILE, discard=DiscardPolicy.NEW)
+            await manager.add_stream(config)
         async with wire(node.port) as line:
             there = f"nats://{node.url.partition('://')[2]}".replace(f":{node.port}", f":{line.port}")
-            sink = f"{there}?stream={PLACE}&subject={PLACE}&create=on&publish_seconds_max={PUBLISH_S_MAX}"
+            sink = f"{there}?stream={PLACE}&subject={PLACE}&publish_seconds_max={PUBLISH_S_MAX}"
             yield Broker(sink, node, line, full, told)
 
 
