@@ -16,8 +16,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tests.events.inbound.brokers import Broker, broker
 from tests.system.test_events_in import SEATS, are_sold, held, send_all
 from tests.system.test_killed_relaying import Receiver, kafka
-from verification.kit.service_process import ServiceProcess, eventually
-from verification.kit.stores import services_on
+from tests.system.two_services import two_services
+from verification.kit.service_process import eventually
 from verification.servers.cassandra import Cassandra
 from verification.servers.kafka import Kafka
 from verification.servers.rabbitmq import RabbitServer
@@ -38,20 +38,15 @@ TOLD_S_MAX = 120
 async def test_what_a_frozen_service_had_is_done_by_another_and_nothing_twice_when_it_goes_on(
     broker: Broker, cassandra_node: Cassandra, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    store_of_both = await asyncio.to_thread(services_on, cassandra_node)
     async with kafka(request, tmp_path) as receiver, AsyncExitStack() as stack:
         shared = {
-            **store_of_both,
             "TRAVIO_EDGE": "absent",  # only the store decides
             "TRAVIO_HOLD_TTL_SECONDS": "3600",
             "TRAVIO_EVENTS": f"told={receiver.sink}",
             "TRAVIO_EVENTS_IN": broker.url,
         }
-        frozen, other = services = [ServiceProcess(tmp_path / name, **shared) for name in ("frozen", "other")]
-        for service in services:
-            service.data.mkdir(parents=True)
-            stack.callback(service.kill)
-            await service.start()
+        services = await stack.enter_async_context(two_services(cassandra_node, tmp_path, **shared))
+        frozen, other = services
         client = await stack.enter_async_context(other.client())
         came = await held(client)
         both_take = await consumers_of(broker, request)

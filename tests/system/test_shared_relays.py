@@ -21,39 +21,22 @@ from tests.system.test_kill import (
     nothing_is_held,
 )
 from tests.system.test_killed_relaying import MakeReceiver, Receiver, kafka, nats, rabbitmq
+from tests.system.two_services import SINK, TAKEN_OVER_S_MAX, are_shared_by, two_sellers
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import Batches, Index, Kind
-from travio_inventory.protocol.minute_cursor import cursor_of
-from travio_inventory.protocol.rows import text
 from travio_inventory.protocol.slice_leases import BEAT_MS, LEASE_MS
-from travio_inventory.protocol.slices import SLICES
 from travio_inventory.seats.trip import Ends
 from verification.kit.asking import hold_seats
 from verification.kit.clocks import Clock
 from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.shoppers import Attempt, Shopper
-from verification.kit.stores import in_company, scylla_options, scylla_store, services_on
+from verification.kit.stores import in_company, scylla_options, scylla_store
 from verification.kit.trips import a_trip
 from verification.servers.cassandra import Cassandra
 
 KILLS = 4
 SHOPPERS = 6
-TAKEN_OVER_S_MAX = 60.0
-"""Leases are over after ten seconds; they are looked for every three."""
 ARRIVES_S_MAX = 120.0
 """The index is looked at every ten seconds, and once more when an epoch is over."""
-
-
-async def owners(store: Batches, sink: str) -> list[str]:
-    """Who has each slice of the sink, as the store says."""
-    rows = await store.read(cursor_of(Index.JOURNAL, sink)[0], Kind.LEASE)
-    return [text(row, "owner") for key, row in sorted(rows.items()) if key.id.isdigit()]
-
-
-async def are_shared_by(count: int, store: Batches, sink: str) -> bool:
-    """Whether all slices are leased, by so many relays."""
-    found = await owners(store, sink)
-    return len(found) == SLICES and len({*found}) == count and "" not in found
 
 
 async def shop_while_one_is_killed(services: list[ServiceProcess], random: Random) -> list[Attempt]:
@@ -89,29 +72,13 @@ async def shop_while_one_is_killed(services: list[ServiceProcess], random: Rando
 async def test_a_receiver_has_every_event_in_order_whichever_of_two_services_is_killed(
     make: MakeReceiver, cassandra_node: Cassandra, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    store_of_both = await asyncio.to_thread(services_on, cassandra_node)
-    async with make(request, tmp_path) as receiver, AsyncExitStack() as stack:
-        shared = {
-            **store_of_both,
-            "TRAVIO_EDGE": "absent",  # only the store decides
-            "TRAVIO_ATTEMPT_GRACE_SECONDS": "2",
-            "TRAVIO_EVENTS": f"told={receiver.sink}",
-        }
-        services = [ServiceProcess(tmp_path / name, **shared) for name in ("one", "other")]
-        for service in services:
-            service.data.mkdir(parents=True)
-            stack.callback(service.kill)
-            await service.start()
-        options = scylla_options(cassandra_node, store_of_both["TRAVIO_SCYLLA_KEYSPACE"])
-        store = await stack.enter_async_context(scylla_store(options))
-        async with services[0].client() as client:
-            for trip in TRIPS:
-                await client.open_trip(trip)
-        await eventually(partial(are_shared_by, 2, store, "told"), within_s=TAKEN_OVER_S_MAX)
-
+    async with (
+        make(request, tmp_path) as receiver,
+        two_sellers(cassandra_node, tmp_path, receiver.sink, TRAVIO_EDGE="absent") as (services, store),
+    ):
         attempts = await shop_while_one_is_killed(services, Random(3))
 
-        await eventually(partial(are_shared_by, 1, store, "told"), within_s=TAKEN_OVER_S_MAX)
+        await eventually(partial(are_shared_by, 1, store, SINK), within_s=TAKEN_OVER_S_MAX)
         held = [attempt for attempt in attempts if attempt.hold_id]
         assert len(held) >= HOLDS_BEFORE_A_KILL * KILLS
         async with services[1].client() as client:

@@ -23,11 +23,10 @@ from tests.system.test_kill import (
     nothing_is_held,
 )
 from tests.system.test_killed_relaying import Receiver
-from tests.system.test_shared_relays import ARRIVES_S_MAX, TAKEN_OVER_S_MAX, are_shared_by, has_all
-from travio_inventory.bench.free_ports import free_port
+from tests.system.test_shared_relays import ARRIVES_S_MAX, has_all
+from tests.system.two_services import SINK, two_sellers
 from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.shoppers import Attempt, Shopper
-from verification.kit.stores import scylla_options, scylla_store, services_on
 from verification.servers.cassandra import Cassandra
 from verification.servers.fixtures import need
 from verification.servers.kafka import kafka as kafka_server
@@ -41,7 +40,6 @@ STAGE_S_MAX = 120
 GONE_S, PAUSED_S = 3.0, 9.0
 """A pause is longer than a call waits for its acknowledgement, and than what a process publishes at once waits."""
 SETTLED_S_MAX = 180
-SINK = "told"
 
 
 @dataclass
@@ -174,30 +172,11 @@ async def test_a_broker_that_is_killed_and_paused_has_every_event_in_order_in_th
     make: MakeBroker, cassandra_node: Cassandra, tmp_path: Path
 ) -> None:
     """Nobody who buys notices. Events are repeated while it is in trouble, with their ids, and not afterwards."""
-    store_of_both = await asyncio.to_thread(services_on, cassandra_node)
     (tmp_path / "broker").mkdir()
-    async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(make(tmp_path / "broker"))
-        shared = {
-            **store_of_both,
-            "TRAVIO_EDGE": "absent",  # only the store decides
-            "TRAVIO_ATTEMPT_GRACE_SECONDS": "2",
-            "TRAVIO_EVENTS": f"{SINK}={broker.receiver.sink}",
-        }
-        services = [
-            ServiceProcess(tmp_path / name, **shared, TRAVIO_METRICS_PORT=str(free_port())) for name in ("one", "other")
-        ]
-        for service in services:
-            service.data.mkdir(parents=True)
-            stack.callback(service.kill)
-            await service.start()
-        options = scylla_options(cassandra_node, store_of_both["TRAVIO_SCYLLA_KEYSPACE"])
-        store = await stack.enter_async_context(scylla_store(options))
-        async with services[0].client() as client:
-            for trip in TRIPS:
-                await client.open_trip(trip)
-        await eventually(partial(are_shared_by, 2, store, SINK), within_s=TAKEN_OVER_S_MAX)
-
+    async with (
+        make(tmp_path / "broker") as broker,
+        two_sellers(cassandra_node, tmp_path, broker.receiver.sink, TRAVIO_EDGE="absent") as (services, _),
+    ):
         sale = Sale(services, Random(5))
         troubles = [broker.is_gone, broker.is_paused, broker.is_gone]
         attempts = await sale.goes_on("bad", *troubles)
