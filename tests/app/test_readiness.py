@@ -31,6 +31,7 @@ from travio_inventory.app.service import App, applied, open_inventory, running
 from travio_inventory.cli import probe
 from travio_inventory.protocol.batches import NotDone, Outcome
 from travio_inventory.protocol.probe import SPREAD, StoreProbe
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.telemetry.metrics import Figures
@@ -71,7 +72,7 @@ def looked(*answers: Answer, applied: Callable[[], int] = lambda: 0) -> list[tup
     async def look() -> None:
         readiness = Readiness(lambda is_ready: told.append((anyio.current_time(), is_ready)))
         with anyio.move_on_after(60):
-            await look_at_store(Store(ScriptedStore(*answers), "here"), readiness, applied=applied)
+            await look_at_store(Store(ScriptedStore(*answers), "here"), readiness, applied=applied, waits=StoreWaits())
 
     run_virtually(1, look())
     return told
@@ -118,7 +119,12 @@ def test_a_process_with_a_wrong_keyspace_is_not_ready_even_if_the_store_answers(
 
     async def look() -> None:
         with anyio.move_on_after(LOOK_EVERY_S / 2):
-            await look_at_store(Store(ScriptedStore(), "here", lambda: found[0]), readiness, applied=lambda: 0)
+            await look_at_store(
+                Store(ScriptedStore(), "here", lambda: found[0]),
+                readiness,
+                applied=lambda: 0,
+                waits=StoreWaits(),
+            )
 
     run_virtually(1, look())
     assert readiness.problems == {KEYSPACE: "other copies decide"}

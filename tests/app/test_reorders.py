@@ -10,13 +10,17 @@ from travio_inventory.app.background import ReorderJob
 from travio_inventory.app.service import running
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.stock.commands import AddEntry, AddWarehouse
 from travio_inventory.stock.purchase import Ordered, PlaceOrder, PurchasesQuery
+from travio_inventory.stock.refusals import StockFull
 from travio_inventory.stock.supplier import AddSupplier, Contact
 from travio_inventory.stock.use_cases.reorder_stock import Reordered
 from travio_inventory.stock.warehouse import Site
 from verification.kit.in_process import settings_of
 from verification.simulation.virtual_loop import run_virtually
+
+FULL = StockFull()
 
 
 class Reorders:
@@ -29,25 +33,23 @@ class Reorders:
         self.rounds += 1
         if self.rounds == 1:
             raise BackendUnavailable
-        return Reordered(2, {"e1": BackendUnavailable()})
+        return Reordered(2, {"e1": FULL, "e2": BackendUnavailable()})
 
 
 def test_what_could_not_be_ordered_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    reorder = Reorders()
+    reorder, waits = Reorders(), StoreWaits()
 
     async def some_rounds() -> None:
         with anyio.move_on_after(40):
-            await ReorderJob(reorder, every_seconds=2, jitter=Random(1)).run()  # type: ignore[arg-type]
+            await ReorderJob(reorder, every_seconds=2, waits=waits, jitter=Random(1)).run()  # type: ignore[arg-type]
 
     run_virtually(1, some_rounds())
     assert reorder.rounds > 3
     said = [record.getMessage() for record in caplog.records]
-    assert said[0].startswith("cannot look for what is to be ordered now")
-    assert said[1] == "placed 2 automatic orders of stock"
-    assert [each for each in said if "entry e1" in each] == [
-        "cannot order for entry e1, retrying: the store is unavailable; retry"
-    ]
+    assert said[0] == "placed 2 automatic orders of stock"
+    assert [each for each in said if "entry" in each] == [f"cannot order for entry e1, retrying: {FULL}"]
+    assert waits.take() == "order stock: BackendUnavailable: the store is unavailable; retry"
 
 
 async def test_a_service_orders_what_is_low_where_that_is_set() -> None:

@@ -18,6 +18,7 @@ from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcome, Partition, Write
 from travio_inventory.protocol.published_until import SLACK_MS, PublishedUntil
 from travio_inventory.protocol.retention import EVENTS_S_MIN, Retention
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.telemetry.outages import Outages
 from verification.kit.clocks import START_MS, Clock
@@ -66,7 +67,9 @@ async def service(store: MemoryBatches, far: RecordingSink) -> Service:
 async def relaying(service: Service, sink: str = "far") -> AsyncIterator[None]:
     """Its job relays, once a minute."""
     outages = Outages(logging.getLogger(__name__), sink)
-    job = RelayJob(sink, service.assembly.relays[sink], outages, interval_ms=60_000, jitter=Random(0))
+    job = RelayJob(
+        sink, service.assembly.relays[sink], outages, interval_ms=60_000, waits=StoreWaits(), jitter=Random(0)
+    )
     running = asyncio.ensure_future(job.run())
     yield
     running.cancel()

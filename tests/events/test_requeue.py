@@ -18,6 +18,7 @@ from travio_inventory.events.sinks.dead_letters import Letter, SinkLetters
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.dead_letter_rows import LetterList, Status, StoredLetter
 from travio_inventory.protocol.dead_letters import TAKEN_MS, DeadLetters
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.settings import EventSettings
 from verification.kit.clocks import Clock
 from verification.kit.faulty_batches import Spoil
@@ -48,7 +49,7 @@ async def given_again(
     before = await all_of(letters, of)
     for each in before:
         await letters.want(of, each)
-    job = DeadLetterJob(letters, give, jitter=Random(1))
+    job = DeadLetterJob(letters, give, waits=StoreWaits(), jitter=Random(1))
     for _ in range(rounds):
         assert await job.round()
     found = [await letters.read(of, each.id) for each in before]
@@ -107,7 +108,7 @@ async def test_while_the_store_of_seats_is_down_letters_wait(sale: Sale, letters
     [waits] = await given_again(letters, SHOP_IN, to_the_consumer(arrivals), rounds=3)
     assert (waits.status, waits.tries) == (Status.WANTED, 0)
     sale.store.mend()
-    job = DeadLetterJob(letters, to_the_consumer(arrivals), jitter=Random(1))
+    job = DeadLetterJob(letters, to_the_consumer(arrivals), waits=StoreWaits(), jitter=Random(1))
     assert await job.round()
     over = await letters.read(SHOP_IN, waits.id)
     assert over is not None
@@ -124,7 +125,7 @@ async def test_a_process_that_dies_with_a_letter_leaves_it_to_the_next(
     await letters.want(SHOP_IN, told)
     assert await letters.take(SHOP_IN, told.id) is not None
     assert await arrivals.outcome(paid) == "booked"
-    job = DeadLetterJob(letters, to_the_consumer(arrivals), jitter=Random(1))
+    job = DeadLetterJob(letters, to_the_consumer(arrivals), waits=StoreWaits(), jitter=Random(1))
     assert await job.round()
     assert (await letters.read(SHOP_IN, told.id) or told).status is Status.WANTED
     clock.pass_ms(TAKEN_MS + 1)

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from travio_inventory.protocol.back_off import THINGS_MAX, WAITS_MS, BackOff
+from travio_inventory.protocol.store_waits import StoreWaits
 from verification.kit.clocks import Clock
 
 
@@ -18,7 +19,7 @@ def waits_ms(back_off: BackOff[str], clock: Clock, thing: str) -> int:
 
 def test_the_pause_doubles_with_each_failure_up_to_the_longest_and_a_success_ends_it() -> None:
     clock = Clock()
-    back_off = BackOff[str]("things", clock.elapsed_ms)
+    back_off = BackOff[str]("things", clock.elapsed_ms, StoreWaits())
     for expected_ms in (250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000):
         back_off.failed("a", OSError())
         assert waits_ms(back_off, clock, "a") == expected_ms
@@ -30,7 +31,7 @@ def test_the_pause_doubles_with_each_failure_up_to_the_longest_and_a_success_end
 
 
 def test_a_thing_waits_for_its_own_failures_only() -> None:
-    back_off = BackOff[str]("things", Clock().elapsed_ms)
+    back_off = BackOff[str]("things", Clock().elapsed_ms, StoreWaits())
     back_off.failed("a", OSError())
     back_off.succeeded("b")
     assert (back_off.has("a"), back_off.is_waiting("a")) == (True, True)
@@ -38,7 +39,7 @@ def test_a_thing_waits_for_its_own_failures_only() -> None:
 
 
 def test_the_things_that_failed_last_are_remembered() -> None:
-    back_off = BackOff[int]("things", Clock().elapsed_ms)
+    back_off = BackOff[int]("things", Clock().elapsed_ms, StoreWaits())
     for thing in range(THINGS_MAX):
         back_off.failed(thing, OSError())
     back_off.failed(0, OSError())
@@ -48,7 +49,7 @@ def test_the_things_that_failed_last_are_remembered() -> None:
 
 
 def test_one_line_a_minute_says_what_kind_of_failure_and_how_many_things(caplog: pytest.LogCaptureFixture) -> None:
-    back_off = BackOff[str]("partitions to sweep", Clock().elapsed_ms)
+    back_off = BackOff[str]("partitions to sweep", Clock().elapsed_ms, StoreWaits())
     for thing in "abc":
         back_off.failed(thing, OSError("no route"))
     back_off.failed("d", ValueError("rubbish"))

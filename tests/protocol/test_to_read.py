@@ -6,6 +6,7 @@ from travio_inventory.protocol import to_read
 from travio_inventory.protocol.batches import Partition, Table
 from travio_inventory.protocol.minute_cursor import Place
 from travio_inventory.protocol.rows import SEPARATOR, partition_entry
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.protocol.to_read import ToRead
 
 ENTRY = partition_entry(Partition(Table.SEAT_GROUPS, "o", "t", 0))
@@ -18,7 +19,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> ToRead:
     """It has room for two single events, and a partition."""
     monkeypatch.setattr(to_read, "SINGLES_MAX", 2)
     monkeypatch.setattr(to_read, "PLACES_MAX", 1)
-    return ToRead("events", lambda: 0)
+    return ToRead("events", lambda: 0, StoreWaits())
 
 
 def add(places: ToRead, *added: Place) -> None:

@@ -6,13 +6,18 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
 from tests.system.test_log_lines import shopping
+from travio_inventory.telemetry.outages import SAY_EVERY_S
 from verification.kit.service_process import ServiceProcess, eventually, serving
+from verification.kit.stores import services_on
+from verification.kit.trips import trip_of
+from verification.servers.cassandra import cassandra
 from verification.servers.fixtures import need
 from verification.servers.kafka import kafka
 from verification.servers.nats import nats_server
@@ -23,6 +28,24 @@ WITHIN_S = 240
 GOES_ON_S = 3
 """So long it lasts after the first line of it."""
 STANDS_STILL_S = 1.5
+AWAY_S = 75
+"""Longer than the minute in which no job repeats a line of its own."""
+WORK = "background work"
+OF_OTHERS = "figures: ", "the event loop stood still "
+TEST_S_MAX = 600
+GROUPS = 200
+HOLD_S = 20
+BUSY = {"TRAVIO_AUDIT_SECONDS": "1", "TRAVIO_STOCK_AUTOMATIC_ORDERS_SECONDS": "1"}
+
+
+async def hold_many(service: ServiceProcess) -> None:
+    """Hold a seat in each of many seat groups, for HOLD_S."""
+    trip = trip_of("many-groups", seats=GROUPS, seats_per_group=1)
+    async with service.client() as client:
+        await client.open_trip(trip)
+        await asyncio.gather(
+            *(client.hold(trip.key.trip, "S0", "S3", [seat.id], seconds=HOLD_S) for seat in trip.seats)
+        )
 
 
 class Broker(Protocol):
@@ -151,3 +174,35 @@ async def test_a_loop_that_stands_still_again_and_again_is_one_line(tmp_path: Pa
         for _ in range(GOES_ON_S):
             await is_said()
         assert len(about(service, "the event loop stood still for ")) == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.scylla
+@pytest.mark.redis
+@pytest.mark.timeout(TEST_S_MAX)
+async def test_a_store_that_goes_is_a_line_of_its_server_and_one_of_all_that_waits_for_it(tmp_path: Path) -> None:
+    """Holds run out meanwhile in many seat groups; events are under way, seats and stock are audited and ordered."""
+    need("scylla")
+    need("redis")
+    with cassandra(tmp_path / "cassandra") as database, redis_sink(tmp_path) as (_, url):
+        variables = services_on(database) | {"TRAVIO_EVENTS": f"shop={url}", **BUSY}
+        async with selling(tmp_path, **variables) as service:
+            await hold_many(service)
+            before = len(lines(service))
+            [node] = database.nodes
+            await asyncio.to_thread(node.kill)
+            await asyncio.sleep(AWAY_S)
+            await asyncio.to_thread(node.start)
+            await said(service, f"{WORK} goes on after ")
+            found = [line for line in lines(service)[before:] if not line["message"].startswith(OF_OTHERS)]
+    server = f"database server {database.hosts[0]}:{database.port}"
+    expected = [f"{server} is down: ", f"{server} is back after "]
+    expected += [f"{WORK} waits for the store: ", f"{WORK} goes on after "]
+    readiness = "not ready: store: ", "no longer so: store: "
+    each_minute = f"{server} is down for ", f"{WORK} waits for the store for "
+    lasting = [line for line in found if line["message"].startswith(each_minute)]
+    told = [text for line in found if not (text := line["message"]).startswith(each_minute + readiness)]
+    begun = [next((words for words in expected if text.startswith(words)), text) for text in told]
+    assert sorted(begun) == sorted(expected), told
+    first, last = (datetime.fromisoformat(line["at"]) for line in (found[0], found[-1]))
+    assert len(lasting) <= len(each_minute) * (last - first).total_seconds() / SAY_EVERY_S

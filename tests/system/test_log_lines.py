@@ -25,10 +25,8 @@ AWAY_S = 8
 AWAY_S_MAX = BACK_S_MAX = 60
 LINE = re.compile(r"\S+Z (?P<level>\w+) +\[(?P<pid>\d+)\] (?P<logger>[\w.]+): .*")
 PROCESSES = 2
-PROCESS_LINES_MAX = 8
-"""Of each process while the store is down: not ready, it cannot relay, the figures, ready again; it cannot sweep seats
-or stock, and which minutes of each are set aside.
-"""
+PROCESS_LINES_MAX = 6
+"""Of each process while the store is down: not ready, what waits for it, twice the figures, ready again, it goes on."""
 
 
 @asynccontextmanager

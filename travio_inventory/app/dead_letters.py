@@ -53,7 +53,7 @@ def event_jobs(
     letters, sender = dead_letters_of(settings, store), assembly.sender
     taken = inbound(settings.events_in, assembly, letters, figures, tracing)
     again = givers(taken.receptions, settings.events, relays=settings.background.relay == "on")
-    job = DeadLetterJob(letters, again, jitter=sender.random)
+    job = DeadLetterJob(letters, again, waits=sender.waits, jitter=sender.random)
     tell_letters(meters, job.counts, sender.clock)
     return {**taken.jobs, "dead letters": job.run}
 

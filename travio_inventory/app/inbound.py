@@ -62,6 +62,7 @@ def inbound(
             name,
             reception,
             own,
+            waits=sender.waits,
             jitter=sender.random,
             count=count,
             traced=(lambda _, see_through: see_through) if tracing is None else tracing.receiving,

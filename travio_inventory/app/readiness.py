@@ -8,8 +8,10 @@ from types import MappingProxyType
 import anyio
 
 from travio_inventory.app.backends import Store
+from travio_inventory.app.background.waiting_work import WaitingWork
 from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.protocol.probe import StoreProbe
+from travio_inventory.protocol.store_waits import StoreWaits
 
 LOOK_EVERY_S, LOOK_AGAIN_S = 2.0, 0.5
 """The pause between two probes of the store; and after a failed one."""
@@ -64,14 +66,14 @@ class Readiness:
             self._tell(self.is_ready)
 
 
-async def look_at_store(store: Store, readiness: Readiness, *, applied: Callable[[], int]) -> None:
-    """Note at intervals what is wrong with the store. Runs until cancelled.
+async def look_at_store(store: Store, readiness: Readiness, *, applied: Callable[[], int], waits: StoreWaits) -> None:
+    """Note at intervals what is wrong with the store, and let the log say what waits for it. Runs until cancelled.
 
     It counts as down when FAILURES_MAX probes in a row have failed and `applied`, the count of all applied batches, did
     not grow: a busy store delays a probe too long, but answers others.
     """
     probe = StoreProbe(store.batches, Random())  # noqa: S311 - spreads rows, guards nothing
-    failures, now = 0, applied()
+    work, failures, now = WaitingWork(waits), 0, applied()
     while True:
         readiness.note(KEYSPACE, store.problem())
         found = await _answer(probe.problem)
@@ -79,6 +81,7 @@ async def look_at_store(store: Store, readiness: Readiness, *, applied: Callable
         failures = failures + 1 if found and now == before else 0
         if failures in {0, FAILURES_MAX}:
             readiness.note(STORE, found if failures else "")
+        work.look(answers=not found)
         await anyio.sleep(LOOK_AGAIN_S if found else LOOK_EVERY_S)
 
 

@@ -174,12 +174,13 @@ async def _at_work(
     ):
         inventory = assembly.inventory
         tell_process(meters, settings, readiness)
+        look = partial(look_at_store, store, readiness, waits=assembly.sender.waits)
         house: dict[str, Job] = {
             "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
             "renewed files": renewals.keep_up,
-            "look at the store": partial(look_at_store, store, readiness, applied=partial(applied, figures)),
+            "look at the store": partial(look, applied=partial(applied, figures)),
             **store.jobs,
-            **watched_trips(settings.metrics, inventory, meters),
+            **watched_trips(settings.metrics, assembly, meters),
         }
         background = _background_jobs(settings, assembly, store, figures, meters, tracing) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
@@ -369,7 +370,7 @@ def _background_jobs(
     meters: Meters,
     tracing: "Tracing | None",
 ) -> dict[str, Job]:
-    background = settings.background
+    background, waits = settings.background, assembly.sender.waits
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     jobs = background_jobs(
         assembly.inventory,
@@ -377,13 +378,16 @@ def _background_jobs(
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,
         forgot=partial(count_visits, figures),
+        waits=waits,
         jitter=jitter,
     )
     count, missed = partial(_count_fault, figures), partial(_count_missed, figures)
     if background.audit_seconds:
-        jobs["auditor"] = AuditJob(assembly.inventory.audit_trips, count=count, missed=missed, jitter=jitter).run
+        jobs["auditor"] = AuditJob(
+            assembly.inventory.audit_trips, count=count, missed=missed, waits=waits, jitter=jitter
+        ).run
     if assembly.stock is not None:
-        jobs |= stock_jobs(assembly.stock, settings, count_fault=count, missed=missed, jitter=jitter)
+        jobs |= stock_jobs(assembly.stock, settings, count_fault=count, missed=missed, waits=waits, jitter=jitter)
     return {**jobs, **event_jobs(settings, assembly, store, figures, meters, tracing)}
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 
+from travio_inventory.app.assemble import Assembly
 from travio_inventory.app.background import Job
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.commands import SeatMapQuery, TripId
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.summary import summaries
@@ -26,12 +28,12 @@ log = logging.getLogger(__name__)
 STATES = ("free", "held", "sold", "blocked")
 
 
-def watched_trips(metrics: MetricsSettings, inventory: Inventory, meters: Meters) -> dict[str, Job]:
+def watched_trips(metrics: MetricsSettings, assembly: Assembly, meters: Meters) -> dict[str, Job]:
     """The job that reads the seats of the trips that the settings name, if they name any."""
     trips = [TripKey(*named) for named in trips_in(metrics.watched_trips)]
     if not trips:
         return {}
-    watched = WatchedTrips(inventory, trips, every_s=metrics.watch_seconds)
+    watched = WatchedTrips(assembly.inventory, trips, assembly.sender.waits, every_s=metrics.watch_seconds)
     meters.read(TRIP_SEATS, watched.seats)
     return {"watched trips": watched.run}
 
@@ -39,9 +41,10 @@ def watched_trips(metrics: MetricsSettings, inventory: Inventory, meters: Meters
 class WatchedTrips:
     """Counts the seats of these trips over their whole route: a seat is free if it is free all the way."""
 
-    def __init__(self, inventory: Inventory, trips: Sequence[TripKey], *, every_s: float) -> None:
+    def __init__(self, inventory: Inventory, trips: Sequence[TripKey], waits: StoreWaits, *, every_s: float) -> None:
         self._inventory = inventory
         self._trips = trips
+        self._waits = waits
         self._every_s = every_s
         self._seats: dict[TripKey, Counter[str]] = {}
         self._log_throttle = LogThrottle(seconds=3_600)
@@ -58,6 +61,8 @@ class WatchedTrips:
                     self._seats[trip] = await self._counted(trip)
                 except Refusal as refusal:
                     self._seats.pop(trip, None)
+                    if self._waits.heard(f"watch trip {trip.trip} of {trip.organization}", refusal):
+                        continue
                     if self._log_throttle.may_log((trip, refusal.reason)):
                         log.warning(
                             "the seats of trip %s of %s are not known: %s",

@@ -1,4 +1,7 @@
-"""Sets aside what fails, with back-off, so that a round goes on with the rest; logs it at most once a minute."""
+"""Sets aside what fails, with back-off, so that a round goes on with the rest; logs it at most once a minute.
+
+What fails because the store does not answer is not logged here (`store_waits`).
+"""
 
 import logging
 from collections import OrderedDict
@@ -7,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.protocol.store_waits import StoreWaits
 
 THINGS_MAX = 10_000
 WAITS_MS = (250, 15_000)
@@ -25,8 +29,9 @@ class _Failed(NamedTuple):
 class BackOff(Generic[K]):
     """Remembers the THINGS_MAX things that failed last; one that is forgotten is only retried sooner."""
 
-    def __init__(self, what: str, elapsed_ms: Callable[[], int]) -> None:
+    def __init__(self, what: str, elapsed_ms: Callable[[], int], waits: StoreWaits) -> None:
         self._what = what
+        self._waits = waits
         self._elapsed_ms = elapsed_ms
         self._failed: OrderedDict[K, _Failed] = OrderedDict()
         self._log_throttle = LogThrottle()
@@ -42,7 +47,7 @@ class BackOff(Generic[K]):
         self._failed[thing] = _Failed(self._elapsed_ms() + wait_ms, wait_ms)
         if len(self._failed) > THINGS_MAX:
             self._failed.popitem(last=False)
-        if self._log_throttle.may_log(type(error).__name__):
+        if not self._waits.heard(f"{self._what}: {thing}", error) and self._log_throttle.may_log(type(error).__name__):
             log.warning(
                 "%s: %d set aside, retried within %d s, the others go on; %s: %s",
                 self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, error_in_words(error),

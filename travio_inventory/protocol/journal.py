@@ -70,8 +70,9 @@ class EventJournal:
             until=self._until,
             part=part and part.slice,
             fence=part and part.fence,
+            waits=sender.waits,
         )
-        self._to_read = ToRead(f"events for {sink}", sender.clock.elapsed_ms)
+        self._to_read = ToRead(f"events for {sink}", sender.clock.elapsed_ms, sender.waits)
         self._recent: RecentEvents | None = None
         self._open = 0
         self._is_new = True  # it is not known yet how far what is taken up reaches

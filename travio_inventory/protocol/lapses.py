@@ -78,9 +78,13 @@ class LapseFinder(Generic[H]):
         self._rolling = holds.rolling
         self._clock = sender.clock
         self._minutes = MinuteCursor(
-            sender.batches, expiry_of(holds.resource.table), sender.clock, sender.rules.retention.entries_s
+            sender.batches,
+            expiry_of(holds.resource.table),
+            sender.clock,
+            sender.rules.retention.entries_s,
+            waits=sender.waits,
         )
-        self._back_off = BackOff[Partition]("partitions to sweep", sender.clock.elapsed_ms)
+        self._back_off = BackOff[Partition]("partitions to sweep", sender.clock.elapsed_ms, sender.waits)
         self._everywhere = everywhere
         self._live: Collection[Partition] = ()
         self._last_reads: dict[Partition, _LastRead] = {}

@@ -36,6 +36,7 @@ from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of, minute
 from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.rows import number
 from travio_inventory.protocol.slices import SLICES, slice_of
+from travio_inventory.protocol.store_waits import StoreWaits
 
 SETTLES_MS = (15_000, 130_000)
 """How long after its end a minute is visited again: after slow batches, and after all but the latest.
@@ -109,6 +110,7 @@ class MinuteCursor:
     until: PublishedUntil | None = None
     part: int | None = None
     fence: Callable[[], Write] | None = None
+    waits: StoreWaits = field(default_factory=StoreWaits)
     first: int = 0
     back_off: BackOff[int] = field(init=False)
     unread: set[int] = field(default_factory=set)
@@ -122,7 +124,7 @@ class MinuteCursor:
     _latest_ms: int = 0
 
     def __post_init__(self) -> None:
-        self.back_off = BackOff(f"minutes of {self._name}", self.clock.elapsed_ms)
+        self.back_off = BackOff(f"minutes of {self._name}", self.clock.elapsed_ms, self.waits)
 
     async def begin(self, now_ms: int) -> None:
         """Read where the last job stopped; go back if that is ahead of the present. Raises StoreUnavailable."""

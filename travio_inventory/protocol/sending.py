@@ -24,6 +24,7 @@ from travio_inventory.protocol.hold import DIGEST_CHARS, Recorded
 from travio_inventory.protocol.local_signals import LocalSignals
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.step_counts import ReadsThatSettle, StepCounts
+from travio_inventory.protocol.store_waits import StoreWaits
 
 PAUSE_S = (0.005, 0.050)
 
@@ -51,6 +52,7 @@ class Sender:
         self.random = random
         self.epochs = Epochs(batches, clock, background)
         self.signals = LocalSignals()
+        self.waits = StoreWaits()
         self._entries = index_entries.DurableEntries(clock, known_s=rules.retention.known_s)
 
     def through(self, batches: Batches) -> "Sender":

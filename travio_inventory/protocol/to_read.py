@@ -9,6 +9,7 @@ from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.event_places import row_id_in, unit_of
 from travio_inventory.protocol.minute_cursor import Place
+from travio_inventory.protocol.store_waits import StoreWaits
 
 PLACES_MAX = 10_000
 """While more partitions wait to be read, no further epochs are read."""
@@ -21,8 +22,8 @@ partitions may be published again.
 class ToRead:
     """Places, each with the event row id from which it is to be read; those that failed wait."""
 
-    def __init__(self, what: str, elapsed_ms: Callable[[], int]) -> None:
-        self.back_off = BackOff[Place](what, elapsed_ms)
+    def __init__(self, what: str, elapsed_ms: Callable[[], int], waits: StoreWaits) -> None:
+        self.back_off = BackOff[Place](what, elapsed_ms, waits)
         self._partitions: dict[Place, str] = {}
         self._singles: dict[Place, str] = {}
         self._aside: set[str] = set()

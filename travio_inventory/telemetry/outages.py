@@ -11,7 +11,7 @@ STEADY_S = 10.0
 
 class Outages:
     """Logs the state of one server. One that keeps coming back for less than STEADY_S is logged once a minute, with how
-    often. For one thread.
+    often. For one thread. `down` and `back` are what it is called to be so.
     """
 
     def __init__(
@@ -19,11 +19,14 @@ class Outages:
         log: logging.Logger,
         name: str,
         *,
+        down: str = "is down",
+        back: str = "is back",
         say_every_s: float = SAY_EVERY_S,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._name = name
+        self._down = f"{name} {down}"
+        self._back = f"{name} {back}"
         self._say_every_s = say_every_s
         self._now_s = now_s
         self._why = ""
@@ -48,14 +51,14 @@ class Outages:
                 self._said_at_s = float("-inf")
             self.look()
 
-    def came(self) -> None:
-        """The server is back; a repetition changes nothing."""
+    def came(self, *, ago_s: float = 0.0) -> None:
+        """The server is back, or came so long ago; a repetition changes nothing."""
         if self._down_since_s is None:
             return
-        self._came_at_s = self._now_s()
+        self._came_at_s = self._now_s() - ago_s
         lasted_s, self._down_since_s = self._came_at_s - self._down_since_s, None
         if self._is_said:
-            self._log.info("%s is back after %.1f s%s", self._name, lasted_s, self._cost())
+            self._log.info("%s after %.1f s%s", self._back, lasted_s, self._cost())
             self._is_said = False
 
     def missed(self) -> None:
@@ -68,11 +71,12 @@ class Outages:
             return
         self._said_at_s = self._now_s()
         if self._is_said:
-            self._log.warning("%s is down for %.0f s%s", self._name, self._now_s() - self._down_since_s, self._cost())
+            cost = self._cost() or f": {self._why}"
+            self._log.warning("%s for %.0f s%s", self._down, self._now_s() - self._down_since_s, cost)
             return
         self._is_said = True
         again = f", {self._times} times so far" if self._times > 1 else ""
-        self._log.warning("%s is down%s: %s", self._name, again, self._why)
+        self._log.warning("%s%s: %s", self._down, again, self._why)
         self._times = 0
 
     def _cost(self) -> str:

@@ -24,6 +24,7 @@ from travio_inventory.events.inbound.reception import Reception
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, Way
 from travio_inventory.protocol.dead_letters import DeadLetters
+from travio_inventory.protocol.store_waits import StoreWaits
 from verification.servers.kafka import Kafka
 from verification.servers.rabbitmq import RabbitServer
 
@@ -51,7 +52,9 @@ class Broker:
         """A consumer of one process."""
         [(name, source)] = parse_sources(self.url)
         letters = SourceLetters(self.letters, name, SystemClock())
-        delivery = Delivery(name, arrivals.reception, letters, jitter=Random(1), count=lambda *_: None)
+        delivery = Delivery(
+            name, arrivals.reception, letters, waits=StoreWaits(), jitter=Random(1), count=lambda *_: None
+        )
         if isinstance(source, KafkaSource):
             return KafkaConsumer(name, source, delivery)
         assert isinstance(source, RabbitSource)

@@ -21,6 +21,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.kernel.trace_context import CURRENT
 from travio_inventory.protocol.dead_letters import DeadLetters, NoRoom
 from travio_inventory.protocol.inbox import Inbox
+from travio_inventory.protocol.store_waits import StoreWaits
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
 
@@ -35,7 +36,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def delivering(reception: Reception, letters: DeadLetters, counts: Counter[str]) -> Delivery:
     own = SourceLetters(letters, "shop", SystemClock())
-    return Delivery("shop", reception, own, jitter=Random(1), count=lambda fate, _: counts.update([fate]))
+    return Delivery(
+        "shop", reception, own, waits=StoreWaits(), jitter=Random(1), count=lambda fate, _: counts.update([fate])
+    )
 
 
 def receiving(sale: Sale, reactions: Reactions) -> Reception:
@@ -102,7 +105,14 @@ async def test_a_letter_that_cannot_be_kept_is_never_given_up(arrivals: Arrivals
     """Whatever is wrong: a message that is neither done nor kept would be lost."""
     letters, counts = in_memory(), Counter[str]()
     own = Stumbling(letters, *[error] * 2 * BUGS_MAX)
-    one = Delivery("shop", arrivals.reception, own, jitter=Random(1), count=lambda fate, _: counts.update([fate]))
+    one = Delivery(
+        "shop",
+        arrivals.reception,
+        own,
+        waits=StoreWaits(),
+        jitter=Random(1),
+        count=lambda fate, _: counts.update([fate]),
+    )
     await one.see_through(message(b"{"))
     assert (own.errors, counts, one.waiting) == ([], {"dead letter": 1}, 0)
     assert [letter.reason for letter in await whole(letters, SHOP_IN)] == ["NOT_JSON"]

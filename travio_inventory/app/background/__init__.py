@@ -17,6 +17,7 @@ from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.protocol.batches import Partition, Table
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.visited import Visited
@@ -48,6 +49,7 @@ def background_jobs(
     sweep_interval_ms: int,
     relay_interval_ms: int,
     forgot: Callable[[Visited[TripKey]], None],
+    waits: StoreWaits,
     jitter: Random,
 ) -> dict[str, Job]:
     """Sweep, open and forget trips, and relay events to each sink separately: each job by name, until cancelled.
@@ -56,9 +58,17 @@ def background_jobs(
     sweep, forget = partial(inventory.expire_holds, HOUSE), partial(inventory.forget_trips, HOUSE)
     go_on = partial(inventory.go_on_opening, HOUSE)
     jobs: dict[str, Job] = {
-        "sweeper": VisitJob("sweep", sweep, trip=_trip_of_group, interval_ms=sweep_interval_ms, jitter=jitter).run,
+        "sweeper": VisitJob(
+            "sweep", sweep, trip=_trip_of_group, interval_ms=sweep_interval_ms, waits=waits, jitter=jitter
+        ).run,
         "opening of trips": VisitJob(
-            "open trips", go_on, named=_trip_named, trip=_trip_of, interval_ms=OPEN_INTERVAL_MS, jitter=jitter
+            "open trips",
+            go_on,
+            named=_trip_named,
+            trip=_trip_of,
+            interval_ms=OPEN_INTERVAL_MS,
+            waits=waits,
+            jitter=jitter,
         ).run,
         "forgetting of trips": VisitJob(
             "forget trips",
@@ -67,14 +77,17 @@ def background_jobs(
             trip=_trip_of,
             count=forgot,
             interval_ms=FORGET_INTERVAL_MS,
+            waits=waits,
             jitter=jitter,
         ).run,
     }
     for name, relay in relays.items():
         outages = Outages(log, f"the sink {name}")
-        jobs[f"relay to {name}"] = RelayJob(name, relay, outages, interval_ms=relay_interval_ms, jitter=jitter).run
+        jobs[f"relay to {name}"] = RelayJob(
+            name, relay, outages, interval_ms=relay_interval_ms, waits=waits, jitter=jitter
+        ).run
         if relay.own is not None:
-            jobs[f"own events to {name}"] = OwnEventsJob(name, relay.own, outages, jitter=jitter).run
+            jobs[f"own events to {name}"] = OwnEventsJob(name, relay.own, outages, waits=waits, jitter=jitter).run
     return jobs
 
 

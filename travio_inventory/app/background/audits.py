@@ -5,10 +5,12 @@ from collections.abc import Callable
 from random import Random
 
 from travio_inventory.app.background.pace import Pace
-from travio_inventory.app.background.unchecked import Missed, Unchecked, What
+from travio_inventory.app.background.unchecked import EdgeUnseen, Missed, What
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.audit.findings import Audited, Fault
 from travio_inventory.seats.use_cases.audit_trips import AuditTrips
 
@@ -24,12 +26,16 @@ class AuditJob:
     what could not be checked.
     """
 
-    def __init__(self, audits: AuditTrips, *, count: Callable[[Fault], None], missed: Missed, jitter: Random) -> None:
+    def __init__(
+        self, audits: AuditTrips, *, count: Callable[[Fault], None], missed: Missed, waits: StoreWaits, jitter: Random
+    ) -> None:
         self._audits = audits
         self._count = count
         self._pace = Pace(interval_ms=LOOK_EVERY_MS, jitter=jitter)
         self._log_throttle = LogThrottle()
-        self._groups, self._edge = (Unchecked(what, log, missed) for what in (What.GROUP, What.EDGE))
+        self._missed = missed
+        self._waits = waits
+        self._edge = EdgeUnseen(log, missed)
 
     async def run(self) -> None:
         """Audit until cancelled."""
@@ -41,8 +47,7 @@ class AuditJob:
             for key in await self._audits.due(HOUSE):
                 self._tell(await self._audits.one(HOUSE, key))
         except BackendUnavailable as error:
-            if self._log_throttle.may_log(str(error)):
-                log.warning("cannot audit trips now: %s", error)
+            self._waits.heard("audit trips", error)
             return False
         return True
 
@@ -54,6 +59,8 @@ class AuditJob:
         if not audited.groups:
             return
         trip, about = f"trip {audited.trip.trip} of {audited.trip.organization}", audited.trip.trip
-        group, why = next(iter(audited.unread.items()), (0, ""))
-        self._groups.note(len(audited.unread), f"{trip}, group {group}: {why}", trip=about)
+        if audited.unread:
+            self._missed(What.GROUP, len(audited.unread))
+            group, why = next(iter(audited.unread.items()))
+            self._waits.heard(f"audit {trip}, group {group}", StoreUnavailable(why))
         self._edge.note(audited.edge_unseen, f"{trip}: the edge does not say what it remembers", trip=about)

@@ -13,6 +13,7 @@ from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol.dead_letter_rows import DeadLetter, LetterList, StoredLetter
 from travio_inventory.protocol.dead_letters import Count, DeadLetters
+from travio_inventory.protocol.store_waits import StoreWaits
 
 LOOK_EVERY_MS = 2_000
 COUNT_EVERY_S = 30.0
@@ -48,10 +49,13 @@ Give: TypeAlias = Callable[[DeadLetter], Awaitable[Given]]
 class DeadLetterJob:
     """No error ends it. `counts` are the letters of each list, as they were counted last."""
 
-    def __init__(self, letters: DeadLetters, givers: Mapping[LetterList, Give], *, jitter: Random) -> None:
+    def __init__(
+        self, letters: DeadLetters, givers: Mapping[LetterList, Give], *, waits: StoreWaits, jitter: Random
+    ) -> None:
         self.counts: dict[LetterList, Count] = {}
         self._letters = letters
         self._givers = givers
+        self._waits = waits
         self._counted_s = -COUNT_EVERY_S
         self._pace = Pace(interval_ms=LOOK_EVERY_MS, jitter=jitter)
         self._log_throttle = LogThrottle(now_s=anyio.current_time)
@@ -68,7 +72,7 @@ class DeadLetterJob:
                     await self._one(of, letter_id, give)
             await self._count()
         except Exception as failed:  # noqa: BLE001 - the next round may succeed; it is logged
-            if self._log_throttle.may_log(type(failed).__name__):
+            if not self._waits.heard("dead letters", failed) and self._log_throttle.may_log(type(failed).__name__):
                 log.warning("dead letters cannot be seen to now: %s", error_in_words(failed))
             return False
         return True
@@ -82,8 +86,9 @@ class DeadLetterJob:
             given = await self._given(told, give)
         except (TryLater, RetryableRefusal) as failed:
             await self._letters.let_go(of, told)
-            if self._log_throttle.may_log(of.bucket):
-                log.warning("dead letter %s of %s is given later: %s", letter_id, of.of, failed)
+            said = f"dead letter {letter_id} of {of.of}"
+            if not self._waits.heard(said, failed) and self._log_throttle.may_log(of.bucket):
+                log.warning("%s is given later: %s", said, failed)
             return
         if isinstance(given, Ended):
             await self._letters.end(of, told, given.outcome)

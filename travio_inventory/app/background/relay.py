@@ -10,6 +10,7 @@ from travio_inventory.app.relaying import Relay
 from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.events import SinkDown
 from travio_inventory.kernel.log_throttle import LogThrottle
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.telemetry.outages import Outages
 
 LATE_MS = 60_000
@@ -25,10 +26,13 @@ log = logging.getLogger(__name__)
 class RelayJob:
     """No error ends it: what was not published is retried in the next round. `outages` are those of the sink."""
 
-    def __init__(self, sink: str, relay: Relay, outages: Outages, *, interval_ms: int, jitter: Random) -> None:
+    def __init__(
+        self, sink: str, relay: Relay, outages: Outages, *, interval_ms: int, waits: StoreWaits, jitter: Random
+    ) -> None:
         self._sink = sink
         self._relay = relay
         self._outages = outages
+        self._waits = waits
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._log_throttle = LogThrottle(now_s=anyio.current_time)
 
@@ -37,20 +41,21 @@ class RelayJob:
         await self._pace.keep(self._round, self._relay.news)
 
     async def _round(self) -> bool:
+        went_well = False
         try:
             if await self._relay.round():
                 self._outages.came()
+            went_well = True
         except SinkDown as down:
             self._outages.went(str(down))
             self._outages.look()
-            return False
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
+            if self._waits.heard(f"relay events to {self._sink}", error):
+                return False
             if self._log_throttle.may_log(type(error).__name__):
                 log.warning("cannot relay events to %s, retrying: %s", self._sink, error_in_words(error))
-            return False
-        finally:
-            self._say_lag()
-        return True
+        self._say_lag()
+        return went_well
 
     def _say_lag(self) -> None:
         lag_ms, left_s, kept_s = self._relay.lag_ms(), self._relay.forgotten_in_s(), self._relay.kept_s

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from travio_inventory.app.background.audits import ADVICE
 from travio_inventory.app.background.pace import Pace
-from travio_inventory.app.background.unchecked import Missed, Unchecked, What
+from travio_inventory.app.background.unchecked import Missed, What
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.protocol.store_waits import StoreWaits
 
 if TYPE_CHECKING:
     from travio_inventory.stock.audit.findings import AuditedStock, StockFault
@@ -28,13 +30,20 @@ class StockAuditJob:
     """
 
     def __init__(
-        self, audits: "AuditStock", *, count: "Callable[[StockFault], None]", missed: Missed, jitter: Random
+        self,
+        audits: "AuditStock",
+        *,
+        count: "Callable[[StockFault], None]",
+        missed: Missed,
+        waits: StoreWaits,
+        jitter: Random,
     ) -> None:
         self._audits = audits
         self._count = count
         self._pace = Pace(interval_ms=LOOK_EVERY_MS, jitter=jitter)
         self._log_throttle = LogThrottle()
-        self._entries = Unchecked(What.STOCK, log, missed)
+        self._missed = missed
+        self._waits = waits
 
     async def run(self) -> None:
         """Audit until cancelled."""
@@ -46,8 +55,7 @@ class StockAuditJob:
             for at in await self._audits.due(HOUSE):
                 self._tell(await self._audits.one(HOUSE, at, in_short=True))
         except BackendUnavailable as error:
-            if self._log_throttle.may_log(str(error)):
-                log.warning("cannot audit stock now: %s", error)
+            self._waits.heard("audit stock", error)
             return False
         return True
 
@@ -56,5 +64,7 @@ class StockAuditJob:
             self._count(finding.fault)
             if self._log_throttle.may_log(finding.fault):
                 log.error("audit: %s: %s", finding, ADVICE)
-        why = f"{audited.at.name} of {audited.at.organization}: {audited.unread}"
-        self._entries.note(bool(audited.unread), why)
+        if audited.unread:
+            self._missed(What.STOCK, 1)
+            entry = f"{audited.at.name} of {audited.at.organization}"
+            self._waits.heard(f"audit {entry}", StoreUnavailable(audited.unread))

@@ -1,4 +1,4 @@
-"""What an auditor cannot check, since the store or the edge does not answer: counted, and logged once an incident."""
+"""What an auditor cannot check, since the store or the edge does not answer; of the edge, a line an incident."""
 
 import logging
 import time
@@ -21,13 +21,10 @@ Missed = Callable[[What, int], None]
 """Hears how many were not checked."""
 
 
-class Unchecked:
-    """One kind of what is looked at. A line when it begins, at most once a minute, and one when it is over."""
+class EdgeUnseen:
+    """What the edge remembers. A line when it begins, at most once a minute, and one when it is over."""
 
-    def __init__(
-        self, what: What, log: logging.Logger, missed: Missed, *, now_s: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._what = what
+    def __init__(self, log: logging.Logger, missed: Missed, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._log = log
         self._missed = missed
         self._log_throttle = LogThrottle(now_s=now_s)
@@ -37,11 +34,11 @@ class Unchecked:
     def note(self, count: int, why: str, *, trip: str = "") -> None:
         """So many of those that were looked at just now were not checked; 0 = all of them were."""
         if count:
-            self._missed(self._what, count)
+            self._missed(What.EDGE, count)
             self._count += count
-            if not self._is_told and self._log_throttle.may_log(self._what):
+            if not self._is_told and self._log_throttle.may_log(What.EDGE):
                 self._is_told = True
                 self._log.warning("audit: cannot check: %s", why, extra={"trip": trip})
         elif self._is_told:
-            self._log.info("audit: checks each %s again; %d were not checked", self._what, self._count)
+            self._log.info("audit: checks each edge again; %d were not checked", self._count)
             self._is_told, self._count = False, 0

@@ -9,6 +9,7 @@ from travio_inventory.app.background.pace import Pace
 from travio_inventory.kernel.error_words import error_in_words
 from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.use_cases.visited import Visited
 
 K = TypeVar("K")
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 class VisitJob(Generic[K]):
     """No error ends it; `count` hears of each round. Each place that fails is logged at most once a minute, with its
-    trace if it is a bug, and with the `trip` that it is of.
+    trace if it is a bug, and with the `trip` that it is of; but not if it waits for the store.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class VisitJob(Generic[K]):
         trip: Callable[[K], str] = lambda _: "",
         count: Callable[[Visited[K]], None] = lambda _: None,
         interval_ms: int,
+        waits: StoreWaits,
         jitter: Random,
     ) -> None:
         self._verb = verb
@@ -37,6 +39,7 @@ class VisitJob(Generic[K]):
         self._named = named
         self._trip = trip
         self._count = count
+        self._waits = waits
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._log_throttle = LogThrottle()
 
@@ -57,6 +60,8 @@ class VisitJob(Generic[K]):
         return not visited.failures or len(visited.failures) < visited.count
 
     def _say(self, place: str, error: Exception, *, trip: str = "") -> None:
+        if self._waits.heard(f"{self._verb}: {place}".removesuffix(": "), error):
+            return
         if self._log_throttle.may_log(place or type(error).__name__):
             trace = None if isinstance(error, Refusal | OSError) else error
             said = self._verb, place, error_in_words(error)

@@ -16,6 +16,7 @@ from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.kernel.trace_context import CURRENT, TraceParent, read_trace_parent
 from travio_inventory.protocol.dead_letters import NoRoom
+from travio_inventory.protocol.store_waits import StoreWaits
 
 WAIT_S = (0.1, 10.0)
 """The first pause before a message is tried again, and the longest."""
@@ -42,6 +43,7 @@ class Delivery:
         reception: Reception,
         letters: SourceLetters,
         *,
+        waits: StoreWaits,
         jitter: Random,
         count: Count,
         traced: Callable[[str, _SeeThrough], _SeeThrough] = lambda _, see_through: see_through,
@@ -52,6 +54,7 @@ class Delivery:
         self._name = name
         self._reception = reception
         self._letters = letters
+        self._waits = waits
         self._jitter = jitter
         self._count = count
         self._log_throttle = LogThrottle(now_s=anyio.current_time)
@@ -90,21 +93,22 @@ class Delivery:
         failures = bugs = 0
         try:
             while True:
+                failed: Exception
                 try:
                     return await attempt()
                 except (RetryableRefusal, NoRoom) as refusal:
-                    why = error_in_words(refusal)
+                    failed = refusal
                 except Exception as bug:
                     bugs += 1
-                    why = error_in_words(bug)
+                    failed = bug
                     if self._log_throttle.may_log(type(bug).__name__):
                         log.exception("events of %s: unexpected error", self._name)
                     if bugs >= BUGS_MAX and given_up is not None:
-                        return given_up(why)
+                        return given_up(error_in_words(bug))
                 failures += 1
                 self.waiting += failures == 1
-                if self._log_throttle.may_log("waiting"):
-                    log.warning("events of %s wait, and are tried again: %s", self._name, why)
+                if not self._waits.heard(f"events of {self._name}", failed) and self._log_throttle.may_log("waiting"):
+                    log.warning("events of %s wait, and are tried again: %s", self._name, error_in_words(failed))
                 await anyio.sleep(self._wait_s(failures))
         finally:
             self.waiting -= failures > 0
