@@ -63,13 +63,13 @@ def sweeper(rounds: Rounds, interval_ms: int = INTERVAL_MS) -> VisitJob[Partitio
     return VisitJob("sweep", rounds, interval_ms=interval_ms, waits=StoreWaits(), jitter=Random(1))
 
 
-def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
+def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0, waits: StoreWaits | None = None) -> RelayJob:
     return RelayJob(
         "there",
         Relay(rounds, lambda: lag_ms, KEPT_S, lambda: 0),
         outages(),
         interval_ms=INTERVAL_MS,
-        waits=StoreWaits(),
+        waits=waits or StoreWaits(),
         jitter=Random(1),
     )
 
@@ -114,6 +114,16 @@ async def test_a_sink_that_is_behind_is_named_once_a_minute(caplog: pytest.LogCa
     rounds = Rounds(last=0)
     await while_running(relay(rounds, lag_ms=LATE_MS).run, partial(rounds.reached, 5))
     assert caplog.messages == ["events for there are 60 s behind; other sinks go on"]
+
+
+@pytest.mark.parametrize(("lag_ms", "said"), [(LATE_MS, []), (KEPT_S * 900, ["events for there are 12960 s behind"])])
+async def test_while_the_store_is_away_a_sink_is_behind_only_if_events_may_be_lost_to_it(
+    lag_ms: int, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds, waits = Rounds(last=0), StoreWaits()
+    waits.heard("sweep", BackendUnavailable())
+    await while_running(relay(rounds, lag_ms, waits).run, partial(rounds.reached, 5))
+    assert [line.partition(",")[0] for line in caplog.messages] == said
 
 
 async def test_a_sink_that_is_down_is_one_line_whatever_it_says_to_whom_and_one_when_it_is_back(

@@ -9,12 +9,15 @@ class StoreWaits:
     """What failed because the store did not answer, or was too busy to."""
 
     def __init__(self) -> None:
+        self.lasts = False
+        """Whether anything failed since it was last known that all goes on."""
         self._first = ""
 
     def heard(self, work: str, error: BaseException) -> bool:
         """Whether that is why the work failed; then nobody else logs it."""
         if not isinstance(error, StoreUnavailable | BackendUnavailable | OutcomeUnknown | Overloaded):
             return False
+        self.lasts = True
         self._first = self._first or f"{work}: {error_in_words(error)}"
         return True
 

@@ -41,27 +41,28 @@ class RelayJob:
         await self._pace.keep(self._round, self._relay.news)
 
     async def _round(self) -> bool:
-        went_well = False
         try:
             if await self._relay.round():
                 self._outages.came()
-            went_well = True
         except SinkDown as down:
             self._outages.went(str(down))
             self._outages.look()
+            return False
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
-            if self._waits.heard(f"relay events to {self._sink}", error):
-                return False
-            if self._log_throttle.may_log(type(error).__name__):
+            heard = self._waits.heard(f"relay events to {self._sink}", error)
+            if not heard and self._log_throttle.may_log(type(error).__name__):
                 log.warning("cannot relay events to %s, retrying: %s", self._sink, error_in_words(error))
-        self._say_lag()
-        return went_well
+            return False
+        finally:
+            self._say_lag()
+        return True
 
     def _say_lag(self) -> None:
         lag_ms, left_s, kept_s = self._relay.lag_ms(), self._relay.forgotten_in_s(), self._relay.kept_s
-        if lag_ms < LATE_MS or not self._log_throttle.may_log("lag"):
+        is_near = left_s <= kept_s * NEAR
+        if lag_ms < LATE_MS or (self._waits.lasts and not is_near) or not self._log_throttle.may_log("lag"):
             return
-        if left_s > kept_s * NEAR:
+        if not is_near:
             log.warning("events for %s are %d s behind; other sinks go on", self._sink, lag_ms // 1_000)
             return
         what = f"the oldest is forgotten in {left_s} s" if left_s else f"what is older than {kept_s} s is lost to it"

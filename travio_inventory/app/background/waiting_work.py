@@ -31,3 +31,4 @@ class WaitingWork:
             self._outages.look()
         elif answers and (quiet_s := anyio.current_time() - self._failed_s) >= QUIET_S:
             self._outages.came(ago_s=quiet_s)
+            self._waits.lasts = False
