@@ -50,7 +50,7 @@ chaos: $(READY)  ## Real processes on a bad day: kills, partitions, clocks, floo
 attack: $(READY)  ## Attack a service while well-behaved callers go on: what each attack gets, what it costs the others
 	$(BIN)/python -m verification.attack
 
-proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
+proof: $(READY)  ## Try to break every promise, for an hour, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
 	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
 
 kubernetes: $(READY)  ## Try deploy/kubernetes on a real control plane, which is built at the first run (needs Go)
@@ -62,7 +62,7 @@ mutants: $(READY)  ## Change the code in every small way: does a test fail? ONLY
 check: $(READY)  ## Everything that CI runs: style, then all tests
 	$(MAKE) style crash-points test-servers test-once test
 
-check-all: $(READY)  ## Everything to check before a release, for an hour: CI, then every proof (docs/proof.md)
+check-all: $(READY)  ## Everything to check before a release, for three hours: CI, then every proof (docs/proof.md)
 	$(MAKE) check test-thorough && TRAVIO_TEST_REDIS=valkey $(BIN)/pytest -q tests/edge -m redis --ignore tests/edge/test_redis_protected.py && $(MAKE) proof
 
 style: $(READY)  ## Check style, types and layers

@@ -93,7 +93,7 @@ def parts(asked: argparse.Namespace) -> list[Part]:
                 f"crowds that want 100 units of stock, one of twenty batches fails, on {name}",
                 ("stock_load", "contended", "--on", on, "--rounds", str(rounds), "--seed", str(asked.seed)),
             )
-            for on, name, rounds in (("sqlite", "SQLite", 40), ("cql", "a CQL server", 4))
+            for on, name, rounds in (("sqlite", "SQLite", 40), ("cql", "a CQL server", 1))
         ),
         Part("attacks on the gRPC server", ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS))),
         Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
