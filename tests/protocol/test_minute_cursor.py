@@ -24,6 +24,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE, SET_BACK_MS, MinuteCursor, Place
 from travio_inventory.protocol.published_until import PublishedUntil
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import START_MS, Clock
 
@@ -77,7 +78,7 @@ def store() -> Spoiled:
 
 
 def cursor_of(store: Spoiled, clock: Clock, *, reader: str = "", look_back: int = 2) -> MinuteCursor:
-    return MinuteCursor(store, Index.EXPIRY, clock, KEEP_S, look_back=look_back, reader=reader)
+    return MinuteCursor(store, Index.EXPIRY, clock, KEEP_S, look_back=look_back, reader=reader, waits=StoreWaits())
 
 
 async def note(store: Spoiled, minute: int, *entries: str) -> None:
@@ -297,7 +298,9 @@ async def test_a_reader_stores_where_it_began_with_the_moment_that_it_has_every_
 ) -> None:
     """So that a second one of its name does not begin later, and one that had stood still knows what it missed."""
     until = PublishedUntil("far", clock, kept_s=14_400)
-    minutes = MinuteCursor(store, Index.EXPIRY, clock, KEEP_S, look_back=3, reader="far", until=until)
+    minutes = MinuteCursor(
+        store, Index.EXPIRY, clock, KEEP_S, look_back=3, reader="far", until=until, waits=StoreWaits()
+    )
     await minutes.begin(START_MS)
     until_row = RowKey(Kind.CURSOR, "until")
     partition = Partition(Table.CURSORS, "", "expiry of far")
@@ -305,7 +308,7 @@ async def test_a_reader_stores_where_it_began_with_the_moment_that_it_has_every_
     assert store.sent == [(partition, writes, ())]
     clock.pass_s(20_000)
     late = PublishedUntil("far", clock, kept_s=14_400)
-    again = MinuteCursor(store, Index.EXPIRY, clock, KEEP_S, look_back=3, reader="far", until=late)
+    again = MinuteCursor(store, Index.EXPIRY, clock, KEEP_S, look_back=3, reader="far", until=late, waits=StoreWaits())
     await again.begin(START_MS + MINUTE_MS)
     assert (again.first, late.missed_s) == (NOW - 2, 5_600)
     await again.begin(START_MS + 2 * MINUTE_MS)

@@ -12,6 +12,7 @@ from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor, Place, carried_entry
 from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.slices import SLICES, slice_of
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import START_MS, Clock
 
@@ -51,7 +52,9 @@ def until_of(clock: Clock) -> PublishedUntil:
 
 
 def slice_3(store: Noted, clock: Clock, until: PublishedUntil | None = None) -> MinuteCursor:
-    return MinuteCursor(store, Index.JOURNAL, clock, KEEP_S, look_back=3, reader="far", part=3, until=until)
+    return MinuteCursor(
+        store, Index.JOURNAL, clock, KEEP_S, look_back=3, reader="far", part=3, until=until, waits=StoreWaits()
+    )
 
 
 def sent(store: Noted) -> list[Sequence[Write]]:
@@ -105,7 +108,7 @@ async def test_the_cursor_that_is_not_split_follows_the_slice_that_is_farthest_b
 
 async def test_a_reader_that_is_not_split_moves_its_own_cursor_alone(store: Noted, clock: Clock) -> None:
     await stored(store, at("", NOW - 2), *(at(f"{part:02d}", NOW - 3) for part in range(SLICES)))
-    minutes = MinuteCursor(store, Index.JOURNAL, clock, KEEP_S, look_back=3, reader="far")
+    minutes = MinuteCursor(store, Index.JOURNAL, clock, KEEP_S, look_back=3, reader="far", waits=StoreWaits())
     await minutes.begin(START_MS)
     await close(minutes, NOW - 2)
     assert sent(store) == [[at("", NOW - 1, {"reached": NOW - 2}), RAN]]

@@ -25,6 +25,7 @@ from travio_inventory.protocol.event_rows import epoch_of
 from travio_inventory.protocol.index_entries import DurableEntries, bucket_of, minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor, Place
 from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.records import holder_pages, seat_rows, trip_rows
 from travio_inventory.seats.records.openings import opening_entry
 from travio_inventory.store.memory import MemoryBatches
@@ -152,7 +153,7 @@ def test_a_place_is_carried_on_until_the_index_leads_nowhere_else_so_far_back(
 ) -> None:
     async def day() -> None:
         store, clock = Watched(), Clock()
-        minutes = MinuteCursor(store, Index.EXPIRY, clock, keep_s=600)
+        minutes = MinuteCursor(store, Index.EXPIRY, clock, keep_s=600, waits=StoreWaits())
         now = minute_of(clock.now_ms())
         await minutes.carry({Place(now - 10, "young"), Place(now - 11, "old")}, clock.now_ms())
         assert [(entry.entry.rpartition("\x1e")[2], entry.keep_s) for entry in store.added] == [("young", 600)]
@@ -164,9 +165,9 @@ def test_a_place_is_carried_on_until_the_index_leads_nowhere_else_so_far_back(
 def test_a_sweeper_that_stood_still_for_very_long_begins_where_the_index_does() -> None:
     async def day() -> None:
         store, clock = Watched(), Clock()
-        before = MinuteCursor(store, Index.EXPIRY, clock, keep_s=6_000, first=1)
+        before = MinuteCursor(store, Index.EXPIRY, clock, keep_s=6_000, waits=StoreWaits(), first=1)
         await before.settled((), clock.now_ms())
-        after = MinuteCursor(store, Index.EXPIRY, clock, keep_s=6_000)
+        after = MinuteCursor(store, Index.EXPIRY, clock, keep_s=6_000, waits=StoreWaits())
         await after.begin(clock.now_ms())
         assert after.first == minute_of(clock.now_ms()) - 100
 

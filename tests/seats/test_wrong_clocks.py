@@ -8,6 +8,7 @@ from travio_inventory.protocol.batches import Batches, Index
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.hold import Expired, Hold
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
 from verification.kit.clocks import Clock
@@ -188,7 +189,7 @@ async def test_a_minute_that_was_closed_before_it_was_over_is_visited_again(sing
 async def test_no_visit_by_a_clock_that_was_ahead_counts(store: Batches) -> None:
     """It came before the end of what it visited."""
     clock, ahead_ms = Clock(), 200_000
-    minutes = MinuteCursor(store, Index.EXPIRY, clock, Retention().entries_s, look_back=1)
+    minutes = MinuteCursor(store, Index.EXPIRY, clock, Retention().entries_s, waits=StoreWaits(), look_back=1)
     await minutes.begin(clock.now_ms() + ahead_ms)
     visited = minutes.settling(clock.now_ms() + ahead_ms)
     await minutes.settled(visited, clock.now_ms() + ahead_ms)

@@ -110,7 +110,7 @@ class MinuteCursor:
     until: PublishedUntil | None = None
     part: int | None = None
     fence: Callable[[], Write] | None = None
-    waits: StoreWaits = field(default_factory=StoreWaits)
+    waits: StoreWaits = field(kw_only=True)
     first: int = 0
     back_off: BackOff[int] = field(init=False)
     unread: set[int] = field(default_factory=set)

@@ -6,6 +6,7 @@ from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.store_waits import StoreWaits
 from travio_inventory.seats.hold import Hold
 from verification.crash_points.large_scenes import STEPS as LARGE
 from verification.kit.clocks import START_MS
@@ -21,7 +22,9 @@ LONG_S = 200
 
 async def jobs_were_here(sale: Sale) -> None:
     """A sweeper ran on the store before, so the next one need not search a whole day."""
-    minutes = MinuteCursor(sale.store, Index.EXPIRY, sale.clock, Retention().entries_s, first=minute_of(START_MS) - 1)
+    minutes = MinuteCursor(
+        sale.store, Index.EXPIRY, sale.clock, Retention().entries_s, first=minute_of(START_MS) - 1, waits=StoreWaits()
+    )
     await minutes.settled((), START_MS)
 
 
