@@ -1,10 +1,12 @@
 """Runs everything that tries to break the promises, one after the other, and writes docs/proof.md: `make proof`.
 
-The result of each part is kept until the part is run again, so that `--only` adds to the page.
+The result of each part stands in docs/proof.json until the part is run again, so that `--only` changes its rows alone.
 """
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,18 +22,19 @@ from verification.chaos.nemesis import FAULTS
 from verification.chaos.page import table
 
 PAGE = Path("docs/proof.md")
+KEPT = Path("docs/proof.json")
 FOLDER = Path("data/proof")
 ATTACKS = FOLDER / "attacks.json"
-KEPT = FOLDER / "parts.json"
 PART_SECONDS_MAX = 3_600
 EXIT_BROKEN = 1
 
 
 class Part(NamedTuple):
-    """One part: what it does, and the command of this package that does it."""
+    """One part: what it does, the command of this package that does it, and the file that it writes, if it does."""
 
     what: str
     words: tuple[str, ...]
+    file: Path | None = None
 
     @property
     def title(self) -> str:
@@ -44,14 +47,9 @@ class Part(NamedTuple):
         program, *options = self.words
         return [f"verification.{program}", *options]
 
-    @property
-    def page(self) -> Path:
-        """The page that the command writes, if it writes one."""
-        return FOLDER / f"{self.title.replace(' ', '-')}.md"
-
 
 class PartResult(NamedTuple):
-    """The result: the exit status, the last line, how long it took, and which code was tried when."""
+    """The result: the exit status, the last line, how long it took, which code was tried when and where, and more."""
 
     command: str
     status: int
@@ -59,6 +57,8 @@ class PartResult(NamedTuple):
     seconds: float
     commit: str
     day: str
+    machine: str
+    told: list[str]
 
 
 def parts(asked: argparse.Namespace) -> list[Part]:
@@ -95,7 +95,11 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             )
             for on, name, rounds in (("sqlite", "SQLite", 40), ("cql", "a CQL server", 1))
         ),
-        Part("attacks on the gRPC server", ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS))),
+        Part(
+            "attacks: on the gRPC server, over HTTP and on sockets",
+            ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS)),
+            ATTACKS,
+        ),
         Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
         Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
         Part("broken designs, each of which must be caught", ("simulation", "--find-broken")),
@@ -107,47 +111,62 @@ def parts(asked: argparse.Namespace) -> list[Part]:
 
 
 def _chaos(what: str, seed: int, seconds: int, *more: str) -> Part:
+    file = FOLDER / f"{what.partition(':')[0].replace(' ', '-')}.md"
     words = ("chaos", "--seconds", str(seconds), "--seed", str(seed), *more)
-    return Part(what, (*words, "--page", str(Part(what, words).page)))
+    return Part(what, (*words, "--page", str(file)), file)
 
 
 def tried(part: Part, at_commit: str) -> PartResult:
-    """Run it, and show its output."""
+    """Run it, with the processes that it starts, for an hour at most, and show its output."""
     sys.stderr.write(f"== {part.what}\n")
+    if part.file is not None:
+        part.file.unlink(missing_ok=True)
     began, said = time.monotonic(), [""]
-    with subprocess.Popen([sys.executable, "-m", *part.command], stdout=subprocess.PIPE, text=True) as run:
+    command = [sys.executable, "-m", *part.command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
         assert run.stdout is not None
-        limit = Timer(PART_SECONDS_MAX, run.kill)
+        limit = Timer(PART_SECONDS_MAX, os.killpg, (run.pid, signal.SIGKILL))
         limit.start()
-        for line in run.stdout:
-            sys.stderr.write(line)
-            said.append(line.strip() or said[-1])
-        limit.cancel()
+        try:
+            for line in run.stdout:
+                sys.stderr.write(line)
+                said.append(line.strip() or said[-1])
+        except KeyboardInterrupt:
+            os.killpg(run.pid, signal.SIGINT)
+            raise
+        finally:
+            limit.cancel()
     shown = f"python -m {' '.join(word or repr(word) for word in part.command)}"
     seconds = round(time.monotonic() - began)
-    return PartResult(shown, run.returncode, said[-1], seconds, at_commit, f"{datetime.now(UTC):%Y-%m-%d}")
+    known, day = machine(), f"{datetime.now(UTC):%Y-%m-%d}"
+    where = f"{known['cores']} cores of {known['cpu']}, Python {known['python']}"
+    return PartResult(shown, run.returncode, said[-1], seconds, at_commit, day, where, _told(part.file))
+
+
+def _told(file: Path | None) -> list[str]:
+    """What the file says, as lines of a part of the page."""
+    if file is None or not file.exists():
+        return []
+    text = file.read_text()
+    return list(_attacks(json.loads(text)["attacks"])) if file.suffix == ".json" else _below(text)
 
 
 def page(asked: Sequence[Part], found: Mapping[str, PartResult]) -> str:
     """The page of figures, with all parts that were ever run."""
-    known = machine()
     done = [(part, found[part.what]) for part in asked if part.what in found]
     rows = [
-        (part.what, _verdict(one), one.seconds, f"{one.day}, {one.commit}", f"`{one.command}`") for part, one in done
+        (part.what, _verdict(one), one.seconds, f"{one.day}, {one.commit}", one.machine, f"`{one.command}`")
+        for part, one in done
     ]
     lines = [
         "# Proof",
         "",
         "Written by `make proof`. What is promised, and what holds it: [invariants](invariants.md).",
-        "",
-        f"{known['cores']} cores of {known['cpu']}, Python {known['python']}.",
-        *table(("what was tried", "verdict", "seconds", "day, commit", "command"), rows),
+        *table(("what was tried", "verdict", "seconds", "day, commit", "machine", "command"), rows),
     ]
-    for part, _ in done:
-        if part.page.exists():
-            lines += ["", f"## {part.title.capitalize()}", "", *_below(part.page.read_text())]
-    if ATTACKS.exists():
-        lines += ["", "## Attacks", *_attacks(json.loads(ATTACKS.read_text())["attacks"])]
+    for part, one in done:
+        if one.told:
+            lines += ["", f"## {part.title.capitalize()}", "", *one.told]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -164,7 +183,6 @@ def _below(text: str) -> list[str]:
 
 def _attacks(outcomes: Sequence[dict[str, Any]]) -> Iterator[str]:
     """What each attack cost the well-behaved callers and the service."""
-    yield ""
     yield "Well-behaved callers read maps, hold and release all the while, 60 times a second; one in 20 is new."
     head = ("attack", "what it did", "others' p99 before / during / after, ms", "their errors", "memory, MB", "kept")
     yield from table(head, map(_attack, outcomes))
@@ -184,14 +202,19 @@ def _attack(outcome: dict[str, Any]) -> Sequence[object]:
 
 
 def tree_commit(tree: Path) -> str:
-    """The commit of the tree; the page that this program writes there is no change of it."""
+    """The commit of the tree; what this program writes there is no change of it."""
     command = ["git", "diff", "--name-only", "HEAD"]
     changed = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False).stdout.split()
-    return commit().removesuffix("+") if changed == [str(PAGE)] else commit()
+    return commit().removesuffix("+") if set(changed) <= {str(PAGE), str(KEPT)} else commit()
 
 
-def main() -> int:
-    """Run all parts; the exit status says whether all promises held. The page is written after each part."""
+def kept() -> dict[str, PartResult]:
+    """The results that were found before, by what was tried."""
+    return {what: PartResult(**one) for what, one in json.loads(KEPT.read_text()).items()}
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options of the command."""
     parser = argparse.ArgumentParser(prog="python -m verification.proof", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2_000, help="simulated days (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="where seeds begin, and those of chaos")
@@ -199,16 +222,20 @@ def main() -> int:
     parser.add_argument("--crowd-seconds", type=int, default=90, help="of crowds on them (default: %(default)s)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the attacks (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="parts that have this in their name")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Run all parts; the exit status says whether all promises held. The page is written after each part."""
+    asked = arguments().parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     everything = parts(asked)
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    found = {what: PartResult(**one) for what, one in kept.items()}
+    found = kept()
     at_commit = tree_commit(Path.cwd())
     chosen = [part for part in everything if asked.only in part.what]
     for part in chosen:
         found[part.what] = tried(part, at_commit)
-        KEPT.write_text(json.dumps({what: one._asdict() for what, one in found.items()}, indent=2))
+        KEPT.write_text(json.dumps({what: one._asdict() for what, one in found.items()}, indent=2) + "\n")
         PAGE.write_text(page(everything, found))
     return EXIT_BROKEN if any(found[part.what].status for part in chosen) else 0
 
