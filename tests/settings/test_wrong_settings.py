@@ -6,7 +6,10 @@ from tests.settings.conftest import Environment
 from tests.settings.reading import refused
 from travio_inventory.events.choice import FILE_KINDS, FORMS, URL_KINDS
 from travio_inventory.settings import Settings, listed, load_settings, shadowed
+from travio_inventory.settings.environment import name_used
+from travio_inventory.settings.loading import KEYS, SECRET_FILES
 
+FILES_OF_SECRETS = [name_used(key) for key in KEYS if key.endswith(SECRET_FILES)]
 ISSUED = {"TRAVIO_JWT_ISSUER": "https://login.example", "TRAVIO_JWT_AUDIENCE": "seats"}
 
 
@@ -266,6 +269,18 @@ def test_what_is_in_a_file_in_place_of_its_path_is_refused_and_not_shown(
 ) -> None:
     environment[variable] = f"-----BEGIN PRIVATE KEY-----\n{'hush' * 2_000}"
     assert refused() == f"{variable}='-----BEGIN...' is wrong: allowed is the path of an existing file"
+
+
+@pytest.mark.parametrize("variable", FILES_OF_SECRETS)
+def test_a_secret_in_place_of_the_path_of_its_file_is_not_shown(variable: str, environment: Environment) -> None:
+    environment[variable] = "hush"
+    assert refused() == f"{variable}='**********' is wrong: allowed is the path of an existing file"
+    environment[variable] = "/run/secrets/none"
+    assert refused() == f"{variable}='/run/secrets/none' is wrong: allowed is the path of an existing file"
+
+
+def test_every_secret_may_stand_in_a_file() -> None:
+    assert FILES_OF_SECRETS == ["TRAVIO_JWT_SECRET_FILE", "TRAVIO_SCYLLA_PASSWORD_FILE", "TRAVIO_REDIS_PASSWORD_FILE"]
 
 
 def test_a_secret_that_signs_tokens_is_not_shown(environment: Environment) -> None:

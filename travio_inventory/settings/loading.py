@@ -45,6 +45,7 @@ CHOSEN_BY_BROKERS = ("events", "events_in", "events_in_organization")
 """Settings that KAFKA_BROKERS selects, unless they are set."""
 
 MASK = "**********"
+SECRET_FILES = ("password_file", "secret_file")
 """Shown instead of a secret."""
 
 
@@ -154,6 +155,11 @@ def _wrong(component: type[Component], error: Any, given: Mapping[str, object]) 
     field, key = next(each for each in component.keys().items() if named in (each[0], *names(each[1])))
     used = name_used(key)
     name, value = (key, given[key]) if key in given else (used, os.environ.get(used))
-    if component.model_fields[field].annotation is SecretStr:
+    if component.model_fields[field].annotation is SecretStr or _may_be_the_secret(key, str(value)):
         value = MASK
     return f"{name}={shown(value)} {said or 'is wrong'}: allowed is {component.allowed(field)}"
+
+
+def _may_be_the_secret(key: str, value: str) -> bool:
+    """Whether it stands in place of the path of the file that it should be in; a whole path shows what is mistyped."""
+    return key.endswith(SECRET_FILES) and not value.startswith("/")
