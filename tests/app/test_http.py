@@ -108,6 +108,18 @@ async def test_a_caller_that_leaves_before_its_body_is_there_is_no_error(caplog:
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+async def test_requests_that_cannot_be_read_count_as_others_do() -> None:
+    """And a request is one, whoever of us asks whose it is."""
+    limited = with_http(requests_per_address_max=1, request_burst_seconds=60)
+    async with running(limited) as app, web(app) as client:
+        is_json = {"content-type": "application/json"}
+        assert {(await client.post("/v1/holds", content=b"{", headers=is_json)).status_code for _ in range(30)} == {400}
+        assert {(await client.get("/v1/trips?page_size=1&page_size=2")).status_code for _ in range(20)} == {422}
+        told = [(await client.post("/v1/trips", content=b"{}")).status_code for _ in range(200)]
+        assert told[0] == 415
+        assert told[-1] == 429
+
+
 async def test_the_process_says_where_it_listens(tmp_path: Path) -> None:
     port = free_port()
     async with serving(tmp_path, "serve --only http", TRAVIO_HTTP_PORT=str(port)) as service:

@@ -154,6 +154,28 @@ async def test_a_caller_who_is_not_believed_is_unauthenticated(face: Face, shown
     assert await face.not_answered(401, authorization=shown) == {}
 
 
+UNREADABLE: Mapping[str, tuple[bytes, Named]] = {
+    "no JSON": (b"{", {"content-type": "application/json"}),
+    "a member twice": (b'{"a": 1, "a": 2}', {"content-type": "application/json"}),
+    "another type": (b"a=1", {"content-type": "application/x-www-form-urlencoded"}),
+    "compressed": (b"{}", {"content-type": "application/json", "content-encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize(("body", "headers"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_what_is_wrong_with_a_request_is_told_to_those_alone_who_may_make_it(
+    face: Face, body: bytes, headers: Named
+) -> None:
+    for call in face.calls():
+        path = re.sub(r"\{[^}]*\}", "1", call.path)
+        others = token(scope=" ".join(sorted(WORDS - {call.needs.word})))
+        for shown, status in ({}, 401), ({"authorization": f"Bearer {others}"}, 403):
+            answer = await face.client.request(call.method, path, content=body, headers={**headers, **shown})
+            assert answer.status_code == status, call.named
+            answer = await face.client.request(call.method, f"{path}?a=1&a=2", headers=shown)
+            assert answer.status_code == status, call.named
+
+
 async def test_a_caller_needs_the_scope_of_the_call(face: Face) -> None:
     for call in face.calls():
         others = " ".join(sorted(WORDS - {call.needs.word}))

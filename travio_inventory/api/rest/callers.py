@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
@@ -15,8 +16,8 @@ from travio_inventory.kernel.answer_deadline import only_reading
 
 CALLERS: Final = "callers"
 """The name under which the application's state has what tells callers apart."""
-
-
+CALLER: Final = "caller"
+"""In the scope of a request: who calls, once that is known."""
 CERTIFICATE: Final = "certificate"
 """The name under which the state of a connection has the verified certificate of its peer, if there is one."""
 
@@ -57,6 +58,13 @@ class Needs:
         self.grant = grant
 
     async def __call__(self, connection: HTTPConnection) -> Caller:
+        """Found out once for each request, whoever asks first."""
+        known: Caller | None = connection.scope.get(CALLER)
+        if known is None:
+            known = connection.scope[CALLER] = await self._find_out(connection)
+        return known
+
+    async def _find_out(self, connection: HTTPConnection) -> Caller:
         callers: Callers = getattr(connection.app.state, CALLERS)
         identity = await callers.identify(connection, self.grant)
         query, headers = connection.query_params, connection.headers
@@ -67,10 +75,16 @@ class Needs:
         )
 
 
+def needs_of(dependant: Dependant) -> Needs | None:
+    """What a route with these parameters needs of its callers, None if nothing."""
+    calls = (dependency.call for dependency in dependant.dependencies)
+    return next((call for call in calls if isinstance(call, Needs)), None)
+
+
 def grant_of(route: APIRoute) -> Grant | None:
     """The grant that callers of the route need, None if they need none."""
-    calls = (dependency.call for dependency in route.dependant.dependencies)
-    return next((call.grant for call in calls if isinstance(call, Needs)), None)
+    needs = needs_of(route.dependant)
+    return needs.grant if needs else None
 
 
 def _named(name: str, place: str, description: str) -> dict[str, Any]:

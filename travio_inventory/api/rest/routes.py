@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from travio_inventory.api.refusals import TABLE
+from travio_inventory.api.rest.callers import needs_of
 from travio_inventory.api.rest.large_json import AT_ONCE_CHARS, read_in_turns
 from travio_inventory.api.rest.single_values import check_single, lists_of
 from travio_inventory.kernel.answer_deadline import AnswerDeadline, only_reading
@@ -59,21 +60,20 @@ class Route(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         usual, quick, lists = super().get_route_handler(), self.quick, lists_of(self.dependant)
-        has_form = self.body_field is not None
+        needs, has_form = needs_of(self.dependant), self.body_field is not None
 
         async def handle_in_time(request: Request) -> Response:
-            check_single(request, lists)
-            _check_coding(request)
             request = StrictRequest.of(request)
+            is_safe = request.method in SAFE_METHODS
             try:
-                if request.method not in SAFE_METHODS:
-                    body = (
-                        await request.body()
-                    )  # while it arrives nothing is done: that is no part of the answer's time
+                body = b"" if is_safe else await request.body()  # its arrival is no part of the answer's time
+                async with AnswerDeadline(getattr(request.app.state, DEADLINE_S), is_safe=is_safe):
+                    if needs is not None:
+                        await needs(request)  # who may not call, or calls too often, is told nothing else
+                    check_single(request, lists)
+                    _check_coding(request)
                     if body and has_form:
                         _check_media_type(request)
-                deadline_s = getattr(request.app.state, DEADLINE_S)
-                async with AnswerDeadline(deadline_s, is_safe=request.method in SAFE_METHODS):
                     return (quick and await quick(request)) or await usual(request)
             except RefusedBody as refused:
                 raise refused.refusal() from None
