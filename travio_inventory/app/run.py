@@ -100,7 +100,7 @@ async def _until_told(
     with ExitStack() as listening:
         signals = listening.enter_context(anyio.open_signal_receiver(*OBEYED))
         async with kept_alive(), service as app:
-            _collect_seldom()
+            collect_seldom()
             app.figures.gauge(LONGEST_TURN, turns.longest_us)
             app.meters.read_one(TURN, lambda: turns.longest_lately_ns() / NS)
             app.meters.read_one(BUSY, lambda: turns.busy_ns / NS)
@@ -120,7 +120,7 @@ async def _until_told(
         log_figures(app.figures)
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Objects of the start stay, and most objects of calls have no cycles: collect garbage less often."""
     gc.freeze()  # without a collection before: it would look through all of them, for 30 ms, and find next to nothing
     gc.set_threshold(*GARBAGE_THRESHOLDS)

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from travio_inventory.app.run import collect_seldom
 from travio_inventory.bench.report import machine
 from travio_inventory.protocol.batches import Batches, Reads
 from travio_inventory.store.group_commit import GroupCommit
@@ -25,6 +26,8 @@ KEYSPACE = "stock_load"
 HEAP_MB = 1_536
 """Of Cassandra: with that of tests it would write what is new to files every six seconds."""
 STORES = ("sqlite", "cql")
+FOLDERS = {"disk": None, "memory": "/dev/shm"}  # noqa: S108 - where Linux keeps files in memory, if it does
+"""Where the store has its files."""
 
 
 @asynccontextmanager
@@ -57,14 +60,15 @@ async def paced(
     return prepared | called | {"bulk update": await calls.bulk(lines)}
 
 
-def found(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options of `paced`
-    """The figures on a new store."""
+def found(on: str, files: str = "disk", **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options of `paced`
+    """The figures on a new store, in a process that collects garbage as a service does."""
 
     async def run(folder: Path) -> dict[str, Any]:
         async with opened(on, folder) as (store, views):
+            collect_seldom()
             return await paced(store, views, **asked)
 
-    with TemporaryDirectory(prefix="travio-stock-load-", ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(prefix="travio-stock-load-", dir=FOLDERS[files], ignore_cleanup_errors=True) as name:
         return asyncio.run(run(Path(name)))
 
 
@@ -80,7 +84,7 @@ def sold(on: str, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - the options
 
 
 OPTIONS = {
-    "paced": (found, ("live", "per_second", "seconds", "lines", "warm_up_s")),
+    "paced": (found, ("files", "live", "per_second", "seconds", "lines", "warm_up_s")),
     "contended": (sold, ("rounds", "units", "crowd", "faults", "seed", "minutes")),
 }
 
@@ -90,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m verification.stock_load", description=__doc__)
     parser.add_argument("what", choices=OPTIONS, help="latencies at a rate, or crowds on bad days")
     parser.add_argument("--on", choices=STORES, default="sqlite", help="the store (%(default)s)")
+    parser.add_argument("--files", choices=FOLDERS, default="disk", help="where it keeps its files (%(default)s)")
     parser.add_argument("--live", type=int, default=50_000, help="live reservations (%(default)s)")
     parser.add_argument("--per-second", type=int, default=500, help="calls (%(default)s)")
     parser.add_argument("--seconds", type=float, default=30, help="of calls (%(default)s)")
