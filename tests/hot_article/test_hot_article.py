@@ -8,6 +8,7 @@ import pytest
 
 from travio_inventory.store.memory import MemoryBatches
 from verification.hot_article.__main__ import by_processes, measured, opened
+from verification.pages.performance import _hot_article
 
 
 @pytest.mark.once
@@ -15,8 +16,11 @@ async def test_exactly_as_many_are_sold_as_there_are_and_the_figures_are_told() 
     store = MemoryBatches(None, random.Random(1), sleep)
     found = await measured(store, buyers=8, seconds=0.3, rounds=2, crowd=60, units=10)
     assert found["sold in rounds"]["sold"] == [10, 10]
-    assert all(each > 0 for some in found["reservations per second by pools"].values() for each in some)
+    assert all(each > 0 for some in found["reservations per second"].values() for each in some)
+    assert found["reservations per second"].keys() == {"1 shard", "16 shards", "16 entries"}
     assert found["refusals of what is sold out"]["per CPU second"] > 0
+    *_, said = _hot_article({"memory": found})
+    assert said.startswith("On memory crowds were sold 10 units 2 times.")
 
 
 @pytest.mark.thorough

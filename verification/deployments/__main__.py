@@ -24,6 +24,7 @@ from verification.deployments.idle import idle_beside
 from verification.deployments.neighbours import see_each_other
 from verification.deployments.processes import by_processes
 from verification.deployments.telling import cost_of_telling
+from verification.hot_article import __main__ as sale
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.redis import RedisServer, redis_server
 from verification.stock_load import __main__ as stock_load
@@ -241,6 +242,16 @@ def stock() -> Mapping[str, object]:
     return {name: stock_load.found(on, files, **asked) for name, (on, files) in kept.items()}
 
 
+def hot_article() -> Mapping[str, object]:
+    """64 buyers of one article on each store in one process, and in two on the same server; then crowds of 5,000 who
+    want 100 units.
+    """
+    asked = {"buyers": 64, "seconds": 15, "crowd": 5_000, "units": 100}
+    one = {on: sale.sold_on(on, rounds=100, **asked) for on in ("sqlite", "cql")}
+    two = asyncio.run(sale.by_processes(2, 16, buyers=64, seconds=15))
+    return {**one, "cql, 2 processes": two}
+
+
 PARTS: dict[str, Part] = {
     "hot-seat": hot_seat,
     "claims": partial(claims, 1),
@@ -257,6 +268,7 @@ PARTS: dict[str, Part] = {
     "redis-faults": redis_faults,
     "node-fault": node_fault,
     "stock": stock,
+    "hot-article": hot_article,
 }
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from travio_inventory.app.run import collect_seldom
 from travio_inventory.bench.report import machine
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.store.sqlite import SqliteBatches
-from verification.hot_article.processes import KEYSPACE, sold_by_processes
+from verification.hot_article.processes import KEYSPACE, TURNS, sold_by_processes
 from verification.hot_article.sale import Sale, sold_in_rounds
 from verification.kit.stores import in_company, scylla_options, scylla_store
 from verification.servers.cassandra import cassandra
+
+KINDS: dict[str, dict[str, int]] = {"1 shard": {}, "16 shards": {"shards": 16}, "16 entries": {"entries": 16}}
 
 
 @asynccontextmanager
@@ -31,16 +34,29 @@ async def opened(on: str, folder: Path) -> AsyncIterator[Batches]:
 
 
 async def measured(store: Batches, *, buyers: int, seconds: float, rounds: int, crowd: int, units: int) -> Any:  # noqa: ANN401 - it is written as JSON
-    """The figures. The pools are taken in turns, so that a loaded machine is as slow for each of them."""
-    turns: dict[str, list[float]] = {"1": [], "16": []}
-    for _ in range(3):
-        for pools in (1, 16):
-            turns[str(pools)].append(await Sale(store).reserved_per_s(pools, buyers=buyers, seconds=seconds / 3))
+    """The figures. The kinds are taken in turns, so that a loaded machine is as slow for each of them."""
+    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
+    for _ in range(TURNS):
+        for kind, of in KINDS.items():
+            per_s = await Sale(store).reserved_per_s(buyers=buyers, seconds=seconds / TURNS, **of)
+            found[kind].append(round(per_s))
     return {
-        "reservations per second by pools": {pools: [round(each) for each in found] for pools, found in turns.items()},
+        "reservations per second": found,
         "refusals of what is sold out": await Sale(store).refused(buyers=buyers, seconds=seconds),
         "sold in rounds": await sold_in_rounds(store, rounds, units=units, crowd=crowd),
     }
+
+
+def sold_on(on: str, **asked: Any) -> Any:  # noqa: ANN401 - the options of `measured`, and what it says
+    """The figures on a new store, in a process that collects garbage as a service does."""
+
+    async def run(folder: Path) -> Any:  # noqa: ANN401 - it is written as JSON
+        async with opened(on, folder) as store:
+            collect_seldom()
+            return await measured(store, **asked)
+
+    with TemporaryDirectory(prefix="travio-hot-article-", ignore_cleanup_errors=True) as name:
+        return asyncio.run(run(Path(name)))
 
 
 async def by_processes(processes: int, shards: int, *, buyers: int, seconds: float) -> Any:  # noqa: ANN401 - written as JSON
@@ -74,12 +90,7 @@ def main() -> None:
         print(json.dumps({"machine": machine(), **found}, indent=2, default=str))  # noqa: T201 - its output
         return
 
-    async def run(folder: Path) -> Any:  # noqa: ANN401 - it is written as JSON
-        async with opened(on, folder) as store:
-            return await measured(store, **chosen)
-
-    with TemporaryDirectory(prefix="travio-hot-article-", ignore_cleanup_errors=True) as name:
-        found = asyncio.run(run(Path(name)))
+    found = sold_on(on, **chosen)
     print(json.dumps({"on": on, "machine": machine(), **chosen, **found}, indent=2, default=str))  # noqa: T201 - its output
     if any(sold != chosen["units"] for sold in found["sold in rounds"]["sold"]):
         raise SystemExit("a round sold more or fewer than there were")

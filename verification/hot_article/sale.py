@@ -48,14 +48,18 @@ class Sale:
         self._name = name
         self._orders = count()
 
-    async def reserved_per_s(self, pools: int, *, buyers: int, seconds: float) -> float:
-        """Reservations a second of one unit each, from one entry or from so many; a buyer keeps to one pool."""
-        entries = [await self.entry(f"w{pool}", ENOUGH) for pool in range(pools)]
+    async def reserved_per_s(self, *, buyers: int, seconds: float, entries: int = 1, shards: int = 1) -> float:
+        """Reservations a second of one unit each, from so many entries in so many shards each; a buyer keeps to one
+        entry.
+        """
+        made_entries = [await self.entry(f"w{number}", ENOUGH) for number in range(entries)]
+        for each in made_entries if shards > 1 else []:
+            await self.spread(each, shards)
         began = time.perf_counter()
-        places = [entries[number % pools].warehouse_id for number in range(buyers)]
+        places = [made_entries[number % entries].warehouse_id for number in range(buyers)]
         made = await self.reserved(places, buyers=buyers, seconds=seconds)
         took_s = time.perf_counter() - began
-        reserved = await self._reserved(entries)
+        reserved = await self._reserved(made_entries)
         if reserved != made:
             raise AssertionError(f"{made} were reserved, and {reserved} are")
         return made / took_s

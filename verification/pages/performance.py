@@ -1,7 +1,9 @@
 """Writes the figures of docs/performance.md from docs/measured.json: `python -m verification.pages.performance`."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from statistics import median
 from typing import Any, TypeAlias
 
 from verification.pages.architecture import ROOT, parts
@@ -29,6 +31,7 @@ def figures(measured: Figures) -> list[str]:
         ("Ten thousand idle connections", "idle", _idle),
         ("Processes on one port, refusals of a taken seat", "processes", _processes),
         ("Stock beside live reservations, in one process, without a network", "stock", _stock),
+        ("A hot article: orders of one unit by 64 buyers at once, and crowds", "hot-article", _hot_article),
         ("Metrics that are scraped and traces at one in a hundred, on beside off", "telling", _telling),
     ):
         if part in measured:
@@ -144,6 +147,23 @@ def _stock(found: Figures) -> Iterator[str]:
     for store, one in found.items():
         bulk = one["bulk update"]
         yield f"An update of {bulk['lines']} lines on {store} takes {bulk['seconds']} s."
+
+
+def _hot_article(found: Figures) -> Iterator[str]:
+    """A row for each store, with the medians of its turns, then what crowds were sold."""
+    yield "| store | where the article lies | reservations a second | beside one shard, in each turn |"
+    yield "| --- | --- | --- | --- |"
+    for store, one in found.items():
+        in_one = one["reservations per second"]["1 shard"]
+        for kind, turns in one["reservations per second"].items():
+            ratios = ", ".join(f"{made / base:.2f}" for made, base in zip(turns, in_one, strict=True))
+            yield f"| {store} | {kind} | {median(turns)} | {ratios} |"
+    yield ""
+    for store, one in found.items():
+        if rounds := one.get("sold in rounds"):
+            told = one["refusals of what is sold out"]["per CPU second"]
+            times = " and ".join(f"{units} units {count} times" for units, count in Counter(rounds["sold"]).items())
+            yield f"On {store} crowds were sold {times}; sold out is said {told} times a CPU second."
 
 
 def _slices(bench: Figures) -> Iterator[tuple[str, Figures]]:
