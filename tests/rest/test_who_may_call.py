@@ -196,6 +196,46 @@ async def test_a_caller_asks_nothing_of_another_organization_and_for_no_other_us
         assert await face.not_answered(403, authorization=shown, named={header: "other"}) == {}
 
 
+NAMING: Mapping[str, Mapping[str, object]] = {
+    "/v1/holds": {"trip_id": "named", "seat_ids": ["A1"]},
+    "/hold": {"showtimeId": "named", "seatIds": ["A1"]},
+    "/release": {"holdId": "named~0~h"},
+    "/purchase": {"holdId": "named~0~h", "orderId": "o"},
+    "/showtimes": {"showtimeId": "named", "seats": ["A1"]},
+    "/api/inventory/events": {"eventId": 1, "seats": [{"seatNumber": "A1"}]},
+    "/api/inventory/reservations": {"eventId": 1, "seatNumbers": ["A1"]},
+    "/api/inventory/reservations/named~0~h.QTE/confirm": {"bookingId": "b"},
+}
+"""Bodies that may say whom they are for: their clients say more than is read. Others know each of their members."""
+
+
+async def test_a_body_names_whom_a_call_is_for_as_its_query_does(face: Face) -> None:
+    shown = {"authorization": f"Bearer {token(sub='ann', org='acme', scope=USERS + ' admin')}"}
+    for path, body in NAMING.items():
+        user, *organizations = ("user_id", "org_id", "organization_id")
+        if not path.startswith("/v1/"):
+            user, *organizations = ("userId", "orgId", "organizationId")
+        one, other = organizations
+        for own in ({}, {user: "ann"}, {user: None}, {one: "acme", other: "acme"}):
+            answer = await face.client.post(path, json={**body, **own}, headers=shown)
+            assert answer.status_code in (200, 201, 404, 409), (path, own, answer.text)
+        for others in ({user: "bob"}, {user: 7}, {one: "other"}, {other: "other"}):
+            answer = await face.client.post(path, json={**body, **others}, headers=shown)
+            assert answer.status_code == 403, (path, others, answer.text)
+        answer = await face.client.post(path, json={**body, one: "acme", other: "other"}, headers=shown)
+        assert answer.status_code in (400, 422), (path, answer.text)
+
+
+async def test_an_organization_is_named_by_either_name(face: Face) -> None:
+    shown = {"authorization": f"Bearer {token(org='acme', scope='read')}"}
+    for asked, status in (
+        ("organization_id=other", 403),
+        ("organization_id=acme&org_id=acme", 404),
+        ("organization_id=other&org_id=acme", 422),
+    ):
+        assert (await face.client.get(f"/v1/trips/nowhere/seatmap?{asked}", headers=shown)).status_code == status
+
+
 async def test_where_anybody_may_look_nobody_does_more_without_a_token() -> None:
     async with serving(ANYONE) as face:
         for call in face.calls():

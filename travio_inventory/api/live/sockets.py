@@ -27,7 +27,7 @@ from travio_inventory.api.live.socket_messages import (
 from travio_inventory.api.live.told import Told, parse_position
 from travio_inventory.api.live.watched_parts import query_of
 from travio_inventory.api.live.writing import writer_of
-from travio_inventory.api.rest.callers import CALLERS, Callers
+from travio_inventory.api.rest.callers import CALLERS, Callers, organization_in
 from travio_inventory.api.rest.single_values import check_single
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Overloaded, Refusal, Unauthenticated
@@ -166,7 +166,7 @@ class _Conversation:
                 at_once.know(identity)
 
     def _actor(self, identity: Identity) -> Actor:
-        return identity.as_organization(self._websocket.query_params.get("org_id", ""))
+        return identity.as_organization(organization_in(self._websocket.query_params))
 
     async def _next_said(self) -> SocketMessage | None:
         """What the watcher says next; None for what cannot be understood, which it is told. Raises as `_next_text`."""

@@ -1,5 +1,6 @@
 """Who calls over HTTP, and for whom: each route names the grant that its caller needs, where its parameters are."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
@@ -7,7 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
-from travio_inventory.api.auth.caller import Caller
+from travio_inventory.api.auth.caller import Caller, organization_of
 from travio_inventory.api.auth.certificate_names import names_in
 from travio_inventory.api.auth.identity import Grant, Identity
 from travio_inventory.api.auth.port import Authentication, Credentials, bearer_token
@@ -49,6 +50,11 @@ class Callers:
         return identity
 
 
+def organization_in(query: Mapping[str, str]) -> str:
+    """The organization that the query of an address names, "" for none. Raises InvalidRequest where it names two."""
+    return organization_of(query.get("org_id", ""), query.get("organization_id", ""))
+
+
 class Needs:
     """A dependency of routes: the caller, who needs that grant, and whom the request names in its query or headers, or
     else the caller itself. Raises PermissionDenied if it may not act for them.
@@ -70,7 +76,7 @@ class Needs:
         query, headers = connection.query_params, connection.headers
         return Caller(
             identity,
-            identity.organization_for(query.get("org_id") or header_of(headers, "x-organization-id")),
+            identity.organization_for(organization_in(query) or header_of(headers, "x-organization-id")),
             identity.user_for(query.get("user_id") or header_of(headers, "x-user-id")),
         )
 
@@ -94,6 +100,7 @@ def _named(name: str, place: str, description: str) -> dict[str, Any]:
 
 NAMED: Final = (
     _named("org_id", "query", "The organization; else that of the caller."),
+    _named("organization_id", "query", "As `org_id`."),
     _named("user_id", "query", "The user; else the caller."),
     _named("X-Organization-Id", "header", "As `org_id`."),
     _named("X-User-Id", "header", "As `user_id`."),

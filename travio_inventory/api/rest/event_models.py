@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SkipValidation
 
 from travio_inventory.api.events import ReservationStatus, SeatStatus, SeatType, SoldSeat, hall, trip_of
-from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
+from travio_inventory.api.rest.camel import CamelAnswer, CamelBody, CamelNamingBody
 from travio_inventory.api.rest.halls import AS_MUCH_AS, SEATS_MAX, Price, Row, minor
 from travio_inventory.api.rest.json_types import Int64, Shown
 from travio_inventory.api.rest.large_forms import read_forms
@@ -17,14 +17,14 @@ EventId = Annotated[Int64, Field(examples=[7])]
 SeatNumber = Annotated[str, Field(examples=["A1"])]
 
 
-class ReserveRequest(CamelBody):
+class ReserveRequest(CamelNamingBody):
     """Seats to reserve, all of them or none."""
 
     event_id: EventId
     seat_numbers: Annotated[list[str], Field(min_length=1, max_length=10, examples=[["A1", "A2"]])]
 
 
-class ReservationConfirmRequest(CamelBody):
+class ReservationConfirmRequest(CamelNamingBody):
     """The booking that reservations become."""
 
     booking_id: Annotated[str, Field(examples=["booking-1"])]
@@ -45,7 +45,7 @@ class EventSeatRequest(CamelBody):
         return SoldSeat(self.seat_number, self.section, row, self.seat_type, minor(self.price))
 
 
-class EventRequest(CamelBody):
+class EventRequest(CamelNamingBody):
     """An event to open."""
 
     event_id: EventId

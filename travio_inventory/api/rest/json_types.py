@@ -2,10 +2,12 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
+
+from travio_inventory.api.auth.caller import organization_of
 
 INT32, INT64 = 2**31, 2**63
 _DIGITS: Final = re.compile("-?[0-9]{1,20}")
@@ -34,6 +36,32 @@ class OldBody(BaseModel):
     """A request of clients that may say more than we read."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
+
+
+Named: TypeAlias = Annotated[str | int | None, Field(examples=[None])]
+"""Whom a body names, if it does."""
+
+
+class NamingBody(OldBody):
+    """One that may say whom it is for: else its query and its headers do, else the caller is it."""
+
+    user_id: Named = None
+    org_id: Named = None
+    organization_id: Named = None
+
+    @property
+    def user(self) -> str:
+        """The user whom it names, "" for none."""
+        return _text_of(self.user_id)
+
+    @property
+    def organization(self) -> str:
+        """The organization that it names, "" for none. Raises InvalidRequest where it names two."""
+        return organization_of(_text_of(self.org_id), _text_of(self.organization_id))
+
+
+def _text_of(named: str | int | None) -> str:
+    return "" if named is None else str(named)
 
 
 def _read_moment(value: object) -> object:

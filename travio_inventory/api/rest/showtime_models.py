@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import FailFast, Field, SkipValidation
 
 from travio_inventory.api.events import SoldSeat, hall
-from travio_inventory.api.rest.camel import CamelAnswer, CamelBody
+from travio_inventory.api.rest.camel import CamelAnswer, CamelBody, CamelNamingBody
 from travio_inventory.api.rest.errors import ErrorProblem
 from travio_inventory.api.rest.halls import AS_MUCH_AS, SEATS_MAX, Price, Row, minor
 from travio_inventory.api.rest.json_types import Shown
@@ -19,15 +19,13 @@ HoldId = Annotated[str, Field(examples=["friday-20h~0~0123456789abcdef0123456789
 OrderId = Annotated[str, Field(examples=["order-1"])]
 SeatIds = Annotated[list[str], FailFast(), Field(examples=[["A1", "A2"]])]
 SEATS_EXAMPLE: Final = ["A1", {"seatId": "A2", "row": "A", "price": 12.5}]
-UserId = Annotated[str, Field(examples=["user-1"], description="Else the caller.")]
 
 
-class ShowtimeHoldRequest(CamelBody):
+class ShowtimeHoldRequest(CamelNamingBody):
     """Seats to hold, all of them or none."""
 
     showtime_id: ShowtimeId
     seat_ids: SeatIds
-    user_id: UserId = ""
     idempotency_key: Annotated[str, Field(description="The header Idempotency-Key wins.")] = ""
 
 
@@ -45,11 +43,10 @@ class SeatsNotHeld(ErrorProblem):
     seatIds: SeatIds = Field(default_factory=list)  # noqa: N815 - as its clients write it
 
 
-class ReleaseRequest(CamelBody):
+class ReleaseRequest(CamelNamingBody):
     """A hold to release."""
 
     hold_id: HoldId
-    user_id: UserId = ""
 
 
 class Released(CamelAnswer):
@@ -59,12 +56,11 @@ class Released(CamelAnswer):
     released: Literal[True]
 
 
-class PurchaseRequest(CamelBody):
+class PurchaseRequest(CamelNamingBody):
     """A hold whose seats are purchased under an order."""
 
     hold_id: HoldId
     order_id: OrderId
-    user_id: UserId = ""
 
 
 class Purchased(CamelAnswer):
@@ -104,7 +100,7 @@ class ShowtimeSeatRequest(CamelBody):
         return SoldSeat(self.seat_id, self.section, str(self.row), self.seat_type, minor(self.price))
 
 
-class ShowtimeRequest(CamelBody):
+class ShowtimeRequest(CamelNamingBody):
     """A showtime to open: its seats, or their ids alone."""
 
     showtime_id: ShowtimeId

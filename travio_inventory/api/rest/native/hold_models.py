@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, FailFast, Field
 
-from travio_inventory.api.rest.json_types import Body, Int32, Int64, OldBody, Shown
+from travio_inventory.api.rest.json_types import Body, Int32, Int64, NamingBody, Shown
 from travio_inventory.api.rest.routes import Problem
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldSeatsCommand, MoveHoldCommand
 from travio_inventory.seats.hold import Passenger
@@ -21,7 +21,7 @@ HoldStatus = Literal[
 SeatIds = Annotated[list[str], FailFast(), Field(examples=[["seat-A1"]])]
 
 
-class HoldRequest(OldBody):
+class HoldRequest(NamingBody):
     """Seats to hold, all of them or none."""
 
     trip_id: Annotated[str, Field(examples=["dhaka-chattogram-0605"])]

@@ -77,7 +77,7 @@ class HoldRoutes:
         return router
 
     async def hold(self, caller: Holding, body: models.HoldRequest, key: IdempotencyKey) -> Response:
-        return await self._hold(caller.as_user(), body.command(key))
+        return await self._hold(caller.acting_for(body.user, body.organization).as_user(), body.command(key))
 
     async def _usual_hold(self, request: Request) -> Response | None:
         """A body that has the form of the request."""
@@ -86,7 +86,7 @@ class HoldRoutes:
         except ValueError:  # no JSON, or another form
             return None
         caller = await HOLDERS(request)
-        return await self._hold(caller.as_user(), body.command(read_key(request.headers)))
+        return await self.hold(caller, body, read_key(request.headers))
 
     async def _hold(self, actor: Actor, command: HoldSeatsCommand) -> Response:
         try:
