@@ -129,6 +129,23 @@ async def test_where_anybody_may_look_a_token_that_is_wrong_is_refused_all_the_s
             assert await closed(opened) == (1008, "UNAUTHENTICATED")
 
 
+@pytest.mark.parametrize(("organization", "answer"), [("other", "error"), (ORGANIZATION, "subscribed")])
+async def test_where_anybody_may_look_its_address_is_watched_as_who_it_says_first(
+    open_app: App, shown_in: str, named: dict[str, str], organization: str, answer: str
+) -> None:
+    shown = f"Bearer {token(org=organization, scope='read')}"
+    async with showing(open_app, shown, shown_in, asking(named)) as opened:
+        said = await next_of(opened)
+        if shown_in == "first message":
+            while said["type"] != "authenticated":
+                said = await next_of(opened)  # until then it is nobody, who may look
+            said = await next_of(opened)
+        while said["type"] != answer:
+            assert said["type"] in ("subscribed", "snapshot", "availability")  # on its way since it was nobody
+            said = await next_of(opened)
+        assert said.get("reason") == ("TRIP_NOT_FOUND" if answer == "error" else None)
+
+
 async def test_a_watcher_may_say_later_who_it_is(open_app: App, shown_in: str, named: dict[str, str]) -> None:
     """What it asks for from then on, it asks for as that."""
     shown = f"Bearer {token(org='another')}"

@@ -113,20 +113,29 @@ class _Conversation:
             identity = await self._identified()
             actor = self._actor(identity)
             self._caller = identity
-            if named := watched_in(self._websocket.query_params):
-                await self._subscribe(tasks, actor, Subscribe(named, self._websocket.query_params.get("position", "")))
+            await self._watch_address(tasks, actor)
+            has_begun = not identity.is_anonymous
             while True:
                 said = await self._next_said()
                 if isinstance(said, Authenticate):
                     self._renew(await self._authenticated(said))
                     actor = self._actor(self._caller)
+                    if not has_begun:  # whoever may look as anybody has a token in its first message all the same
+                        await self._watch_address(tasks, actor)
                 elif said is not None:
                     await self._do(tasks, actor, said)
+                has_begun = True
         except Refusal as refusal:
             await self._send(_error(refusal.reason, str(refusal)))
             return _Over(REFUSED, refusal.reason)
         except _Over as over:
             return over
+
+    async def _watch_address(self, tasks: asyncio.TaskGroup, actor: Actor) -> None:
+        """What the address of the socket names."""
+        asked = self._websocket.query_params
+        if named := watched_in(asked):
+            await self._subscribe(tasks, actor, Subscribe(named, asked.get("position", "")))
 
     async def _identified(self) -> Identity:
         """Who it is: as the connection shows, else the first message has the token. Raises Unauthenticated,
