@@ -180,3 +180,18 @@ async def test_a_folder_in_use_is_not_restored_into(typed: Type, tmp_path: Path)
         words = ("restore", str(file), "--replace")
         refused = await anyio.to_thread.run_sync(lambda: typed(*words, **data(tmp_path)))
     assert (refused.status, "is in use by process" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize("store", ["scylla", "memory"])
+def test_a_folder_of_an_earlier_embedded_store_is_no_backup_of_another_store(
+    typed: Type, tmp_path: Path, store: str
+) -> None:
+    """A service that moved to a cluster still has the folder: its copy would be old, and a restore without effect."""
+    file, late = tmp_path / "copy.db", tmp_path / "late.db"
+    anyio.run(sell_and_copy, tmp_path, typed, file)
+    for words, folder in (("backup", str(late)), tmp_path), (("restore", str(file)), tmp_path / "new"):
+        refused = typed(*words, **data(folder), TRAVIO_STORE=store)
+        assert (refused.status, refused.out, refused.err.count("\n")) == (2, "", 1)
+        assert refused.err.startswith(f"TRAVIO_STORE={store} is no embedded store: ")
+    assert not late.exists()
+    assert not (tmp_path / "new" / "data").exists()

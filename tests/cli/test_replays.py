@@ -18,6 +18,7 @@ from travio_inventory.seats.trip import Ends
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
+from verification.servers.webhook_receiver import SECRET, webhook_receiver
 
 ANN = Actor("default", "ann")
 
@@ -104,6 +105,39 @@ def test_what_cannot_be_replayed_is_said_at_once(typed: Type, tmp_path: Path, wo
     answer = typed("events", "replay", *words, TRAVIO_DATA=str(tmp_path), TRAVIO_EVENTS="json-lines")
     assert answer.status == 2
     assert said in answer.err
+
+
+@pytest.mark.once
+def test_what_a_webhook_refuses_for_good_is_not_told_as_published(typed: Type, tmp_path: Path) -> None:
+    """It is a dead letter, once however often it is refused, and the status tells of it."""
+    settings, trip = settings_of(tmp_path), a_trip(organization="default")
+    (tmp_path / "secrets").write_text(f"{SECRET}\n")
+
+    async def sell() -> None:
+        async with open_inventory(settings) as inventory:
+            await open_trip(inventory, trip)
+            for seat in ("A1", "A2"):
+                await hold_seats(inventory, ANN, trip.key.trip, Ends("A", "D"), [seat])
+
+    anyio.run(sell)
+    data = {"TRAVIO_DATA": str(tmp_path / "data"), "TRAVIO_EDGE": "local", "TRAVIO_EVENTS": "none"}
+    with webhook_receiver(tmp_path) as receiver:
+        receiver.plan("/x", {"status": 422})
+        words = ("--from", "2020-01-01", "--to-sink", f"shop={receiver.url}/x#secret_file={tmp_path}/secrets")
+        refused = typed("events", "replay", *words, **data)
+        counted = typed("events", "replay", *words, "--json", **data)
+        receiver.plan("/x")
+        taken = typed("events", "replay", *words, **data)
+    assert (refused.status, refused.out.splitlines()) == (
+        1,
+        [
+            "0 events published to shop",
+            "2 refused for good: see `travio-inventory events dead-letters --of shop`",
+        ],
+    )
+    assert (counted.status, counted.plain["published"], counted.plain["dead_letters"]) == (1, 0, 2)
+    assert (taken.status, taken.out) == (0, "2 events published to shop\n")
+    assert len(typed("events", "dead-letters", "--of", "shop", "--json", **data).out.splitlines()) == 2
 
 
 def test_a_replay_goes_on_only_where_the_same_one_was_stopped(tmp_path: Path) -> None:

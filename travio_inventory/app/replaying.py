@@ -87,18 +87,18 @@ async def replay(
         after, kept_s, clock = progress.read(), _kept_s(settings), SystemClock()
         async with (
             open_guest(settings) as store,
-            open_sink(chosen, settings.store.data, dead_letters_of(settings, store)) as sink,
+            open_sink(chosen, settings.store.data, letters := dead_letters_of(settings, store)) as sink,
             one_deed(deeds_of(settings, store), operator_here(), "replay events", _about(chosen, wanted)) as ending,
         ):
             pieces = recorded_events(store.batches, clock, wanted, kept_s=kept_s, after=after)
-            running = Replay(pieces, sink, down_s_max=DOWN_S_MAX)
+            running = Replay(pieces, sink, down_s_max=DOWN_S_MAX, letters=letters)
             saved = 0
 
             def tell(done: Replayed) -> None:
                 nonlocal saved
-                if done.published - saved >= SAVE_EVERY:
+                if (sent := done.published + done.dead_letters) - saved >= SAVE_EVERY:
                     progress.write(done.position)
-                    saved = done.published
+                    saved = sent
                 told(done)
 
             try:
@@ -108,7 +108,8 @@ async def replay(
                     progress.write(running.replayed.position)
                 ending.stopped = f"stopped, {running.replayed.published} published"
                 raise
-            ending.outcome = f"{running.replayed.published} published, {len(running.replayed.refused)} refused"
+            refused = len(running.replayed.refused) + running.replayed.dead_letters
+            ending.outcome = f"{running.replayed.published} published, {refused} refused"
         progress.end()
         return running.replayed
 

@@ -28,7 +28,9 @@ def backup(file: Path, *, data: Data = HERE) -> Exit:
 
     A scylla store is backed up by its servers' own snapshots.
     """
-    screen = Screen()
+    screen, settings = Screen(), settings_or_none()
+    if settings is None or not _is_embedded(screen, settings.store.kind):
+        return Exit.WRONG
 
     def told(left: int, of: int) -> None:
         screen.over(f"{of - left} of {of} pages")
@@ -55,7 +57,7 @@ def restore(
     was restored is in the list of deeds.
     """
     screen, settings = Screen(), settings_or_none()
-    if settings is None:
+    if settings is None or not _is_embedded(screen, settings.store.kind):
         return Exit.WRONG
     try:
         aside = restore_copy(file, data, replace=replace)
@@ -72,6 +74,16 @@ def restore(
         screen.say(f"`travio-inventory deeds` will not tell of it: {failed}", "yellow")
     screen.say("next: `travio-inventory audit --repair`, then start the service")
     return Exit.DONE
+
+
+def _is_embedded(screen: Screen, kind: str) -> bool:
+    """Whether the service has the embedded store; says so if not: what a folder has is of an earlier time then."""
+    if kind == "embedded":
+        return True
+    how = "its servers' own snapshots (the operations page)" if kind == "scylla" else "nothing: it is never on disk"
+    told = f"TRAVIO_STORE={kind} is no embedded store: what backs it up is {how}"
+    fail(screen, Failure(Exit.WRONG, "NOT_EMBEDDED", told))
+    return False
 
 
 async def _recorded(data: Path, about: str, *, kept_s: int) -> None:

@@ -101,15 +101,18 @@ def _replay(screen: Screen, settings: Settings, chosen: ChosenSink, wanted: Want
     finally:
         progress.over("")
     _tell(screen, chosen.name, ended)
-    return Exit.NO if ended.refused or ended.unreadable else Exit.DONE
+    return Exit.NO if ended.refused or ended.dead_letters or ended.unreadable else Exit.DONE
 
 
 def _tell(screen: Screen, sink: str, ended: Replayed) -> None:
     if screen.as_json:
         counts = {"sink": sink, "published": ended.published, "unreadable": ended.unreadable}
-        screen.line({**counts, "refused": ended.refused})
+        screen.line({**counts, "dead_letters": ended.dead_letters, "refused": ended.refused})
         return
     screen.say(f"{ended.published} events published to {sink}", "green")
+    if ended.dead_letters:
+        letters = f"`travio-inventory events dead-letters --of {sink}`"
+        screen.say(f"{ended.dead_letters} refused for good: see {letters}", "red")
     for why in [*ended.refused.values()][:REFUSED_SHOWN_MAX]:
         screen.say(f"refused, with what follows of its hold: {why}", "red")
     if (more := len(ended.refused) - REFUSED_SHOWN_MAX) > 0:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from travio_inventory.events.event_order import in_order
 from travio_inventory.kernel.events import Event, PublishFailed, PublishRefused, Sink, SinkDown
+from travio_inventory.protocol.dead_letters import DeadLetters
 from travio_inventory.protocol.recorded_events import Piece, Position
 
 RETRY_S = (0.5, 5.0)
@@ -24,6 +25,8 @@ class Replayed:
     position: Position = field(default_factory=Position)
     """Everything before it was published, or refused."""
     published: int = 0
+    dead_letters: int = 0
+    """How many a webhook refused for good."""
     at_ms: int = 0
     """When the last one happened."""
     epochs_read: int = 0
@@ -34,13 +37,18 @@ class Replayed:
 
 
 class Replay:
-    """One replay. It is not given up before the sink accepted nothing for `down_s_max`."""
+    """One replay. It is not given up before the sink accepted nothing for `down_s_max`. A sink that keeps dead letters
+    has them in `letters`.
+    """
 
-    def __init__(self, pieces: AsyncIterator[Piece], sink: Sink, *, down_s_max: float) -> None:
+    def __init__(
+        self, pieces: AsyncIterator[Piece], sink: Sink, *, down_s_max: float, letters: DeadLetters | None = None
+    ) -> None:
         self.replayed = Replayed()
         self._pieces = pieces
         self._sink = sink
         self._down_s_max = down_s_max
+        self._letters = letters
         self._done: Collection[str] = ()
         """What the last call published."""
 
@@ -75,6 +83,7 @@ class Replay:
     async def _publish(self, events: Sequence[Event]) -> PublishFailed | None:
         """Why not all of them were published or refused."""
         failed: PublishFailed | None = None
+        dead_before = self._dead_letters
         accepted: Collection[str] = {event.id for event in events}
         try:
             await self._sink.publish(events)
@@ -87,9 +96,15 @@ class Replay:
             failed, accepted = error, error.accepted
         published = [event for event in events if event.id in accepted]
         self._done = {event.id for event in published}
-        self.replayed.published += len(published)
+        dead = self._dead_letters - dead_before
+        self.replayed.dead_letters += dead
+        self.replayed.published += len(published) - dead
         self.replayed.at_ms = max([self.replayed.at_ms, *(event.at_ms for event in published)])
         return failed
+
+    @property
+    def _dead_letters(self) -> int:
+        return self._letters.kept if self._letters is not None else 0
 
     def _allowed(self, events: Iterable[Event]) -> list[Event]:
         """Those that follow no refused one of their subject."""

@@ -110,9 +110,16 @@ class DeadLetters:
         self._letters_max = letters_max
         self._bytes_max = bytes_max
         self._counted: dict[LetterList, tuple[int, Count]] = {}
+        self.kept = 0
+        """How many were given to `keep` and are safe, a letter that came again included."""
 
     async def keep(self, letter: DeadLetter) -> str:
         """Its id, once it is safe. Raises NoRoom, BackendUnavailable, OutcomeUnknown."""
+        letter_id = await self._keep(letter)
+        self.kept += 1
+        return letter_id
+
+    async def _keep(self, letter: DeadLetter) -> str:
         letter_id, letter = letter.id, cut(letter)
         partition, entries = letter_partition(letter.of, letter_id), self._entries(letter, letter_id)
         for tried in range(TRIES_MAX):
