@@ -163,6 +163,8 @@ def test_no_backup_and_no_restore_are_told_in_one_line(typed: Type, tmp_path: Pa
     nothing = typed("backup", str(file), **data(tmp_path))
     assert (nothing.status, "no database in" in nothing.err, file.exists()) == (1, True, False)
     anyio.run(sell_and_copy, tmp_path, typed, file)
+    nowhere = typed("backup", str(tmp_path / "none" / "copy.db"), **data(tmp_path))
+    assert (nowhere.status, nowhere.err) == (1, f"no backup in {tmp_path}/none/copy.db: No such file or directory\n")
     again = typed("backup", str(file), **data(tmp_path))
     assert (again.status, again.err) == (1, f"{file} exists: name a new file\n")
     for content, said in ((b"x" * 4096, "is no backup of an inventory"), (file.read_bytes()[:-8192], "is damaged")):

@@ -5,6 +5,8 @@ import logging
 import pytest
 
 from travio_inventory.protocol.back_off import THINGS_MAX, WAITS_MS, BackOff
+from travio_inventory.protocol.batches import Partition, Table
+from travio_inventory.protocol.minute_cursor import Place
 from travio_inventory.protocol.store_waits import StoreWaits
 from verification.kit.clocks import Clock
 
@@ -59,4 +61,17 @@ def test_one_line_a_minute_says_what_kind_of_failure_and_how_many_things(caplog:
             "1 set aside, retried within 15 s, the others go on; a: OSError: no route",
             "4 set aside, retried within 15 s, the others go on; d: ValueError: rubbish",
         )
+    ]
+
+
+def test_what_was_set_aside_is_named_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    """Operators look for the trip and the hold in it: no types, no separators of an index."""
+    places = BackOff[Place]("events for shop", Clock().elapsed_ms, StoreWaits())
+    places.failed(Place(7, "seat_groups\x1facme\x1ft1\x1f0\x1fh1~0"), ValueError("no route"))
+    partitions = BackOff[Partition]("partitions to sweep", Clock().elapsed_ms, StoreWaits())
+    partitions.failed(Partition(Table.SEAT_GROUPS, "acme", "t1", 2), ValueError("no answer"))
+    told = [record.getMessage().split("; ")[1] for record in caplog.records]
+    assert told == [
+        "7 seat_groups acme t1 0 h1~0: ValueError: no route",
+        "seat_groups acme t1 2: ValueError: no answer",
     ]

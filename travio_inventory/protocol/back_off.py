@@ -47,10 +47,11 @@ class BackOff(Generic[K]):
         self._failed[thing] = _Failed(self._elapsed_ms() + wait_ms, wait_ms)
         if len(self._failed) > THINGS_MAX:
             self._failed.popitem(last=False)
-        if not self._waits.heard(f"{self._what}: {thing}", error) and self._log_throttle.may_log(type(error).__name__):
+        named = _named(thing)
+        if not self._waits.heard(f"{self._what}: {named}", error) and self._log_throttle.may_log(type(error).__name__):
             log.warning(
                 "%s: %d set aside, retried within %d s, the others go on; %s: %s",
-                self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, error_in_words(error),
+                self._what, len(self._failed), WAITS_MS[1] // 1_000, named, error_in_words(error),
             )  # fmt: skip
 
     def succeeded(self, thing: K) -> None:
@@ -65,3 +66,9 @@ class BackOff(Generic[K]):
         """Whether to skip it now."""
         failed = self._failed.get(thing)
         return failed is not None and self._elapsed_ms() < failed.until_ms
+
+
+def _named(thing: Hashable) -> str:
+    """The thing for people: its parts, without what separates them in an index."""
+    parts = thing if isinstance(thing, tuple) else (thing,)
+    return "".join(one if one.isprintable() else " " for one in " ".join(str(part) for part in parts)).strip()

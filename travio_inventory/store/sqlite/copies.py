@@ -58,7 +58,8 @@ def back_up(folder: Path, file: Path, *, told: Callable[[int, int], None] = lamb
         _sync(file.absolute().parent)
     except (OSError, sqlite3.Error) as failed:
         part.unlink(missing_ok=True)
-        raise NoCopy(f"no backup in {file}: {failed}") from failed
+        why = failed.strerror if isinstance(failed, OSError) else failed
+        raise NoCopy(f"no backup in {file}: {why}") from failed
     return Copied(file, file.stat().st_size)
 
 
