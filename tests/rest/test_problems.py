@@ -72,7 +72,8 @@ async def test_what_is_not_served_is_a_problem_too(
     headers = {"content-type": "application/json"}
     answer = await web.client.request(method, path, content=body, headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (status, MEDIA_TYPE)
-    assert answer.json()["reason"] == reason
+    told = answer.json()
+    assert (told["reason"], told["domain"], told["metadata"]) == (reason, DOMAIN, {})
 
 
 async def test_all_that_is_wrong_with_a_body_is_named_by_field(web: Web) -> None:

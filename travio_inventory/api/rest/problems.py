@@ -53,7 +53,7 @@ def members_of_form(error: RequestValidationError, *, invalid: int = 422) -> dic
     fields = [(_field_of(each), str(each["msg"])) for each in found]
     said = "; ".join(f"{field}: {detail}" for field, detail in fields)[:MESSAGE_CHARS_MAX]
     told = members(invalid if is_json else 400, said, reason=InvalidRequest.reason)
-    return told | {"metadata": {}, "errors": wrong_fields(fields)}
+    return told | {"errors": wrong_fields(fields)}
 
 
 def _field_of(error: Any) -> str:  # noqa: ANN401 - pydantic's own
@@ -84,6 +84,7 @@ def members(status: int, detail: str, *, reason: str) -> dict[str, Any]:
         "detail": detail,
         "reason": reason,
         "domain": DOMAIN,
+        "metadata": {},
     }
 
 
