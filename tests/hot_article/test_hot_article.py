@@ -20,7 +20,7 @@ async def test_exactly_as_many_are_sold_as_there_are_and_the_figures_are_told() 
     assert found["reservations per second"].keys() == {"1 shard", "16 shards", "16 entries"}
     assert found["refusals of what is sold out"]["per CPU second"] > 0
     *_, said = _hot_article({"memory": found})
-    assert said.startswith("On memory crowds were sold 10 units 2 times.")
+    assert said.startswith("On memory crowds were sold 10 units 2 times; ")
 
 
 @pytest.mark.thorough
