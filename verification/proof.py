@@ -96,6 +96,10 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             for on, name, rounds in (("sqlite", "SQLite", 40), ("cql", "a CQL server", 1))
         ),
         Part(
+            "5,000 buyers want 100 units, a hundred times, on SQLite",
+            ("hot_article", "--seconds", "3", "--rounds", "100"),
+        ),
+        Part(
             "attacks: on the gRPC server, over HTTP and on sockets",
             ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS)),
             ATTACKS,
