@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -106,10 +106,15 @@ async def test_an_answer_that_is_late_ends_all() -> None:
 
 
 async def test_the_time_counts_from_when_somebody_waits_and_is_named_as_it_was_set() -> None:
-    async with an_asker(within_s=PATIENT_S) as asker:
-        await asker.ask(waited_s=PATIENT_S - 0.05)
-        late = await asker.end()
-        assert (type(late), str(late)) == (TimeoutError, "no answer within 30 s")
+    """It is waited once more where this loop was late itself: then asked anew."""
+    async with an_asker(within_s=1_000) as asker:
+        for _ in range(100):
+            await asker.ask(waited_s=1_000 - 0.05)
+            with suppress(TimeoutError):
+                late = await asyncio.wait_for(asker.ended.get(), 1)
+                break
+            asker.answers.forget()
+        assert (type(late), str(late)) == (TimeoutError, "no answer within 1000 s")
 
 
 async def test_what_nobody_asked_for_ends_the_connection() -> None:
