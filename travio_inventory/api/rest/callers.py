@@ -18,7 +18,7 @@ from travio_inventory.kernel.answer_deadline import only_reading
 CALLERS: Final = "callers"
 """The name under which the application's state has what tells callers apart."""
 CALLER: Final = "caller"
-"""In the scope of a request: who calls, once that is known."""
+"""In the scope of a request: who calls, by the grant that was asked for, once that is known."""
 CERTIFICATE: Final = "certificate"
 """The name under which the state of a connection has the verified certificate of its peer, if there is one."""
 
@@ -64,11 +64,11 @@ class Needs:
         self.grant = grant
 
     async def __call__(self, connection: HTTPConnection) -> Caller:
-        """Found out once for each request, whoever asks first."""
-        known: Caller | None = connection.scope.get(CALLER)
-        if known is None:
-            known = connection.scope[CALLER] = await self._find_out(connection)
-        return known
+        """Found out once for each request and grant, whoever asks first."""
+        known: dict[Grant, Caller] = connection.scope.setdefault(CALLER, {})
+        if self.grant not in known:
+            known[self.grant] = await self._find_out(connection)
+        return known[self.grant]
 
     async def _find_out(self, connection: HTTPConnection) -> Caller:
         callers: Callers = getattr(connection.app.state, CALLERS)
