@@ -72,6 +72,13 @@ def test_a_token_file_that_cannot_be_read_is_named(typed: Type, tmp_path: Path) 
         assert (answer.status, answer.err) == (2, f"--token-file {tmp_path / name}: {why}\n")
 
 
+@pytest.mark.parametrize(("length", "why"), [(30, "No such file or directory"), (300, "File name too long")])
+def test_a_token_in_place_of_its_file_is_not_shown(typed: Type, length: int, why: str) -> None:
+    answer = typed("holds", "list", "--token-file", "h" * length)
+    assert answer.status == 2
+    assert answer.err == f"--token-file takes a path; what was given may be the token and is not shown: {why}\n"
+
+
 def test_tokens_are_made_only_where_they_are_believed(typed: Type) -> None:
     answer = typed("token")
     assert answer.status == 2

@@ -116,7 +116,7 @@ def test_a_wrong_setting_is_reported(text: str, wrong: str) -> None:
     ("rest", "wrong"),
     [
         ("", "names no servers"),
-        (":70000", "names no servers"),
+        (":70000", "names no servers, or one wrongly: write HOST:PORT with a port from 1 to 65535"),
         ("a;;b", "names no servers"),
         (";".join("a" * 17), "more than 16 servers"),
         ("a/b", "has a path"),

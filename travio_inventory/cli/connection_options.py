@@ -184,7 +184,9 @@ def token_of(file: Path | None) -> str:
         token = file.read_text().strip()
     except (OSError, ValueError) as failed:
         why = failed.strerror if isinstance(failed, OSError) else "is no text"
-        raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {file}: {why}") from None
+        may_be_the_token = "/" not in str(file) and not os.path.exists(file)  # noqa: PTH110 - Path raises for a long name
+        named = "takes a path; what was given may be the token and is not shown" if may_be_the_token else file
+        raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {named}: {why}") from None
     if not token:
         raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {file}: is empty")
     return token

@@ -45,8 +45,8 @@ CHOSEN_BY_BROKERS = ("events", "events_in", "events_in_organization")
 """Settings that KAFKA_BROKERS selects, unless they are set."""
 
 MASK = "**********"
-SECRET_FILES = ("password_file", "secret_file")
 """Shown instead of a secret."""
+SECRET_FILES = ("password_file", "secret_file")
 
 
 class SettingsError(Exception):

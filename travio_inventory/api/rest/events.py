@@ -123,7 +123,7 @@ class EventRoutes:
         """Raises Unauthenticated for a caller who is no user and names none."""
         with told_as(FIELDS):
             command = reserving(body.event_id, body.seat_numbers, key or None)
-            caller = caller.acting_for(body.user, body.organization)
+            caller = body.of(caller)
             if not (caller.user or caller.identity.user):
                 raise Unauthenticated
             made = await self._reservations.reserve(caller.as_user(), command)
@@ -137,7 +137,7 @@ class EventRoutes:
     async def confirm(
         self, reservation_id: ReservationId, caller: Confirming, body: models.ReservationConfirmRequest
     ) -> Response:
-        caller = caller.acting_for(body.user, body.organization)
+        caller = body.of(caller)
         ref = reservation_ref(reservation_id)
         with told_as(FIELDS):
             command = ConfirmHoldCommand(hold_id=ref.hold, order_id=body.booking_id)
@@ -151,7 +151,7 @@ class EventRoutes:
 
     async def open(self, caller: Administering, body: models.EventRequest) -> Response:
         with told_as(FIELDS):
-            actor = caller.acting_for(body.user, body.organization).as_member()
+            actor = body.of(caller).as_member()
             trip = await body.trip(actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"eventId": body.event_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}

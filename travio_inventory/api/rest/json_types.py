@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from travio_inventory.api.auth.caller import organization_of
+from travio_inventory.api.auth.caller import Caller, organization_of
 
 INT32, INT64 = 2**31, 2**63
 _DIGITS: Final = re.compile("-?[0-9]{1,20}")
@@ -49,15 +49,12 @@ class NamingBody(OldBody):
     org_id: Named = None
     organization_id: Named = None
 
-    @property
-    def user(self) -> str:
-        """The user whom it names, "" for none."""
-        return _text_of(self.user_id)
-
-    @property
-    def organization(self) -> str:
-        """The organization that it names, "" for none. Raises InvalidRequest where it names two."""
-        return organization_of(_text_of(self.org_id), _text_of(self.organization_id))
+    def of(self, caller: Caller) -> Caller:
+        """The caller, with whom the body names. Raises InvalidRequest where it names two organizations, and
+        PermissionDenied where the caller may not act for them.
+        """
+        organization = organization_of(_text_of(self.org_id), _text_of(self.organization_id))
+        return caller.acting_for(_text_of(self.user_id), organization)
 
 
 def _text_of(named: str | int | None) -> str:

@@ -117,9 +117,7 @@ class ShowtimeRoutes:
                 key=key or old_key or body.idempotency_key or None,
             )
             try:
-                hold = await self._inventory.hold_seats(
-                    caller.acting_for(body.user, body.organization).as_user(), command
-                )
+                hold = await self._inventory.hold_seats(body.of(caller).as_user(), command)
             except (SeatTaken, SeatContended) as refusal:
                 failed, _ = failure_of(refusal, command.seat_ids)
                 return refused_with(UNAVAILABLE, refusal, seatIds=failed)
@@ -129,18 +127,14 @@ class ShowtimeRoutes:
     async def release(self, caller: Holding, body: models.ReleaseRequest) -> Response:
         with told_as(FIELDS):
             command = GiveBackCommand(hold_id=body.hold_id)
-            actor = await holder_of(
-                self._inventory, caller.acting_for(body.user, body.organization), HoldRef(command.hold_id)
-            )
+            actor = await holder_of(self._inventory, body.of(caller), HoldRef(command.hold_id))
             hold = await self._inventory.release_hold(actor, command)
         return _answer({"holdId": base_id(hold.id), "released": True})
 
     async def purchase(self, caller: Confirming, body: models.PurchaseRequest) -> Response:
         with told_as(FIELDS):
             command = ConfirmHoldCommand(hold_id=body.hold_id, order_id=body.order_id)
-            actor = await holder_of(
-                self._inventory, caller.acting_for(body.user, body.organization), HoldRef(command.hold_id)
-            )
+            actor = await holder_of(self._inventory, body.of(caller), HoldRef(command.hold_id))
             hold = await self._inventory.confirm_hold(actor, command)
         return _answer({"holdId": base_id(hold.id), "orderId": body.order_id, "seatIds": hold.seats})
 
@@ -154,7 +148,7 @@ class ShowtimeRoutes:
 
     async def open(self, caller: Administering, body: models.ShowtimeRequest) -> Response:
         with told_as(FIELDS):
-            actor = caller.acting_for(body.user, body.organization).as_member()
+            actor = body.of(caller).as_member()
             trip = await body.trip(actor.organization)
             status, opening = await open_hall(self._inventory, actor, trip)
         opened = {"showtimeId": body.showtime_id, "seatCount": len(trip.seats), "isOnSale": opening.is_over}

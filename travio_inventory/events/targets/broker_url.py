@@ -147,7 +147,8 @@ def _servers(text: str, port_default: int) -> tuple[Address, ...]:
         found = tuple(parse_address(one.strip(), port_default=port_default) for one in text.split(BETWEEN_SERVERS))
     except ValueError:
         raise ValueError(
-            f"names no servers: write HOST:PORT, several with {BETWEEN_SERVERS} between them, and a comma in it as %2C"
+            "names no servers, or one wrongly: write HOST:PORT with a port from 1 to 65535,"
+            f" several with {BETWEEN_SERVERS} between them, and a comma in it as %2C"
         ) from None
     if len(found) > SERVERS_MAX:
         raise ValueError(f"names more than {SERVERS_MAX} servers")

@@ -77,7 +77,7 @@ class HoldRoutes:
         return router
 
     async def hold(self, caller: Holding, body: models.HoldRequest, key: IdempotencyKey) -> Response:
-        return await self._hold(caller.acting_for(body.user, body.organization).as_user(), body.command(key))
+        return await self._hold(body.of(caller).as_user(), body.command(key))
 
     async def _usual_hold(self, request: Request) -> Response | None:
         """A body that has the form of the request."""
