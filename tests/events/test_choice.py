@@ -86,6 +86,15 @@ def test_a_password_in_a_file_is_read_each_time(tmp_path: Path) -> None:
         assert login.secret() == word
 
 
+@pytest.mark.parametrize(("given", "named"), [(HUSH, "***"), ("/run/secrets/none", "/run/secrets/none")])
+def test_a_password_in_place_of_its_file_is_not_named_where_it_is_read(given: str, named: str) -> None:
+    login = kafka(f"kafka://ann@broker?password_file={given}").login
+    assert login is not None
+    with pytest.raises(FileNotFoundError) as raised:
+        login.secret()
+    assert raised.value.filename == named
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [

@@ -263,6 +263,29 @@ def test_a_password_in_a_wrong_list_of_sinks_is_shown_nowhere(sinks: str, enviro
     assert "secret" not in refused()
 
 
+@pytest.mark.parametrize(
+    "sink",
+    [
+        "kafkas://ann@b?password_file=hush&topic=t",
+        "https://h/#at_once=65&secret_file=hush&tls=on",
+        "https://h/#secret=hush",
+    ],
+)
+def test_a_secret_among_the_options_of_a_wrong_sink_is_not_shown(sink: str, environment: Environment) -> None:
+    environment["TRAVIO_EVENTS"] = sink
+    assert "hush" not in refused()
+
+
+def test_a_password_in_place_of_the_path_of_its_file_is_not_shown_of_a_sink(environment: Environment) -> None:
+    sinks = "a=kafka://ann@one?password_file=hush&topic=t,b=https://h/#secret_file=hush,c=kafka://ann@h?password_file=/run/x"
+    environment["EVENTS"] = sinks
+    [row] = [row for row in listed(load_settings()) if row.name == "TRAVIO_EVENTS"]
+    assert "hush" not in row.value
+    assert "password_file=***&topic=t,b=" in row.value
+    assert "secret_file=***,c=" in row.value
+    assert row.value.endswith("?password_file=/run/x")
+
+
 @pytest.mark.parametrize("variable", ["TRAVIO_TLS_CERT", "TRAVIO_TLS_KEY", "TRAVIO_REDIS_CA_FILE"])
 def test_what_is_in_a_file_in_place_of_its_path_is_refused_and_not_shown(
     variable: str, environment: Environment

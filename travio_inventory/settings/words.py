@@ -8,7 +8,9 @@ _OF_A_FILE = "-----BEGIN"
 _NEXT_URL = r"(?!,\s*[\w=.+-]+://)"
 _HEAD = re.compile(r"^((?!://).)*@", re.DOTALL)
 _LOGIN = re.compile(rf"://(?:{_NEXT_URL}.)*@", re.DOTALL)
-_SECRET_OPTION = re.compile(rf"([?&][^=&]*(?:password|secret|token)(?!_file)[^=&]*=)(?:{_NEXT_URL}[^&])*", re.DOTALL)
+_NO_PATH = r"(?!/|%2[Ff])"
+_SECRET = rf"(?:password|secret|token)(?:(?!_file)[^=&]*=|_file={_NO_PATH})"
+_SECRET_OPTION = re.compile(rf"([?&#][^=&]*{_SECRET})(?:{_NEXT_URL}[^&])*", re.DOTALL)
 
 
 def shown(value: object) -> str:
@@ -31,7 +33,8 @@ def plain(value: object) -> str:
 def masked(text: str) -> str:
     """The address, or the list of URLs, without the users and passwords before an @ and without secret options.
 
-    What may be part of a secret counts as one: all from `://` to the last @ before the next URL.
+    What may be part of a secret counts as one: all from `://` to the last @ before the next URL, and what stands in
+    place of a secret's file and does not begin with /.
     """
     if "://" not in text:
         return re.sub(r"^.*@", "***@", text, count=1, flags=re.DOTALL)

@@ -26,9 +26,16 @@ class SecretFile:
     path: Path
 
     def read(self) -> str:
-        """What it says now, without the end of its line. Raises OSError."""
-        with self.path.open("rb") as file:
-            return file.read(SECRET_BYTES_MAX).decode(errors="replace").rstrip("\r\n")
+        """What it says now, without the end of its line. Raises OSError, which names a path that begins with / alone:
+        anything else may be the secret itself.
+        """
+        try:
+            with self.path.open("rb") as file:
+                return file.read(SECRET_BYTES_MAX).decode(errors="replace").rstrip("\r\n")
+        except OSError as failed:
+            if not self.path.is_absolute():
+                failed.filename = "***"
+            raise
 
 
 @dataclass(frozen=True, slots=True)
