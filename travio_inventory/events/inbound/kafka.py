@@ -36,6 +36,8 @@ UNREADABLE = (CorruptRecordException, ValueError, IndexError)
 """What the library raises of such a record: a header whose name is no UTF-8, a batch that is cut."""
 PLACE = "travio-place"
 AGAIN_S = 1.0
+STOP_S = 10.0
+"""So long a connection that is given up may take to end."""
 LOOK_EVERY_S = 10.0
 """How soon a renewed password or certificate is used."""
 NEVER_MS = 2**31 - 1
@@ -96,8 +98,7 @@ class KafkaConsumer:
             with anyio.CancelScope(shield=True):
                 assignments.failed.cancel()
                 await self._end(list(self._workers))
-                with suppress(KafkaError, OSError):
-                    await consumer.stop()
+                await _stopped(consumer)
 
     def begin(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> asyncio.Task[None]:
         """The partition is ours."""
@@ -180,6 +181,17 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
     def _ended(self, worker: asyncio.Task[None]) -> None:
         if not worker.cancelled() and (error := worker.exception()) and not self.failed.done():
             self.failed.set_exception(error)
+
+
+async def _stopped(consumer: AIOKafkaConsumer) -> None:
+    """End a connection, in a task of its own: the library raises CancelledError where it cancels a fetch that is under
+    way, which would end us as well.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stopping], timeout=STOP_S)
+    stopping.cancel()
+    with suppress(KafkaError, OSError, asyncio.CancelledError):
+        await stopping
 
 
 async def _fetched(consumer: AIOKafkaConsumer, place: TopicPartition, *, at_most: int) -> Sequence[ConsumerRecord]:
