@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("trees_forgotten")
 INTERNALS = {
     "travio_inventory/client/grpclib_internals.py": "tests/client/test_grpclib_internals.py",
     "travio_inventory/edge/redis_internals.py": "tests/edge/test_redis_internals.py",
-    "travio_inventory/events/sinks/aiokafka_internals.py": "tests/events/test_aiokafka_internals.py",
+    "travio_inventory/events/brokers/aiokafka_internals.py": "tests/events/test_aiokafka_internals.py",
     "travio_inventory/grpc_server/grpclib_internals.py": "tests/grpc_server/test_grpclib_internals.py",
     "travio_inventory/grpc_server/lean/task_at_need.py": "tests/grpc_server/test_task_at_need.py",
     "travio_inventory/grpc_server/h2_internals.py": "tests/grpc_server/test_h2_internals.py",

@@ -1,15 +1,16 @@
 """The private parts of aiokafka that we use exist and do what we rely on."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
 from travio_inventory.bench.free_ports import free_port
-from travio_inventory.events.sinks.aiokafka_internals import abandon
+from travio_inventory.events.brokers.aiokafka_internals import CANCEL_SECONDS, CANCELS_MAX, abandon, leave
 from verification.servers.fixtures import need
 from verification.servers.kafka import Kafka, kafka
 
@@ -47,4 +48,31 @@ async def test_a_producer_that_waits_for_a_broker_ends_at_once(own_node: Kafka, 
     assert not (await asyncio.wait([waiting], timeout=WAIT_SECONDS))[0]
     await abandon(producer)
     assert not waiting.done()
+    assert asyncio.all_tasks() == others
+
+
+async def test_a_consumer_that_never_connected_leaves_nothing() -> None:
+    others = asyncio.all_tasks()
+    consumer = AIOKafkaConsumer("t", bootstrap_servers=f"127.0.0.1:{free_port('127.0.0.1')}", group_id="g")
+    with pytest.raises(KafkaConnectionError):
+        await consumer.start()
+    await leave(consumer, within_s=WAIT_SECONDS)
+    assert asyncio.all_tasks() == others
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("fault", ["none", "kill", "pause"])
+async def test_a_consumer_ends_whole_whatever_it_waits_for(own_node: Kafka, fault: str) -> None:
+    """A fetch that failed waits for its next attempt: where `stop` cancels it, it raises CancelledError itself."""
+    await own_node.create("t")
+    others = asyncio.all_tasks()
+    consumer = AIOKafkaConsumer("t", bootstrap_servers=own_node.address, group_id="g", retry_backoff_ms=5_000)
+    await consumer.start()
+    await consumer.getmany(timeout_ms=100)
+    if fault != "none":
+        getattr(own_node, fault)()
+        await asyncio.sleep(WAIT_SECONDS)
+    began = time.monotonic()
+    await leave(consumer, within_s=WAIT_SECONDS)
+    assert time.monotonic() - began < WAIT_SECONDS + 2 * CANCELS_MAX * CANCEL_SECONDS
     assert asyncio.all_tasks() == others

@@ -10,12 +10,12 @@ are.
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 
 import anyio
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalStateError, KafkaError
 
+from travio_inventory.events.brokers.aiokafka_internals import leave
 from travio_inventory.events.brokers.kafka import connection_options
 from travio_inventory.events.inbound.choice import KafkaSource
 from travio_inventory.events.inbound.delivery import Delivery
@@ -36,8 +36,8 @@ UNREADABLE = (CorruptRecordException, ValueError, IndexError)
 """What the library raises of such a record: a header whose name is no UTF-8, a batch that is cut."""
 PLACE = "travio-place"
 AGAIN_S = 1.0
-STOP_S = 10.0
-"""So long a connection that is given up may take to end."""
+LEAVE_S = 10.0
+"""So long a group may take to be left, where a connection is given up."""
 LOOK_EVERY_S = 10.0
 """How soon a renewed password or certificate is used."""
 NEVER_MS = 2**31 - 1
@@ -98,7 +98,7 @@ class KafkaConsumer:
             with anyio.CancelScope(shield=True):
                 assignments.failed.cancel()
                 await self._end(list(self._workers))
-                await _stopped(consumer)
+                await leave(consumer, within_s=LEAVE_S)
 
     def begin(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> asyncio.Task[None]:
         """The partition is ours."""
@@ -181,17 +181,6 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # the libr
     def _ended(self, worker: asyncio.Task[None]) -> None:
         if not worker.cancelled() and (error := worker.exception()) and not self.failed.done():
             self.failed.set_exception(error)
-
-
-async def _stopped(consumer: AIOKafkaConsumer) -> None:
-    """End a connection, in a task of its own: the library raises CancelledError where it cancels a fetch that is under
-    way, which would end us as well.
-    """
-    stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait([stopping], timeout=STOP_S)
-    stopping.cancel()
-    with suppress(KafkaError, OSError, asyncio.CancelledError):
-        await stopping
 
 
 async def _fetched(consumer: AIOKafkaConsumer, place: TopicPartition, *, at_most: int) -> Sequence[ConsumerRecord]:

@@ -21,10 +21,10 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
+from travio_inventory.events.brokers.aiokafka_internals import abandon
 from travio_inventory.events.brokers.kafka import connection_options
 from travio_inventory.events.shapes import SHAPES
 from travio_inventory.events.shapes.message import Message
-from travio_inventory.events.sinks.aiokafka_internals import abandon
 from travio_inventory.events.sinks.waves import Shaped, shaped
 from travio_inventory.events.targets.kafka import Compression, KafkaTopic
 from travio_inventory.kernel.error_words import error_in_words
