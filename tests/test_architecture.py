@@ -14,7 +14,7 @@ import pytest
 from verification.pages.architecture import DOCUMENT, ROOT, module_list, modules, parts
 from verification.servers.fetch import FETCHED
 
-pytestmark = pytest.mark.usefixtures("trees_forgotten")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trees_forgotten")]
 
 KIT = ROOT / "verification" / "kit"
 FUNCTION_LINES_MAX = 70

@@ -13,7 +13,7 @@ import pytest
 
 from verification.pages.architecture import modules
 
-pytestmark = pytest.mark.usefixtures("trees_forgotten")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trees_forgotten")]
 
 INTERNALS = {
     "travio_inventory/client/grpclib_internals.py": "tests/client/test_grpclib_internals.py",

@@ -16,9 +16,9 @@ from verification.simulation.slope import slope_of
 from verification.simulation.world import World
 
 SEEN_IF_LEFT_BY_EACH_HOLD = PER
-QUICK = 8
+QUICK = 1
 """The day that `make test` has."""
-SEEDS = (0, 1, 2, 3, QUICK, 11)
+SEEDS = (0, QUICK, 2, 3, 8, 11)
 """With waiting lists and without, with limits and without; 3 found a place on a list that was left by halves."""
 
 
