@@ -72,6 +72,19 @@ def test_a_token_file_that_cannot_be_read_is_named(typed: Type, tmp_path: Path) 
         assert (answer.status, answer.err) == (2, f"--token-file {tmp_path / name}: {why}\n")
 
 
+def test_what_no_header_can_have_is_no_token_and_is_not_shown(typed: Type, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    why = "has spaces, line ends or signs beyond ASCII in it, and is not shown"
+    for said in ("one\ntwo", "one two", "on\N{LATIN SMALL LETTER E WITH ACUTE}"):
+        file.write_text(said)
+        of_file = typed("holds", "list", "--token-file", str(file))
+        assert (of_file.status, of_file.err) == (2, f"--token-file {file}: {why}\n")
+        of_variable = typed("holds", "list", TRAVIO_TOKEN=said)
+        assert (of_variable.status, of_variable.err) == (2, f"TRAVIO_TOKEN {why}\n")
+        with pytest.raises(ValueError, match=f"^the token {why}$"):
+            InventoryClient(token=said)
+
+
 @pytest.mark.parametrize(("length", "why"), [(30, "No such file or directory"), (300, "File name too long")])
 def test_a_token_in_place_of_its_file_is_not_shown(typed: Type, length: int, why: str) -> None:
     answer = typed("holds", "list", "--token-file", "h" * length)
@@ -83,6 +96,14 @@ def test_tokens_are_made_only_where_they_are_believed(typed: Type) -> None:
     answer = typed("token")
     assert answer.status == 2
     assert "TRAVIO_JWT_SECRET" in answer.err
+
+
+def test_a_token_is_made_for_scopes_that_there_are(typed: Type) -> None:
+    every = "read hold confirm admin stock:read stock:adjust stock:approve stock:reserve stock:admin delegate"
+    assert typed("token", "--scope", every, **VARIABLES).status == 0
+    wrong = typed("token", "--scope", "read hold confrim", **VARIABLES)
+    assert (wrong.status, wrong.out) == (2, "")
+    assert wrong.err == f"--scope: there is no scope 'confrim': known are {', '.join(every.split())}\n"
 
 
 async def test_a_client_shows_its_token_with_every_call_and_a_new_one_when_there_is_one(strict: ServiceProcess) -> None:
@@ -97,6 +118,17 @@ async def test_a_client_shows_its_token_with_every_call_and_a_new_one_when_there
         with pytest.raises(Unauthenticated):
             await inventory.list_holds()
     assert shown == []
+
+
+async def test_a_client_renews_its_token_from_a_file_with_a_line_end(strict: ServiceProcess) -> None:
+    shown = [f"{token(sub='cy')}\n", "secret\nof two lines", "\n"]
+    async with InventoryClient(strict.target, token=lambda: shown.pop(0), attempts_max=1) as inventory:
+        assert await inventory.list_holds() == ()
+        with pytest.raises(ValueError, match="is not shown") as refused:
+            await inventory.list_holds()
+        assert "secret" not in str(refused.value)
+        with pytest.raises(ValueError, match="the token is empty"):
+            await inventory.list_holds()
 
 
 async def test_a_client_acts_for_whom_its_token_names_and_for_nobody_else(strict: ServiceProcess) -> None:

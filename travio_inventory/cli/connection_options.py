@@ -17,6 +17,7 @@ from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.client import ORGANIZATION_DEFAULT, InventoryClient
 from travio_inventory.client.connection import DEADLINE_S_DEFAULT, WHOLE_TRIP_S_DEFAULT
 from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.tokens import as_header
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.addresses import Address, parse_address
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
@@ -179,17 +180,24 @@ def account_of(reach: ConnectionOptions, *, has_token: bool) -> tuple[str, str]:
 def token_of(file: Path | None) -> str:
     """The token, "" if there is none. Raises WrongConnectionOptions."""
     if file is None:
-        return os.environ.get("TRAVIO_TOKEN", "").strip()
+        said = os.environ.get("TRAVIO_TOKEN", "").strip()
+        return _as_header(said, "TRAVIO_TOKEN", "BAD_TOKEN") if said else ""
     try:
-        token = file.read_text().strip()
+        token = file.read_text()
     except (OSError, ValueError) as failed:
         why = failed.strerror if isinstance(failed, OSError) else "is no text"
         may_be_the_token = "/" not in str(file) and not os.path.exists(file)  # noqa: PTH110 - Path raises for a long name
         named = "takes a path; what was given may be the token and is not shown" if may_be_the_token else file
         raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {named}: {why}") from None
-    if not token:
-        raise WrongConnectionOptions("BAD_TOKEN_FILE", f"--token-file {file}: is empty")
-    return token
+    return _as_header(token, f"--token-file {file}:", "BAD_TOKEN_FILE")
+
+
+def _as_header(token: str, named: str, code: str) -> str:
+    """The token of what is named so. Raises WrongConnectionOptions."""
+    try:
+        return as_header(token, named)
+    except ValueError as wrong:
+        raise WrongConnectionOptions(code, str(wrong)) from None
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:

@@ -6,12 +6,14 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
+from travio_inventory.api.auth.identity import Grant
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
 
 SCOPE = "read hold confirm"
+WORDS = tuple(dict.fromkeys(grant.word for grant in Grant if grant is not Grant.HEALTH))
 AN_HOUR = 3_600
 NO_SECRET = "only a service with TRAVIO_AUTH=jwt and TRAVIO_JWT_SECRET believes tokens of this command"  # noqa: S105 - none
 
@@ -34,7 +36,7 @@ def make_token(
     organization
         The organization of the user.
     scope
-        What the token is for: some of read, hold, confirm, admin, delegate.
+        What the token is for: words such as read, hold, confirm, admin, stock:read or delegate, with spaces between.
     seconds
         How long it lasts.
     """
@@ -46,6 +48,9 @@ def make_token(
     auth, now_s = settings.auth, int(time.time())
     if not auth.jwt_secret:
         return fail(screen, Failure(Exit.WRONG, "NO_SECRET", NO_SECRET))
+    if unknown := [word for word in scope.split() if word not in WORDS]:
+        said = f"--scope: there is no scope {unknown[0]!r}: known are {', '.join(WORDS)}"
+        return fail(screen, Failure(Exit.WRONG, "INVALID_ARGUMENT", said))
     claims = {
         "iss": auth.jwt_issuer,
         "aud": auth.jwt_audience,

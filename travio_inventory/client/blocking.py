@@ -17,8 +17,8 @@ from travio_inventory.client.client import (
     TARGET_DEFAULT,
     InventoryClient,
 )
-from travio_inventory.client.connection import Token
 from travio_inventory.client.holds import Hold, HoldAttempt
+from travio_inventory.client.tokens import Token
 from travio_inventory.seats.hold import Passenger
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ from travio_inventory.client.answers import (
     Unblocked,
     WaitlistEntry,
 )
-from travio_inventory.client.connection import Connection, Token
+from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
 from travio_inventory.client.live_maps import LiveMaps
 from travio_inventory.client.organization import OrganizationReads, hold_records
 from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.tokens import Token
 from travio_inventory.client.trip_calls import TripCalls
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Opening

@@ -2,12 +2,12 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import cache
 from importlib.resources import files
 from time import monotonic
 from types import TracebackType
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -18,6 +18,7 @@ from grpclib.events import SendRequest, listen
 from travio_inventory.client.grpclib_internals import HeardChannel, with_keepalive
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import Retries
+from travio_inventory.client.tokens import Token, as_header
 from travio_inventory.client.unreachable import unreachable
 from travio_inventory.kernel.addresses import parse_address
 from travio_inventory.kernel.refusals import OutcomeUnknown
@@ -31,9 +32,6 @@ _Request = TypeVar("_Request")
 _Request_contra = TypeVar("_Request_contra", contravariant=True)
 _Reply = TypeVar("_Reply")
 _Reply_co = TypeVar("_Reply_co", covariant=True)
-
-Token: TypeAlias = str | Callable[[], str] | Callable[[], Awaitable[str]]
-"""A token, or what gives one for each call, so that it can be renewed; "" is none."""
 
 
 class Rpc(Protocol[_Request_contra, _Reply_co]):
@@ -51,7 +49,7 @@ WHOLE_TRIP_S_DEFAULT = 60.0
 
 class Connection:
     """Sends calls over one HTTP/2 connection to HOST:PORT, each within its deadline and with its retries. Raises
-    ValueError for a wrong target.
+    ValueError for a wrong target, and a token that no header can have.
 
     A call has `deadline_s` seconds; where that is None, the default, or the longer one of a `whole_trip`. It connects
     with the first call, and again with the first call after a loss. Pings detect a dead connection, which
@@ -65,7 +63,7 @@ class Connection:
         self._whole_trip = Retries(attempts_max, WHOLE_TRIP_S_DEFAULT) if deadline_s is None else self.retries
         self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
-        self._token = token
+        self._token = as_header(token) if token and isinstance(token, str) else token
         self._channel: HeardChannel | None = None
 
     async def __aenter__(self) -> "Connection":
@@ -153,11 +151,11 @@ class Connection:
                 yield answer
 
     async def _show_token(self, call: SendRequest) -> None:
-        """Every call shows it, whichever method makes it."""
+        """Every call shows it, whichever method makes it. Raises ValueError for what no header can have."""
         token = self._token() if callable(self._token) else self._token
         if not isinstance(token, str):
             token = await token
-        call.metadata["authorization"] = f"Bearer {token}"
+        call.metadata["authorization"] = f"Bearer {as_header(token)}"
 
     async def _reach(self, left_s: float) -> None:
         """Connect if needed, in that time. Raises NoService, NoTls."""
