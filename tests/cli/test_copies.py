@@ -175,6 +175,22 @@ def test_no_backup_and_no_restore_are_told_in_one_line(typed: Type, tmp_path: Pa
         assert not (tmp_path / "new" / "data" / "inventory.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "why"), [(".", "Is a directory"), ("taken/copy.db", "Not a directory"), ("x" * 300, "File name too long")]
+)
+def test_what_can_be_no_file_is_named(
+    typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
+    anyio.run(sell_and_copy, tmp_path, typed, tmp_path / "copy.db")
+    backed_up = typed("backup", name, **data(tmp_path))
+    said = ". exists: name a new file" if name == "." else f"no backup in {name}: {why}"
+    assert (backed_up.status, backed_up.err) == (1, f"{said}\n")
+    restored = typed("restore", name, **data(tmp_path / "new"))
+    assert (restored.status, restored.err) == (1, f"{name} cannot be read: {why}\n")
+
+
 async def test_a_folder_in_use_is_not_restored_into(typed: Type, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     await sell_and_copy(tmp_path, typed, file)

@@ -37,11 +37,22 @@ def back_up(folder: Path, file: Path, *, told: Callable[[int, int], None] = lamb
 
     Raises NoCopy, UnfitDatabase.
     """
-    source, part = folder / DATABASE, file.with_name(f"{file.name}.part")
+    source = folder / DATABASE
     if not source.exists():
         raise NoCopy(f"no database in {folder.absolute()}: name the service's folder in TRAVIO_DATA")
-    if file.exists():
-        raise NoCopy(f"{file} exists: name a new file")
+    try:
+        if file.exists():
+            raise NoCopy(f"{file} exists: name a new file")
+        _back_up(source, file, told)
+    except (OSError, sqlite3.Error) as failed:
+        why = failed.strerror if isinstance(failed, OSError) else failed
+        raise NoCopy(f"no backup in {file}: {why}") from failed
+    return Copied(file, file.stat().st_size)
+
+
+def _back_up(source: Path, file: Path, told: Callable[[int, int], None]) -> None:
+    """Raises OSError, sqlite3.Error, UnfitDatabase, NoCopy; then no part of it is there."""
+    part = file.with_name(f"{file.name}.part")
     try:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # it names passengers
@@ -56,11 +67,9 @@ def back_up(folder: Path, file: Path, *, told: Callable[[int, int], None] = lamb
         _sync(part)
         part.rename(file)
         _sync(file.absolute().parent)
-    except (OSError, sqlite3.Error) as failed:
+    except BaseException:
         part.unlink(missing_ok=True)
-        why = failed.strerror if isinstance(failed, OSError) else failed
-        raise NoCopy(f"no backup in {file}: {why}") from failed
-    return Copied(file, file.stat().st_size)
+        raise
 
 
 def restore(file: Path, folder: Path, *, replace: bool = False) -> Path | None:
@@ -69,8 +78,7 @@ def restore(file: Path, folder: Path, *, replace: bool = False) -> Path | None:
 
     Raises NoCopy, UnfitDatabase, DataFolderInUse, OSError.
     """
-    if not file.exists():
-        raise NoCopy(f"there is no file {file}")
+    _check_readable(file)
     _check_whole(file)
     if _journal(file, "-wal").exists():
         raise NoCopy(f"{file} is in use, with a part of it in {file.name}-wal: `travio-inventory backup` copies it")
@@ -119,6 +127,16 @@ def _copy(file: Path, part: Path) -> None:
             copy.write(portion)
         copy.flush()
         os.fsync(copy.fileno())
+
+
+def _check_readable(file: Path) -> None:
+    """Raises NoCopy."""
+    try:
+        file.open("rb").close()
+    except FileNotFoundError:
+        raise NoCopy(f"there is no file {file}") from None
+    except OSError as failed:
+        raise NoCopy(f"{file} cannot be read: {failed.strerror}") from failed
 
 
 def _check_whole(file: Path) -> None:
