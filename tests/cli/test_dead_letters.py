@@ -89,6 +89,11 @@ def test_discarding_asks_and_is_for_ever(terminal: Type, kept: list[str], monkey
     assert terminal("discard", kept[0]).out.endswith(f"{kept[0][:12]} of shop: discarded\n")
     assert terminal("discard", "--all", "--yes", "--of", "shop").status == 0
     assert terminal("dead-letters", "--json").out == ""
+    for command in ("requeue", "discard"):
+        nothing = terminal(command, "--all", "--of", "shpo")
+        assert (nothing.status, nothing.out) == (0, "there are no dead letters of shpo\n")
+        assert terminal(command, "--all").out == "there are no dead letters\n"
+        assert terminal(command, "--all", "--json").out == ""
     gone = terminal("requeue", kept[0])
     assert gone.status == 2
 

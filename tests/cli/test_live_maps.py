@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -69,6 +70,18 @@ async def test_a_pipe_gets_the_map_once_and_a_line_for_each_change(app: App) -> 
         await hold.release()
         await until(lambda: "  A2 free, A3 free\n" in out.getvalue())
     assert out.getvalue().count(DRAWN) == 1
+
+
+async def test_a_line_tells_when_the_change_was_heard_and_no_time_before_it(app: App) -> None:
+    out = io.StringIO()
+    async with watched(app, Screen(out=out)) as client:
+        await until(lambda: "Ctrl-C" in out.getvalue())
+        began = datetime.now(UTC)
+        await client.hold("t1", "A", "D", ["A2"])
+        await until(lambda: "A2 held" in out.getvalue())
+    seconds = range(int((datetime.now(UTC) - began).total_seconds()) + 2)
+    (told,) = re.findall(r"^(\d\d:\d\d:\d\d)  A2 held$", out.getvalue(), re.MULTILINE)
+    assert told in {f"{(began + timedelta(seconds=later)).astimezone():%H:%M:%S}" for later in seconds}
 
 
 async def test_a_terminal_is_drawn_again_at_each_change(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,13 @@ def test_without_a_server_one_line_says_so(typed: Type, command: str) -> None:
     assert len(answer.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["apply", "check"])
+def test_where_no_cluster_was_chosen_it_is_told_what_names_one(typed: Type, command: str) -> None:
+    answer = typed("schema", command, TRAVIO_STORE="embedded", SCYLLA_HOSTS=NOBODY)
+    assert (answer.status, answer.err.count("\n")) == (3, 1)
+    assert answer.err.endswith(": Connection refused: SCYLLA_HOSTS names the cluster\n")
+
+
 def test_a_wrong_setting_is_named(typed: Type) -> None:
     answer = typed("schema", "check", SCYLLA_HOSTS="db1:port")
     assert answer.status == 2

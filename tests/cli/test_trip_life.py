@@ -89,6 +89,10 @@ def test_a_list_that_is_cut_off_says_so(on_the_coach: Type, tmp_path: Path) -> N
         (("prices", COACH, "--seat", "seat-A1"), "price"),
         (("prices", COACH), "name a price or a time"),
         (("times", COACH, "0"), "times"),
+        (
+            ("times", COACH, "0=05.06.2027T08:00/"),
+            "as 0=2027-06-05T08:00Z/2027-06-05T09:10Z, not '0=05.06.2027T08:00/'",
+        ),
         (("list", "--date", "soon"), "date"),
     ],
 )

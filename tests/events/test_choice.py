@@ -80,13 +80,16 @@ def test_a_login_and_tls_are_options_of_the_url() -> None:
 def test_a_password_in_a_file_is_read_each_time(tmp_path: Path) -> None:
     file = tmp_path / "password"
     login = kafka(f"kafka://ann@broker?password_file={file}").login
-    assert login == Login("ann", SecretFile(file))
+    assert login == Login("ann", SecretFile(file, "password_file"))
     for word in ("first", "second"):
         file.write_text(f"{word}\n")
         assert login.secret() == word
 
 
-@pytest.mark.parametrize(("given", "named"), [(HUSH, "***"), ("/run/secrets/none", "/run/secrets/none")])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [(HUSH, "password_file (not shown, as it does not begin with /)"), ("/run/secrets/none", "/run/secrets/none")],
+)
 def test_a_password_in_place_of_its_file_is_not_named_where_it_is_read(given: str, named: str) -> None:
     login = kafka(f"kafka://ann@broker?password_file={given}").login
     assert login is not None

@@ -23,6 +23,19 @@ async def test_trips_are_listed_by_departure(web: Web) -> None:
     assert (await web.do("GET", "/v1/trips"))["trips"] == []
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("2096-10-02T09:00:00", "must say its offset from UTC, as Z does"),
+        ("2096-13-02T09:00:00Z", "must be a time as 2027-06-05T08:30:00Z"),
+        ("9 o'clock", "must be a time as 2027-06-05T08:30:00Z"),
+    ],
+)
+async def test_a_wrong_time_is_told_in_our_words(web: Web, said: str, why: str) -> None:
+    refused = await web.client.patch(TRIP, json={"times": [{"segment_index": 0, "departure_time": said}]})
+    assert (refused.status_code, refused.json()["detail"]) == (422, f"times[0].departure_time: {why}")
+
+
 async def test_prices_and_times_are_changed(web: Web) -> None:
     times = [{"segment_index": 0, "departure_time": "2096-10-02T09:00:00+02:00"}]
     assert await web.do("PATCH", TRIP, {"seat_prices": {"1A": 5}, "times": times}) == {"version": 2}

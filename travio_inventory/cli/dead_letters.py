@@ -89,6 +89,8 @@ def requeue(
     async def work(desk: LetterDesk) -> Exit:
         status = Exit.DONE
         found = await _chosen(desk.letters, letters, of, whole_list=all_)
+        if not found:
+            _say_none(screen, of)
         for each in found:
             if not each.told.letter.is_cut and each.told.status is Status.KEPT:
                 await desk.requeue(each.of, each.told)
@@ -116,6 +118,7 @@ def discard(
     async def work(desk: LetterDesk) -> Exit:
         found = await _chosen(desk.letters, letters, of, whole_list=all_)
         if not found:
+            _say_none(screen, of)
             return Exit.DONE
         if not yes:
             if not sys.stdin.isatty():
@@ -209,6 +212,11 @@ def _say(screen: Screen, found: _Found, said: str, color: str) -> None:
         screen.line({"letter": found.told.id, "way": found.of.way, "of": found.of.of, "said": said})
     else:
         screen.say(f"{found.told.id[:SHOWN_CHARS]} of {found.of.of}: {said}", color)
+
+
+def _say_none(screen: Screen, of: str) -> None:
+    if not screen.as_json:
+        screen.say(f"there are no dead letters{f' of {of}' if of else ''}")
 
 
 def _row(found: _Found) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from travio_inventory.cli.arguments import stamp
@@ -16,6 +16,7 @@ from travio_inventory.client import Journey, MapSeat, MapUpdate, SeatMap
 from travio_inventory.client.client import InventoryClient
 
 SEATS_NAMED_MAX = 20
+LIVE = "live; Ctrl-C ends it"
 
 
 class WatchedPart(NamedTuple):
@@ -37,14 +38,15 @@ async def show_live(client: InventoryClient, screen: Screen, part: WatchedPart) 
     """Show the map, then whatever changes, until the user interrupts it."""
     with suppress(asyncio.CancelledError), _Terminal(screen, part) as terminal:
         async for seat_map, update in _maps(client, part):
+            said = LIVE if update.is_whole else _as_line(update, datetime.now(UTC))
             if screen.as_json:
                 screen.raw(json.dumps(_as_plain(update)))
             elif screen.fancy:
-                terminal.show(seat_map, update)
+                terminal.show(seat_map, said)
             elif update.is_whole:
-                _draw(screen, part, seat_map, update)
+                _draw(screen, part, seat_map, said)
             else:
-                screen.say(_as_line(update))
+                screen.say(said)
 
 
 class _Terminal:
@@ -53,7 +55,7 @@ class _Terminal:
     def __init__(self, screen: Screen, part: WatchedPart) -> None:
         self._screen = screen
         self._part = part
-        self._shown: tuple[SeatMap, MapUpdate] | None = None
+        self._shown: tuple[SeatMap, str] | None = None
 
     def __enter__(self) -> Self:
         if self._screen.fancy:
@@ -66,8 +68,8 @@ class _Terminal:
             with suppress(ValueError, RuntimeError, NotImplementedError):
                 asyncio.get_running_loop().remove_signal_handler(signal.SIGWINCH)
 
-    def show(self, seat_map: SeatMap, update: MapUpdate) -> None:
-        self._shown = seat_map, update
+    def show(self, seat_map: SeatMap, said: str) -> None:
+        self._shown = seat_map, said
         self._draw()
 
     def _draw(self) -> None:
@@ -104,21 +106,17 @@ def _with(seat_map: SeatMap, update: MapUpdate) -> SeatMap:
     return replace(seat_map, seats=seats, as_of=update.as_of)
 
 
-def _draw(screen: Screen, part: WatchedPart, seat_map: SeatMap, update: MapUpdate) -> None:
+def _draw(screen: Screen, part: WatchedPart, seat_map: SeatMap, said: str) -> None:
     show_drawing(screen, seat_map, f"{part.trip}  {part.origin} - {part.destination}")
     screen.raw("")
-    screen.say("live; Ctrl-C ends it" if update.is_whole else _as_line(update), "dim")
+    screen.say(said, "dim")
 
 
-def _as_line(update: MapUpdate) -> str:
-    """Which seats have changed to what, in a line."""
+def _as_line(update: MapUpdate, heard_at: datetime) -> str:
+    """Which seats have changed to what, in a line; with when it was heard, for `as_of` is earlier than the change."""
     named = [f"{seat.seat} {drawn_state(seat.status).value}" for seat in update.seats[:SEATS_NAMED_MAX]]
     more = len(update.seats) - len(named)
-    return f"{_time(update.as_of)}  {', '.join(named)}{f' and {more} more' if more else ''}"
-
-
-def _time(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%H:%M:%S") if moment else "-"
+    return f"{heard_at.astimezone():%H:%M:%S}  {', '.join(named)}{f' and {more} more' if more else ''}"
 
 
 def _as_plain(update: MapUpdate) -> dict[str, object]:

@@ -46,7 +46,8 @@ def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
     except scylla.ReplicationRefused as refused:
         return _said(f"--replication: {refused}", Exit.WRONG)
     except StartFailed as failed:
-        return _said(str(failed), cannot_start(failed).status)
+        unnamed = "" if settings.store.kind == "scylla" else ": SCYLLA_HOSTS names the cluster"
+        return _said(f"{failed}{unnamed}", cannot_start(failed).status)
     sys.stdout.write(f"keyspace {settings.scylla.keyspace} has schema version {version}{end}\n")
     return Exit.DONE
 

@@ -185,7 +185,8 @@ def _times(text: str) -> tuple[int, tuple[int, int]]:
             raise ValueError(text)
         return int(segment), (_second(departs), _second(arrives))
     except ValueError:
-        raise _wrong("times", f"must be SEGMENT=DEPARTS/ARRIVES, not {text!r}") from None
+        example = "0=2027-06-05T08:00Z/2027-06-05T09:10Z"
+        raise _wrong("times", f"must be SEGMENT=DEPARTS/ARRIVES, as {example}, not {text!r}") from None
 
 
 def _second(text: str) -> int:

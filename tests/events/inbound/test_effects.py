@@ -20,6 +20,11 @@ from verification.kit.trips import a_trip, train
 LONG_AGO_MS = 1_700_000_000_000
 
 
+def departing(said: str) -> dict[str, Any]:
+    """The segments of a trip that leaves then."""
+    return {"segments": [{"segment_index": 0, "from_station_id": "A", "to_station_id": "B", "departure_time": said}]}
+
+
 # ---- payments
 
 
@@ -187,6 +192,8 @@ async def test_a_trip_told_again_under_another_id_changes_nothing(sale: Sale, ar
         ({"segments": []}, "segments"),
         ({"segments": [{"segment_index": 1, "from_station_id": "A", "to_station_id": "B"}]}, "segment_index must be 0"),
         ({"segments": [{"segment_index": "0", "from_station_id": "A", "to_station_id": "B"}]}, "segments.0..segment"),
+        (departing("2027-01-15T08:00:00"), "departure_time: has no offset from UTC: end it with Z"),
+        (departing("8 am"), "departure_time: must be Unix seconds or a time as 2027-06-05T08:30:00Z"),
         ({"trip_id": 7}, "trip_id"),
         ({"trip_id": "a\nb"}, "trip_id"),
         ({"organization_id": ""}, "organization_id"),

@@ -193,7 +193,9 @@ async def test_of_fifty_who_want_one_seat_one_gets_it_and_all_others_hear_of_a_c
 
 
 async def test_a_caller_who_is_nobody_reserves_nothing(event: Event) -> None:
-    assert refused(await event.reserve("A1", user="")) == (401, "UNAUTHENTICATED", "unauthorized")
+    answer = await event.reserve("A1", user="")
+    assert refused(answer) == (401, "UNAUTHENTICATED", "unauthorized")
+    assert answer.json()["detail"] == "this call needs a user: name one, as X-User-Id does, or show the token of one"
     assert await event.free() == ["A1", "A2", "B1"]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.kernel.limits import SEGMENTS_MAX
@@ -21,9 +22,14 @@ def _seconds(said: object) -> object:
     """A moment in Unix seconds from RFC 3339; anything else is checked as a number."""
     if not isinstance(said, str):
         return said
-    at = datetime.fromisoformat(said)
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError:
+        raise PydanticCustomError(
+            "datetime_parsing", "must be Unix seconds or a time as 2027-06-05T08:30:00Z"
+        ) from None
     if at.tzinfo is None:
-        raise ValueError("has no offset from UTC: end it with Z")
+        raise PydanticCustomError("timezone_aware", "has no offset from UTC: end it with Z")
     return int(at.timestamp())
 
 

@@ -46,7 +46,7 @@ FIELDS: Final = {
 EventId = Annotated[models.EventId, InDigits, Path(alias="eventId", examples=[7])]
 ReservationId = Annotated[str, Path(alias="reservationId", examples=["event-7~0~5f0c2a.QTE"])]
 
-
+NO_USER: Final = "this call needs a user: name one, as X-User-Id does, or show the token of one"
 NO_ID: Final = problem_of(405, Problem)
 """What a path without an id is answered: it is another path."""
 
@@ -125,7 +125,7 @@ class EventRoutes:
             command = reserving(body.event_id, body.seat_numbers, key or None)
             caller = body.of(caller)
             if not (caller.user or caller.identity.user):
-                raise Unauthenticated
+                raise Unauthenticated(said=NO_USER)
             made = await self._reservations.reserve(caller.as_user(), command)
         each = [_told(made, ReservationRef(made.hold.id, seat.seat.id)) for seat in made.seats]
         return _answer({"reservations": each, "expiresAt": moment(made.expires_at_ms // 1_000)}, 201)

@@ -62,15 +62,15 @@ def _text_of(named: str | int | None) -> str:
 
 
 def _read_moment(value: object) -> object:
-    """The second of Unix time that a text means. Raises ValueError."""
+    """The second of Unix time that a text means. Raises PydanticCustomError."""
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        raise ValueError("must be a time as 2027-06-05T08:30:00Z")
+        raise PydanticCustomError("datetime_parsing", "must be a time as 2027-06-05T08:30:00Z")
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError("must be a time as 2027-06-05T08:30:00Z") from None
+        raise PydanticCustomError("datetime_parsing", "must be a time as 2027-06-05T08:30:00Z") from None
     if at.tzinfo is None:
-        raise ValueError("must say its offset from UTC, as Z does")
+        raise PydanticCustomError("timezone_aware", "must say its offset from UTC, as Z does")
     return int(at.timestamp())
 
 

@@ -24,17 +24,19 @@ class SecretFile:
     """A file with a secret in it, which is read at each new connection: a new secret needs no restart."""
 
     path: Path
+    option: str
+    """What names the file."""
 
     def read(self) -> str:
         """What it says now, without the end of its line. Raises OSError, which names a path that begins with / alone:
-        anything else may be the secret itself.
+        anything else may be the secret itself, so the option is named.
         """
         try:
             with self.path.open("rb") as file:
                 return file.read(SECRET_BYTES_MAX).decode(errors="replace").rstrip("\r\n")
         except OSError as failed:
             if not self.path.is_absolute():
-                failed.filename = "***"
+                failed.filename = f"{self.option} (not shown, as it does not begin with /)"
             raise
 
 
@@ -98,7 +100,7 @@ class BrokerUrl:
             return None
         if bool(self._has_password) == bool(file):
             raise ValueError("needs the password of its user once: as USER:PASSWORD@ or in password_file")
-        return Login(user, SecretFile(file) if file else unquote(self._password))
+        return Login(user, SecretFile(file, "password_file") if file else unquote(self._password))
 
     def tls(self) -> Tls | None:
         """The options `tls`, `ca_file`, `cert_file` and `key_file`. Raises ValueError."""

@@ -64,7 +64,7 @@ def parse_webhook(text: str) -> WebhookUrl:
     made = WebhookUrl(
         url=address,
         server=chosen.servers[0],
-        secrets=SecretFile(file),
+        secrets=SecretFile(file, "secret_file"),
         at_once=chosen.number("at_once", 8, least=1, most=64),
         shape=chosen.word("shape", Shape.NATIVE),
         tls=tls,
