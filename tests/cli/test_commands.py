@@ -178,6 +178,14 @@ def test_without_a_service_the_error_says_how_to_start_one(typed: Type) -> None:
         (("serve", "--workers", "+1"), 'unable to convert "+1" into int'),
         (("bench", "holds", "--seconds", "1_0.5"), 'unable to convert "1_0.5" into float'),
         (("bench", "holds", "--seconds", "inf"), 'unable to convert "inf" into float'),
+        (
+            ("stock", "order", "acme", "a@b=1", "cup=50"),
+            'Invalid value "a@b=1 cup=50" for LINES. Must be SKU@WAREHOUSE=QUANTITY',
+        ),
+        (
+            ("plan", "convert", "a.json", "b.toml", "--from", "pretix", "--price", "A=4.5"),
+            'Invalid value "A=4.5" for --price.',
+        ),
         (("serve", "--workers", "-1"), "--workers -1: allowed is a whole number from 1 to 64"),
         (("bench", "noop", "--target", "localhost:1"), "omit --target"),
         (("bench", "holds", "--out", "/no/such/folder/x.json"), "--out /no/such/folder/x.json"),

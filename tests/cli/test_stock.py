@@ -25,6 +25,7 @@ from travio_inventory.client.stock import (
 from verification.kit.service_process import ServiceProcess
 
 pytestmark = pytest.mark.once
+LISTED = "`travio-inventory stock list` lists the entries"
 
 
 def test_stock_is_kept_from_its_first_day_to_its_last(shop: Type) -> None:
@@ -66,6 +67,26 @@ def test_help_of_options_that_all_commands_share_speaks_of_stock_too(typed: Type
     told = typed("stock", "list", "--help").out
     assert "The organization whose trips and stock it is." in told
     assert "holds and books" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("adjust", "none", "none", "1", "--reason", "r"), f"entry: {LISTED}"),
+        (("transfer", "none", "none", "nowhere", "1"), "warehouse: `travio-inventory stock warehouses` lists them"),
+        (("warehouse-change", "none", "--name", "n"), "warehouse: `travio-inventory stock warehouses` lists them"),
+        (("reserve", "o", "none=1"), f"entry of none in an active warehouse: {LISTED}"),
+        (("commit", "order-7"), "reservation: add --order if it is the id of an order"),
+        (("commit", "order-7", "--order"), "reservation of the order"),
+        (("ship", "none"), "transfer: `travio-inventory stock transfers` lists them"),
+        (("order", "none", "none@none=1"), "supplier: `travio-inventory stock suppliers` lists them"),
+        (("order-show", "none"), "purchase order: `travio-inventory stock orders` lists them"),
+        (("approve", "none"), "approval: `travio-inventory stock approvals --all` lists them"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_told_with_where_to_look(shop: Type, words: tuple[str, ...], said: str) -> None:
+    answer = shop(*words)
+    assert (answer.status, answer.err) == (1, f"there is no such {said}\n")
 
 
 def test_tables_show_every_column(shop: Type) -> None:

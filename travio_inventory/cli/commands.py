@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import App, Parameter
-from cyclopts.exceptions import CycloptsError
+from cyclopts.exceptions import CycloptsError, ValidationError
 from rich.console import Console
 
 from travio_inventory.cli.command import Command
@@ -277,6 +277,8 @@ def run(words: Sequence[str] | None) -> None:
     try:
         build()(_whole(sys.argv[1:] if words is None else words), print_error=False, exit_on_error=False)
     except CycloptsError as wrong:
+        if isinstance(wrong, ValidationError) and wrong.argument and isinstance(wrong.argument.value, list | tuple):
+            wrong.value = " ".join(map(str, wrong.argument.value))  # as it was typed
         said = " ".join(str(wrong).split())
         sys.stderr.write(f"{said if said.endswith(('.', '?')) else f'{said}.'} Try --help.\n")
         sys.exit(EXIT_WRONG)

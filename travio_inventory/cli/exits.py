@@ -16,6 +16,7 @@ from travio_inventory.kernel.refusals import (
     WrongRequest,
 )
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, SalesClosed
+from travio_inventory.stock.refusals import StockNotFound
 
 
 class Exit(IntEnum):
@@ -92,6 +93,16 @@ ADVICE = {
     "RATE_LIMITED": "retry in a moment, or ask the operator of the service for a higher limit",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
+NOT_THERE = {
+    "entry": "`travio-inventory stock list` lists the entries",
+    "warehouse": "`travio-inventory stock warehouses` lists them",
+    "supplier": "`travio-inventory stock suppliers` lists them",
+    "transfer": "`travio-inventory stock transfers` lists them",
+    "purchase order": "`travio-inventory stock orders` lists them",
+    "approval": "`travio-inventory stock approvals --all` lists them",
+    "reservation": "add --order if it is the id of an order",
+}
+"""What helps where there is no such thing of stock."""
 OTHER_ORGANIZATION = "name the --organization of the token"
 CANCELLED = frozenset({"cancelling", "cancelled"})
 """Sales in these states are never opened again."""
@@ -122,6 +133,11 @@ def failure_of(refusal: Refusal) -> Failure:
         return Failure(status, refusal.reason, str(refusal), OTHER_ORGANIZATION)
     if isinstance(refusal, SalesClosed) and refusal.state in CANCELLED:
         return Failure(status, refusal.reason, str(refusal), ADVICE["TRIP_CANCELLED"])
+    if isinstance(refusal, StockNotFound):
+        what = str(refusal).removeprefix("there is no such ").partition(" of ")[0]
+        return Failure(
+            status, refusal.reason, str(refusal), "" if "of the order" in str(refusal) else NOT_THERE.get(what, "")
+        )
     if isinstance(refusal, InvalidSeats) and NO_SEAT not in str(refusal):
         return Failure(status, refusal.reason, str(refusal))
     said = UNKNOWN if isinstance(refusal, OutcomeUnknown) else str(refusal)

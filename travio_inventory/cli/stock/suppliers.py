@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
-from travio_inventory.cli.exits import Exit, Failed, Failure
+from travio_inventory.cli.exits import NOT_THERE, Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.stock.entries import Key
 from travio_inventory.client.client import InventoryClient
@@ -97,7 +97,7 @@ async def _found(client: InventoryClient, code: str) -> StockSupplier:
     for each in await client.stock.suppliers():
         if each.code == code:
             return each
-    raise Failed(Failure(Exit.NO, "NOT_FOUND", "there is no such supplier", "`stock suppliers` lists them"))
+    raise Failed(Failure(Exit.NO, "NOT_FOUND", "there is no such supplier", NOT_THERE["supplier"]))
 
 
 def _tell(screen: Screen, supplier: StockSupplier) -> None:

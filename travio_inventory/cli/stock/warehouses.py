@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
-from travio_inventory.cli.exits import Exit, Failed, Failure
+from travio_inventory.cli.exits import NOT_THERE, Exit, Failed, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.stock.entries import Key, WarehouseCode
 from travio_inventory.client.client import InventoryClient
@@ -103,7 +103,7 @@ def change(  # noqa: PLR0913 - as above
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = next((each for each in await client.stock.warehouses() if each.code == code), None)
         if found is None:
-            raise Failed(Failure(Exit.NO, "NOT_FOUND", "there is no such warehouse", "`stock warehouses` lists them"))
+            raise Failed(Failure(Exit.NO, "NOT_FOUND", "there is no such warehouse", NOT_THERE["warehouse"]))
         site = replace(found.site, **{name: value for name, value in said.items() if value is not None})  # type: ignore[arg-type]
         _tell(screen, await client.stock.change_warehouse(found.id, site, version=found.version))
 
