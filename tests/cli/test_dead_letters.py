@@ -85,8 +85,11 @@ def test_discarding_asks_and_is_for_ever(terminal: Type, kept: list[str], monkey
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     assert terminal("discard", "--all").status == 1
     assert len(terminal("dead-letters", "--json").out.splitlines()) == len(kept)
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    assert terminal("discard", "--all").status == 1, "the end of the input is no yes"
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
-    assert terminal("discard", kept[0]).out.endswith(f"{kept[0][:12]} of shop: discarded\n")
+    discarded = terminal("discard", kept[0])
+    assert (discarded.out, "for ever?" in discarded.err) == (f"{kept[0][:12]} of shop: discarded\n", True)
     assert terminal("discard", "--all", "--yes", "--of", "shop").status == 0
     assert terminal("dead-letters", "--json").out == ""
     for command in ("requeue", "discard"):

@@ -101,7 +101,7 @@ def test_a_step_on_all_seats_of_a_trip_may_take_as_long_as_a_service_allows(
 ) -> None:
     with portal.wrap_async_context_manager(served(service)) as port:
         for words in (
-            ["trip", "cancel", "t"],
+            ["trip", "cancel", "t", "--yes"],
             ["trip", "freeze", "t"],
             ["trip", "show", "t"],
             ["summary", "t", "a", "b"],

@@ -131,7 +131,7 @@ def test_a_trip_that_is_cancelled_or_has_another_vehicle_was_open_and_it_is_said
     small.write_text(Path(bus).read_text().replace('rows = "1-8"', 'rows = "1-7"'))
     assert terminal("trip", "swap", row["trip"], str(small)).status == 0
     said = "its vehicle (swapped) was changed since it was opened, and stays"
-    for command, notes in (((), said), (("trip", "cancel", row["trip"]), f"{said}; it is cancelled")):
+    for command, notes in (((), said), (("trip", "cancel", row["trip"], "--yes"), f"{said}; it is cancelled")):
         assert not command or terminal(*command).status == 0
         again = terminal(*words)
         assert (again.status, again.plain["counts"]) == (0, {"was open": 1})

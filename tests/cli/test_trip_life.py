@@ -1,5 +1,6 @@
 """The commands about the life of a trip, from its list to its cancellation."""
 
+import io
 import os
 import pty
 import sys
@@ -47,7 +48,7 @@ def test_a_trip_is_listed_changed_frozen_and_cancelled(on_the_coach: Type) -> No
         assert on_the_coach("trip", command, COACH, "--json").plain["state"] == state
     on_the_coach("hold", COACH, "dhaka", "cumilla", "seat-A1")
     assert "whole route  39 free, 1 held, 0 booked, 0 blocked" in on_the_coach("trip", "show", COACH).out
-    cancelled = on_the_coach("trip", "cancel", COACH, "--json").plain
+    cancelled = on_the_coach("trip", "cancel", COACH, "--yes", "--json").plain
     assert (cancelled["state"], cancelled["released"], cancelled["cancelled"]) == ("cancelled", 1, 0)
     assert on_the_coach("trip", "show", COACH, "--json").plain["state"] == "cancelled"
     refused = on_the_coach("hold", COACH, "dhaka", "cumilla", "seat-A2")
@@ -58,21 +59,36 @@ def test_a_trip_is_listed_changed_frozen_and_cancelled(on_the_coach: Type) -> No
 
 @pytest.mark.parametrize(
     ("said", "words", "state"),
-    [("yes", [], "open"), (COACH, [], "cancelled"), ("", ["--yes"], "cancelled")],
-    ids=["not meant", "meant", "not asked"],
-)
+    [
+        ("yes\n", [], "open"), ("\x04", [], "open"), ("\x04", ["--json"], "open"), (f"{COACH}\n", [], "cancelled"),
+        ("", ["--yes"], "cancelled"),
+    ],
+    ids=["not meant", "end of input", "in JSON", "meant", "not asked"],
+)  # fmt: skip
 def test_on_a_terminal_a_trip_is_cancelled_only_by_who_means_it(
     on_the_coach: Type, monkeypatch: pytest.MonkeyPatch, said: str, words: list[str], state: str
 ) -> None:
     keyboard, terminal = pty.openpty()
     with open(terminal, closefd=False) as typed_in:
         monkeypatch.setattr(sys, "stdin", typed_in)
-        os.write(keyboard, f"{said}\n".encode())
+        os.write(keyboard, said.encode())
         done = on_the_coach("trip", "cancel", COACH, *words)
     for end in (keyboard, terminal):
         os.close(end)
     assert (done.status, "nothing was done" in done.err) == ((1, True) if state == "open" else (0, False))
+    assert "Type its id" not in done.out
     assert on_the_coach("trip", "show", COACH, "--json").plain["state"] == state
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_where_nobody_can_be_asked_a_trip_is_cancelled_only_with_yes(
+    on_the_coach: Type, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """What is piped in is no answer: `echo no | travio-inventory trip cancel T` must not cancel it."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
+    asked = on_the_coach("trip", "cancel", COACH, *words)
+    assert (asked.status, asked.err) == (2, "nobody is there to be asked: say --yes\n")
+    assert on_the_coach("trip", "show", COACH, "--json").plain["state"] == "open"
 
 
 def test_a_list_that_is_cut_off_says_so(on_the_coach: Type, tmp_path: Path) -> None:

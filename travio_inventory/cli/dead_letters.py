@@ -1,7 +1,6 @@
 """The commands about dead letters: list and show them, have them given again, or discard them."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -12,6 +11,7 @@ from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.letter_desk import DISCARDED, LetterDesk, open_letter_desk
+from travio_inventory.cli.asking import NOBODY, answer_to, may_ask
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
@@ -121,10 +121,10 @@ def discard(
             _say_none(screen, of)
             return Exit.DONE
         if not yes:
-            if not sys.stdin.isatty():
-                raise _Wrong("nobody is there to be asked: say --yes")
+            if not may_ask():
+                raise _Wrong(NOBODY)
             asked = f"Discard {len(found)} dead letters for ever? [y/N] "
-            if (await anyio.to_thread.run_sync(input, asked)).strip().lower() not in {"y", "yes"}:
+            if (await anyio.to_thread.run_sync(answer_to, asked)).lower() not in {"y", "yes"}:
                 return Exit.NO
         status = Exit.DONE
         for each in found:

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import TripId, stamp
-from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask
+from travio_inventory.cli.asking import NOBODY, answer_to, may_ask
+from travio_inventory.cli.connection_options import HERE, WHOLE_TRIP_S, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failed, Failure
 from travio_inventory.cli.opening_progress import percent
 from travio_inventory.cli.screen import Screen, printable
@@ -56,11 +57,13 @@ def cancel(
     trip: TripId,
     /,
     *,
-    yes: Annotated[bool, Parameter(negative="", help="Do not ask; without a terminal it is not asked anyway.")] = False,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask; needed where nobody is at a terminal.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Cancel a trip for good: release its holds, cancel its bookings. Repeat it if it is interrupted."""
-    if sys.stdin.isatty() and not (yes or reach.as_json or _is_meant(trip)):
+    if not (yes or may_ask()):
+        return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "INVALID_ARGUMENT", NOBODY))
+    if not (yes or _is_meant(trip)):
         sys.stderr.write("nothing was done\n")
         return Exit.NO
 
@@ -151,7 +154,7 @@ def show_list(
 
 def _is_meant(trip: str) -> bool:
     asked = f"This releases every hold and cancels every booking of {printable(trip)}, for good. Type its id to go on: "
-    return input(asked) == trip
+    return answer_to(asked) == trip
 
 
 def _word(sale: TripSale) -> str:
