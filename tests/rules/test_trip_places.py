@@ -32,6 +32,12 @@ def test_a_section_has_its_places_and_one_without_seats_has_none() -> None:
     assert [*refused.value.violations] == [("section_id", "this trip has no section 'c11'")]
 
 
+def test_a_section_that_is_named_by_its_label_is_told_with_its_id() -> None:
+    labelled = replace(TRAIN, sections=(Section("c10", "Car 10"), Section("c9", "Car 9")))
+    with pytest.raises(InvalidRequest, match="has no section 'Car 9' by its id: 'Car 9' is the label of 'c9'"):
+        labelled.places_in("Car 9")
+
+
 @pytest.mark.parametrize(
     ("places", "groups"),
     [

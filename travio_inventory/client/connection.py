@@ -61,7 +61,10 @@ class Connection:
     ) -> None:
         self.retries = Retries(attempts_max, DEADLINE_S_DEFAULT if deadline_s is None else deadline_s)
         self._whole_trip = Retries(attempts_max, WHOLE_TRIP_S_DEFAULT) if deadline_s is None else self.retries
-        self._address = parse_address(target, port_default=PORT_DEFAULT)
+        try:
+            self._address = parse_address(target, port_default=PORT_DEFAULT)
+        except ValueError:
+            raise ValueError(f"{target!r} is not an address: write HOST:PORT") from None
         self._tls = tls
         self._token = as_header(token) if token and isinstance(token, str) else token
         self._channel: HeardChannel | None = None

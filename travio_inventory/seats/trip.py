@@ -169,7 +169,9 @@ class Trip:
         if not section:
             return range(len(self.seats))
         if section not in self.section_ranges and all(section != each.id for each in self.sections):
-            raise InvalidRequest([Violation("section_id", f"this trip has no section {section!r}")])
+            ids = [each.id for each in self.sections if each.label == section]
+            called = f" by its id: {section!r} is the label of {ids[0]!r}" if ids else ""
+            raise InvalidRequest([Violation("section_id", f"this trip has no section {section!r}{called}")])
         return self.section_ranges.get(section, range(0))
 
     def groups_of(self, places: range) -> range:
