@@ -123,6 +123,12 @@ def ranges_of_sections(in_order: Sequence[Seat], sections: Iterable[Section]) ->
     return found
 
 
+def no_section(named: str, sections: Iterable[Section]) -> str:
+    """Says that none has that id, and the id of one that people call so."""
+    ids = [each.id for each in sections if each.label == named]
+    return f"no section {named!r}{f' by its id: {named!r} is the label of {ids[0]!r}' if ids else ''}"
+
+
 def features_in_order(features: Iterable[Feature], sections: Iterable[Section]) -> tuple[Feature, ...]:
     """The features by section, row, column, kind."""
     places = places_of(sections)

@@ -24,6 +24,7 @@ from travio_inventory.seats.layout import (
     first_repeated,
     in_layout_order,
     layout_violations,
+    no_section,
     ranges_of_sections,
 )
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
@@ -169,9 +170,7 @@ class Trip:
         if not section:
             return range(len(self.seats))
         if section not in self.section_ranges and all(section != each.id for each in self.sections):
-            ids = [each.id for each in self.sections if each.label == section]
-            called = f" by its id: {section!r} is the label of {ids[0]!r}" if ids else ""
-            raise InvalidRequest([Violation("section_id", f"this trip has no section {section!r}{called}")])
+            raise InvalidRequest([Violation("section_id", f"this trip has {no_section(section, self.sections)}")])
         return self.section_ranges.get(section, range(0))
 
     def groups_of(self, places: range) -> range:
