@@ -26,7 +26,7 @@ class AddWarehouse:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("code", self.code)
-        found.id("key", self.key, required=False)
+        found.id("idempotency_key", self.key, required=False)
         found.finish()
 
     @property
@@ -69,8 +69,8 @@ class AddEntry:
         found = Faults()
         for name in ("sku", "warehouse_id", "product_id"):
             found.id(name, getattr(self, name))
-        for name in ("variant_id", "cause"):
-            found.id(name, getattr(self, name), required=False)
+        found.id("variant_id", self.variant_id, required=False)
+        found.id("idempotency_key", self.cause, required=False)
         for name in ("quantity", "reorder_point", "reorder_quantity"):
             found.number(name, getattr(self, name), 0, QUANTITY_MAX)
         found.finish()
@@ -134,7 +134,7 @@ class Why:
         found = Faults()
         found.text("reason", self.reason, REASON_BYTES_MAX, required=True)
         found.text("reference", self.reference, REASON_BYTES_MAX)
-        found.id("cause", self.cause, required=False)
+        found.id("idempotency_key", self.cause, required=False)
         found.finish()
 
 
@@ -181,7 +181,7 @@ class SetStock:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("inventory_id", self.inventory_id)
-        found.number("total", self.total, 0, QUANTITY_MAX)
+        found.number("quantity_total", self.total, 0, QUANTITY_MAX)
         found.number("version", self.version, 1, VERSION_MAX)
         found.finish()
 

@@ -65,7 +65,7 @@ class AddSupplier:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("code", self.code)
-        found.id("key", self.key, required=False)
+        found.id("idempotency_key", self.key, required=False)
         found.finish()
 
     @property

@@ -309,6 +309,19 @@ async def test_an_order_is_reserved_committed_and_cancelled(stub: v1.StockServic
         ("CommitReservation", ORG, ["reservation_id"]),
         ("ListWarehouses", {}, ["organization_id"]),
         ("AddWarehouse", ORG, ["name"]),
+        ("AddWarehouse", {"code": "c", "site": v1.Site(name="C"), "idempotency_key": "\n"} | ORG, ["idempotency_key"]),
+        (
+            "AddSupplier",
+            {"code": "c", "contact": v1.Contact(name="C"), "idempotency_key": "\n"} | ORG,
+            ["idempotency_key"],
+        ),
+        ("AddInventory", {"idempotency_key": "\n"} | ORG, ["idempotency_key"]),
+        ("UpdateStock", {"change": LINE, "idempotency_key": "\n"} | ORG, ["idempotency_key"]),
+        (
+            "UpdateStock",
+            {"change": v1.StockLine(inventory_id="i", quantity_total=-1, version=1, reason="x")} | ORG,
+            ["quantity_total"],
+        ),
     ],
 )
 async def test_what_is_wrong_is_named(

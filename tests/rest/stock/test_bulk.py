@@ -40,7 +40,7 @@ async def test_each_line_is_told_and_the_same_key_does_nothing_twice(web: httpx.
 async def test_lines_without_a_key_or_of_another_form_are_refused_as_a_whole(web: httpx.AsyncClient) -> None:
     line = {"sku": "cup", "warehouseCode": "north", "quantity": 3, "reason": "x"}
     no_key = await web.post("/inventory/bulk", json={"lines": [line]})
-    assert (no_key.status_code, no_key.json()["errors"][0]["field"]) == (422, "idempotencyKey")
+    assert (no_key.status_code, no_key.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
     wrong = {"lines": [line, line | {"quantity": "3"}]}
     form = await web.post("/inventory/bulk", json=wrong, headers={"idempotency-key": "k"})
     assert (form.status_code, form.json()["errors"][0]["field"]) == (422, "lines[1].quantity")

@@ -56,7 +56,7 @@ async def test_what_is_wrong_with_an_order_is_named(web: httpx.AsyncClient) -> N
     }  # fmt: skip
     two = {"lines": [{**line, "quantity": 1}, {**line, "sku": "plate", "quantity": 1}]}
     unkeyed = await web.post("/purchase-orders/o/receive", json=two)
-    assert [each["field"] for each in unkeyed.json()["errors"]] == ["idempotencyKey"]
+    assert [each["field"] for each in unkeyed.json()["errors"]] == ["Idempotency-Key"]
     nowhere = await web.post("/purchase-orders", json={"supplierId": acme, "lines": [{**line, "quantity": 1}]})
     assert (nowhere.status_code, nowhere.json()["reason"]) == (404, "NOT_FOUND")
     assert (await web.get("/purchase-orders/nothing")).status_code == 404

@@ -201,6 +201,10 @@ async def test_availability_is_told_in_all_and_by_warehouse(web: httpx.AsyncClie
         ("POST", "/availability/check", {"sku": "a", "quantity": 0}, 422, "INVALID_REQUEST", "quantity"),
         ("POST", "/inventory/x/adjust", {"quantity": 1, "type": "DAMAGE", "reason": "x"}, 422, "INVALID_REQUEST",
          "type"),
+        ("POST", "/inventory/x/count", {"quantityTotal": -1, "version": 1, "reason": "x"}, 422, "INVALID_REQUEST",
+         "quantityTotal"),
+        ("GET", f"/reservations/order/{'o' * 129}", None, 422, "INVALID_REQUEST", "orderId"),
+        ("GET", f"/reservations/{'r' * 129}", None, 422, "INVALID_REQUEST", "reservationId"),
     ],
 )  # fmt: skip
 async def test_what_is_refused_is_a_problem_that_names_the_field(
@@ -211,3 +215,23 @@ async def test_what_is_refused_is_a_problem_that_names_the_field(
     assert (answer.status_code, told["reason"]) == (status, reason), told
     assert answer.headers["content-type"] == "application/problem+json"
     assert not field or field in [each["field"] for each in told["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/warehouses", {"code": "a", "name": "A"}),
+        ("/suppliers", {"code": "a", "name": "A"}),
+        ("/inventory", {"sku": "a", "quantity": 1, "productId": "p", "warehouseId": "w"}),
+        ("/inventory/x/adjust", {"quantity": 1, "type": "INBOUND", "reason": "x"}),
+        ("/inventory/x/count", {"quantityTotal": 1, "version": 1, "reason": "x"}),
+        ("/reservations", {"orderId": "o", "items": [{"sku": "a", "quantity": 1}]}),
+        ("/transfers", {"sku": "a", "fromWarehouseId": "v", "toWarehouseId": "w", "quantity": 1}),
+    ],
+)
+async def test_a_key_that_is_no_id_is_refused_by_the_name_of_its_header(
+    web: httpx.AsyncClient, path: str, body: object
+) -> None:
+    refused = await web.post(path, json=body, headers={"idempotency-key": "k" * 129})
+    assert refused.status_code == 422
+    assert [each["field"] for each in refused.json()["errors"]] == ["Idempotency-Key"]

@@ -59,12 +59,14 @@ class ReservationRoutes:
         return models.reservation_shown(reservation)
 
     async def one(self, reservation_id: ReservationId, caller: StockReading) -> models.ReservationShown:
-        return models.reservation_shown(await self._reserve.one(caller.as_member(), reservation_id))
+        named = OfReservation(reservation_id)
+        return models.reservation_shown(await self._reserve.one(caller.as_member(), named.reservation_id))
 
     async def of_order(
         self, order_id: Annotated[str, Path(alias="orderId", examples=["order-1"])], caller: StockReading
     ) -> models.ReservationShown:
-        return models.reservation_shown(await self._reserve.of_order(caller.as_member(), order_id))
+        named = OfReservation(order_id=order_id)
+        return models.reservation_shown(await self._reserve.of_order(caller.as_member(), named.order_id))
 
     async def commit(
         self, reservation_id: ReservationId, caller: StockReserving, body: models.LinesRequest | None = None

@@ -15,8 +15,11 @@ from travio_inventory.kernel.refusals import InvalidRequest, Violation
 
 PREFIX: Final = "/api/v1"
 _WORD: Final = re.compile("[a-z_]+")
-_OTHERS: Final = {"page_size": "page_size", "page_token": "page_token", "from_day": "from", "to_day": "to"}
-"""Parameters of queries, by their names elsewhere."""
+_OTHERS: Final = {
+    "page_size": "page_size", "page_token": "page_token", "from_day": "from", "to_day": "to",
+    "idempotency_key": "Idempotency-Key",
+}  # fmt: skip
+"""Parameters of queries and headers, by their names elsewhere."""
 _TAG: Final = re.compile(r'"([0-9]{1,16})"')
 
 
