@@ -15,6 +15,14 @@ VERSION_MAX = 2**53
 PAGE_MAX = 100
 
 
+def check_seen(found: Faults, version: int) -> None:
+    """What is changed must have been seen at a version."""
+    if version:
+        found.number("version", version, 1, VERSION_MAX)
+    else:
+        found.wrong("version", "must be the one that was seen; over HTTP If-Match may say it")
+
+
 @dataclass(frozen=True, slots=True)
 class AddWarehouse:
     """A repetition with the same `key` adds nothing; "" never repeats. Raises InvalidRequest."""
@@ -46,7 +54,7 @@ class ChangeWarehouse:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("warehouse_id", self.warehouse_id)
-        found.number("version", self.version, 1, VERSION_MAX)
+        check_seen(found, self.version)
         found.finish()
 
 
@@ -102,7 +110,7 @@ class ChangeEntry:
                 found.number(name, value, 0, QUANTITY_MAX)
         if self.shards is not None:
             found.number("shards", self.shards, 1, SHARDS_MAX)
-        found.number("version", self.version, 1, VERSION_MAX)
+        check_seen(found, self.version)
         found.finish()
 
 
@@ -116,7 +124,7 @@ class DeleteEntry:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("inventory_id", self.inventory_id)
-        found.number("version", self.version, 1, VERSION_MAX)
+        check_seen(found, self.version)
         found.finish()
 
 
@@ -182,7 +190,7 @@ class SetStock:
         found = Faults()
         found.id("inventory_id", self.inventory_id)
         found.number("quantity_total", self.total, 0, QUANTITY_MAX)
-        found.number("version", self.version, 1, VERSION_MAX)
+        check_seen(found, self.version)
         found.finish()
 
     @property

@@ -7,7 +7,7 @@ from uuid import UUID
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol.hold import digest_of
-from travio_inventory.stock.commands import PAGE_MAX, VERSION_MAX
+from travio_inventory.stock.commands import PAGE_MAX, check_seen
 
 SUPPLIERS_MAX: Final = 1_000
 """Of an organization, those that are deleted too."""
@@ -114,5 +114,5 @@ class SuppliersQuery:
 def _check(supplier: str, version: int) -> None:
     found = Faults()
     found.id("supplier_id", supplier)
-    found.number("version", version, 1, VERSION_MAX)
+    check_seen(found, version)
     found.finish()

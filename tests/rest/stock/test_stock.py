@@ -59,6 +59,40 @@ async def test_an_entry_is_changed_only_at_the_version_that_was_seen(web: httpx.
     assert (in_body.status_code, in_body.json()["version"]) == (200, 3)
 
 
+@pytest.mark.parametrize("condition", ['"0"', "", '"01"', "1"])
+async def test_a_condition_that_no_version_meets_is_refused_and_never_passed_over(
+    web: httpx.AsyncClient, condition: str
+) -> None:
+    path = f"/inventory/{(await entry(web))['inventoryId']}"
+    more = {"quantity": 1, "type": "INBOUND", "reason": "x"}
+    refused = await web.post(f"{path}/adjust", json=more, headers={"if-match": condition})
+    assert (refused.status_code, [each["field"] for each in refused.json()["errors"]]) == (422, ["If-Match"])
+    assert (await web.get(path)).json()["version"] == 1
+
+
+async def test_two_versions_that_a_request_names_are_refused_and_none_is_asked_for(web: httpx.AsyncClient) -> None:
+    path = f"/inventory/{(await entry(web))['inventoryId']}"
+    at = f"/warehouses/{await warehouse(web, 'south')}"
+    made = (await web.post("/suppliers", json={"code": "acme", "name": "Acme"})).json()
+    seller = f"/suppliers/{made['supplierId']}"
+    for method, where, body in (
+        ("POST", f"{path}/adjust", {"quantity": 1, "type": "INBOUND", "reason": "x"}),
+        ("POST", f"{path}/count", {"quantityTotal": 9, "reason": "x"}),
+        ("PUT", path, {"reorderPoint": 3}),
+        ("PUT", at, {"name": "South"}),
+        ("PUT", seller, {"name": "Acme"}),
+    ):
+        two = await web.request(method, where, json={**body, "version": 2}, headers={"if-match": '"1"'})
+        assert [each["field"] for each in two.json()["errors"]] == ["version"], two.text
+        if not where.endswith("/adjust"):
+            none = await web.request(method, where, json=body)
+            assert (none.status_code, "If-Match" in none.json()["detail"]) == (422, True)
+        one = await web.request(method, where, json={**body, "version": 1}, headers={"if-match": '"1"'})
+        assert one.status_code in {200, 412}, one.text
+    two = await web.delete(seller, params={"version": 3}, headers={"if-match": '"2"'})
+    assert (two.status_code, [each["field"] for each in two.json()["errors"]]) == (422, ["version"])
+
+
 async def test_an_entry_with_stock_is_not_deleted(web: httpx.AsyncClient) -> None:
     path = f"/inventory/{(await entry(web, quantity=2))['inventoryId']}"
     refused = await web.put(path, json={"isDeleted": True, "version": 1})

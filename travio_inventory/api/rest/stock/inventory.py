@@ -12,7 +12,7 @@ from travio_inventory.api.rest.native.lists import paged
 from travio_inventory.api.rest.paths import part_of_path
 from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.api.rest.stock import models
-from travio_inventory.api.rest.stock.routing import ENTRY, PREFIX, Seen, StockRoute, tag_of
+from travio_inventory.api.rest.stock.routing import ENTRY, PREFIX, Seen, StockRoute, tag_of, version_seen
 from travio_inventory.api.rest.stock.shard_models import ShardsShown, shards_shown
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
@@ -146,7 +146,7 @@ class InventoryRoutes:
         response: Response,
     ) -> models.Inventory:
         """What is left out stays as it is at the version that was seen."""
-        actor, version = caller.as_member(), seen or body.version
+        actor, version = caller.as_member(), version_seen(seen, body.version)
         if body.is_deleted:
             return _told(await self._stock.keep.delete(actor, DeleteEntry(inventory_id, version)), response)
         command = ChangeEntry(inventory_id, body.reorder_point, body.reorder_quantity, version, body.shards)

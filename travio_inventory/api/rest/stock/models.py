@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.json_types import Body, Int64, Shown
+from travio_inventory.api.rest.stock.routing import version_seen
 from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.availability import QUESTIONS_MAX, StockAnswer, StockQuestion
 from travio_inventory.stock.commands import AddEntry, AddWarehouse, AdjustStock, ChangeWarehouse, SetStock, Why
@@ -78,7 +79,7 @@ class Adjustment(StockBody):
     def command(self, inventory_id: str, seen: int, key: str) -> AdjustStock:
         """Raises InvalidRequest."""
         why = Why(self.reason, self.reference, key)
-        return AdjustStock(inventory_id, self.quantity, MovementType(self.type), why, seen or self.version)
+        return AdjustStock(inventory_id, self.quantity, MovementType(self.type), why, version_seen(seen, self.version))
 
 
 class Count(StockBody):
@@ -91,7 +92,9 @@ class Count(StockBody):
 
     def command(self, inventory_id: str, seen: int, key: str) -> SetStock:
         """Raises InvalidRequest."""
-        return SetStock(inventory_id, self.quantity_total, seen or self.version, Why(self.reason, self.reference, key))
+        return SetStock(
+            inventory_id, self.quantity_total, version_seen(seen, self.version), Why(self.reason, self.reference, key)
+        )
 
 
 class Inventory(StockTold):
@@ -223,7 +226,7 @@ class WarehouseChange(SiteRequest):
 
     def command(self, warehouse_id: str, seen: int) -> ChangeWarehouse:
         """Raises InvalidRequest."""
-        return ChangeWarehouse(warehouse_id, self.site(), seen or self.version)
+        return ChangeWarehouse(warehouse_id, self.site(), version_seen(seen, self.version))
 
 
 class WarehouseShown(StockTold):

@@ -7,6 +7,7 @@ from pydantic import Field
 from travio_inventory.api.rest.json_text import moment
 from travio_inventory.api.rest.json_types import Int64, Shown
 from travio_inventory.api.rest.stock.models import MS, Sku, StockBody, StockTold, WarehouseId
+from travio_inventory.api.rest.stock.routing import version_seen
 from travio_inventory.stock.purchase import LINES_MAX, Ordered, PlaceOrder, PurchaseOrder, ReceiveOrder
 from travio_inventory.stock.restocking import Suggestion
 from travio_inventory.stock.supplier import AddSupplier, ChangeSupplier, Contact, Supplier
@@ -47,7 +48,7 @@ class SupplierChange(ContactBody):
 
     def command(self, supplier_id: str, seen: int) -> ChangeSupplier:
         """Raises InvalidRequest."""
-        return ChangeSupplier(supplier_id, self.contact(), seen or self.version)
+        return ChangeSupplier(supplier_id, self.contact(), version_seen(seen, self.version))
 
 
 class SupplierShown(StockTold):

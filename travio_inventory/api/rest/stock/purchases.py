@@ -13,7 +13,7 @@ from travio_inventory.api.rest.paths import part_of_path
 from travio_inventory.api.rest.routes import problems_of
 from travio_inventory.api.rest.stock import purchase_models as models
 from travio_inventory.api.rest.stock.inventory import PageSize
-from travio_inventory.api.rest.stock.routing import PREFIX, Seen, StockRoute, tag_of
+from travio_inventory.api.rest.stock.routing import PREFIX, Seen, StockRoute, tag_of, version_seen
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.purchase import PurchasesQuery
@@ -89,7 +89,7 @@ class SupplierRoutes:
             int, InDigits, Query(description="The version that was seen, where there is no If-Match.")
         ] = 0,
     ) -> models.SupplierShown:
-        command = DeleteSupplier(supplier_id, seen or version)
+        command = DeleteSupplier(supplier_id, version_seen(seen, version))
         return _told(await self._suppliers.delete(caller.as_member(), command), response)
 
 

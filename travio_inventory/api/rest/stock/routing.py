@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Header, Request, Response
 from pydantic.alias_generators import to_camel
 from starlette.convertors import register_url_convertor
+from starlette.requests import HTTPConnection
 
 from travio_inventory.api.rest.paths import IdConvertor
 from travio_inventory.api.rest.routes import LargeBodyRoute, Route
@@ -20,7 +21,7 @@ _OTHERS: Final = {
     "idempotency_key": "Idempotency-Key",
 }  # fmt: skip
 """Parameters of queries and headers, by their names elsewhere."""
-_TAG: Final = re.compile(r'"([0-9]{1,16})"')
+_TAG: Final = re.compile(r'"([1-9][0-9]{0,15})"')
 
 
 ENTRY: Final = "entry"
@@ -70,11 +71,12 @@ def _camel(word: str) -> str:
 
 
 async def _seen(
+    connection: HTTPConnection,
     if_match: Annotated[
         str, Header(description="The ETag of the version that was seen, else `version` in the body.", examples=['"1"'])
     ] = "",
 ) -> int:
-    if not if_match:
+    if "if-match" not in connection.headers:
         return 0
     tag = _TAG.fullmatch(if_match.strip())
     found = Faults()
@@ -86,6 +88,13 @@ async def _seen(
 
 Seen = Annotated[int, Depends(_seen)]
 """The version that the caller has seen, 0 where the request has no If-Match."""
+
+
+def version_seen(seen: int, said: int) -> int:
+    """The version that a request names in If-Match, elsewhere, or in both. Raises InvalidRequest where these differ."""
+    if seen and said and seen != said:
+        raise InvalidRequest([Violation("version", f"must be {seen} as in If-Match, or be left out, not {said}")])
+    return seen or said
 
 
 def tag_of(version: int) -> str:
