@@ -12,7 +12,7 @@ from travio_inventory.stock.approval import Approval
 from travio_inventory.stock.commands import AdjustStock, SetStock, Why
 from travio_inventory.stock.entry import InventoryEntry, inventory_id
 from travio_inventory.stock.movement import Movement, MovementType
-from travio_inventory.stock.warehouse import warehouse_id
+from travio_inventory.stock.warehouse import warehouse_id, warehouse_named
 
 LINES_MAX = 10_000
 
@@ -34,19 +34,25 @@ class StockLine(NamedTuple):
     reference: str = ""
 
     def entry_id(self, organization: str) -> str:
-        """The id of the entry."""
-        if self.inventory_id:
-            return self.inventory_id
-        there = self.warehouse_id or (warehouse_id(organization, self.warehouse_code) if self.warehouse_code else "")
-        return inventory_id(organization, self.sku, there) if self.sku and there else ""
+        """The id of the entry, "" if the line names none."""
+        return self.inventory_id or self._id_there(organization)
 
     def named(self, organization: str) -> str:
-        """The id of the entry. Raises InvalidRequest if the line names none."""
-        named, found = self.entry_id(organization), Faults()
+        """The id of the entry. Raises InvalidRequest if the line names none, or two."""
+        found = Faults()
+        with found:
+            warehouse_named(organization, self.warehouse_id, self.warehouse_code)
+        named, is_there = self.entry_id(organization), self.sku or self.warehouse_id or self.warehouse_code
         if not named:
             found.wrong("inventory_id", "must be named, or a sku with its warehouse")
+        elif is_there and named != self._id_there(organization):
+            found.wrong("inventory_id", "must be that of the sku and the warehouse beside it, or be alone")
         found.finish()
         return named
+
+    def _id_there(self, organization: str) -> str:
+        there = self.warehouse_id or (warehouse_id(organization, self.warehouse_code) if self.warehouse_code else "")
+        return inventory_id(organization, self.sku, there) if self.sku and there else ""
 
     def command(self, organization: str, cause: str) -> AdjustStock | SetStock:
         """What is to be done. Raises InvalidRequest."""

@@ -8,6 +8,7 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.json_text import encode
 from travio_inventory.protocol.hold import digest_of
 from travio_inventory.stock.commands import PAGE_MAX, check_seen
+from travio_inventory.stock.warehouse import named_once
 
 SUPPLIERS_MAX: Final = 1_000
 """Of an organization, those that are deleted too."""
@@ -18,6 +19,13 @@ TEXT_BYTES_MAX: Final = 256
 def supplier_id(organization: str, code: str) -> str:
     """The id of the supplier with that code; so no two have the same code."""
     return str(UUID(digest_of("supplier", organization, code)))
+
+
+def supplier_named(organization: str, named: str, code: str) -> str:
+    """The id of the supplier that is named by it, by its code, or by both; "" if by neither. Raises InvalidRequest
+    where these are two suppliers.
+    """
+    return named_once(named, supplier_id(organization, code) if code else "", "supplier")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.protocol.hold import digest_of
 
 WAREHOUSES_MAX = 1_000
@@ -17,6 +18,20 @@ REGION_BYTES_MAX = 256
 def warehouse_id(organization: str, code: str) -> str:
     """The id of the warehouse with that code; so no two have the same code."""
     return str(UUID(digest_of("warehouse", organization, code)))
+
+
+def warehouse_named(organization: str, named: str, code: str, field: str = "warehouse") -> str:
+    """The id of the warehouse that is named by it, by its code, or by both; "" if by neither. Raises InvalidRequest
+    where these are two warehouses.
+    """
+    return named_once(named, warehouse_id(organization, code) if code else "", field)
+
+
+def named_once(named: str, coded: str, field: str) -> str:
+    """What is named by an id, or by a code of which `coded` is the id. Raises InvalidRequest where these differ."""
+    if named and coded and named != coded:
+        raise InvalidRequest([Violation(f"{field}_code", f"must be that of {field}_id, or be left out")])
+    return named or coded
 
 
 @dataclass(frozen=True, slots=True)

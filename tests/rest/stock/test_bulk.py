@@ -46,6 +46,27 @@ async def test_lines_without_a_key_or_of_another_form_are_refused_as_a_whole(web
     assert (form.status_code, form.json()["errors"][0]["field"]) == (422, "lines[1].quantity")
 
 
+async def test_a_line_that_names_two_entries_changes_none(web: httpx.AsyncClient) -> None:
+    north = await warehouse(web, "north")
+    cup = (await entry(web, "cup", warehouseId=north))["inventoryId"]
+    jug = (await entry(web, "jug", warehouseId=north))["inventoryId"]
+    line = {"inventoryId": cup, "quantity": 1, "reason": "x"}
+    lines = [
+        line,
+        {**line, "sku": "cup", "warehouseCode": "north"},
+        {**line, "sku": "cup", "warehouseId": north, "warehouseCode": "north"},
+        {**line, "sku": "jug", "warehouseCode": "north"},
+        {**line, "sku": "jug"},
+        {**line, "inventoryId": "", "sku": "cup", "warehouseId": north, "warehouseCode": "south"},
+    ]
+    told = await web.post("/inventory/bulk", json={"lines": lines}, headers={"idempotency-key": "k"})
+    assert [each["status"] for each in told.json()["results"]] == [*["DONE"] * 3, *["REFUSED"] * 3], told.text
+    named = [each["detail"].partition(":")[0] for each in told.json()["results"]]
+    assert named[3:] == ["inventoryId", "inventoryId", "warehouseCode"]
+    totals = [(await web.get(f"/inventory/{each}")).json()["quantityTotal"] for each in (cup, jug)]
+    assert totals == [8, 5]
+
+
 async def test_a_report_is_json_or_csv(web: httpx.AsyncClient) -> None:
     await warehouse(web, region="eu")
     await entry(web, "cup", 5, warehouseId=(await web.get("/warehouses")).json()["items"][0]["warehouseId"])

@@ -1,6 +1,6 @@
 """Turns messages about stock into an actor and a request; the values check themselves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from travio_inventory.api.auth.identity import Identity
@@ -32,7 +32,7 @@ from travio_inventory.stock.movement import MovementType
 from travio_inventory.stock.reports import StockReportQuery, report_query
 from travio_inventory.stock.reservation import ITEMS_MAX, TTL_S_DEFAULT, Item, OfReservation, Reserve
 from travio_inventory.stock.reservation import LINES_MAX as LINES_OF_RESERVATION_MAX
-from travio_inventory.stock.warehouse import Site, warehouse_id
+from travio_inventory.stock.warehouse import Site, warehouse_named
 
 
 def entry_named(caller: Identity, message: Fields) -> tuple[Actor, str]:
@@ -66,10 +66,12 @@ def updates_asked(caller: Identity, message: Fields) -> tuple[Actor, UpdateMany]
 
 def entries_asked(caller: Identity, message: Fields) -> tuple[Actor, EntriesQuery]:
     """Read ListInventoryRequest."""
-    where = _warehouse(caller, message)
-    return asked(
-        caller, message, member_of, lambda message: paged(message, lambda after: _entries(message, where, after))
-    )
+
+    def query(message: Fields) -> EntriesQuery:
+        where = _warehouse(caller, message)
+        return paged(message, lambda after: _entries(message, where, after))
+
+    return asked(caller, message, member_of, query)
 
 
 def approvals_asked(caller: Identity, message: Fields) -> tuple[Actor, ApprovalsQuery]:
@@ -94,8 +96,7 @@ def decision_made(caller: Identity, message: Fields) -> tuple[Actor, DecideAdjus
 
 def entry_added(caller: Identity, message: Fields) -> tuple[Actor, AddEntry]:
     """Read AddInventoryRequest."""
-    where = _warehouse(caller, message)
-    return asked(caller, message, member_of, lambda message: _entry(message, where))
+    return asked(caller, message, member_of, lambda message: _entry(message, _warehouse(caller, message)))
 
 
 def entry_changed(caller: Identity, message: Fields) -> tuple[Actor, ChangeEntry | DeleteEntry]:
@@ -187,10 +188,14 @@ def _allocation(message: Fields, organization: str) -> tuple[Asked, Sequence[Rul
     return Asked(items, _ship_to(message.ship_to), may_split), rules_named(message.rules)
 
 
-def _items(message: Fields, organization: str) -> Iterator[tuple[str, int, str]]:
-    for each in message.items[: ITEMS_MAX + 1]:
-        code = each.warehouse_code
-        yield each.sku, each.quantity, each.warehouse_id or (code and warehouse_id(organization, code))
+def _items(message: Fields, organization: str) -> Sequence[tuple[str, int, str]]:
+    found, items = Faults(), []
+    for index, each in enumerate(message.items[: ITEMS_MAX + 1]):
+        with found.at(f"items[{index}]."):
+            where = warehouse_named(organization, each.warehouse_id, each.warehouse_code)
+            items.append((each.sku, each.quantity, where))
+    found.finish()
+    return items
 
 
 def _ship_to(message: Fields) -> ShipTo:
@@ -225,10 +230,8 @@ def _line(line: Fields) -> StockLine:
 
 def _warehouse(caller: Identity, message: Fields) -> str:
     """The id of the warehouse that is named by it, or by its code."""
-    code = message.warehouse_code
-    if message.warehouse_id or not code:
-        return str(message.warehouse_id)
-    return warehouse_id(caller.organization_for(message.organization_id), code)
+    organization = caller.organization_for(message.organization_id)
+    return warehouse_named(organization, message.warehouse_id, message.warehouse_code)
 
 
 def _approvals(message: Fields, after: str) -> ApprovalsQuery:

@@ -11,6 +11,7 @@ from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.api.grpc.methods import UnaryMethod
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.checking import Faults
 from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.purchase import (
     LINES_MAX,
@@ -28,10 +29,10 @@ from travio_inventory.stock.supplier import (
     Contact,
     DeleteSupplier,
     Supplier,
-    supplier_id,
+    supplier_named,
 )
 from travio_inventory.stock.use_cases import Stock
-from travio_inventory.stock.warehouse import warehouse_id
+from travio_inventory.stock.warehouse import warehouse_named
 from travio_inventory.wire.stock import v1
 
 MS = 1_000
@@ -124,22 +125,18 @@ def _changed(caller: Identity, message: Fields) -> tuple[Actor, ChangeSupplier |
 
 
 def _supplier(organization: str, message: Fields) -> str:
-    code, named = message.supplier_code, message.supplier_id
-    return supplier_id(organization, code) if code and not named else str(named)
+    return supplier_named(organization, message.supplier_id, message.supplier_code)
 
 
 def _lines(organization: str, message: Fields) -> Sequence[Ordered]:
     """Of more than there may be, as many as say so."""
-    return [
-        Ordered(
-            line.sku,
-            warehouse_id(organization, line.warehouse_code)
-            if line.warehouse_code and not line.warehouse_id
-            else line.warehouse_id,
-            line.quantity,
-        )
-        for line in message.lines[: LINES_MAX + 1]
-    ]
+    found, lines = Faults(), []
+    for index, line in enumerate(message.lines[: LINES_MAX + 1]):
+        with found.at(f"lines[{index}]."):
+            where = warehouse_named(organization, line.warehouse_id, line.warehouse_code)
+            lines.append(Ordered(line.sku, where, line.quantity))
+    found.finish()
+    return lines
 
 
 def _placed(caller: Identity, message: Fields) -> tuple[Actor, PlaceOrder]:
@@ -179,8 +176,7 @@ def _suggested(caller: Identity, message: Fields) -> tuple[Actor, SuggestionsQue
     organization = caller.organization_for(message.organization_id)
 
     def query(message: Fields) -> SuggestionsQuery:
-        code, named = message.warehouse_code, message.warehouse_id
-        warehouse = warehouse_id(organization, code) if code and not named else named
+        warehouse = warehouse_named(organization, message.warehouse_id, message.warehouse_code)
         size = message.page_size or PAGE_MAX
         return paged(message, lambda after: SuggestionsQuery(message.sku, warehouse, message.region, after, size))
 

@@ -11,6 +11,7 @@ from travio_inventory.api.grpc.messages import Fields, asked
 from travio_inventory.api.grpc.methods import UnaryMethod
 from travio_inventory.api.page_tokens import token_of
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.checking import Faults
 from travio_inventory.stock.commands import PAGE_MAX
 from travio_inventory.stock.transfer import (
     CancelTransfer,
@@ -22,7 +23,7 @@ from travio_inventory.stock.transfer import (
     transfer_named,
 )
 from travio_inventory.stock.use_cases.transfer_stock import TransfersStock
-from travio_inventory.stock.warehouse import warehouse_id
+from travio_inventory.stock.warehouse import warehouse_named
 from travio_inventory.wire.stock import v1
 
 MS = 1_000
@@ -80,15 +81,17 @@ def _drafted(caller: Identity, message: Fields) -> tuple[Actor, DraftTransfer]:
     organization = caller.organization_for(message.organization_id)
 
     def command(message: Fields) -> DraftTransfer:
-        source = _warehouse(organization, message.from_warehouse_id, message.from_warehouse_code)
-        target = _warehouse(organization, message.to_warehouse_id, message.to_warehouse_code)
+        found = Faults()
+        with found:
+            source = warehouse_named(
+                organization, message.from_warehouse_id, message.from_warehouse_code, "from_warehouse"
+            )
+        with found:
+            target = warehouse_named(organization, message.to_warehouse_id, message.to_warehouse_code, "to_warehouse")
+        found.finish()
         return DraftTransfer(message.sku, source, target, message.quantity, message.reason, message.idempotency_key)
 
     return asked(caller, message, member_of, command)
-
-
-def _warehouse(organization: str, named: str, code: str) -> str:
-    return warehouse_id(organization, code) if code and not named else named
 
 
 def _receipt(message: Fields) -> ReceiveTransfer:
