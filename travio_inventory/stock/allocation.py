@@ -13,7 +13,7 @@ Exact while at most WORK_MAX quantities are looked at; beyond that warehouses ar
 be more parcels than needed: `Allocation.is_fewest` says whether it is proven that fewer are not enough.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
@@ -182,7 +182,7 @@ def allocated(asked: Asked, shelves: Shelves, warehouses: Sequence[Warehouse]) -
     chosen, is_fewest = _fewest(needs, ids, base)
     for item in free:
         taken += needs.filled(item, chosen)
-    taken.sort(key=lambda each: (each.sku, ids.index(each.warehouse_id)))
+    taken = sorted(_together(taken), key=lambda each: (each.sku, ids.index(each.warehouse_id)))
     parcels = len({each.warehouse_id for each in taken})
     return Allocation(taken, parcels, is_fewest)
 
@@ -225,6 +225,14 @@ def parcel_cost(warehouse: Warehouse, asked: Asked) -> float:
     has_way = asked.rules.cost_per_km and asked.ship_to.latitude is not None
     way = asked.rules.cost_per_km * distance_km(warehouse, asked.ship_to) if has_way else 0
     return asked.rules.parcel_costs.get(warehouse.code, 0) + way
+
+
+def _together(taken: Iterable[Taken]) -> Iterator[Taken]:
+    """Each stock keeping unit and warehouse once, for items that name it and items that do not."""
+    sums: dict[tuple[str, str], int] = {}
+    for sku, warehouse, quantity in taken:
+        sums[sku, warehouse] = sums.get((sku, warehouse), 0) + quantity
+    return (Taken(*at, quantity) for at, quantity in sums.items())
 
 
 def _named(item: Wanted, left: Mapping[str, dict[str, int]]) -> Taken:

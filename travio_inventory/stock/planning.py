@@ -125,6 +125,11 @@ def _candidates(
         if each.site.is_active and each.id in by_warehouse and item.warehouse_id in ("", each.id)
     ]
     if not found:
-        where = f"warehouse {item.warehouse_id}, or it is not active" if item.warehouse_id else "an active warehouse"
-        raise StockNotFound(f"entry of {item.sku} in {where}")
+        raise not_kept(item.sku, item.warehouse_id)
     return found
+
+
+def not_kept(sku: str, warehouse_id: str) -> StockNotFound:
+    """Nothing of what an item names is kept where it may come from."""
+    where = f"warehouse {warehouse_id}, or it is not active" if warehouse_id else "an active warehouse"
+    return StockNotFound(f"entry of {sku} in {where}")

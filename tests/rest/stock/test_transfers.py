@@ -64,3 +64,19 @@ async def test_a_preview_says_which_warehouses_and_why(web: httpx.AsyncClient) -
     few = await web.post("/allocations/preview", json={"items": [{"sku": "cup", "quantity": 6}], "rules": ["cost"]})
     assert (few.status_code, few.json()["metadata"]) == (409, {"available": "5"})
     assert (await web.post("/allocations/preview", json={"items": [], "rules": ["luck"]})).status_code == 422
+
+
+async def test_a_preview_says_each_warehouse_once_and_refuses_as_the_order_would_be(web: httpx.AsyncClient) -> None:
+    north, south = await two(web)
+    named = [{"sku": "cup", "quantity": 2, "warehouseId": north}, {"sku": "cup", "quantity": 1}]
+    told = (await web.post("/allocations/preview", json={"items": named})).json()
+    assert told["lines"] == [{"sku": "cup", "warehouseId": north, "quantity": 3}]
+    assert told["reasons"][0] == "3 of 3 cup come from north."
+    made = (await web.post("/reservations", json={"orderId": "o", "items": named})).json()
+    assert [(each["warehouseId"], each["quantity"]) for each in made["lines"]] == [(north, 3)]
+    await web.put(f"/warehouses/{south}", json={"name": "South", "isActive": False, "version": 1})
+    for item in ({"sku": "none"}, {"sku": "cup", "warehouseId": south}, {"sku": "cup", "warehouseId": "none"}):
+        items = {"items": [{**item, "quantity": 1}]}
+        seen = await web.post("/allocations/preview", json=items)
+        order = await web.post("/reservations", json={"orderId": "o2", **items})
+        assert (seen.status_code, seen.json()) == (404, order.json()), item

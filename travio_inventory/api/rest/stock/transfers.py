@@ -54,7 +54,7 @@ class TransferRoutes:
             self.preview,
             methods=["POST"],
             summary="Which warehouses would serve an order, and why.",
-            responses=problems_of(409),
+            responses=problems_of(404, 409),
         )
         return router
 
