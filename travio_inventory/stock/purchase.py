@@ -171,7 +171,7 @@ def _check_lines(found: Faults, lines: Sequence[Ordered]) -> None:
         at.number("quantity", line.quantity, 1, QUANTITY_MAX)
         first = seen.setdefault((line.sku, line.warehouse_id), number)
         if first != number:
-            at.wrong("sku", f"must not be that of lines[{first}] for the same warehouse: order the sum in one line")
+            at.wrong("sku", f"must not be that of lines[{first}] for the same warehouse: say the sum in one line")
 
 
 def order_named(named: str) -> str:

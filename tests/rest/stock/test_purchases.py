@@ -59,6 +59,10 @@ async def test_what_is_wrong_with_an_order_is_named(web: httpx.AsyncClient) -> N
     assert [each["field"] for each in unkeyed.json()["errors"]] == ["Idempotency-Key"]
     nowhere = await web.post("/purchase-orders", json={"supplierId": acme, "lines": [{**line, "quantity": 1}]})
     assert (nowhere.status_code, nowhere.json()["reason"]) == (404, "NOT_FOUND")
+    assert nowhere.json()["detail"] == "there is no such warehouse of cup"
+    twice = {"lines": [{**line, "quantity": 1}] * 2}
+    refused = await web.post("/purchase-orders/o/receive", json=twice, headers={"idempotency-key": "k"})
+    assert "say the sum in one line" in refused.json()["detail"]
     assert (await web.get("/purchase-orders/nothing")).status_code == 404
 
 

@@ -53,6 +53,30 @@ async def test_what_is_wrong_with_a_transfer_is_named(web: httpx.AsyncClient) ->
     assert (none.status_code, none.json()["reason"]) == (404, "NOT_FOUND")
 
 
+async def test_what_is_missing_for_a_transfer_is_named(web: httpx.AsyncClient) -> None:
+    north, south = await two(web)
+    west = await warehouse(web, "west")
+
+    async def told(path: str, body: object = None) -> tuple[int, str]:
+        answer = await web.post(path, json=body)
+        return answer.status_code, answer.json()["detail"]
+
+    async def drafted(sku: str, source: str, target: str) -> str:
+        body = {"sku": sku, "fromWarehouseId": source, "toWarehouseId": target, "quantity": 1}
+        return f"/transfers/{(await web.post('/transfers', json=body)).json()['transferId']}"
+
+    body = {"sku": "cup", "fromWarehouseId": "none", "toWarehouseId": south, "quantity": 1}
+    assert await told("/transfers", body) == (404, "there is no such source warehouse")
+    body = body | {"fromWarehouseId": north, "toWarehouseId": "none"}
+    assert await told("/transfers", body) == (404, "there is no such destination warehouse")
+    unknown = await drafted("none", north, south)
+    assert await told(f"{unknown}/ship") == (404, "there is no such entry of none at the source")
+    path = await drafted("cup", north, west)
+    assert (await web.post(f"{path}/ship")).status_code == 200
+    missing = await told(f"{path}/receive", {"received": 1})
+    assert missing == (404, "there is no such entry of cup at the destination")
+
+
 async def test_a_preview_says_which_warehouses_and_why(web: httpx.AsyncClient) -> None:
     north, _ = await two(web)
     described = dict(operations((await web.get("http://here/openapi.json")).json()))

@@ -90,7 +90,7 @@ STOCK_COMMANDS = (
     Command(
         "stock commit",
         "stock.reservations:commit",
-        "What was reserved leaves the stock, or some lines of it.",
+        "What was reserved leaves the stock; of some lines, the others are given back.",
         "order-1 cup-blue@north --order",
         usage="[OPTIONS] RESERVATION [LINES]",
     ),

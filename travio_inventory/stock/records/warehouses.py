@@ -78,12 +78,12 @@ class Warehouses:
         standing = await until_known(self._batches, _partition(organization), [write])
         return changed if standing is None else _same_change(_read(key, standing[key]), command)
 
-    async def find(self, organization: str, warehouse: str) -> Warehouse:
-        """The warehouse. Raises StockNotFound, BackendUnavailable."""
+    async def find(self, organization: str, warehouse: str, called: str = "warehouse") -> Warehouse:
+        """The warehouse. Raises StockNotFound, of what it is `called`, and BackendUnavailable."""
         key = _key(warehouse)
         standing = await self._get(organization, [key])
         if key not in standing:
-            raise StockNotFound("warehouse")
+            raise StockNotFound(called)
         return _read(key, standing[key])
 
     async def all(self, organization: str) -> Sequence[Warehouse]:

@@ -47,8 +47,8 @@ class PurchasesStock:
         organization = actor.organization
         await self._suppliers.kept(organization, command.supplier_id)
         numbers = {
-            each: (await self._warehouses.find(organization, each)).number
-            for each in {line.warehouse_id for line in command.lines}
+            each: (await self._warehouses.find(organization, each, f"warehouse of {sku}")).number
+            for each, sku in {line.warehouse_id: line.sku for line in command.lines}.items()
         }
         lines = [
             PurchaseLine(line.sku, line.warehouse_id, numbers[line.warehouse_id], line.quantity)

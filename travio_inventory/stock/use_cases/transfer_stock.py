@@ -20,8 +20,8 @@ class TransfersStock:
         BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.STOCK_ADJUST)
-        source = await self._warehouses.find(actor.organization, command.from_warehouse_id)
-        target = await self._warehouses.find(actor.organization, command.to_warehouse_id)
+        source = await self._warehouses.find(actor.organization, command.from_warehouse_id, "source warehouse")
+        target = await self._warehouses.find(actor.organization, command.to_warehouse_id, "destination warehouse")
         return await self._steps.run(self._transfers.draft(actor, command, source, target))
 
     async def ship(self, actor: Actor, transfer: str) -> Transfer:

@@ -43,7 +43,11 @@ class ReservationRoutes:
             responses=problems_of(404),
         )
         for path, call, summary in (
-            ("commit", self.commit, "What was reserved leaves the stock, or some lines of it."),
+            (
+                "commit",
+                self.commit,
+                "What was reserved leaves the stock, or some lines of it: the others are given back.",
+            ),
             ("cancel", self.cancel, "Give back what was reserved, or some lines of it; return what was committed."),
         ):
             router.add_api_route(
