@@ -78,7 +78,7 @@ def test_a_preview_shows_what_an_order_would_get_and_why_and_the_order_gets_it(s
     assert shop("reserve", "order-1", *asked, "--json").plain["lines"] == plain["lines"]
     assert shop("preview", "cup=2", "--warehouse", "west", "--json").plain["lines"][0]["warehouse"] == "west"
     whole = shop("preview", "cup=4", "--whole")
-    assert (whole.status, "only 3 of cup are available" in whole.err) == (1, True), whole
+    assert (whole.status, "only 3 of cup are available in one warehouse" in whole.err) == (1, True), whole
     for rules in ("luck", "cost,cost"):
         wrong = shop("preview", "cup", "--rules", rules)
         assert (wrong.status, "region, nearest, priority, cost" in wrong.err) == (2, True), wrong

@@ -264,7 +264,7 @@ async def test_whoever_may_read_may_not_change(shop: Shop) -> None:
         (lambda: AdjustStock("i", -1, MovementType.INBOUND, Why("x")), ["type"]),
         (lambda: AdjustStock("i", 1, MovementType.TRANSFER, Why("x")), ["type"]),
         (lambda: AddEntry("", "w\n", "p", -1), ["sku", "warehouse_id", "quantity"]),
-        (lambda: Why("", cause=" x"), ["reason", "idempotency_key"]),
+        (lambda: Why(" ", cause=" x"), ["reason", "idempotency_key"]),
         (lambda: EntriesQuery(sku="a", product_id="b\n", page_size=0), ["product_id", "page_size"]),
         (lambda: Site("", priority=0, latitude=91, longitude=None), ["name", "priority", "latitude", "latitude"]),
         (lambda: ChangeEntry("i", -1, 1, 0), ["reorder_point", "version"]),

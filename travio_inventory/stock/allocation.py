@@ -256,7 +256,8 @@ class _Needs:
         """Raises InsufficientStock if all together have too few."""
         there = self.had(item, ids)
         if there < item.quantity:
-            raise InsufficientStock(there, item.sku)
+            in_one = there < sum(self._left[item.sku][each] for each in ids)
+            raise InsufficientStock(there, item.sku, in_one=in_one)
 
     def had(self, item: Wanted, ids: Sequence[str]) -> int:
         """How many these can give."""

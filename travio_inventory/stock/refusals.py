@@ -32,14 +32,16 @@ from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 
 
 class InsufficientStock(FinalRefusal):
-    """Fewer are available than were asked for; nothing was changed. `available` is how many there were. `wanted` is
-    said of the first shard of several, whose others may have more.
+    """Fewer are available than were asked for; nothing was changed. `available` is how many there were, `in_one`
+    warehouse where all of them together have more. `wanted` is said of the first shard of several, whose others may
+    have more.
     """
 
     reason = "INSUFFICIENT_STOCK"
 
-    def __init__(self, available: int = 0, sku: str = "", *, wanted: int = 0) -> None:
-        super().__init__(f"only {available}{f' of {sku}' if sku else ''} are available")
+    def __init__(self, available: int = 0, sku: str = "", *, wanted: int = 0, in_one: bool = False) -> None:
+        where = " in one warehouse" if in_one else ""
+        super().__init__(f"only {available}{f' of {sku}' if sku else ''} are available{where}")
         self.available = available
         self.sku = sku
         self.wanted = wanted

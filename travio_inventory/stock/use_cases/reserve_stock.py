@@ -166,7 +166,8 @@ class ReserveStock:
             if not item.warehouse_id:
                 left = self._sold_out.left(organization, item.sku, allow_split=command.allow_split)
                 if left is not None and left < item.quantity:
-                    return InsufficientStock(left, item.sku)
+                    in_all = self._sold_out.left(organization, item.sku, allow_split=True)
+                    return InsufficientStock(left, item.sku, in_one=in_all is not None and left < in_all)
         return None
 
     async def _remember(self, organization: str, command: Reserve) -> None:
