@@ -1,12 +1,17 @@
 """What the client sends and what it makes of the answers, RPC by RPC."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from tests.client.service import ScriptedService
 from travio_inventory.client import (
     AvailabilityQuestion,
     HoldStatus,
+    InvalidRequest,
     InventoryClient,
     Journey,
     Passenger,
@@ -21,6 +26,7 @@ from travio_inventory.client import (
 )
 from travio_inventory.client.answers import SeatTaker
 from travio_inventory.client.grpclib_internals import FRAME_BYTES_MAX
+from travio_inventory.client.messages import large_number, number
 from travio_inventory.wire.inventory import v1 as wire
 from verification.kit.trips import train
 
@@ -280,3 +286,23 @@ async def test_a_user_gets_in_line_and_out_of_it(service: ScriptedService, inven
     assert (joined.user_id, joined.seat_class, joined.requested_seats) == ("u1", "first", 2)
     assert (listed.user_id, listed.organization_id) == ("u1", "default")
     assert (left.user_id, left.trip_id, left.seat_class) == ("u1", "t1", "first")
+
+
+@pytest.mark.parametrize("read", [number, large_number])
+@pytest.mark.parametrize("said", [1.5, 2.0, "1", True, None, float("nan")])
+def test_what_is_no_whole_number_is_refused_by_its_field(read: Callable[[str, Any], int], said: object) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read("quantity", said)
+    assert refused.value.violations == (("quantity", f"must be a whole number, not {said!r}"),)
+
+
+def test_a_number_of_another_library_is_the_number_that_it_is() -> None:
+    class Five:
+        """As those of arrays are."""
+
+        def __index__(self) -> int:
+            return 5
+
+    five: Any = Five()
+    assert type(large_number("quantity", five)) is int
+    assert large_number("quantity", five) == 5

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import index
 
 from travio_inventory.client.answers import (
     Availability,
@@ -42,16 +43,25 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 def number(field: str, value: int) -> int:
     """The number, checked to fit into the message: another one would arrive. Raises InvalidRequest."""
-    if not INT32_MIN <= value <= INT32_MAX:
-        raise InvalidRequest([Violation(field, f"must be {INT32_MIN} to {INT32_MAX}, not {value}")])
-    return value
+    return _within(field, value, INT32_MIN, INT32_MAX)
 
 
 def large_number(field: str, value: int) -> int:
     """The same for a field of 64 bits. Raises InvalidRequest."""
-    if not INT64_MIN <= value <= INT64_MAX:
-        raise InvalidRequest([Violation(field, f"must be {INT64_MIN} to {INT64_MAX}, not {value}")])
-    return value
+    return _within(field, value, INT64_MIN, INT64_MAX)
+
+
+def _within(field: str, value: int, least: int, most: int) -> int:
+    """Programs whose types nobody checks say `1.5` or `"1"` too."""
+    try:
+        whole = None if isinstance(value, bool) else index(value)
+    except TypeError:
+        whole = None
+    if whole is None:
+        raise InvalidRequest([Violation(field, f"must be a whole number, not {value!r}")])
+    if not least <= whole <= most:
+        raise InvalidRequest([Violation(field, f"must be {least} to {most}, not {value}")])
+    return whole
 
 
 def large_number_or_none(field: str, value: int | None) -> int | None:
