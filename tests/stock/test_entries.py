@@ -157,6 +157,25 @@ async def test_an_entry_is_redefined_at_the_version_that_was_seen(shop: Shop) ->
     assert await shop.now(entry) == changed
 
 
+async def test_a_change_and_a_deletion_that_are_repeated_are_answered_alike(shop: Shop) -> None:
+    entry = await shop.entry(quantity=0)
+    change = ChangeEntry(entry.id, 4, None, 1, shards=2)
+    changed = await shop.stock.keep.change(shop.actor, change)
+    assert await shop.stock.keep.change(shop.actor, change) == changed == await shop.now(entry)
+    for other in (ChangeEntry(entry.id, 5, None, 1), ChangeEntry(entry.id, 4, 9, 1), ChangeEntry(entry.id, 4, None, 9)):
+        with pytest.raises(VersionConflict):
+            await shop.stock.keep.change(shop.actor, other)
+    whole = await shop.stock.keep.change(shop.actor, ChangeEntry(entry.id, None, None, changed.version, shards=1))
+    delete = DeleteEntry(entry.id, whole.version)
+    deleted = await shop.stock.keep.delete(shop.actor, delete)
+    assert await shop.stock.keep.delete(shop.actor, delete) == deleted == await shop.now(entry)
+    for command in (DeleteEntry(entry.id, 1), DeleteEntry(entry.id, deleted.version)):
+        with pytest.raises(StockNotFound):
+            await shop.stock.keep.delete(shop.actor, command)
+    with pytest.raises(StockNotFound):
+        await shop.stock.keep.change(shop.actor, ChangeEntry(entry.id, 4, None, whole.version))
+
+
 async def test_lists_are_by_stock_keeping_unit_by_product_and_by_warehouse_page_by_page(shop: Shop) -> None:
     for sku, quantity, code in (("cup", 1, "north"), ("cup", 2, "south"), ("jug", 3, "north"), ("pan", 4, "north")):
         await shop.entry(sku, quantity, code=code)

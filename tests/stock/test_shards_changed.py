@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -74,4 +75,6 @@ async def test_a_change_that_is_made_is_not_refused_because_the_other_shards_can
     now = await spread.shop.now(spread.entry)
     assert (now.shards, now.reorder_point, now.by_shard) == (1, 3, (2, 4))
     with pytest.raises(VersionConflict):
-        await spread.shop.stock.keep.change(spread.shop.actor, command)
+        await spread.shop.stock.keep.change(spread.shop.actor, replace(command, reorder_point=4))
+    again = await spread.shop.stock.keep.change(spread.shop.actor, command)
+    assert (again.shards, again.reorder_point, again.quantities.total) == (1, 3, 6), "who asks again is told"

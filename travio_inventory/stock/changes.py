@@ -91,6 +91,15 @@ def redefined(entry: InventoryEntry, command: ChangeEntry, now_ms: int) -> Inven
     return _changed(changed, entry.quantities, now_ms)
 
 
+def is_redefined(entry: InventoryEntry, command: ChangeEntry) -> bool:
+    """Whether it is as an earlier attempt at the command left it."""
+    wanted = (command.reorder_point, command.reorder_quantity, command.shards)
+    stands = (entry.reorder_point, entry.reorder_quantity, entry.shards)
+    said = [(want, there) for want, there in zip(wanted, stands, strict=True) if want is not None]
+    is_so = bool(said) and all(want == there for want, there in said)
+    return is_so and not entry.is_deleted and entry.version == command.version + 1
+
+
 def deleted(entry: InventoryEntry, command: DeleteEntry, now_ms: int, *, alone_at: int = 0) -> InventoryEntry:
     """The entry, kept no more. `alone_at` as in `counted`. Raises VersionConflict, StockLeft, StockSharded."""
     _check_version(entry, command.version)

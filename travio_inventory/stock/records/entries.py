@@ -30,7 +30,7 @@ from travio_inventory.stock.records.known_stock import KnownStock
 from travio_inventory.stock.records.shard_stock import ShardStock, shard_stock
 from travio_inventory.stock.records.shards import Shards
 from travio_inventory.stock.records.stock_rows import STOCK, VERSIONS_MAX, shard_of
-from travio_inventory.stock.refusals import StockNotFound, StockSharded
+from travio_inventory.stock.refusals import StockNotFound, StockSharded, VersionConflict
 from travio_inventory.stock.warehouse import Warehouse
 
 READS_AT_ONCE = 16
@@ -93,9 +93,16 @@ class Entries:
         """See KeepStock."""
         at = await self.place(actor.organization, command.inventory_id)
         make = _of_standing(lambda entry, now_ms: changes.redefined(entry, command, now_ms))
-        changed = await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))
+        changed: Changed | None = None
+        try:
+            changed = await self._changing.change(at, Change(actor, make, self._changing.cause_of(""), ""))
+        except VersionConflict:
+            if not changes.is_redefined(await self.find(actor.organization, command.inventory_id), command):
+                raise
         if command.shards is not None:
             await self.shards.bring_home(at, command.shards)
+        if changed is None:
+            return await self.find(actor.organization, command.inventory_id)
         return (await self._whole(at, changed)).entry
 
     async def delete(self, actor: Actor, command: DeleteEntry) -> InventoryEntry:
@@ -107,7 +114,13 @@ class Entries:
             make = _of_standing(lambda entry, now_ms: changes.deleted(entry, command, now_ms, alone_at=alone_at))
             return Change(actor, make, cause, "")
 
-        return (await self._alone(at, deleting)).entry
+        try:
+            return (await self._alone(at, deleting)).entry
+        except StockNotFound:
+            found = await self.find(actor.organization, command.inventory_id)
+            if found.is_deleted and found.version == command.version + 1:
+                return found  # by an earlier attempt
+            raise
 
     async def _alone(self, at: Partition, changing: Callable[[int], Change]) -> Changed:
         """A change that compares a total or a version, which needs all in one row. Raises StockSharded, and as it."""
