@@ -379,6 +379,6 @@ def test_a_purchase_is_suggested_ordered_received_in_parts_and_cancelled(shop: T
     assert shop("order-show", named, "--json").plain["lines"][0]["outstanding"] == 0
     assert shop("orders", "--open").out == "no purchase orders\n"
     assert shop("supplier-delete", "acme", "--json").plain["deleted"] is True
-    wrong = shop("order", "acme", "cup=5")
-    assert (wrong.status, "SKU@WAREHOUSE=QUANTITY" in wrong.err) == (2, True)
+    wrong = shop("order", "acme", "cup@north=1", "cup=5")
+    assert (wrong.status, "SKU@WAREHOUSE=QUANTITY, as in cup-blue@north=50, not 'cup=5'." in wrong.err) == (2, True)
     assert shop("show", "cup", "north", "--json").plain["total"] == 6

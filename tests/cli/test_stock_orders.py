@@ -53,8 +53,10 @@ def test_some_lines_of_an_order_are_committed_and_given_back(shop: Type) -> None
     assert (paid["status"], [line["sku"] for line in paid["lines"]]) == ("COMMITTED", ["cup"])
     entries = {each["sku"]: each["total"] for each in shop("list", "--json").plain["entries"]}
     assert entries == {"cup": 3, "jug": 5, "pan": 5}
-    wrong = shop("cancel", "order-1", "cup", "--order")
-    assert (wrong.status, "SKU@WAREHOUSE" in wrong.err) == (2, True)
+    wrong = shop("cancel", "order-1", "cup@north", "jug", "--order")
+    assert (wrong.status, "SKU@WAREHOUSE, as in cup-blue@north, not 'jug'." in wrong.err) == (2, True)
+    wrong = shop("reserve", "order-2", "cup=1", "jug=x")
+    assert (wrong.status, "SKU=QUANTITY, as in cup-blue=2, not 'jug=x'." in wrong.err) == (2, True)
 
 
 def test_a_preview_shows_what_an_order_would_get_and_why_and_the_order_gets_it(shop: Type) -> None:

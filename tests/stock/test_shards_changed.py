@@ -77,4 +77,4 @@ async def test_a_change_that_is_made_is_not_refused_because_the_other_shards_can
     with pytest.raises(VersionConflict):
         await spread.shop.stock.keep.change(spread.shop.actor, replace(command, reorder_point=4))
     again = await spread.shop.stock.keep.change(spread.shop.actor, command)
-    assert (again.shards, again.reorder_point, again.quantities.total) == (1, 3, 6), "who asks again is told"
+    assert (again.shards, again.reorder_point, again.quantities.total) == (1, 3, 6), "asked again, it is answered"

@@ -31,7 +31,7 @@ def line_of(said: str) -> StockOrdered:
     which, _, many = said.rpartition("=")
     sku, _, warehouse = which.rpartition("@")
     if not (sku and warehouse and many.isascii() and many.isdigit()):
-        raise ValueError("Must be SKU@WAREHOUSE=QUANTITY, as in cup-blue@north=50.")
+        raise ValueError(f"Must be SKU@WAREHOUSE=QUANTITY, as in cup-blue@north=50, not {said!r}.")
     return StockOrdered(sku, warehouse, int(many))
 
 

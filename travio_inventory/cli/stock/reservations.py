@@ -32,7 +32,7 @@ def line_of(said: str) -> tuple[str, str]:
     """The sku and the code of the warehouse. Raises ValueError."""
     sku, _, warehouse = said.rpartition("@")
     if not (sku and warehouse):
-        raise ValueError("Must be SKU@WAREHOUSE, as in cup-blue@north.")
+        raise ValueError(f"Must be SKU@WAREHOUSE, as in cup-blue@north, not {said!r}.")
     return sku, warehouse
 
 
@@ -49,7 +49,7 @@ def item_of(said: str) -> tuple[str, int]:
     if not sign:
         return said, 1
     if not (many.isascii() and many.isdigit()):
-        raise ValueError("Must be SKU=QUANTITY, as in cup-blue=2.")
+        raise ValueError(f"Must be SKU=QUANTITY, as in cup-blue=2, not {said!r}.")
     return sku, int(many)
 
 
