@@ -75,7 +75,7 @@ class Faults:
 
     def text(self, field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, required: bool = False) -> None:
         """It must be text for people: at most so many bytes of UTF-8, without control characters."""
-        if not value or (required and value.isspace()):
+        if not value:
             if required:
                 self.wrong(field, "must not be empty")
         elif _CONTROL.search(value):

@@ -140,7 +140,7 @@ class Why:
 
     def __post_init__(self) -> None:
         found = Faults()
-        found.text("reason", self.reason, REASON_BYTES_MAX, required=True)
+        found.text("reason", "" if self.reason.isspace() else self.reason, REASON_BYTES_MAX, required=True)
         found.text("reference", self.reference, REASON_BYTES_MAX)
         found.id("idempotency_key", self.cause, required=False)
         found.finish()
