@@ -73,7 +73,7 @@ def test_help_of_options_that_all_commands_share_speaks_of_stock_too(typed: Type
     ("words", "said"),
     [
         (("adjust", "none", "none", "1", "--reason", "r"), f"entry: {LISTED}"),
-        (("transfer", "none", "none", "nowhere", "1"), "warehouse: `travio-inventory stock warehouses` lists them"),
+        (("transfer", "none", "none", "nowhere", "1"), "source warehouse: `travio-inventory stock warehouses` lists them"),
         (("warehouse-change", "none", "--name", "n"), "warehouse: `travio-inventory stock warehouses` lists them"),
         (("reserve", "o", "none=1"), f"entry of none in an active warehouse: {LISTED}"),
         (("commit", "order-7"), "reservation: add --order if it is the id of an order"),

@@ -168,7 +168,7 @@ COMMANDS = (
         f"{COACH} --class business",
     ),
     Command("waitlist leave", "waitlist:leave", "Leave the waiting list.", f"{COACH} --class business"),
-    Command("trip cancel", "trip_life:cancel", "Cancel a trip, with all that is held and booked.", COACH),
+    Command("trip cancel", "trip_life:cancel", "Cancel a trip, with all that is held and booked.", f"{COACH} --yes"),
     Command("waitlist list", "waitlist:list_waits", "List the user's places on waiting lists."),
     Command("health", "health:show_health", "Show whether the service is alive, and ready for calls."),
     Command("events show", "events:events", "Show the events that the service has published.", "--follow"),

@@ -93,9 +93,12 @@ ADVICE = {
     "RATE_LIMITED": "retry in a moment, or ask the operator of the service for a higher limit",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
+_WAREHOUSES = "`travio-inventory stock warehouses` lists them"
 NOT_THERE = {
     "entry": "`travio-inventory stock list` lists the entries",
-    "warehouse": "`travio-inventory stock warehouses` lists them",
+    "warehouse": _WAREHOUSES,
+    "source warehouse": _WAREHOUSES,
+    "destination warehouse": _WAREHOUSES,
     "supplier": "`travio-inventory stock suppliers` lists them",
     "transfer": "`travio-inventory stock transfers` lists them",
     "purchase order": "`travio-inventory stock orders` lists them",

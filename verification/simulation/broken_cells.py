@@ -89,7 +89,7 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "steal an intent without fencing it",
     "I1 I2",
-    Plan(20, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
+    Plan(26, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
 )
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
@@ -137,7 +137,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "trust 'sold' on a cell of another seat group",
     "I5 L2",
-    Plan(42, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
+    Plan(59, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
 )
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge

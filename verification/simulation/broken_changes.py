@@ -101,7 +101,7 @@ def _leave_first(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9).with_seed(72)
+    "a leftover of a move is freed without fencing it", "I1 I2", replace(CHANGING, pauses=3, holders=9).with_seed(133)
 )
 def _free_unfenced(patch: pytest.MonkeyPatch) -> None:
     async def believe(self: Fencing[Hold], organization: str, hold_id: str, _move: int) -> Row:
@@ -128,7 +128,7 @@ def _no_title(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Moving, "_stake", lambda self, before, keys: stake(self, before, keys)._replace(owner=before.id))
 
 
-@broken("the final no of a move is not fenced", "I5", MOVING.with_seed(9))
+@broken("the final no of a move is not fenced", "I5", MOVING.with_seed(21))
 def _plain_no(patch: pytest.MonkeyPatch) -> None:
     claim, undo = Moving._claim, Moving._undo
     is_plain = ContextVar("is_plain", default=False)
@@ -167,7 +167,7 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Moving, "_claim", claim)
 
 
-@broken("a move that was done is refused since its hold has ended", "I5", MOVING.with_seed(14))
+@broken("a move that was done is refused since its hold has ended", "I5", MOVING.with_seed(22))
 def _refuse_done(patch: pytest.MonkeyPatch) -> None:
     is_done = Move.is_done
     patch.setattr(Move, "is_done", lambda self, hold: hold.is_live and is_done(self, hold))

@@ -27,7 +27,7 @@ def _applied_in_a_refused_company(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "an unknown outcome of a company is told as not done",
     "I5",
-    Plan(2, holders=12, popular=6, seats_per_group=6, faults=0.5, kills=0.0, in_company=True),
+    Plan(10, holders=12, popular=6, seats_per_group=6, faults=0.5, kills=0.0, in_company=True),
 )
 def _unknown_as_not_done(patch: pytest.MonkeyPatch) -> None:
     tell = GroupCommit._tell

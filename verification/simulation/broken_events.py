@@ -79,7 +79,7 @@ def _leave_out(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a journal that closes no epoch while a sink refuses all there is",
     "I8",
-    replace(Plan.drawn(1_008_574), seed=1042, faults=0.5, shares_relays=False),
+    replace(Plan.drawn(1_008_574), seed=1067, faults=0.5, shares_relays=False),
 )
 def _wait_for_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(journal, "HELD_UP_MAX", 0)

@@ -16,7 +16,7 @@ from verification.simulation.plan import TTL_S, Plan
 @broken(
     "two attempts under one key each giving their own reason",
     "I5",
-    Plan(8, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
+    Plan(14, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
 )
 def _own_reasons(patch: pytest.MonkeyPatch) -> None:
     no = Holding._no

@@ -24,7 +24,7 @@ def _send_old(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "the relay does not search for late events",
     "I8",
-    Plan(4, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
+    Plan(5, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
 )
 def _pass_over_late(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_self: LateEvents) -> None:
@@ -45,7 +45,7 @@ def _no_slow_round(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a refusal whose fence was not answered leaves its key undecided",
     "I5",
-    Plan(12, seats_per_group=20, seats=20, popular=3, faults=0.9, kills=0.0, holders=7, late_s=5.0),
+    Plan(19, seats_per_group=20, seats=20, popular=3, faults=0.9, kills=0.0, holders=7, late_s=5.0),
 )
 def _undecided(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence

@@ -100,7 +100,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 # ---- conditions
 
 
-@broken("extend whatever the status", "I4", Plan(178, faults=0.3, day_s=400.0, kills=0.0))
+@broken("extend whatever the status", "I4", Plan(180, faults=0.3, day_s=400.0, kills=0.0))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values
@@ -238,7 +238,7 @@ def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_free_slot", free_slot)
 
 
-@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(124))
+@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(142))
 def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
     roll = RollingForward.roll
 

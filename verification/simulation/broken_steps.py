@@ -38,7 +38,7 @@ def _release_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "released" else write)
 
 
-@broken("confirm whatever the status", "I4", Plan(35, faults=0.3))
+@broken("confirm whatever the status", "I4", Plan(41, faults=0.3))
 def _confirm_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_confirm = write.key.kind is Kind.HOLD and write.values.get("status") == "confirmed"
@@ -97,7 +97,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LateConfirming, "confirm", revive)
 
 
-@broken("expire without comparing the expiry that was read", "I10", Plan(56, faults=0.5))
+@broken("expire without comparing the expiry that was read", "I10", Plan(131, faults=0.5))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
