@@ -25,6 +25,7 @@ from travio_inventory.client.stock import (
 from verification.kit.service_process import ServiceProcess
 
 pytestmark = pytest.mark.once
+WAREHOUSES = "warehouse: `travio-inventory stock warehouses` lists them"
 LISTED = "`travio-inventory stock list` lists the entries"
 
 
@@ -73,8 +74,8 @@ def test_help_of_options_that_all_commands_share_speaks_of_stock_too(typed: Type
     ("words", "said"),
     [
         (("adjust", "none", "none", "1", "--reason", "r"), f"entry: {LISTED}"),
-        (("transfer", "none", "none", "nowhere", "1"), "source warehouse: `travio-inventory stock warehouses` lists them"),
-        (("warehouse-change", "none", "--name", "n"), "warehouse: `travio-inventory stock warehouses` lists them"),
+        (("transfer", "none", "none", "nowhere", "1"), f"source {WAREHOUSES}"),
+        (("warehouse-change", "none", "--name", "n"), WAREHOUSES),
         (("reserve", "o", "none=1"), f"entry of none in an active warehouse: {LISTED}"),
         (("commit", "order-7"), "reservation: add --order if it is the id of an order"),
         (("commit", "order-7", "--order"), "reservation of the order"),
