@@ -33,18 +33,23 @@ class Issuer:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.answering += 1
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):  # who asked has left
+                await self._answer(reader, writer)
+        finally:
+            writer.close()
+            self.answering -= 1
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         self.asked += 1
         await asyncio.sleep(self.wait_s)
         body = self.body or json.dumps({"keys": list(self.keys)}).encode()
         head = f"HTTP/1.1 {self.status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         writer.write(head.encode() + body)
-        with suppress(ConnectionError):  # who asked has left
-            await writer.drain()
+        await writer.drain()
         writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-        self.answering -= 1
+        await writer.wait_closed()
 
 
 class LaterClock(SystemClock):
