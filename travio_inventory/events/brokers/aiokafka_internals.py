@@ -24,7 +24,7 @@ async def abandon(producer: AIOKafkaProducer) -> None:
 
 async def leave(consumer: AIOKafkaConsumer, *, within_s: float) -> None:
     """Leave the group, if that can be done within these seconds, and close the consumer. `stop` waits for a broker that
-    is silent, and where it cancels a fetch that failed, it cancels itself and leaves the rest open. Cannot be
+    is silent or gone, and where it cancels a fetch that failed, it cancels itself and leaves the rest open. Cannot be
     cancelled; takes 2 s more at most.
     """
     stopping = asyncio.ensure_future(consumer.stop())
