@@ -7,6 +7,7 @@ refuses has the cause written as one that moved nothing, so that no later copy t
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, NamedTuple
 
 from travio_inventory.kernel.actor import Actor, house_of
@@ -290,9 +291,8 @@ class Transfers:
             due_ms = now.at_ms + self._sender.rules.grace_ms
             entries.append(index_entries.due(at, due_ms, self._sender.rules.retention))
         if next_.quantity:
-            if before is None or before.is_deleted:
-                raise StockNotFound(f"entry of {transfer.sku} at the source")
-            entry = changes.moved(before, next_.quantity, now.at_ms)
+            missing = StockNotFound(f"entry of {transfer.sku} at the source")
+            entry = _moved(before, now.at_ms, quantity=next_.quantity, missing=missing)
             cause = RowKey(Kind.CAUSE, f"transfer {after.id} {next_.why}")
             change = Change(
                 actor, lambda _, __: entry, cause, "", MovementType.TRANSFER, next_.why, after.id, said=next_.said,
@@ -327,12 +327,8 @@ class Transfers:
         at = stock_rows.place(transfer.organization, transfer.sku, transfer.to_number)
         cause = RowKey(Kind.CAUSE, f"transfer {transfer.id} {receipt.number}")
         said = _said(StockEvent.TRANSFER_RECEIVED, transfer, receipt.received)
-
-        def make(entry: InventoryEntry | None, now_ms: int) -> InventoryEntry:
-            if entry is None or entry.is_deleted:
-                raise StockNotFound(f"entry of {transfer.sku} at the destination")
-            return changes.moved(entry, receipt.received, now_ms)
-
+        missing = StockNotFound(f"entry of {transfer.sku} at the destination")
+        make = partial(_moved, quantity=receipt.received, missing=missing)
         change = Change(
             actor, make, cause, "", MovementType.TRANSFER, "received", transfer.id, said=said, kept_s=KEPT_S
         )  # fmt: skip
@@ -342,9 +338,7 @@ class Transfers:
         except (StockFull, StockNotFound) as refused:
             refusal = refused
         else:
-            return (
-                None if changed.movement is not None else StockNotFound(f"entry of {transfer.sku} at the destination")
-            )
+            return None if changed.movement is not None else missing
         never: Row = {"movement": 0, "fingerprint": ""}
         standing = await until_known(self._sender.batches, at, [Write(cause, ABSENT, never, KEPT_S)])
         took = standing is not None and rows.number(standing[cause], "movement")
@@ -374,6 +368,12 @@ class Transfers:
         if not found:
             raise StockNotFound("transfer")
         return place_of(organization, found[0])
+
+
+def _moved(entry: InventoryEntry | None, now_ms: int, *, quantity: int, missing: StockNotFound) -> InventoryEntry:
+    if entry is None or entry.is_deleted:
+        raise missing
+    return changes.moved(entry, quantity, now_ms)
 
 
 def _said(kind: StockEvent, transfer: Transfer, received: int | None = None) -> Said:
